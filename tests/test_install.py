@@ -1,8 +1,10 @@
 """The installer's words for what stands in the way, and requirement files that agree with each other."""
 
+import ast
 import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -85,3 +87,23 @@ def test_the_gpu_set_resolves(tmp_path: Path) -> None:
         pytest.skip("the package registry cannot be reached")
     assert resolved.returncode == 0, resolved.stderr
     assert "vllm==" in (tmp_path / "gpu.lock").read_text()
+
+
+SHIPPED = ("models", "eval", "traces", "votes", "ui", "bench")
+
+
+def test_the_app_imports_nothing_that_only_the_tests_install() -> None:
+    pinned = {
+        re.sub(r"[-_.]+", "-", line.split("==")[0]).lower()
+        for name in ("requirements-cpu.txt", "requirements-cpu-engine.txt")
+        for line in (ROOT / name).read_text().splitlines()
+        if "==" in line
+    }
+    distributions = packages_distributions()
+    for file in [ROOT / "app.py", *(path for package in SHIPPED for path in (ROOT / package).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for module in {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) - set(SHIPPED):
+                owners = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(module, [])}
+                assert owners & pinned, f"{file.relative_to(ROOT)} imports {module}, which `make app` does not install"

@@ -131,3 +131,17 @@ def encode(rows: Sequence[Row], tokenizer: Any, max_length: int) -> Encoded:
         tokens=sum(len(row["input_ids"]) for row in kept),
         learned=sum(label != -100 for row in kept for label in row["labels"]),
     )
+
+
+def in_even_batches(rows: Sequence[dict[str, list[int]]], size: int, seed: int) -> list[dict[str, list[int]]]:
+    """The rows in an order in which each batch of `size` holds rows of like length: little padding.
+
+    Batches come in random order; rows are compared only within 16 batches, so that a batch mixes kinds of problems.
+    """
+    rng = Random(f"batches/{seed}")
+    shuffled = rng.sample(list(rows), len(rows))
+    chunks = [shuffled[at : at + 16 * size] for at in range(0, len(rows), 16 * size)]
+    ordered = [row for chunk in chunks for row in sorted(chunk, key=lambda row: len(row["input_ids"]))]
+    batches = [ordered[at : at + size] for at in range(0, len(rows), size)]
+    whole = [batch for batch in batches if len(batch) == size]
+    return [row for batch in [*rng.sample(whole, len(whole)), *batches[len(whole) :]] for row in batch]

@@ -7,61 +7,63 @@ Does not know how rows are tokenised or mixed.
 from collections.abc import Callable
 from random import Random
 
+from traces.moves.move import difference, product, remainder, total
+
 Piece = tuple[str, bool]
 """Text and whether it is learned; a fact's operands are drawn at random and so are not."""
 
 
+def told(text: str) -> list[Piece]:
+    """A line whose first calculation is given and whose results are learned."""
+    given, _, rest = text.partition("=")
+    return [(f"{given}=", False), (f"{rest}\n", True)]
+
+
 def addition(rng: Random) -> list[Piece]:
-    a, b = rng.choice(((20, 20), (99, 9), (99, 99), (99, 20)))
-    x, y = rng.randint(2, a), rng.randint(1, b)
-    if rng.random() < 0.5:
-        x, y = y, x
-    return [(f"{x}+{y}=", False), (f"{x + y}\n", True)]
+    x, y = rng.randint(2, 99), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
+    return told(total(x, y) if rng.random() < 0.5 else total(y, x))
 
 
 def subtraction(rng: Random) -> list[Piece]:
-    a, b = rng.choice(((20, 10), (99, 9), (99, 99), (120, 60), (40, 20)))
-    x, y = rng.randint(2, a), rng.randint(1, b)
-    x, y = max(x, y), min(x, y)
-    return [(f"{x}-{y}=", False), (f"{x - y}\n", True)]
+    x, y = rng.randint(2, 99), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
+    return told(difference(max(x, y), min(x, y)))
 
 
 def multiplication(rng: Random) -> list[Piece]:
-    x, y = rng.choice(((2, 10), (2, 10), (2, 10), (10, 10))), rng.randint(1, 10)
-    a = rng.randint(*x) if rng.random() < 0.85 else 10 * rng.randint(1, 9)
-    if a <= 10 and rng.random() < 0.5:
-        a, y = y, a
-    return [(f"{a}*{y}=", False), (f"{a * y}\n", True)]
+    x, y = rng.randint(2, 10), rng.randint(1, 10)
+    x = x if rng.random() < 0.85 else rng.randint(11, 20)
+    return told(product(x, y) if rng.random() < 0.5 else product(y, x))
 
 
-def remainder(rng: Random) -> list[Piece]:
-    m = rng.randint(2, 10)
-    number = rng.randint(m, 10 * m)
-    whole = number // m
-    return [(f"{number}: {m}*", False), (f"{whole}={m * whole}, {number}-{m * whole}={number % m}\n", True)]
+def reduction(rng: Random) -> list[Piece]:
+    m = rng.randint(2, 9)
+    number = rng.randint(m, m * m)
+    return [(f"Down by {m}: {number}-", False), (f"{remainder(number, m).partition('-')[2]}\n", True)]
 
 
 def comparison(rng: Random) -> list[Piece]:
-    a, x, aim = rng.randint(2, 9), rng.randint(2, 10), rng.randint(4, 90)
+    a, x = rng.randint(2, 9), rng.randint(2, 10)
+    aim = a * x if rng.random() < 0.3 else max(2, a * x + rng.randint(-12, 12))
     verdict = "fits" if a * x == aim else "too small" if a * x < aim else "too big"
-    return [(f"{a}*? = {aim}. Try {x}: {a}*{x}=", False), (f"{a * x}, {verdict}.\n", True)]
+    return [(f"Try {a}*{x}: {a}*{x}=", False), (f"{a * x}", True), (f", want {aim}, ", False), (f"{verdict}.\n", True)]
 
 
 KINDS: tuple[tuple[Callable[[Random], list[Piece]], int], ...] = (
     (addition, 3),
     (subtraction, 4),
-    (multiplication, 3),
-    (remainder, 3),
-    (comparison, 1),
+    (multiplication, 4),
+    (reduction, 2),
+    (comparison, 2),
 )
 PROMPTS = ("Work out line by line.", "Write each line and its result.", "Do these calculations.", "Calculate.")
 
 
-def drill(rng: Random, characters: int = 210) -> tuple[str, list[Piece]]:
-    """(prompt, pieces) of one row of about this length: mostly facts of one kind, mixed with others."""
+def drill(rng: Random, characters: tuple[int, int] = (60, 240)) -> tuple[str, list[Piece]]:
+    """(prompt, pieces) of one row of a length between these: mostly facts of one kind, mixed with others."""
     makers = [maker for maker, weight in KINDS for _ in range(weight)]
     one = rng.choice(makers)
     pieces: list[Piece] = []
-    while sum(len(text) for text, _ in pieces) < characters:
+    enough = rng.randint(*characters)
+    while sum(len(text) for text, _ in pieces) < enough:
         pieces += (one if rng.random() < 0.7 else rng.choice(makers))(rng)
     return rng.choice(PROMPTS), pieces

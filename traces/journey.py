@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from eval.problem import Problem
 from eval.prompts import maths_prompt
-from traces.search import Node, SearchSettings, search
+from traces.search import CLAIM, Node, SearchSettings, search
 from traces.trace import Trace
 
 
@@ -39,10 +39,9 @@ def walk(nodes: list[Node]) -> list[Segment]:
     def leave(wrong: Node, parent: Node) -> None:
         if wrong.slip:
             segments.append(Segment(f"Wait, that is wrong: {wrong.verdict.reason}. Go back.", True, parent.id))
-        elif wrong.children:
-            segments.append(
-                Segment(f"{wrong.move.text.rstrip('.').split(': ')[-1]} leads nowhere. Go back.", True, parent.id)
-            )
+        elif wrong.children and not wrong.astray:
+            calculation, result = CLAIM.findall(wrong.move.text)[-1]
+            segments.append(Segment(f"{calculation}={result} leads nowhere. Go back.", True, parent.id))
 
     visit(nodes[0])
     return segments

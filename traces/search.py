@@ -24,7 +24,7 @@ class SearchSettings:
 
     width: int = 24
     """Candidate steps judged below one node."""
-    depth: int = 24
+    depth: int = 32
     """Longest chain of steps."""
     beam: int = 4
     """Open nodes kept at each depth; the rest is pruned."""

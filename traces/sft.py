@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from models.errors import ConfigError
-from traces.dataset import Encoded, encode, read_rows
+from traces.dataset import Encoded, encode, in_even_batches, read_rows
 from traces.make import rows_path
 from traces.recipe import Phase, Recipe
 
@@ -115,7 +115,7 @@ def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
             per_device_train_batch_size=phase.batch_size,
             gradient_accumulation_steps=phase.accumulate,
             weight_decay=phase.weight_decay,
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="sequential",
             bf16=recipe.precision == "bf16",
             use_cpu=not torch.cuda.is_available(),
             gradient_checkpointing=recipe.launch.gradient_checkpointing,
@@ -221,7 +221,7 @@ def run_phase(
     trainer = CompletionTrainer(
         model=model,
         args=sft_config(recipe, phase, folder, recipe_folder),
-        train_dataset=Dataset.from_list(data.rows),
+        train_dataset=Dataset.from_list(in_even_batches(data.rows, phase.batch_size, recipe.seed)),
         processing_class=tokenizer,
         callbacks=[watch],
     )

@@ -4,7 +4,7 @@ from random import Random
 
 from eval.families.family import Family, Params
 
-SOLUTION = (0, 5, 9, 9, 12, 12, 15, 18, 20, 25, 30)
+SOLUTION = (0, 5, 9, 9, 10, 10, 15, 18, 20, 25, 30)
 """Largest solution at each size."""
 
 
@@ -54,7 +54,7 @@ def word_linear(p: Params) -> list[str]:
 
 def draw_quadratic(rng: Random, size: int) -> dict[str, int]:
     """x² − (r + s)x + rs with whole roots; asks for the larger (kind 1) or the smaller root (0)."""
-    top = (0, 5, 7, 8, 9, 10, 12, 13, 14, 15, 16)[size]
+    top = (0, 5, 6, 7, 8, 9, 12, 13, 14, 15, 16)[size]
     low = 1 if size <= 5 else 3
     r = rng.randint(low, top)
     s = rng.choice([value for value in range(low, top + 1) if value != r])
@@ -122,13 +122,13 @@ def ways(p: Params) -> list[tuple[int, int]]:
 
 def draw_countdown(rng: Random, size: int) -> dict[str, int]:
     """a ? b ? c = t, left to right, with exactly one choice of +, −, × and nothing negative on the way."""
-    top = (0, 5, 6, 8, 9, 10, 12, 14, 16, 18, 20)[size]
+    top = (0, 5, 6, 7, 8, 9, 12, 14, 16, 18, 20)[size]
     while True:
         a, b, c = rng.randint(2, top), rng.randint(2, min(top, 10)), rng.randint(2, min(top, 9))
         first, second = rng.randrange(3), rng.randrange(3)
         middle = run(a, b, first)
         p = {"a": a, "b": b, "c": c, "t": run(middle, c, second)}
-        if a > b and p["t"] > 0 and middle * c <= 100 + 20 * size and len(ways(p)) == 1:
+        if a > b and 0 < p["t"] <= (60 if size <= 5 else 20 * size) and len(ways(p)) == 1:
             return p
 
 
@@ -149,8 +149,8 @@ def word_countdown(p: Params) -> list[str]:
 
 
 FAMILIES = (
-    Family("linear", draw_linear, solve_linear, word_linear, 220),
-    Family("quadratic", draw_quadratic, solve_quadratic, word_quadratic, 90),
+    Family("linear", draw_linear, solve_linear, word_linear, 130),
+    Family("quadratic", draw_quadratic, solve_quadratic, word_quadratic, 72),
     Family("pick", draw_pick, solve_pick, word_pick, 80),
-    Family("countdown", draw_countdown, solve_countdown, word_countdown, 200),
+    Family("countdown", draw_countdown, solve_countdown, word_countdown, 60),
 )

@@ -4,7 +4,7 @@ from random import Random
 
 from eval.families.family import Family, Params
 
-FACTOR = (0, 5, 9, 6, 9, 12, 14, 16, 18, 22, 25)
+FACTOR = (0, 5, 7, 8, 9, 10, 12, 14, 16, 18, 20)
 """Largest factor at each size."""
 
 
@@ -56,7 +56,8 @@ def draw_word(rng: Random, size: int) -> dict[str, int]:
         kind = 2 if size in (4, 9) else rng.choice((0, 1) if size in (1, 2, 6, 7) else (0, 1, 2))
         a, b, c = rng.randint(2, top), rng.randint(2, min(top, 12)), rng.randint(2, 2 * top)
         left = a * b + (c if kind == 1 else -c)
-        shares = [d for d in range(2, 10) if left > 0 and left % d == 0 and left // d <= 12 + 2 * size]
+        most = 10 if size <= 5 else 2 * size
+        shares = [d for d in range(2, 10) if left > 0 and left % d == 0 and left // d <= most]
         if left > 0 and (kind < 2 or shares):
             return {
                 "kind": kind,
@@ -100,9 +101,9 @@ def word_word(p: Params) -> list[str]:
 
 def draw_multiples(rng: Random, size: int) -> dict[str, int]:
     """How many multiples of k lie from `low` to `high`."""
-    k = rng.randint(2, (0, 5, 9, 9, 12, 12, 14, 15, 16, 18, 20)[size])
-    first = 1 if size in (1, 2, 3, 6, 7) else rng.randint(2, 5)
-    count = rng.randint(3, min(5 + size, 10))
+    k = rng.randint(2, (0, 5, 9, 9, 10, 10, 14, 15, 16, 18, 20)[size])
+    first = 1 if size in (1, 2, 3, 6, 7) else rng.randint(2, 3 if size <= 5 else 5)
+    count = rng.randint(2, min(3 + size, 5 if size <= 5 else 10))
     low = 1 if first == 1 else k * (first - 1) + rng.randint(1, k)
     return {"k": k, "low": low, "high": k * (first + count - 1) + rng.randrange(k)}
 
@@ -122,7 +123,7 @@ def word_multiples(p: Params) -> list[str]:
 
 
 FAMILIES = (
-    Family("sums", draw_sums, solve_sums, word_sums, 27),
-    Family("word", draw_word, solve_word, word_word, 24),
-    Family("multiples", draw_multiples, solve_multiples, word_multiples, 180),
+    Family("sums", draw_sums, solve_sums, word_sums, 21),
+    Family("word", draw_word, solve_word, word_word, 20),
+    Family("multiples", draw_multiples, solve_multiples, word_multiples, 80),
 )

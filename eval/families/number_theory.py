@@ -11,7 +11,8 @@ def draw_gcd(rng: Random, size: int) -> dict[str, int]:
     top = (0, 20, 30, 40, 50, 60, 80, 100, 130, 160, 200)[size]
     while True:
         g = rng.randint(1 if rng.random() < 0.15 else 2, 12 if size <= 5 else 20)
-        a, b = g * rng.randint(1, 9), g * rng.randint(1, 9)
+        most = 5 if size <= 5 else 9
+        a, b = g * rng.randint(1, most), g * rng.randint(1, most)
         if a != b and max(a, b) <= top and (size < 6 or max(a, b) > 60):
             return {"a": a, "b": b}
 
@@ -31,11 +32,11 @@ def word_gcd(p: Params) -> list[str]:
 
 
 def draw_lcm(rng: Random, size: int) -> dict[str, int]:
-    """Two numbers whose least common multiple is at most nine times the larger."""
+    """Two numbers whose least common multiple is at most five times the larger, nine times for larger numbers."""
     top = (0, 6, 9, 10, 12, 15, 18, 20, 24, 28, 30)[size]
     while True:
         a, b = rng.randint(2, top), rng.randint(2, top)
-        if a != b and lcm(a, b) <= 9 * max(a, b) and (size < 6 or max(a, b) > 15):
+        if a != b and lcm(a, b) <= (5 if size <= 5 else 9) * max(a, b) and (size < 6 or max(a, b) > 15):
             return {"a": a, "b": b}
 
 
@@ -57,7 +58,7 @@ def word_lcm(p: Params) -> list[str]:
 def draw_powers(rng: Random, size: int) -> dict[str, int]:
     """a to the power e, modulo m."""
     m = rng.randint(3, (0, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15)[size])
-    return {"a": rng.randint(2, m - 1), "e": rng.randint(2, (0, 3, 4, 5, 6, 6, 6, 7, 7, 8, 8)[size]), "m": m}
+    return {"a": rng.randint(2, m - 1), "e": rng.randint(2, (0, 3, 3, 4, 4, 5, 6, 7, 7, 8, 8)[size]), "m": m}
 
 
 def solve_powers(p: Params) -> int:
@@ -76,7 +77,7 @@ def word_powers(p: Params) -> list[str]:
 
 def draw_remainders(rng: Random, size: int) -> dict[str, int]:
     """The smallest positive number with remainder r modulo m and s modulo n, where m > n have no common factor."""
-    top = (0, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15)[size]
+    top = (0, 5, 5, 6, 7, 7, 11, 12, 13, 14, 15)[size]
     while True:
         m, n = rng.randint(3, top), rng.randint(2, min(top - 1, 9))
         p = {"m": m, "r": rng.randint(1, m - 1), "n": n, "s": rng.randint(0, n - 1)}
@@ -102,7 +103,7 @@ def word_remainders(p: Params) -> list[str]:
 
 def draw_divisors(rng: Random, size: int) -> dict[str, int]:
     """How many divisors n has (kind 0), or what they add up to (1)."""
-    low, top = ((0, 0), (4, 20), (8, 36), (4, 24), (20, 50), (20, 64))[size] if size <= 5 else (65, 40 + 10 * size)
+    low, top = ((0, 0), (4, 20), (8, 36), (4, 30), (20, 48), (20, 48))[size] if size <= 5 else (65, 40 + 10 * size)
     while True:
         n = rng.randint(low, top)
         if sum(n % d == 0 for d in range(1, n + 1)) > 2 or rng.random() < 0.2:
@@ -134,6 +135,6 @@ FAMILIES = (
     Family("gcd", draw_gcd, solve_gcd, word_gcd, 60),
     Family("lcm", draw_lcm, solve_lcm, word_lcm, 15),
     Family("powers", draw_powers, solve_powers, word_powers, 9),
-    Family("remainders", draw_remainders, solve_remainders, word_remainders, 9),
-    Family("divisors", draw_divisors, solve_divisors, word_divisors, 64),
+    Family("remainders", draw_remainders, solve_remainders, word_remainders, 7),
+    Family("divisors", draw_divisors, solve_divisors, word_divisors, 48),
 )

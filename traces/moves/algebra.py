@@ -1,31 +1,25 @@
 """Steps for linear and quadratic equations, picking two numbers and countdown: mostly trying, honestly."""
 
-from eval.families.algebra import numbers_of, run
+from eval.families.algebra import numbers_of
 from eval.families.family import Params
-from traces.moves.move import Move, Path, check, halving, has, product, value, work
+from traces.moves.arithmetic import swapped, undone
+from traces.moves.move import RESULT, TOLD, Move, Path, check, difference, has, product, total, trying, value, work
 
 
 def linear(p: Params, path: Path) -> list[Move]:
     a, b, d, c = p["a"], p["b"], p["d"], p["c"]
     if d and not has(path, "factor"):
-        return [work("factor", f"{a}-{d}", "x on one side: ")]
+        return [work("factor", a, "-", d, "x on one side: ")]
     factor = value(path, "factor") if d else a
+    sign, other = ("-", "+") if b > 0 else ("+", "-")
     if not has(path, "target"):
-        sign, other = ("-", "+") if b > 0 else ("+", "-")
-        if c < 0:
-            return [Move("target", f"{b}-{-c}, so {factor}x is {c - b}.", c - b)]
-        lead = f"{factor}x {other} {abs(b)} = {c}, so {factor}x = "
-        return [work("target", f"{c}{sign}{abs(b)}", lead)]
+        return [work("target", c, sign, abs(b), f"{factor}x {other} {abs(b)} = {c}, so {factor}x: ")]
+    target = value(path, "target")
     if path[-1].name == "target":
-        return halving(path[-1].value, factor, "x", "x=")
+        return trying(target, factor, "x", "x=")
     x = value(path, "x")
-    left = a * x + b
-    told = f"{product(a, x)}, {a * x}{'+' if b > 0 else '-'}{abs(b)}={left}"
-    if d:
-        right = d * x + c
-        told_right = f"{product(d, x)}, {d * x}{'+' if c >= 0 else '-'}{abs(c)}={right}"
-        return [check(x, (f"{told} and {told_right}", right, left))]
-    return [check(x, (told, left, c))]
+    lines = [undone(target, c, abs(b), sign)]
+    return [check(x, *lines, (total(factor, d), factor + d, a))] if d else [check(x, *lines)]
 
 
 def quadratic(p: Params, path: Path) -> list[Move]:
@@ -34,32 +28,18 @@ def quadratic(p: Params, path: Path) -> list[Move]:
     if not path:
         moves = []
         for r in range(1, s // 2 + 1):
-            told = f"{r}+{s - r}={s}: {product(r, s - r)}"
             fits = r * (s - r) == wanted
-            moves.append(Move("pair", f"{told}, {'fits' if fits else 'no'}.", r, dead=not fits))
+            told = f"{s}-{r}={s - r}: {product(r, s - r)}, want {wanted}, {'fits' if fits else 'no'}."
+            brief = f"{r} and {s - r} have the sum {s} and the product {wanted}." if fits else None
+            moves.append(Move("pair", told, r, dead=not fits, brief=brief))
             if fits:
-                break
-        lead = f"Two numbers with sum {s} and product {wanted}.\n"
-        first = moves[0]
-        brief = f"{moves[-1].value} and {s - moves[-1].value} have the sum {s} and the product {wanted}."
-        moves[-1] = Move("pair", moves[-1].text, moves[-1].value, brief=brief)
-        if len(moves) > 1:
-            moves[0] = Move("pair", lead + first.text, first.value, dead=True)
-        else:
-            moves[0] = Move("pair", lead + first.text, first.value, brief=brief)
+                return moves
         return moves
     r = value(path, "pair")
     if len(path) == 1:
-        return [
-            Move(
-                "root",
-                f"{'Larger' if p['kind'] else 'Smaller'}: {s - r if p['kind'] else r}.",
-                s - r if p["kind"] else r,
-            )
-        ]
-    x = value(path, "root")
-    told = f"{product(s, x)}, {product(x, x)}, {s * x}-{x * x}={s * x - x * x}"
-    return [check(x, (told, s * x - x * x, wanted))]
+        which, root = ("Larger", s - r) if p["kind"] else ("Smaller", r)
+        return [Move("root", f"{which} of {r} and {s - r}: {root}.", root)]
+    return [check(value(path, "root"), (product(s - r, r), r * (s - r), wanted), (total(r, s - r), s, s))]
 
 
 def pick(p: Params, path: Path) -> list[Move]:
@@ -71,41 +51,53 @@ def pick(p: Params, path: Path) -> list[Move]:
             if rest <= 0:
                 moves.append(Move("one", f"{n} is too big for {t}.", n, dead=True))
             elif rest in numbers and rest != n:
-                moves.append(Move("one", f"{t}-{n}={rest}, in the list.", n))
-                break
+                return [*moves, Move("one", f"{difference(t, n)}, in the list.", n)]
             else:
-                moves.append(Move("one", f"{t}-{n}={rest}, not in the list.", n, dead=True))
+                moves.append(Move("one", f"{difference(t, n)}, not in the list.", n, dead=True))
         return moves
     n = value(path, "one")
     rest = t - n
     if len(path) == 1:
         if p["kind"] == 2:
-            return [work("result", f"{n}*{rest}")]
-        result = max(n, rest) if p["kind"] else min(n, rest)
-        return [Move("result", f"{'Larger' if p['kind'] else 'Smaller'}: {result}.", result)]
+            return [work("result", n, "*", rest)]
+        which, result = ("Larger", max(n, rest)) if p["kind"] else ("Smaller", min(n, rest))
+        return [Move("result", f"{which} of {n} and {rest}: {result}.", result)]
     result = value(path, "result")
-    line = (f"{n}+{rest}={n + rest}", n + rest, t)
+    line = (total(n, rest), n + rest, t)
     return [check(result, line, (product(rest, n), rest * n, result))] if p["kind"] == 2 else [check(result, line)]
 
 
 def countdown(p: Params, path: Path) -> list[Move]:
+    """Each first operation, then what can still reach the target: more is needed (+ and ×) or less (−)."""
     a, b, c, t = p["a"], p["b"], p["c"], p["t"]
     if not path:
-        firsts = (f"{a}+{b}={a + b}.", f"{a}-{b}={a - b}.", f"{product(a, b)}.")
-        return [Move(f"first{sign}", text, run(a, b, sign)) for sign, text in enumerate(firsts)]
+        moves = []
+        for sign in "+-*":
+            middle = RESULT[sign](a, b)
+            need = "too small" if middle < t else "too big" if middle > t else "the same, no"
+            moves.append(
+                Move(
+                    f"first{sign}",
+                    f"{TOLD[sign](a, b)}, want {t}, {need}.",
+                    middle,
+                    dead=middle == t or (middle > t and middle < c),
+                    brief=f"{TOLD[sign](a, b)}.",
+                )
+            )
+        return moves
     middle = path[0].value
     if len(path) == 1:
         moves = []
-        for sign in range(3):
-            if sign == 1 and middle < c:
-                continue
-            result = run(middle, c, sign)
-            told = product(middle, c) if sign == 2 else f"{middle}{'+-'[sign]}{c}={result}"
+        for sign in "+*" if middle < t else "-":
+            result = RESULT[sign](middle, c)
             fits = result == t
-            moves.append(Move(f"second{sign}", f"{told}, {'fits' if fits else 'no'}.", result, dead=not fits))
+            told = f"{TOLD[sign](middle, c)}, want {t}, {'fits' if fits else 'no'}."
+            moves.append(Move(f"second{sign}", told, result, dead=not fits, brief=f"{TOLD[sign](middle, c)}."))
             if fits:
                 break
         return moves
-    back = path[1].name[-1]
-    undo = {"0": f"{t}-{c}={t - c}", "1": f"{t}+{c}={t + c}", "2": product(c, middle)}[back]
-    return [check(middle, (undo, middle, middle))]
+    if len(path) == 2:
+        return [Move("middle", f"In between: {middle}.", middle)]
+    sign = path[1].name[-1]
+    again = swapped(middle, c, t) if sign == "*" else undone(t, middle, c, sign)
+    return [check(middle, again)]

@@ -1,4 +1,8 @@
-"""A step of a solution and the phrases all families share. Does not know any one family."""
+"""A step of a solution and the phrases all families share. Does not know any one family.
+
+Every verdict stands right beside the two numbers it compares ("7*5=35, want 56, too small"): a small student compares
+neighbours well and numbers far apart badly. Sums and differences of two-digit numbers go over tens and ones.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,42 +52,65 @@ def product(a: int, b: int) -> str:
     return f"{a}*{b}: {tens}*{b}={tens * b}, {ones}*{b}={ones * b}, {tens * b}+{ones * b}={a * b}"
 
 
-def leftover(number: int, modulus: int) -> str:
-    """How the remainder is found: "7*2=14, 18-14=4"."""
-    if number < modulus:
-        return f"{number}<{modulus}, {number} left"
-    whole = number // modulus
-    return f"{product(modulus, whole)}, {number}-{modulus * whole}={number % modulus}"
+def total(a: int, b: int) -> str:
+    """a + b at once if one of them has no ones or no tens, else "56+48: 56+40=96, 96+8=104"."""
+    tens, ones = b // 10 * 10, b % 10
+    if min(a, b) < 10 or a % 10 == 0 or ones == 0:
+        return f"{a}+{b}={a + b}"
+    return f"{a}+{b}: {a}+{tens}={a + tens}, {a + tens}+{ones}={a + b}"
 
 
-def work(name: str, expression: str, lead: str = "") -> Move:
+def difference(a: int, b: int) -> str:
+    """a − b at once if b has no ones or no tens, else "74-38: 74-30=44, 44-8=36"."""
+    tens, ones = b // 10 * 10, b % 10
+    if b < 10 or ones == 0 or a < b:
+        return f"{a}-{b}={a - b}"
+    return f"{a}-{b}: {a}-{tens}={a - tens}, {a - tens}-{ones}={a - b}"
+
+
+TOLD = {"+": total, "-": difference, "*": product}
+RESULT: dict[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
+
+
+def work(name: str, a: int, sign: str, b: int, lead: str = "") -> Move:
     """A calculation of two numbers joined by +, - or *."""
-    for sign in "+*-":
-        left, found, right = expression.partition(sign)
-        if found:
-            a, b = int(left), int(right)
-            result = {"+": a + b, "-": a - b, "*": a * b}[sign]
-            told = product(a, b) if sign == "*" else f"{expression}={result}"
-            return Move(name, f"{lead}{told}.", result, work=True)
-    raise ValueError(f"{expression!r} is no calculation")
+    return Move(name, f"{lead}{TOLD[sign](a, b)}.", RESULT[sign](a, b), work=True)
 
 
-def check(answer: int, *lines: tuple[str, int, int]) -> Move:
-    """The check at the end: each line is (what is worked out again, its true value, the value the steps had)."""
+def remainder(number: int, modulus: int) -> str:
+    """Down to the remainder by taking away five times the modulus, then once: "38: 38-35=3, under 7"."""
+    steps = []
+    while number >= modulus:
+        less = 5 * modulus if number >= 5 * modulus else modulus
+        steps.append(f"{number}-{less}={number - less}")
+        number -= less
+    return ", ".join([*steps, f"{number} under {modulus}"])
+
+
+Line = tuple[str, int, int]
+"""What is worked out again, its true value, and the value that the steps had."""
+
+
+def check(answer: int, *lines: Line) -> Move:
+    """The check at the end: every result stands beside the one it is compared with, and a difference ends the way."""
     told = []
     for text, found, had in lines:
-        told.append(text)
+        told.append(f"{text}, had {had}")
         if found != had:
-            return Move("check", f"Check: {', '.join(told)}, but it should be {had}.", found, dead=True)
+            return Move("check", f"Check: {', '.join(told)}. Not the same.", found, dead=True)
     return Move("check", f"Check: {', '.join(told)}. Good.", answer, final=True, brief="")
 
 
-def halving(target: int, factor: int, name: str, letter: str) -> list[Move]:
+def trying(target: int, factor: int, name: str, letter: str) -> list[Move]:
     """Find x with factor·x = target by trying: 5, then 10, 20 … while too small, then halfway between."""
     low, high, x = 0, 0, 5
     moves: list[Move] = []
     while True:
-        told = f"Try {letter}{x}: {product(factor, x)}"
+        told = f"Try {letter}{x}: {product(factor, x)}, want {target}"
         if factor * x == target:
             return [*moves, Move(name, f"{told}, fits.", x, brief=f"{product(factor, x)}.")]
         small = factor * x < target

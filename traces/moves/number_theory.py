@@ -1,95 +1,93 @@
 """Steps for gcd, lcm, powers modulo m, given remainders and divisors, each a short walk over small tables."""
 
 from eval.families.family import Params
-from traces.moves.move import Move, Path, check, leftover, product, work
+from traces.moves.move import Line, Move, Path, check, product, remainder, total, work
+
+
+def listed(step: int, aim: int) -> Line:
+    """The multiples of `step` up to `aim`, the last of which should be `aim`."""
+    if step == 1:
+        return ("1 divides all", aim, aim)
+    multiples = list(range(step, aim + 1, step)) or [step]
+    return (f"{', '.join(map(str, multiples))}", multiples[-1], aim)
 
 
 def common(p: Params, path: Path) -> list[Move]:
-    """gcd by taking the smaller number from the larger until both are equal."""
+    """gcd by taking the smaller number from the larger until both are equal; the pair is told anew each time."""
     large, small = max(p["a"], p["b"]), min(p["a"], p["b"])
     for move in path:
         if move.name == "less":
             large, small = max(small, move.value), min(small, move.value)
     if path and path[-1].name == "equal":
         g = path[-1].value
-        for number in (p["a"], p["b"]):
-            if number % g:
-                below = number // g
-                told = f"{product(g, below)}, {product(g, below + 1)}"
-                return [Move("check", f"Check: {told}, so {g} does not divide {number}.", 0, dead=True)]
-        return [check(g, *((product(g, n // g), n, n) for n in (p["a"], p["b"])))]
+        return [check(g, listed(g, min(p["a"], p["b"])), listed(g, max(p["a"], p["b"])))]
     if small == 0 or large == small:
-        return [Move("equal", f"Both are {large}.", large)]
-    return [work("less", f"{large}-{small}")]
+        return [Move("equal", f"{large}, {large}: both are {large}.", large)]
+    return [work("less", large, "-", small, f"{large}, {small}: ")]
+
+
+def meeting(left: int, right: int, steps: tuple[int, int], path: Path) -> list[Move]:
+    """Two numbers, of which the smaller is always raised by its own step, until they are equal."""
+    now = [left, right]
+    for move in path:
+        if move.name in ("left", "right"):
+            now[move.name == "right"] = move.value
+    if now[0] == now[1]:
+        return [Move("equal", f"{now[0]}, {now[1]}: both are {now[0]}.", now[0])]
+    side = now[0] > now[1]
+    return [work("right" if side else "left", now[side], "+", steps[side], f"{now[0]}, {now[1]}: ")]
 
 
 def multiple(p: Params, path: Path) -> list[Move]:
-    """lcm by trying the multiples of the larger number."""
-    large, small = max(p["a"], p["b"]), min(p["a"], p["b"])
-    if not path:
-        moves = []
-        for i in range(1, small + 1):
-            number = large * i
-            lead = f"Try {large}" if i == 1 else f"{number - large}+{large}={number}"
-            told = f"{lead}: {leftover(number, small)}"
-            if number % small == 0:
-                moves.append(Move("multiple", f"{told}, fits.", number))
-                break
-            moves.append(Move("multiple", f"{told}, no.", number, dead=True))
-        return moves
-    number = path[-1].value
-    return [check(number, (product(small, number // small), number, number))]
+    """lcm by raising the smaller of the two multiples until they meet."""
+    a, b = p["a"], p["b"]
+    if path and path[-1].name == "equal":
+        number = path[-1].value
+        return [check(number, listed(a, number), listed(b, number))]
+    return meeting(a, b, (a, b), path)
 
 
 def powers(p: Params, path: Path) -> list[Move]:
     """Multiply by a and take the remainder, e − 1 times."""
     a, e, m = p["a"], p["e"], p["m"]
     now = path[-1].value if path else a
-    steps = sum(move.name == "power" for move in path) + 1
+    steps = len(path) + 1
     if steps == e:
         before = path[-2].value if len(path) > 1 else a
         found = before * a % m
-        return [check(now, (f"{product(a, before)}, {leftover(before * a, m).split(', ')[-1]}", found, now))]
-    told = f"{a}^{steps + 1}: {product(now, a)}, {leftover(now * a, m)}."
-    if told.endswith(" left."):
-        return [Move("power", told, now * a % m)]
-    return [Move("power", told, now * a % m, work=steps + 1 == e)]
+        return [check(now, (f"{product(a, before)}, {remainder(before * a, m)}", found, now))]
+    return [Move("power", f"{a}^{steps + 1}: {product(now, a)}, {remainder(now * a, m)}.", now * a % m)]
 
 
 def remainders(p: Params, path: Path) -> list[Move]:
-    """r, r + m, r + 2m, … until the remainder modulo n is right."""
+    """Two numbers with the right remainders are raised by m and by n until they meet."""
     m, r, n, s = p["m"], p["r"], p["n"], p["s"]
-    if not path:
-        moves: list[Move] = []
-        number = r
-        while True:
-            lead = f"Try {number}" if number == r else f"{number - m}+{m}={number}"
-            told = f"{lead}: {leftover(number, n)}"
-            if number % n == s:
-                return [*moves, Move("number", f"{told}, fits.", number)]
-            moves.append(Move("number", f"{told}, no.", number, dead=True))
-            number += m
-    number = path[-1].value
-    return [check(number, (leftover(number, m), number % m, r))]
+    if path and path[-1].name == "equal":
+        number = path[-1].value
+        lines = [(remainder(number, modulus), number % modulus, rest) for modulus, rest in ((m, r), (n, s))]
+        return [check(number, *lines)]
+    return meeting(r, s or n, (m, n), path)
 
 
 def divisors(p: Params, path: Path) -> list[Move]:
     """Pairs d·(n/d) with d up to the root of n, counted or added up on the way."""
     n, kind = p["n"], p["kind"]
     d = len(path) + 1
-    total = path[-1].value if path else 0
+    so_far = path[-1].value if path else 0
     if path and path[-1].name == "end":
-        return [Move("check", f"So {total}.", total, final=True, brief="")]
+        return [Move("check", f"So {so_far}.", so_far, final=True, brief="")]
     if d * d > n:
-        return [Move("end", f"{product(d, d)}, over {n}.", total)]
+        return [Move("end", f"{product(d, d)}, over {n}.", so_far)]
+    if d == 2 and n % 2:
+        return [Move("none", f"{n} is odd, so not 2.", so_far, brief="")]
     if n % d:
-        return [Move("none", f"{leftover(n, d)}, no.", total, brief="")]
+        near = product(d, n // d), product(d, n // d + 1)
+        return [Move("none", f"{near[0]}, {near[1]}, want {n}, no.", so_far, brief="")]
     pair = (d,) if d * d == n else (d, n // d)
-    told = f"{product(d, n // d)}"
+    told = f"{product(d, n // d)}, want {n}, fits"
     if kind == 0:
-        total += len(pair)
-        return [Move("pair", f"{told}, {total} so far.", total)]
+        return [Move("pair", f"{told}: {so_far}+{len(pair)}={so_far + len(pair)}.", so_far + len(pair))]
     for part in pair:
-        told += f", {total}+{part}={total + part}" if total else ""
-        total += part
-    return [Move("pair", f"{told}.", total)]
+        told += f"{':' if part == d else ','} {total(so_far, part)}"
+        so_far += part
+    return [Move("pair", f"{told}.", so_far)]
