@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from models.errors import ArenaError, ConfigError
+from models.errors import ArenaError, ConfigError, DataError
 from models.paths import ROOT, home
 from models.registry import load_config
 from models.weights import find_weights, merge_adapter
@@ -156,14 +156,18 @@ def rows_command(options: argparse.Namespace) -> None:
     from traces.dataset import journey_row, write_rows
     from traces.trace import read_traces
 
-    kept = [trace for path in options.traces for trace in read_traces(path) if trace.kept is not False]
-    print(f"{len(kept)} rows, sha256 {write_rows(options.out, (journey_row(trace) for trace in kept))}")
+    traces = [trace for path in options.traces for trace in read_traces(path)]
+    kept = [trace for trace in traces if trace.kept]
+    if not kept:
+        raise DataError("None of these traces was verified and kept, so there is nothing to train on.")
+    print(f"{len(kept)} of {len(traces)} traces are kept and become rows; unverified and rejected ones do not.")
+    print(f"sha256 {write_rows(options.out, (journey_row(trace) for trace in kept))}")
 
 
 def distil_command(options: argparse.Namespace) -> None:
     from traces.evaluate import evaluate_adapter
     from traces.make import make
-    from traces.publish import Provenance, publish
+    from traces.publish import Provenance, publish, publish_traces
 
     recipe, path, out = recipe_of(options)
     made = make(recipe, out / "data")
@@ -178,9 +182,9 @@ def distil_command(options: argparse.Namespace) -> None:
         rank=compression["rank"],
         kept=compression["kept"],
     )
-    print(
-        f"Published to {publish(out / 'adapter', options.publish or ADAPTERS / recipe.name, provenance, evaluation)}."
-    )
+    published = publish(out / "adapter", options.publish or ADAPTERS / recipe.name, provenance, evaluation)
+    publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in made], published)
+    print(f"Published to {published}.")
 
 
 if __name__ == "__main__":

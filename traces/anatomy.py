@@ -6,7 +6,7 @@ Pure, and rule-based on purpose: a reader can look up why a part has its kind. I
 A thought is cut into sentences (at line ends and sentence marks). A sentence's kind is that of the first rule below
 whose cue words stand in it; without any it is working. Neighbouring sentences of one kind become one segment, except
 that a mark (checking, reflection, turning back, tool wish) does not reach over the end of a line, so that two checks on
-two lines count as two. A bare verdict after a check ("Good.") belongs to the check.
+two lines count as two. A bare verdict after a check ("Good.", "Not the same.") belongs to the check.
 """
 
 import re
@@ -122,7 +122,9 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 """Kind and cue words, in order of precedence. Planning with an equation in it is working all the same."""
 
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…](?=\s)|[。！？]|\n|$)\s*", re.DOTALL)
-_VERDICT = re.compile(r"\W*(?:good|fine|right|correct|ok|okay|yes|it fits|正确|没错|对)\W*", re.IGNORECASE)
+_VERDICT = re.compile(
+    r"\W*(?:good|fine|right|correct|ok|okay|yes|it fits|(?:not )?the same|正确|没错|对)\W*", re.IGNORECASE
+)
 _EQUATION = re.compile(r"[=＝≡]|\\equiv")
 
 

@@ -165,12 +165,12 @@ def corrections(attempts: Sequence[Attempt]) -> dict[str, int]:
     says good, yet the answer is wrong.
     """
     thoughts = [a for a in attempts if a.thought]
-    failed = [a for a in thoughts if "but it should be" in a.thought or "Wait, that is wrong" in a.thought]
+    failed = [a for a in thoughts if "Not the same." in a.thought]
     said_good = [a for a in thoughts if a.thought.rstrip().endswith("Good.")]
     return {
         "thoughts": len(thoughts),
         "dead_ends": sum("leads nowhere" in a.thought for a in thoughts),
-        "trials_left": sum(bool(re.search(r", (no|too small|too big|not in the list)\.", a.thought)) for a in thoughts),
+        "trials_left": sum(bool(re.search(r", (no|too small|too big|not in the list)\b", a.thought)) for a in thoughts),
         "false_steps": sum(bool(false_claims(a.thought)) for a in thoughts),
         "false_steps_right_in_the_end": sum(bool(false_claims(a.thought)) and a.correct for a in thoughts),
         "failed_checks": len(failed),

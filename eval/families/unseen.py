@@ -1,4 +1,7 @@
-"""Families that no student ever trains on: they ask whether what was learned carries over."""
+"""Families that no student ever trains on: they ask whether what was learned carries over.
+
+Price and substitution lie near what is trained (the same calculations, asked in other words), the others farther off.
+"""
 
 from random import Random
 
@@ -91,10 +94,47 @@ def word_consecutive(p: Params) -> list[str]:
     ]
 
 
+def draw_price(rng: Random, size: int) -> dict[str, int]:
+    top = (0, 4, 5, 7, 9, 10, 12, 14, 16, 18, 20)[size]
+    a, b, c, d = (rng.randint(2, top) for _ in range(4))
+    return {"a": a, "b": b, "c": c, "d": d}
+
+
+def solve_price(p: Params) -> int:
+    return p["a"] * p["b"] + p["c"] * p["d"]
+
+
+def word_price(p: Params) -> list[str]:
+    return [
+        f"A pen costs {p['b']} coins and a book costs {p['d']} coins. What do {p['a']} pens and {p['c']} books cost "
+        "together?",
+        f"Lea buys {p['a']} tickets at ${p['b']}$ coins each and {p['c']} drinks at ${p['d']}$ coins each. How many "
+        "coins does she pay?",
+    ]
+
+
+def draw_substitution(rng: Random, size: int) -> dict[str, int]:
+    top = (0, 5, 7, 8, 9, 10, 12, 14, 16, 18, 20)[size]
+    return {"x": rng.randint(2, top), "a": rng.randint(2, min(top, 10)), "b": rng.randint(1, 3 * top)}
+
+
+def solve_substitution(p: Params) -> int:
+    return p["a"] * p["x"] + p["b"]
+
+
+def word_substitution(p: Params) -> list[str]:
+    return [
+        f"If x = {p['x']}, what is {p['a']}x + {p['b']}?",
+        f"Let $f(x) = {p['a']}x + {p['b']}$. What is $f({p['x']})$?",
+    ]
+
+
 FAMILIES = (
     Family("rectangle", draw_rectangle, solve_rectangle, word_rectangle, 0),
     Family("difference", draw_difference, solve_difference, word_difference, 0),
     Family("sequence", draw_sequence, solve_sequence, word_sequence, 0),
     Family("division", draw_division, solve_division, word_division, 0),
     Family("consecutive", draw_consecutive, solve_consecutive, word_consecutive, 0),
+    Family("price", draw_price, solve_price, word_price, 0),
+    Family("substitution", draw_substitution, solve_substitution, word_substitution, 0),
 )

@@ -60,6 +60,8 @@ SOLVERS: dict[str, Callable[[Numbers], int]] = {
     "difference": lambda p: next(x for x in count() if x - (p["s"] - x) == p["d"]),
     "sequence": lambda p: list(range(p["a"], p["a"] + p["n"] * p["d"], p["d"]))[-1],
     "division": lambda p: p["n"] - p["m"] * max(q for q in range(p["n"] + 1) if q * p["m"] <= p["n"]),
+    "price": lambda p: sum([p["b"]] * p["a"]) + sum([p["d"]] * p["c"]),
+    "substitution": lambda p: sum([p["x"]] * p["a"], p["b"]),
     "consecutive": lambda p: next(n for n in count() if n + n - 1 + n - 2 == p["s"]),
 }
 

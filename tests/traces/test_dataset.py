@@ -9,7 +9,17 @@ from eval.families import generate
 from models.errors import DataError
 from tests.traces.tiny import tiny_tokenizer
 from traces.chat import CHATS
-from traces.dataset import Row, chat_rows, drill_rows, encode, journey_row, read_rows, shortcut_row, write_rows
+from traces.dataset import (
+    Row,
+    chat_rows,
+    drill_rows,
+    encode,
+    in_even_batches,
+    journey_row,
+    read_rows,
+    shortcut_row,
+    write_rows,
+)
 from traces.drills import KINDS
 from traces.journey import journey
 from traces.search import SearchSettings, false_claims
@@ -80,3 +90,17 @@ def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> 
 def test_chat_has_no_thought_and_is_spread_evenly() -> None:
     assert not any("<think>" in reply for _, reply in CHATS)
     assert len({row.prompt for row in chat_rows(len(CHATS), 1)}) == len(CHATS)
+
+
+def test_even_batches_hold_every_row_once_and_little_padding() -> None:
+    rng = Random(3)
+    rows = [{"input_ids": [number] * rng.randint(20, 300), "labels": []} for number in range(530)]
+    ordered = in_even_batches(rows, 8, seed=1)
+    assert sorted(row["input_ids"][0] for row in ordered) == list(range(530))
+    assert ordered == in_even_batches(rows, 8, seed=1)
+    assert ordered != in_even_batches(rows, 8, seed=2)
+    lengths = [len(row["input_ids"]) for row in ordered]
+    padded = sum(max(lengths[at : at + 8]) * len(lengths[at : at + 8]) for at in range(0, 530, 8))
+    assert padded < 1.15 * sum(lengths)
+    firsts = lengths[::8]
+    assert firsts != sorted(firsts)

@@ -1,16 +1,22 @@
 """Publishing carries provenance, names no folder of the training machine, and says when nothing was measured."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from eval.families import generate
 from models.errors import DataError
 from tests.traces.tiny import save_tiny
 from traces.evaluate import Attempt, corrections, figures, summary
-from traces.publish import Provenance, publish
+from traces.export import trace_row
+from traces.journey import journey
+from traces.publish import Provenance, publish, publish_traces
+from traces.trace import append_trace, read_traces
 
 
 def attempt(role: str, correct: bool, thought: str = "", number: int = 0) -> Attempt:
@@ -98,7 +104,7 @@ def test_figures_count_problems_and_keep_the_interval() -> None:
     ("thought", "correct", "expected"),
     [
         (
-            "7*8=54.\nCheck: 8*7=56, but it should be 54.\nWait, that is wrong: 7*8 is not 54. Go back.\n7*8=56.",
+            "7*8=54.\nCheck: 8*7=56, had 54. Not the same.\nWait, that is wrong: 7*8 is not 54. Go back.\n7*8=56.",
             True,
             "saved",
         ),
@@ -110,3 +116,21 @@ def test_figures_count_problems_and_keep_the_interval() -> None:
 )
 def test_corrections_are_counted(thought: str, correct: bool, expected: str) -> None:
     assert corrections([attempt("distilled", correct, thought)])[expected] == 1
+
+
+def test_published_traces_are_all_of_them_and_a_sample(tmp_path: Path) -> None:
+    file = tmp_path / "journey.traces.jsonl"
+    traces = [replace(journey(problem, 1), kept=True) for problem in generate("train", 70, seed=1)]
+    for trace in traces:
+        append_trace(file, trace)
+    append_trace(file, replace(traces[0], kept=False, reason="loop: x", attempt=2))
+    folder = publish_traces([file], tmp_path)
+    rows = pq.read_table(folder / "data" / "train.parquet").to_pylist()
+    assert len(rows) == 71
+    assert trace_row(rows[3]).thought == traces[3].thought
+    sample = list(read_traces(folder / "sample.traces.jsonl"))
+    assert {(t.problem.subject, t.problem.level) for t in sample} == {
+        (t.problem.subject, t.problem.level) for t in traces
+    }
+    assert len(sample) == 60
+    assert all(trace.kept and trace.extra["tree"] for trace in sample)

@@ -51,7 +51,7 @@ def test_false_steps_are_corrected_and_not_learned(problem: Problem) -> None:
 
 
 def test_slips_lead_to_checks_that_fail() -> None:
-    failed = [t for t in (journey(p, 2, ALWAYS) for p in PROBLEMS) if "but it should be" in t.thought]
+    failed = [t for t in (journey(p, 2, ALWAYS) for p in PROBLEMS) if "Not the same." in t.thought]
     assert len(failed) > 20
     assert all("Wait, that is wrong" in trace.thought for trace in failed)
 

@@ -117,6 +117,12 @@ def test_making_twice_gives_the_same_bytes(trained: tuple[Recipe, Path, Path], t
         assert made.path.read_bytes() == (out / "data" / made.path.name).read_bytes()
 
 
+def test_the_shipped_recipe_still_gives_the_data_it_was_trained_on(tmp_path: Path) -> None:
+    # `make` refuses a file whose hash is not the recipe's.
+    recipe = load_recipe(ROOT / "recipes" / "smol-135m.yaml")
+    assert all(made.sha256 == phase.sha256 for made, phase in zip(make(recipe, tmp_path), recipe.phases, strict=True))
+
+
 def test_lora_goes_on_in_phase_two_with_the_adapter_of_phase_one(tmp_path: Path) -> None:
     recipe = recipe_file(
         tmp_path, RECIPE.replace("full_to_lora", "lora").replace("rank: 64, alpha: 64", "rank: 4, alpha: 8")

@@ -195,7 +195,7 @@ def test_table_2_is_shown_whole_and_by_area() -> None:
 def test_the_journey_names_every_milestone_way_and_lesson(home: Path) -> None:
     text = text_of("journey")
     assert all(entry["title"] in timeline_html().replace("&#x27;", "'") for entry in text["timeline"].values())
-    ways = ways_html(TraceShelf(home))
+    ways = ways_html(TraceShelf(home, home / "none"))
     assert ways.count("<section") == ways.count("not measured yet") == 4
     assert lesson_html().count("<section") == len(text["lesson"])
     assert len(table_1_figure().data) == 3

@@ -56,7 +56,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_filters(home):
-    shelf = TraceShelf(home)
+    shelf = TraceShelf(home, home / "none")
 
     def found(**filters: object) -> int:
         return len(shelf.chosen(Filters(**filters)))  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def test_filters(home):
 
 
 def test_a_trace_is_read_whole_and_new_files_are_seen(home):
-    shelf = TraceShelf(home)
+    shelf = TraceShelf(home, home / "none")
     first = searched(1)[0]
     assert shelf.whole(first.hash) == first
     shelf.add(by_hand("One more thought about it.", attempt=3), "people")
@@ -85,7 +85,7 @@ def test_a_trace_is_read_whole_and_new_files_are_seen(home):
 
 
 def test_made_on_the_spot_they_are_real_and_verified(tmp_path):
-    shelf = TraceShelf(tmp_path)
+    shelf = TraceShelf(tmp_path, tmp_path / "none")
     told: list[tuple[int, int]] = []
     made = shelf.make(12, 7, lambda done, of: told.append((done, of)))
     assert told[-1] == (12, 12) and len(shelf.entries()) == 12
@@ -113,7 +113,7 @@ def test_beside_the_base():
 
 
 def test_the_base_answer_is_remembered(tmp_path):
-    shelf = TraceShelf(tmp_path)
+    shelf = TraceShelf(tmp_path, tmp_path / "none")
     assert shelf.base_answer("p") is None
     for text in ("old", "new"):
         shelf.add_base_answer(BaseAnswer("p", text, "base", 1, "stop"))
@@ -150,7 +150,7 @@ def test_a_debate_is_a_tree_too():
 
 
 def test_the_list_says_what_a_trace_is(home):
-    labels = [label for label, _ in list_choices(TraceShelf(home).entries())]
+    labels = [label for label, _ in list_choices(TraceShelf(home, home / "none").entries())]
     assert any("People · loop · 3 words · 1 turn" in label for label in labels)
     assert any("Tree search · kept" in label for label in labels)
 
