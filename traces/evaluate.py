@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -100,8 +100,7 @@ async def ask(
 
     async def one(problem: Problem, sample: int) -> dict[str, Any]:
         async with gate:
-            # No seed: on CPU, vLLM 0.32 dies of a seeded draw ("CPU Generator does not use offset").
-            drawn = Sampling(sampling.max_tokens, None, sampling.temperature, sampling.top_p)
+            drawn = replace(sampling, seed=SEED + sample)
             reply = await client.complete([Message("user", maths_prompt(problem))], drawn)
         if reply.finish_reason == "failed":
             raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
@@ -261,6 +260,16 @@ async def evaluate_adapter(adapter: Path, out: Path, count: int, *, max_tokens: 
         evaluation["chat"] = await chat(pair_served, max_tokens)
     (out / "evaluation.json").write_text(json.dumps(evaluation, indent=1, ensure_ascii=False), encoding="utf-8")
     return evaluation
+
+
+def measure_distilled(adapter: Path, file: Path, count: int, *, max_tokens: int = 512) -> list[Attempt]:
+    """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`; read from it again."""
+    if not file.exists():
+        with served(pair_with(adapter)) as pair_served:
+            problems = [p for split in measured_problems(count).values() for p in split]
+            attempts = asyncio.run(measure(pair_served, problems, Sampling(max_tokens), 1, ("distilled",)))
+            write_attempts(file, attempts)
+    return read_attempts(file)
 
 
 async def chat(pair_served: ServedPair, max_tokens: int) -> list[dict[str, Any]]:

@@ -25,6 +25,8 @@ EMPTY = "No votes yet. Start a blind battle in the Compare tab: the first vote i
 COUNTING = """Win rate of the distilled model against its base. A tie and “both are bad” count as half a win for each
 side; intervals are Wilson’s at 95 %. The headline counts blind votes on the answers alone. A vote is counted, and part
 of the files below, once it can no longer be undone."""
+RECENT_HEADING = """### Recent battles
+Once voted on, a battle’s questions and answers can be read by everybody: here, through its link and in the files."""
 FILES = {
     "votes.parquet": ("Votes, Parquet", write_parquet),
     "votes.csv": ("Votes, CSV", write_csv),
@@ -50,7 +52,7 @@ def build_preferences_tab(services: Services) -> None:
             rates_plot = gr.Plot(show_label=False, min_width=320)
             time_plot = gr.Plot(show_label=False, min_width=320)
         table = gr.HTML(css_template=CSS, apply_default_css=False)
-        gr.Markdown("### Recent battles")
+        gr.Markdown(RECENT_HEADING)
         recent = gr.HTML(css_template=CSS, apply_default_css=False)
         build_downloads(services)
 

@@ -1,0 +1,64 @@
+"""`python -m traces ablate`: trains and measures recipes side by side, and writes the comparison.
+
+Finished phases and measured arms are not done again: the same command goes on after a stop.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import fmean
+
+from models.paths import ROOT, home
+from models.registry import load_config
+from models.weights import find_weights
+from traces.ablation import ArmResult, Trained, compare, write_ablation
+from traces.evaluate import measure_distilled
+from traces.make import make
+from traces.publish import versions
+from traces.recipe import Recipe, load_recipe
+from traces.sft import extract_adapter, train
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m traces ablate`."""
+    parser.add_argument("recipes", type=Path, nargs="+", help="recipe files on the embedded base")
+    parser.add_argument("--ranks", type=int, nargs="*", default=[32], help="the first adapter is also cut to these")
+    parser.add_argument("--problems", type=int, default=100, help="problems a split (default: 100)")
+    parser.add_argument("--out", type=Path, help="folder for weights and attempts (default: <home>/distil/ablation)")
+    parser.add_argument("--report", type=Path, default=ROOT / "models" / "adapters" / "smol-135m" / "ablation.json")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train and measure every arm, then write the report."""
+    out = args.out or home() / "distil" / "ablation"
+    base = find_weights(load_config().pairs["smol-135m"].base.weights, None, print)
+
+    def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
+        folder = out / recipe.name
+        make(recipe, folder / "data")
+        results = train(recipe, base, folder / "data", folder, resume=True)
+        adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
+        for rank, adapter in adapters.items():
+            if not (adapter / "adapter_config.json").exists():
+                extract_adapter(base, folder / f"after_{recipe.phases[-1].name}", recipe, adapter, rank)
+        return Trained(adapters, [result._asdict() for result in results])
+
+    def measure_arm(name: str, adapter: Path) -> dict[str, ArmResult]:
+        results = measure_distilled(adapter, adapter / "greedy.jsonl", args.problems)
+        found = {}
+        for split in dict.fromkeys(attempt.split for attempt in results):
+            own = [attempt for attempt in results if attempt.split == split]
+            found[split] = ArmResult(
+                correct=sum(attempt.correct for attempt in own),
+                problems=len(own),
+                mean_tokens=round(fmean(attempt.tokens for attempt in own), 1),
+            )
+        print(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in found.items()), flush=True)
+        return found
+
+    recipes = [load_recipe(path) for path in args.recipes]
+    made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": versions()["torch"], "decoding": "greedy, 512 tokens"}
+    write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, {**made}))
+    print(f"Written to {args.report}.")
+    return 0
