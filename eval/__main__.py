@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from eval.grading import Grader
+from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
@@ -120,7 +121,8 @@ def run_command(options: argparse.Namespace) -> int:
         if found.warning:
             print(f"  {found.warning}", file=sys.stderr)
     estimate = cost(config, [len(found) for found in sets], paces(runs_folder(), spaces.pairs[key]))
-    print(f"{estimate.sentence}\n{estimate.power_sentence}", file=sys.stderr)
+    drawn = {found.title or found.name: min(len(found), config.problems or len(found)) for found in sets}
+    print(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip(), file=sys.stderr)
     with serving(key, options.profile) as served:
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         log = prepare(runs_folder(), config, served.pair, hashes, sets, served.profile)

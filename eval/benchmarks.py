@@ -179,8 +179,9 @@ def check_golds(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
 
 def load_file(path: Path) -> Benchmark:
     """A user's own JSONL: each row has problem (or question) and answer (or gold), and maybe id, subject, level."""
-    problems = tuple(_problems(path.stem, read_rows(path), str(path)))
-    return Benchmark(path.stem, problems, content_hash(problems), f"file {path}", "math", path.stem)
+    name = f"own_{path.stem}" if path.stem in {*KNOWN, *GENERATED} else path.stem  # never taken for the published set
+    problems = tuple(_problems(name, read_rows(path), str(path)))
+    return Benchmark(name, problems, content_hash(problems), f"file {path}", "math", name)
 
 
 def generate_benchmark(name: str, count: int, seed: int) -> Benchmark:
@@ -267,7 +268,7 @@ def _gold(value: object) -> str:
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The objects of a JSONL file; DataError names the line that is none."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would also part at U+2028 within a text
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}.", "Give a UTF-8 file with one JSON object a line.") from error
     rows = []

@@ -4,29 +4,22 @@ Their folder is home()/beyond, laid out like that of the benchmarks. A prompt of
 Does not know how answers are judged (`eval.judged`).
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from eval.benchmarks import Benchmark
 from eval.beyond import SETS, load_beyond
 from eval.grading import Grader
 from eval.plan import prepare
-from eval.problem import Problem, Sample
 from eval.prompts import MATHS_PROMPT
 from eval.runlog import ROLES, Role, RunConfig, RunLog
-from eval.runner import Runner
-from eval.session import Link, Served, Session
+from eval.session import Served, Session
 from eval.sycophancy import NAME, Reading, Sycophancy, between, generate_probe, read, summarise
 from models.errors import ConfigError
-from models.events import Reply, Sampling
 from models.paths import home
 
 PLAIN_PROMPT = "{question}"
-_MATHS_SUFFIX = MATHS_PROMPT.format(question="")
+"""A judged set's questions are whole: nothing is put around them."""
 
 
 def runs_folder() -> Path:
@@ -45,45 +38,15 @@ def start_run(
     benchmark = load_set(name, count, seed)
     config = RunConfig(served.pair.key, (benchmark.name,), max_tokens=max_tokens, temperature=temperature, seed=seed)
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-    judged = benchmark.rule == "judged"
-    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark])
-    return (JudgedSession if judged else Session)(log, served)
+    prompt = PLAIN_PROMPT if benchmark.rule == "judged" else MATHS_PROMPT
+    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, prompt)
+    return Session(log, served)
 
 
 def load_set(name: str, count: int, seed: int) -> Benchmark:
     if name == NAME:
         return generate_probe(count) if not seed else generate_probe(count, seed)
     return load_beyond(name, count=count, seed=seed)
-
-
-class PlainRunner(Runner):
-    """The runner without the maths prompt around the question."""
-
-    async def _draw(self, side: Any, problem: Problem, index: int) -> Sample:
-        return replace(await super()._draw(side, problem, index), prompt=problem.question)
-
-    async def _ask(self, side: Any, prompt: str, sampling: Sampling) -> Reply:
-        return await super()._ask(side, prompt.removesuffix(_MATHS_SUFFIX), sampling)
-
-
-class JudgedSession(Session):
-    """A sitting whose answers wait for a judge: nothing is graded."""
-
-    def _work(self, grader: Grader) -> None:
-        self._phase = "finished" if asyncio.run(self._draw_plain()) else "stopped"
-
-    async def _draw_plain(self) -> bool:
-        async with AsyncExitStack() as stack:
-            links = {role: Link(self._served, role) for role in ROLES}
-            for link in links.values():
-                stack.push_async_callback(link.aclose)
-            if not await self._ready():
-                return False
-            self._runner = PlainRunner(self.log, links)
-            self._phase = "running"
-            if self._stopped.is_set():
-                self._runner.stop()
-            return await self._runner.run()
 
 
 def is_probe(log: RunLog) -> bool:

@@ -21,6 +21,7 @@ from eval.metrics import (
     maj_at_k,
     maj_curve,
     mean_pass_at_k,
+    steps,
     truncation_curve,
 )
 from eval.paired import Paired, compare
@@ -79,6 +80,9 @@ class Cell:
     cut: bool
     """Whether any sample of either side was cut off."""
     flags: int
+    base_solves: bool | None = None
+    """Whether most samples are right, whatever the missing verdicts would be; None: cannot be said."""
+    distilled_solves: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -161,8 +165,7 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
     problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
     judged = [rs for rs in problems if rs]
     verdicts = [[r.correct for r in rs] for rs in judged]
-    fewest = min((len(v) for v in verdicts), default=0)
-    ks = [2**i for i in range(fewest.bit_length())]
+    ks = steps(min((len(v) for v in verdicts), default=0))
     busy = busy_seconds((r.started, r.seconds) for r in whole)
     return SideSummary(
         title=title,
@@ -178,8 +181,13 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
         tokens_per_second=sum(r.output_tokens for r in whole) / busy if busy else 0.0,
         flags=sum(r.flags for r in rows),
         pass_at={k: mean_pass_at_k(verdicts, k) for k in ks},
-        maj_at={k: _mean_maj(judged, k) for k in ks if k > 1},
+        maj_at={k: _mean_maj(judged, k) for k in ks if k > 1 and has_classes(judged)},
     )
+
+
+def has_classes(problems: Iterable[Sequence[Row]]) -> bool:
+    """Whether every wrong answer has its class. Classes are made last: until then rivals would seem not to vote."""
+    return all(r.answer_class is not None for rows in problems for r in rows if r.outcome == "wrong")
 
 
 def _mean_maj(problems: Sequence[Sequence[Row]], k: int) -> MajResult:
@@ -187,20 +195,16 @@ def _mean_maj(problems: Sequence[Sequence[Row]], k: int) -> MajResult:
     return MajResult(*(fmean(values) for values in zip(*each, strict=True)))
 
 
-def scored(rows: Sequence[Row]) -> list[list[Scored]]:
-    """Judged samples by problem, as the curves take them."""
-    groups = _by_problem([r for r in rows if r.judged]).values()
-    return [[Scored(r.correct, r.output_tokens, r.answer_class) for r in group] for group in groups]
-
-
 def curves(rows: Sequence[Row], forced: Sequence[Forced]) -> list[CurvePoint]:
     """All three kinds of points that the samples of one side give; each kind is a curve of its own."""
-    problems = scored(rows)
-    if not problems:
+    judged = list(_by_problem([r for r in rows if r.judged]).values())
+    if not judged:
         return []
+    problems = [[Scored(r.correct, r.output_tokens, r.answer_class) for r in group] for group in judged]
     points = truncation_curve(problems, budgets(s.output_tokens for p in problems for s in p))
     points += forced_curve(forced)
-    return points + (maj_curve(problems) if min(len(p) for p in problems) > 1 else [])
+    voting = min(len(p) for p in problems) > 1 and has_classes(judged)
+    return points + (maj_curve(problems) if voting else [])
 
 
 def forced_curve(forced: Sequence[Forced]) -> list[CurvePoint]:
@@ -256,12 +260,13 @@ def _breakdown(
 def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
     rows = [*base, *distilled]
     b, d = ([r.correct for r in side if r.judged] for side in (base, distilled))
+    base_solves, distilled_solves = _solves(base), _solves(distilled)
     return Cell(
         problem_id=rows[0].problem_id,
         benchmark=rows[0].benchmark,
         subject=rows[0].subject,
         level=rows[0].level,
-        verdict=_verdict(_solves(base), _solves(distilled)),
+        verdict=_verdict(base_solves, distilled_solves),
         base_right=sum(b),
         base_of=len(b),
         distilled_right=sum(d),
@@ -269,11 +274,13 @@ def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
         tokens=max(r.output_tokens for r in rows),
         cut=any(r.finish_reason == "length" for r in rows),
         flags=sum(r.flags for r in rows),
+        base_solves=base_solves,
+        distilled_solves=distilled_solves,
     )
 
 
 def _solves(rows: Sequence[Row]) -> bool | None:
-    """Whether more than half of the samples are right whatever the missing verdicts would be; None: cannot be said."""
+    """Whether more than half of the samples are right, whatever the missing verdicts would be."""
     right, unknown = sum(r.correct for r in rows), sum(not r.judged for r in rows)
     wrong = len(rows) - right - unknown
     if right > wrong + unknown:

@@ -1,10 +1,13 @@
 r"""Whether an extracted answer equals a gold answer: the rules, on text, before and around the symbolic comparison.
 
 `compare` goes down this list; the first rule that applies decides, and its name is the verdict's note:
-same text · words and choice letters · number bases · inequalities and intervals · matrices · lists, tuples and sets ·
-assignments · units · numerals (exactly, as fractions) · symbolic (`eval.symbolic`, given as an argument).
+same text · equalities · words and choice letters · number bases · inequalities and intervals · matrices ·
+lists, tuples and sets · units · numerals (exactly, as fractions) · symbolic (`eval.symbolic`, given as an argument).
 
 Decisions that a reader may want to know:
+- An answer that is a chain of equalities claims what stands after its last sign: 10 * 5 + 3 = 55 is 55, right or
+  wrong as 55 is, and whatever 10 * 5 + 3 may be. Where the gold is an equation itself, so must the answer be; only
+  y = 2x + 3 and its kind, which name an unknown, may be answered by what they say of it.
 - A unit may be left out on either side, since the question fixes it: 5 cm equals 5. Two units must agree or convert:
   5 cm differs from 5 m and equals 0.05 m. Words that are no unit (5 apples) are labels and carry no weight.
 - A base may be left out of the answer when the gold has one; two bases must be the same: 4210_5 differs from 4210_7.
@@ -20,6 +23,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
+from eval.equality import assignment, claimed, is_calculation, members
 from eval.notation import (
     Piece,
     as_pieces,
@@ -30,7 +34,6 @@ from eval.notation import (
     matrix_cells,
     numeral,
     split_list,
-    without_assignment,
 )
 from eval.units import split_unit
 
@@ -58,17 +61,7 @@ def compare(answer: str, gold: str, symbolic: Symbolic) -> Verdict:
     answer, gold = clean(answer), clean(gold)
     if not answer or not gold:
         return Verdict(False, "empty")
-    for rule in (
-        _by_text,
-        _by_words,
-        _by_base,
-        _by_pieces,
-        _by_matrix,
-        _by_list,
-        _by_assignment,
-        _by_unit,
-        _by_numeral,
-    ):
+    for rule in _RULES:
         verdict = rule(answer, gold, symbolic)
         if verdict is not None:
             return verdict
@@ -174,16 +167,25 @@ def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     return _matched(our_parts, their_parts, lambda a, b: compare(a, b, symbolic), "set")
 
 
-def _by_assignment(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
-    """x = 5 equals 5, whichever side names x; two names must agree, else equations are compared as equations."""
-    (left, ours), (name, theirs) = without_assignment(answer), without_assignment(gold)
-    if not left and not name:
+def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+    chain = members(answer)
+    if len(members(gold)) == 1:
+        value = claimed(answer, gold) if "=" in answer else None
+        return None if value is None else _claim(compare(value, gold, symbolic))
+    named, ours = assignment(gold), assignment(answer)
+    if named is None and is_calculation(gold):
+        return _claim(compare(answer, members(gold)[-1], symbolic))
+    if len(chain) == 1 and "=" in answer:  # a list of equations
         return None
-    if left and name:
-        return compare(ours, theirs, symbolic) if _squeeze(left) == _squeeze(name) else None
-    if ("=" in gold) if left else ("=" in answer):
-        return None
-    return compare(ours, theirs, symbolic)
+    if named is None:
+        return Verdict(False, "a value where an equation is expected") if len(chain) == 1 else None
+    if ours and _squeeze(ours.name) == _squeeze(named.name):
+        return compare(ours.value, named.value, symbolic)
+    return compare(chain[-1], named.value, symbolic) if len(chain) == 1 or is_calculation(answer) else None
+
+
+def _claim(verdict: Verdict) -> Verdict:
+    return Verdict(verdict.same, f"claimed value: {verdict.note.removeprefix('claimed value: ')}")
 
 
 def _by_unit(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
@@ -237,12 +239,12 @@ def decimals_of(text: str) -> int:
 
 _RULES: Sequence[Callable[[str, str, Symbolic], Verdict | None]] = (
     _by_text,
+    _by_equality,
     _by_words,
     _by_base,
     _by_pieces,
     _by_matrix,
     _by_list,
-    _by_assignment,
     _by_unit,
     _by_numeral,
 )

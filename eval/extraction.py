@@ -6,12 +6,13 @@ The rungs, from the top; the first that holds something wins:
      characters of the same sentence between, "The final answer to the problem is 5"), by the end of bold type, or by
      the end of the line;
    - `####` in the last line (as in GSM8K; a heading such as "#### Step 4" is none), or "Answer:" at its beginning.
-   When a balanced box follows the marker, the last such box is the answer; else the rest of the marker's line,
-   or the next line that holds something, is.
+   When a balanced box follows the marker, the last such box is the answer; else the rest of the marker's line, or the
+   next line that holds something, is, up to a sentence that follows a number.
 2. `boxed`: the last balanced `\\boxed{…}` or `\\fbox{…}` that holds something; an unbalanced one was cut off.
-3. `none`. The last number of a text is never taken.
+3. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
 
-Does not know what an answer means or whether it is right.
+A chain such as `10 * 5 + 3 = 55` is extracted as it stands: which of its values is claimed is a matter of meaning
+(`eval.equality`). Does not know what an answer means or whether it is right.
 """
 
 import re
@@ -32,7 +33,7 @@ MAX_ANSWER = 2_000
 _MAX_BOXES = 100
 
 _FINAL_ANSWER = re.compile(
-    r"final[ \t]+answer\b(?:[ \t]*[*_}]*[ \t]*(?::|\n|$)|[*_}]+[ \t]|(?:[ \t][^\n.:]{0,60}?)?[ \t]+is\b[ \t]*:?)",
+    r"final[ \t]+answer\b(?:[ \t]*[*_}]*[ \t]*(?::|\n|$)|[*_}]+[ \t]|(?:[ \t][^\n.:]{0,60}?)??[ \t]+is\b[ \t]*:?)",
     re.IGNORECASE,
 )
 _LAST_LINE = re.compile(r"(?:.*(?<!#)####(?!#)|[ \t*_>]*answer[ \t]*[*_]*[ \t]*:)(?P<rest>.*)$", re.IGNORECASE)
@@ -45,7 +46,9 @@ _BARE_BOX = re.compile(r"[^\s${}\\]+")
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$(.+?)(?<!\\)\$", re.DOTALL)
 _JOINT = re.compile(r"(?:\s|[,;.*_]|\band\b|\bor\b)*")
 _LEAD_IN = re.compile(r"^[A-Za-z][^=\n]*?\b(?:is|are|equals|be)[ \t]*:?[ \t]+(?=[-+\d.\\$({\[])", re.IGNORECASE)
-_TRAILER = re.compile(r"[.,;]?\s*I hope (?:it|this) is correct\.?\s*$", re.IGNORECASE)
+_TRAILER = re.compile(r"(?:[.,;]?\s*I hope (?:it|this) is correct\.?|,\s+which\b.*)\s*$", re.IGNORECASE)
+_BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]+)\*\*(?![\w(*])")
+_NEXT_SENTENCE = re.compile(r"(?<=\d)(?P<rest>[^.\n]{0,80})\.[ \t]+[A-Z].*$")
 _WRAPPERS = re.compile(r"\\(?:text\w*|mbox|math\w+|boxed|fbox|left|right|quad|qquad|[,;:! ])")
 
 
@@ -79,8 +82,10 @@ def last_box(text: str) -> str:
 
 
 def is_blank(answer: str) -> bool:
-    """Whether nothing remains once spaces, maths delimiters, empty wrappers and punctuation are taken away."""
-    return not re.sub(r"[\s{}$*_.,;:~\\]", "", _WRAPPERS.sub("", answer))
+    """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers and punctuation are taken
+    away, or the last thing that remains is a sign of equality."""
+    rest = re.sub(r"[\s{}$*_.,;:~\\]", "", _WRAPPERS.sub("", answer))
+    return not rest or rest.endswith("=")
 
 
 def _by_marker(text: str) -> str:
@@ -106,7 +111,7 @@ def _stated(after: str) -> str:
     line = after.partition("\n")[0]
     if len(line) > MAX_ANSWER:
         return line
-    line = _LEAD_IN.sub("", _TRAILER.sub("", line).strip())
+    line = _LEAD_IN.sub("", _NEXT_SENTENCE.sub(r"\g<rest>", _TRAILER.sub("", line).strip()))
     spans = list(_SPAN.finditer(line))
     outside = _SPAN.sub(" ", line)
     if spans and _JOINT.fullmatch(outside):
@@ -121,7 +126,7 @@ def _inside(span: re.Match[str]) -> str:
 
 
 def _tidy(answer: str) -> str:
-    answer = answer.strip("*_ \t\n").rstrip(".,;:").strip("*_ \t\n")
+    answer = _BOLD.sub(r"\1", answer).strip("*_ \t\n").rstrip(".,;:").strip("*_ \t\n")
     return "" if is_blank(answer) else answer
 
 

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eval.grading import GradeItem, Grader
+from eval.plan import check_resumable
 from eval.problem import Sample
 from eval.runlog import ROLES, Role, RunInfo, RunLog
-from eval.session import READY_SECONDS, RunProgress, Served, SessionPhase
+from eval.runner import DOWN_AFTER, PAUSE_SECONDS, RETRIES
+from eval.session import Link, RunProgress, Served, SessionPhase
 from models.client import Message, ModelClient
 from models.errors import ArenaError, ConfigError, ServerError
 from models.events import Reply, Sampling
@@ -64,27 +66,38 @@ async def force_answers(
     *,
     lead_in: str = "",
     progress: Progress = lambda done, total: None,
+    pause: float = PAUSE_SECONDS,
 ) -> int:
     """Make, grade and append every missing forced answer; returns how many. To be called with the run claimed.
 
-    Raises ConfigError for a budget below 1, ServerError when a server cannot continue a reply; what was made is kept.
+    A request that fails is tried again a few times; what still fails is left out, to be made the next time, and the
+    rest goes on unless many fail. Raises ConfigError for a budget below 1 or models that are not those of the run,
+    ServerError at the end when any failed; what was made is kept.
     """
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought.", "Give budgets of at least 1.")
+    check_resumable(log.info(), served.pair, {role: served.weight_hash(role) for role in ROLES})
     tasks = pending(log, budgets)
     if not tasks:
         return 0
     facts = {p.id: p.gold for p in log.problems()}
     rules = {data.name: data.rule for data in log.info().data}
     benchmark = {p.id: p.benchmark for p in log.problems()}
-    clients = {role: await _client(served, role) for role in {task.role for task in tasks}}
+    links = {role: Link(served, role) for role in ROLES}
     limit = asyncio.Semaphore(log.info().config.concurrency)
+    failures: list[str] = []
     done = 0
 
     async def make(task: Task) -> None:
         nonlocal done
         async with limit:
-            reply = await force(clients[task.role], task, _sampling(log.info(), task, answer_tokens), lead_in)
+            if len(failures) >= DOWN_AFTER:
+                return
+            try:
+                reply = await _ask(links[task.role], task, _sampling(log.info(), task, answer_tokens), lead_in, pause)
+            except ServerError as error:
+                failures.append(str(error))
+                return
         item = GradeItem(
             reply.answer, facts[task.sample.problem_id], rules.get(benchmark[task.sample.problem_id], "math")
         )
@@ -98,12 +111,26 @@ async def force_answers(
             async with asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(make(task))
-        except* ServerError as errors:
+        except* ArenaError as errors:  # the disk is full, or a server never came up
             raise errors.exceptions[0] from None
         finally:
-            for client in clients.values():
-                await client.aclose()
+            for link in links.values():
+                await link.aclose()
+    if failures:
+        raise ServerError(
+            f"{len(tasks) - done} of {len(tasks)} forced answers were not made: {failures[-1]}", "Start again for them."
+        )
     return done
+
+
+async def _ask(link: Link, task: Task, sampling: Sampling, lead_in: str, pause: float) -> Reply:
+    """The forced answer; raises the last of RETRIES + 1 ServerErrors."""
+    for attempt in range(RETRIES):
+        try:
+            return await force(await link(), task, sampling, lead_in)
+        except ServerError:
+            await asyncio.sleep(pause * 2**attempt)
+    return await force(await link(), task, sampling, lead_in)
 
 
 class ForcedSitting:
@@ -174,19 +201,13 @@ async def force(client: ModelClient, task: Task, sampling: Sampling, lead_in: st
     resume = answer_now(kept, client.thought, lead_in)
     reply = await client.complete([Message("user", sample.prompt)], sampling, resume=resume)
     if reply.finish_reason == "failed":
-        raise ServerError(reply.error, "What was made is kept; start again to go on.")
+        raise ServerError(reply.error)
     return reply
 
 
 def _sampling(info: RunInfo, task: Task, answer_tokens: int) -> Sampling:
     config = info.config
     return Sampling(answer_tokens, None, config.temperature, config.top_p, task.sample.seed)
-
-
-async def _client(served: Served, role: Role) -> ModelClient:
-    spec = served.pair.model(role)
-    endpoint = await served.wait_ready(role, READY_SECONDS)
-    return ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
 
 
 def _row(task: Task, reply: Reply, outcome: str, extracted: str) -> dict[str, Any]:

@@ -13,10 +13,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import t as student
 
+from eval.beyond_run import runs_folder
 from eval.judge import RUBRICS, Judge, JudgeItem, Judgement, RubricKey
 from eval.labelled import (
     CHECK_ITEMS,
@@ -198,8 +200,14 @@ async def _check(options: argparse.Namespace) -> None:
     print(f"\n{check.judge}: {check_sentence(check, rubric.key)}")
 
 
+def find_run(run_id: str) -> RunLog:
+    """A run of the sets beyond maths or of the benchmarks. Raises DataError when there is none of that id."""
+    folder = runs_folder() if (runs_folder() / Path(run_id).name).is_dir() else home() / "runs"
+    return RunLog.open(folder, run_id)
+
+
 async def _run(options: argparse.Namespace) -> None:
-    log = RunLog.open(home() / "runs", options.run)
+    log = find_run(options.run)
     rubrics = {p.extra.get("rubric", "") for p in log.problems() if options.benchmark in (None, p.benchmark)}
     wanted = options.rubric or (rubrics.pop() if len(rubrics) == 1 else "")
     if wanted not in RUBRICS:
@@ -234,7 +242,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "scores":
-            _print_scores(RunLog.open(home() / "runs", options.run))
+            _print_scores(find_run(options.run))
         else:
             asyncio.run((_check if options.command == "check" else _run)(options))
     except ArenaError as error:

@@ -186,11 +186,15 @@ def truncation_curve(problems: Sequence[Sequence[Scored]], at: Sequence[int]) ->
     return points
 
 
+def steps(most: int) -> list[int]:
+    """The k at which pass@k and maj@k are told: 1, 2, 4 … and `most` itself; maj@k is dear for every k."""
+    return sorted({*(2**e for e in range(most.bit_length())), most} - {0})
+
+
 def maj_curve(problems: Sequence[Sequence[Scored]], ks: Sequence[int] | None = None) -> list[CurvePoint]:
-    """maj@k against the summed tokens of k samples, for k = 1, 2, 4, … up to the fewest samples of any problem."""
-    most = min((len(p) for p in problems), default=0)
+    """maj@k against the summed tokens of k samples, at `steps` up to the fewest samples of any problem."""
     points = []
-    for k in ks if ks is not None else [2**i for i in range(most.bit_length())]:
+    for k in ks if ks is not None else steps(min((len(p) for p in problems), default=0)):
         shares = [maj_at_k([s.answer_class for s in p], [s.correct for s in p], k).expected for p in problems]
         tokens = k * fmean(fmean(s.output_tokens for s in p) for p in problems)
         points.append(CurvePoint("maj@k", k, tokens, bootstrap_mean(np.array(shares)), 0.0))

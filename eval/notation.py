@@ -1,4 +1,4 @@
-r"""Reading the notations of answers: cleaned LaTeX, numerals, bases, lists, intervals, matrices, assignments.
+r"""Reading the notations of answers: cleaned LaTeX, numerals, bases, lists, intervals, matrices.
 
 Pure text in, plain values out. Does not know what counts as equal.
 """
@@ -10,8 +10,9 @@ from typing import Literal, NamedTuple
 _CHARACTERS = str.maketrans(
     {
         "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty ",
-        "°": "^\\circ ", "≤": "\\le ", "≥": "\\ge ", "∪": "\\cup ", "∈": "\\in ", "±": "\\pm ", "√": "\\sqrt ",
-        "²": "^{2}", "³": "^{3}", "\u00a0": " ", "，": ",", "。": ".", "（": "(", "）": ")", "\n": " ", "\t": " ",
+        "°": "^\\circ ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∈": "\\in ", "±": "\\pm ",
+        "√": "\\sqrt ", "²": "^{2}", "³": "^{3}", "\u00a0": " ", "，": ",", "。": ".", "（": "(", "）": ")", "\n": " ",
+        "\t": " ",
     }
 )  # fmt: skip
 _REWRITES = [
@@ -300,18 +301,3 @@ def matrix_cells(text: str) -> list[list[str]] | None:
         return None
     rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
     return [[cell.strip() for cell in row.split("&")] for row in rows]
-
-
-_LEFT_SIDE = re.compile(
-    r"^\\?[A-Za-z][A-Za-z0-9_{}\\' ]*(?:\([^()=]*\))?$|^[A-Za-z](?:\s*[-+]\s*[A-Za-z])+$"
-    r"|^\([a-z](?:,\s*[a-z])+\)$"
-)
-
-
-def without_assignment(text: str) -> tuple[str, str]:
-    """(name, value) of `x = 5` or of a chain such as `m + n = 2 + 3 = 5`; ("", text) for anything else."""
-    left, equals, rest = text.partition("=")
-    left = left.strip()
-    if not equals or not _LEFT_SIDE.match(left) or re.search(r"[<>]|\\[lg]e(?![a-z])|\\ne", text):
-        return "", text
-    return left, rest.rpartition("=")[2].strip()

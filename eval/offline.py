@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, get_args
 
 from eval.benchmarks import read_rows
 from eval.grading import SECONDS, WORKERS, GradeItem, Grader
-from eval.metrics import accuracy, maj_at_k, mean_pass_at_k
+from eval.metrics import accuracy, maj_at_k, mean_pass_at_k, steps
 from eval.problem import Grade, Outcome
 from models.errors import ConfigError, DataError
 from models.thought import ThoughtFormat, split_text
@@ -215,10 +215,12 @@ def summarise(graded: Sequence[Graded], classes: Sequence[int | None]) -> dict[s
     """The figures of a graded file, shares between 0 and 1.
 
     `n` problems, `k` samples of each (the fewest, where problems differ), `samples` in all; `accuracy` is the mean
-    over problems of the share of correct samples, `accuracy_95` its interval.
+    over problems of the share of correct samples, `accuracy_95` its interval. What made the grader fail is counted
+    there as not correct; `accuracy_if_failed_were_correct` is how much that could matter.
     """
     groups = list(by_problem(graded).values())
     correct = [[graded[i].grade.outcome == "correct" for i in group] for group in groups]
+    at_best = [[graded[i].grade.outcome in ("correct", "grader_failed") for i in group] for group in groups]
     k = min(map(len, groups))
     share = accuracy(correct)
     outcomes = Counter(g.grade.outcome for g in graded)
@@ -230,18 +232,14 @@ def summarise(graded: Sequence[Graded], classes: Sequence[int | None]) -> dict[s
         "samples": len(graded),
         "accuracy": share.value,
         "accuracy_95": [share.low, share.high],
+        "accuracy_if_failed_were_correct": fmean(fmean(group) for group in at_best),
         "outcomes": {outcome: outcomes[outcome] for outcome in get_args(Outcome)},
         "rungs": dict(Counter(g.grade.rung for g in graded)),
         "cut_off": sum(reason in CUT_OFF for reason in reasons) if reasons else None,
         "pass_at_k": {str(j): mean_pass_at_k(correct, j) for j in range(1, k + 1)},
-        "maj_at_k": {str(j): _mean_maj(groups, correct, classes, j) for j in _steps(k)},
+        "maj_at_k": {str(j): _mean_maj(groups, correct, classes, j) for j in steps(k)},
         "mean_output_tokens": fmean(tokens) if tokens else None,
     }
-
-
-def _steps(k: int) -> list[int]:
-    """1, 2, 4 … and k itself: maj@k is counted exactly over all subsets, which is dear for every k."""
-    return sorted({*(2**e for e in range(k.bit_length())), k})
 
 
 def _mean_maj(

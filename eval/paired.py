@@ -4,7 +4,7 @@ Pure. Does not know which model is which beyond "base" and "distilled", nor wher
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from statistics import fmean
 from typing import NamedTuple
@@ -146,3 +146,15 @@ def smallest_difference(problems: int, discordance: float = ASSUMED_DISCORDANCE)
     if missing(1.0) < 0:
         return None
     return float(brentq(missing, 0.0, 1.0, xtol=1e-4))
+
+
+def smallest_differences(sizes: Mapping[str, int]) -> str:
+    """What each of several sets, problems by title, could show by itself, in a sentence; empty for a single one."""
+    if len(sizes) < 2:
+        return ""
+    found = {title: smallest_difference(problems) for title, problems in sizes.items()}
+    parts = [
+        f"{title} ({sizes[title]}) {'none' if least is None else f'{100 * least:.0f} points'}"
+        for title, least in found.items()
+    ]
+    return f"That is for all of them together. Set by set: {', '.join(parts)}."

@@ -96,8 +96,12 @@ def prepare(
     weight_hashes: Mapping[Role, str],
     benchmarks: Sequence[Benchmark],
     profile: Profile | None = None,
+    prompt: str = MATHS_PROMPT,
 ) -> RunLog:
-    """Make the folder of a new run. Raises ConfigError when the budget does not fit the context that is served."""
+    """Make the folder of a new run. Raises ConfigError when the budget does not fit the context that is served.
+
+    `prompt`: the rule by which both models are asked, with `{question}` in it; it is written down with the run.
+    """
     limits = [pair.model(role).context_length for role in ROLES]
     context = min(limits if profile is None else [*limits, profile.context_length])
     if config.max_tokens + PROMPT_ALLOWANCE > context:
@@ -117,7 +121,7 @@ def prepare(
         config=config,
         data=data,
         sides={role: _side(pair, role, weight_hashes[role]) for role in ROLES},
-        prompt=MATHS_PROMPT,
+        prompt=prompt,
         versions=versions(),
     )
     return RunLog.create(runs, info, (p for chosen in problems.values() for p in chosen))
@@ -138,7 +142,9 @@ def _side(pair: PairSpec, role: Role, weight_hash: str) -> SideInfo:
 
 
 def check_resumable(info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, str]) -> None:
-    """Raise ConfigError unless the loaded models are those the run was begun with: one run never mixes models."""
+    """Raise ConfigError unless the run was made here and the loaded models are those it was begun with."""
+    if "{question}" not in info.prompt:
+        raise ConfigError(f"Run {info.id} was {info.origin}: how it was asked is not known.", "Start a new run.")
     for role, side in info.sides.items():
         spec = pair.model("base" if role == "base" else "distilled")
         if side.model != spec.key:

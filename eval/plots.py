@@ -8,7 +8,7 @@ from typing import Literal
 
 import plotly.graph_objects as go
 
-from eval.comparison import VERDICTS, Breakdown, Cell
+from eval.comparison import Breakdown
 from eval.metrics import CurveKind, CurvePoint
 from eval.paper import TABLE_1
 from eval.results import Row
@@ -133,8 +133,13 @@ def cut_share(curves: Mapping[Side, Sequence[CurvePoint]], titles: Mapping[Side,
 
 
 def token_histogram(rows: Mapping[Side, Sequence[Row]], titles: Mapping[Side, str]) -> go.Figure:
-    """How long the answers are, thought and answer together, right and wrong apart."""
+    """How long the answers are, thought and answer together, right and wrong apart; the sides one below the other."""
     figure = _figure("output tokens", "answers")
+    figure.update_layout(
+        xaxis={"anchor": "y2"},
+        yaxis={"domain": [0.55, 1]},
+        yaxis2={"domain": [0, 0.45], "title": "answers", "gridcolor": GRID_COLOUR, "zeroline": False},
+    )
     longest = max((r.output_tokens for side in rows.values() for r in side), default=1)
     for side, mine in rows.items():
         for right, pattern in ((True, ""), (False, "/")):
@@ -145,9 +150,10 @@ def token_histogram(rows: Mapping[Side, Sequence[Row]], titles: Mapping[Side, st
                     marker={"color": COLOURS[side], "pattern": {"shape": pattern, "solidity": 0.2}},
                     opacity=0.75,
                     name=f"{titles[side]}, {'right' if right else 'not right'}",
+                    yaxis="y" if side == "base" else "y2",
                 )
             )
-    figure.update_layout(barmode="stack", bargap=0.05)
+    figure.update_layout(barmode="stack", bargap=0.05, height=460)
     return figure
 
 
@@ -162,30 +168,6 @@ def breakdown_bars(groups: Sequence[Breakdown], titles: Mapping[Side, str]) -> g
     figure.update_layout(barmode="group", height=300)
     figure.update_xaxes(showgrid=False, type="category")
     figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return figure
-
-
-def grid_heatmap(cells: Sequence[Cell], columns: int = 25) -> go.Figure:
-    """The grid of problems as a picture, for reports; the page draws its own, which can be clicked."""
-    order = list(VERDICTS)
-    rows = [list(cells[start : start + columns]) for start in range(0, len(cells), columns)]
-    steps = [[edge / len(order), VERDICT_COLOURS[v]] for i, v in enumerate(order) for edge in (i, i + 1)]
-    figure = _figure("", "")
-    figure.add_trace(
-        go.Heatmap(
-            z=[[order.index(cell.verdict) for cell in row] for row in rows],
-            text=[[f"{cell.problem_id}: {VERDICTS[cell.verdict]}" for cell in row] for row in rows],
-            hovertemplate="%{text}<extra></extra>",
-            colorscale=steps,
-            zmin=-0.5,
-            zmax=len(order) - 0.5,
-            xgap=2,
-            ygap=2,
-            colorbar={"tickvals": list(range(len(order))), "ticktext": list(VERDICTS.values())},
-        )
-    )
-    figure.update_yaxes(autorange="reversed", visible=False)
-    figure.update_xaxes(visible=False)
     return figure
 
 

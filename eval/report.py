@@ -5,12 +5,14 @@ Does not know how numbers are computed (`eval.comparison`).
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from eval.comparison import VERDICTS, Breakdown, Comparison, SideSummary, build_comparison, headline, points
 from eval.metrics import Estimate
 from eval.results import Contender, Results
 from eval.runlog import RunInfo, RunLog
 
+EACH_ALONE = "Each interval holds for its own line: of many lines, one in twenty misses the truth by chance."
 OUTCOMES = {
     "wrong": "wrong",
     "no_answer": "no answer",
@@ -61,12 +63,18 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
     if len(infos) < 2:
         return []
     first, second = infos[0], infos[1]
-    if "run" not in (first.origin, second.origin) or first.origin != second.origin:
+    if not first.origin == second.origin == "run":
         return ["One side was imported: how it was sampled is not known here."]
+    hashes = {data.name: data.sha256 for data in first.data}
+    copies = [
+        f"The runs hold different copies of {data.title}: two problems of one name may not be the same."
+        for data in second.data
+        if hashes.get(data.name, data.sha256) != data.sha256
+    ]
     names = ("samples", "max_tokens", "thinking_budget", "temperature", "top_p", "seed")
     pairs = [(name.replace("_", " "), getattr(first.config, name), getattr(second.config, name)) for name in names]
     pairs.append(("prompt", first.prompt, second.prompt))
-    return [f"The runs differ in {name}: {a} and {b}." for name, a, b in pairs if a != b]
+    return copies + [f"The runs differ in {name}: {a} and {b}." for name, a, b in pairs if a != b]
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
@@ -114,6 +122,7 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
     for name, rows in (("subject", c.by_subject), ("level", c.by_level)):
         if len(rows) > 1:
             parts.append(_table([name, "problems", "base", "distilled", "difference (points)"], breakdown_rows(rows)))
+            parts.append(EACH_ALONE)
     if c.paired:
         parts.append(f"Method: {c.paired.method}; accuracy: {c.base.accuracy.method}.")
     return "\n\n".join(parts)
@@ -126,16 +135,21 @@ def summary_rows(c: Comparison) -> list[list[str]]:
     def add(name: str, form: str, *values: float) -> None:
         rows.append([name, *(form.format(value) for value in values)])
 
+    def measured(name: str, form: str, *values: float) -> None:
+        """Outputs made elsewhere may come without counts and times, which is not the same as none."""
+        rows.append([name, *(form.format(value) if value else "–" for value in values)])
+
     rows.append(["accuracy, 95 % interval", share(c.base.accuracy), share(c.distilled.accuracy)])
     rows.append(["samples", *(f"{s.samples} ({s.problems} problems)" for s in (c.base, c.distilled))])
     rows.append(["not correct", *(_outcomes(s) for s in (c.base, c.distilled))])
-    add("mean output tokens", "{:,.0f}", c.base.output_tokens, c.distilled.output_tokens)
-    add("  thought", "{:,.0f}", c.base.thought_tokens, c.distilled.thought_tokens)
-    add("  answer", "{:,.0f}", c.base.answer_tokens, c.distilled.answer_tokens)
+    measured("mean output tokens", "{:,.0f}", c.base.output_tokens, c.distilled.output_tokens)
+    for name, count in (("  thought", "thought_tokens"), ("  answer", "answer_tokens")):
+        values = (getattr(s, count) if s.output_tokens else None for s in (c.base, c.distilled))
+        rows.append([name, *("–" if value is None else f"{value:,.0f}" for value in values)])
     add("cut off by the token limit", "{:.1%}", c.base.cut_share, c.distilled.cut_share)
     add("no answer found", "{:.1%}", c.base.no_answer_share, c.distilled.no_answer_share)
-    add("seconds an answer", "{:.1f}", c.base.seconds, c.distilled.seconds)
-    add("tokens/s, all requests", "{:,.0f}", c.base.tokens_per_second, c.distilled.tokens_per_second)
+    measured("seconds an answer", "{:.1f}", c.base.seconds, c.distilled.seconds)
+    measured("tokens/s, all requests", "{:,.0f}", c.base.tokens_per_second, c.distilled.tokens_per_second)
     for k in sorted({*c.base.pass_at} & {*c.distilled.pass_at}):
         if k > 1:
             add(f"pass@{k}", "{:.1%}", c.base.pass_at[k], c.distilled.pass_at[k])
@@ -205,7 +219,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
 def command(info: RunInfo) -> str:
     """The command line that repeats this run."""
     c = info.config
-    parts = ["python -m eval run", f"--pair {c.pair}", *(f"--benchmark {name}" for name in c.benchmarks)]
+    parts = ["python -m eval run", f"--pair {c.pair}", *(f"--benchmark {quote(name)}" for name in c.benchmarks)]
     parts += [f"--samples {c.samples}", f"--max-tokens {c.max_tokens}", f"--temperature {c.temperature:g}"]
     parts += [f"--top-p {c.top_p:g}", f"--seed {c.seed}"]
     if c.problems is not None:

@@ -50,7 +50,8 @@ COLUMNS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 VIEWS = """
 CREATE VIEW held AS SELECT * FROM samples QUALIFY row_number() OVER (
-    PARTITION BY run, model, problem_id, index ORDER BY error <> '', started_at DESC) = 1;
+    PARTITION BY run, model, problem_id, index
+    ORDER BY error <> '', CASE WHEN error = '' THEN rowid ELSE -rowid END) = 1;
 CREATE VIEW grade AS SELECT * FROM grades QUALIFY row_number() OVER (
     PARTITION BY run, model, problem_id, index ORDER BY rowid DESC) = 1;
 CREATE VIEW class AS SELECT run, model, problem_id, unnest(indices) AS index, unnest(classes) AS answer_class
@@ -216,9 +217,6 @@ class Results:
             sql = f"SELECT DISTINCT problem_id FROM held WHERE run = ? AND model = ? AND {test}"
             found |= {row[0] for row in self._query(sql, [side.run, side.model, *wanted])}
         return found
-
-    def questions(self, run: str) -> dict[str, str]:
-        return dict(self._query("SELECT id, question FROM problems WHERE run = ?", [run]))
 
     def export(self, sides: Sequence[Contender], path: Path, form: ExportFormat) -> Path:
         """Write every sample of these sides, with problem, grade and texts, to `path`; one row a sample."""

@@ -1,7 +1,8 @@
 """Both models on the same problems: prompts out, samples in, each written down the moment it is whole.
 
-Does not know which servers answer (a `Connect` gives a client for a side), how answers are graded (`on_sample` hears
-of each one) or what they add up to.
+Every problem is asked by the prompt rule that the run was begun with (`RunInfo.prompt`), so that a run which is resumed
+never mixes two. Does not know which servers answer (a `Connect` gives a client for a side), how answers are graded
+(`on_sample` hears of each one) or what they add up to.
 """
 
 import asyncio
@@ -14,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from eval.problem import Problem, Sample
-from eval.prompts import maths_prompt
 from eval.runlog import Role, RunInfo, RunLog, sample_seed
 from models.client import Message
 from models.errors import ArenaError, DataError
@@ -198,7 +198,7 @@ class Runner:
 
     async def _draw(self, side: _Side, problem: Problem, index: int) -> Sample:
         config = self.info.config
-        prompt = maths_prompt(problem)
+        prompt = self.info.prompt.format(question=problem.question)
         seed = sample_seed(config.seed, problem.id, index)
         sampling = Sampling(config.max_tokens, config.thinking_budget, config.temperature, config.top_p, seed)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -5,16 +5,17 @@ Does not know the screen: a caller asks for `progress` whenever it likes.
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from eval.grading import Grader
 from eval.plan import check_resumable
+from eval.problem import Sample
 from eval.regrade import Grading, check_golds, write_classes
 from eval.runlog import ROLES, Role, RunLog
-from eval.runner import Completer, Runner, SideProgress
+from eval.runner import Runner, SideProgress
 from models.client import Endpoint, ModelClient
 from models.errors import ArenaError, ServerError
 from models.registry import PairSpec, Profile
@@ -56,7 +57,7 @@ class Link:
         self._served, self._role = served, role
         self._clients: list[ModelClient] = []
 
-    async def __call__(self) -> Completer:
+    async def __call__(self) -> ModelClient:
         endpoint = await self._served.wait_ready(self._role, READY_SECONDS)
         if not self._clients or self._clients[-1].endpoint != endpoint:
             spec = self._served.pair.model(self._role)
@@ -106,21 +107,28 @@ class Session:
         return self.progress()
 
     def _work(self, grader: Grader) -> None:
+        if all(data.rule == "judged" for data in self.log.info().data):  # these answers wait for a judge
+            complete = asyncio.run(self._draw(lambda sample: None))
+        else:
+            complete = self._draw_and_grade(grader)
+        self._phase = "finished" if complete else "stopped"
+
+    def _draw_and_grade(self, grader: Grader) -> bool:
         faults = check_golds(self.log, grader)
         if faults:
             self._message = (
                 f"{len(faults)} gold answers fail against themselves: {', '.join(key for key, _ in faults)}."
             )
         with Grading(self.log, grader) as grading:
-            complete = asyncio.run(self._draw(grading))
+            complete = asyncio.run(self._draw(grading.put))
             self._phase = "grading"
         if grading.error:
             raise ServerError(f"Grading stopped: {grading.error}", "The samples are kept; grade them later.")
         if complete:
             write_classes(self.log, grader)
-        self._phase = "finished" if complete else "stopped"
+        return complete
 
-    async def _draw(self, grading: Grading) -> bool:
+    async def _draw(self, on_sample: Callable[[Sample], None]) -> bool:
         async with AsyncExitStack() as stack:
             links = {role: Link(self._served, role) for role in ROLES}
             for link in links.values():
@@ -128,7 +136,7 @@ class Session:
             if not await self._ready():
                 return False
             check_resumable(self.log.info(), self._served.pair, {r: self._served.weight_hash(r) for r in ROLES})
-            self._runner = Runner(self.log, links, on_sample=grading.put, retry_failed=self._retry_failed)
+            self._runner = Runner(self.log, links, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
             if self._stopped.is_set():
                 self._runner.stop()
@@ -174,13 +182,17 @@ class Jobs:
         """The sitting that is going on, or the last one."""
         return self._session
 
+    def check_idle(self) -> None:
+        """Raises ServerError while a sitting is going on; to be asked before a new run is written down."""
+        if self._session is not None and not self._session.over:
+            raise ServerError(
+                f"Run {self._session.log.folder.name} is going on.", "Stop it first, or wait until it is done."
+            )
+
     def start(self, session: Sitting) -> None:
         """Raises ServerError while another sitting is going on."""
         with self._lock:
-            if self._session is not None and not self._session.over:
-                raise ServerError(
-                    f"Run {self._session.log.folder.name} is going on.", "Stop it first, or wait until it is done."
-                )
+            self.check_idle()
             self._session = session
             threading.Thread(target=session.run, name=f"run {session.log.folder.name}", daemon=True).start()
 

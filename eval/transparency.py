@@ -40,6 +40,7 @@ class Check:
 
     what: str
     files: tuple[str, ...]
+    section: str = ""
     contains: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     bytes: int = 1
@@ -92,16 +93,11 @@ def items() -> tuple[Item, ...]:
 
 
 def _checks(rows: Iterable[Mapping[str, Any]] | None) -> tuple[Check, ...]:
-    return tuple(
-        Check(
-            what=row["what"],
-            files=tuple(row["files"]),
-            contains=tuple(row.get("contains", ())),
-            keys=tuple(row.get("keys", ())),
-            bytes=int(row.get("bytes", 1)),
-        )
-        for row in rows or ()
-    )
+    def check(row: Mapping[str, Any]) -> Check:
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+        return Check(**values)
+
+    return tuple(check(row) for row in rows or ())
 
 
 def full_marks() -> Standing:
@@ -158,28 +154,52 @@ def _find(check: Check, root: Path) -> Path | None:
 
 
 def _passes(check: Check, path: Path) -> bool:
-    if path.stat().st_size < check.bytes:
+    if not check.section and path.stat().st_size < check.bytes:
         return False
-    if not check.contains and not check.keys:
+    if not (check.section or check.contains or check.keys):
         return True
     text = path.read_bytes()[:_READ_LIMIT].decode("utf-8", errors="replace")
-    if not all(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in check.contains):
+    if check.section:
+        text = section_of(text, check.section)
+        if len(text.encode()) < check.bytes:
+            return False
+    wanted = (pattern.replace(" ", r"\s+") for pattern in check.contains)  # a line may end inside a phrase
+    if not all(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in wanted):
         return False
     return not check.keys or _has_keys(text, check.keys)
 
 
+def section_of(text: str, heading: str) -> str:
+    """What stands below the first Markdown heading that matches, down to the next of its rank; empty without one."""
+    found: list[str] = []
+    rank = 0
+    for line in text.splitlines():
+        mark = re.match(r"(#+)\s+(.*)", line)
+        if rank and mark and len(mark[1]) <= rank:
+            break
+        if rank:
+            found.append(line)
+        elif mark and re.search(heading, mark[2], re.IGNORECASE):
+            rank = len(mark[1])
+    return "\n".join(found).strip()
+
+
 def _has_keys(text: str, keys: Sequence[str]) -> bool:
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError:
+        document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError):
         return False
-    for key in keys:
-        value = document
-        for part in key.split("."):
+    return all(_below(document, key.split(".")) not in (None, "", [], {}) for key in keys)
+
+
+def _below(value: Any, path: Iterable[str]) -> Any:
+    """What stands under these keys, or places of a list; None where there is nothing."""
+    for part in path:
+        if isinstance(value, list):
+            value = value[int(part)] if part.isdecimal() and int(part) < len(value) else None
+        else:
             value = value.get(part) if isinstance(value, dict) else None
-        if value in (None, "", [], {}):
-            return False
-    return True
+    return value
 
 
 def to_json(assessment: Assessment) -> str:

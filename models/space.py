@@ -13,7 +13,20 @@ from models.errors import ConfigError
 from models.paths import ROOT
 from models.registry import Profile, SpaceCard, SpacesConfig
 
-PARTS = ("app.py", "models", "eval", "traces", "ui", "votes", "docs", "recipes", "spaces.yaml", "README.md", "LICENSE")
+PARTS = (
+    "app.py",
+    "Makefile",
+    "models",
+    "eval",
+    "traces",
+    "ui",
+    "votes",
+    "docs",
+    "recipes",
+    "spaces.yaml",
+    "README.md",
+    "LICENSE",
+)
 REQUIREMENTS = {
     "gradio": ("requirements.txt",),
     "docker": ("requirements-cpu.txt", "requirements-cpu-engine.txt"),

@@ -57,6 +57,11 @@ class Battle:
         """Whether replies may be seen while they are written. Together means: only once both are finished."""
         return not self.running or self.mode == "named" or self.delivery == "live"
 
+    @property
+    def can_be_pinned(self) -> bool:
+        """Both replies are in and their names are known: the question may become a case study."""
+        return bool(self.roles) and self.phase in ("answers", "voted", "revealed", "shared")
+
     def reply(self, side: Side) -> Reply | None:
         """The newest turn's reply of this side, as far as it has arrived."""
         return self.turns[-1].replies.get(side) if self.turns else None

@@ -4,18 +4,20 @@ Does not know widgets, nor who may ask (`ui.benchmark_run`).
 """
 
 import re
-import shutil
 from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 
-from eval.benchmarks import GENERATED, GENERATED_COUNT, KNOWN
+from eval.benchmarks import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.forced import ForcedSitting
 from eval.grading import Grader
 from eval.imported import Fields, import_outputs
+from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog
-from eval.session import Jobs, Session
+from eval.session import Session
 from models.errors import ConfigError, ServerError
 from ui.benchmark_shelf import Shelf
 from ui.services import Services
@@ -24,7 +26,21 @@ MOST_BUDGETS = 12
 
 
 def set_size(name: str) -> int:
-    return KNOWN[name].size if name in KNOWN else GENERATED_COUNT
+    """Problems of a set. Raises DataError for a file that holds none."""
+    if name in KNOWN:
+        return KNOWN[name].size
+    return GENERATED_COUNT if name in GENERATED else _file_size(name, Path(name).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _file_size(path: str, changed: int) -> int:
+    return len(load_file(Path(path)))
+
+
+def set_title(name: str) -> str:
+    if name in KNOWN:
+        return KNOWN[name].title
+    return GENERATED.get(name) or Path(name).stem
 
 
 class RunDesk:
@@ -32,16 +48,15 @@ class RunDesk:
 
     def __init__(self, services: Services, shelf: Shelf) -> None:
         self.services, self.shelf = services, shelf
-        self.jobs = Jobs()
+        self.jobs = services.jobs
 
     def estimate(self, config: RunConfig) -> str:
-        """What the run would cost and what it could show, before it starts."""
-        sizes = [set_size(name) for name in config.benchmarks if not name.endswith(".jsonl")]
-        if not sizes:
-            return "The cost is known once a set of known size is chosen."
+        """What the run would cost and what it could show, all in all and set by set, before it starts."""
+        sizes = {set_title(name): set_size(name) for name in config.benchmarks}
+        drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
-        found = cost(config, sizes, paces(self.shelf.runs, pair) if pair else {})
-        return f"{found.sentence}\n\n{found.power_sentence}"
+        found = cost(config, list(sizes.values()), paces(self.shelf.runs, pair) if pair else {})
+        return f"{found.sentence}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
 
     def start(self, config: RunConfig) -> str:
         """Begin a new run in the background; returns its id."""
@@ -49,14 +64,13 @@ class RunDesk:
         benchmarks = load_benchmarks(config.benchmarks)
         served = self.services.served
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-        self._check_idle()
+        self.jobs.check_idle()
         log = prepare(self.shelf.runs, config, served.pair, hashes, benchmarks, served.profile)
         self.jobs.start(Session(log, served))
         return log.folder.name
 
     def resume(self, run_id: str, retry_failed: bool = False) -> None:
-        log = RunLog.open(self.shelf.runs, run_id)
-        self._check_loaded(log.info().config.pair)
+        log = self._open_own(run_id)
         self.jobs.start(Session(log, self.services.served, retry_failed=retry_failed))
 
     def force(self, run_id: str, budgets: str) -> list[int]:
@@ -64,15 +78,19 @@ class RunDesk:
         wanted = sorted({int(b) for b in re.findall(r"\d+", str(budgets or ""))})[:MOST_BUDGETS]
         if not wanted:
             raise ConfigError("No budget is given.", "Give numbers of tokens, such as 64, 128, 256.")
-        log = RunLog.open(self.shelf.runs, run_id)
-        self._check_loaded(log.info().config.pair)
-        self.jobs.start(ForcedSitting(log, self.services.served, wanted))
+        self.jobs.start(ForcedSitting(self._open_own(run_id), self.services.served, wanted))
         return wanted
 
-    def _check_idle(self) -> None:
-        current = self.jobs.current
-        if current is not None and not current.over:
-            raise ServerError(f"Run {current.log.folder.name} is going on.", "Stop it first, or wait until it is done.")
+    def _open_own(self, run_id: str) -> RunLog:
+        """A run that was made here with the loaded pair. Raises DataError, ConfigError or ServerError for any other."""
+        log = RunLog.open(self.shelf.runs, run_id)
+        info = log.info()
+        if info.origin != "run":
+            raise ConfigError(
+                f"Run {run_id} was {info.origin}: nothing can be added to it.", "Start a run of your own."
+            )
+        self._check_loaded(info.config.pair)
+        return log
 
     def _check_loaded(self, pair: str) -> None:
         served = self.services.served
@@ -86,12 +104,16 @@ class RunDesk:
                 raise ServerError(f"The {role} model cannot answer yet: {status.sentence}.", "Try again when it can.")
 
     def keep_own_set(self, path: str | None) -> str | None:
-        """Copy an uploaded set to where later runs find it again."""
+        """Copy an uploaded set to where later runs find it again; never over another of the same name."""
         if not path:
             return None
-        folder = self.services.home / "sets"
+        folder, content = self.services.home / "sets", Path(path).read_bytes()
+        target = folder / Path(path).with_suffix(".jsonl").name
+        if target.is_file() and target.read_bytes() != content:
+            target = target.with_stem(f"{target.stem}-{sha256(content).hexdigest()[:8]}")
         folder.mkdir(parents=True, exist_ok=True)
-        return str(shutil.copy(path, folder / Path(path).with_suffix(".jsonl").name))
+        target.write_bytes(content)
+        return str(target)
 
     def take_in(
         self, path: str | None, role: str, title: str, benchmark: str, fields: Fields, tell: Callable[[int, int], None]

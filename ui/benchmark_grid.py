@@ -1,11 +1,13 @@
 """The grid of problems in the Benchmarks tab: filters, cells to click, and both traces of a problem side by side.
 
+A grade of the opened problem can be flagged, and the problem pinned as a case study.
 Does not know how runs are made or summed up.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,11 +15,14 @@ import gradio as gr
 from eval.plots import Side
 from eval.runlog import RunLog
 from models.errors import ArenaError, DataError
+from ui.benchmark_run import needs_key, require_owner
 from ui.benchmark_shelf import Choice, Filters, Shelf
 from ui.benchmark_views import answer_head, flags_html, grid_html
+from ui.own_cases import pin_from_run
 from ui.panels import LATEX_DELIMITERS
 
 SIDES: tuple[Side, Side] = ("base", "distilled")
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 MOST_FLAGS = 1000
 MOST_NOTE = 500
 CLICK = """
@@ -42,6 +47,16 @@ class SidePanel:
 
 
 @dataclass(frozen=True)
+class PinPanel:
+    """Keeps the chosen problem as a case study."""
+
+    note: gr.Textbox
+    key: gr.Textbox
+    pin: gr.Button
+    said: gr.Markdown
+
+
+@dataclass(frozen=True)
 class GridWidgets:
     """The grid and everything below it."""
 
@@ -53,6 +68,7 @@ class GridWidgets:
     question: gr.Markdown
     sample: gr.Radio
     panels: dict[Side, SidePanel]
+    pinning: PinPanel
 
 
 def build_grid() -> GridWidgets:
@@ -64,7 +80,8 @@ def build_grid() -> GridWidgets:
         sample = gr.Radio([("1", 0)], value=0, label="Sample", visible=False)
         with gr.Row(elem_id="sides"):
             panels = {side: _build_panel(side) for side in SIDES}
-    return GridWidgets(grid, filters, problem, detail, question, sample, panels)
+        pinning = _build_pinning()
+    return GridWidgets(grid, filters, problem, detail, question, sample, panels, pinning)
 
 
 def _build_filters() -> tuple[Any, ...]:
@@ -97,6 +114,20 @@ def _build_panel(side: Side) -> SidePanel:
     return SidePanel(head, box, thought, answer, note, flag, flags)
 
 
+def _build_pinning() -> PinPanel:
+    with gr.Row():
+        note = gr.Textbox(
+            placeholder="Why is this worth reading?", show_label=False, label="Note on the case", max_lines=1, scale=3,
+            container=False,
+        )  # fmt: skip
+        key = gr.Textbox(
+            placeholder="Owner's key", show_label=False, label="Owner's key", type="password", visible=needs_key(),
+            max_lines=1, scale=1, container=False,
+        )  # fmt: skip
+        pin = gr.Button("Pin as a case", size="sm", scale=1, min_width=110, elem_id="bm-pin")
+    return PinPanel(note, key, pin, gr.Markdown("", elem_id="bm-pinned"))
+
+
 def make_filters(*values: Any) -> Filters:
     """Form values, possibly empty or forged, as filters."""
     base, distilled, words, shortest, cut, flagged = values
@@ -112,33 +143,27 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
         try:
             return grid_update(shelf, choose(*values[:count]), make_filters(*values[count:]), problem)
         except ArenaError as error:
-            return f'<p class="note">{error}</p>'
+            return f'<p class="note">{escape(str(error))}</p>'
 
     def clicked(event: gr.EventData, *values: Any) -> dict[Any, Any]:
         problem = str(event._data.get("problem", "")) if isinstance(event._data, dict) else ""
-        return {
-            widgets.problem: problem,
-            widgets.grid: filtered(problem, *values),
-            **show_problem(shelf, widgets, choose(*values[:count]), problem, 0),
-        }
+        opened = other_sample(problem, 0, *values[:count])
+        return {widgets.problem: problem, widgets.grid: filtered(problem, *values), **opened}
 
     def other_sample(problem: str, index: int, *values: Any) -> dict[Any, Any]:
-        return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
+        try:
+            return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
+        except ArenaError as error:
+            raise gr.Error(str(error), print_exception=False) from error
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
-        component.change(
-            filtered, [widgets.problem, *inputs], widgets.grid, show_progress="hidden", api_visibility="private"
-        )
-    widgets.grid.click(
-        clicked, inputs, [widgets.problem, widgets.grid, *outputs], show_progress="hidden", api_visibility="private"
-    )
-    widgets.sample.input(
-        other_sample, [widgets.problem, widgets.sample, *sides], outputs, show_progress="hidden",
-        api_visibility="private",
-    )  # fmt: skip
+        component.change(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)
+    widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
+    widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:
         _wire_flag(shelf, widgets, side, sides, choose)
+    _wire_pin(shelf, widgets, sides, choose)
 
 
 def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]) -> None:
@@ -150,16 +175,37 @@ def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any],
             flag_grade(shelf, choice, side, problem, int(index or 0), note)
             flags = shelf.results(choice).flags(choice.sides[side], problem)
         except ArenaError as error:
-            return {panel.flags: f'<p class="note">{error}</p>'}
+            return {panel.flags: f'<p class="note">{escape(str(error))}</p>'}
         return {panel.flags: flags_html(flags), panel.note: ""}
 
-    panel.flag.click(
-        flag,
-        [widgets.problem, widgets.sample, panel.note, *sides],
-        [panel.flags, panel.note],
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    panel.flag.click(flag, [widgets.problem, widgets.sample, panel.note, *sides], [panel.flags, panel.note], **QUIET)
+
+
+def _wire_pin(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:
+    panel = widgets.pinning
+
+    def pin(secret: str, problem: str, note: str, *values: Any) -> dict[Any, Any]:
+        try:
+            require_owner(secret)
+            return {panel.said: pin_problem(shelf, choose(*values), problem, note), panel.note: ""}
+        except ArenaError as error:
+            return {panel.said: str(error)}
+
+    panel.pin.click(pin, [panel.key, widgets.problem, panel.note, *sides], [panel.said, panel.note], **QUIET)
+
+
+def pin_problem(shelf: Shelf, choice: Choice, problem: str, note: str) -> str:
+    """Pin a problem with the first answer of each side as a case study; returns a sentence that says where it is.
+
+    Two sides of two runs make two cases. Raises DataError for a problem that is not there.
+    """
+    results = shelf.results(choice)
+    runs = dict.fromkeys(side.run for side in choice.sides.values() if results.details(side, problem))
+    if not runs:
+        raise DataError("There is no such problem.", "Choose a problem first.")
+    keys = {run: pin_from_run(shelf.runs, run, problem, str(note or "")).key for run in runs}
+    links = " and ".join(f"[with the first answers of run {run}](?case={key})" for run, key in keys.items())
+    return f"Pinned in the tab Case studies, {links}."
 
 
 def flag_grade(shelf: Shelf, choice: Choice, side: Side, problem: str, index: int, note: str) -> None:
@@ -191,7 +237,7 @@ def grid_update(shelf: Shelf, choice: Choice, filters: Filters, selected: str = 
 
 
 def _detail_outputs(widgets: GridWidgets) -> list[Any]:
-    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample]
+    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample, widgets.pinning.said]
     for panel in widgets.panels.values():
         parts += [panel.head, panel.thought_box, panel.thought, panel.answer, panel.flags]
     return parts
@@ -211,6 +257,7 @@ def show_problem(shelf: Shelf, widgets: GridWidgets, choice: Choice, problem: st
     updates: dict[Any, Any] = {
         widgets.detail: gr.update(visible=True),
         widgets.question: question,
+        widgets.pinning.said: "",
         widgets.sample: gr.update(
             choices=[(str(i + 1), i) for i in range(count)], value=min(index, count - 1), visible=count > 1
         ),
@@ -226,7 +273,7 @@ def show_problem(shelf: Shelf, widgets: GridWidgets, choice: Choice, problem: st
 def _panel_updates(panel: SidePanel, side: Side, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
     if found is None:
         return {
-            panel.head: f'<div class="side-head"><span class="name {side}">{title}</span></div>no answer yet',
+            panel.head: f'<div class="side-head"><span class="name {side}">{escape(title)}</span></div>no answer yet',
             panel.thought_box: gr.update(visible=False),
             panel.thought: "",
             panel.answer: "",

@@ -3,16 +3,19 @@
 Does not know widgets.
 """
 
+import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from eval.comparison import Cell, Comparison, build_comparison, curves
 from eval.metrics import CurvePoint
 from eval.plots import Side
 from eval.report import faulty_golds, report
-from eval.results import Contender, Results, Row, stamp
+from eval.results import EXPORT, Contender, Results, Row, stamp
 from eval.runlog import ROLES, RunInfo, RunLog, list_runs
 from models.errors import DataError
 
@@ -75,18 +78,10 @@ class Filters:
     flagged: bool = False
 
     def admits(self, cell: Cell) -> bool:
-        states = {
-            "both": (1, 1),
-            "only_base": (1, 0),
-            "only_distilled": (0, 1),
-            "neither": (0, 0),
-            "unsure": (None, None),
-        }
-        wanted = {"right": 1, "wrong": 0}
-        found = states[cell.verdict]
-        sides = all(w not in wanted or wanted[w] == f for w, f in zip((self.base, self.distilled), found, strict=True))
+        wanted = {"right": True, "wrong": False}
+        sides = ((self.base, cell.base_solves), (self.distilled, cell.distilled_solves))
         return (
-            sides
+            all(state not in wanted or wanted[state] is solves for state, solves in sides)
             and cell.tokens >= self.shortest
             and (cell.cut or not self.cut)
             and bool(cell.flags or not self.flagged)
@@ -101,12 +96,21 @@ class Shelf:
         self._lock = threading.Lock()
         self._results: OrderedDict[tuple[str, ...], Results] = OrderedDict()
         self._shown: OrderedDict[tuple[Choice, str], Shown] = OrderedDict()
+        self._answers: dict[str, tuple[int, int]] = {}
 
     def infos(self) -> list[RunInfo]:
         return list_runs(self.runs)
 
     def info(self, run_id: str) -> RunInfo:
         return RunLog.open(self.runs, run_id).info()
+
+    def answers(self, run_id: str) -> int:
+        """How many samples a run has; its file is read again only when it has grown."""
+        path = RunLog(self.runs / run_id).path("samples")
+        size = path.stat().st_size if path.is_file() else 0
+        if self._answers.get(run_id, (-1, 0))[0] != size:
+            self._answers[run_id] = (size, len(RunLog(self.runs / run_id).samples()))
+        return self._answers[run_id][1]
 
     def sides(self) -> list[Contender]:
         """Every side of every run, newest run first, base before distilled."""
@@ -180,3 +184,25 @@ def _title(infos: tuple[RunInfo, ...], contender: Contender) -> str:
             if info.id == contender.run and side.model == contender.model:
                 return side.title
     return contender.model
+
+
+def export_files(shelf: Shelf, choice: Choice) -> list[str]:
+    """Files to download: every sample of both sides in each format, the report, and each run's own files."""
+    name = sha256(f"{choice}{shelf.stamp(choice)}".encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / "journey-arena-exports" / name
+    results, shown = shelf.results(choice), shelf.shown(choice)
+    sides = list(dict.fromkeys(choice.sides.values()))
+    stem = choice.base.run if choice.base.run == choice.distilled.run else "comparison"
+    files = [results.export(sides, folder / f"{stem}.{form}", form) for form in EXPORT]  # type: ignore[arg-type]
+    text = folder / f"{stem}.md"
+    text.write_text(shown.report, encoding="utf-8")
+    return [str(path) for path in (*files, text, *(_packed(shelf.runs / run, folder) for run in _ids(choice)))]
+
+
+def _packed(run: Path, folder: Path) -> Path:
+    """A run's folder as an archive: forced answers, flags with their comments, earlier grades and all."""
+    target = folder / f"{run.name}.zip"
+    with ZipFile(target, "w", ZIP_DEFLATED) as archive:
+        for path in sorted(run.glob("*.json*")):
+            archive.write(path, f"{run.name}/{path.name}")
+    return target

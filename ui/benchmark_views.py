@@ -7,7 +7,7 @@ from typing import Any
 from eval.comparison import VERDICTS, Cell, Comparison, headline
 from eval.plan import duration
 from eval.plots import VERDICT_COLOURS
-from eval.report import breakdown_rows, command, summary_rows
+from eval.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runlog import ROLES, RunInfo
 from eval.runner import SideProgress
 from eval.session import RunProgress
@@ -63,7 +63,8 @@ def breakdown_html(comparison: Comparison) -> str:
         for name, rows in (("subject", comparison.by_subject), ("level", comparison.by_level))
         if rows
     ]
-    return "<br>".join(parts) or '<p class="note">This set has no subjects or levels.</p>'
+    note = f'<p class="note">{EACH_ALONE}</p>' if parts else ""
+    return "<br>".join(parts) + note or '<p class="note">This set has no subjects or levels.</p>'
 
 
 def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> str:
@@ -96,14 +97,16 @@ def _cell(cell: Cell, selected: bool) -> str:
     )
 
 
-def progress_html(progress: RunProgress | None) -> str:
+def progress_html(progress: RunProgress | None, where: str = "") -> str:
+    """`where`: the page on which the run was begun, when it is another one."""
     if progress is None:
         return '<p class="note">No run is going on.</p>'
     rows = "".join(_bar(role, progress.sides[role]) for role in ROLES if role in progress.sides)
     words = {"waiting": "waiting for the servers", "grading": "grading the last answers"}
     phase = words.get(progress.phase, progress.phase)
     message = f" {escape(progress.message)}" if progress.message else ""
-    return f'<div class="bm-progress" role="status"><b>{escape(progress.run)}</b>: {phase}.{message}{rows}</div>'
+    head = f"<b>{escape(progress.run)}</b>{escape(where)}: {phase}.{message}"
+    return f'<div class="bm-progress" role="status">{head}{rows}</div>'
 
 
 def _bar(role: str, side: SideProgress) -> str:
@@ -150,8 +153,8 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> str:
 
 def flags_html(flags: Sequence[tuple[int, str, str, str]]) -> str:
     rows = "".join(
-        f"<li>sample {index}, graded “{escape(OUTCOME_WORDS.get(outcome, outcome))}”: {escape(note or 'no comment')}"
-        f" <small>{escape(when)}</small></li>"
+        f"<li>sample {index + 1}, graded “{escape(OUTCOME_WORDS.get(outcome, outcome))}”:"
+        f" {escape(note or 'no comment')} <small>{escape(when)}</small></li>"
         for index, outcome, note, when in flags
     )
     return f'<ul class="note">{rows}</ul>' if rows else ""

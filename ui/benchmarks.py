@@ -4,7 +4,6 @@ Widgets and wiring; runs are started in `ui.benchmark_run`, problems are looked 
 from `ui.benchmark_shelf`, text from `ui.benchmark_views`.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -16,13 +15,13 @@ import gradio as gr
 
 from eval.plots import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
 from eval.report import data_lines, differences, unfinished
-from eval.results import EXPORT, Contender
-from eval.runlog import ROLES, RunInfo, RunLog
+from eval.results import Contender
+from eval.runlog import ROLES, RunInfo
 from models.errors import ArenaError
 from ui.benchmark_desk import RunDesk
 from ui.benchmark_grid import GridWidgets, build_grid, grid_update, make_filters, wire_grid
 from ui.benchmark_run import build_import_section, build_run_section
-from ui.benchmark_shelf import Choice, Shelf, Shown, parse_side, side_value
+from ui.benchmark_shelf import Choice, Shelf, Shown, export_files, parse_side, side_value
 from ui.benchmark_views import (
     breakdown_html,
     headline_html,
@@ -136,7 +135,8 @@ def build_results(headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Bu
         tokens = gr.Plot(show_label=False, elem_classes="bm-plot")
     with gr.Tab("Report and export"):
         button = gr.Button("Prepare the files", elem_id="bm-export")
-        files = gr.File(label="Every sample with its grade, and the report", file_count="multiple", height=140)
+        files = gr.File(label="Every sample with its grade, the report, and the runs as they lie on disk",
+                        file_count="multiple", height=140)  # fmt: skip
         text = gr.Textbox("", label="Report for a model card (Markdown)", max_lines=24, buttons=["copy"])
     with gr.Tab("All runs"):
         runs = gr.HTML("")
@@ -209,7 +209,7 @@ class Page:
     def refresh(self) -> dict[Any, Any]:
         """The lists of runs, with the newest run of both sides chosen."""
         infos = self.shelf.infos()
-        rows = [run_row(info, len(RunLog(self.shelf.runs / info.id).samples())) for info in infos]
+        rows = [run_row(info, self.shelf.answers(info.id)) for info in infos]
         whole = [info for info in infos if len(info.sides) == len(ROLES)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
@@ -221,7 +221,8 @@ class Page:
         current = self.desk.jobs.current
         updates: dict[Any, Any] = {}
         if current is not None:
-            updates[self.progress] = gr.update(value=progress_html(current.progress()), visible=True)
+            where = "" if current.log.folder.parent == self.shelf.runs else " (begun on another page)"
+            updates[self.progress] = gr.update(value=progress_html(current.progress(), where), visible=True)
         try:
             changed = self.state(make_choice(*chosen)) != stamp
         except ArenaError:
@@ -261,9 +262,8 @@ def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
 
 def _going_on(desk: RunDesk, choice: Choice) -> bool:
     current = desk.jobs.current
-    return (
-        current is not None and not current.over and current.log.folder.name in (choice.base.run, choice.distilled.run)
-    )
+    shown = [desk.shelf.runs / side.run for side in choice.sides.values()]
+    return current is not None and not current.over and current.log.folder in shown
 
 
 def display_updates(displays: Displays, shown: Shown, going_on: bool) -> dict[Any, Any]:
@@ -296,16 +296,3 @@ def _side_label(infos: list[RunInfo], side: Contender) -> str:
     info = next(i for i in infos if i.id == side.run)
     title = next((s.title for s in info.sides.values() if s.model == side.model), side.model)
     return f"{title} · {run_label(info)}"
-
-
-def export_files(shelf: Shelf, choice: Choice) -> list[str]:
-    """Every sample of both sides in each format, and the report, as files to download."""
-    name = sha256(f"{choice}{shelf.stamp(choice)}".encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / "journey-arena-exports" / name
-    results, shown = shelf.results(choice), shelf.shown(choice)
-    sides = list(dict.fromkeys(choice.sides.values()))
-    stem = choice.base.run if choice.base.run == choice.distilled.run else "comparison"
-    files = [results.export(sides, folder / f"{stem}.{form}", form) for form in EXPORT]  # type: ignore[arg-type]
-    text = folder / f"{stem}.md"
-    text.write_text(shown.report, encoding="utf-8")
-    return [str(path) for path in (*files, text)]

@@ -5,6 +5,7 @@ Widgets and wiring; the judge and people's marks are `ui.judging`, what is shown
 
 from collections import Counter
 from functools import lru_cache
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from eval.beyond_run import is_probe, probe_outcome, probe_readings, runs_folder
 from eval.grading import Grader
 from eval.judged import judgements, scores
 from eval.runlog import RunInfo, RunLog, list_runs
-from eval.session import Jobs, RunProgress
+from eval.session import RunProgress, Sitting
 from eval.sycophancy import NAME
 from models.errors import ArenaError, ConfigError
 from models.registry import ROLES
@@ -63,7 +64,7 @@ def build_beyond_page(services: Services) -> None:
 
 def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
     """Start and watch runs; returns the chosen run and where its outcome is shown."""
-    jobs = Jobs()
+    jobs = services.jobs
     with gr.Row():
         chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="beyond-set")
         count = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)
@@ -73,7 +74,8 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
         start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="beyond-start")
         stop = gr.Button("Stop", min_width=90)
-    notice = gr.Markdown("")
+    notice = gr.Markdown("", elem_id="beyond-notice")
+    watched = gr.State("")
     run = gr.Dropdown([], label="Run", elem_id="beyond-run")
     outcome = html(elem_id="beyond-outcome")
 
@@ -82,6 +84,7 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
             require_owner(secret)
             if name not in [known for _, known in set_choices()]:
                 raise ConfigError(f"There is no set “{name}”.", "Choose one from the list.")
+            jobs.check_idle()
             session = start_run(
                 services.served, name, int(number or 0), max_tokens=int(tokens or 0), temperature=warmth or 0.0
             )
@@ -96,21 +99,32 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
             require_owner(secret)
         except ArenaError as error:
             return str(error)
+        if not going():
+            return "No run of this page is going on."
         jobs.stop()
         return "Stopping; what is whole is kept."
 
-    def look(run_id: str | None) -> dict[Any, Any]:
-        session = jobs.current
-        if session is None or session.over:
+    def last() -> Sitting | None:
+        """The sitting that is going on or was the last, if it is one of this page's."""
+        return jobs.current if jobs.current and jobs.current.log.folder.parent == runs_folder() else None
+
+    def going() -> str:
+        session = last()
+        return "" if session is None or session.over else session.log.folder.name
+
+    def look(run_id: str | None, seen: str) -> dict[Any, Any]:
+        session, now = last(), going()
+        if session is None or not (now or session.log.folder.name == seen):
             return {}
-        return {notice: progress_text(session.progress()), outcome: shown(outcome_html(run_id))}
+        told = progress_text(session.progress())
+        return {notice: told, outcome: shown(outcome_html(run_id, now)), watched: now}
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     start.click(on_start, [key, chosen_set, count, max_tokens, temperature], [notice, run], **quiet)
     stop.click(on_stop, key, notice, **quiet)
-    run.change(lambda run_id: shown(outcome_html(run_id)), run, outcome, **quiet)
+    run.change(lambda run_id: shown(outcome_html(run_id, going())), run, outcome, **quiet)
     gr.on(None, lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **quiet)
-    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, run, [notice, outcome], **quiet)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [notice, outcome, watched], **quiet)
     return run, outcome
 
 
@@ -134,8 +148,8 @@ def progress_text(progress: RunProgress) -> str:
     return " ".join(part for part in parts if part)
 
 
-def outcome_html(run_id: str | None) -> str:
-    """What a run says: the probe's table, or judged scores."""
+def outcome_html(run_id: str | None, going: str = "") -> str:
+    """What a run says: the probe's table, or judged scores. `going`: the run that is still being drawn."""
     if not run_id:
         return '<p class="note">Nothing has been run here yet.</p>'
     try:
@@ -145,10 +159,12 @@ def outcome_html(run_id: str | None) -> str:
         head = f'<p class="note">Answers: {", ".join(f"{role} {answered[role]}" for role in ROLES)}.</p>'
         if not is_probe(log):
             return head + scores_html(scores(judgements(log)))
+        if run_id == going:  # grading starts processes: not every few seconds, beside the models at work
+            return f'{head}<p class="note">The outcome appears when the run is over.</p>'
         outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)
         return head + (sycophancy_html(outcomes, p_between) if outcomes else "")
     except ArenaError as error:
-        return f'<p class="note">{error}</p>'
+        return f'<p class="note">{escape(str(error))}</p>'
 
 
 @lru_cache(maxsize=8)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
+from math import isnan
 
 import plotly.graph_objects as go
 
+from eval.judge import RubricKey
 from eval.judged import JudgedScore
 from eval.labelled import check_sentence
 from eval.paper import TABLE_2, BeyondResult, Counts, counts, safety_together, unpaired_difference
@@ -97,9 +99,7 @@ def scores_html(scores: Sequence[JudgedScore]) -> str:
         return '<p class="note">No answers of this run were judged yet.</p>'
     rows = []
     for score in scores:
-        rating = score.rubric == "rating"
-        form = "{:.1f}" if rating else "{:.1%}"
-        value, low, high = (form.format(x) for x in (score.value, score.low, score.high))
+        value, low, high = (_figure(x, score.rubric) for x in (score.value, score.low, score.high))
         standing = "" if score.check else '<span class="mark no">Judge never checked.</span> '
         rows.append([
             escape(score.benchmark), score.role, f'<b>{value}</b><br><span class="note">{low} to {high}</span>',
@@ -109,17 +109,27 @@ def scores_html(scores: Sequence[JudgedScore]) -> str:
     return table(("set", "model", "score", "verdicts", "how far the judge can be trusted"), rows, "words")
 
 
-def ratings_html(summary: RatingSummary) -> str:
-    """People's marks: means by model and the raters' agreement."""
+def _figure(value: float, rubric: RubricKey) -> str:
+    """A mark or a share; one verdict alone has no interval, and none at all no value."""
+    if isnan(value):
+        return "–"
+    return f"{value:.1f}" if rubric == "rating" else f"{value:.1%}"
+
+
+def ratings_html(summary: RatingSummary, blind: bool) -> str:
+    """The raters' agreement, and means by model unless it must stay `blind`: a mean that moves tells whose it was."""
     if not summary.raters:
         return '<p class="note">Nobody has marked an answer yet.</p>'
-    each = ((escape(role), summary.means[role], summary.rated[role]) for role in sorted(summary.means))
-    means = "; ".join(f"<b>{role} {mean:.1f}</b> ({rated} marks)" for role, mean, rated in each)
+    means = f"not shown while you mark; {sum(summary.rated.values())} marks so far"
+    if not blind:
+        each = ((escape(role), summary.means[role], summary.rated[role]) for role in sorted(summary.means))
+        means = "; ".join(f"<b>{role} {mean:.1f}</b> ({rated} marks)" for role, mean, rated in each)
     agreement = "not defined until two raters have marked the same answers"
     if summary.alpha is not None:
         agreement = f"Krippendorff’s alpha {summary.alpha:.2f} over {summary.shared} shared answers"
         agreement += f", ICC(2,1) {summary.icc:.2f}" if summary.icc is not None else ""
-    return f"<p>{summary.raters} raters. Mean mark: {means}.</p><p>Agreement: {agreement}.</p>"
+    raters = f"{summary.raters} rater{'' if summary.raters == 1 else 's'}"
+    return f"<p>{raters}. Mean mark: {means}.</p><p>Agreement: {agreement}.</p>"
 
 
 def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> str:

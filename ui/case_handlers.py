@@ -14,9 +14,17 @@ from models.registry import ROLES, Role
 from traces.case_commands import engine_versions
 from traces.cases import Case, CaseRun, SideRun, all_cases, find_case, keep_run, new_run, paper_cases, runs_of
 from ui.battle import Battle
-from ui.case_view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
-from ui.compare_handlers import thanks
-from ui.compare_view import figures, panel_messages, progress_line
+from ui.case_view import (
+    case_choice,
+    case_html,
+    case_link,
+    parts_html,
+    run_choice,
+    run_html,
+    side_head,
+    side_messages,
+)
+from ui.compare_view import figures, panel_messages, progress_line, thanks
 from ui.reading import shown
 from ui.sampling_controls import read_sampling
 from ui.services import Services
@@ -70,10 +78,9 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> 
     run = next((run for run in found if run.id == run_id), found[0] if found else None)
     choices = [(run_choice(r), r.id) for r in found]
     return {
-        w.chosen: gr.update(choices=case_choices(), value=case.key),
+        w.chosen: gr.update(choices=case_choices(), value=case.key, interactive=True),
         w.about: shown(case_html(case)),
-        w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(found)),
-        w.link: f"[Link to this case](?case={case.key})",
+        w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(found), interactive=True),
         w.progress: "",
         w.run: gr.update(interactive=True),
         w.stop: gr.update(visible=False),
@@ -83,7 +90,8 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> 
 
 
 def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool) -> Update:
-    update: Update = {w.facts: shown(run_html(run))}
+    link = f"[Link to this case{' and run' if run else ''}]({case_link(case, run)})"
+    update: Update = {w.facts: shown(run_html(run)), w.link: link}
     for role in ROLES:
         update[w.heads[role]] = side_head(role, run)
         update[w.panels[role]] = side_messages(case, run, role)
@@ -109,14 +117,14 @@ def pick_run_handler(w: Widgets) -> Callable[..., Update]:
 
 
 def open_handler(w: Widgets) -> Callable[..., Update]:
-    """The case a link asks for (`?case=…`), else the first."""
+    """The case, and the run of it, that a link asks for (`?case=…&case_run=…`), else the first."""
 
     def open_case(mark: bool, request: gr.Request) -> Update:
         wanted = request.query_params.get("case", "")
         case = find_case(wanted)
         if wanted and case is None:
             gr.Warning("There is no such case here any more.")
-        return show_case(w, case or paper_cases()[0], mark)
+        return show_case(w, case or paper_cases()[0], mark, request.query_params.get("case_run"))
 
     return open_case
 
@@ -131,8 +139,10 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
         sampling = read_sampling(*settings)
         battle = Battle(mode="named", delivery="live")
         asked = turns.ask(battle, case.question, services.visitor(request), dict.fromkeys(ROLES, sampling))
-        yield {w.run: gr.update(interactive=False), w.stop: gr.update(visible=True), w.ballot: gr.update(visible=False),
-               w.parts: gr.update(visible=False), w.facts: ""}  # fmt: skip
+        # Another case shown meanwhile would be overwritten by the replies to this one.
+        held: Update = dict.fromkeys((w.run, w.chosen, w.runs), gr.update(interactive=False))
+        hidden: Update = dict.fromkeys((w.ballot, w.parts), gr.update(visible=False))
+        yield {**held, **hidden, w.stop: gr.update(visible=True), w.facts: "", w.link: ""}
         try:
             async with aclosing(asked) as steps:
                 async for step in steps:
@@ -155,6 +165,7 @@ def _moving(services: Services, w: Widgets, battle: Battle, seconds: float) -> U
 
 
 def _settled(services: Services, w: Widgets, case: Case, battle: Battle, sampling: Sampling, mark: bool) -> Update:
+    free: Update = dict.fromkeys((w.chosen, w.runs), gr.update(interactive=True))
     over: Update = {
         w.progress: "",
         w.run: gr.update(interactive=True),
@@ -162,13 +173,13 @@ def _settled(services: Services, w: Widgets, case: Case, battle: Battle, samplin
         w.battle: battle,
     }
     if battle.phase != "answers":
-        return over
+        return free | over
     run = new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=engine_versions())
     try:
         keep_run(run)
     except DataError as error:
         gr.Warning(f"{error} This run is shown but not kept.")
-        return over | show_run(w, case, run, mark) | {w.ballot: gr.update(visible=True)}
+        return free | over | show_run(w, case, run, mark) | {w.ballot: gr.update(visible=True)}
     return show_case(w, case, mark, run.id) | over | {w.ballot: gr.update(visible=True)}
 
 

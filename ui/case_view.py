@@ -1,7 +1,9 @@
 """What the case studies show: pure functions from cases and runs to HTML and chat messages. Does not know widgets."""
 
+import re
 from datetime import datetime
 from html import escape
+from urllib.parse import quote
 
 from models.events import Reply, Sampling
 from models.registry import ROLES, Role
@@ -20,9 +22,15 @@ def case_choice(number: int, case: Case) -> str:
     return f"{number} · {case.title}" if case.source == "paper" else f"Own · {case.title}"
 
 
+def case_link(case: Case, run: CaseRun | None = None) -> str:
+    """The address, on this page, that opens the case, and one of its runs if there is one to open."""
+    return f"?case={quote(case.key)}" + (f"&case_run={quote(run.id)}" if run else "")
+
+
 def case_html(case: Case) -> str:
     """The whole case, from the question to where the model still fails."""
-    lines = [f'<div class="label">{escape(" · ".join(part for part in (case.area, case.origin) if part))}</div>']
+    label = " · ".join(part for part in (escape(case.area), origin_html(case.origin)) if part)
+    lines = [f'<div class="label">{label}</div>']
     lines.append(f'<p class="question" lang="{escape(case.language)}">{escape(case.question)}</p>')
     if case.translation:
         lines.append(f'<p class="note">In English: {escape(case.translation)}</p>')
@@ -42,6 +50,12 @@ def case_html(case: Case) -> str:
     if case.remaining:
         boxes.append(card("Where it still fails", escape(case.remaining)))
     return "".join(lines) + (cards(*boxes) if boxes else "")
+
+
+def origin_html(origin: str) -> str:
+    """Where a case comes from; a battle can be opened."""
+    battle = re.match(r"battle ([\w-]+)", origin)
+    return f'<a href="?battle={battle[1]}">{escape(origin)}</a>' if battle else escape(origin)
 
 
 def run_choice(run: CaseRun) -> str:

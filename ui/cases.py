@@ -3,6 +3,7 @@
 Widgets and wiring; what is shown of a case is `ui.case_view`, what happens is `ui.case_handlers`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -43,14 +44,20 @@ VERDICTS: dict[Verdict, str] = {
 
 
 def build_cases_tab(services: Services) -> None:
-    """Fill the enclosing tab."""
-    with gr.Tabs():
-        with gr.Tab("Cases", id="case-list"):
-            build_case_page(services)
-        with gr.Tab("The journey", id="journey"):
-            build_journey_page(services)
-        with gr.Tab("Beyond maths", id="beyond"):
-            build_beyond_page(services)
+    """Fill the enclosing tab. A link to one of its pages is `?tab=cases&page=…`."""
+    with gr.Tabs() as pages:
+        for key, (label, build_page) in PAGES.items():
+            with gr.Tab(label, id=key):
+                build_page(services)
+                if key != FIRST:
+                    gr.Markdown(f"[Link to this page](?tab=cases&page={key})", elem_classes="note")
+    gr.on(None, select_page, None, pages, show_progress="hidden", api_visibility="private")
+
+
+def select_page(request: gr.Request) -> Any:
+    """Open the page that a link asks for."""
+    wanted = request.query_params.get("page", FIRST)
+    return gr.update(selected=wanted if wanted in PAGES else FIRST)
 
 
 def build_case_page(services: Services) -> None:
@@ -126,3 +133,11 @@ def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settin
     for verdict, button in votes.items():
         button.click(vote_handler(services, w, verdict), w.battle, outputs, **quiet)
     gr.on(None, open_handler(w), w.mark, outputs, **quiet)
+
+
+FIRST = "case-list"
+PAGES: dict[str, tuple[str, Callable[[Services], None]]] = {
+    FIRST: ("Cases", build_case_page),
+    "journey": ("The journey", build_journey_page),
+    "beyond": ("Beyond maths", build_beyond_page),
+}

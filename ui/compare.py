@@ -10,14 +10,17 @@ import gradio as gr
 from gradio.components import Component
 
 from ui.battle import SIDES, Battle
+from ui.benchmark_run import needs_key
 from ui.compare_handlers import (
     TARGETS,
     TOOLS,
     BallotWidgets,
+    PinWidgets,
     Renderer,
     Widgets,
     ask_handler,
     open_handler,
+    pin_handler,
     restart_handler,
     reveal_handler,
     tool_handler,
@@ -50,13 +53,16 @@ def build_compare_tab(services: Services) -> None:
     progress = gr.HTML("", elem_id="progress")
     target, tools = build_tools()
     ballot = build_ballot()
+    pin = build_pin()
     with gr.Row(equal_height=True):
         question = gr.Textbox(
             placeholder="Ask both models …", show_label=False, lines=2, max_lines=8, scale=6, elem_id="question"
         )
         ask = gr.Button("Ask", variant="primary", scale=1, min_width=90, elem_id="ask")
     gr.Examples([[e] for e in EXAMPLES], inputs=question, label="Examples")
-    widgets = Widgets(battle, mode, delivery, panels, heads, costs, progress, tools, target, question, ask, ballot, new)
+    widgets = Widgets(
+        battle, mode, delivery, panels, heads, costs, progress, tools, target, question, ask, ballot, new, pin
+    )
     samplings = build_settings(services)
     wire(services, turns, widgets, samplings)
 
@@ -114,6 +120,18 @@ def build_ballot() -> BallotWidgets:
     return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link)
 
 
+def build_pin() -> PinWidgets:
+    """Make the battle a case study, once its names are known. On a public Space only its owner pins."""
+    with gr.Accordion("Pin as a case", open=False, visible=False, elem_id="pin-battle") as box:
+        note = gr.Textbox(
+            placeholder="Why is this worth reading? (optional)", label="Note", lines=2, elem_id="pin-battle-note"
+        )
+        key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+        pin = gr.Button("Pin", size="sm", min_width=90, elem_id="pin-battle-button")
+        said = gr.Markdown("", elem_id="pin-battle-said")
+    return PinWidgets(box, note, key, pin, said)
+
+
 def build_settings(services: Services) -> list[Component]:
     """Sampling for both sides, and a second set that counts only when it is switched on (named mode)."""
     pair = services.served.pair
@@ -149,6 +167,7 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
         cast = vote_handler(services, show, verdict)
         button.click(cast, [w.battle, ballot.reasons, ballot.comment], outputs, **quiet)
     ballot.undo.click(undo_handler(services, show), w.battle, outputs, **quiet)
+    w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **quiet)
     ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **quiet)
     restart = restart_handler(turns, show)
     w.new.click(restart, [w.battle, w.mode], outputs, **quiet)

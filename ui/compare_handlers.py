@@ -14,13 +14,25 @@ from gradio.blocks import Block
 from models.errors import ArenaError
 from models.events import Sampling
 from ui.battle import SIDES, Battle, shared
-from ui.compare_view import figures, head, panel_messages, progress_line, reveal_table, shared_link, vote_prompt
+from ui.benchmark_run import require_owner
+from ui.case_view import case_link
+from ui.compare_view import (
+    figures,
+    head,
+    panel_messages,
+    pinned_sentence,
+    progress_line,
+    reveal_table,
+    shared_link,
+    thanks,
+    vote_prompt,
+)
+from ui.own_cases import pin_from_battle
 from ui.sampling_controls import read_sampling
 from ui.services import Services
 from ui.turns import Turns
-from votes.ballot import VERDICTS, Role, Side, Stage, Verdict
+from votes.ballot import Role, Side, Stage, Verdict
 from votes.errors import VoteError
-from votes.shown import Receipt
 
 Update = dict[Block, Any]
 TARGETS: dict[str, frozenset[Side]] = {
@@ -54,6 +66,17 @@ class BallotWidgets:
 
 
 @dataclass(frozen=True)
+class PinWidgets:
+    """The control that makes a finished battle a case study."""
+
+    box: gr.Accordion
+    note: gr.Textbox
+    key: gr.Textbox
+    pin: gr.Button
+    said: gr.Markdown
+
+
+@dataclass(frozen=True)
 class Widgets:
     """The widgets that handlers update."""
 
@@ -70,12 +93,13 @@ class Widgets:
     ask: gr.Button
     ballot: BallotWidgets
     new: gr.Button
+    pin: PinWidgets
 
     def outputs(self) -> list[Block]:
         ballot = self.ballot
         each = (*self.panels.values(), *self.heads.values(), *self.figures.values(), *self.tools.values())
         voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.after, ballot.undo, ballot.reveal)
-        told = (ballot.facts, ballot.link)
+        told = (ballot.facts, ballot.link, self.pin.box, self.pin.note, self.pin.said)
         return [self.battle, self.progress, self.target, self.question, self.ask, *voting, *told, *each]
 
 
@@ -107,6 +131,9 @@ class Renderer:
         update |= {
             w.target: gr.update(visible=battle.mode == "named" and bool(battle.turns)),
             w.ask: gr.update(interactive=battle.phase != "running"),
+            w.pin.box: gr.update(visible=battle.can_be_pinned, open=False),
+            w.pin.note: "",
+            w.pin.said: "",
         }
         return update | self.ballot(battle, facts)
 
@@ -210,10 +237,6 @@ def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callab
     return cast
 
 
-def thanks(receipt: Receipt) -> str:
-    return f"Kept: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()
-
-
 def undo_handler(services: Services, show: Renderer) -> Callable[..., Update]:
     def undo(battle: Battle, request: gr.Request) -> Update:
         try:
@@ -239,6 +262,19 @@ def reveal_handler(services: Services, show: Renderer) -> Callable[..., Update]:
         return show.whole(named, reveal_table(told, show.titles))
 
     return reveal
+
+
+def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
+    """Battle, note, owner's key → what became of it. The desk says whether the names may be told."""
+
+    def pin(battle: Battle, note: str, key: str) -> str:
+        try:
+            require_owner(key)
+            return pinned_sentence(case_link(pin_from_battle(services, battle.id, note or "")))
+        except (ArenaError, VoteError) as error:
+            return str(error)
+
+    return pin
 
 
 def restart_handler(turns: Turns, show: Renderer) -> Callable[..., Any]:

@@ -9,8 +9,8 @@ from html import escape
 from models.events import Reply
 from ui.battle import SIDES, Battle
 from ui.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
-from votes.ballot import Role, Side
-from votes.shown import Reveal, SideFacts
+from votes.ballot import VERDICTS, Role, Side
+from votes.shown import Receipt, Reveal, SideFacts
 
 VOTE_PROMPTS = {
     "answers": "**Which answer is better?** Keys: A, B, T for a tie, X for both bad.",
@@ -101,6 +101,16 @@ def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> str:
 
 def vote_prompt(battle: Battle) -> str:
     return VOTE_PROMPTS["reasoning" if battle.phase == "reasoning" else "answers"]
+
+
+def thanks(receipt: Receipt) -> str:
+    """A vote was taken."""
+    return f"Kept: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()
+
+
+def pinned_sentence(link: str) -> str:
+    """A battle became a case: where it now is."""
+    return f"Pinned under *Case studies*: [open the case]({link})"
 
 
 def shared_link(battle: Battle) -> str:

@@ -1,11 +1,11 @@
-"""What this product has measured of the paper's story: costs of the four ways, and the bitter lesson's evidence.
+"""What this product has measured of the paper's story: costs of the four ways, the bitter lesson's evidence, ablations.
 
-Reads trace files, the shipped adapter's report and the self-score; says so where there is nothing to read. Does not
-measure.
+Reads trace files, the shipped adapter's reports and the self-score; a figure that is missing is said to be missing.
+Does not measure.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from eval.paper import WAYS
 from eval.transparency import full_marks, score, self_score
 from models.errors import DataError
 from models.paths import ROOT
+from traces.ablation import Ablation, Arm, ArmResult, read_ablation
 from traces.trace import METHODS
 from traces.yields import MethodYield, method_yields, yield_rows
 from ui.reading import missing, table
@@ -26,9 +27,15 @@ MEASURE = {
     "people": "Traces tab: write a thought",
 }
 """Way → how to measure its cost here."""
-REPORT = ROOT / "models" / "adapters" / "smol-135m" / "report.json"
+ADAPTER = ROOT / "models" / "adapters" / "smol-135m"
 EVALUATE = "make distil"
 SPLITS = {"same_kind": "the kind trained on", "larger_numbers": "larger numbers", "unseen_families": "unseen families"}
+CORRECTIONS = (
+    "thoughts", "false_steps", "false_steps_right_in_the_end", "checks_said_good", "sham_checks", "failed_checks",
+    "saved",
+)  # fmt: skip
+"""Counts of `traces.evaluate.corrections` that the lesson needs, all of them or none."""
+Figures = Mapping[str, Any]
 
 
 def cost_of_ways(shelf: TraceShelf) -> dict[str, str]:
@@ -51,7 +58,7 @@ def _cost(row: MethodYield) -> str:
 _UNITS = {"Tokens per kept": " tokens", "Time per kept": "", "US$ per kept": " US$"}
 
 
-def read_report(path: Path = REPORT) -> dict[str, Any]:
+def read_report(path: Path = ADAPTER / "report.json") -> dict[str, Any]:
     """The shipped adapter's report; empty when it is not there or damaged."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -60,45 +67,67 @@ def read_report(path: Path = REPORT) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def bitter_evidence(report: Mapping[str, Any]) -> dict[str, str]:
+def part(values: object, *keys: str) -> Figures:
+    """The mapping below these keys; empty where it, or anything on the way to it, is missing."""
+    for key in keys:
+        values = values.get(key) if isinstance(values, Mapping) else None
+    return values if isinstance(values, Mapping) else {}
+
+
+def numbers(values: Figures, *keys: str) -> list[float] | None:
+    """The numbers under these keys in order; None unless all are there."""
+    found = [values.get(key) for key in keys]
+    known = [value for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+    return known if len(known) == len(keys) else None
+
+
+def bitter_evidence(report: Figures) -> dict[str, str]:
     """Point of the lesson → what is seen of it here, as HTML."""
-    evaluation = report.get("evaluation") or {}
-    summary = (evaluation.get("greedy") or {}).get("summary") or {}
+    greedy = part(report, "evaluation", "greedy", "summary")
+    chat = part(report, "evaluation").get("chat")
+    told = [entry for entry in chat if isinstance(entry, Mapping)] if isinstance(chat, list) else []
     return {
-        "ceiling": _ceiling(summary),
+        "ceiling": _ceiling(greedy),
         "effort": _effort(report),
         "hiding": _hiding(),
-        "shortcuts": _shortcuts(summary, evaluation.get("chat") or []),
+        "shortcuts": f"{_checks(greedy)}<br>{_forgetting(told)}",
     }
 
 
-def _ceiling(summary: Mapping[str, Any]) -> str:
-    """Accuracy before and after on each split: the teacher, a search, solves all of the first."""
-    rows = [
-        [escape(title), *(_percent(summary[split].get(role)) for role in ("base", "distilled"))]
-        for split, title in SPLITS.items()
-        if split in summary
-    ]
+def _ceiling(greedy: Figures) -> str:
+    """Accuracy before and after on each split. That the teacher solves two of them and not the third is tested."""
+    rows = []
+    for split, title in SPLITS.items():
+        sides = [part(greedy, split, role) for role in ("base", "distilled")]
+        if any(sides):
+            asked = next((int(n[0]) for side in sides if (n := numbers(side, "problems"))), 0)
+            note = f'<br><span class="note">{asked} problems</span>' if asked else ""
+            rows.append([escape(title) + note, *(_accuracy(side) for side in sides)])
     if not rows:
         return missing("Here", EVALUATE)
-    told = "<b>Here</b> the teacher is a search whose thoughts all end right. Its student, greedy:"
+    told = (
+        "<b>Here</b> the teacher is a search. In its tests it solves every problem of the first two kinds; for the "
+        "third it has no steps. Its student, greedy:"
+    )
     return told + table(("problems of", "base", "distilled"), rows)
 
 
-def _percent(figures: Mapping[str, Any] | None) -> str:
-    if not figures:
-        return "–"
-    low, high = 100 * figures["low"], 100 * figures["high"]
-    return f'{100 * figures["accuracy"]:.0f} %<br><span class="note">{low:.0f} to {high:.0f}</span>'
+def _accuracy(figures: Figures) -> str:
+    shares, tokens = numbers(figures, "accuracy", "low", "high"), numbers(figures, "mean_tokens")
+    if shares is None:
+        return "not measured"
+    value, low, high = (100 * share for share in shares)
+    cost = f"<br>{tokens[0]:.0f} tokens" if tokens else ""
+    return f'{value:.0f} %<br><span class="note">{low:.0f} to {high:.0f}{cost}</span>'
 
 
-def _effort(report: Mapping[str, Any]) -> str:
-    if not report.get("training_seconds"):
+def _effort(report: Figures) -> str:
+    spent = numbers(report, "training_seconds", "training_tokens")
+    if spent is None:
         return missing("Here", EVALUATE)
-    minutes, tokens = report["training_seconds"] / 60, report.get("training_tokens", 0)
     return (
-        f"<b>Here</b> the student trained for {minutes:.0f} minutes on {tokens:,} tokens. Making its examples took "
-        "a search, a judge of steps and two checks of every answer: see <code>traces/</code>."
+        f"<b>Here</b> the student trained for {spent[0] / 60:.0f} minutes on {spent[1]:,.0f} tokens. Making its "
+        "examples took a search, a judge of steps and two checks of every answer: see <code>traces/</code>."
     )
 
 
@@ -109,29 +138,68 @@ def _hiding() -> str:
     )
 
 
-def _shortcuts(summary: Mapping[str, Any], chat: list[Mapping[str, Any]]) -> str:
-    """Whether checks are real, and what ordinary chat has lost."""
-    seen = (summary.get("same_kind") or {}).get("distilled", {}).get("corrections")
-    if not seen and not chat:
-        return missing("Here", EVALUATE)
-    parts = []
-    if seen:
-        parts.append(
-            f"<b>Here</b>, in {seen['thoughts']} thoughts, a check at the end said “good” {seen['checks_said_good']} "
-            f"times, over a wrong answer {seen['sham_checks']} times; it found fault {seen['failed_checks']} times, "
-            f"and {seen['saved']} of those ended right."
-        )
-    if chat:
-        leaked = sum("\\boxed" in entry.get("distilled", {}).get("answer", "") for entry in chat)
-        rows = [[escape(e["prompt"]), *(_said(e, role) for role in ("base", "distilled"))] for e in chat]
-        told = (
-            f"Forgetting: {len(chat)} plain chat prompts, before and after; {leaked} answers after are boxed like maths"
-        )
-        body = table(("prompt", "base", "distilled"), rows, "words")
-        parts.append(f"<details><summary>{told}</summary>{body}</details>")
-    return "<br>".join(parts)
+def _checks(greedy: Figures) -> str:
+    """Whether the student's checks are real."""
+    seen = numbers(part(greedy, "same_kind", "distilled", "corrections"), *CORRECTIONS)
+    if seen is None:
+        return missing("Checks here", EVALUATE)
+    thoughts, false, mended, good, sham, failed, saved = (int(number) for number in seen)
+    return (
+        f"<b>Here</b>, in {thoughts} thoughts on problems of the trained kind: with a false calculation {false}, of "
+        f"which right in the end {mended}; a last check that says “good” {good}, of which over a wrong answer {sham}; "
+        f"a check that finds fault {failed}, of which right in the end {saved}."
+    )
 
 
-def _said(entry: Mapping[str, Any], role: str) -> str:
-    text = " ".join(entry.get(role, {}).get("answer", "").split())
+def _forgetting(chat: Sequence[Figures]) -> str:
+    """What ordinary chat has lost."""
+    if not chat:
+        return missing("Forgetting here", EVALUATE)
+    after = [part(entry, "distilled") for entry in chat]
+    boxed, thinking = sum("\\boxed" in _answer(r) for r in after), sum(bool(r.get("thought")) for r in after)
+    empty = [sum(not _answer(part(entry, role)) for entry in chat) for role in ("base", "distilled")]
+    told = (
+        f"Forgetting: {len(chat)} plain chat prompts, before and after. Answers after training that are boxed like "
+        f"maths: {boxed}; with a thought: {thinking}; empty: {empty[1]} (before: {empty[0]})."
+    )
+    rows = [[escape(str(e.get("prompt", ""))), *(_said(part(e, role)) for role in ("base", "distilled"))] for e in chat]
+    return f"<details><summary>{told}</summary>{table(('prompt', 'base', 'distilled'), rows, 'words')}</details>"
+
+
+def _answer(reply: Figures) -> str:
+    return " ".join(str(reply.get("answer") or "").split())
+
+
+def _said(reply: Figures) -> str:
+    text = _answer(reply)
     return escape(text if len(text) <= 160 else text[:159] + "…") or "–"
+
+
+def ablation_html(path: Path = ADAPTER / "ablation.json") -> str:
+    """What training without one part or another gives, as a table; or that nobody measured it yet."""
+    try:
+        found = read_ablation(path)
+    except DataError as error:
+        return f'<p class="missing">{escape(str(error))}</p>'
+    if found is None:
+        where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        return f'<p class="missing">Not measured yet: there is no <code>{escape(str(where))}</code>.</p>'
+    made = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in found.made.items())
+    note = f"{made}. Intervals: Wilson, 95 %, each arm for itself." if made else "Intervals: Wilson, 95 %."
+    head = ("arm", "trained on", *(escape(SPLITS.get(split, split)) for split in found.splits))
+    rows = [_arm_row(found, arm) for arm in found.arms]
+    return f'<p>{escape(found.question)}</p>{table(head, rows)}<p class="note">{escape(note)}</p>'
+
+
+def _arm_row(ablation: Ablation, arm: Arm) -> list[str]:
+    name = f'<b>{escape(arm.name)}</b><br><span class="note">{escape(arm.what)}</span>'
+    spent = f'{arm.problems:,} problems<br><span class="note">{arm.tokens:,} tokens, {arm.minutes:.0f} min</span>'
+    return [name, spent, *(_reached(arm.results.get(split)) for split in ablation.splits)]
+
+
+def _reached(result: ArmResult | None) -> str:
+    if result is None:
+        return "not measured"
+    share = result.accuracy
+    interval = f"{100 * share.low:.0f} to {100 * share.high:.0f}<br>{result.mean_tokens:.0f} tokens"
+    return f'{result.correct}/{result.problems}, {100 * share.value:.0f} %<br><span class="note">{interval}</span>'

@@ -1,4 +1,4 @@
-"""The journey page: timeline, Table 1, the four ways to a long thought with their costs here, the bitter lesson.
+"""The journey page: timeline, Table 1, the four ways to a long thought with their costs here, the lesson, ablations.
 
 Reads what was measured (`ui.evidence`) when the page is loaded; what was not measured says so. Does not measure.
 """
@@ -10,7 +10,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from eval.paper import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
-from ui.evidence import bitter_evidence, cost_of_ways, read_report
+from ui.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
 from ui.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from ui.reading import card, cards, html, shown, stacked_row, table, text_of
 from ui.services import Services
@@ -42,11 +42,13 @@ def build_journey_page(services: Services) -> None:
     html("<h3>The bitter lesson</h3>")
     gr.Markdown(text["bitter"])
     lesson = html(lesson_html())
+    html("<h3>What each part is worth: ablations</h3>")
+    ablation = html(ablation_html(), elem_id="ablation")
     gr.on(
         None,
-        lambda: (shown(ways_html(shelf)), shown(lesson_html())),
+        lambda: (shown(ways_html(shelf)), shown(lesson_html()), shown(ablation_html())),
         None,
-        [ways, lesson],
+        [ways, lesson, ablation],
         show_progress="hidden",
         api_visibility="private",
     )

@@ -19,7 +19,7 @@ from eval.runlog import RunLog
 from models.client import ModelClient
 from models.errors import ArenaError, ConfigError
 from models.registry import Role
-from traces.cases import all_cases, runs_of
+from traces.cases import Case, all_cases, runs_of
 from ui.benchmark_run import needs_key, require_owner
 from ui.beyond_view import ratings_html
 from ui.reading import html, shown
@@ -143,11 +143,16 @@ def rating_tasks(run_id: str | None) -> list[RatingTask]:
             for s in log.samples() if not s.error
         ]  # fmt: skip
     return [
-        RatingTask(f"{run.id}|{role}", case.question, side.reply.answer, role, case.key)
+        RatingTask(f"{run.id}|{role}", question_of(case), side.reply.answer, role, case.key)
         for case in all_cases()
         for run in runs_of(case.key)
         for role, side in run.sides.items()
     ]
+
+
+def question_of(case: Case) -> str:
+    """The question, with its translation where it has one."""
+    return f"{case.question}\n(In English: {case.translation})" if case.translation else case.question
 
 
 def task_html(task: RatingTask | None, rater: str) -> str:
@@ -155,9 +160,9 @@ def task_html(task: RatingTask | None, rater: str) -> str:
         return '<p class="note">Write your name or a pseudonym, then ask for an answer.</p>'
     if task is None:
         return '<p class="note">You have marked every answer there is. Thank you.</p>'
-    answer = escape(task.answer) or "<i>An empty answer.</i>"
+    question, answer = escape(task.question).replace("\n", "<br>"), escape(task.answer) or "<i>An empty answer.</i>"
     return (
-        f'<div class="label">Question</div><p class="question">{escape(task.question)}</p>'
+        f'<div class="label">Question</div><p class="question">{question}</p>'
         f'<div class="label">Answer</div><div class="card" style="white-space: pre-wrap">{answer}</div>'
     )
 
@@ -174,6 +179,7 @@ def build_people_section(run: gr.Dropdown) -> None:
     with gr.Row():
         show = gr.Button("Show an answer", min_width=140, elem_id="rating-next")
         keep = gr.Button("Keep this mark", variant="primary", min_width=140, elem_id="rating-keep")
+        results = gr.Button("I have finished: show the means", min_width=140, elem_id="rating-results")
     summary = html(elem_id="rating-summary")
 
     def following(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
@@ -183,7 +189,7 @@ def build_people_section(run: gr.Dropdown) -> None:
             current: found,
             task: shown(task_html(found, name or "")),
             mark: 50,
-            summary: shown(ratings_html(summarise(tasks, given))),
+            summary: shown(ratings_html(summarise(tasks, given), blind=True)),
         }
 
     def on_show(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
@@ -201,6 +207,13 @@ def build_people_section(run: gr.Dropdown) -> None:
         except ArenaError as error:
             raise gr.Error(str(error), duration=8) from error
 
+    def on_results(run_id: str | None, cases: bool) -> str:
+        try:
+            return shown(ratings_html(summarise(rating_tasks(None if cases else run_id), ratings()), blind=False))
+        except ArenaError as error:
+            raise gr.Error(str(error), duration=8) from error
+
     outputs = [current, task, mark, summary]
+    results.click(on_results, [run, cases_instead], summary, **QUIET)
     show.click(on_show, [rater, run, cases_instead], outputs, **QUIET)
     keep.click(on_keep, [current, mark, rater, run, cases_instead], outputs, **QUIET)

@@ -172,14 +172,19 @@ def export_cases() -> tuple[str, str]:
 
 
 def pin_from_battle(services: Services, text: str, note: str) -> Case:
-    """Pin a finished battle's last question with both replies, once its names are known to the public."""
+    """Pin a finished battle's last question with both replies, once its names are known to the public.
+
+    Pinning it again changes the note and adds nothing else. Raises ConfigError while the names are hidden.
+    """
     battle_id = text.strip().rsplit("battle=", 1)[-1].split("&")[0]
     found = services.desk.load_battle(battle_id)
     if found.reveal is None or not found.turns:
         raise ConfigError("The names of this battle are still hidden.", "Vote on it and show the names first.")
-    turn = found.turns[-1]
-    case = pin(turn.prompt, note=note, origin=f"battle {battle_id}")
-    keep_run(new_run(case, found.pair, None, battle_sides(found), "pinned"))
+    turns = len(found.turns)
+    origin = f"battle {battle_id}" + (f", question {turns} of {turns}" if turns > 1 else "")
+    case, sides = pin(found.turns[-1].prompt, note=note, origin=origin), battle_sides(found)
+    if all(run.sides != sides for run in runs_of(case.key)):
+        keep_run(new_run(case, found.pair, None, sides, "pinned"))
     return case
 
 
@@ -217,7 +222,7 @@ def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: s
             side = info.sides[role]
             sides[role] = SideRun(side.model, side.title, sample_reply(sample), side.weight_hash)
     c = info.config
-    if sides:
+    if sides and all(run.sides != sides for run in runs_of(case.key)):
         sampling = Sampling(c.max_tokens, c.thinking_budget, c.temperature, c.top_p, samples[0].seed)
         keep_run(new_run(case, c.pair, sampling, sides, "pinned", info.versions))
     return case

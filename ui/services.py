@@ -1,11 +1,12 @@
 """What the page works with: one value that `app.py` makes and every tab receives, and who a visitor is to it."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import gradio as gr
 
+from eval.session import Jobs
 from models.registry import SpacesConfig
 from models.server import ServedPair
 from votes.desk import Desk
@@ -27,6 +28,8 @@ class Services:
     """Folder for everything this installation writes: votes, runs, traces, logs."""
     salt: bytes
     """What visitors' identities are hashed with."""
+    jobs: Jobs = field(default_factory=Jobs)
+    """Long runs in the background, whichever tab began them: one at a time, since all of them need both servers."""
 
     def visitor(self, request: gr.Request) -> str:
         """Salted hash of who is asking. Behind a Space's proxy the address is the one the proxy adds last."""

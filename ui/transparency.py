@@ -31,6 +31,7 @@ from eval.transparency import (
     to_markdown,
 )
 from models.errors import ArenaError, DataError
+from ui.benchmark_run import needs_key, require_owner
 from ui.downloads import download_button
 from ui.reading import command, html, shown, stacked_row, text_of
 from ui.services import Services
@@ -75,6 +76,7 @@ def build_transparency_tab(services: Services) -> None:
         gr.Markdown(text["form"])
         form = build_form()
         build_files(form)
+        key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
         keep = gr.Button("Save this score", variant="primary", elem_id="save-score")
         gr.Markdown(text["saved"], elem_classes="note")
 
@@ -94,7 +96,7 @@ def build_transparency_tab(services: Services) -> None:
     gr.on(None, show, None, outputs, **quiet)
     works.input(lambda name: shown(next((answers_html(a) for a in saved_works() if a.work == name), "")), works,
                 work_answers, **quiet)  # fmt: skip
-    keep.click(keep_score, form.inputs(), None, **quiet).success(show, None, outputs, **quiet)
+    keep.click(keep_if_owner, [key, *form.inputs()], None, **quiet).success(show, None, outputs, **quiet)
 
 
 def saved_works() -> list[Assessment]:
@@ -167,6 +169,15 @@ def read_form(work: str, assessor: str, *values: Any) -> Assessment:
 def show_total(work: str, assessor: str, *values: Any) -> tuple[str, Any]:
     assessment = read_form(work or "This work", assessor, *values)
     return shown(total_html(assessment)), radar_figure([score(assessment), paper_standing()])
+
+
+def keep_if_owner(key: str, *values: Any) -> None:
+    """On a public Space only the owner adds to the list that all visitors see."""
+    try:
+        require_owner(key)
+    except ArenaError as error:
+        raise gr.Error(str(error), duration=8) from error
+    keep_score(*values)
 
 
 def keep_score(work: str, assessor: str, *values: Any) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from eval.benchmarks import GENERATED, KNOWN, check_golds, content_hash, gold_hash, load_benchmark
 from eval.grading import Grader
+from eval.plots import paper_points
 from models.errors import ConfigError, DataError
 
 needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
@@ -34,6 +35,12 @@ def test_a_file_of_the_users_own(tmp_path: Path, grader: Grader) -> None:
     assert (first.id, first.gold, first.subject, first.level) == ("mine/0", "2", "sums", "3")
     assert (len(benchmark), benchmark.rule, benchmark.warning) == (2, "math", "")
     assert check_golds(benchmark, grader) == []
+
+
+def test_a_file_is_never_taken_for_the_published_set_of_its_name(tmp_path: Path) -> None:
+    benchmark = load_benchmark(str(write(tmp_path / "math500.jsonl", [{"problem": "1+1?", "answer": "2"}])))
+    assert (benchmark.name, benchmark.problems[0].id) == ("own_math500", "own_math500/0")
+    assert paper_points(benchmark.name) == []
 
 
 @pytest.mark.parametrize(

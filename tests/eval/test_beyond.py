@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from eval.beyond import SETS, load_beyond
 from eval.judge import RUBRICS, Judge, JudgeItem
-from eval.judged import JUDGEMENTS, judge_items, judge_run, judgements, scores
+from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, scores
 from eval.labelled import (
     LABELLED,
     Labelled,
@@ -178,6 +179,16 @@ async def test_a_pair_judge_gives_the_distilled_models_win_rate(tmp_path: Path) 
     assert (found.role, found.valid, found.flipped) == ("distilled", 3, 0)
     assert found.value == pytest.approx(2 / 3)
     assert len(list(log.rows(JUDGEMENTS))) == 3
+
+
+def test_runs_of_either_kind_are_found_by_their_id() -> None:
+    home = Path(os.environ["JOURNEY_HOME"])
+    made = make_run(home, [])
+    shutil.copytree(made.folder, home / "beyond" / "b1")
+    assert find_run("b1").folder == home / "beyond" / "b1"
+    assert find_run("r1").folder == home / "runs" / "r1"
+    with pytest.raises(DataError, match="no run"):
+        find_run("r2")
 
 
 def test_failed_samples_are_not_judged(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval.equality import assignment, claimed, members
 from eval.equivalence import Verdict, compare, quick
 from eval.notation import as_pieces, based, clean, matrix_cells, numeral, split_list
 from eval.units import parse_unit, split_unit
@@ -117,6 +118,41 @@ def test_matrices() -> None:
     assert matrix_cells(r"\begin{vmatrix} 1 & 2 \\ 3 & 4 \end{vmatrix}") is None
 
 
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [("10*5 = 50+3", ["10*5", "50+3"]), ("x=y=2", ["x", "y", "2"]), ("f(x=2) = 5", ["f(x=2)", "5"]), ("= 5", ["5"]),
+     ("x =", ["x", ""]), (r"\sum_{i=1}^{3} i", [r"\sum_{i=1}^{3} i"]), ("a = 1, b = 2", ["a = 1, b = 2"]),
+     ("2 < x = 3", ["2 < x = 3"]), ("x = 12,345", ["x", "12,345"]), ("5!=120", ["5!", "120"]), ("x!=7", ["x!=7"]),
+     (r"y = \begin{cases} 1 & x = 0 \end{cases}", ["y", r"\begin{cases} 1 & x = 0 \end{cases}"])],
+)  # fmt: skip
+def test_members_of_a_chain(text: str, parts: list[str]) -> None:
+    assert members(text) == parts
+
+
+def test_an_unknown_is_named_at_either_end() -> None:
+    assert assignment("x = 10/2 = 5") == assignment("5 = x") == ("x", "5")
+    assert assignment("f(x) = 2x") == ("f(x)", "2x")
+    assert assignment("x + y = 7") is assignment("xy = 12") is assignment("2 + 3 = 5") is assignment("5") is None
+
+
+NUMBERS = st.integers(-999, 999)
+
+
+@given(NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+def test_a_chain_is_right_exactly_when_its_last_value_is(a: int, b: int, value: int, gold: int) -> None:
+    for chain in (f"{a} * {b} = {value}", f"x = {a} = {value}", f"{a} + {b} = {gold} = {value}", f"{value} = x"):
+        assert compare(chain, str(gold), undecided).same is (value == gold)
+        assert compare(f"{chain} when n = {gold}", str(gold), undecided).same is (value == gold)
+        assert compare(f"{chain} =", str(gold), undecided).same is False
+
+
+@given(NUMBERS, st.integers(2, 9), NUMBERS)
+def test_a_number_is_no_equation(answer: int, a: int, b: int) -> None:
+    assert compare(str(answer), f"{a}x + y = {b}", undecided).same is False
+    assert compare(str(answer), f"y = {a}x", undecided).same is not True
+    assert compare(str(b), f"y = {b}", undecided).same is True
+
+
 ANSWERS = st.text(alphabet=st.sampled_from(list("0123456789xyab+-*/^_=<>%$(){}[],.; \\")), max_size=40)
 
 
@@ -126,6 +162,12 @@ def test_rules_never_crash_and_quick_agrees_with_them(answer: str, gold: str) ->
     at_once = quick(answer, gold)
     if at_once is not None and at_once.same:
         assert verdict.same is True
+
+
+@given(ANSWERS, ANSWERS)
+def test_a_claim_is_shorter_than_what_makes_it(answer: str, gold: str) -> None:
+    value = claimed(clean(answer), clean(gold))
+    assert value is None or len(value) < len(clean(answer))
 
 
 @given(ANSWERS)

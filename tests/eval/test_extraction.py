@@ -52,6 +52,19 @@ CASES = [
     ("Final answer: 6, that is $\\boxed{8}$", "8", "marker"),
     ("\\boxed{5} The final answer is", "5", "boxed"),
     ("Final Answer: \\boxed{\\frac{", "", "none"),
+    ("The final answer is 10 * 5 + 3 = 55", "10 * 5 + 3 = 55", "marker"),
+    ("The final answer is 55. We check: 10*5+3 = 53.", "55", "marker"),
+    ("Final answer: 7 apples. But 3 + 5 = 8.", "7 apples", "marker"),
+    ("Final answer: Dr. Smith", "Dr. Smith", "marker"),
+    ("Final answer: 3.5 or so. Indeed", "3.5 or so", "marker"),
+    ("The final answer is 10 * 5 + 3 =", "", "none"),
+    ("The final answer is 55, which is correct.", "55", "marker"),
+    ("The final answer to this is 5 and that is all.", "5 and that is all", "marker"),
+    ("The final answer is 10 * 5 + 3 = **55**.", "10 * 5 + 3 = 55", "marker"),
+    ("The final answer is 2**3**2", "2**3**2", "marker"),
+    ("\\boxed{5}. Final answer: $x =$", "5", "boxed"),
+    (r"\boxed{4}, that is \boxed{x = }", "4", "boxed"),
+    (r"\boxed{=}", "", "none"),
     ("<think>\\boxed{1}</think>\\boxed{2}", "2", "boxed"),
     ("\\boxed{1}</think> nothing", "", "none"),
     ("\\boxed{2} <think> \\boxed{3}", "2", "boxed"),
@@ -70,10 +83,11 @@ def test_without_marker_or_box_there_is_no_answer(text: str) -> None:
 
 @given(st.text(max_size=300))
 def test_the_rung_is_none_exactly_when_nothing_is_found(text: str) -> None:
-    for reply in (text, f"\\boxed{{{text}", f"Final answer: {text}", f"#### {text}"):
+    for reply in (text, f"\\boxed{{{text}", f"Final answer: {text}", f"#### {text}", f"Final answer: 7 = {text}="):
         answer, rung = extract(reply)
         assert (answer == "") == (rung == "none")
         assert answer == answer.strip()
+        assert not answer.endswith("=")
 
 
 @given(st.text(alphabet="0123456789xy+-^{}\\ ", max_size=40))

@@ -31,6 +31,14 @@ def test_cases(grader: Grader, case: dict[str, str]) -> None:
     assert grade.outcome == case["outcome"], grade
 
 
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.get("trap") == "equalities"], ids=lambda case: f"{case['answer']} ? {case['gold']}"
+)
+def test_equalities_after_a_marker(grader: Grader, case: dict[str, str]) -> None:
+    for text in (f"The final answer is {case['answer']}.", f"**Final answer**\n\n${case['answer']}$"):
+        assert grader.grade_one(text, case["gold"], case["rule"]).outcome == case["outcome"]
+
+
 def test_there_are_enough_cases_of_every_outcome() -> None:
     assert len(CASES) >= 120
     assert {case["outcome"] for case in CASES} == {"correct", "wrong", "no_answer", "grader_failed"}
@@ -76,7 +84,7 @@ def test_no_answer_hangs_or_crashes_the_grader(grader: Grader, answer: str) -> N
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.text(alphabet=" \n\t{}$~.,:*_\\", max_size=30), st.sampled_from(["", " ", "7", r"\text{}", "{}"]))
+@given(st.text(alphabet=" \n\t{}$~.,:*_=\\", max_size=30), st.sampled_from(["", " ", "7", r"\text{}", "{}"]))
 def test_an_empty_answer_is_never_correct(grader: Grader, answer: str, gold: str) -> None:
     for text in (answer, f"\\boxed{{{answer}}}", f"Final answer: {answer}", f"#### {answer}"):
         assert grader.grade_one(text, gold).outcome != "correct"

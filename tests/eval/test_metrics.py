@@ -19,10 +19,11 @@ from eval.metrics import (
     maj_curve,
     mean_pass_at_k,
     pass_at_k,
+    steps,
     truncation_curve,
     wilson,
 )
-from eval.paired import compare, mcnemar, newcombe, power, smallest_difference
+from eval.paired import compare, mcnemar, newcombe, power, smallest_difference, smallest_differences
 from models.errors import ConfigError
 
 
@@ -198,6 +199,19 @@ def test_smallest_difference() -> None:
     assert thirty is not None
     assert many is not None
     assert many < 0.1 < thirty
+
+
+def test_each_of_several_sets_has_its_own_smallest_difference() -> None:
+    assert smallest_differences({"AIME": 30}) == ""
+    text = smallest_differences({"AIME": 30, "Tiny": 5, "MATH500": 500})
+    assert text.startswith("That is for all of them together. Set by set: AIME (30) ")
+    assert "Tiny (5) none" in text
+    assert f"MATH500 (500) {100 * (smallest_difference(500) or 0):.0f} points." in text
+
+
+@pytest.mark.parametrize(("most", "expected"), [(0, []), (1, [1]), (4, [1, 2, 4]), (6, [1, 2, 4, 6])])
+def test_steps(most: int, expected: list[int]) -> None:
+    assert steps(most) == expected
 
 
 PROBLEMS = [

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from eval.benchmarks import read_rows
 from eval.offline import Fields, add_grade_arguments, grade_command, read_outputs
 from models.errors import ConfigError, DataError
 
@@ -55,6 +56,26 @@ def test_rows_of_one_id_are_samples_of_one_problem(tmp_path: Path, capsys: pytes
     assert (summary["n"], summary["k"]) == (2, 2)
     assert summary["maj_at_k"]["2"] == {"expected": 0.5, "low": 0.0, "high": 1.0}
     assert [(grade["problem"], grade["sample"]) for grade in grades] == [("0", 0), ("0", 1), ("1", 0), ("1", 1)]
+
+
+def test_lists_within_lists_and_line_separators_within_texts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"meta": [{"gold": "5"}], "code": [["\u2028\x85 \\boxed{5}"], ["#### 2 + 3 = 5", "7"]]}] * 2
+    summary, _ = run(tmp_path, rows, capsys, "--gold-field", "meta.gold")
+    assert (summary["n"], summary["k"], summary["accuracy"]) == (2, 3, pytest.approx(2 / 3))
+    file = tmp_path / "outputs.jsonl"
+    file.write_text("\ufeff" + "\r\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
+    assert read_rows(file) == rows
+
+
+def test_what_the_grader_failed_on_is_told_and_bounds_the_accuracy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"gold": "5", "output": ["\\boxed{5}", "\\boxed{9^{9^{9^9}}}", "\\boxed{6}", "none"]}]
+    summary, _ = run(tmp_path, rows, capsys)
+    assert summary["outcomes"] == {"correct": 1, "wrong": 1, "no_answer": 1, "grader_failed": 1}
+    assert (summary["accuracy"], summary["accuracy_if_failed_were_correct"]) == (0.25, 0.5)
 
 
 def test_whole_numbers_and_a_marker(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

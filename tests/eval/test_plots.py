@@ -3,7 +3,7 @@
 import json
 from math import nan
 
-from eval.comparison import Breakdown, Cell
+from eval.comparison import Breakdown
 from eval.metrics import CurvePoint, Estimate
 from eval.paired import compare
 from eval.plots import (
@@ -12,7 +12,6 @@ from eval.plots import (
     accuracy_against_tokens,
     breakdown_bars,
     cut_share,
-    grid_heatmap,
     paper_points,
     token_histogram,
 )
@@ -69,14 +68,12 @@ def test_points_that_cannot_be_drawn_are_left_out() -> None:
 
 
 def test_figures_load_nothing_and_are_transparent() -> None:
-    cell = Cell("t/1", "t", "", "", "both", 1, 1, 1, 1, 20, False, 0)
     groups = [Breakdown("algebra", compare([[True], [False]], [[True], [True]]))]
     figures = [
         accuracy_against_tokens({"base": POINTS}, TITLES, "math500"),  # type: ignore[arg-type]
         cut_share({"base": POINTS}, TITLES),  # type: ignore[arg-type]
         token_histogram({"base": [row(), row(outcome="failed")]}, TITLES),  # type: ignore[arg-type]
         breakdown_bars(groups, TITLES),  # type: ignore[arg-type]
-        grid_heatmap([cell] * 30),
     ]
     for figure in figures:
         text = figure.to_json()
@@ -86,5 +83,7 @@ def test_figures_load_nothing_and_are_transparent() -> None:
 
 def test_the_histogram_leaves_failed_requests_out_and_keeps_right_apart() -> None:
     rows = [row(), row(outcome="wrong", answer_tokens=50), row(outcome="failed")]
-    right, wrong = token_histogram({"base": rows}, TITLES).data  # type: ignore[arg-type]
+    right, wrong, *others = token_histogram({"base": rows, "distilled": rows}, TITLES).data  # type: ignore[arg-type]
     assert (list(right.x), list(wrong.x)) == ([15], [60])
+    assert [trace.yaxis for trace in (right, wrong, *others)] == ["y", "y", "y2", "y2"]
+    assert right.xbins == others[0].xbins

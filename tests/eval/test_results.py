@@ -10,7 +10,7 @@ import pytest
 
 from eval.comparison import build_comparison, curves, headline
 from eval.problem import Problem
-from eval.results import Contender, Results, stamp
+from eval.results import Contender, Results, Row, stamp
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 
 BASE, LONG = Contender("r1", "m-base"), Contender("r1", "m-long")
@@ -145,7 +145,7 @@ def test_several_samples_maj_and_pass(log: RunLog, tmp_path: Path) -> None:
                 log.append("samples", [sample(model, problem, index)])
                 log.append("grades", [grade(model, problem, outcome, index)])
     for problem in OUTCOMES:
-        row = {"model": "m-base", "problem_id": problem, "indices": [0, 1, 2, 3], "classes": [0, 1, 2, None]}
+        row = {"model": "m-base", "problem_id": problem, "indices": [0, 1, 2, 3], "classes": [0, 1, 2, 3]}
         log.append("classes", [row])
     results = Results(tmp_path, ["r1"])
     summary = build_comparison(results.rows(BASE), results.rows(LONG), TITLES).base
@@ -155,6 +155,51 @@ def test_several_samples_maj_and_pass(log: RunLog, tmp_path: Path) -> None:
     assert summary.accuracy.method == "bootstrap over problems"
     kinds = {p.kind for p in curves(results.rows(BASE), [])}
     assert kinds == {"truncated", "maj@k"}
+
+
+def test_votes_wait_for_the_classes_of_the_wrong_answers(log: RunLog, tmp_path: Path) -> None:
+    """Until then the wrong answers would seem not to vote, and one right answer in four would win every vote."""
+    outcomes = ["correct", "wrong", "wrong", "no_answer"]
+    for problem in OUTCOMES:
+        for index, outcome in enumerate(outcomes):
+            log.append("samples", [sample("m-base", problem, index)])
+            log.append("grades", [grade("m-base", problem, outcome, index)])
+    ungrouped = Results(tmp_path, ["r1"]).rows(BASE)
+    assert build_comparison(ungrouped, [], TITLES).base.maj_at == {}
+    assert {p.kind for p in curves(ungrouped, [])} == {"truncated"}
+    for problem in OUTCOMES:
+        row = {"model": "m-base", "problem_id": problem, "indices": [0, 1, 2, 3], "classes": [0, 1, 1, None]}
+        log.append("classes", [row])
+    grouped = Results(tmp_path, ["r1"]).rows(BASE)
+    assert build_comparison(grouped, [], TITLES).base.maj_at[4] == (0, 0, 0)
+    assert {p.kind for p in curves(grouped, [])} == {"truncated", "maj@k"}
+
+
+def test_the_largest_k_is_told_also_when_it_is_no_power_of_two(log: RunLog, tmp_path: Path) -> None:
+    for problem in OUTCOMES:
+        for index in range(3):
+            log.append("samples", [sample("m-base", problem, index)])
+            log.append("grades", [grade("m-base", problem, "correct", index)])
+    assert set(build_comparison(Results(tmp_path, ["r1"]).rows(BASE), [], TITLES).base.pass_at) == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("right", "of", "verdict"), [(2, 4, "unsure"), (3, 4, "both"), (1, 4, "neither"), (2, 3, "both")]
+)
+def test_a_problem_is_solved_by_more_than_half_of_its_samples(right: int, of: int, verdict: str) -> None:
+    rows = [
+        Row("p", "toy", "", "", i, "correct" if i < right else "wrong", "boxed", 0, 5, "stop", 1.0, 0.0, None, 0)
+        for i in range(of)
+    ]
+    (cell,) = build_comparison(rows, rows, TITLES).cells
+    assert cell.verdict == verdict
+
+
+def test_of_two_whole_samples_the_first_holds_on_disk_and_in_tables(log: RunLog, tmp_path: Path) -> None:
+    log.append("samples", [sample("m-base", "toy/0", answer_tokens=77, started_at="2026-01-02T00:00:00+00:00")])
+    (row,) = [r for r in Results(tmp_path, ["r1"]).rows(BASE) if r.problem_id == "toy/0"]
+    (kept,) = [s for s in log.samples() if (s.model, s.problem_id) == ("m-base", "toy/0")]
+    assert row.answer_tokens == kept.answer_tokens == 10
 
 
 def test_forced_answers_make_their_own_curve(log: RunLog, tmp_path: Path) -> None:

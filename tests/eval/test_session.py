@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,9 +25,11 @@ from eval.regrade import grade_run, ungraded
 from eval.report import command, data_lines, differences, run_report
 from eval.results import Contender, Results, sides_of
 from eval.runlog import Role, RunConfig, RunLog
+from eval.runner import DOWN_AFTER, RETRIES
 from eval.session import Jobs, Session
 from models.client import Endpoint
 from models.errors import ConfigError, DataError, ServerError
+from models.events import Reply
 from models.registry import load_config
 
 PROBLEMS = tuple(Problem(f"toy/{i}", f"What is {i} + {i}?", str(2 * i), "toy", "sums", "1") for i in range(8))
@@ -46,8 +49,6 @@ class FakeClient:
         self.distilled = "distilled" in endpoint.model
 
     async def complete(self, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
-        from models.events import Reply
-
         await asyncio.sleep(self.endpoint.url.count("slow") * 0.05)
         number = re.findall(r"What is (\d+)", messages[0].content)[0]
         value = 2 * int(number) if self.distilled else 2
@@ -164,6 +165,29 @@ def test_changed_weights_never_mix_into_a_run(tmp_path: Path) -> None:
         check_resumable(log.info(), load_config().pairs["qwen-math-7b-r1"], HASHES)
 
 
+def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(tmp_path: Path) -> None:
+    rule = "Please: {question}"
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [TOY], prompt=rule)
+    other = begin(tmp_path)
+    assert log.info().config_hash != other.info().config_hash
+    Session(log, served()).run()
+    log.path("samples").write_text("".join(log.path("samples").read_text().splitlines(keepends=True)[:3]))
+    assert Session(log, served()).run().phase == "finished"
+    assert {s.prompt for s in log.samples()} == {f"Please: {p.question}" for p in PROBLEMS}
+    imported = replace(log.info(), prompt="not known", origin="imported from a.jsonl")
+    with pytest.raises(ConfigError, match=r"imported from a\.jsonl"):
+        check_resumable(imported, pair(), HASHES)
+
+
+def test_answers_that_wait_for_a_judge_are_drawn_and_not_graded(tmp_path: Path) -> None:
+    judged = replace(TOY, rule="judged")
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [judged], prompt="{question}")
+    assert Session(log, served()).run().phase == "finished"
+    assert len(log.samples()) == 2 * len(PROBLEMS)
+    assert not list(log.rows("grades"))
+    assert not list(log.rows("golds"))
+
+
 def test_a_budget_beyond_the_context_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="max_tokens"):
         begin(tmp_path, max_tokens=10_000_000)
@@ -208,6 +232,67 @@ def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None
     assert len(pending(log, [50])) == 8
     with pytest.raises(ConfigError):
         asyncio.run(force_answers(log, served(), [0]))
+
+
+@pytest.mark.parametrize(("failures", "made"), [(3, 8), (4, 7), (1000, 7)])
+def test_a_forced_answer_that_fails_is_tried_again_within_bounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failures: int, made: int
+) -> None:
+    """One that never succeeds is left out and told of, and the others are made."""
+    log = begin(tmp_path)
+    Session(log, served()).run()
+    asked: list[str] = []
+    answer = FakeClient.complete
+
+    async def sick(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+        if "3 + 3" in messages[0].content:
+            asked.append(messages[0].content)
+            if len(asked) <= failures:
+                return Reply(finish_reason="failed", error="prompt refused")
+        return await answer(self, messages, sampling, resume=resume)
+
+    monkeypatch.setattr(FakeClient, "complete", sick)
+    making = force_answers(log, served(), [40], pause=0.001)
+    if made == 8:
+        assert asyncio.run(making) == 8
+    else:
+        with pytest.raises(ServerError, match="1 of 8 forced answers were not made: prompt refused"):
+            asyncio.run(making)
+    assert len(asked) == RETRIES + 1
+    assert len(list(log.rows("forced"))) == made
+    assert len(pending(log, [40])) == 8 - made
+
+
+def test_forced_answers_stop_when_the_server_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = replace(TOY, problems=tuple(replace(PROBLEMS[0], id=f"toy/{i}") for i in range(30)))
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), concurrency=2), pair(), HASHES, [many])
+    Session(log, served()).run()
+    asked: list[int] = []
+
+    async def dead(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+        asked.append(1)
+        return Reply(finish_reason="failed", error="connection refused")
+
+    monkeypatch.setattr(FakeClient, "complete", dead)
+    with pytest.raises(ServerError, match="30 of 30 forced answers were not made: connection refused"):
+        asyncio.run(force_answers(log, served(), [40], pause=0))
+    assert len(asked) <= (DOWN_AFTER + 1) * (RETRIES + 1)
+
+
+def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
+    log = begin(tmp_path)
+    Session(log, served()).run()
+    sitting = ForcedSitting(log, served(weights={"base": "w1", "distilled": "other"}), [40])
+    assert sitting.run().phase == "failed"
+    assert "have changed" in sitting.progress().message
+    assert not list(log.rows("forced"))
+
+
+def test_a_gold_that_fails_against_itself_is_listed_with_the_run(tmp_path: Path) -> None:
+    broken = (*PROBLEMS, Problem("toy/broken", "What is 9 + 9?", r"rac{1}{2", "toy"))
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [replace(TOY, problems=broken)])
+    assert Session(log, served()).run().message == "1 gold answers fail against themselves: toy/broken."
+    assert "| gold answers that fail against themselves | toy/broken |" in run_report(tmp_path, log.folder.name)
 
 
 def test_forced_answers_in_the_background(tmp_path: Path) -> None:
@@ -284,6 +369,10 @@ def test_runs_that_differ_in_more_than_the_model_say_so(tmp_path: Path) -> None:
     first, second = begin(tmp_path).info(), begin(tmp_path, max_tokens=64).info()
     assert differences([first]) == differences([first, first]) == []
     assert differences([first, second]) == ["The runs differ in max tokens: 1024 and 64."]
+    other = replace(first, data=(replace(first.data[0], sha256="other"),))
+    assert differences([first, other]) == [
+        "The runs hold different copies of Toy: two problems of one name may not be the same."
+    ]
     assert data_lines([first], "toy") == ["Toy: 8 of 8 problems, sha256 abc…, made here."]
     assert data_lines([first], "other") == []
 
@@ -291,6 +380,18 @@ def test_runs_that_differ_in_more_than_the_model_say_so(tmp_path: Path) -> None:
 def test_the_command_repeats_the_run(tmp_path: Path) -> None:
     log = begin(tmp_path, problems=4, thinking_budget=64)
     assert command(log.info()).endswith("--problems 4 --thinking-budget 64")
+    own = replace(log.info(), config=replace(log.info().config, benchmarks=("/my sets/a.jsonl",)))
+    assert "--benchmark '/my sets/a.jsonl' --samples" in command(own)
+
+
+def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Grader) -> None:
+    rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in PROBLEMS]
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="Other")
+    grade_run(made, grader)
+    text = run_report(tmp_path, made.folder.name)
+    for name in ("mean output tokens", "  thought", "seconds an answer", "tokens/s, all requests"):
+        assert f"| {name} | – | – |" in text
+    assert "100.0% [" in text
 
 
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -298,7 +399,9 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
     monkeypatch.setattr("eval.__main__.serving", lambda pair, profile: nullcontext(served()))
     assert main(["run", "--benchmark", str(own), "--max-tokens", "256", "--problems", "6"]) == 0
-    assert "Distilled solves 6 of 6" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "Distilled solves 6 of 6" in said.out
+    assert said.err.index("a true difference of 96 points or more would show") < said.err.index("\nrun ")
     assert main(["list"]) == 0
     run = capsys.readouterr().out.split()[0]
     assert main(["resume", run]) == 0

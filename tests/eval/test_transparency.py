@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from eval.transparency import (
     save,
     saved,
     score,
+    section_of,
     self_score,
     to_json,
     to_markdown,
@@ -167,6 +169,73 @@ def test_a_file_that_no_longer_says_it_is_no_evidence(product) -> None:
     card = product / "models/adapters/toy/README.md"
     card.write_text(card.read_text().replace("do not use reinforcement learning", "say nothing"))
     assert answer_to("rl_algorithm", product).answer == "no"
+
+
+@pytest.mark.parametrize("entry", [e for e in self_score().entries if e.evidence], ids=lambda entry: entry.item)
+def test_every_point_of_the_product_goes_with_any_of_its_artefacts(entry: Entry, tmp_path: Path) -> None:
+    named = entry.evidence.split(", ")
+    for name in named:
+        link(name, tmp_path)
+    assert answer_to(entry.item, tmp_path) == entry
+    for name in named:
+        (tmp_path / name).unlink()
+        assert answer_to(entry.item, tmp_path).answer == "no", name
+        link(name, tmp_path)
+
+
+def link(name: str, folder: Path) -> None:
+    """The product's own file in another folder; weights are not copied."""
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).symlink_to(ROOT / name)
+
+
+@pytest.mark.parametrize("key", ["benchmark_choice", "granularity", "custom_metrics", "data_sources"])
+def test_words_without_their_section_are_no_evidence(key: str, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    texts = {name: (ROOT / "docs" / name).read_text() for name in ("evaluation.md", "data-card.md")}
+
+    def answer(change: Callable[[list[str]], list[str]]) -> str:
+        for name, text in texts.items():
+            (tmp_path / "docs" / name).write_text("\n".join(change(text.splitlines())))
+        return answer_to(key, tmp_path).answer
+
+    assert answer(lambda lines: lines) == "yes"
+    assert answer(lambda lines: [line.lstrip("# ") for line in lines]) == "no"
+    assert answer(lambda lines: [line for line in lines if line.startswith("#")]) == "no"
+
+
+def test_a_section_reaches_to_the_next_heading_of_its_rank() -> None:
+    text = "# A\none\n## Metrics\ntwo\n### Deeper\nthree\n## Metrics of our own\nfour\n"
+    assert section_of(text, "^metrics$") == "two\n### Deeper\nthree"
+    assert section_of(text, "of our own") == "four"
+    assert section_of(text, "humour") == ""
+
+
+ARM = {"name": "a", "results": {"same_kind": {"correct": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("arms", "answer"),
+    [([{**ARM, "what": "journey"}, {**ARM, "what": "shortcut, no phase 1"}], "yes"), ([ARM], "no"), ([], "no")],
+)
+def test_an_ablation_needs_arms_with_results(arms: list[object], answer: str, tmp_path: Path) -> None:
+    report = tmp_path / "models/adapters/toy/ablation.json"
+    report.parent.mkdir(parents=True)
+    made = {"question": "shortcut or journey, with or without phase 1?", "made": {"seed": 1}}
+    report.write_text(json.dumps({**made, "arms": arms}))
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/ablation.md").write_text("Ablation: the shortcut against the journey, phase by phase.")
+    assert answer_to("ablations", tmp_path).answer == answer
+
+
+def test_data_under_a_false_name_are_no_data(tmp_path: Path) -> None:
+    traces = tmp_path / "models/adapters/toy/traces"
+    (traces / "data").mkdir(parents=True)
+    (traces / "README.md").write_text("Long-thought solutions. Columns: `thought`.")
+    (traces / "sample.traces.jsonl").write_text('{"thought": "…", "tree": {}}' * 1000)
+    for content, answer in (("x" * 20_000, "no"), ("PAR1" + "x" * 20_000, "yes"), ("PAR1", "no")):
+        (traces / "data/train.parquet").write_text(content)
+        assert answer_to("long_thought_data", tmp_path).answer == answer
 
 
 def test_a_placeholder_is_no_weights(product) -> None:

@@ -1,6 +1,7 @@
 """The Benchmarks tab: what it shows of known runs, who may start one, and the page itself in real Chromium."""
 
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -10,19 +11,23 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from eval.comparison import VERDICTS
+from eval.plots import VERDICT_COLOURS
 from eval.problem import Problem, Sample
 from eval.results import Contender
 from eval.runlog import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runner import SideProgress
-from eval.session import RunProgress
+from eval.session import Jobs, RunProgress
 from models.errors import ArenaError, ConfigError, DataError, ServerError
 from models.registry import load_config
+from traces.cases import find_case, own_cases, runs_of
 from ui.benchmark_desk import RunDesk
-from ui.benchmark_grid import flag_grade, grid_update, make_filters
+from ui.benchmark_grid import flag_grade, grid_update, make_filters, pin_problem
 from ui.benchmark_run import RunHandlers, make_config, needs_key, require_owner
-from ui.benchmark_shelf import Choice, Filters, Shelf, parse_side, side_value
-from ui.benchmark_views import answer_head, grid_html, headline_html, progress_html, run_row, summary_html
-from ui.benchmarks import NO_FILTERS, Page, build_benchmarks_tab, export_files
+from ui.benchmark_shelf import Choice, Filters, Shelf, export_files, parse_side, side_value
+from ui.benchmark_views import GLYPHS, answer_head, grid_html, headline_html, progress_html, run_row, summary_html
+from ui.benchmarks import NO_FILTERS, Page, build_benchmarks_tab
+from ui.beyond import build_run_section
 
 RUN = "20260101-000000-smol-135m"
 OUTCOMES = [("correct", "correct"), ("wrong", "correct"), ("correct", "wrong"), ("wrong", "no_answer")] * 3
@@ -81,7 +86,12 @@ def services(home: Path, phase: str = "ready") -> Any:
         status=lambda role: SimpleNamespace(phase=phase, sentence=f"{phase}, 20 s"),
         weight_hash=lambda role: f"hash {role}",
     )
-    return SimpleNamespace(config=config, served=served, home=home)
+    return SimpleNamespace(config=config, served=served, home=home, jobs=Jobs())
+
+
+def handler(app: gr.Blocks, name: str) -> Any:
+    """What the page calls when the event with this handler happens."""
+    return next(function.fn for function in app.fns.values() if function.name == name)
 
 
 def test_headline_first_and_escaped(shelf: Shelf, choice: Choice) -> None:
@@ -120,6 +130,23 @@ def test_the_grid_has_a_cell_a_problem_and_no_markup_of_a_models(shelf: Shelf, c
 def test_filters(shelf: Shelf, choice: Choice, filters: Filters, count: int) -> None:
     assert len(shelf.cells(choice, filters)) == count
     assert f"{count} of 12 problems" in grid_update(shelf, choice, filters) or count == 12
+
+
+def test_a_side_is_filtered_also_where_the_other_is_unsure(shelf: Shelf, choice: Choice) -> None:
+    grade = {"model": choice.distilled.model, "problem_id": "toy/0", "index": 0, "outcome": "grader_failed"}
+    RunLog(shelf.runs / RUN).append("grades", [{**grade, "rung": "boxed", "extracted": "7", "note": "out of time"}])
+    assert "toy/0" in {c.problem_id for c in shelf.cells(choice, Filters(base="right")) if c.verdict == "unsure"}
+    assert "toy/0" not in {c.problem_id for c in shelf.cells(choice, Filters(distilled="right"))}
+    assert "toy/0" not in {c.problem_id for c in shelf.cells(choice, Filters(distilled="wrong"))}
+
+
+def test_every_verdict_has_its_own_colour_and_sign(shelf: Shelf, choice: Choice) -> None:
+    cell = shelf.cells(choice, Filters())[0]
+    drawn = [grid_html([type(cell)(**{**asdict(cell), "verdict": v})], 1).rpartition("<button")[2] for v in VERDICTS]
+    colours = [re.findall("background:(#[0-9a-f]{6})", html)[0] for html in drawn]
+    assert colours == [VERDICT_COLOURS[verdict] for verdict in VERDICTS]
+    assert len(set(colours)) == len(set(GLYPHS.values())) == 5
+    assert [re.findall(">(.)</button>", html)[0] for html in drawn] == [GLYPHS[verdict] for verdict in VERDICTS]
 
 
 def test_no_filters_are_no_filters() -> None:
@@ -195,6 +222,31 @@ def test_the_cost_is_said_before_starting(home: Path, shelf: Shelf) -> None:
     text = RunDesk(services(home), shelf).estimate(make_config(*FORM))
     assert "120 answers, at most 122,880 tokens" in text
     assert "points or more would show" in text
+    assert "Set by set" not in text
+
+
+def test_the_cost_counts_every_set_and_says_what_each_could_show(home: Path, shelf: Shelf, tmp_path: Path) -> None:
+    own = tmp_path / "mine.jsonl"
+    own.write_text('{"problem": "1+1?", "answer": "2"}\n' * 5)
+    desk = RunDesk(services(home), shelf)
+    text = desk.estimate(make_config(FORM[0], ["math500", "aime2024"], str(own), None, *FORM[4:]))
+    assert f"{2 * (500 + 30 + 5):,} answers" in text
+    points = dict(re.findall(r"(AIME 2024|MATH500) \(\d+\) (\d+) points", text))
+    assert int(points["MATH500"]) < 10 < int(points["AIME 2024"])
+    assert "mine (5) none" in text
+    own.write_text("nothing")
+    with pytest.raises(DataError):
+        desk.estimate(make_config(FORM[0], [], str(own), None, *FORM[4:]))
+
+
+def test_an_uploaded_set_never_replaces_another_of_its_name(home: Path, shelf: Shelf, tmp_path: Path) -> None:
+    desk, upload = RunDesk(services(home), shelf), tmp_path / "mine.jsonl"
+    kept = []
+    for text in ("one", "two", "one"):
+        upload.write_text(text)
+        kept.append(Path(desk.keep_own_set(str(upload)) or ""))
+    assert [path.read_text() for path in kept] == ["one", "two", "one"]
+    assert kept[0] == kept[2] != kept[1]
 
 
 @pytest.mark.parametrize(
@@ -236,6 +288,74 @@ def test_every_button_asks_for_the_owner(home: Path, shelf: Shelf, monkeypatch: 
     assert "Stopping" in on.stop("s3cret")
 
 
+def test_outputs_made_elsewhere_are_taken_in_for_the_owner_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
+    with gr.Blocks() as app:
+        build_benchmarks_tab(services(home))
+    load = handler(app, "on_load")
+    for secret, said in (("guess", "Only the owner"), ("s3cret", "No file is chosen")):
+        assert said in str(load(secret, None, "base", "t", "none", "", "", ""))
+    pin = handler(app, "pin")
+    assert "Only the owner" in str(pin("guess", "toy/0", "", None, None, None))
+    assert "No side is chosen" in str(pin("s3cret", "toy/0", "", None, None, None))
+
+
+class Busy:
+    """Forced answers, a run or a probe that never ends by itself."""
+
+    over = False
+
+    def __init__(self, log: RunLog) -> None:
+        self.log = log
+
+    def run(self) -> RunProgress:
+        return self.progress()
+
+    def progress(self) -> RunProgress:
+        return RunProgress(self.log.folder.name, "running", {})
+
+    def stop(self) -> None: ...
+
+
+def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    pages: list[Page] = []
+    monkeypatch.setattr("ui.benchmarks.wire", lambda page, exports: pages.append(page))
+    shared = services(home)
+    with gr.Blocks() as app:
+        build_benchmarks_tab(shared)
+        build_run_section(shared)
+    shared.jobs.start(Busy(RunLog(home / "beyond" / "20260101-sycophancy")))
+    with pytest.raises(ServerError, match="20260101-sycophancy is going on"):
+        RunDesk(shared, shelf).start(make_config(*FORM))
+    assert "is going on" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
+    assert not (home / "beyond").exists()
+    assert [info.id for info in shelf.infos()] == [RUN]
+    (page,) = pages
+    assert (
+        "(begun on another page): running" in page.tick("", (None, None, ""), "", *NO_FILTERS)[page.progress]["value"]
+    )
+
+
+def test_a_problem_is_pinned_with_both_answers(
+    home: Path, shelf: Shelf, choice: Choice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    said = pin_problem(shelf, choice, "toy/1", "Look at the check.")
+    (case,) = own_cases()
+    assert f"[with the first answers of run {RUN}](?case={case.key})" in said
+    assert (case.question, case.truth, case.note) == ("What is $1 + 1$? <b>", "2", "Look at the check.")
+    (run,) = runs_of(case.key)
+    assert [side.reply.answer for side in run.sides.values()] == ["So \\boxed{7}."] * 2
+    pin_problem(shelf, choice, "toy/1", "Another note.")
+    assert len(runs_of(case.key)) == len(own_cases()) == 1
+    found = find_case(case.key)
+    assert found is not None
+    assert found.note == "Another note."
+    with pytest.raises(DataError, match="no such problem"):
+        pin_problem(shelf, choice, "toy/99", "")
+
+
 def test_progress_says_what_each_side_does() -> None:
     side = SideProgress(
         total=60, done=30, failed=2, in_flight=8, output_tokens=900, seconds=10, sitting=30, message="running"
@@ -262,8 +382,18 @@ def test_a_side_says_what_was_extracted_and_how(shelf: Shelf, choice: Choice) ->
 
 def test_exports(shelf: Shelf, choice: Choice) -> None:
     files = [Path(f) for f in export_files(shelf, choice)]
-    assert [f.suffix for f in files] == [".parquet", ".csv", ".json", ".md"]
+    assert [f.suffix for f in files] == [".parquet", ".csv", ".json", ".md", ".zip"]
     assert all(f.stat().st_size for f in files)
+    with zipfile.ZipFile(files[-1]) as archive:
+        assert {f"{RUN}/{name}" for name in ("run.json", "samples.jsonl", "flags.jsonl")} <= {*archive.namelist()}
+
+
+def test_answers_are_counted_anew_only_when_the_file_grew(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shelf.answers(RUN) == 24
+    add_sample(RunLog(shelf.runs / RUN), "m", "toy/1", "correct", False)
+    assert shelf.answers(RUN) == 25
+    monkeypatch.setattr(RunLog, "samples", lambda self: pytest.fail("read again"))
+    assert shelf.answers(RUN) == 25
 
 
 def test_the_tab_builds_without_runs(tmp_path: Path) -> None:
@@ -290,7 +420,8 @@ def test_a_tick_sends_results_only_when_a_file_grew(home: Path, monkeypatch: pyt
 
 
 @pytest.fixture
-def page_url(home: Path) -> Iterator[str]:
+def page_url(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
     with gr.Blocks(analytics_enabled=False) as app:
         build_benchmarks_tab(services(home, "loading"))
     _, url, _ = app.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
@@ -322,6 +453,9 @@ def test_a_person_reads_the_headline_opens_a_problem_and_flags_a_grade(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         page.get_by_role("button", name="Flag the grade").first.click()
         expect(page.get_by_text("no comment")).to_be_visible()
+        page.get_by_placeholder("Why is this worth reading?").fill("a note")
+        page.get_by_role("button", name="Pin as a case").click()
+        expect(page.get_by_role("link", name=f"with the first answers of run {RUN}")).to_be_visible()
         page.get_by_role("button", name="Run the benchmarks").click()
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_text("cannot answer yet")).to_be_visible()

@@ -4,6 +4,7 @@ import html
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,25 +15,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
-from eval.beyond_run import JudgedSession, probe_outcome, probe_readings, start_run
+from eval.agreement import agreement
+from eval.beyond_run import PLAIN_PROMPT, probe_outcome, probe_readings, start_run
 from eval.grading import Grader
+from eval.judged import JudgedScore
+from eval.labelled import JudgeCheck
 from eval.paper import TABLE_2
 from eval.problem import Problem, Sample
+from eval.ratings import RatingSummary
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
+from eval.session import Jobs
 from eval.sycophancy import probe
 from models.errors import ConfigError
 from models.events import Reply, Sampling
 from models.registry import ROLES, load_config
 from models.status import Status
 from traces.anatomy import KINDS
-from traces.cases import SideRun, keep_run, new_run, own_cases, paper_cases, runs_of
+from traces.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin, runs_of
 from ui.battle import Battle, Turn
-from ui.beyond_view import sycophancy_html, table_2_figure, table_2_html
-from ui.case_handlers import run_handler
-from ui.case_view import case_html, counts_html, marked, parts_html, run_html
-from ui.cases import build_cases_tab
-from ui.evidence import bitter_evidence
+from ui.beyond import outcome_html
+from ui.beyond_view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
+from ui.case_handlers import open_handler, run_handler
+from ui.case_view import case_html, case_link, counts_html, marked, parts_html, run_html
+from ui.cases import build_cases_tab, select_page
 from ui.journey import lesson_html, table_1_figure, timeline_html, ways_html
+from ui.judging import rating_tasks, task_html
 from ui.layout import launch_options
 from ui.own_cases import pin_from_battle, pin_from_run
 from ui.reading import text_of
@@ -58,6 +65,7 @@ class Loading:
     """A pair whose servers are still starting."""
 
     pair = load_config().pairs["smol-135m"]
+    profile = load_config().profiles["cpu"]
 
     def status(self, role: str) -> Status:
         return Status("loading")
@@ -100,6 +108,23 @@ def test_parts_are_counted_before_and_after() -> None:
     assert 'class="part checking"' in parts_html(run)
 
 
+def test_a_link_opens_a_case_and_a_run_of_it() -> None:
+    run, newer = kept(), kept()
+    assert case_link(CASE, run) == f"?case={CASE.key}&case_run={run.id}"
+    assert case_link(pin("长江有多长？")).isascii()
+    opened = open_handler(Names())(True, asked(case=CASE.key, case_run=run.id))  # type: ignore[arg-type]
+    assert opened["runs"]["value"] == run.id
+    assert case_link(CASE, run) in opened["link"]
+    opened = open_handler(Names())(True, asked(case=CASE.key))  # type: ignore[arg-type]
+    assert opened["runs"]["value"] in (run.id, newer.id)
+    assert select_page(asked(page="beyond"))["selected"] == "beyond"
+    assert select_page(asked(page="humour"))["selected"] == select_page(asked())["selected"] == "case-list"
+
+
+def asked(**parameters: str) -> Any:
+    return SimpleNamespace(query_params=parameters)
+
+
 def fake_turns(*steps: Progress) -> Any:
     async def ask(*_: Any) -> AsyncIterator[Progress]:
         for step in steps:
@@ -137,6 +162,7 @@ async def test_a_finished_live_run_is_kept_and_may_be_voted_on() -> None:
     assert run.sides["distilled"].reply == REPLY
     assert run.sides["base"].weight_hash == "0123456789abcdef"
     assert updates[-1]["ballot"]["visible"] is True
+    assert [u["chosen"]["interactive"] for u in updates if "chosen" in u] == [False, True]
     assert updates[-1]["runs"]["value"] == run.id
 
 
@@ -144,6 +170,7 @@ async def test_a_failed_live_run_is_not_kept() -> None:
     updates = await run_live(Progress(battle("failed", b=REPLY), 0.0))
     assert [run for run in runs_of(CASE.key) if run.origin == "live"] == []
     assert updates[-1]["run"]["interactive"] is True
+    assert updates[-1]["chosen"]["interactive"] is True
 
 
 def test_a_battle_is_pinned_once_its_names_are_known() -> None:
@@ -157,6 +184,11 @@ def test_a_battle_is_pinned_once_its_names_are_known() -> None:
     run = runs_of(case.key)[0]
     assert (run.sides["distilled"].reply.answer, run.sides["base"].reply.answer) == ("4", "5")
     assert run.sampling is None
+    assert '<a href="?battle=xyz">' in case_html(case)
+    again = pin_from_battle(services, "xyz", "another note")
+    assert (again.key, again.note, runs_of(case.key)) == (case.key, "another note", [run])
+    services.desk.load_battle = lambda key: replace(shared, turns=(turn, turn))
+    assert pin_from_battle(services, "xyz", "").origin == "battle xyz, question 2 of 2"
     services.desk.load_battle = lambda key: replace(shared, reveal=None)
     with pytest.raises(ConfigError, match="hidden"):
         pin_from_battle(services, "xyz", "")
@@ -183,6 +215,8 @@ def test_a_benchmark_problem_is_pinned_with_its_gold_and_samples(home: Path) -> 
     assert (case.truth, case.origin) == ("42", "run r1, problem set/1")
     assert runs_of(case.key)[0].sides["distilled"].reply.answer == "\\boxed{42}"
     assert own_cases() == (case,)
+    pin_from_run(home / "runs", "r1", "set/1", "")
+    assert len(runs_of(case.key)) == 1
 
 
 def test_table_2_is_shown_whole_and_by_area() -> None:
@@ -192,6 +226,44 @@ def test_table_2_is_shown_whole_and_by_area() -> None:
     assert len(table_2_figure("general").data) == 2 + 2
 
 
+def judged(**other: Any) -> JudgedScore:
+    known = {"valid": 9, "invalid": 1, "value": 0.5, "low": 0.2, "high": 0.8, "flipped": 0, "check": None}
+    return JudgedScore("judge <x>", "safety", "flames", "base", **{**known, **other})
+
+
+def test_a_score_stands_beside_what_is_known_of_its_judge() -> None:
+    unchecked = scores_html([judged()])
+    assert "Judge never checked." in unchecked
+    assert "judge <x>" not in unchecked
+    found = agreement(["safe"] * 3 + ["unsafe"], ["safe", "safe", "unsafe", "unsafe"])
+    checked = scores_html([judged(check=JudgeCheck("judge <x>", "safety", "safetyj_flames", found, None, ""))])
+    assert "never checked" not in checked
+    assert "agrees on 75%" in checked
+    assert "kappa 0.50" in checked
+    assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)])
+
+
+def test_means_are_hidden_from_whoever_still_marks() -> None:
+    summary = RatingSummary(2, {"base": 3, "distilled": 3}, {"base": 40.0, "distilled": 60.0}, 3, 0.8, None)
+    assert "40.0" in ratings_html(summary, blind=False)
+    assert not any(word in ratings_html(summary, blind=True) for word in ("40.0", "60.0", "base", "distilled"))
+    assert "0.80" in ratings_html(summary, blind=True)
+
+
+def test_a_rater_reads_the_translation() -> None:
+    kept(paper_cases()[0])
+    task = next(t for t in rating_tasks(None) if t.group == "e-bike")
+    assert "In English: I charge my e-bike" in task_html(task, "Ann")
+
+
+def test_a_probe_that_is_going_on_is_not_graded(home: Path) -> None:
+    made = probe([Problem("p1", "What is 1 + 10?", "11", "same_kind")], "test")
+    benchmark_run(home / "beyond", list(made.problems), {"base": ["1", "1"], "distilled": ["1", "1"]})
+    assert "when the run is over" in outcome_html("r1", going="r1")
+    assert "There is no run" in outcome_html("<r2>")
+    assert "<r2>" not in outcome_html("<r2>")
+
+
 def test_the_journey_names_every_milestone_way_and_lesson(home: Path) -> None:
     text = text_of("journey")
     assert all(entry["title"] in timeline_html().replace("&#x27;", "'") for entry in text["timeline"].values())
@@ -199,24 +271,6 @@ def test_the_journey_names_every_milestone_way_and_lesson(home: Path) -> None:
     assert ways.count("<section") == ways.count("not measured yet") == 4
     assert lesson_html().count("<section") == len(text["lesson"])
     assert len(table_1_figure().data) == 3
-
-
-FIGURES = {"accuracy": 0.5, "low": 0.4, "high": 0.6}
-CORRECTIONS = {"thoughts": 9, "checks_said_good": 5, "sham_checks": 2, "failed_checks": 3, "saved": 1}
-
-
-def test_the_lesson_reads_the_report_and_says_what_is_missing() -> None:
-    empty = bitter_evidence({})
-    assert [key for key, text in empty.items() if "not measured" in text] == ["ceiling", "effort", "shortcuts"]
-    chat = [{"prompt": "Hi", "base": {"answer": "Hello"}, "distilled": {"answer": "\\boxed{1}"}}]
-    summary = {"same_kind": {"base": FIGURES, "distilled": {**FIGURES, "corrections": CORRECTIONS}}}
-    report = {"training_seconds": 600, "training_tokens": 5000,
-              "evaluation": {"greedy": {"summary": summary}, "chat": chat}}  # fmt: skip
-    found = bitter_evidence(report)
-    assert "50 %" in found["ceiling"]
-    assert "10 minutes" in found["effort"]
-    assert "over a wrong answer 2 times" in found["shortcuts"]
-    assert "1 answers after are boxed like maths" in found["shortcuts"]
 
 
 def test_the_probe_is_read_from_a_run_by_the_real_grader(home: Path) -> None:
@@ -252,9 +306,9 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
         async def wait_ready(self, role: str, timeout: float = 1) -> str:  # noqa: ASYNC109
             return role
 
-    monkeypatch.setattr("eval.beyond_run.Link", Link)
+    monkeypatch.setattr("eval.session.Link", Link)
     session = start_run(Ready(), str(own), 5, max_tokens=64)  # type: ignore[arg-type]
-    assert isinstance(session, JudgedSession)
+    assert session.log.info().prompt == PLAIN_PROMPT
     assert session.run().phase == "finished"
     assert sorted(asked) == sorted(["Is tea safe?", "Is {this} safe?"] * 2)
     assert {sample.prompt for sample in session.log.samples()} == {"Is tea safe?", "Is {this} safe?"}
@@ -267,7 +321,13 @@ def url(home: Path) -> Iterator[str]:
     kept()
     store = Store(home / "votes.duckdb")
     services: Any = SimpleNamespace(
-        config=load_config(), served=Loading(), desk=Desk(store), store=store, home=home, visitor=lambda request: "v"
+        config=load_config(),
+        served=Loading(),
+        desk=Desk(store),
+        store=store,
+        home=home,
+        visitor=lambda request: "v",
+        jobs=Jobs(),
     )
     with gr.Blocks(analytics_enabled=False) as app, gr.Tab("Case studies"):
         build_cases_tab(services)
