@@ -56,7 +56,12 @@ def build_compare_tab(services: Services) -> None:
     pin = build_pin()
     with gr.Row(equal_height=True):
         question = gr.Textbox(
-            placeholder="Ask both models …", show_label=False, lines=2, max_lines=8, scale=6, elem_id="question"
+            placeholder="Ask both models … (a battle that is voted on can be read by everybody)",
+            show_label=False,
+            lines=2,
+            max_lines=8,
+            scale=6,
+            elem_id="question",
         )
         ask = gr.Button("Ask", variant="primary", scale=1, min_width=90, elem_id="ask")
     gr.Examples([[e] for e in EXAMPLES], inputs=question, label="Examples")
