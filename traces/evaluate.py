@@ -49,6 +49,8 @@ CHAT_PROMPTS = (
     "I am tired today.",
 )
 """Plain chat that is in no training data: talk, facts, formats, code, refusals."""
+RETRY_SECONDS = (1.0, 4.0, 16.0)
+"""Pauses after a failed request; the last failure counts."""
 LAST_NUMBER = re.compile(r"-?\d+")
 
 
@@ -94,14 +96,18 @@ async def ask(
 ) -> list[dict[str, Any]]:
     """Every reply, ungraded, as the fields of Attempt.
 
-    Raises ServerError when a request fails: a failed request is not a wrong answer.
+    Raises ServerError when a request fails again and again: a failed request is not a wrong answer.
     """
     gate = asyncio.Semaphore(at_once)
 
     async def one(problem: Problem, sample: int) -> dict[str, Any]:
         async with gate:
             drawn = replace(sampling, seed=SEED + sample)
-            reply = await client.complete([Message("user", maths_prompt(problem))], drawn)
+            for pause in RETRY_SECONDS:
+                reply = await client.complete([Message("user", maths_prompt(problem))], drawn)
+                if reply.finish_reason != "failed":
+                    break
+                await asyncio.sleep(pause)
         if reply.finish_reason == "failed":
             raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
         last = LAST_NUMBER.findall(reply.answer)
