@@ -177,12 +177,12 @@ def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, star
         resume = gr.Button("Resume the chosen run", elem_id="bm-resume")
         again = gr.Checkbox(False, label="ask again for failed answers", container=False)
 
-    with gr.Row(equal_height=True):
+    with gr.Row():
         budgets = gr.Textbox(
             "64, 128, 256, 512", label="Forced answers of the chosen run", info="Thoughts closed after so many tokens.",
             max_lines=1, scale=3,
         )  # fmt: skip
-        force = gr.Button("Make forced answers", scale=1, elem_id="bm-force")
+        force = gr.Button("Make forced answers", size="sm", scale=1, elem_id="bm-force")
 
     on = RunHandlers(desk, notice, started)
     for component in form.inputs:

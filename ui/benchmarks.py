@@ -73,6 +73,8 @@ class Selectors:
 class Displays:
     """Everything that shows results."""
 
+    results: gr.Column
+    """Around all of them."""
     headline: gr.HTML
     summary: gr.HTML
     curves: gr.Plot
@@ -94,8 +96,9 @@ def build_benchmarks_tab(services: Services) -> None:
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")
     headline = gr.HTML("", elem_id="bm-headline")
-    with gr.Tabs(elem_id="bm-tabs"):
-        displays, grid, exports = build_results(headline)
+    # Without any run there is nothing to choose from and nothing to see.
+    with gr.Column(visible=bool(shelf.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
+        displays, grid, exports = build_results(results, headline)
     page = Page(shelf, desk, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
     with gr.Accordion("Run the benchmarks", open=not shelf.infos()):
         build_run_section(desk, selectors.run, notice, Updates(page.choose_run, page.outputs))
@@ -114,7 +117,7 @@ def build_selectors() -> Selectors:
     return Selectors(run, base, distilled, benchmark)
 
 
-def build_results(headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Button, gr.File]]:
+def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Button, gr.File]]:
     """The inner tabs."""
     with gr.Tab("Overview"):
         summary = gr.HTML("")
@@ -141,7 +144,7 @@ def build_results(headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Bu
     with gr.Tab("All runs"):
         runs = gr.HTML("")
     return (
-        Displays(headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
+        Displays(results, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
         grid,
         (button, files),
     )
@@ -272,6 +275,7 @@ def display_updates(displays: Displays, shown: Shown, going_on: bool) -> dict[An
     warnings = [*differences(shown.infos), *unfinished(shown.infos, c)]
     subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
     return {
+        displays.results: gr.update(visible=True),
         displays.headline: headline_html(c, going_on, warnings),
         displays.summary: summary_html(c, data_lines(shown.infos, c.benchmark)),
         displays.curves: accuracy_against_tokens(shown.curves, shown.titles, c.benchmark),
