@@ -75,6 +75,7 @@ math-verify and an exact comparison of numbers (for generated problems: the fami
 ## Loading
 ```python
 from datasets import load_dataset
+
 kept = load_dataset("parquet", data_files="data/train.parquet", split="train").filter(lambda row: row["kept"])
 ```
 """

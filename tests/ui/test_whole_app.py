@@ -58,8 +58,8 @@ def test_a_blind_battle_from_question_to_names(page: Page, services: Services) -
 
 
 LONG = (
-    "What is the smallest positive number that leaves remainder 6 when divided by 11 and remainder 5 when divided by 7? "
-    "Reason step by step and put the final answer in \\boxed{}."
+    "What is the smallest positive number that leaves remainder 6 when divided by 11 and remainder 5 when divided by "
+    "7? Reason step by step and put the final answer in \\boxed{}."
 )
 
 
