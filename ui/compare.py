@@ -47,7 +47,7 @@ def build_compare_tab(services: Services) -> None:
     with gr.Row(equal_height=True):
         modes = [("Blind battle", "blind"), ("Named", "named")]
         mode = gr.Radio(modes, value="blind", label="Mode", container=False, scale=3, min_width=250)
-        delivery = gr.Checkbox(False, label="Watch live (gives speed away)", container=False, scale=2, min_width=250)
+        delivery = gr.Checkbox(False, label="Watch live (gives speed away)", container=False, scale=2, min_width=310)
         new = gr.Button("New battle", size="sm", scale=1, min_width=110)
     heads, panels, costs = build_panels()
     progress = gr.HTML("", elem_id="progress")
