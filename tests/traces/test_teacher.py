@@ -107,7 +107,8 @@ async def test_a_wait_too_long_ends_the_run(serve, turn, problems, verifier, tmp
 )
 async def test_failures_are_recorded_after_bounded_retries(serve, turn, problems, verifier, tmp_path, bad, failure):
     service = serve(lambda n, body: turn(**bad))
-    options = AskOptions(max_tokens=100, timeout=0.3, retries=1, concurrency=4)
+    patience = 0.3 if failure == "timeout" else 30
+    options = AskOptions(max_tokens=100, timeout=patience, retries=1, concurrency=4)
     async with asker(service, options) as asking:
         summary = await gather(problems[:2], teacher_attempt(asking), verifier.verify, tmp_path / "t.jsonl")
     traces = list(read_traces(tmp_path / "t.jsonl"))
