@@ -57,39 +57,6 @@ def test_a_blind_battle_from_question_to_names(page: Page, services: Services) -
     assert len(services.store.ballots()) == votes_before + 2
 
 
-LONG = (
-    "What is the smallest positive number that leaves remainder 6 when divided by 11 and remainder 5 when divided by "
-    "7? Reason step by step and put the final answer in \\boxed{}."
-)
-
-
-def thought_tokens(page: Page) -> int:
-    """Of the distilled side, as its panel tells them."""
-    found = re.search(r"Thought · (\d+) tokens", panel_text(page, "b"))
-    return int(found.group(1)) if found else 0
-
-
-def test_in_named_mode_a_thought_is_cut_short_and_taken_up_again(page: Page) -> None:
-    page.get_by_label("Named").check()
-    ask(page, LONG)
-    page.get_by_label("Distilled (B)").check(timeout=REPLY_MS)
-    expect(page.locator("#panel-b")).to_contain_text("Thinking", timeout=REPLY_MS)
-    page.get_by_role("button", name="Answer now").click()
-    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=REPLY_MS)
-    cut = thought_tokens(page)
-    assert cut > 0
-
-    page.get_by_role("button", name="Think more").click()
-    expect(page.locator("#panel-b")).to_contain_text("Thinking", timeout=REPLY_MS)
-    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=REPLY_MS)
-    assert thought_tokens(page) > cut
-
-    page.get_by_role("button", name="Regenerate").click()
-    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible(timeout=REPLY_MS)
-    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=REPLY_MS)
-    assert thought_tokens(page) > 0
-
-
 def test_the_page_never_scrolls_sideways(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
 
