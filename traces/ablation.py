@@ -9,20 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from eval.metrics import Estimate, wilson
 from models.errors import DataError
+from models.strict import Strict, describe
 from traces.recipe import Recipe
 
 QUESTION = "What do long thoughts, the first phase and the adapter's rank contribute?"
 
 
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ArmResult(Frozen):
+class ArmResult(Strict):
     """One arm on one set."""
 
     correct: int = Field(ge=0)
@@ -41,7 +38,7 @@ class ArmResult(Frozen):
         return wilson(self.correct, self.problems)
 
 
-class Arm(Frozen):
+class Arm(Strict):
     """One way to train, and what came of it."""
 
     name: str = Field(min_length=1)
@@ -52,7 +49,7 @@ class Arm(Frozen):
     results: dict[str, ArmResult] = Field(description="by set")
 
 
-class Ablation(Frozen):
+class Ablation(Strict):
     """All arms of one comparison."""
 
     question: str
@@ -80,9 +77,7 @@ def read_ablation(path: Path) -> Ablation | None:
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path}: {key}: {first['msg']}.", "Make it again: `python -m traces ablate`.") from error
+        raise DataError(f"{path}: {describe(error)}.", "Make it again: `python -m traces ablate`.") from error
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read ({error}).", "Make it again: `python -m traces ablate`.") from error
 

@@ -19,9 +19,10 @@ from eval.grading import GradeItem, Grader
 from eval.metrics import accuracy
 from eval.problem import Problem
 from eval.prompts import MATHS_PROMPT, maths_prompt
+from eval.runner import PAUSE_SECONDS, RETRIES
 from models.client import Message, ModelClient
 from models.errors import ServerError
-from models.events import Sampling
+from models.events import Reply, Sampling
 from models.registry import PairSpec, Role, choose_profile, load_config
 from models.server import ServedPair
 from models.sources import AdapterSource
@@ -49,8 +50,6 @@ CHAT_PROMPTS = (
     "I am tired today.",
 )
 """Plain chat that is in no training data: talk, facts, formats, code, refusals."""
-RETRY_SECONDS = (1.0, 4.0, 16.0)
-"""Pauses after a failed request; the last failure counts."""
 LAST_NUMBER = re.compile(r"-?\d+")
 
 
@@ -91,6 +90,17 @@ def measured_problems(count: int, seed: int = SEED) -> dict[str, list[Problem]]:
     return {split: generate(split, count, seed) for split in MEASURED}
 
 
+async def reply_to(client: ModelClient, role: Role, prompt: str, sampling: Sampling) -> Reply:
+    """The reply, asked for again a few times if need be. Raises ServerError with the last failure."""
+    for attempt in range(RETRIES + 1):
+        reply = await client.complete([Message("user", prompt)], sampling)
+        if reply.finish_reason != "failed":
+            return reply
+        if attempt < RETRIES:
+            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+    raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
+
+
 async def ask(
     client: ModelClient, role: Role, problems: Sequence[Problem], sampling: Sampling, samples: int, at_once: int = 32
 ) -> list[dict[str, Any]]:
@@ -102,14 +112,7 @@ async def ask(
 
     async def one(problem: Problem, sample: int) -> dict[str, Any]:
         async with gate:
-            drawn = replace(sampling, seed=SEED + sample)
-            for pause in RETRY_SECONDS:
-                reply = await client.complete([Message("user", maths_prompt(problem))], drawn)
-                if reply.finish_reason != "failed":
-                    break
-                await asyncio.sleep(pause)
-        if reply.finish_reason == "failed":
-            raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
+            reply = await reply_to(client, role, maths_prompt(problem), replace(sampling, seed=SEED + sample))
         last = LAST_NUMBER.findall(reply.answer)
         return {
             "role": role,
@@ -285,11 +288,8 @@ async def chat(pair_served: ServedPair, max_tokens: int) -> list[dict[str, Any]]
     async def side(role: Role) -> None:
         spec = pair_served.pair.model(role)
         async with ModelClient(await pair_served.wait_ready(role, 600), spec.thought) as client:
-            messages = [[Message("user", prompt)] for prompt in CHAT_PROMPTS]
-            replies = await asyncio.gather(*(client.complete(m, Sampling(max_tokens)) for m in messages))
+            replies = await asyncio.gather(*(reply_to(client, role, p, Sampling(max_tokens)) for p in CHAT_PROMPTS))
         for entry, reply in zip(told, replies, strict=True):
-            if reply.finish_reason == "failed":
-                raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
             entry[role] = {
                 "answer": reply.answer,
                 "thought": reply.thought,

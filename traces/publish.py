@@ -6,7 +6,7 @@ Does not know how to train or measure; it is given the results.
 import json
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -89,10 +89,15 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
     The sample is one trace of each family and level, with its tree. Raises DataError where there is no trace.
     """
     folder = out / "traces"
-    export((trace for path in files for trace in read_traces(path)), folder, title="SmolLM2 135M journey traces")
     sample: dict[tuple[str, str], Trace] = {}
-    for trace in (trace for path in files for trace in read_traces(path) if trace.kept):
-        sample.setdefault((trace.problem.subject, trace.problem.level), trace)
+
+    def sampled() -> Iterator[Trace]:
+        for trace in (trace for path in files for trace in read_traces(path)):
+            if trace.kept:
+                sample.setdefault((trace.problem.subject, trace.problem.level), trace)
+            yield trace
+
+    export(sampled(), folder, title="SmolLM2 135M journey traces")
     lines = "".join(trace_to_json(trace) + "\n" for trace in sample.values())
     (folder / "sample.traces.jsonl").write_text(lines, encoding="utf-8")
     return folder
