@@ -115,7 +115,7 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
     def look(run_id: str | None, seen: str) -> dict[Any, Any]:
         session, now = last(), going()
         if session is None or not (now or session.log.folder.name == seen):
-            return {}
+            return gr.skip()
         told = progress_text(session.progress())
         return {notice: told, outcome: shown(outcome_html(run_id, now)), watched: now}
 

@@ -205,7 +205,7 @@ def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[.
             receipt = services.desk.cast(battle.id, services.visitor(request), "answers", verdict)
         except VoteError as error:
             gr.Warning(str(error))
-            return {}
+            return gr.skip()
         gr.Info(thanks(receipt))
         return {w.ballot: gr.update(visible=False)}
 
