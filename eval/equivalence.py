@@ -13,6 +13,8 @@ Decisions that a reader may want to know:
 - A base may be left out of the answer when the gold has one; two bases must be the same: 4210_5 differs from 4210_7.
 - A per cent sign on one side only: 25 % equals 25 and 0.25.
 - A bare list is without order, as a set is; a tuple has its order. A point and an open interval look the same.
+- Capital and small letters of one name are two things within a text (Rr is not r^2), and the same between two texts
+  that use one of them each: C + x equals c + x.
 - A decimal equals a value with endless decimals only when it has at least six decimals, all of them right.
 
 Pure, and quick but for the symbolic step. Does not know about workers, time limits or files.
@@ -85,8 +87,8 @@ def whole_gold(gold: str) -> str | None:
 
 
 def _squeeze(text: str) -> str:
-    """Without the white space that no two digits need between them."""
-    return re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
+    """Without the white space that no two digits need between them, and without braces around a single sign."""
+    return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text))
 
 
 def _by_text(answer: str, gold: str, symbolic: Symbolic | None = None) -> Verdict | None:

@@ -7,7 +7,8 @@ The rungs, from the top; the first that holds something wins:
      the end of the line;
    - `####` in the last line (as in GSM8K; a heading such as "#### Step 4" is none), or "Answer:" at its beginning.
    When a balanced box follows the marker, the last such box is the answer; else the rest of the marker's line, or the
-   next line that holds something, is, up to a sentence that follows a number.
+   next line that holds something, is, up to a sentence that follows a number. Mere prose ("the final answer is clearly
+   highlighted") gives way to a box anywhere.
 2. `boxed`: the last balanced `\\boxed{…}` or `\\fbox{…}` that holds something; an unbalanced one was cut off.
 3. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
 
@@ -55,11 +56,10 @@ _WRAPPERS = re.compile(r"\\(?:text\w*|mbox|math\w+|boxed|fbox|left|right|quad|qq
 def extract(text: str) -> Extraction:
     """The final answer in a reply whose thought was removed; what is left of a thought's tags is removed here too."""
     text = text.rpartition("</think>")[2].partition("<think>")[0]
-    if answer := _by_marker(text):
-        return Extraction(answer, "marker")
-    if answer := last_box(text):
-        return Extraction(answer, "boxed")
-    return Extraction("", "none")
+    stated, box = _by_marker(text), last_box(text)
+    if stated and not (box and _is_prose(stated)):
+        return Extraction(stated, "marker")
+    return Extraction(box, "boxed") if box else Extraction("", "none")
 
 
 def last_box(text: str) -> str:
@@ -82,10 +82,14 @@ def last_box(text: str) -> str:
 
 
 def is_blank(answer: str) -> bool:
-    """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers and punctuation are taken
-    away, or the last thing that remains is a sign of equality."""
-    rest = re.sub(r"[\s{}$*_.,;:~\\]", "", _WRAPPERS.sub("", answer))
+    """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers, question marks and
+    punctuation are taken away, or the last thing that remains is a sign of equality."""
+    rest = re.sub(r"[\s{}$*_.,;:?~\\]", "", _WRAPPERS.sub("", answer))
     return not rest or rest.endswith("=")
+
+
+def _is_prose(answer: str) -> bool:
+    return len(re.findall(r"[A-Za-z]{3,}", answer)) > 1 and not re.search(r"[\d\\$=<>^_+]", answer)
 
 
 def _by_marker(text: str) -> str:

@@ -11,10 +11,12 @@ _CHARACTERS = str.maketrans(
     {
         "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty ",
         "°": "^\\circ ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∈": "\\in ", "±": "\\pm ",
-        "√": "\\sqrt ", "²": "^{2}", "³": "^{3}", "\u00a0": " ", "，": ",", "。": ".", "（": "(", "）": ")", "\n": " ",
-        "\t": " ",
+        "√": "\\sqrt ", "\u00a0": " ", "，": ",", "。": ".", "（": "(", "）": ")", "\n": " ", "\t": " ",
     }
 )  # fmt: skip
+_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "₀₁₂₃₄₅₆₇₈₉"
+_SMALL = str.maketrans(_RAISED + _LOWERED, "0123456789+-0123456789")
+_SCRIPTS = ((re.compile(f"[{_RAISED}]+"), "^"), (re.compile(f"[{_LOWERED}]+"), "_"))
 _REWRITES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
@@ -24,6 +26,11 @@ _REWRITES = [
         (r"\\(?:mbox|textbf|textit|textrm|textnormal|textsf|mathrm|mathsf|text|rm)\s*\{", r"\\text{"),
         (r"\\(?:mathbf|mathit|boldsymbol|bm|emph|underline)\s*\{([^{}]*)\}", r"\1"),
         (r"\\text\{\s*\}", ""),
+        (r"(?<=\d)\s*\^?\s*\{?\s*\\text\{\s*(?:st|nd|rd|th)\s*\}\s*\}?", ""),
+        (r"^(\d+)(?:st|nd|rd|th)(?=(?: [A-Za-z ]*)?$)", r"\1"),
+        (r"(?<![\\A-Za-z])(?=(?:log|ln|sin|cos|tan)(?![A-Za-z]))", r"\\"),
+        (r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
+        (r"(?<=\d) x (?=10\s*\^)", r" \\times "),
         (r"^\\text\{\s*([-\d.][^{}]*)\}$", r"\1"),
         (r"\\text\{\s*(and|or)\s*\}", r" \1 "),
         (r"(?<=\d)(?:,\s*\\!|\{,\}|(?<!\\)\\[,;:! ]|~)\s*(?=\d{3}(?!\d))", ""),
@@ -46,6 +53,8 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}$")
 def clean(text: str) -> str:
     """One spelling for what looks the same in print: delimiters, fonts, spacing, fraction styles, Unicode signs."""
     text = text.translate(_CHARACTERS).strip()
+    for small, sign in _SCRIPTS:
+        text = small.sub(lambda found, sign=sign: f"{sign}{{{found[0].translate(_SMALL)}}}", text)  # type: ignore[misc]
     before = None
     while before != text:
         before = text

@@ -24,6 +24,8 @@ from eval.equivalence import DECIMALS, Verdict, decimals_of
 DIGITS = 50
 MAX_DIGITS = 100_000
 """Largest count of digits written out to tell two big numbers apart."""
+_LETTER = re.compile(r"\\(?:text\{[^{}]*\}|[a-zA-Z]+)|(?P<letter>[a-zA-Z])")
+_INDEXED_E = re.compile(r"(?<![a-zA-Z])E_")
 _MAX_EXPONENT = 1e15
 _MAX_FACTORIAL = 20_000
 _POINTS = ("1.3718281828", "0.4142135623", "2.2360679774", "-1.7320508075", "-0.5772156649")
@@ -60,6 +62,7 @@ class TooBig(Unevaluable):
 
 def same(answer: str, gold: str) -> Verdict:
     """Whether two expressions in LaTeX are equal. May run for ever."""
+    answer, gold = tell_cases_apart(answer, gold)
     theirs = read(gold)
     if theirs is None:
         return Verdict(None, "the gold cannot be read as mathematics")
@@ -74,6 +77,25 @@ def same(answer: str, gold: str) -> Verdict:
         if verdict is not None:
             return verdict
     return _by_math_verify(ours, theirs)
+
+
+def tell_cases_apart(answer: str, gold: str) -> tuple[str, str]:
+    r"""Both texts with free letters for the capitals that would be misread, so that Rr is not r^2.
+
+    math-verify reads every letter as a small one. Where a text has R and r they are two things; where one text has R
+    only and the other r only they are taken for the same. E with an index, which it cannot read, gets a letter too.
+    """
+    letters = [{letter for letter in _LETTER.findall(text) if letter} for text in (answer, gold)]
+    capitals = {c for found in letters for c in found if c.isupper() and c.lower() in found}
+    capitals |= {"E"} if _INDEXED_E.search(f"{answer} {gold}") else set()
+    used = {c.lower() for found in letters for c in found}
+    free = iter(c for c in "qwzkjhgfpmuvyxtsrnlcba" if c not in used)
+    names = dict(zip(sorted(capitals), free, strict=False))
+
+    def rename(text: str) -> str:
+        return _LETTER.sub(lambda found: names.get(found[0], found[0]), text)
+
+    return rename(answer), rename(gold)
 
 
 @lru_cache(maxsize=4096)

@@ -19,12 +19,15 @@ class Unit(NamedTuple):
 
 _TABLE = {
     "length": "m metre meter 1, cm centimetre centimeter 1/100, mm millimetre millimeter 1/1000, km kilometre kilometer"
-    " 1000, in inch inche 127/5000, ft foot feet 381/1250, yd yard 1143/1250, mi mile 201168/125",
+    " 1000, in inch inche 127/5000, ft foot feet 381/1250, yd yard 1143/1250, mi mile 201168/125,"
+    " å angstrom 1/10000000000",
     "mass": "g gram 1, kg kilogram 1000, mg milligram 1/1000, lb pound 45359237/100000, oz ounce 45359237/1600000,"
     " ton tonne 1000000",
     "time": "s sec second 1, min minute 60, h hr hour 3600, day 86400, week 604800, month month, yr year year",
     "volume": "l litre liter 1, ml millilitre milliliter 1/1000"
     ", gal gallon gallon, quart 1/4gallon, pint 1/8gallon, cup 1/16gallon",
+    "energy": "j joule 1, kj kilojoule 1000",
+    "frequency": "hz hertz 1",
     "dollar": "$ usd dollar buck 1, ¢ cent 1/100",
     "euro": "€ eur euro 1",
     "sterling": "£ gbp 1, pence 1/100",
@@ -41,9 +44,9 @@ _DEGREES = re.compile(r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree)\s*(?:\\text\{\s*
 _PERCENT = re.compile(
     r"\s*(?:\\%|(?:\\text\{)?\s*(?<![A-Za-z])(?:percent|per cent|percentage)\s*\}?)\s*$", re.IGNORECASE
 )
-_TEXT = re.compile(r"\s*\\text\{(?P<words>[^{}]*)\}\s*(?:\^\s*\{?(?P<power>\d)\}?)?\s*$")
+_TEXT = re.compile(r"(?:\s*(?:/|\\cdot)?\s*\\text\{[^{}]*\}\s*(?:\^\s*\{?-?\d\}?)?)+\s*$")
 _BARE = re.compile(
-    r"(?<![\\A-Za-z{_^])\s*(?P<words>[A-Za-z][A-Za-z. ]*(?:/\s*[A-Za-z]+)?)\s*(?:\^\s*\{?(?P<power>[23])\}?)?\s*$"
+    r"(?<![\\A-Za-z{_^])\s*(?P<words>[A-Za-zÅ][A-Za-z. ]*(?:/\s*[A-Za-z]+)?)\s*(?:\^\s*\{?(?P<power>[23])\}?)?\s*$"
 )
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 
@@ -63,7 +66,7 @@ def split_unit(text: str, *, bare_letters: bool) -> tuple[str, Unit | None]:
             return text, None
         return _split(text, match, f"°{match['scale'].lower()}" if match["scale"] else "degree")
     if match := _TEXT.search(text):
-        return _split(text, match, _powered(match))
+        return _split(text, match, re.sub(r"\\text|[{}]|\s+(?=\^)|(?<=\^)\s+", "", match[0]))
     match = _BARE.search(text)
     if match is None or not text[: match.start()].strip():
         return text, None
