@@ -32,6 +32,8 @@ def main() -> None:
     from ui.services import Services
 
     arguments = parse_arguments()
+    for name in ("no_proxy", "NO_PROXY"):  # gradio looks at its own page when it starts, which no proxy could reach
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
     config = load_config()
     served = ServedPair(choose_pair(config), choose_profile(config), tuple(config.profiles.values()))
@@ -42,7 +44,9 @@ def main() -> None:
     served.start()
     try:
         app = build_app(services).queue(default_concurrency_limit=8, max_size=256)
-        app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options())
+        # `_frontend=False`: gradio gives up where its page takes longer than three seconds, as on a busy machine.
+        address = {"server_name": arguments.host, "server_port": arguments.port, "_frontend": False}
+        app.launch(**address, **launch_options())
     finally:
         served.stop()
         store.close()
