@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from models.client import Message
-from models.events import Reply
+from models.events import Reply, Sampling
 from votes.ballot import Delivery, Mode, Role, Side
 from votes.shown import SharedBattle, ShownReply
 
@@ -39,6 +39,8 @@ class Battle:
     phase: Phase = "open"
     turns: tuple[Turn, ...] = ()
     running: frozenset[Side] = frozenset()
+    sampling: Mapping[Role, Sampling] = field(default_factory=dict)
+    """How each model's tokens are drawn, in every turn: what the desk has recorded of this battle."""
     roles: Mapping[Side, Role] = field(default_factory=dict)
     """Filled in named mode and after the reveal; empty while the battle is blind."""
 

@@ -27,16 +27,17 @@ from ui.compare_handlers import (
     undo_handler,
     vote_handler,
 )
-from ui.compare_view import VOTE_PROMPTS
+from ui.compare_view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, reason_choices
 from ui.examples import EXAMPLES
 from ui.live import LiveTurns
 from ui.panels import LATEX_DELIMITERS
 from ui.sampling_controls import build_sampling_controls
 from ui.services import Services
 from ui.turns import Turns
-from votes.ballot import REASONS, VERDICTS, Side, Verdict
+from votes.ballot import VERDICTS, Side, Verdict
 
-STREAMS_AT_ONCE = 32
+STREAMS_AT_ONCE = 64
+"""Questions being answered at once; the engines themselves take as many. More of them wait in gradio's queue."""
 VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "vote-both-bad", "b": "vote-b"}
 
 
@@ -44,32 +45,68 @@ def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns())
     battle = gr.State(Battle())
-    with gr.Row(equal_height=True):
+    with gr.Row(elem_id="battle-bar"):
         modes = [("Blind battle", "blind"), ("Named", "named")]
-        mode = gr.Radio(modes, value="blind", label="Mode", container=False, scale=3, min_width=250)
-        delivery = gr.Checkbox(False, label="Watch live (gives speed away)", container=False, scale=2, min_width=310)
-        new = gr.Button("New battle", size="sm", scale=1, min_width=110)
-    heads, panels, costs = build_panels()
-    progress = gr.HTML("", elem_id="progress")
-    target, tools = build_tools()
-    ballot = build_ballot()
-    pin = build_pin()
-    with gr.Row(equal_height=True):
-        question = gr.Textbox(
-            placeholder="Ask both models … (a battle that is voted on can be read by everybody)",
-            show_label=False,
-            lines=2,
-            max_lines=8,
-            scale=6,
-            elem_id="question",
+        mode = gr.Radio(modes, value="blind", label="Mode", container=False, elem_classes="segmented", min_width=0)
+        delivery = gr.Checkbox(
+            False, label="Watch live (gives speed away)", container=False, elem_id="live", min_width=0
         )
-        ask = gr.Button("Ask", variant="primary", scale=1, min_width=90, elem_id="ask")
-    gr.Examples([[e] for e in EXAMPLES], inputs=question, label="Examples")
+        new = gr.Button("New battle", size="sm", visible=False, elem_id="new-battle", min_width=0)
+    with gr.Column(visible=False) as arena:
+        heads, panels, costs = build_panels()
+        progress = gr.HTML("", elem_id="progress")
+        target, tools = build_tools()
+        ballot = build_ballot()
+        pin = build_pin()
+    with gr.Column() as welcome:
+        gr.HTML(WELCOME)
+    question, ask = build_question()
+    with gr.Column(elem_id="examples") as examples:
+        build_examples(question)
     widgets = Widgets(
-        battle, mode, delivery, panels, heads, costs, progress, tools, target, question, ask, ballot, new, pin
+        battle,
+        mode,
+        delivery,
+        panels,
+        heads,
+        costs,
+        progress,
+        tools,
+        target,
+        question,
+        ask,
+        ballot,
+        new,
+        pin,
+        arena,
+        (welcome, examples),
     )
     samplings = build_settings(services)
     wire(services, turns, widgets, samplings)
+
+
+def build_question() -> tuple[gr.Textbox, gr.Button]:
+    with gr.Row(elem_id="composer"):
+        question = gr.Textbox(
+            placeholder=QUESTION_HINTS["open"],
+            label="Question",
+            show_label=False,
+            container=False,
+            lines=2,
+            max_lines=8,
+            elem_id="question",
+        )
+        ask = gr.Button("Ask", variant="primary", scale=0, min_width=96, elem_id="ask")
+    return question, ask
+
+
+def build_examples(question: gr.Textbox) -> None:
+    gr.Examples(
+        [[example.question] for example in EXAMPLES],
+        inputs=question,
+        label="Or try one of these",
+        example_labels=[f"{example.kind} · {example.title}" for example in EXAMPLES],
+    )
 
 
 def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Side, gr.HTML]]:
@@ -91,7 +128,7 @@ def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Si
                     feedback_options=None,
                     placeholder="The answer appears here.",
                 )
-                costs[side] = gr.HTML("")
+                costs[side] = gr.HTML("", elem_classes="side-costs")
     return heads, panels, costs
 
 
@@ -99,7 +136,13 @@ def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
     """What can be asked of replies that are being written or are there. Thought-bending tools are for named mode."""
     with gr.Row(elem_classes="small-row"):
         target = gr.Radio(
-            list(TARGETS), value="Both", show_label=False, container=False, visible=False, scale=0, min_width=260
+            list(TARGETS),
+            value="Both",
+            label="Side",
+            container=False,
+            visible=False,
+            elem_classes="segmented",
+            min_width=0,
         )
         tools = {
             tool: gr.Button(label, size="sm", visible=False, min_width=60, elem_id=f"tool-{tool}")
@@ -111,11 +154,11 @@ def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
 def build_ballot() -> BallotWidgets:
     """The ballot, and what follows it."""
     with gr.Group(visible=False, elem_id="vote-box") as group:
-        prompt = gr.Markdown(VOTE_PROMPTS["answers"], elem_classes="pad")
+        prompt = gr.HTML(VOTE_PROMPTS["answers"])
         with gr.Row(elem_classes="vote-row"):
             buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
         with gr.Accordion("Say why (optional)", open=False):
-            reasons = gr.CheckboxGroup([(label, key) for key, label in REASONS.items()], show_label=False)
+            reasons = gr.CheckboxGroup(reason_choices(Battle()), show_label=False)
             comment = gr.Textbox(placeholder="A comment", show_label=False, max_lines=4)
     with gr.Row(visible=False, elem_classes="small-row") as after:
         undo = gr.Button("Undo the vote", size="sm")
@@ -141,7 +184,7 @@ def build_settings(services: Services) -> list[Component]:
     """Sampling for both sides, and a second set that counts only when it is switched on (named mode)."""
     pair = services.served.pair
     longest = min(pair.base.context_length, pair.distilled.context_length) // 2
-    with gr.Accordion("Settings (they hold from the next battle on)", open=False):
+    with gr.Accordion("Settings for the next battle", open=False, elem_id="settings"):
         common = build_sampling_controls(pair.distilled.sampling, longest)
         differ = gr.Checkbox(False, label="Other settings for the distilled model (named mode only)")
         with gr.Group(visible=False) as group:
@@ -156,17 +199,17 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     outputs: Any = w.outputs()
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     streaming = {**quiet, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "streams"}
-    asking = ask_handler(services, turns, show)
     gr.on(
         [w.ask.click, w.question.submit],
-        asking,
+        ask_handler(services, turns, show),
         [w.battle, w.question, w.mode, w.delivery, *samplings],
         outputs,
         **streaming,
     )
     for tool, button in w.tools.items():
-        inputs = [w.battle, w.target, w.mode, *samplings]
-        button.click(tool_handler(services, turns, show, tool), inputs, outputs, **streaming)
+        # Without a limit: whoever wants to stop must not stand in line behind those who are being answered.
+        using = tool_handler(services, turns, show, tool)
+        button.click(using, [w.battle, w.target], outputs, **quiet, concurrency_limit=None)
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
         cast = vote_handler(services, show, verdict)

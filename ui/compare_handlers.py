@@ -12,27 +12,32 @@ import gradio as gr
 from gradio.blocks import Block
 
 from models.errors import ArenaError
-from models.events import Sampling
-from ui.battle import SIDES, Battle, shared
+from models.registry import ROLES
+from ui.battle import SIDES, Battle, fail, shared
 from ui.benchmark_run import require_owner
 from ui.case_view import case_link
 from ui.compare_view import (
+    QUESTION_HINTS,
     figures,
     head,
     panel_messages,
     pinned_sentence,
     progress_line,
+    question_hint,
+    reason_choices,
     reveal_table,
     shared_link,
     thanks,
+    verdict_line,
     vote_prompt,
 )
 from ui.own_cases import pin_from_battle
-from ui.sampling_controls import read_sampling
+from ui.sampling_controls import read_samplings
 from ui.services import Services
 from ui.turns import Turns
 from votes.ballot import Role, Side, Stage, Verdict
 from votes.errors import VoteError
+from votes.shown import Reveal
 
 Update = dict[Block, Any]
 TARGETS: dict[str, frozenset[Side]] = {
@@ -54,7 +59,7 @@ class BallotWidgets:
     """The ballot, and what follows a vote."""
 
     group: gr.Group
-    prompt: gr.Markdown
+    prompt: gr.HTML
     votes: dict[Verdict, gr.Button]
     reasons: gr.CheckboxGroup
     comment: gr.Textbox
@@ -94,13 +99,18 @@ class Widgets:
     ballot: BallotWidgets
     new: gr.Button
     pin: PinWidgets
+    arena: gr.Column
+    """Everything that makes sense only once something was asked."""
+    welcome: tuple[gr.Column, ...]
+    """What makes sense only before."""
 
     def outputs(self) -> list[Block]:
         ballot = self.ballot
         each = (*self.panels.values(), *self.heads.values(), *self.figures.values(), *self.tools.values())
         voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.after, ballot.undo, ballot.reveal)
         told = (ballot.facts, ballot.link, self.pin.box, self.pin.note, self.pin.said)
-        return [self.battle, self.progress, self.target, self.question, self.ask, *voting, *told, *each]
+        asking = (self.target, self.question, self.ask, self.delivery, self.new, self.arena, *self.welcome)
+        return [self.battle, self.progress, *asking, *voting, *told, *each]
 
 
 class Renderer:
@@ -115,27 +125,39 @@ class Renderer:
     def moving(self, battle: Battle, seconds: float) -> Update:
         """What changes while replies arrive."""
         w = self.widgets
-        ready = all(self.services.served.status(role).phase == "ready" for role in ("base", "distilled"))
+        ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
         update: Update = {w.battle: battle, w.progress: progress_line(battle, seconds, ready)}
         for side in SIDES:
-            update[w.panels[side]] = panel_messages(battle, side)
+            # What is written before one's eyes is followed to its end; what appears whole is read from its beginning.
+            follow = len(battle.turns) > 1 or (bool(battle.running) and battle.replies_visible)
+            update[w.panels[side]] = gr.update(value=panel_messages(battle, side), autoscroll=follow)
             update[w.figures[side]] = figures(battle, side)
         return update
 
     def whole(self, battle: Battle, facts: str = "") -> Update:
         """Everything that depends on the battle. `facts`: the reveal's table, if the names are known."""
         w = self.widgets
+        asked = bool(battle.turns)
         update = self.moving(battle, 0.0)
         update |= {w.heads[side]: head(battle, side, self.titles) for side in SIDES}
         update |= {button: gr.update(visible=self.offers(battle, tool)) for tool, button in w.tools.items()}
         update |= {
-            w.target: gr.update(visible=battle.mode == "named" and bool(battle.turns)),
+            w.arena: gr.update(visible=asked),
+            w.new: gr.update(visible=asked),
+            w.delivery: gr.update(visible=battle.mode == "blind" and not asked),
+            w.target: gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
+            w.question: gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
             w.ask: gr.update(interactive=battle.phase != "running"),
             w.pin.box: gr.update(visible=battle.can_be_pinned, open=False),
             w.pin.note: "",
             w.pin.said: "",
         }
+        update |= {column: gr.update(visible=not asked) for column in w.welcome}
         return update | self.ballot(battle, facts)
+
+    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict]) -> str:
+        """What was voted for, now that the names are known, and what each side spent."""
+        return verdict_line(told, votes) + reveal_table(told, self.titles)
 
     def ballot(self, battle: Battle, facts: str) -> Update:
         b = self.widgets.ballot
@@ -143,10 +165,14 @@ class Renderer:
         return {
             b.group: gr.update(visible=battle.phase in ("answers", "reasoning")),
             b.prompt: vote_prompt(battle),
+            b.reasons: gr.update(choices=reason_choices(battle), value=[]),
+            b.comment: "",
             b.after: gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
             b.undo: gr.update(visible=voted),
             b.reveal: gr.update(
-                visible=battle.mode == "blind", value="Show the names" if voted else "Show the names without voting"
+                visible=battle.mode == "blind",
+                value="Show the names" if voted else "Show the names without voting",
+                variant="primary" if voted else "secondary",
             ),
             b.facts: facts,
             b.link: shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
@@ -166,13 +192,6 @@ class Renderer:
         return tool == "regenerate" or (tool == "think_more" and battle.mode == "named")
 
 
-def read_samplings(mode: str, values: tuple[Any, ...]) -> dict[Role, Sampling]:
-    """The settings' widgets → what each model is asked with; they differ only in named mode and when switched on."""
-    common, differ, own = values[:5], values[5], values[6:]
-    base = read_sampling(*common)
-    return {"base": base, "distilled": read_sampling(*own) if differ and mode == "named" else base}
-
-
 def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., AsyncIterator[Update]]:
     async def ask(
         battle: Battle, question: str, mode: Any, live: bool, request: gr.Request, *settings: Any
@@ -182,23 +201,28 @@ def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..
         if not battle.id:
             battle = replace(battle, mode=mode, delivery="live" if live else "together")
         asked = turns.ask(battle, question, services.visitor(request), read_samplings(battle.mode, settings))
-        first = {show.widgets.question: ""}
+        first = True
         async for update in follow_turn(show, asked):
-            yield first | update
-            first = {}
+            if first:
+                update[show.widgets.question] = gr.update(value="", placeholder=QUESTION_HINTS["asked"])
+            yield update
+            first = False
 
     return ask
 
 
 def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) -> Callable[..., AsyncIterator[Update]]:
-    async def use(battle: Battle, target: str, request: gr.Request, *settings: Any) -> AsyncIterator[Update]:
+    async def use(battle: Battle, target: str, request: gr.Request) -> AsyncIterator[Update]:
         sides = TARGETS[target] if battle.mode == "named" else frozenset(SIDES)
-        if turns.switch(battle, tool, sides) or tool == "stop":
+        if turns.switch(battle, tool, sides):
             yield gr.skip()
+            return
+        if battle.phase == "running":  # the connection broke, and the turn ended with it
+            yield show.whole(fail(battle))
             return
         if tool == "continue":
             sides = frozenset(s for s in sides if (r := battle.reply(s)) and r.finish_reason in ("length", "stopped"))
-        used = turns.use_tool(battle, tool, sides, services.visitor(request), read_samplings(battle.mode, settings))
+        used = turns.use_tool(battle, tool, sides, services.visitor(request))
         async for update in follow_turn(show, used):
             yield update
 
@@ -206,14 +230,22 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
 
 
 async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
-    """The screen's updates of one turn. A question that is refused changes nothing but says why."""
+    """The screen's updates of one turn, without those that would change nothing that is seen.
+
+    A question that is refused changes nothing but says why.
+    """
     phase = ""
+    seen: Update = {}
     try:
         async with aclosing(progress) as steps:
             async for step in steps:
                 moving = show.moving(step.battle, step.seconds)
-                yield moving if step.battle.phase == phase else show.whole(step.battle) | moving
-                phase = step.battle.phase
+                visible = {widget: value for widget, value in moving.items() if widget is not show.widgets.battle}
+                if step.battle.phase != phase:
+                    yield show.whole(step.battle) | moving
+                elif visible != seen:
+                    yield moving
+                phase, seen = step.battle.phase, visible
     except (VoteError, ArenaError) as error:
         gr.Warning(str(error))
 
@@ -227,12 +259,11 @@ def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callab
         except VoteError as error:
             gr.Warning(str(error))
             return gr.skip()
-        gr.Info(thanks(receipt))
-        cleared: Update = {show.widgets.ballot.reasons: [], show.widgets.ballot.comment: ""}
+        gr.Info(thanks(receipt), duration=4)
         if battle.mode == "named":
-            facts = reveal_table(services.desk.reveal(battle.id, visitor), show.titles)
-            return show.whole(replace(battle, phase="voted"), facts) | cleared
-        return show.whole(replace(battle, phase="reasoning" if stage == "answers" else "voted")) | cleared
+            facts = show.revealed(services.desk.reveal(battle.id, visitor), services.desk.standing(battle.id, visitor))
+            return show.whole(replace(battle, phase="voted"), facts)
+        return show.whole(replace(battle, phase="reasoning" if stage == "answers" else "voted"))
 
     return cast
 
@@ -244,7 +275,7 @@ def undo_handler(services: Services, show: Renderer) -> Callable[..., Update]:
         except VoteError as error:
             gr.Warning(str(error))
             return gr.skip()
-        gr.Info("The vote is taken back; you can vote again.")
+        gr.Info("The vote is taken back; you can vote again.", duration=4)
         return show.whole(replace(battle, phase=receipt.stage))
 
     return undo
@@ -253,13 +284,15 @@ def undo_handler(services: Services, show: Renderer) -> Callable[..., Update]:
 def reveal_handler(services: Services, show: Renderer) -> Callable[..., Update]:
     def reveal(battle: Battle, request: gr.Request) -> Update:
         ask_desk = services.desk.forfeit if battle.phase == "answers" else services.desk.reveal
+        visitor = services.visitor(request)
         try:
-            told = ask_desk(battle.id, services.visitor(request))
+            told = ask_desk(battle.id, visitor)
+            votes = services.desk.standing(battle.id, visitor)
         except VoteError as error:
             gr.Warning(str(error))
             return gr.skip()
         named = replace(battle, phase="revealed", roles={"a": told.a.role, "b": told.b.role})
-        return show.whole(named, reveal_table(told, show.titles))
+        return show.whole(named, show.revealed(told, votes))
 
     return reveal
 
@@ -279,7 +312,7 @@ def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
 
 def restart_handler(turns: Turns, show: Renderer) -> Callable[..., Any]:
     async def restart(battle: Battle, mode: Any) -> Update:
-        turns.switch(battle, "stop", frozenset(SIDES))
+        turns.abandon(battle)
         return show.whole(Battle(mode=mode))
 
     return restart
@@ -295,7 +328,7 @@ def open_handler(services: Services, show: Renderer) -> Callable[..., Update]:
         except VoteError as error:
             gr.Warning(str(error))
             return gr.skip()
-        facts = reveal_table(found.reveal, show.titles) if found.reveal else ""
+        facts = show.revealed(found.reveal, found.verdicts) if found.reveal else ""
         return show.whole(shared(found), facts)
 
     return open_battle

@@ -9,13 +9,22 @@ from html import escape
 from models.events import Reply
 from ui.battle import SIDES, Battle
 from ui.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
-from votes.ballot import VERDICTS, Role, Side
+from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
 from votes.shown import Receipt, Reveal, SideFacts
 
+KEYS = '<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>'
 VOTE_PROMPTS = {
-    "answers": "**Which answer is better?** Keys: A, B, T for a tie, X for both bad.",
-    "reasoning": "**Vote kept.** The reasoning is open now. Having read it, which side is better? This second vote is "
-    "optional.",
+    "answers": f'<p class="vote-prompt"><b>Which answer is better?</b>{KEYS}</p>',
+    "reasoning": '<p class="vote-prompt"><span><b>Vote kept.</b> The reasoning is open now. Having read it, which side '
+    f"is better? This second vote is optional.</span>{KEYS}</p>",
+}
+WELCOME = """<div class="welcome"><h2>Two models, one question</h2>
+<p>One is a base model, the other was taught long thought. Ask something: both answer without their names. Vote, read
+how they reasoned, vote again, and see who was who.</p></div>"""
+QUESTION_HINTS = {
+    "open": "Ask both models … A battle that is voted on can be read by everybody.",
+    "asked": "Ask a further question …",
+    "over": "Ask something new: it begins the next battle …",
 }
 
 
@@ -82,7 +91,7 @@ def reveal_table(reveal: Reveal, titles: Mapping[Role, str]) -> str:
     """Who was who, and what each spent over the whole battle."""
     rows = "".join(reveal_row(side, getattr(reveal, side), titles) for side in SIDES)
     heads = "".join(
-        f"<th>{h}</th>" for h in ("Side", "Output tokens", "in thought", "in answer", "Seconds", "First token")
+        f"<th>{h}</th>" for h in ("Side", "Output tokens", "In thought", "In answer", "Seconds", "First token")
     )
     return f'<div class="figures"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
@@ -97,6 +106,31 @@ def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> str:
         f"{facts.first_token_seconds:.2f} s",
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict]) -> str:
+    """Which model the visitor preferred, at each stage that was voted on."""
+
+    def preferred(verdict: Verdict) -> str:
+        if verdict not in ("a", "b"):
+            return VERDICTS[verdict].lower()
+        role = getattr(reveal, verdict).role
+        return f'{verdict.upper()}, the <span class="name {role}">{role} model</span>'
+
+    said = [f"{STAGES[stage].lower()}: {preferred(votes[stage])}" for stage in STAGES if stage in votes]
+    return f'<p class="verdict"><b>Your vote</b> {" · ".join(said)}</p>' if said else ""
+
+
+def question_hint(battle: Battle) -> str:
+    """Which of QUESTION_HINTS holds."""
+    if battle.over:
+        return "over"
+    return "asked" if battle.turns else "open"
+
+
+def reason_choices(battle: Battle) -> list[tuple[str, str]]:
+    """(label, key) of the reasons for a vote; that the reasoning helped can be said only where it was shown."""
+    return [(label, key) for key, label in REASONS.items() if battle.thoughts_visible or key != "reasoning_helped"]
 
 
 def vote_prompt(battle: Battle) -> str:

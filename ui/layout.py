@@ -80,8 +80,9 @@ def status_line(services: Services) -> str:
 
 
 def build_header(services: Services) -> gr.HTML:
-    gr.HTML((UI / "text" / "header.html").read_text(), elem_id="header")
-    return gr.HTML(status_line(services), elem_id="status")
+    with gr.Row(elem_id="top"):
+        gr.HTML((UI / "text" / "header.html").read_text(), elem_id="header")
+        return gr.HTML(status_line(services), elem_id="status")
 
 
 def select_tab(request: gr.Request) -> Any:

@@ -57,6 +57,8 @@ class LiveTurn:
     wishes: dict[Side, Intervention] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever something has arrived or ended."""
+    abandoned: bool = False
+    """Nobody wants the replies any more: they end, and are neither shown nor kept."""
 
     def stop(self, side: Side) -> None:
         """End this side's reply where it is; a side that is still in line leaves it."""
@@ -66,6 +68,11 @@ class LiveTurn:
         elif side in self.requests:
             self.done[side] = Reply(finish_reason="failed", error="Stopped before it began.")
             self.news.set()
+
+    def abandon(self) -> None:
+        """End both replies for a visitor who has moved on."""
+        self.abandoned = True
+        self.news.set()
 
     def redirect(self, side: Side, wish: Intervention) -> bool:
         """Stop this side's reply and go on with it as wished; False when there is no running reply to redirect."""
@@ -125,7 +132,10 @@ async def pump(served: ServedPair, turn: LiveTurn) -> None:
 
 
 async def snapshots(served: ServedPair, turn: LiveTurn) -> AsyncGenerator[Snapshot, None]:
-    """Snapshots of the turn while it runs, the last one with both replies whole. Closing it ends both streams."""
+    """Snapshots of the turn while it runs, the last one with both replies whole. Closing it ends both streams.
+
+    An abandoned turn ends without a last one.
+    """
     began = time.monotonic()
     task = asyncio.create_task(pump(served, turn))
     try:
@@ -133,8 +143,10 @@ async def snapshots(served: ServedPair, turn: LiveTurn) -> AsyncGenerator[Snapsh
             with suppress(TimeoutError):
                 await asyncio.wait_for(turn.news.wait(), SECONDS_BETWEEN_BEATS)
             turn.news.clear()
+            if turn.abandoned:
+                return
             yield turn.snapshot(began)
-            await asyncio.sleep(SECONDS_BETWEEN_SNAPSHOTS)
+            await asyncio.wait({task}, timeout=SECONDS_BETWEEN_SNAPSHOTS)
         if task.done():
             task.result()
         yield turn.snapshot(began)

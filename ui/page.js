@@ -1,4 +1,5 @@
-// Two conveniences that gradio has no setting for: voting by keyboard, and folding a thought from its end.
+// Conveniences that gradio has no setting for: voting by keyboard, asking with Enter (Shift+Enter begins a new line), and
+// folding a thought from its end.
 
 const VOTE_KEYS = { a: "vote-a", b: "vote-b", t: "vote-tie", x: "vote-both-bad" };
 
@@ -12,6 +13,19 @@ document.addEventListener("keydown", (event) => {
     button.click();
   }
 });
+
+document.addEventListener(
+  "keydown",
+  (event) => {
+    // While an input method composes, as for Chinese, Enter only ends a word.
+    if (event.key !== "Enter" || event.isComposing || !event.target.closest("#question")) return;
+    event.stopPropagation();
+    if (event.shiftKey) return;
+    event.preventDefault();
+    document.getElementById("ask").click();
+  },
+  true,
+);
 
 function addFolds() {
   for (const group of document.querySelectorAll(".thought-group")) {

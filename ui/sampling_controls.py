@@ -1,11 +1,14 @@
 """The sliders for how tokens are drawn, and the Sampling they stand for."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
 from models.events import Sampling
+from votes.ballot import Mode, Role
 
 
 def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
@@ -32,7 +35,13 @@ def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
             0, 2, default.temperature, step=0.05, label="Temperature", info="0: always the likeliest token"
         )
         top_p = gr.Slider(0.05, 1, default.top_p, step=0.05, label="Top-p")
-        seed = gr.Number(default.seed, label="Seed", precision=0, minimum=0, info="Empty: a new one each time")
+        seed = gr.Number(
+            -1 if default.seed is None else default.seed,
+            label="Seed",
+            precision=0,
+            minimum=-1,
+            info="-1: a new one each time",
+        )
     return [max_tokens, budget, temperature, top_p, seed]
 
 
@@ -42,8 +51,15 @@ def read_sampling(max_tokens: float, budget: float, temperature: float, top_p: f
         thinking_budget=int(budget) or None,
         temperature=float(temperature),
         top_p=float(top_p),
-        seed=None if seed is None else int(seed),
+        seed=None if seed is None or seed < 0 else int(seed),
     )
+
+
+def read_samplings(mode: Mode, values: Sequence[Any]) -> dict[Role, Sampling]:
+    """The settings' widgets → what each model is asked with; they differ only in named mode and when switched on."""
+    common, differ, own = values[:5], values[5], values[6:]
+    base = read_sampling(*common)
+    return {"base": base, "distilled": read_sampling(*own) if differ and mode == "named" else base}
 
 
 def describe_sampling(base: Sampling, distilled: Sampling) -> dict[str, object]:

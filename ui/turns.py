@@ -40,25 +40,28 @@ class Turns:
     async def ask(
         self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]
     ) -> AsyncGenerator[Progress, None]:
-        """Ask both sides. VoteError when the desk does not take the question."""
+        """Ask both sides. VoteError when the desk does not take the question.
+
+        `sampling` is what a new battle is opened with; a later turn of it is drawn in the same way.
+        """
         if not battle.id:
             battle = self._open(battle, visitor, sampling)
         turn_id = self.desk.begin_turn(battle.id, visitor, question)
         battle = begin(battle, question)
-        requests = {side: self._request(battle, side, sampling) for side in SIDES}
+        requests = {side: self._request(battle, side) for side in SIDES}
         async with aclosing(self._run(battle, turn_id, requests)) as run:
             async for progress in run:
                 yield progress
 
     async def use_tool(
-        self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str, sampling: Mapping[Role, Sampling]
+        self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str
     ) -> AsyncGenerator[Progress, None]:
         """Go on with, or make again, the newest replies of some sides; the other side's reply stays as it is."""
         if battle.phase == "failed":
             turn_id = self.desk.begin_turn(battle.id, visitor, battle.turns[-1].question)
         else:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
-        requests = {side: self._request(battle, side, sampling, tool) for side in sorted(sides)}
+        requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
         async with aclosing(self._run(reopen(battle, sides), turn_id, requests)) as run:
             async for progress in run:
                 yield progress
@@ -75,6 +78,11 @@ class Turns:
                 turn.redirect(side, tool)  # type: ignore[arg-type]
         return True
 
+    def abandon(self, battle: Battle) -> None:
+        """Drop the turn that is being answered, if there is one: its visitor has moved on."""
+        if turn := self.live.get(battle.id):
+            turn.abandon()
+
     def _open(self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
         battle_id = self.desk.open(
             visitor,
@@ -85,15 +93,13 @@ class Turns:
             seed=sampling["base"].seed,
         )
         roles = {side: self.desk.role_of(battle_id, side) for side in SIDES} if battle.mode == "named" else {}
-        return replace(battle, id=battle_id, roles=roles)
+        return replace(battle, id=battle_id, roles=roles, sampling=sampling)
 
-    def _request(
-        self, battle: Battle, side: Side, sampling: Mapping[Role, Sampling], tool: Tool = "regenerate"
-    ) -> SideRequest:
+    def _request(self, battle: Battle, side: Side, tool: Tool = "regenerate") -> SideRequest:
         role = self.desk.role_of(battle.id, side)
         reply = battle.reply(side)
         go_on = None if tool == "regenerate" or reply is None else (tool, reply)
-        return SideRequest(role, history(battle, side), sampling[role], go_on)  # type: ignore[arg-type]
+        return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
 
     async def _run(
         self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest]
@@ -105,6 +111,8 @@ class Turns:
                     battle = receive(battle, snapshot.replies, snapshot.running)
                     if snapshot.running:
                         yield Progress(battle, snapshot.seconds)
+            if turn.abandoned:
+                return
             taken = await asyncio.to_thread(self.desk.finish_turn, battle.id, turn_id, self._recorded(battle))
             yield Progress(settle(battle) if taken else fail(battle), 0.0)
         finally:
