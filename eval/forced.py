@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.grading import GradeItem, Grader
+from eval.grading import Grader
 from eval.plan import check_resumable
 from eval.problem import Sample
+from eval.regrade import facts_of
+from eval.retry import PAUSE_SECONDS, ask_again
 from eval.runlog import ROLES, Role, RunInfo, RunLog
-from eval.runner import DOWN_AFTER, PAUSE_SECONDS, RETRIES
+from eval.runner import DOWN_AFTER
 from eval.session import Link, RunProgress, Served, SessionPhase
 from models.client import Message, ModelClient
 from models.errors import ArenaError, ConfigError, ServerError
@@ -80,28 +82,26 @@ async def force_answers(
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    facts = {p.id: p.gold for p in log.problems()}
-    rules = {data.name: data.rule for data in log.info().data}
-    benchmark = {p.id: p.benchmark for p in log.problems()}
+    facts = facts_of(log)
     links = {role: Link(served, role) for role in ROLES}
     limit = asyncio.Semaphore(log.info().config.concurrency)
     failures: list[str] = []
     done = 0
+
+    async def ask(task: Task) -> Reply:
+        client = await links[task.role]()
+        return await force(client, task, _sampling(log.info(), task, answer_tokens), lead_in)
 
     async def make(task: Task) -> None:
         nonlocal done
         async with limit:
             if len(failures) >= DOWN_AFTER:
                 return
-            try:
-                reply = await _ask(links[task.role], task, _sampling(log.info(), task, answer_tokens), lead_in, pause)
-            except ServerError as error:
-                failures.append(str(error))
+            reply = await ask_again(lambda _: ask(task), pause=pause)
+            if reply.finish_reason == "failed":
+                failures.append(reply.error)
                 return
-        item = GradeItem(
-            reply.answer, facts[task.sample.problem_id], rules.get(benchmark[task.sample.problem_id], "math")
-        )
-        grade = await asyncio.to_thread(grader.grade_one, *item)
+        grade = await asyncio.to_thread(grader.grade_one, reply.answer, *facts[task.sample.problem_id])
         log.append("forced", [_row(task, reply, grade.outcome, grade.extracted)])
         done += 1
         progress(done, len(tasks))
@@ -111,7 +111,7 @@ async def force_answers(
             async with asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(make(task))
-        except* ArenaError as errors:  # the disk is full, or a server never came up
+        except* ArenaError as errors:  # the disk is full
             raise errors.exceptions[0] from None
         finally:
             for link in links.values():
@@ -121,16 +121,6 @@ async def force_answers(
             f"{len(tasks) - done} of {len(tasks)} forced answers were not made: {failures[-1]}", "Start again for them."
         )
     return done
-
-
-async def _ask(link: Link, task: Task, sampling: Sampling, lead_in: str, pause: float) -> Reply:
-    """The forced answer; raises the last of RETRIES + 1 ServerErrors."""
-    for attempt in range(RETRIES):
-        try:
-            return await force(await link(), task, sampling, lead_in)
-        except ServerError:
-            await asyncio.sleep(pause * 2**attempt)
-    return await force(await link(), task, sampling, lead_in)
 
 
 class ForcedSitting:
@@ -199,10 +189,7 @@ async def force(client: ModelClient, task: Task, sampling: Sampling, lead_in: st
         return stored
     kept = await client.thought_at(stored, task.budget)
     resume = answer_now(kept, client.thought, lead_in)
-    reply = await client.complete([Message("user", sample.prompt)], sampling, resume=resume)
-    if reply.finish_reason == "failed":
-        raise ServerError(reply.error)
-    return reply
+    return await client.complete([Message("user", sample.prompt)], sampling, resume=resume)
 
 
 def _sampling(info: RunInfo, task: Task, answer_tokens: int) -> Sampling:

@@ -35,7 +35,7 @@ class Grading:
         """Why grading stopped, in words for a person; the samples are kept and can be graded later."""
         self._grader = grader
         self._queue: queue.SimpleQueue[Sample | None] = queue.SimpleQueue()
-        self._facts = _facts(log)
+        self._facts = facts_of(log)
         self._thread = threading.Thread(target=self._work, name=f"grading {log.folder.name}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -84,7 +84,7 @@ def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
     """(problem id, reason) of the run's gold answers that fail against themselves; looked at once and kept."""
     for row in log.rows("golds"):
         return [(fault["problem_id"], fault["reason"]) for fault in row["faults"]]
-    facts = _facts(log)
+    facts = facts_of(log)
     faults = [(key, reason) for key, (gold, rule) in facts.items() if (reason := grader.gold_fault(gold, rule))]
     rows = [{"problem_id": key, "reason": reason} for key, reason in faults]
     log.append("golds", [{"checked": len(facts), "faults": rows}])
@@ -97,7 +97,7 @@ def grade_run(
     """Grade what has no grade, or everything `anew`; then the classes for maj@k. Returns how many were graded."""
     check_golds(log, grader)
     samples = [s for s in log.samples() if not s.error] if anew else ungraded(log)
-    facts = _facts(log)
+    facts = facts_of(log)
     for start in range(0, len(samples), BATCH):
         grade_samples(log, grader, samples[start : start + BATCH], facts)
         progress(min(start + BATCH, len(samples)), len(samples))
@@ -111,7 +111,7 @@ def grade_samples(
     """Append one grade row a sample."""
     if not samples:
         return
-    known = facts if facts is not None else _facts(log)
+    known = facts if facts is not None else facts_of(log)
     items = [GradeItem(s.answer, *known[s.problem_id]) for s in samples]
     stamp = {
         "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -130,7 +130,7 @@ def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
     for row in log.rows("grades"):
         answers[row["model"], row["problem_id"]][row["index"]] = row["extracted"]
     have = {} if anew else {(row["model"], row["problem_id"]): row["indices"] for row in log.rows("classes")}
-    facts = _facts(log)
+    facts = facts_of(log)
     for (model, problem_id), found in answers.items():
         indices = sorted(found)
         if len(indices) < 2 or have.get((model, problem_id)) == indices:
@@ -139,7 +139,7 @@ def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
         log.append("classes", [{"model": model, "problem_id": problem_id, "indices": indices, "classes": classes}])
 
 
-def _facts(log: RunLog) -> dict[str, tuple[str, str]]:
+def facts_of(log: RunLog) -> dict[str, tuple[str, str]]:
     """Problem id → (gold, rule)."""
     rules = {data.name: data.rule for data in log.info().data}
     return {p.id: (p.gold, rules.get(p.benchmark, "math")) for p in log.problems()}

@@ -6,7 +6,6 @@ never mixes two. Does not know which servers answer (a `Connect` gives a client 
 """
 
 import asyncio
-import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -15,14 +14,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from eval.problem import Problem, Sample
+from eval.retry import PAUSE_SECONDS, ask_again
+from eval.retry import RETRIES as RETRIES  # traces/evaluate.py takes it from here
 from eval.runlog import Role, RunInfo, RunLog, sample_seed
 from models.client import Message
 from models.errors import ArenaError, DataError
 from models.events import Reply, Sampling
 
-RETRIES = 3
-PAUSE_SECONDS = 1.0
-"""Before the first retry; doubles with each, and is drawn between half and one and a half of that."""
 DOWN_AFTER = 8
 """Failed samples in a row after which a server counts as down. They are not recorded: resuming draws them again."""
 
@@ -223,21 +221,16 @@ class Runner:
         )
 
     async def _ask(self, side: _Side, prompt: str, sampling: Sampling) -> Reply:
-        """The reply, or the last of RETRIES + 1 failed ones."""
+        """The reply, or the last failed one; a server that was restarted meanwhile is found again."""
         messages = [Message("user", prompt)]
-        reply = Reply(finish_reason="failed", error="not asked")
-        for attempt in range(RETRIES + 1):
-            try:
-                if attempt:
-                    await asyncio.sleep(self.pause * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
-                    side.client = await side.connect()
-                assert side.client is not None
-                reply = await side.client.complete(messages, sampling)
-            except ArenaError as error:
-                reply = Reply(finish_reason="failed", error=str(error))
-            if reply.finish_reason != "failed" or side.down:
-                break
-        return reply
+
+        async def ask(attempt: int) -> Reply:
+            if attempt:
+                side.client = await side.connect()
+            assert side.client is not None
+            return await side.client.complete(messages, sampling)
+
+        return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
 
     def _keep(self, side: _Side, sample: Sample) -> None:
         if not sample.error:
