@@ -2,7 +2,8 @@
 
 A row of the plainest kind of file, one model a file:
 {"problem": "What is 2 + 3?", "gold": "5", "output": "2 and 3 make \\boxed{5}."}
-Several outputs may be a list. Also read: the JSON export of this product, with both models in one file.
+Several outputs may be a list, and so may their token counts and finish reasons. Also read: the JSON export of this
+product, with both models in one file.
 Does not know how answers are graded.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.benchmarks import Benchmark
-from eval.problem import Problem, Sample
+from eval.problem import CUT_OFF, Problem, Sample
 from eval.runlog import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from models.errors import DataError
 from models.thought import ThoughtFormat, split_text
@@ -58,10 +59,10 @@ def import_outputs(
         problem = _problem(row, known, fields or Fields(), where)
         problems.setdefault(problem.id, problem)
         model = str(row.get("model") or title or path.stem)
-        for output in _outputs(row, fields or Fields(), where):
+        for position, output in enumerate(_outputs(row, fields or Fields(), where)):
             index = counts.get((model, problem.id), 0)
             counts[model, problem.id] = index + 1
-            samples.append(_sample(run_id, model, problem, index, output, row))
+            samples.append(_sample(run_id, model, problem, index, output, _facts_at(row, position)))
     sides = _sides(rows, samples, role)
     info = _info(run_id, path, sides, list(problems.values()), max(counts.values()), benchmark)
     log = RunLog.create(runs, info, problems.values())
@@ -117,10 +118,19 @@ def _outputs(row: Mapping[str, Any], fields: Fields, where: str) -> list[str]:
     return [str(o) for o in outputs]
 
 
+def _facts_at(row: Mapping[str, Any], position: int) -> dict[str, Any]:
+    """A row of several outputs as one that is about the output at `position`: of each list, its element there."""
+    at = slice(position, position + 1)
+    return {key: next(iter(value[at]), None) if isinstance(value, list) else value for key, value in row.items()}
+
+
 def _sample(run: str, model: str, problem: Problem, index: int, text: str, row: Mapping[str, Any]) -> Sample:
-    """Counts that the file does not give stay 0; a thought is what ends in a closing think tag."""
-    kind = ThoughtFormat("tags", prefilled=True) if "</think>" in text else ThoughtFormat("none")
-    split = split_text(kind, text, ended=True)
+    """Counts that the file does not give stay 0; a thought is what a think tag ends, or begins and never ends."""
+    thinks = "</think>" in text or text.lstrip().startswith("<think>")
+    kind = ThoughtFormat("tags", prefilled=True) if thinks else ThoughtFormat("none")
+    reason = str(row.get("finish_reason") or "stop").lower()
+    cut = reason in CUT_OFF
+    split = split_text(kind, text, ended=not cut)
     tokens = row.get("thought_tokens"), row.get("answer_tokens"), _first(row, "", TOKENS)
     single = [t if isinstance(t, int | float) else 0 for t in tokens]
     return Sample(
@@ -134,7 +144,7 @@ def _sample(run: str, model: str, problem: Problem, index: int, text: str, row: 
         answer=split.answer,
         thought_tokens=int(single[0]),
         answer_tokens=int(single[1] or (0 if single[0] else single[2])),
-        finish_reason=str(row.get("finish_reason") or "stop"),
+        finish_reason="length" if cut else reason,
         seed=int(row.get("seed") or 0),
         seconds=float(row.get("seconds") or 0.0),
         started_at=str(row.get("started_at") or "1970-01-01T00:00:00"),

@@ -21,14 +21,12 @@ from typing import Any, NamedTuple, get_args
 from eval.benchmarks import read_rows
 from eval.grading import SECONDS, WORKERS, GradeItem, Grader
 from eval.metrics import accuracy, maj_at_k, mean_pass_at_k, steps
-from eval.problem import Grade, Outcome
+from eval.problem import CUT_OFF, Grade, Outcome
 from models.errors import ConfigError, DataError
 from models.thought import ThoughtFormat, split_text
 
 GOLD = ("gold", "answer", "gold_answer", "gt", "target", "expected")
 OUTPUT = ("outputs", "output", "responses", "response", "completions", "completion", "generations", "text", "code")
-CUT_OFF = {"length", "max_tokens", "max_length"}
-"""Finish reasons that servers give to an output that reached its token limit."""
 _PROGRESS_SECONDS = 0.5
 
 
@@ -129,7 +127,7 @@ def read_outputs(rows: Sequence[Mapping[str, Any]], fields: Fields, source: str)
                 raise DataError(f"{where}: an output is not text.", "Name the field of the text with --output-field.")
             if not isinstance(count, int | float | None):
                 raise DataError(f"{where}: a token count is not a number.", "Name the right field with --tokens-field.")
-            yield Output(problem, _gold_text(golds[0]), text or "", count, str(reason or ""))
+            yield Output(problem, _gold_text(golds[0]), text or "", count, str(reason or "").lower())
 
 
 def _gold_text(gold: object) -> str:

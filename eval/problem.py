@@ -12,6 +12,9 @@ Outcome = Literal["correct", "wrong", "no_answer", "grader_failed"]
 Rung = Literal["marker", "boxed", "none"]
 """Where on the extraction ladder the answer was found: a final-answer marker, the last balanced box, or nowhere."""
 
+CUT_OFF = frozenset({"length", "max_tokens", "max_length", "max_output_tokens"})
+"""Finish reasons, in small letters, that services give to an output which reached its token limit; ours is `length`."""
+
 
 @dataclass(frozen=True)
 class Problem:

@@ -332,6 +332,18 @@ def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) 
     assert "imported from a.jsonl" in run_report(tmp_path, made.folder.name)
 
 
+def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"problem": "q", "gold": "1", "output": "\\boxed{1}"},
+        {"problem": "r", "gold": "1", "outputs": ["<think>\\boxed{1}", "\\boxed{1}", "so"], "tokens": [7, 3, 9],
+         "finish_reason": ["MAX_TOKENS", "stop", "length"]},
+    ]  # fmt: skip
+    samples = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").samples()
+    assert [s.finish_reason for s in samples] == ["stop", "length", "stop", "length"]
+    assert [s.output_tokens for s in samples] == [0, 7, 3, 9]
+    assert (samples[1].thought, samples[1].answer) == ("\\boxed{1}", "")
+
+
 def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
     Session(log, served()).run()
