@@ -1,9 +1,7 @@
 """Replies through the client, against a scripted server that speaks vLLM's protocol one character a token."""
 
 import asyncio
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +13,7 @@ from models.errors import ServerError
 from models.events import Answering, Failed, Finished, Reply, Sampling, Thinking
 from models.resume import answer_now, continue_cut, think_more
 from models.thought import ThoughtFormat
-
-_spec = importlib.util.spec_from_file_location("scripted_server", Path(__file__).with_name("scripted_server.py"))
-assert _spec and _spec.loader
-_module = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_module)
-ScriptedServer, continuing, END = _module.ScriptedServer, _module.continuing, _module.END
+from tests.models.scripted_server import END, ScriptedServer, continuing
 
 TAGS = ThoughtFormat("tags")
 PREFILLED = ThoughtFormat("tags", prefilled=True)

@@ -126,5 +126,16 @@ async def test_a_question_in_line_can_be_taken_back(scripted: dict) -> None:
     assert playing.done["b"].finish_reason == "failed"
 
 
+async def test_an_abandoned_turn_ends_both_replies_and_shows_no_more(scripted: dict) -> None:
+    scripted |= {"base": [(["4"], False)], "distilled": [(["four"], False)]}
+    playing, seen = turn(), []
+    async for snapshot in snapshots(Served(), playing):  # type: ignore[arg-type]
+        seen.append(snapshot)
+        if len(snapshot.replies) == 2:
+            playing.abandon()
+    assert len(seen[-1].replies) == 2
+    assert all(stream.stopping.is_set() for stream in playing.streams.values())  # type: ignore[attr-defined]
+
+
 def test_nothing_to_redirect_before_a_reply_has_begun() -> None:
     assert not turn().redirect("a", "think_more")

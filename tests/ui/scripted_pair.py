@@ -1,0 +1,91 @@
+"""A pair of scripted models at real addresses: the whole app without an engine, at a steady pace.
+
+Does not know what the scripts write (`tests.models.scripted_server`), nor what is done with the page.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from models.events import Sampling
+from models.process import free_port
+from models.registry import ROLES, Role, load_config
+from models.server import ServedPair
+from models.sources import AddressSource
+from models.thought import ThoughtFormat
+from tests.models.scripted_server import ScriptedServer
+
+Script = Callable[[str], str]
+START_SECONDS = 30.0
+SAMPLING = Sampling(max_tokens=4000)
+
+
+def over_http(server: ScriptedServer, seconds_a_read: float) -> Starlette:
+    """The server's answers at a real address, `bytes_a_read` every `seconds_a_read`."""
+
+    async def slowly(answer: httpx.Response) -> AsyncIterator[bytes]:
+        async for read in answer.aiter_raw():
+            yield read
+            await asyncio.sleep(seconds_a_read)
+
+    async def answer(request: Request) -> Response:
+        scripted = await server.answer(httpx.Request("POST", str(request.url), content=await request.body()))
+        if isinstance(scripted.stream, httpx.ByteStream):
+            return Response(scripted.content, scripted.status_code, media_type="application/json")
+        return StreamingResponse(slowly(scripted), media_type="text/event-stream")
+
+    async def models(_: Request) -> Response:
+        return JSONResponse({"data": [{"id": "scripted"}]})
+
+    paths = ("/v1/chat/completions", "/v1/completions", "/tokenize", "/detokenize")
+    return Starlette(routes=[Route("/v1/models", models), *(Route(path, answer, methods=["POST"]) for path in paths)])
+
+
+@contextmanager
+def listening(app: Starlette) -> Iterator[str]:
+    """The app's address on loopback, ending in /v1, while it is served by a thread."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until = time.monotonic() + START_SECONDS
+    while not server.started and time.monotonic() < until:
+        time.sleep(0.02)
+    try:
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(START_SECONDS)
+
+
+@contextmanager
+def scripted_pair(scripts: dict[Role, Script], seconds_a_read: float = 0.02) -> Iterator[ServedPair]:
+    """The embedded pair with scripts in the models' place; both think in tags. A token is a character."""
+    config = load_config()
+    pair = config.pairs["smol-135m"]
+    servers = {role: ScriptedServer(scripts[role], bytes_a_read=1000) for role in ROLES}
+    with (
+        listening(over_http(servers["base"], seconds_a_read)) as base,
+        listening(over_http(servers["distilled"], seconds_a_read)) as distilled,
+    ):
+        changes = {
+            role: pair.model(role).model_copy(
+                update={"weights": AddressSource(address=url), "thought": ThoughtFormat("tags"), "sampling": SAMPLING}
+            )
+            for role, url in (("base", base), ("distilled", distilled))
+        }
+        served = ServedPair(pair.model_copy(update=changes), config.profiles["cpu"])
+        served.start()
+        try:
+            yield served
+        finally:
+            served.stop()
