@@ -18,7 +18,7 @@ def download_button(
     label: str, elem_id: str, write: Callable[..., tuple[str, str]], inputs: Sequence[Component] = ()
 ) -> gr.Button:
     """`write` gets the inputs' values and returns the file's name and its text; an ArenaError of its is shown."""
-    folder = Path(tempfile.mkdtemp(prefix="journey-arena-download-"))
+    folder = tempfile.TemporaryDirectory(prefix="journey-arena-download-")
     hidden = gr.DownloadButton(visible="hidden", elem_id=f"{elem_id}-file")
     button = gr.Button(label, size="sm", min_width=140, elem_id=elem_id)
 
@@ -27,7 +27,7 @@ def download_button(
             name, text = write(*values)
         except ArenaError as error:
             raise gr.Error(str(error), duration=8) from error
-        path = folder / Path(name).name
+        path = Path(folder.name, Path(name).name)
         path.write_text(text, encoding="utf-8")
         return str(path)
 
