@@ -19,7 +19,8 @@ def download_button(
 ) -> gr.Button:
     """`write` gets the inputs' values and returns the file's name and its text; an ArenaError of its is shown."""
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-download-")
-    hidden = gr.DownloadButton(visible="hidden", elem_id=f"{elem_id}-file")
+    # Not `visible="hidden"`: gradio shows such a button when the column around it becomes visible.
+    hidden = gr.DownloadButton(elem_id=f"{elem_id}-file", elem_classes="out-of-sight")
     button = gr.Button(label, size="sm", min_width=140, elem_id=elem_id)
 
     def make(*values: Any) -> str:

@@ -14,6 +14,8 @@ from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, posit
 from votes.shown import SharedBattle
 
 QUESTION_CHARACTERS = 110
+HEIGHT = 400
+"""Of a figure, in pixels; the two stand side by side."""
 _DAY = 24 * 3600 * 1000
 """In milliseconds, plotly's unit of time."""
 _HALF_DAY = timedelta(hours=12)
@@ -31,7 +33,7 @@ CSS = """
 .figures td, .figures th { white-space: nowrap; }
 .figures .group td { padding-top: 1rem; color: var(--body-text-color-subdued); font-weight: 600; }
 .recent th:nth-child(2), .recent td:nth-child(2) {
-  text-align: left; white-space: normal; width: 100%; min-width: 8rem;
+  text-align: left !important; white-space: normal; width: 100%; min-width: 8rem;
 }
 .recent a { color: inherit; text-decoration: underline; text-decoration-color: var(--body-text-color-subdued); }
 @media (max-width: 720px) { .recent td { white-space: normal; } }
@@ -162,7 +164,7 @@ def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
         range=[len(lines) - 0.4, -0.6],
         showgrid=False,
     )
-    fig.update_layout(title_text="Win rate of the distilled model", height=100 + 26 * len(lines))
+    fig.update_layout(title_text="Win rate of the distilled model", height=max(HEIGHT, 100 + 26 * len(lines)))
     return figure_layout(fig)
 
 
@@ -196,7 +198,7 @@ def time_figure(days: Sequence[Day]) -> go.Figure:
         edges = [datetime.combine(first, time()) - _HALF_DAY, datetime.combine(when[-1], time()) + _HALF_DAY]
         fig.update_xaxes(range=edges)
     fig.update_xaxes(tickformat="%-d %b", nticks=5, tickangle=0)
-    fig.update_layout(title_text="Blind votes on the answers, by day", height=400, showlegend=False)
+    fig.update_layout(title_text="Blind votes on the answers, by day", height=HEIGHT, showlegend=False)
     return figure_layout(fig)
 
 

@@ -47,13 +47,13 @@ def build_preferences_tab(services: Services) -> None:
         refresh = gr.Button("Refresh", size="sm", scale=0, min_width=110)
     notice = gr.Markdown(visible=False)
     with gr.Column(visible=False) as body:
-        cards = gr.HTML(css_template=CSS, apply_default_css=False)
+        cards = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
         with gr.Row():
             rates_plot = gr.Plot(show_label=False, min_width=320)
             time_plot = gr.Plot(show_label=False, min_width=320)
-        table = gr.HTML(css_template=CSS, apply_default_css=False)
+        table = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
         gr.Markdown(RECENT_HEADING)
-        recent = gr.HTML(css_template=CSS, apply_default_css=False)
+        recent = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
         build_downloads(services)
 
     def show(chosen: str | None) -> dict[Any, Any]:
@@ -86,7 +86,7 @@ def build_preferences_tab(services: Services) -> None:
 def build_downloads(services: Services) -> None:
     """A button per file. The file is written when it is asked for, then handed to a hidden download button."""
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-votes-")
-    hidden = gr.DownloadButton(visible="hidden", elem_id="votes-file")
+    hidden = gr.DownloadButton(elem_id="votes-file", elem_classes="out-of-sight")
     gr.Markdown("### Every vote as a file")
     with gr.Row():
         for name, (label, _) in FILES.items():
