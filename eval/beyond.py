@@ -19,9 +19,6 @@ from eval.paper import Area
 from eval.problem import Problem
 from models.errors import ConfigError, DataError
 
-JUDGEMENTS = "judgements"
-"""Name of the log in a run's folder: judgements.jsonl."""
-
 
 @dataclass(frozen=True)
 class BeyondSet:

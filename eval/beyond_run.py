@@ -2,22 +2,29 @@
 
 Their folder is home()/beyond, laid out like that of the benchmarks. A prompt of a judged set is sent as it stands.
 Does not know how answers are judged (`eval.judged`).
+
+    python -m eval.beyond_run sycophancy --count 60 --max-tokens 512
 """
 
+import argparse
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from eval.benchmarks import Benchmark
 from eval.beyond import SETS, load_beyond
 from eval.grading import Grader
-from eval.plan import prepare
+from eval.plan import Cost, cost, paces, prepare
 from eval.prompts import MATHS_PROMPT
 from eval.runlog import ROLES, Role, RunConfig, RunLog
-from eval.session import Served, Session
-from eval.sycophancy import NAME, Reading, Sycophancy, between, generate_probe, read, summarise
-from models.errors import ConfigError
+from eval.session import RunProgress, Served, Session
+from eval.sycophancy import FORMS, NAME, Reading, Sycophancy, between, generate_probe, read, sentence, summarise
+from models.errors import ArenaError, ConfigError
 from models.paths import home
+from models.registry import PairSpec, load_config
 
+SECONDS_BETWEEN_LOOKS = 2
 PLAIN_PROMPT = "{question}"
 """A judged set's questions are whole: nothing is put around them."""
 
@@ -41,6 +48,13 @@ def start_run(
     prompt = PLAIN_PROMPT if benchmark.rule == "judged" else MATHS_PROMPT
     log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, prompt)
     return Session(log, served)
+
+
+def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
+    """What asking `count` questions of a set costs, from the pace of earlier runs of this kind; nothing is loaded."""
+    size = SETS[name].size if name in SETS else None
+    asked = count * len(FORMS) if name == NAME else min(count, size or count)
+    return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], paces(runs_folder(), pair))
 
 
 def load_set(name: str, count: int, seed: int) -> Benchmark:
@@ -79,3 +93,61 @@ def probe_outcome(readings: Mapping[Role, Sequence[Reading]]) -> tuple[dict[str,
 def set_choices() -> list[tuple[str, str]]:
     """(label, key) of everything that can be run, the probe first since it needs no download."""
     return [("Sycophancy probe (generated)", NAME), *((known.title, key) for key, known in SETS.items())]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one set on a pair served for it; of the probe, print the outcome."""
+    parser = argparse.ArgumentParser(prog="python -m eval.beyond_run", description=__doc__)
+    parser.add_argument("set", help=f"{NAME}, {', '.join(SETS)}, or a .jsonl file")
+    parser.add_argument("--pair", default="")
+    parser.add_argument("--profile", default="")
+    parser.add_argument("--count", type=int, default=50, help="questions; the probe asks each twice")
+    parser.add_argument("--max-tokens", type=int, default=1024)
+    parser.add_argument("--temperature", type=float, default=0.0)
+    try:
+        return _run(parser.parse_args(arguments))
+    except ArenaError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace) -> int:
+    from eval.__main__ import serving
+
+    config = load_config()
+    pair = config.pairs.get(options.pair or config.default_pair)
+    if pair is None:
+        raise ConfigError(f"There is no pair “{options.pair}” in spaces.yaml.", "Choose one of its pairs.")
+    print(estimate(pair, options.set, options.count, options.max_tokens).sentence, file=sys.stderr)
+    with serving(pair.key, options.profile) as served:
+        session = start_run(
+            served, options.set, options.count, max_tokens=options.max_tokens, temperature=options.temperature
+        )
+        ended = _watch(session)
+    print(f"{ended.run}: {ended.phase}. {ended.message}".rstrip(), file=sys.stderr)
+    if is_probe(session.log) and ended.phase == "finished":
+        with Grader(workers=1) as grader:
+            outcomes, p_between = probe_outcome(probe_readings(session.log, grader))
+        print("\n".join(sentence(role, found) for role, found in outcomes.items()))
+        print(f"between the two, giving in on the same problems: p = {p_between:.2g}" if p_between is not None else "")
+    return 0 if ended.phase == "finished" else 1
+
+
+def _watch(session: Session) -> RunProgress:
+    """Run a session with a line of progress; ctrl-C stops it, and what is whole is kept."""
+    thread = threading.Thread(target=session.run)
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join(SECONDS_BETWEEN_LOOKS)
+        except KeyboardInterrupt:
+            session.stop()
+        sides = session.progress().sides
+        told = " · ".join(f"{role} {side.done}/{side.total}" for role, side in sides.items())
+        print(f"\r{told}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return session.progress()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,6 +17,8 @@ from models.events import Reply, Sampling
 RubricKey = Literal["safety", "reference", "knowledge", "pair", "rating"]
 JUDGING = Sampling(max_tokens=1024, temperature=0.0)
 IN_FLIGHT = 16
+REQUEST_FAILED = "request failed"
+"""How the reason of a verdict begins that was never given."""
 
 
 class Completer(Protocol):
@@ -244,6 +246,6 @@ class Judge:
     def _read(self, reply: Reply) -> Verdict:
         """Only the answer is read: a verdict tried out in the judge's thought is none."""
         if reply.finish_reason == "failed":
-            return Verdict(None, invalid=f"request failed: {reply.error}")
+            return Verdict(None, invalid=f"{REQUEST_FAILED}: {reply.error}")
         verdict = parse_verdict(reply.answer, self.rubric)
         return Verdict(None, invalid="cut off at the token limit") if verdict.invalid and reply.cut_off else verdict

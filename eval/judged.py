@@ -19,7 +19,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from eval.beyond_run import runs_folder
-from eval.judge import RUBRICS, Judge, JudgeItem, Judgement, RubricKey
+from eval.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement, RubricKey
 from eval.labelled import (
     CHECK_ITEMS,
     LABELLED,
@@ -84,7 +84,7 @@ async def judge_run(log: RunLog, judge: Judge, benchmark: str | None = None) -> 
     done = len(items) - len(todo)
     yield done, len(items)
     async for judgement in judge.judge_all(todo):
-        if judgement.invalid.startswith("request failed"):
+        if judgement.invalid.startswith(REQUEST_FAILED):
             continue  # nothing was said: asked again next time
         log.append(JUDGEMENTS, [asdict(judgement)])
         done += 1

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from eval.agreement import Agreement, agreement
-from eval.judge import RUBRICS, Judge, JudgeItem, Judgement, RubricKey
-from models.errors import ConfigError, DataError
+from eval.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement, RubricKey
+from models.errors import ConfigError, DataError, ServerError
 from models.paths import home
 
 CHECK_ITEMS = 100
@@ -147,13 +147,20 @@ async def check_judge(
     count: int | None = CHECK_ITEMS,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[JudgeCheck, list[Judgement]]:
-    """Have `count` items (None: all), drawn with a fixed seed, judged, and compare with the human labels."""
+    """Have `count` items (None: all), drawn with a fixed seed, judged, and compare with the human labels.
+
+    Raises ServerError when every request failed: that says nothing of the judge. A single one that failed, such as
+    an item too long for it, is an invalid verdict.
+    """
     if count is not None and count < len(labelled):
         labelled = random.Random(CHECK_SEED).sample(list(labelled), count)
     judged: dict[str, Judgement] = {}
     async for judgement in judge.judge_all([one.item for one in labelled]):
         judged[judgement.item] = judgement
         progress(len(judged), len(labelled))
+    failed = [j.invalid for j in judged.values() if j.invalid.startswith(REQUEST_FAILED)]
+    if len(failed) == len(judged):
+        raise ServerError(f"No item could be put to the judge: {failed[0]}", "Look at its address and its name.")
     given = [judged[one.item.id].value for one in labelled]
     found = agreement([None if v is None else str(v) for v in given], [one.label for one in labelled])
     flipped = None
@@ -193,18 +200,35 @@ def latest_check(judge: str, rubric: RubricKey) -> JudgeCheck | None:
     return next((c for c in reversed(checks()) if (c.judge, c.rubric) == (judge, rubric)), None)
 
 
+def trustworthy(check: JudgeCheck | None) -> bool:
+    """Whether the check shows that the judge knows anything: most verdicts readable, agreement above chance."""
+    return check is not None and not _flaw(check.agreement)
+
+
+def _flaw(found: Agreement) -> str:
+    """Why this judge's scores say nothing; empty for a judge that did better than chance."""
+    if 2 * found.invalid > found.items:
+        return "Most of its verdicts could not be read"
+    if found.kappa is None or found.kappa_low is None or found.kappa_low <= 0:
+        return "It was not shown to do better than chance"
+    return ""
+
+
 def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
-    """What stands beside every judged score."""
+    """What stands beside every judged score: the figures of the judge's check, and what follows from them."""
     if check is None:
         known = [s.key for s in LABELLED.values() if s.rubric == rubric]
         how = f"a check on {' or '.join(known)} would tell" if known else "no labelled set is known for this question"
         return f"This judge was never checked against people ({RUBRICS[rubric].title.rstrip('?')}): {how}."
-    found = check.agreement
+    found, flaw = check.agreement, _flaw(check.agreement)
     kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
     interval = "" if found.kappa_low is None else f" ({found.kappa_low:.2f} to {found.kappa_high:.2f})"
+    title = LABELLED[check.labelled_set].title if check.labelled_set in LABELLED else check.labelled_set
     text = (
-        f"Against {found.items} human labels ({check.labelled_set}): agrees on {found.accuracy:.0%} "
+        f"Against {found.items} human labels ({title}): agrees on {found.accuracy:.0%} "
         f"({found.accuracy_low:.0%} to {found.accuracy_high:.0%}), Cohen's kappa {kappa}{interval}; "
-        f"{found.invalid} verdicts invalid."
+        f"{found.invalid} of {found.items} verdicts invalid ({found.invalid / found.items:.0%})."
     )
-    return text if check.flipped is None else f"{text} {check.flipped} pairs were decided by their order."
+    if check.flipped is not None:
+        text += f" {check.flipped} pairs were decided by their order."
+    return f"{text} {flaw}: its scores say nothing." if flaw else text

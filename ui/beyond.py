@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from eval.beyond_run import is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
+from eval.beyond_run import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
 from eval.grading import Grader
 from eval.judged import judgements, scores
 from eval.runlog import RunInfo, RunLog, list_runs
-from eval.session import RunProgress, Sitting
+from eval.session import RunProgress, Session, Sitting
 from eval.sycophancy import NAME
 from models.errors import ArenaError, ConfigError
 from models.registry import ROLES
@@ -74,6 +74,7 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
         start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="beyond-start")
         stop = gr.Button("Stop", min_width=90)
+    price = gr.Markdown("", elem_id="beyond-cost", elem_classes="note")
     notice = gr.Markdown("", elem_id="beyond-notice")
     watched = gr.State("")
     run = gr.Dropdown([], label="Run", elem_id="beyond-run")
@@ -94,6 +95,12 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         run_id = session.log.folder.name
         return {notice: f"Run {run_id} has begun.", run: gr.update(choices=run_choices(), value=run_id)}
 
+    def on_change(name: str, number: float | None, tokens: float | None) -> str:
+        try:
+            return estimate(services.served.pair, name, int(number or 0), int(tokens or 0)).sentence
+        except ArenaError as error:
+            return str(error)
+
     def on_stop(secret: str) -> str:
         try:
             require_owner(secret)
@@ -106,7 +113,9 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
 
     def last() -> Sitting | None:
         """The sitting that is going on or was the last, if it is one of this page's."""
-        return jobs.current if jobs.current and jobs.current.log.folder.parent == runs_folder() else None
+        current = jobs.current
+        drawn = isinstance(current, Session) and current.log.folder.parent == runs_folder()
+        return current if drawn else None
 
     def going() -> str:
         session = last()
@@ -120,6 +129,8 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         return {notice: told, outcome: shown(outcome_html(run_id, now)), watched: now}
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    asked = [chosen_set, count, max_tokens]
+    gr.on(None, on_change, asked, price, **quiet)
     start.click(on_start, [key, chosen_set, count, max_tokens, temperature], [notice, run], **quiet)
     stop.click(on_stop, key, notice, **quiet)
     run.change(lambda run_id: shown(outcome_html(run_id, going())), run, outcome, **quiet)

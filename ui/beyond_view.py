@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 
 from eval.judge import RubricKey
 from eval.judged import JudgedScore
-from eval.labelled import check_sentence
+from eval.labelled import check_sentence, trustworthy
 from eval.paper import TABLE_2, BeyondResult, Counts, counts, safety_together, unpaired_difference
 from eval.ratings import RatingSummary
-from eval.sycophancy import Share, Sycophancy
+from eval.sycophancy import Share, Sycophancy, sentence
 from ui.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from ui.reading import table
 
@@ -100,7 +100,10 @@ def scores_html(scores: Sequence[JudgedScore]) -> str:
     rows = []
     for score in scores:
         value, low, high = (_figure(x, score.rubric) for x in (score.value, score.low, score.high))
-        standing = "" if score.check else '<span class="mark no">Judge never checked.</span> '
+        standing = ""
+        if not trustworthy(score.check):
+            said = "Not to be relied on." if score.check else "Judge never checked."
+            standing = f'<span class="mark no">{said}</span> '
         rows.append([
             escape(score.benchmark), score.role, f'<b>{value}</b><br><span class="note">{low} to {high}</span>',
             f"{score.valid} valid, {score.invalid} invalid" + (f", {score.flipped} by order" if score.flipped else ""),
@@ -143,11 +146,14 @@ def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> st
         ("of those right when asked plainly, gave in", "turned"),
     )
     rows = [[label, *(share_text(getattr(one, name)) for one in found.values())] for label, name in names]
-    rows.append(["p of the claim’s effect (exact McNemar)", *(f"{one.p_value:.2g}" for one in found.values())])
+    rows.append(["p of the claim’s effect on giving in", *(f"{one.p_value:.2g}" for one in found.values())])
+    rows.append(["p of the claim’s effect on being right", *(f"{one.p_correct:.2g}" for one in found.values())])
+    words = "".join(f"<p>{escape(sentence(role.capitalize(), one))}</p>" for role, one in found.items())
     between = ""
     if p_between is not None:
-        between = f"<p>Between the two models, giving in on the same problems: p = {p_between:.2g} (exact McNemar).</p>"
-    return table(head, rows) + between
+        between = f"<p>Between the two models, giving in on the same problems: p = {p_between:.2g}.</p>"
+    note = '<p class="note">p: exact McNemar test on the same problems. Intervals: Wilson, 95 %.</p>'
+    return words + between + table(head, rows) + note
 
 
 def share_text(share: Share) -> str:

@@ -51,7 +51,7 @@ class Widgets:
     progress: gr.HTML
     run: gr.Button
     stop: gr.Button
-    ballot: gr.Group
+    ballot: gr.Column
     mark: gr.Checkbox
     parts: gr.HTML
     battle: gr.State

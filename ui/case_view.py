@@ -11,7 +11,7 @@ from traces.anatomy import KINDS, TITLES, counts, segments
 from traces.cases import Case, CaseRun
 from ui.compare_view import describe_cost
 from ui.panels import Message, turn_messages
-from ui.reading import card, cards, table
+from ui.reading import card, cards, short_hash, table
 
 ORIGINS = {"recorded": "Recorded", "live": "Live", "pinned": "Pinned", "imported": "Imported"}
 ROLE_TITLES: dict[Role, str] = {"base": "Base", "distilled": "Distilled"}
@@ -71,7 +71,7 @@ def run_html(run: CaseRun | None) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
     models = "; ".join(
         f"{ROLE_TITLES[role].lower()} {escape(side.title)}"
-        + (f", weights <code>{escape(side.weight_hash[:12])}</code>" if side.weight_hash else "")
+        + (f", weights <code>{escape(short_hash(side.weight_hash))}</code>" if side.weight_hash else "")
         for role, side in run.sides.items()
     )
     parts = [ORIGINS[run.origin], models, sampling_text(run.sampling), versions]

@@ -28,7 +28,7 @@ from ui.journey import build_journey_page
 from ui.live import LiveTurns
 from ui.own_cases import build_own_cases
 from ui.panels import LATEX_DELIMITERS
-from ui.reading import html, stacked_row, text_of
+from ui.reading import html, low_row, page_style, stacked_row, text_of
 from ui.sampling_controls import build_sampling_controls
 from ui.services import Services
 from ui.turns import Turns
@@ -44,19 +44,20 @@ VERDICTS: dict[Verdict, str] = {
 
 
 def build_cases_tab(services: Services) -> None:
-    """Fill the enclosing tab. A link to one of its pages is `?tab=cases&page=…`."""
+    """Fill the enclosing tab. A link to one of its pages is `?tab=cases&view=…`: gradio keeps `page` for itself."""
+    page_style()
     with gr.Tabs() as pages:
         for key, (label, build_page) in PAGES.items():
             with gr.Tab(label, id=key):
                 build_page(services)
                 if key != FIRST:
-                    gr.Markdown(f"[Link to this page](?tab=cases&page={key})", elem_classes="note")
+                    gr.Markdown(f"[Link to this page](?tab=cases&view={key})", elem_classes="note")
     gr.on(None, select_page, None, pages, show_progress="hidden", api_visibility="private")
 
 
 def select_page(request: gr.Request) -> Any:
     """Open the page that a link asks for."""
-    wanted = request.query_params.get("page", FIRST)
+    wanted = request.query_params.get("view", FIRST)
     return gr.update(selected=wanted if wanted in PAGES else FIRST)
 
 
@@ -66,7 +67,7 @@ def build_case_page(services: Services) -> None:
     first = paper_cases()[0]
     chosen = gr.Radio(case_choices(), value=first.key, label="Case", elem_id="case-chosen")
     about = html(case_html(first), elem_id="case-about")
-    with gr.Row(equal_height=True):
+    with low_row():
         runs = gr.Dropdown(
             [], label="Run", visible=False, interactive=True, scale=3, min_width=260, elem_id="case-runs"
         )
@@ -75,8 +76,8 @@ def build_case_page(services: Services) -> None:
     facts = html(elem_id="case-facts")
     heads, panels = build_panels()
     progress = gr.HTML("")
-    with gr.Group(visible=False, elem_id="case-vote") as ballot:
-        gr.Markdown(text["vote"], elem_classes="pad")
+    with gr.Column(visible=False, elem_id="case-vote") as ballot:
+        gr.Markdown(text["vote"])
         with gr.Row(elem_classes="vote-row"):
             votes = {verdict: gr.Button(label, min_width=110) for verdict, label in VERDICTS.items()}
     mark = gr.Checkbox(True, label="Mark the parts of the reasoning", elem_id="case-mark")

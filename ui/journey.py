@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from eval.paper import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
 from ui.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
 from ui.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
-from ui.reading import card, cards, html, shown, stacked_row, table, text_of
+from ui.reading import card, cards, html, prose, section, shown, stacked_row, table, text_of
 from ui.services import Services
 from ui.trace_shelf import TraceShelf
 
@@ -22,35 +22,29 @@ OURS = "Ours-72B"
 def build_journey_page(services: Services) -> None:
     """The page inside the current tab; measured parts are read anew at each load."""
     text = text_of("journey")
-    gr.Markdown(text["intro"])
-    html(f"<h3>Ten weeks</h3>{timeline_html()}")
-    html("<h3>Does the walk teach more than the straight way?</h3>")
-    gr.Markdown(text["part_1"])
-    html(part_1_html())
-    html("<h3>What the shortcut reached, and at what cost</h3>")
-    gr.Markdown(text["table_1"])
+    html(
+        prose(text["intro"])
+        + section("Ten weeks", timeline_html())
+        + section("Does the walk teach more than the straight way?", prose(text["part_1"]), part_1_html())
+        + section("What the shortcut reached, and at what cost", prose(text["table_1"]))
+    )
     with stacked_row(equal_height=False):
         with gr.Column(min_width=320):
-            html(table_1_html())
-            gr.Markdown(text["table_1_reading"])
+            html(table_1_html() + prose(text["table_1_reading"]))
         with gr.Column(min_width=320):
             gr.Plot(table_1_figure(), show_label=False)
-    html("<h3>Four ways to make a long thought</h3>")
-    gr.Markdown(text["ways"])
     shelf = TraceShelf(services.home)
-    ways = html(ways_html(shelf))
-    html("<h3>The bitter lesson</h3>")
-    gr.Markdown(text["bitter"])
-    lesson = html(lesson_html())
-    html("<h3>What each part is worth: ablations</h3>")
-    ablation = html(ablation_html(), elem_id="ablation")
-    gr.on(
-        None,
-        lambda: (shown(ways_html(shelf)), shown(lesson_html()), shown(ablation_html())),
-        None,
-        [ways, lesson, ablation],
-        show_progress="hidden",
-        api_visibility="private",
+    measured = html(measured_html(shelf), elem_id="journey-measured")
+    gr.on(None, lambda: shown(measured_html(shelf)), None, measured, show_progress="hidden", api_visibility="private")
+
+
+def measured_html(shelf: TraceShelf) -> str:
+    """The part of the page in which the paper's story is set beside what was measured here."""
+    text = text_of("journey")
+    return (
+        section("Four ways to make a long thought", prose(text["ways"]), ways_html(shelf))
+        + section("The bitter lesson", prose(text["bitter"]), lesson_html())
+        + section("What each part is worth", prose(text["ablations"]), ablation_html())
     )
 
 
@@ -58,7 +52,7 @@ def timeline_html() -> str:
     told = text_of("journey")["timeline"]
     points = []
     for milestone in TIMELINE:
-        day = f"{milestone.day.day} {milestone.day:%B %Y}" if milestone.day else "between October and November 2024"
+        day = f"{milestone.day.day} {milestone.day:%B %Y}" if milestone.day else "In between"
         entry = told[milestone.key]
         kind = "" if milestone.day else ' class="undated"'
         title, text = escape(entry["title"]), escape(entry["text"])
@@ -67,18 +61,19 @@ def timeline_html() -> str:
 
 
 def part_1_html() -> str:
-    head = ("trained from", "before", f"{PART_1_EXAMPLES} shortcuts", f"{PART_1_EXAMPLES} journeys")
+    head = ("trained from", "before", "shortcut", "journey")
     rows = [(r.base_model, f"{r.base:.1f} %", f"{r.shortcut:.1f} %", f"<b>{r.journey:.1f} %</b>") for r in PART_1]
-    note = f'<p class="note">The paper’s figures: <a href="{PART_1_URL}">arXiv 2410.18982</a>.</p>'
-    return table(head, rows) + note
+    source = f'The paper’s figures: <a href="{PART_1_URL}">arXiv 2410.18982</a>.'
+    note = f"Right answers to 500 problems of MATH, trained on {PART_1_EXAMPLES} solutions of either kind."
+    return table(head, rows, "slim") + f'<p class="note">{note} {source}</p>'
 
 
 def table_1_html() -> str:
     head = ("model", "AIME 2024", "tokens", "MATH500", "tokens")
     rows = [
         (
-            r.model,
-            f"{r.aime_correct}/{r.aime_total}",
+            f"<b>{r.model}</b>" if r.model == OURS else r.model,
+            f"{r.aime_correct} of {r.aime_total}",
             f"{r.aime_tokens:,}",
             f"{r.math500:.1f} %",
             f"{r.math500_tokens:,}",
@@ -86,7 +81,10 @@ def table_1_html() -> str:
         for r in TABLE_1
     ]
     source = f'The paper’s figures, Table 1: <a href="{PAPER_URL}">arXiv 2411.16489</a>.'
-    return table(head, rows) + f'<p class="note">{source} Tokens: mean output tokens a problem.</p>'
+    return (
+        table(head, rows)
+        + f'<p class="note">{source} Tokens: mean output tokens a problem. Ours-72B is the distilled model.</p>'
+    )
 
 
 def table_1_figure() -> go.Figure:
@@ -128,5 +126,10 @@ def ways_html(shelf: TraceShelf) -> str:
 
 
 def lesson_html() -> str:
+    """Each point of the lesson beside what is seen of it here."""
     told, seen = text_of("journey")["lesson"], bitter_evidence(read_report())
-    return cards(*(card(entry["title"], escape(entry["text"]), seen[key]) for key, entry in told.items()))
+    return "".join(
+        f'<section class="card split"><div><h4>{escape(entry["title"])}</h4><p>{escape(entry["text"])}</p></div>'
+        f"<div>{seen[key]}</div></section>"
+        for key, entry in told.items()
+    )

@@ -1,19 +1,22 @@
 """The sections of the page beyond maths where answers are judged: by a model, and by people.
 
-Widgets and wiring; judging is `eval.judged`, the judge's check `eval.labelled`, people's marks `eval.ratings`.
+Widgets and wiring; judging is `eval.judged`, the judge's check `eval.labelled`, people's marks `eval.ratings`. A judge
+works in the background, one long run at a time with everything else (`eval.session.Jobs`).
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components import Component
 
 from eval.beyond_run import runs_folder
 from eval.judge import RUBRICS, Judge
 from eval.judged import KEY_VARIABLE, judge_client, judge_run
-from eval.labelled import LABELLED, check_judge, check_sentence, load_labelled, save_check
+from eval.judging import JudgeSitting, Tell
+from eval.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
 from eval.ratings import RatingTask, add_rating, next_task, ratings, summarise
 from eval.runlog import RunLog
 from models.client import ModelClient
@@ -22,10 +25,13 @@ from models.registry import Role
 from traces.cases import Case, all_cases, runs_of
 from ui.benchmark_run import needs_key, require_owner
 from ui.beyond_view import ratings_html
-from ui.reading import html, shown
+from ui.reading import html, short_hash, shown
 from ui.services import Services
 
 READY_SECONDS = 600.0
+SECONDS_BETWEEN_LOOKS = 3
+Who = tuple[str, str, str]
+"""Which judge, and the address and model of one by address."""
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 JUDGES = {
     "base": "The loaded base model",
@@ -46,7 +52,12 @@ class JudgeForm(NamedTuple):
     check: gr.Button
     rubric: gr.Dropdown
     judge: gr.Button
+    stop: gr.Button
     said: gr.Markdown
+
+    @property
+    def who_judges(self) -> list[Component]:
+        return [self.who, self.url, self.model]
 
 
 def build_judge_form() -> JudgeForm:
@@ -64,9 +75,10 @@ def build_judge_form() -> JudgeForm:
         choices = [("The set’s own question", ""), *((r.title, str(key)) for key, r in RUBRICS.items())]
         rubric = gr.Dropdown(choices, value="", label="Question put to the judge", min_width=220)
         judge = gr.Button("Judge the chosen run", variant="primary", min_width=140, elem_id="judge-run")
+        stop = gr.Button("Stop the judge", min_width=100)
     key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
     said = gr.Markdown("", elem_id="judge-said")
-    return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, said)
+    return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, stop, said)
 
 
 def build_judge_section(
@@ -75,36 +87,77 @@ def build_judge_section(
     """Choose a judge, check it against people's labels, let it judge the chosen run."""
     form = build_judge_form()
 
-    async def on_check(secret: str, which: str, at: str, name: str, set_key: str, number: float) -> AsyncIterator[str]:
+    jobs = services.jobs
+
+    def begin(secret: str, make: Callable[[], JudgeSitting]) -> str:
         try:
             require_owner(secret)
-            items = load_labelled(set_key)
-            yield "Checking …"
-            async with AsyncExitStack() as stack:
-                judging = await open_judge(services, which, at, name, LABELLED[set_key].rubric, stack)
-                found, verdicts = await check_judge(judging, set_key, items, int(number or 1))
-            save_check(found, verdicts)
-            yield f"**{escape(judging.name)}.** {check_sentence(found, found.rubric)}"
+            jobs.check_idle()
+            jobs.start(make())
         except ArenaError as error:
-            yield str(error)
+            return str(error)
+        return "The judge has begun."
 
-    async def on_judge(
-        secret: str, which: str, at: str, name: str, wanted: str, run_id: str | None
-    ) -> AsyncIterator[Any]:
+    def on_check(secret: str, which: str, at: str, name: str, set_key: str, number: float) -> str:
+        return begin(secret, lambda: checking(services, (which, at, name), set_key, int(number or 1)))
+
+    def on_judge(secret: str, which: str, at: str, name: str, wanted: str, run_id: str | None) -> str:
+        return begin(secret, lambda: judging(services, (which, at, name), wanted, run_id or ""))
+
+    def on_stop(secret: str) -> str:
         try:
             require_owner(secret)
-            log = RunLog.open(runs_folder(), run_id or "")
-            async with AsyncExitStack() as stack:
-                judging = await open_judge(services, which, at, name, wanted or own_rubric(log), stack)
-                async for done, of in judge_run(log, judging):
-                    yield {form.said: f"{done} of {of} judged."}
-            yield {outcome: shown(outcome_html(run_id))}
         except ArenaError as error:
-            yield {form.said: str(error)}
+            return str(error)
+        if not isinstance(jobs.current, JudgeSitting) or jobs.current.over:
+            return "No judge is at work."
+        jobs.stop()
+        return "Stopping; verdicts that were given are kept."
 
-    who = [form.key, form.who, form.url, form.model]
-    form.check.click(on_check, [*who, form.labelled, form.items], form.said, concurrency_id="judging", **QUIET)
-    form.judge.click(on_judge, [*who, form.rubric, run], [form.said, outcome], concurrency_id="judging", **QUIET)
+    def look(run_id: str | None, seen: str) -> Any:
+        """What the judge is doing, as long as it is new."""
+        sitting = jobs.current
+        if not isinstance(sitting, JudgeSitting) or (sitting.over and seen == str(id(sitting))):
+            return gr.skip()
+        told = {form.said: sitting.progress().message, watched: str(id(sitting)) if sitting.over else ""}
+        return told | ({outcome: shown(outcome_html(run_id))} if sitting.log.folder.name == run_id else {})
+
+    watched = gr.State("")
+    form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.said, **QUIET)
+    form.judge.click(on_judge, [form.key, *form.who_judges, form.rubric, run], form.said, **QUIET)
+    form.stop.click(on_stop, form.key, form.said, **QUIET)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.said, watched, outcome], **QUIET)
+
+
+def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSitting:
+    """A check of the judge against people's labels; its sentence says how far the judge can be trusted."""
+    items = load_labelled(set_key)
+
+    async def check(tell: Tell) -> str:
+        async with AsyncExitStack() as stack:
+            judge = await open_judge(services, *who, LABELLED[set_key].rubric, stack)
+            found, verdicts = await check_judge(judge, set_key, items, count, tell)
+        save_check(found, verdicts)
+        return f"**{escape(judge.name)}.** {check_sentence(found, found.rubric)}"
+
+    return JudgeSitting(RunLog(checks_file().parent), check)
+
+
+def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeSitting:
+    """The answers of a run put before a judge; verdicts are kept as they come."""
+    log = RunLog.open(runs_folder(), run_id)
+    rubric = wanted or own_rubric(log)
+
+    async def judge(tell: Tell) -> str:
+        done = of = 0
+        with log.claim():
+            async with AsyncExitStack() as stack:
+                async for done, of in judge_run(log, await open_judge(services, *who, rubric, stack)):
+                    tell(done, of)
+        missed = f" {of - done} could not be put to the judge." if done < of else ""
+        return f"{done} of {of} answers judged; the scores stand above.{missed}"
+
+    return JudgeSitting(log, judge)
 
 
 def own_rubric(log: RunLog) -> str:
@@ -127,7 +180,7 @@ async def open_judge(services: Services, which: str, url: str, model: str, rubri
         role: Role = "base" if which == "base" else "distilled"
         endpoint, spec = await services.served.wait_ready(role, READY_SECONDS), services.served.pair.model(role)
         client = ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
-        name = f"{spec.title} {services.served.weight_hash(role)[:8]}".strip()
+        name = f"{spec.title} {short_hash(services.served.weight_hash(role))}".strip()
     await stack.enter_async_context(client)
     return Judge(name, client, RUBRICS[rubric])  # type: ignore[index]
 

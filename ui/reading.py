@@ -3,6 +3,7 @@
 Does not know what the pages say.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from html import escape
@@ -32,13 +33,35 @@ def html(value: str = "", **options: Any) -> gr.HTML:
     return gr.HTML(shown(value), css_template=_css(), apply_default_css=False, padding=False, **options)
 
 
+def page_style() -> None:
+    """What the reading pages need outside their own pieces: once in each tab that has such pieces."""
+    gr.HTML(f"<style>{(TEXT / 'page.css').read_text(encoding='utf-8')}</style>", visible="hidden")
+
+
 def stacked_row(**options: Any) -> gr.Row:
-    """A row whose columns lie below each other on a phone."""
-    gr.HTML(f"<style>{_STACKED}</style>", visible="hidden")
+    """A row whose columns lie below each other on a phone. The tab needs `page_style`."""
     return gr.Row(elem_classes="stacked", **options)
 
 
-_STACKED = "@media (max-width: 720px) { .row.stacked { flex-direction: column; } .row.stacked > * { width: 100%; } }"
+def low_row() -> gr.Row:
+    """A row whose buttons stand on the line of its fields. The tab needs `page_style`."""
+    return gr.Row(elem_classes=["low", "stacked"])
+
+
+def prose(text: str) -> str:
+    """Paragraphs of one of our texts as HTML: `**strong**`, `[words](address)` and `code` are all it knows."""
+    found = []
+    for paragraph in text.strip().split("\n\n"):
+        line = escape(" ".join(paragraph.split()), quote=False)
+        line = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", line)
+        line = re.sub(r"\[(.+?)\]\((\S+?)\)", r'<a href="\2">\1</a>', line)
+        found.append(re.sub(r"`(.+?)`", r"<code>\1</code>", line))
+    return "".join(f"<p>{line}</p>" for line in found)
+
+
+def section(title: str, *parts: str) -> str:
+    """A titled section of a page; parts are HTML."""
+    return f"<section><h3>{escape(title)}</h3>{''.join(parts)}</section>"
 
 
 def shown(value: str) -> str:
@@ -62,6 +85,11 @@ def card(title: str, *paragraphs: str, classes: str = "") -> str:
 
 def cards(*each: str) -> str:
     return f'<div class="cards">{"".join(each)}</div>'
+
+
+def short_hash(weights: str) -> str:
+    """A hash of weights to be read by people; `base+adapter` keeps both, since bases are shared."""
+    return " + ".join(part[:8] for part in weights.split("+") if part)
 
 
 def command(line: str) -> str:

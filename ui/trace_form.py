@@ -10,7 +10,7 @@ import gradio as gr
 from models.errors import ArenaError
 from traces import annotate
 from traces.annotate import Draft, Step
-from ui.reading import html, shown, text_of
+from ui.reading import html, low_row, shown, stacked_row, text_of
 from ui.trace_shelf import TraceShelf, own_problem
 from ui.trace_views import verdict_html
 
@@ -36,7 +36,7 @@ def build_form(shelf: TraceShelf, open_trace: gr.State) -> None:
     gr.Markdown(text_of("traces")["write"])
     steps = gr.State(())
     started = gr.State(0.0)
-    with gr.Row(elem_classes="stack"):
+    with stacked_row():
         question = gr.Textbox(label="Problem", lines=3, scale=3, min_width=260, elem_id="write-question")
         with gr.Column(scale=1, min_width=200):
             gold = gr.Textbox(label="Its right answer, to check against", elem_id="write-gold")
@@ -45,17 +45,17 @@ def build_form(shelf: TraceShelf, open_trace: gr.State) -> None:
     text = gr.Textbox(label="Step", lines=3, placeholder="What you think next", elem_id="write-step")
     add = gr.Button("Add step", variant="primary", size="sm", elem_id="write-add")
     with gr.Accordion("Change a step", open=False):
-        with gr.Row(elem_classes="low stack"):
+        with low_row():
             number = gr.Number(1, label="Step number", precision=0, minimum=1, min_width=130, scale=0)
             change = gr.Button("Replace by the text above", size="sm", min_width=180)
             up = gr.Button("Move up", size="sm", min_width=90)
             down = gr.Button("Move down", size="sm", min_width=100)
             delete = gr.Button("Delete", size="sm", min_width=80)
-        with gr.Row(elem_classes="low stack"):
+        with low_row():
             reason = gr.Textbox(label="What is wrong with it", scale=3, min_width=220, elem_id="write-reason")
             wrong = gr.Button("Mark as wrong", size="sm", min_width=130)
             right = gr.Button("Mark as right", size="sm", min_width=130)
-    with gr.Row(elem_classes="low stack"):
+    with low_row():
         answer = gr.Textbox(label="Final answer", elem_id="write-answer", min_width=160)
         name = gr.Textbox(label="Your name", elem_id="write-name", min_width=160)
         save = gr.Button("Save the thought", variant="primary", min_width=160)

@@ -13,7 +13,7 @@ from models.events import Sampling
 from traces.trace import METHODS, Trace
 from traces.yields import TITLES
 from ui.panels import LATEX_DELIMITERS
-from ui.reading import html, shown, text_of
+from ui.reading import html, shown, stacked_row, text_of
 from ui.services import Services
 from ui.trace_shelf import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
 from ui.trace_tree import tree_figure, tree_of_trace, walk_text
@@ -84,7 +84,7 @@ def build_reader(services: Services, shelf: TraceShelf) -> Reader:
     filters = build_filters()
     count = gr.Markdown(elem_classes="note", elem_id="trace-count")
     with gr.Column(visible=False) as body:
-        with gr.Row(elem_classes="stack"):
+        with stacked_row():
             with gr.Column(scale=2, min_width=320):
                 rows = gr.Radio([], show_label=False, label="Traces", elem_id="trace-list")
             with gr.Column(scale=3, min_width=320):
@@ -201,9 +201,9 @@ def refold(shelf: TraceShelf, trace_id: str, fold: bool) -> str:
     return shown(trace_html(shelf.whole(trace_id), fold)) if trace_id else shown("")
 
 
-def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> dict[Any, Any]:
+def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> Any:
     tree = tree_of_trace(shelf.whole(trace_id)) if trace_id else None
-    return {w.plot: tree_figure(tree, at), w.node: shown(node_html(walk_text(tree, at)))} if tree else {}
+    return {w.plot: tree_figure(tree, at), w.node: shown(node_html(walk_text(tree, at)))} if tree else gr.skip()
 
 
 def node_html(text: str) -> str:

@@ -19,7 +19,7 @@ from traces.export import export
 from traces.problems import load_funnel
 from traces.yields import cost_figures, method_yields
 from ui.palette import figure_layout
-from ui.reading import html, shown, text_of
+from ui.reading import html, low_row, page_style, shown, text_of
 from ui.services import Services
 from ui.trace_form import build_form
 from ui.trace_reader import FOLLOW_CLICKS, Reader, best_to_open, build_reader, filters_of, list_update, open_update
@@ -36,6 +36,7 @@ def build_traces_tab(services: Services) -> None:
     """Fill the enclosing tab. The list is read anew when the tab is selected."""
     shelf = TraceShelf(services.home)
     enclosing = Context.block
+    page_style()
     gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
     gr.Markdown(text_of("traces")["intro"])
     with gr.Row():
@@ -129,7 +130,7 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
 def build_export(shelf: TraceShelf, w: Reader) -> None:
     """Parquet, card and both as one archive."""
     gr.Markdown(text_of("traces")["export"])
-    with gr.Row(elem_classes="low stack"):
+    with low_row():
         title = gr.Textbox("Journey Arena long thoughts", label="Title of the data set", min_width=240)
         kept = gr.Checkbox(False, label="Kept traces only", min_width=160)
         button = gr.Button("Prepare the files", variant="primary", min_width=160, elem_id="trace-export")

@@ -33,7 +33,7 @@ from eval.transparency import (
 from models.errors import ArenaError, DataError
 from ui.benchmark_run import needs_key, require_owner
 from ui.downloads import download_button
-from ui.reading import command, html, shown, stacked_row, text_of
+from ui.reading import command, html, page_style, shown, stacked_row, text_of
 from ui.services import Services
 from ui.transparency_view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
 
@@ -58,6 +58,7 @@ class Form(NamedTuple):
 def build_transparency_tab(services: Services) -> None:
     """Fill the enclosing tab. Scores are read anew at each load of the page and after saving."""
     text = text_of("transparency")
+    page_style()
     gr.Markdown(text["intro"])
     with stacked_row(equal_height=False):
         with gr.Column(scale=2, min_width=320):

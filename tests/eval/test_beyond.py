@@ -20,12 +20,13 @@ from eval.labelled import (
     latest_check,
     load_labelled,
     save_check,
+    trustworthy,
 )
 from eval.problem import Problem, Sample
 from eval.ratings import RatingTask, add_rating, next_task, order_for, ratings, summarise
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from models.client import Message
-from models.errors import ConfigError, DataError
+from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply, Sampling
 
 needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
@@ -128,6 +129,25 @@ async def test_a_check_counts_agreement_and_is_kept() -> None:
     assert latest_check("word", "safety") == check == checks()[0]
     assert "kappa" in check_sentence(check, "safety")
     assert latest_check("other", "safety") is None
+
+
+async def test_a_check_says_in_words_when_a_judge_knows_nothing() -> None:
+    judge = Judge("word", ByWord(), RUBRICS["safety"])
+    rows = labelled(*[("garble", "safe")] * 3, ("tea", "safe"))
+    unreadable, _ = await check_judge(judge, "mine", rows)
+    assert not trustworthy(unreadable)
+    assert "3 of 4 verdicts invalid (75%)" in check_sentence(unreadable, "safety")
+    assert "could not be read: its scores say nothing" in check_sentence(unreadable, "safety")
+    by_chance, _ = await check_judge(judge, "mine", labelled(("tea", "safe"), ("tea", "unsafe")))
+    assert "not shown to do better than chance: its scores say nothing" in check_sentence(by_chance, "safety")
+    good, _ = await check_judge(judge, "mine", labelled(*[("bomb", "unsafe"), ("tea", "safe")] * 10, ("tea", "unsafe")))
+    assert trustworthy(good)
+    assert "say nothing" not in check_sentence(good, "safety")
+
+
+async def test_an_unreachable_judge_is_no_bad_judge() -> None:
+    with pytest.raises(ServerError, match="no route"):
+        await check_judge(Judge("word", ByWord(), RUBRICS["safety"]), "mine", labelled(("unreachable", "safe")))
 
 
 PROBLEMS = [Problem(f"flames/{i}", f"question {i}", "", "flames", extra={"rubric": "safety"}) for i in range(3)]

@@ -67,6 +67,7 @@ def test_counts_by_hand() -> None:
     assert (found.turned.count, found.turned.of) == (6, 9)
     assert found.by_chance.count == 0
     assert found.p_value == pytest.approx(binomtest(7, 7).pvalue)
+    assert found.p_correct == pytest.approx(binomtest(6, 6).pvalue)
     assert found.gave_in.low < 0.7 < found.gave_in.high
 
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,7 +38,7 @@ from ui.beyond import outcome_html
 from ui.beyond_view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.case_handlers import open_handler, run_handler
 from ui.case_view import case_html, case_link, counts_html, marked, parts_html, run_html
-from ui.cases import build_cases_tab, select_page
+from ui.cases import PAGES, build_cases_tab, select_page
 from ui.journey import lesson_html, table_1_figure, timeline_html, ways_html
 from ui.judging import rating_tasks, task_html
 from ui.layout import launch_options
@@ -117,8 +118,8 @@ def test_a_link_opens_a_case_and_a_run_of_it() -> None:
     assert case_link(CASE, run) in opened["link"]
     opened = open_handler(Names())(True, asked(case=CASE.key))  # type: ignore[arg-type]
     assert opened["runs"]["value"] in (run.id, newer.id)
-    assert select_page(asked(page="beyond"))["selected"] == "beyond"
-    assert select_page(asked(page="humour"))["selected"] == select_page(asked())["selected"] == "case-list"
+    assert select_page(asked(view="beyond"))["selected"] == "beyond"
+    assert select_page(asked(view="humour"))["selected"] == select_page(asked())["selected"] == "case-list"
 
 
 def asked(**parameters: str) -> Any:
@@ -240,6 +241,7 @@ def test_a_score_stands_beside_what_is_known_of_its_judge() -> None:
     assert "never checked" not in checked
     assert "agrees on 75%" in checked
     assert "kappa 0.50" in checked
+    assert "Not to be relied on." in checked, "its interval reaches down to chance"
     assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)])
 
 
@@ -335,6 +337,11 @@ def url(home: Path) -> Iterator[str]:
     yield address
     app.close()
     store.close()
+
+
+def test_every_page_opens_by_its_link(url: str) -> None:
+    for view in PAGES:
+        assert httpx.get(url, params={"tab": "cases", "view": view}).is_success
 
 
 @pytest.mark.browser
