@@ -75,18 +75,23 @@ def test_a_gpu_is_one_that_the_driver_names(
     assert install.has_gpu() is found
 
 
-def test_the_gpu_set_resolves(tmp_path: Path) -> None:
-    """Without downloading it: the resolver reads package metadata only."""
+PYTHONS = [f"{major}.{minor}" for major, minor in (install.OLDEST, install.NEWEST)]
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("files", [["requirements.txt"], ["requirements-cpu.txt", "requirements-dev.txt"]])
+def test_both_sets_resolve_on_the_oldest_and_the_newest_python(files: list[str], python: str, tmp_path: Path) -> None:
+    """On the public registry alone and as wheels, without downloading them: the resolver reads metadata only."""
     uv = Path(sys.executable).with_name("uv")
-    command = [uv, "pip", "compile", "requirements.txt", "--quiet", "--python-version", "3.12"]
-    command += ["--python-platform", "x86_64-unknown-linux-gnu", "--output-file", tmp_path / "gpu.lock"]
+    command = [uv, "pip", "compile", *files, "--quiet", "--python-version", python, "--only-binary", ":all:"]
+    command += ["--python-platform", "x86_64-manylinux_2_31", "--output-file", tmp_path / "resolved"]
     resolved = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     if resolved.returncode and re.search(
         r"dns error|connect|timed out|Could not fetch", resolved.stderr, re.IGNORECASE
     ):
         pytest.skip("the package registry cannot be reached")
     assert resolved.returncode == 0, resolved.stderr
-    assert "vllm==" in (tmp_path / "gpu.lock").read_text()
+    assert ("vllm==" if files == ["requirements.txt"] else "xgrammar==") in (tmp_path / "resolved").read_text()
 
 
 SHIPPED = ("models", "eval", "traces", "votes", "ui", "bench")
