@@ -50,7 +50,7 @@ def accuracy_against_tokens(
 
     The paper's Table 1 is laid over AIME 2024 and MATH500, labelled as the paper's.
     """
-    figure = _figure("mean output tokens a problem (log scale)", "accuracy")
+    figure = _figure("output tokens a problem (log scale)", "accuracy")
     for side, points in curves.items():
         for kind in _Style.NAMES:
             mine = [p for p in points if p.kind == kind and p.tokens > 0 and p.accuracy.n]
@@ -72,7 +72,7 @@ def accuracy_against_tokens(
                 hovertemplate="%{text}<br>%{x:,} tokens, %{y:.1%}<extra></extra>",
             )
         )
-    figure.update_xaxes(type="log", dtick="D2")
+    _log_axis(figure)
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     return figure
 
@@ -127,7 +127,7 @@ def cut_share(curves: Mapping[Side, Sequence[CurvePoint]], titles: Mapping[Side,
                 hovertemplate="%{x:,} tokens: %{y:.0%} cut<extra></extra>",
             )
         )
-    figure.update_xaxes(type="log", dtick="D2")
+    _log_axis(figure)
     figure.update_yaxes(tickformat=".0%", range=[0, 1.02])
     return figure
 
@@ -171,6 +171,14 @@ def breakdown_bars(groups: Sequence[Breakdown], titles: Mapping[Side, str]) -> g
     return figure
 
 
+def _log_axis(figure: go.Figure) -> None:
+    """A log axis whose every tick says its whole number; fewer of them where it spans more."""
+    values = [x for trace in figure.data for x in trace.x or () if x and x > 0]
+    wide = bool(values) and max(values) / min(values) > 100
+    ticks = [first * 10**power for power in range(7) for first in ((1, 3) if wide else (1, 2, 5))]
+    figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
+
+
 def _figure(x: str, y: str) -> go.Figure:
     figure = go.Figure()
     figure.update_layout(
@@ -179,7 +187,8 @@ def _figure(x: str, y: str) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 50, "r": 20, "t": 24, "b": 40},
         height=360,
-        legend={"orientation": "h", "y": -0.22, "x": 0, "bgcolor": "rgba(0,0,0,0)"},
+        legend={"orientation": "h", "y": 1.03, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        legend_bgcolor="rgba(0,0,0,0)",
         hoverlabel={"font": {"family": FONT}},
     )
     figure.update_xaxes(title=x, gridcolor=GRID_COLOUR, zeroline=False)

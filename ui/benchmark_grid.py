@@ -78,7 +78,7 @@ def build_grid() -> GridWidgets:
     with gr.Column(visible=False, elem_id="bm-detail") as detail:
         question = gr.Markdown("", latex_delimiters=LATEX_DELIMITERS)
         sample = gr.Radio([("1", 0)], value=0, label="Sample", visible=False)
-        with gr.Row(elem_id="sides"):
+        with gr.Row(elem_id="bm-sides"):
             panels = {side: _build_panel(side) for side in SIDES}
         pinning = _build_pinning()
     return GridWidgets(grid, filters, problem, detail, question, sample, panels, pinning)

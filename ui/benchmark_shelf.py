@@ -16,7 +16,7 @@ from eval.metrics import CurvePoint
 from eval.plots import Side
 from eval.report import faulty_golds, report
 from eval.results import EXPORT, Contender, Results, Row, stamp
-from eval.runlog import ROLES, RunInfo, RunLog, list_runs
+from eval.runlog import ROLES, Role, RunInfo, RunLog, list_runs
 from models.errors import DataError
 
 KEPT = 4
@@ -117,6 +117,16 @@ class Shelf:
         return [
             Contender(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides
         ]
+
+    def partner(self, info: RunInfo, role: Role, shown: object) -> object:
+        """The value of a side to set beside a run that lacks it: what is shown now if it has the run's first set, else
+        the newest that has; what is shown now if none has."""
+        having = [
+            side_value(Contender(other.id, other.sides[role].model))
+            for other in self.infos()
+            if role in other.sides and info.data[0].name in (data.name for data in other.data)
+        ]
+        return shown if shown in having or not having else having[0]
 
     def stamp(self, choice: Choice) -> str:
         """Changes when a run of this choice does."""

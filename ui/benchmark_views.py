@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from eval.comparison import VERDICTS, Cell, Comparison, headline
+from eval.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
 from eval.plan import duration
 from eval.plots import VERDICT_COLOURS
 from eval.report import EACH_ALONE, breakdown_rows, command, summary_rows
@@ -23,28 +23,55 @@ OUTCOME_WORDS = {
     "ungraded": "not graded yet",
 }
 RUNGS = {"marker": "final-answer marker", "boxed": "last box", "none": "nothing found", "": "–"}
-RUN_COLUMNS = ["run", "made", "pair", "sets", "samples", "max tokens", "temperature", "seed", "answers", "repeat with"]
+RUN_COLUMNS = ["run", "pair", "sets", "sampling", "answers", "repeat with"]
 
 
 def headline_html(comparison: Comparison, going_on: bool = False, warnings: Sequence[str] = ()) -> str:
     so_far = '<span class="bm-live">so far</span> ' if going_on else ""
-    note = ""
+    notes = list(warnings)
     if comparison.left_out:
         words = "problem is" if comparison.left_out == 1 else "problems are"
-        note = f"{comparison.left_out} {words} left out: no verdict on both sides."
+        notes.append(f"{comparison.left_out} {words} left out: no verdict on both sides.")
     flags = comparison.base.flags + comparison.distilled.flags
     if flags:
-        note += f" People flagged {flags} grade{'s' * (flags > 1)} as wrong; no number changes for that."
-    method = f" Method: {escape(comparison.paired.method)}." if comparison.paired else ""
+        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; no number changes for that.")
+    if comparison.paired:
+        notes.append(f"Method: {comparison.paired.method}.")
+    sentence = f'<p class="bm-headline">{so_far}{escape(headline(comparison))}</p>'
+    return f'{scoreboard_html(comparison)}{sentence}<p class="note">{escape(" ".join(notes))}</p>'
+
+
+def scoreboard_html(comparison: Comparison) -> str:
+    """Both models' accuracy and tokens side by side, and which is better; empty while there is nothing to compare."""
+    p = comparison.paired
+    if p is None:
+        return ""
+    better = "Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown"
+    base, distilled = comparison.base.output_tokens, comparison.distilled.output_tokens
+    cost = f"{distilled / base:.2f} × the base's tokens" if base and distilled else "tokens not known"
     return (
-        f'<p class="bm-headline">{so_far}{escape(headline(comparison))}</p><p class="note">{escape(note)}{method}</p>'
+        f'<div class="bm-score">{_score("base", comparison.base)}{_score("distilled", comparison.distilled)}'
+        f'<div class="bm-card gain"><span class="chip {"good" if p.low > 0 else "bad" if p.high < 0 else "busy"}">'
+        f"{better}</span><b>{points(p.difference)} points</b>"
+        f"<span>95 %: {points(p.low)} to {points(p.high)}</span><span>{cost}</span></div></div>"
     )
 
 
-def table_html(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _score(role: str, side: SideSummary) -> str:
+    value, low, high = (100 * share for share in side.accuracy[:3])
+    tokens = f"{side.output_tokens:,.0f} tokens an answer" if side.output_tokens else "tokens not known"
+    return (
+        f'<div class="bm-card {role}"><span class="name {role}">{role.capitalize()} <small>{escape(side.title)}</small>'
+        f'</span><b>{value:.1f} %</b><span class="bm-meter"><i style="width:{value:.1f}%"></i>'
+        f'<em style="left:{low:.1f}%;width:{high - low:.1f}%"></em></span>'
+        f"<span>95 %: {low:.1f} to {high:.1f} %</span><span>{tokens}</span></div>"
+    )
+
+
+def table_html(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="bm-table"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'<div class="bm-table {kind}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def summary_html(comparison: Comparison, data: Sequence[str] = ()) -> str:
@@ -54,7 +81,7 @@ def summary_html(comparison: Comparison, data: Sequence[str] = ()) -> str:
 
 def runs_html(rows: Sequence[Sequence[str]]) -> str:
     """The list of runs."""
-    return table_html(RUN_COLUMNS, rows) if rows else '<p class="note">No run yet.</p>'
+    return table_html(RUN_COLUMNS, rows, "bm-runs") if rows else '<p class="note">No run yet.</p>'
 
 
 def breakdown_html(comparison: Comparison) -> str:
@@ -172,15 +199,13 @@ def run_row(info: RunInfo, answers: int) -> list[str]:
     c = info.config
     total = sum(data.problems for data in info.data) * c.samples * len(info.sides)
     own = info.origin == "run"
+    thinking = f", {c.thinking_budget:,} of them thought" if c.thinking_budget else ""
+    sampling = f"{c.samples} a problem, at most {c.max_tokens:,} tokens{thinking}, temperature {c.temperature:g}"
     return [
-        info.id,
-        info.created_at[:16].replace("T", " "),
+        f"{info.created_at[:16].replace('T', ' ')}\n{info.id}",
         c.pair,
         ", ".join(f"{data.title} ({data.problems})" for data in info.data),
-        str(c.samples),
-        f"{c.max_tokens:,}" if own else "–",
-        f"{c.temperature:g}" if own else "–",
-        str(c.seed) if own else "–",
+        f"{sampling}, top-p {c.top_p:g}, seed {c.seed}" if own else f"{c.samples} a problem",
         f"{answers:,} of {total:,}",
         command(info) if own else info.origin,
     ]

@@ -16,7 +16,7 @@ import gradio as gr
 from eval.plots import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
 from eval.report import data_lines, differences, unfinished
 from eval.results import Contender
-from eval.runlog import ROLES, RunInfo
+from eval.runlog import ROLES, Role, RunInfo
 from models.errors import ArenaError
 from ui.benchmark_desk import RunDesk
 from ui.benchmark_grid import GridWidgets, build_grid, grid_update, make_filters, wire_grid
@@ -137,9 +137,9 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     with gr.Tab("Token lengths"):
         tokens = gr.Plot(show_label=False, elem_classes="bm-plot")
     with gr.Tab("Report and export"):
-        button = gr.Button("Prepare the files", elem_id="bm-export")
+        button = gr.Button("Prepare the files: Parquet, CSV, JSON, report, runs", size="md", elem_id="bm-export")
         files = gr.File(label="Every sample with its grade, the report, and the runs as they lie on disk",
-                        file_count="multiple", height=140)  # fmt: skip
+                        file_count="multiple", height=240, visible=False)  # fmt: skip
         text = gr.Textbox("", label="Report for a model card (Markdown)", max_lines=24, buttons=["copy"])
     with gr.Tab("All runs"):
         runs = gr.HTML("")
@@ -192,13 +192,14 @@ class Page:
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
-        """Both sides and the first set of one run, and their results; a side that the run lacks stays as it is."""
+        """Both sides and the first set of one run, and their results; a side it lacks is another run's of that set."""
         infos = self.shelf.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
             return {self.selectors.run: gr.update(choices=_run_choices(infos))}
         own = {role: side_value(Contender(info.id, side.model)) for role, side in info.sides.items()}
-        sides = {"base": own.get("base", base), "distilled": own.get("distilled", distilled)}
+        before: dict[Role, Any] = {"base": base, "distilled": distilled}
+        sides = {role: own.get(role) or self.shelf.partner(info, role, before[role]) for role in ROLES}
         choices = [(_side_label(infos, side), side_value(side)) for side in self.shelf.sides()]
         sets = [(data.title, data.name) for data in info.data]
         updates: dict[Any, Any] = {
@@ -240,9 +241,9 @@ class Page:
         text = f"{choice}{self.shelf.stamp(choice)}{_going_on(self.desk, choice)}"
         return sha256(text.encode()).hexdigest()[:16]
 
-    def export(self, base: Any, distilled: Any, benchmark: Any) -> list[str]:
+    def export(self, base: Any, distilled: Any, benchmark: Any) -> Any:
         try:
-            return export_files(self.shelf, make_choice(base, distilled, benchmark))
+            return gr.update(value=export_files(self.shelf, make_choice(base, distilled, benchmark)), visible=True)
         except ArenaError as error:
             raise gr.Error(str(error), print_exception=False) from error
 

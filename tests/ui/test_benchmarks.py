@@ -3,7 +3,7 @@
 import re
 import zipfile
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,16 @@ from ui.benchmark_desk import RunDesk
 from ui.benchmark_grid import flag_grade, grid_update, make_filters, pin_problem
 from ui.benchmark_run import RunHandlers, make_config, needs_key, require_owner
 from ui.benchmark_shelf import Choice, Filters, Shelf, export_files, parse_side, side_value
-from ui.benchmark_views import GLYPHS, answer_head, grid_html, headline_html, progress_html, run_row, summary_html
+from ui.benchmark_views import (
+    GLYPHS,
+    answer_head,
+    grid_html,
+    headline_html,
+    progress_html,
+    run_row,
+    scoreboard_html,
+    summary_html,
+)
 from ui.benchmarks import NO_FILTERS, Page, build_benchmarks_tab
 from ui.beyond import build_run_section
 
@@ -99,6 +108,7 @@ def test_headline_first_and_escaped(shelf: Shelf, choice: Choice) -> None:
     html = headline_html(shown.comparison)
     assert "Distilled solves 6 of 12, base 6 of 12: +0.0 points, 95 % interval [" in html
     assert "so far" in headline_html(shown.comparison, going_on=True)
+    assert "The runs differ &lt;so&gt;." in headline_html(shown.comparison, warnings=["The runs differ <so>."])
     assert "tokens/s" in summary_html(shown.comparison)
     assert shown.report.startswith("## Toy <set>")
 
@@ -364,6 +374,30 @@ def test_progress_says_what_each_side_does() -> None:
     assert "r&lt;1" in html
     assert "30 of 60 · 2 failed · 90 tokens/s · about 10 s left" in html
     assert "No run" in progress_html(None)
+
+
+def test_the_scoreboard_says_which_is_better_and_at_what_cost(shelf: Shelf, choice: Choice) -> None:
+    c = shelf.shown(choice).comparison
+    assert c.paired
+    for low, high, words in (
+        (0.1, 0.3, "Distilled is better"),
+        (-0.3, -0.1, "Base is better"),
+        (-1, 1, "No difference"),
+    ):
+        assert words in scoreboard_html(replace(c, paired=c.paired._replace(low=low, high=high)))
+    twice = replace(c, base=replace(c.base, thought_tokens=0.0, answer_tokens=50.0),
+                    distilled=replace(c.distilled, thought_tokens=80.0, answer_tokens=20.0))  # fmt: skip
+    assert "2.00 × the base" in scoreboard_html(twice)
+    assert scoreboard_html(replace(c, paired=None)) == ""
+
+
+def test_a_run_of_one_model_is_set_beside_the_newest_of_the_same_problems(shelf: Shelf) -> None:
+    info = shelf.info(RUN)
+    alone = replace(info, id="alone", sides={"distilled": info.sides["distilled"]})
+    base, other = side_value(Contender(RUN, info.sides["base"].model)), replace(info.data[0], name="other")
+    assert shelf.partner(alone, "base", "something else") == base
+    assert shelf.partner(alone, "base", base) == base
+    assert shelf.partner(replace(alone, data=(other,)), "base", "as it was") == "as it was"
 
 
 def test_the_list_says_how_to_repeat(shelf: Shelf) -> None:
