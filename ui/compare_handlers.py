@@ -20,6 +20,7 @@ from ui.compare_view import (
     QUESTION_HINTS,
     figures,
     head,
+    offered,
     panel_messages,
     pinned_sentence,
     progress_line,
@@ -28,6 +29,7 @@ from ui.compare_view import (
     reveal_table,
     shared_link,
     thanks,
+    unfinished,
     verdict_line,
     vote_prompt,
 )
@@ -140,7 +142,7 @@ class Renderer:
         asked = bool(battle.turns)
         update = self.moving(battle, 0.0)
         update |= {w.heads[side]: head(battle, side, self.titles) for side in SIDES}
-        update |= {button: gr.update(visible=self.offers(battle, tool)) for tool, button in w.tools.items()}
+        update |= {button: gr.update(visible=offered(battle, tool)) for tool, button in w.tools.items()}
         update |= {
             w.arena: gr.update(visible=asked),
             w.new: gr.update(visible=asked),
@@ -178,19 +180,6 @@ class Renderer:
             b.link: shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
         }
 
-    def offers(self, battle: Battle, tool: str) -> bool:
-        """Which tools make sense now. Bending one side's thought would tell the sides apart in a blind battle."""
-        if battle.phase == "running":
-            return tool == "stop" or (tool in ("answer_now", "think_more") and battle.mode == "named")
-        if battle.phase == "failed":
-            return tool == "regenerate"
-        if battle.phase != "answers":
-            return False
-        replies = [battle.reply(side) for side in SIDES]
-        if tool == "continue":
-            return any(reply is not None and reply.finish_reason in ("length", "stopped") for reply in replies)
-        return tool == "regenerate" or (tool == "think_more" and battle.mode == "named")
-
 
 def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., AsyncIterator[Update]]:
     async def ask(
@@ -221,7 +210,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
             yield show.whole(fail(battle))
             return
         if tool == "continue":
-            sides = frozenset(s for s in sides if (r := battle.reply(s)) and r.finish_reason in ("length", "stopped"))
+            sides &= unfinished(battle)
         used = turns.use_tool(battle, tool, sides, services.visitor(request))
         async for update in follow_turn(show, used):
             yield update

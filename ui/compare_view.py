@@ -50,6 +50,25 @@ def thought_view(battle: Battle) -> ThoughtView:
     return "unfolded" if battle.phase == "reasoning" else "folded"
 
 
+def offered(battle: Battle, tool: str) -> bool:
+    """Whether a tool makes sense now. Bending one side's thought would tell the sides apart in a blind battle."""
+    if battle.phase == "running":
+        return tool == "stop" or (tool in ("answer_now", "think_more") and battle.mode == "named")
+    if battle.phase == "failed":
+        return tool == "regenerate"
+    if battle.phase != "answers":
+        return False
+    if tool == "continue":
+        return bool(unfinished(battle))
+    return tool == "regenerate" or (tool == "think_more" and battle.mode == "named")
+
+
+def unfinished(battle: Battle) -> frozenset[Side]:
+    """Sides whose newest reply was cut off or stopped, and could go on where it is."""
+    replies = {side: battle.reply(side) for side in SIDES}
+    return frozenset(side for side, reply in replies.items() if reply and reply.finish_reason in ("length", "stopped"))
+
+
 def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> str:
     """The panel's heading: its letter and, once known, the model's name."""
     role = battle.roles.get(side)

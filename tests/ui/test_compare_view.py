@@ -2,8 +2,10 @@
 
 import pytest
 
+from models.events import Reply
 from ui.battle import Battle, Phase, Turn
-from ui.compare_view import progress_line, question_hint, reason_choices, verdict_line
+from ui.compare_handlers import TOOLS
+from ui.compare_view import offered, progress_line, question_hint, reason_choices, verdict_line
 from votes.ballot import REASONS, Stage, Verdict
 from votes.shown import Reveal, SideFacts
 
@@ -41,6 +43,24 @@ def test_the_question_box_says_what_a_question_will_do() -> None:
     assert question_hint(Battle()) == "open"
     assert question_hint(Battle(turns=turns, phase="answers")) == "asked"
     assert question_hint(Battle(turns=turns, phase="voted")) == "over"
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "tools"),
+    [
+        ("blind", "running", {"stop"}),
+        ("named", "running", {"stop", "answer_now", "think_more"}),
+        ("blind", "failed", {"regenerate"}),
+        ("blind", "answers", {"continue", "regenerate"}),
+        ("named", "answers", {"continue", "regenerate", "think_more"}),
+        ("named", "voted", set()),
+        ("blind", "shared", set()),
+    ],
+)
+def test_tools_are_offered_where_they_make_sense(mode: str, phase: Phase, tools: set[str]) -> None:
+    cut = Turn("Why?", {"a": Reply(answer="Bec", finish_reason="length"), "b": Reply(answer="Because.")})
+    battle = Battle(mode=mode, phase=phase, turns=(cut,))  # type: ignore[arg-type]
+    assert {tool for tool in TOOLS if offered(battle, tool)} == tools
 
 
 def test_a_blind_battle_does_not_tell_which_side_is_slower() -> None:
