@@ -24,8 +24,9 @@ from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
 from eval.report import command, data_lines, differences, run_report
 from eval.results import Contender, Results, sides_of
+from eval.retry import RETRIES
 from eval.runlog import Role, RunConfig, RunLog
-from eval.runner import DOWN_AFTER, RETRIES
+from eval.runner import DOWN_AFTER
 from eval.session import Jobs, Session
 from models.client import Endpoint
 from models.errors import ConfigError, DataError, ServerError
