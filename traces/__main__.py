@@ -23,6 +23,7 @@ ELSEWHERE = {
     "teacher": ("traces.teacher", "long thoughts from any OpenAI-compatible endpoint"),
     "debate": ("traces.debate", "long thoughts from a policy and a critic"),
     "reformat": ("traces.reformat", "known solutions rewritten step by step, for phase 1"),
+    "rehearse": ("traces.rehearse", "what the base replies to plain prompts, kept as rows against forgetting"),
     "ablate": ("traces.ablate", "recipes trained and measured side by side: what each part contributes"),
     "export": ("traces.export", "traces as Parquet with a dataset card"),
 }
@@ -56,7 +57,7 @@ def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument("--recipe", type=Path, help="the same, by name")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
         command.add_argument("--resume", action="store_true", help="go on from checkpoints and finished phases")
-        command.add_argument("--problems", type=int, default=200, help="problems a split in the evaluation")
+        command.add_argument("--problems", type=int, default=100, help="problems a split in the evaluation")
         command.add_argument("--publish", type=Path, help=f"publish to this folder (default: under {ADAPTERS.name}/)")
         command.set_defaults(action=action)
     merge = commands.add_parser("merge", help="base + adapter as one model")
@@ -66,7 +67,7 @@ def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     merge.set_defaults(action=merge_command)
     evaluate = commands.add_parser("evaluate", help="base and distilled on the generated splits, on vLLM")
     evaluate.add_argument("adapter", type=Path)
-    evaluate.add_argument("--problems", type=int, default=200, help="problems a split")
+    evaluate.add_argument("--problems", type=int, default=100, help="problems a split")
     evaluate.add_argument("--out", type=Path, help="folder for attempts and report (default: beside the adapter)")
     evaluate.set_defaults(action=evaluate_command)
     rows = commands.add_parser("rows", help="kept traces as a recipe's rows, with the hash to put into it")

@@ -1,10 +1,18 @@
-"""Plain chat written for this project: short answers without a thought, so that ordinary talk survives training."""
+"""Plain chat without a thought, mixed into training so that ordinary talk survives it.
+
+Two sources: short dialogues written for this project, and what the untrained base itself replies (`traces.rehearse`).
+"""
 
 import json
+from functools import cache
 from pathlib import Path
 
-FILE = Path(__file__).with_name("chat.jsonl")
-CHATS: tuple[tuple[str, str], ...] = tuple(
-    (entry["prompt"], entry["reply"]) for entry in map(json.loads, FILE.read_text(encoding="utf-8").splitlines())
-)
-"""(prompt, reply) pairs: greetings, facts, lists, code, other formats, refusals."""
+WRITTEN = Path(__file__).with_name("chat.jsonl")
+REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
+
+
+@cache
+def dialogues(file: Path) -> tuple[tuple[str, str], ...]:
+    """(prompt, reply) pairs of one file."""
+    entries = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    return tuple((entry["prompt"], entry["reply"]) for entry in entries)

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Literal, NamedTuple
 
 from models.errors import DataError
-from traces.chat import CHATS
+from traces.chat import dialogues
 from traces.drills import drill
 from traces.trace import Trace
 
@@ -52,10 +52,12 @@ def drill_rows(count: int, seed: int) -> list[Row]:
     return [Row("drill", prompt, tuple(pieces)) for prompt, pieces in made]
 
 
-def chat_rows(count: int, seed: int) -> list[Row]:
-    """Plain conversation without a thought, so that ordinary chat stays usable."""
-    rng = Random(f"chat/{seed}")
-    rows = [Row("chat", prompt, ((reply, True),)) for prompt, reply in CHATS]
+def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
+    """`count` plain dialogues of a file without a thought, each as often as any other, so that chat stays usable."""
+    if not count:
+        return []
+    rng = Random(f"{file.stem}/{seed}")
+    rows = [Row("chat", prompt, ((reply, True),)) for prompt, reply in dialogues(file)]
     return [row for _ in range(-(-count // len(rows))) for row in rng.sample(rows, len(rows))][:count]
 
 

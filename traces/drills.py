@@ -19,13 +19,18 @@ def told(text: str) -> list[Piece]:
     return [(f"{given}=", False), (f"{rest}\n", True)]
 
 
+def upper(rng: Random) -> int:
+    """The largest number of a fact: mostly two digits, at times three."""
+    return 99 if rng.random() < 0.7 else 299
+
+
 def addition(rng: Random) -> list[Piece]:
-    x, y = rng.randint(2, 99), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
+    x, y = rng.randint(2, upper(rng)), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
     return told(total(x, y) if rng.random() < 0.5 else total(y, x))
 
 
 def subtraction(rng: Random) -> list[Piece]:
-    x, y = rng.randint(2, 99), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
+    x, y = rng.randint(2, upper(rng)), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
     return told(difference(max(x, y), min(x, y)))
 
 
@@ -36,8 +41,8 @@ def multiplication(rng: Random) -> list[Piece]:
 
 
 def reduction(rng: Random) -> list[Piece]:
-    m = rng.randint(2, 9)
-    number = rng.randint(m, m * m)
+    m = rng.randint(2, 9 if rng.random() < 0.7 else 16)
+    number = rng.randint(m, 9 * m)
     return [(f"Down by {m}: {number}-", False), (f"{remainder(number, m).partition('-')[2]}\n", True)]
 
 

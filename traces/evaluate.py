@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
@@ -18,8 +18,8 @@ from eval.families import Split, generate
 from eval.grading import GradeItem, Grader
 from eval.metrics import accuracy
 from eval.problem import Problem
-from eval.prompts import MATHS_PROMPT, maths_prompt
-from eval.runner import PAUSE_SECONDS, RETRIES
+from eval.prompts import MATHS_PROMPT
+from eval.retry import ask_again
 from models.client import Message, ModelClient
 from models.errors import ServerError
 from models.events import Reply, Sampling
@@ -53,11 +53,22 @@ CHAT_PROMPTS = (
 LAST_NUMBER = re.compile(r"-?\d+")
 
 
-class Question(NamedTuple):
-    """One thing to ask and the answer it has."""
+class Way(NamedTuple):
+    """One way to ask every problem."""
 
-    problem: Problem
-    sample: int
+    temperature: float = 0.0
+    samples: int = 1
+    share: int = 1
+    """One in so many of the problems is asked."""
+    prompt: str = MATHS_PROMPT
+
+
+WAYS = {
+    "greedy": Way(),
+    "sampled": Way(temperature=0.6, samples=2, share=3),
+    "bare": Way(share=2, prompt="{question}"),
+}
+"""The report's measurements: at temperature 0, drawn, and with nothing but the question."""
 
 
 @dataclass(frozen=True)
@@ -92,17 +103,14 @@ def measured_problems(count: int, seed: int = SEED) -> dict[str, list[Problem]]:
 
 async def reply_to(client: ModelClient, role: Role, prompt: str, sampling: Sampling) -> Reply:
     """The reply, asked for again a few times if need be. Raises ServerError with the last failure."""
-    for attempt in range(RETRIES + 1):
-        reply = await client.complete([Message("user", prompt)], sampling)
-        if reply.finish_reason != "failed":
-            return reply
-        if attempt < RETRIES:
-            await asyncio.sleep(PAUSE_SECONDS * 2**attempt)
+    reply = await ask_again(lambda _: client.complete([Message("user", prompt)], sampling))
+    if reply.finish_reason != "failed":
+        return reply
     raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
 
 
 async def ask(
-    client: ModelClient, role: Role, problems: Sequence[Problem], sampling: Sampling, samples: int, at_once: int = 32
+    client: ModelClient, role: Role, problems: Sequence[Problem], way: Way, max_tokens: int, at_once: int = 32
 ) -> list[dict[str, Any]]:
     """Every reply, ungraded, as the fields of Attempt.
 
@@ -111,8 +119,9 @@ async def ask(
     gate = asyncio.Semaphore(at_once)
 
     async def one(problem: Problem, sample: int) -> dict[str, Any]:
+        sampling = Sampling(max_tokens, None, way.temperature, 1.0, SEED + sample)
         async with gate:
-            reply = await reply_to(client, role, maths_prompt(problem), replace(sampling, seed=SEED + sample))
+            reply = await reply_to(client, role, way.prompt.format(question=problem.question), sampling)
         last = LAST_NUMBER.findall(reply.answer)
         return {
             "role": role,
@@ -123,7 +132,7 @@ async def ask(
             "question": problem.question,
             "gold": problem.gold,
             "sample": sample,
-            "temperature": sampling.temperature,
+            "temperature": way.temperature,
             "raw": reply.raw,
             "thought": reply.thought,
             "answer": reply.answer,
@@ -132,7 +141,7 @@ async def ask(
             "last_number": bool(last) and last[-1] == problem.gold,
         }
 
-    return list(await asyncio.gather(*(one(p, k) for p in problems for k in range(samples))))
+    return list(await asyncio.gather(*(one(p, k) for p in problems for k in range(way.samples))))
 
 
 def graded(replies: Sequence[dict[str, Any]]) -> list[Attempt]:
@@ -162,6 +171,7 @@ def figures(attempts: Sequence[Attempt]) -> dict[str, Any]:
         "cut_off": round(fmean(a.cut_off for a in attempts), 4),
         "boxed": round(fmean(a.boxed for a in attempts), 4),
         "last_number_right": round(fmean(a.last_number for a in attempts), 4),
+        "thought": round(fmean(bool(a.thought) for a in attempts), 4),
     }
 
 
@@ -234,36 +244,43 @@ def served(pair: PairSpec) -> Iterator[ServedPair]:
 
 
 async def measure(
-    pair_served: ServedPair, problems: Sequence[Problem], sampling: Sampling, samples: int, roles: Sequence[Role]
+    pair_served: ServedPair, count: int, way: Way, max_tokens: int, roles: Sequence[Role]
 ) -> list[Attempt]:
-    """Ask both sides at the same time, then grade. Raises ServerError when a side does not come up."""
+    """Ask `count` problems a split of both sides at the same time, then grade.
+
+    Raises ServerError when a side does not come up.
+    """
+    problems = [p for split in measured_problems(max(1, count // way.share)).values() for p in split]
 
     async def side(role: Role) -> list[dict[str, Any]]:
         endpoint = await pair_served.wait_ready(role, 600)
         spec = pair_served.pair.model(role)
         async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
-            return await ask(client, role, problems, sampling, samples)
+            return await ask(client, role, problems, way, max_tokens)
 
     replies = await asyncio.gather(*(side(role) for role in roles))
     return graded([reply for side_replies in replies for reply in side_replies])
 
 
 async def evaluate_adapter(adapter: Path, out: Path, count: int, *, max_tokens: int = 512) -> dict[str, Any]:
-    """The report's evaluation: both models greedy and sampled on all splits, and plain chat before and after.
+    """The report's evaluation: both models asked in every way on all splits, and plain chat before and after.
 
-    Attempts go to `out/greedy.jsonl` and `out/sampled.jsonl`. Sampled: two samples at temperature 0.6 of a third as
-    many problems. Raises ServerError when a side does not come up.
+    Attempts go to `out/<way>.jsonl`. Raises ServerError when a side does not come up.
     """
     roles: tuple[Role, ...] = ("base", "distilled")
     with served(pair_with(adapter)) as pair_served:
         evaluation: dict[str, Any] = {"prompt": MATHS_PROMPT, "seed": SEED}
-        for name, temperature, samples, share in (("greedy", 0.0, 1, 1), ("sampled", 0.6, 2, 3)):
-            problems = [p for split in measured_problems(max(1, count // share)).values() for p in split]
-            sampling = Sampling(max_tokens, None, temperature, 1.0)
-            attempts = await measure(pair_served, problems, sampling, samples, roles)
+        for name, way in WAYS.items():
+            attempts = await measure(pair_served, count, way, max_tokens, roles)
             write_attempts(out / f"{name}.jsonl", attempts)
             evaluation[name] = {
-                "settings": {"temperature": temperature, "samples": samples, "max_tokens": max_tokens, "top_p": 1.0},
+                "settings": {
+                    "temperature": way.temperature,
+                    "samples": way.samples,
+                    "max_tokens": max_tokens,
+                    "top_p": 1.0,
+                    "prompt": way.prompt,
+                },
                 "summary": summary(attempts),
             }
         evaluation["chat"] = await chat(pair_served, max_tokens)
@@ -275,8 +292,7 @@ def measure_distilled(adapter: Path, file: Path, count: int, *, max_tokens: int 
     """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`; read from it again."""
     if not file.exists():
         with served(pair_with(adapter)) as pair_served:
-            problems = [p for split in measured_problems(count).values() for p in split]
-            attempts = asyncio.run(measure(pair_served, problems, Sampling(max_tokens), 1, ("distilled",)))
+            attempts = asyncio.run(measure(pair_served, count, Way(), max_tokens, ("distilled",)))
             write_attempts(file, attempts)
     return read_attempts(file)
 

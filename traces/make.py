@@ -16,9 +16,10 @@ from tokenizers import Tokenizer
 from eval.families import generate
 from eval.grading import Grader
 from eval.problem import Problem
-from eval.prompts import maths_prompt
 from models.errors import DataError
 from models.paths import cache as cache_folder
+from traces.asking import ask
+from traces.chat import REHEARSAL, WRITTEN
 from traces.dataset import Row, chat_rows, drill_rows, journey_row, read_rows, shortcut_row, write_rows
 from traces.journey import journey
 from traces.keep import Verifier, reject
@@ -50,14 +51,20 @@ def count_tokens(text: str) -> int:
 
 
 def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
-    """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing."""
+    """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing.
+
+    Its prompt is one of the ways in which people ask.
+    """
+    prompt = ask(problem.question, Random(f"ask/{problem.id}/{seed}"))
     started = time.perf_counter()
     try:
         trace = journey(problem, seed, settings)
     except DataError as error:
-        nothing = Trace(problem, maths_prompt(problem), "", "", "", "search", "tree search", seed=seed)
+        nothing = Trace(problem, prompt, "", "", "", "search", "tree search", seed=seed)
         trace = reject(nothing, "budget", str(error))
-    return replace(trace, seconds=round(time.perf_counter() - started, 6), tokens=count_tokens(trace.raw))
+    return replace(
+        trace, prompt=prompt, seconds=round(time.perf_counter() - started, 6), tokens=count_tokens(trace.raw)
+    )
 
 
 def traces_of(mix: Mix, seed: int) -> Iterator[Trace]:
@@ -73,7 +80,7 @@ def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
     """The rows of a mix in a shuffled order; a trace that was not kept gives none."""
     rows = [journey_row(trace) for trace in traces[: mix.journey] if trace.kept]
     rows += [shortcut_row(trace) for trace in traces[: mix.shortcut] if trace.kept]
-    rows += drill_rows(mix.drill, seed) + (chat_rows(mix.chat, seed) if mix.chat else [])
+    rows += drill_rows(mix.drill, seed) + chat_rows(WRITTEN, mix.chat, seed) + chat_rows(REHEARSAL, mix.rehearsal, seed)
     Random(f"mix/{seed}").shuffle(rows)
     return rows
 

@@ -164,11 +164,11 @@ def model_card(report: Mapping[str, Any]) -> str:
     ]
     if not evaluation:
         parts.append("Nothing has been measured for this adapter yet.\n")
-    for name in ("greedy", "sampled"):
+    for name, title in (("greedy", "Greedy"), ("sampled", "Sampled"), ("bare", "Asked with the bare question")):
         if name in evaluation:
             settings = evaluation[name]["settings"]
             parts.append(
-                f"{name.capitalize()}: temperature {settings['temperature']}, {settings['samples']} sample(s) a "
+                f"{title}: temperature {settings['temperature']}, {settings['samples']} sample(s) a "
                 f"problem, at most {settings['max_tokens']} tokens, the same prompt for both, vLLM; 95 % intervals.\n"
             )
             parts.append(results_table(evaluation[name]["summary"]) + "\n")

@@ -4,32 +4,29 @@ Does not know the trainer; `traces.sft` builds its configuration from these valu
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from models.errors import ConfigError
+from models.strict import Strict, describe, read_yaml
 
 
-class Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Adapter(Frozen):
+class Adapter(Strict):
     rank: int = Field(default=64, ge=1, description="LoRA rank; vLLM serves 8, 16, 32, 64, 128, 256, 320, 512")
     alpha: int = Field(default=64, ge=1, description="scaling is alpha / rank")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="LoRA dropout, only for method lora")
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-class Mix(Frozen):
+class Mix(Strict):
     """How many rows of each kind are generated from the recipe's seed."""
 
     journey: int = Field(default=0, ge=0, description="long thoughts from the tree search")
     shortcut: int = Field(default=0, ge=0, description="reformatted solutions: the same trees without excursions")
     drill: int = Field(default=0, ge=0, description="rows of atomic facts")
-    chat: int = Field(default=0, ge=0, description="plain chat without a thought")
+    chat: int = Field(default=0, ge=0, description="plain chat without a thought, written for this project")
+    rehearsal: int = Field(default=0, ge=0, description="plain chat without a thought, as the base itself replies")
     skip: int = Field(
         default=0, ge=0, description="problems of the seed's sequence passed over first, so that phases differ"
     )
@@ -37,10 +34,10 @@ class Mix(Frozen):
 
     @property
     def total(self) -> int:
-        return self.journey + self.shortcut + self.drill + self.chat
+        return self.journey + self.shortcut + self.drill + self.chat + self.rehearsal
 
 
-class Phase(Frozen):
+class Phase(Strict):
     """One round of supervised fine-tuning; the next phase goes on with its weights."""
 
     name: str
@@ -64,7 +61,7 @@ class Phase(Frozen):
         return self
 
 
-class Launch(Frozen):
+class Launch(Strict):
     """Hardware beyond one process; read by `accelerate launch`."""
 
     devices: int = Field(default=1, ge=1)
@@ -73,7 +70,7 @@ class Launch(Frozen):
     memory_per_device_gb: float | None = Field(default=None, description="stated so that the check can compare")
 
 
-class Recipe(Frozen):
+class Recipe(Strict):
     name: str
     about: str = Field(default="", description="what it is for, in a sentence; told in reports")
     base: str = Field(description="weights folder, hub name, or `embedded` for the packaged SmolLM2")
@@ -86,7 +83,10 @@ class Recipe(Frozen):
     )
     adapter: Adapter = Adapter()
     phases: tuple[Phase, ...] = Field(min_length=1)
-    precision: Literal["bf16", "fp32"] = Field(default="bf16", description="bf16 is autocast over fp32 weights on CPU")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto",
+        description="bf16 is autocast over fp32 weights on CPU; auto: where the processor or GPU has bf16 units",
+    )
     threads: int | None = Field(default=None, ge=1, description="CPU threads")
     save_steps: int = Field(default=200, ge=1)
     launch: Launch = Launch()
@@ -108,15 +108,24 @@ def memory_gb(recipe: Recipe) -> float:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """The recipe in a YAML file. Raises ConfigError that names the key."""
+    """The recipe in a YAML file; with `extends: other.yaml`, whatever it does not say is taken from that file.
+
+    Raises ConfigError that names the key.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Recipe.model_validate(values)
-    except FileNotFoundError as error:
-        raise ConfigError(f"There is no recipe {path}.", "See recipes/ for examples.") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}.") from error
+        return Recipe.model_validate(_values(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ConfigError(f"{path}: {key}: {first['msg']}.") from error
+        raise ConfigError(f"{path}: {describe(error)}.", "traces/recipe.py describes every field.") from error
+
+
+def _values(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ConfigError(f"There is no recipe {path}.", "See recipes/ for examples.")
+    values = read_yaml(path)
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    inherited = read_yaml(path.parent / str(parent))
+    if "extends" in inherited:
+        raise ConfigError(f"{path}: extends: {parent} extends another recipe itself.", "Name that one instead.")
+    return {**inherited, **values}

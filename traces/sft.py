@@ -101,6 +101,19 @@ class CompletionTrainer(SFTTrainer):
         return total / (learned.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
 
 
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether to train in bf16. A processor without bf16 instructions is faster in fp32 (docs/experiments.md)."""
+    if recipe.precision != "auto":
+        return recipe.precision == "bf16"
+    return torch.cuda.is_available() or cpu_computes_in_bf16()
+
+
+def cpu_computes_in_bf16() -> bool:
+    """Whether this processor multiplies bf16 matrices in hardware: AMX or AVX-512 BF16 on x86, BF16 on Arm."""
+    flags = torch.cpu.get_capabilities()
+    return any(flags.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+
+
 def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> SFTConfig:
     """The TRL configuration of a phase. Raises ConfigError for values TRL refuses."""
     deepspeed = recipe.launch.deepspeed
@@ -116,7 +129,7 @@ def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
             gradient_accumulation_steps=phase.accumulate,
             weight_decay=phase.weight_decay,
             train_sampling_strategy="sequential",
-            bf16=recipe.precision == "bf16",
+            bf16=uses_bf16(recipe),
             use_cpu=not torch.cuda.is_available(),
             gradient_checkpointing=recipe.launch.gradient_checkpointing,
             deepspeed=str((recipe_folder or Path()) / deepspeed) if deepspeed and is_deepspeed_available() else None,
@@ -129,6 +142,7 @@ def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
             seed=recipe.seed,
             optim="adamw_torch_fused",
             dataloader_pin_memory=False,
+            pad_to_multiple_of=32,  # few shapes: a new one costs time to prepare, and memory that fragments
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"Phase {phase.name}: {error}") from error

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Literal
 
-from eval.families import algebra, arithmetic, number_theory, unseen
+from eval.families import algebra, arithmetic, number_theory, stories, unseen
 from eval.families.family import LEVELS, Family, Params
 from eval.problem import Problem
 from models.errors import ConfigError
@@ -16,7 +16,9 @@ from models.errors import ConfigError
 Split = Literal["train", "same_kind", "larger_numbers", "unseen_families"]
 SPLITS: tuple[Split, ...] = ("train", "same_kind", "larger_numbers", "unseen_families")
 
-TRAINED: dict[str, Family] = {f.name: f for f in (*arithmetic.FAMILIES, *algebra.FAMILIES, *number_theory.FAMILIES)}
+TRAINED: dict[str, Family] = {
+    f.name: f for module in (arithmetic, algebra, number_theory, stories) for f in module.FAMILIES
+}
 UNSEEN: dict[str, Family] = {f.name: f for f in unseen.FAMILIES}
 HELD_OUT_PERCENT = 15
 """Share of all problems that is kept from training, chosen by a hash of their numbers."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from itertools import combinations, count, product
+from functools import reduce
+from itertools import combinations, count, cycle, islice, product
 from random import Random
+from statistics import mean
 
 import pytest
 from hypothesis import given, settings
@@ -54,6 +56,13 @@ SOLVERS: dict[str, Callable[[Numbers], int]] = {
     "powers": lambda p: p["a"] ** p["e"] % p["m"],
     "remainders": lambda p: next(x for x in count(1) if (x % p["m"], x % p["n"]) == (p["r"], p["s"])),
     "divisors": lambda p: sum((d if p["kind"] else 1) for d in range(1, p["n"] + 1) if p["n"] % d == 0),
+    "heaps": lambda p: sum([p["b"]] * p["a"]) + sum([-p["d"] if p["kind"] else p["d"]] * p["c"]),
+    "change": lambda p: next(left for left in count() if sum([p["b"]] * p["a"], left) == p["n"]),
+    "saving": lambda p: reduce(lambda now, _: now - p["d"] if p["kind"] else now + p["d"], range(p["n"]), p["start"]),
+    "sides": lambda p: len(list(product(range(p["a"]), range(p["b"])))) if p["kind"] else p["a"] * 2 + p["b"] * 2,
+    "wheel": lambda p: list(islice(cycle(range(p["m"])), p["s"] + p["n"] + 1))[-1],
+    "average": lambda p: int(mean([p["a"], p["b"], *([p["c"]] if p["c"] else [])])),
+    "share": lambda p: next(x * (p["k"] if p["kind"] else 1) for x in count(1) if x + p["k"] * x == p["s"]),
     "rectangle": lambda p: max(
         a for a in range(1, p["area"] + 1) if p["area"] % a == 0 and 2 * (a + p["area"] // a) == p["perimeter"]
     ),

@@ -6,9 +6,11 @@ from random import Random
 import pytest
 
 from eval.families import generate
+from eval.prompts import MATHS_PROMPT
 from models.errors import DataError
 from tests.traces.tiny import tiny_tokenizer
-from traces.chat import CHATS
+from traces.asking import WAYS, ask
+from traces.chat import REHEARSAL, WRITTEN, dialogues
 from traces.dataset import (
     Row,
     chat_rows,
@@ -21,7 +23,9 @@ from traces.dataset import (
     write_rows,
 )
 from traces.drills import KINDS
+from traces.evaluate import CHAT_PROMPTS
 from traces.journey import journey
+from traces.rehearse import prompts
 from traces.search import SearchSettings, false_claims
 
 TOKENIZER = tiny_tokenizer()
@@ -73,7 +77,7 @@ def test_drilled_facts_are_true(kind: object) -> None:
 
 
 def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> None:
-    rows = [journey_row(TRACES[0]), *drill_rows(3, 1), *chat_rows(4, 1)]
+    rows = [journey_row(TRACES[0]), *drill_rows(3, 1), *chat_rows(WRITTEN, 4, 1)]
     path = tmp_path / "rows.jsonl"
     sha256 = write_rows(path, rows)
     assert read_rows(path, sha256) == rows
@@ -87,9 +91,24 @@ def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> 
         read_rows(tmp_path / "absent.jsonl")
 
 
-def test_chat_has_no_thought_and_is_spread_evenly() -> None:
-    assert not any("<think>" in reply for _, reply in CHATS)
-    assert len({row.prompt for row in chat_rows(len(CHATS), 1)}) == len(CHATS)
+@pytest.mark.parametrize("file", [WRITTEN, REHEARSAL], ids=lambda file: file.stem)
+def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
+    pairs = dialogues(file)
+    assert all(prompt and reply and "<think>" not in reply for prompt, reply in pairs)
+    assert {row.prompt for row in chat_rows(file, len(pairs), 1)} == {prompt for prompt, _ in pairs}
+    assert chat_rows(file, 0, 1) == []
+
+
+def test_no_chat_that_is_measured_is_trained_on() -> None:
+    trained = {prompt for file in (WRITTEN, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
+    assert not trained & set(CHAT_PROMPTS)
+
+
+def test_people_ask_in_every_way_and_always_with_the_whole_question() -> None:
+    asked = [ask("What is 2 + 3?", Random(seed)) for seed in range(300)]
+    assert len(set(asked)) == len(WAYS)
+    assert all("What is 2 + 3?" in prompt and "{" not in prompt.replace("\\boxed{}", "") for prompt in asked)
+    assert asked.count(MATHS_PROMPT.format(question="What is 2 + 3?")) > 100
 
 
 def test_even_batches_hold_every_row_once_and_little_padding() -> None:

@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from eval.families import generate
+from eval.families import TRAINED, generate
+from eval.families.family import LEVELS
 from models.errors import DataError
 from tests.traces.tiny import save_tiny
 from traces.evaluate import Attempt, corrections, figures, summary
@@ -120,17 +121,17 @@ def test_corrections_are_counted(thought: str, correct: bool, expected: str) -> 
 
 def test_published_traces_are_all_of_them_and_a_sample(tmp_path: Path) -> None:
     file = tmp_path / "journey.traces.jsonl"
-    traces = [replace(journey(problem, 1), kept=True) for problem in generate("train", 70, seed=1)]
+    traces = [replace(journey(problem, 1), kept=True) for problem in generate("train", 120, seed=1)]
     for trace in traces:
         append_trace(file, trace)
     append_trace(file, replace(traces[0], kept=False, reason="loop: x", attempt=2))
     folder = publish_traces([file], tmp_path)
     rows = pq.read_table(folder / "data" / "train.parquet").to_pylist()
-    assert len(rows) == 71
+    assert len(rows) == 121
     assert trace_row(rows[3]).thought == traces[3].thought
     sample = list(read_traces(folder / "sample.traces.jsonl"))
     assert {(t.problem.subject, t.problem.level) for t in sample} == {
         (t.problem.subject, t.problem.level) for t in traces
     }
-    assert len(sample) == 60
+    assert len(sample) == len(TRAINED) * LEVELS
     assert all(trace.kept and trace.extra["tree"] for trace in sample)

@@ -7,6 +7,7 @@ from traces.moves.algebra import countdown, linear, pick, quadratic
 from traces.moves.arithmetic import multiples, sums, word
 from traces.moves.move import Propose
 from traces.moves.number_theory import common, divisors, multiple, powers, remainders
+from traces.moves.stories import average, change, heaps, saving, share, sides, wheel
 
 MOVES: dict[str, Propose] = {
     "sums": sums,
@@ -21,5 +22,12 @@ MOVES: dict[str, Propose] = {
     "powers": powers,
     "remainders": remainders,
     "divisors": divisors,
+    "heaps": heaps,
+    "change": change,
+    "saving": saving,
+    "sides": sides,
+    "wheel": wheel,
+    "average": average,
+    "share": share,
 }
 """Family → its moves; every family of the train split has them."""

@@ -69,6 +69,17 @@ def remainders(p: Params, path: Path) -> list[Move]:
     return meeting(r, s or n, (m, n), path)
 
 
+def quotient(number: int, divisor: int) -> str:
+    """How often it goes into its multiple, counted on the way down: "28-20=8, 8-4=4, 4-4=0, 5+1+1=7"."""
+    steps, times = [], []
+    while number:
+        count = 5 if number >= 5 * divisor else 1
+        steps.append(f"{number}-{count * divisor}={number - count * divisor}")
+        number -= count * divisor
+        times.append(count)
+    return ", ".join([*steps, *([f"{'+'.join(map(str, times))}={sum(times)}"] if len(times) > 1 else [])])
+
+
 def divisors(p: Params, path: Path) -> list[Move]:
     """Pairs d·(n/d) with d up to the root of n, counted or added up on the way."""
     n, kind = p["n"], p["kind"]
@@ -81,10 +92,9 @@ def divisors(p: Params, path: Path) -> list[Move]:
     if d == 2 and n % 2:
         return [Move("none", f"{n} is odd, so not 2.", so_far, brief="")]
     if n % d:
-        near = product(d, n // d), product(d, n // d + 1)
-        return [Move("none", f"{near[0]}, {near[1]}, want {n}, no.", so_far, brief="")]
+        return [Move("none", f"By {d}: {remainder(n, d)}, no.", so_far, brief="")]
     pair = (d,) if d * d == n else (d, n // d)
-    told = f"{product(d, n // d)}, want {n}, fits"
+    told = f"1*{n}={n}" if d == 1 else f"By {d}: {quotient(n, d)}, {product(d, n // d)}"
     if kind == 0:
         return [Move("pair", f"{told}: {so_far}+{len(pair)}={so_far + len(pair)}.", so_far + len(pair))]
     for part in pair:
