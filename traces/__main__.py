@@ -175,7 +175,7 @@ def distil_command(options: argparse.Namespace) -> None:
     made = make(recipe, out / "data")
     train_command(options)
     compression = json.loads((out / "compression.json").read_text())
-    evaluation = asyncio.run(evaluate_adapter(out / "adapter", out / "evaluation", options.problems))
+    evaluation = asyncio.run(evaluate_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families))
     provenance = Provenance(
         recipe=path,
         base=base_of(recipe.base),

@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
                 extract_adapter(base, folder / f"after_{recipe.phases[-1].name}", recipe, adapter, rank)
         return Trained(adapters, [result._asdict() for result in results])
 
-    def measure_arm(name: str, adapter: Path) -> dict[str, ArmResult]:
-        results = measure_distilled(adapter, adapter / "greedy.jsonl", args.problems)
+    def measure_arm(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
+        results = measure_distilled(adapter, adapter / "greedy.jsonl", args.problems, recipe.families)
         found = {}
         for split in dict.fromkeys(attempt.split for attempt in results):
             own = [attempt for attempt in results if attempt.split == split]

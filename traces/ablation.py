@@ -105,7 +105,7 @@ def compare(
     recipes: Sequence[Recipe],
     ranks: Sequence[int],
     train: Callable[[Recipe, Sequence[int]], Trained],
-    measure: Callable[[str, Path], dict[str, ArmResult]],
+    measure: Callable[[Recipe, str, Path], dict[str, ArmResult]],
     made: dict[str, str | int | float],
 ) -> Ablation:
     """Train and measure every recipe at its own rank, and the first one at each further rank of `ranks`."""
@@ -122,7 +122,7 @@ def compare(
                 problems=problems_of(recipe),
                 tokens=sum(int(phase["tokens"]) for phase in trained.phases),
                 minutes=round(sum(float(phase["seconds"]) for phase in trained.phases) / 60, 1),
-                results=measure(name, trained.adapters[rank]),
+                results=measure(recipe, name, trained.adapters[rank]),
             )
             arms.append(arm)
     return Ablation(question=QUESTION, made=made, arms=tuple(arms))

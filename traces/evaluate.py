@@ -96,9 +96,9 @@ class Attempt:
     """Whether the reply's last whole number is right: the most generous reading, reported beside."""
 
 
-def measured_problems(count: int, seed: int = SEED) -> dict[str, list[Problem]]:
-    """`count` problems of each split, spread over families and levels."""
-    return {split: generate(split, count, seed) for split in MEASURED}
+def measured_problems(count: int, families: Sequence[str] | None = None) -> dict[str, list[Problem]]:
+    """`count` problems of each split, spread over levels and the trained families (or those named)."""
+    return {split: generate(split, count, SEED, None if split == "unseen_families" else families) for split in MEASURED}
 
 
 async def reply_to(client: ModelClient, role: Role, prompt: str, sampling: Sampling) -> Reply:
@@ -244,13 +244,9 @@ def served(pair: PairSpec) -> Iterator[ServedPair]:
 
 
 async def measure(
-    pair_served: ServedPair, count: int, way: Way, max_tokens: int, roles: Sequence[Role]
+    pair_served: ServedPair, problems: Sequence[Problem], way: Way, max_tokens: int, roles: Sequence[Role]
 ) -> list[Attempt]:
-    """Ask `count` problems a split of both sides at the same time, then grade.
-
-    Raises ServerError when a side does not come up.
-    """
-    problems = [p for split in measured_problems(max(1, count // way.share)).values() for p in split]
+    """Ask both sides at the same time, then grade. Raises ServerError when a side does not come up."""
 
     async def side(role: Role) -> list[dict[str, Any]]:
         endpoint = await pair_served.wait_ready(role, 600)
@@ -262,7 +258,9 @@ async def measure(
     return graded([reply for side_replies in replies for reply in side_replies])
 
 
-async def evaluate_adapter(adapter: Path, out: Path, count: int, *, max_tokens: int = 512) -> dict[str, Any]:
+async def evaluate_adapter(
+    adapter: Path, out: Path, count: int, families: Sequence[str] | None = None, *, max_tokens: int = 512
+) -> dict[str, Any]:
     """The report's evaluation: both models asked in every way on all splits, and plain chat before and after.
 
     Attempts go to `out/<way>.jsonl`. Raises ServerError when a side does not come up.
@@ -271,7 +269,8 @@ async def evaluate_adapter(adapter: Path, out: Path, count: int, *, max_tokens: 
     with served(pair_with(adapter)) as pair_served:
         evaluation: dict[str, Any] = {"prompt": MATHS_PROMPT, "seed": SEED}
         for name, way in WAYS.items():
-            attempts = await measure(pair_served, count, way, max_tokens, roles)
+            problems = [p for split in measured_problems(max(1, count // way.share), families).values() for p in split]
+            attempts = await measure(pair_served, problems, way, max_tokens, roles)
             write_attempts(out / f"{name}.jsonl", attempts)
             evaluation[name] = {
                 "settings": {
@@ -288,11 +287,14 @@ async def evaluate_adapter(adapter: Path, out: Path, count: int, *, max_tokens: 
     return evaluation
 
 
-def measure_distilled(adapter: Path, file: Path, count: int, *, max_tokens: int = 512) -> list[Attempt]:
+def measure_distilled(
+    adapter: Path, file: Path, count: int, families: Sequence[str] | None = None, *, max_tokens: int = 512
+) -> list[Attempt]:
     """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`; read from it again."""
     if not file.exists():
         with served(pair_with(adapter)) as pair_served:
-            attempts = asyncio.run(measure(pair_served, count, Way(), max_tokens, ("distilled",)))
+            problems = [p for split in measured_problems(count, families).values() for p in split]
+            attempts = asyncio.run(measure(pair_served, problems, Way(), max_tokens, ("distilled",)))
             write_attempts(file, attempts)
     return read_attempts(file)
 

@@ -4,7 +4,7 @@ Does not know the trainer. Everything is decided by the recipe: the same recipe 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -67,10 +67,10 @@ def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
     )
 
 
-def traces_of(mix: Mix, seed: int) -> Iterator[Trace]:
+def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
     """A searched trace for each problem the mix needs; journey and shortcut rows share them from the start."""
     count = max(mix.journey, mix.shortcut)
-    problems = generate("train", mix.skip + count, seed)[mix.skip :] if count else []
+    problems = generate("train", mix.skip + count, seed, families)[mix.skip :] if count else []
     settings = SearchSettings(slips=mix.slips)
     for problem in problems:
         yield searched(problem, seed, settings)
@@ -102,7 +102,7 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
         if phase.mix is not None:
             seed = recipe.seed * 100 + number
             with Grader(workers=1) as grader:
-                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed)))
+                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
             sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
             lines = "".join(trace_to_json(trace) + "\n" for trace in traces)
             (folder / f"{phase.name}.traces.jsonl").write_text(lines, encoding="utf-8")

@@ -76,6 +76,9 @@ class Recipe(Strict):
     base: str = Field(description="weights folder, hub name, or `embedded` for the packaged SmolLM2")
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
     seed: int = 1
+    families: tuple[str, ...] | None = Field(
+        default=None, description="families of problems to train and measure on; default: every one that is trained"
+    )
     method: Literal["lora", "full", "full_to_lora"] = Field(
         default="full_to_lora",
         description="lora: adapters; full: all weights; full_to_lora: the linear weights, then the truncated SVD of "

@@ -76,7 +76,7 @@ def test_every_recipe_is_an_arm_and_the_first_is_cut_to_other_ranks(tmp_path: Pa
         phases = [{"tokens": 1000, "seconds": 90.0} for _ in given.phases]
         return Trained({rank: tmp_path / f"{given.name}-{rank}" for rank in ranks}, phases)
 
-    def measure(name: str, adapter: Path) -> dict[str, ArmResult]:
+    def measure(_: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
         rank = int(adapter.name.rpartition("-")[2])
         return {"same_kind": ArmResult(correct=rank, problems=100, mean_tokens=len(name))}
 
