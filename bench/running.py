@@ -9,7 +9,7 @@ import httpx
 
 from bench.context import Bench
 from bench.report import Measure, Section, middle
-from eval.plan import load_benchmarks, prepare
+from eval.plan import load_benchmarks, most_in_flight, prepare
 from eval.prompts import maths_prompt
 from eval.runlog import ROLES, Role, RunConfig, RunLog, sample_seed
 from eval.session import Session
@@ -18,7 +18,7 @@ from models.server import ServedPair
 
 def run(bench: Bench) -> Section:
     served = bench.served()
-    repetitions, problems = (1, 16) if bench.quick else (4, 48)
+    repetitions, problems = (1, 16) if bench.quick else (3, 80)
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(repetitions):
@@ -31,13 +31,17 @@ def run(bench: Bench) -> Section:
                 theirs.append(asyncio.run(straight(served, log)))
     paired = middle([mine / plain for mine, plain in zip(ours, theirs, strict=True)])
     reference = middle(theirs)
-    how = f"{problems} problems a repetition on both models at once, 32 requests in flight each; {repetitions} pairs."
+    most = most_in_flight(served.profile)
+    how = (
+        f"{problems} problems a repetition on both models at once, {most} requests in flight each; {repetitions} pairs."
+    )
     measure = Measure("both models", paired * reference, "tokens/s", reference, "straight", least_ratio=0.95)
     return Section("Benchmark runner", [measure], [how, *bench.notes])
 
 
 def new_run(served: ServedPair, folder: Path, problems: int, seed: int) -> RunLog:
-    config = RunConfig(served.pair.key, ("same_kind",), 1, problems, max_tokens=128, temperature=0.6, seed=seed)
+    config = RunConfig(served.pair.key, ("same_kind",), 1, problems, max_tokens=128, temperature=0.6, seed=seed,
+                       concurrency=most_in_flight(served.profile))  # fmt: skip
     hashes = {role: served.weight_hash(role) for role in ROLES}
     return prepare(folder, config, served.pair, hashes, load_benchmarks(config.benchmarks))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
@@ -11,13 +12,13 @@ from pathlib import Path
 
 from eval.grading import Grader
 from eval.paired import smallest_differences
-from eval.plan import cost, load_benchmarks, paces, prepare
+from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
 from eval.session import READY_SECONDS, RunProgress, Served, Session
 from models.errors import ArenaError, ConfigError
 from models.paths import home
-from models.registry import load_config
+from models.registry import Profile, choose_profile, load_config
 
 TICK_SECONDS = 2.0
 
@@ -46,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--temperature", type=float, help="default: 0, or 0.6 with several samples")
     run.add_argument("--top-p", type=float, default=1.0)
     run.add_argument("--seed", type=int, default=0)
-    run.add_argument("--concurrency", type=int, default=32, help="requests in flight at each server")
+    run.add_argument(
+        "--concurrency", type=int, help="requests in flight at each server (default: as many as the profile takes)"
+    )
     _add_servers(run)
     run.set_defaults(action=run_command)
     resume = commands.add_parser("resume", help="go on with a run that was stopped or killed")
@@ -103,6 +106,9 @@ def run_command(options: argparse.Namespace) -> int:
     if key not in spaces.pairs:
         raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(spaces.pairs)}.")
     temperature = options.temperature if options.temperature is not None else (0.6 if options.samples > 1 else 0.0)
+    concurrency = options.concurrency
+    if concurrency is None:
+        concurrency = most_in_flight(chosen_profile(options.profile))
     config = RunConfig(
         pair=key,
         benchmarks=tuple(options.benchmark),
@@ -113,7 +119,7 @@ def run_command(options: argparse.Namespace) -> int:
         temperature=temperature,
         top_p=options.top_p,
         seed=options.seed,
-        concurrency=options.concurrency,
+        concurrency=concurrency,
     )
     sets = load_benchmarks(config.benchmarks)
     for found in sets:
@@ -150,19 +156,21 @@ def forced_command(options: argparse.Namespace) -> int:
     return 0
 
 
+def chosen_profile(name: str) -> Profile:
+    """The profile of that name; without one, what fits this machine."""
+    if name:
+        os.environ["JOURNEY_PROFILE"] = name
+    return choose_profile(load_config())
+
+
 @contextmanager
 def serving(pair: str, profile: str) -> Iterator[Served]:
     """Both servers, started here and stopped afterwards; waits until they answer."""
     import asyncio
-    import os
 
-    from models.registry import choose_profile
     from models.server import ServedPair
 
-    if profile:
-        os.environ["JOURNEY_PROFILE"] = profile
-    config = load_config()
-    served = ServedPair(config.pairs[pair], choose_profile(config))
+    served = ServedPair(load_config().pairs[pair], chosen_profile(profile))
     served.start()
     try:
         for role in ROLES:

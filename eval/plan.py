@@ -18,7 +18,7 @@ from eval.metrics import busy_seconds
 from eval.paired import ASSUMED_DISCORDANCE, POWER, smallest_difference
 from eval.problem import Problem, Sample
 from eval.prompts import MATHS_PROMPT
-from eval.runlog import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
+from eval.runlog import CONCURRENCY, ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from models.errors import ConfigError
 from models.paths import ROOT
 from models.registry import PairSpec, Profile
@@ -70,6 +70,11 @@ class Cost:
             f"on {100 * ASSUMED_DISCORDANCE:.0f} % of the problems, or on as many as the difference needs). "
             "Several samples a problem can only lower it."
         )
+
+
+def most_in_flight(profile: Profile) -> int:
+    """As many requests as each server of this profile takes at once; what waits in its queue gains nothing."""
+    return int(profile.engine.get("max-num-seqs", CONCURRENCY))
 
 
 def load_benchmarks(names: Iterable[str], data: Path | None = None) -> list[Benchmark]:

@@ -27,6 +27,8 @@ from models.errors import ConfigError, DataError
 
 Role = Literal["base", "distilled"]
 ROLES: tuple[Role, Role] = ("base", "distilled")
+CONCURRENCY = 32
+"""Requests in flight where nothing says how many a server takes."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
 
 
@@ -45,7 +47,7 @@ class RunConfig:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
-    concurrency: int = 32
+    concurrency: int = CONCURRENCY
     """Requests in flight at each server. Not part of the configuration's hash: it changes the time, not the answers."""
 
     def __post_init__(self) -> None:

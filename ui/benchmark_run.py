@@ -12,6 +12,7 @@ import gradio as gr
 
 from eval.benchmarks import GENERATED, GENERATED_COUNT, KNOWN
 from eval.imported import Fields
+from eval.plan import most_in_flight
 from eval.runlog import RunConfig
 from models.errors import ArenaError, ConfigError
 from ui.benchmark_desk import RunDesk
@@ -114,7 +115,9 @@ def build_form(services: Services) -> RunForm:
         temperature = gr.Number(0.0, label="Temperature", info="0: greedy.", minimum=0, step=0.1)
         top_p = gr.Number(1.0, label="Top-p", minimum=0, maximum=1, step=0.05)
         seed = gr.Number(0, label="Seed", precision=0)
-        concurrency = gr.Number(32, label="Requests in flight", info="At each server.", precision=0, minimum=1)
+        concurrency = gr.Number(
+            most_in_flight(served.profile), label="Requests in flight", info="At each server.", precision=0, minimum=1
+        )
     return RunForm(pair, sets, own_set, problems, samples, max_tokens, thinking, temperature, top_p, seed, concurrency)
 
 

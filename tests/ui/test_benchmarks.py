@@ -92,6 +92,7 @@ def services(home: Path, phase: str = "ready") -> Any:
     config = load_config()
     served = SimpleNamespace(
         pair=config.pairs["smol-135m"],
+        profile=config.profiles["cpu"],
         status=lambda role: SimpleNamespace(phase=phase, sentence=f"{phase}, 20 s"),
         weight_hash=lambda role: f"hash {role}",
     )
