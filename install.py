@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 OLDEST, NEWEST = (3, 11), (3, 14)
-FREE_GB = {"cpu": 10, "gpu": 20}
+FREE_GB = {"cpu": 12, "gpu": 20}
 PIP_SECONDS = 3600
 
 
