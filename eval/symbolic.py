@@ -24,7 +24,7 @@ from eval.equivalence import DECIMALS, Verdict, decimals_of
 DIGITS = 50
 MAX_DIGITS = 100_000
 """Largest count of digits written out to tell two big numbers apart."""
-_LETTER = re.compile(r"\\(?:text\{[^{}]*\}|[a-zA-Z]+)|(?P<letter>[a-zA-Z])")
+_LETTER = re.compile(r"\\(?:(?:text|math\w+|operatorname|begin|end)\s*\{[^{}]*\}|[a-zA-Z]+)|(?P<letter>[a-zA-Z])")
 _INDEXED_E = re.compile(r"(?<![a-zA-Z])E_")
 _MAX_EXPONENT = 1e15
 _MAX_FACTORIAL = 20_000
