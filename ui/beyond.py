@@ -21,7 +21,7 @@ from models.registry import ROLES
 from ui.benchmark_run import needs_key, require_owner
 from ui.beyond_view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.judging import build_judge_section, build_people_section
-from ui.reading import html, shown, text_of
+from ui.reading import html, prose, section, shown, text_of
 from ui.services import Services
 
 SECONDS_BETWEEN_LOOKS = 3
@@ -38,7 +38,7 @@ PHASES = {
 def build_beyond_page(services: Services) -> None:
     """The page inside the current tab."""
     text = text_of("beyond")
-    gr.Markdown(text["intro"])
+    html(prose(text["intro"]))
     area = gr.Radio([(title, key) for key, title in AREAS.items()], value="all", label="Sets", elem_id="beyond-area")
     table = html(table_2_html(), elem_id="table-2")
     plot = gr.Plot(table_2_figure(), show_label=False)
@@ -49,10 +49,8 @@ def build_beyond_page(services: Services) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
-    gr.Markdown(text["findings"])
-    gr.Markdown(text["testing"], elem_classes="note")
-    html("<h3>Run them here</h3>")
-    gr.Markdown(text["running"] + "\n" + text["sycophancy"])
+    html(prose(text["findings"]) + f'<div class="note">{prose(text["testing"])}</div>')
+    html(section("Run them here", prose(text["running"]), prose(text["sycophancy"])))
     run, outcome = build_run_section(services)
     with gr.Accordion("A model as judge", open=False):
         gr.Markdown(text["judge"], elem_classes="note")

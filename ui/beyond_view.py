@@ -34,7 +34,7 @@ def table_2_html(area: str = "all") -> str:
             f'<b>{escape(result.title)}</b><br><span class="note">{by}</span>',
             _cell(result, result.baseline, found, found.baseline if found else None),
             _cell(result, result.ours, found, found.ours if found else None),
-            f'<span title="{escape(result.size_source)}">{result.size if result.size else "?"}</span>',
+            f'<span title="{escape(result.size_source)}">{f"{result.size:,}" if result.size else "?"}</span>',
             *_difference(result, found),
         ])  # fmt: skip
     if area in ("all", "safety"):
@@ -56,17 +56,23 @@ def _cell(result: BeyondResult, value: float, found: Counts | None, count: int |
 def _difference(result: BeyondResult, found: Counts | None) -> list[str]:
     if found is None:
         why = "mean of marks" if result.scale == "rating" else "size not stated"
-        return [f"{result.ours - result.baseline:+.{result.decimals}f}", f'<span class="note">{why}</span>']
+        return [signed(result.ours - result.baseline, result.decimals), f'<span class="note">{why}</span>']
     return _test(found)
 
 
 def _test(found: Counts) -> list[str]:
     tested = unpaired_difference(found)
     mark = "" if found.exact else "≈ "
-    interval = f'<span class="note">{tested.low:+.1f} to {tested.high:+.1f}</span>'
+    interval = f'<span class="note">{signed(tested.low)} to {signed(tested.high)}</span>'
     p_value = f"{mark}{tested.p_value:.2f}" if tested.p_value >= 0.005 else f"{mark}{tested.p_value:.1g}"
     strong = tested.p_value < SIGNIFICANT
-    return [f"{mark}{tested.points:+.1f}<br>{interval}", f"<b>{p_value}</b>" if strong else p_value]
+    return [f"{mark}{signed(tested.points)}<br>{interval}", f"<b>{p_value}</b>" if strong else p_value]
+
+
+def signed(points: float, decimals: int = 1) -> str:
+    """A difference with its sign, none for nought."""
+    shown = f"{points:+.{decimals}f}".replace("-", "−")
+    return shown if float(shown.replace("−", "-")) else shown[1:]
 
 
 def table_2_figure(area: str = "all") -> go.Figure:
@@ -89,7 +95,7 @@ def table_2_figure(area: str = "all") -> go.Figure:
         )  # fmt: skip
     figure_layout(figure)
     figure.update_xaxes(range=[0, 103], title="per cent; Auto-J, LIMA: mean mark")
-    figure.update_layout(height=90 + 34 * max(4, len(results)), title_text="The paper’s Table 2", legend_y=-0.35)
+    figure.update_layout(height=90 + 34 * max(4, len(results)), title_text="The paper’s Table 2", legend_y=-0.25)
     return figure
 
 

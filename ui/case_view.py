@@ -117,26 +117,34 @@ def legend() -> str:
 
 
 def parts_html(run: CaseRun) -> str:
-    """Both replies with their parts marked, and how many parts of each kind either has."""
-    return (
-        legend()
-        + cards(*(_marked_side(role, run.sides[role].reply) for role in ROLES if role in run.sides))
-        + (counts_html(run))
-    )
+    """How many parts of each kind either reply has, and the texts with their parts marked."""
+    replies = {role: run.sides[role].reply for role in ROLES if role in run.sides}
+    if not any(reply.thought or _has_marks(reply.answer) for reply in replies.values()):
+        return '<p class="note">Neither reply has a thought, or a part in its answer that the rules would mark.</p>'
+    return legend() + counts_html(run) + cards(*(_marked_side(role, reply) for role, reply in replies.items()))
+
+
+def _has_marks(text: str) -> bool:
+    return any(part.kind != "working" for part in segments(text))
 
 
 def _marked_side(role: Role, reply: Reply) -> str:
-    thought = f'<div class="text">{marked(reply.thought)}</div>' if reply.thought else ""
-    missing = "" if reply.thought else '<p class="note">No thought apart from the answer.</p>'
-    inner = f'{thought}{missing}<h4>Answer</h4><div class="text">{marked(reply.answer) or "–"}</div>'
+    """The thought, and the answer where it has something to mark: else it stands above already."""
+    inner = f'<div class="text">{marked(reply.thought)}</div>' if reply.thought else ""
+    inner = inner or '<p class="note">No thought apart from the answer.</p>'
+    if _has_marks(reply.answer):
+        inner += f'<h4>Answer</h4><div class="text">{marked(reply.answer)}</div>'
     return f'<details class="thought" open><summary>{ROLE_TITLES[role]}</summary>{inner}</details>'
 
 
 def counts_html(run: CaseRun) -> str:
-    """Parts by kind, thought and answer together, before and after."""
+    """Parts by kind, thought and answer together, before and after; kinds that neither has are named below."""
     found = {
         role: counts((*segments(side.reply.thought), *segments(side.reply.answer))) for role, side in run.sides.items()
     }
-    rows = [[TITLES[kind], *(str(found[role][kind]) for role in ROLES if role in found)] for kind in KINDS]
-    heads = ["part", *(ROLE_TITLES[role] for role in ROLES if role in found)]
-    return table(heads, rows)
+    roles = [role for role in ROLES if role in found]
+    there = [kind for kind in KINDS if any(found[role][kind] for role in roles)]
+    absent = ", ".join(TITLES[kind].lower() for kind in KINDS if kind not in there)
+    rows = [[TITLES[kind], *(str(found[role][kind]) for role in roles)] for kind in there]
+    note = f'<p class="note">In neither: {absent}.</p>' if absent else ""
+    return table(["parts", *(ROLE_TITLES[role] for role in roles)], rows, "slim") + note

@@ -97,7 +97,7 @@ def build_panels() -> tuple[dict[Role, gr.HTML], dict[Role, gr.Chatbot]]:
     with stacked_row():
         for role in ROLES:
             with gr.Column(min_width=300):
-                heads[role] = gr.HTML(side_head(role, None))
+                heads[role] = gr.HTML(side_head(role, None), elem_classes="flush")
                 panels[role] = gr.Chatbot(
                     show_label=False,
                     label=ROLE_TITLES[role],

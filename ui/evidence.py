@@ -17,7 +17,7 @@ from models.paths import ROOT
 from traces.ablation import Ablation, Arm, ArmResult, read_ablation
 from traces.trace import METHODS
 from traces.yields import MethodYield, method_yields, yield_rows
-from ui.reading import missing, table
+from ui.reading import bullets, missing, table
 from ui.trace_shelf import TraceShelf
 
 MEASURE = {
@@ -90,7 +90,7 @@ def bitter_evidence(report: Figures) -> dict[str, str]:
         "ceiling": _ceiling(greedy),
         "effort": _effort(report),
         "hiding": _hiding(),
-        "shortcuts": f"{_checks(greedy)}<br>{_forgetting(told)}",
+        "shortcuts": _checks(greedy) + _forgetting(told),
     }
 
 
@@ -109,7 +109,9 @@ def _ceiling(greedy: Figures) -> str:
         "<b>Here</b> the teacher is a search. In its tests it solves every problem of the first two kinds; for the "
         "third it has no steps. Its student, greedy:"
     )
-    return told + table(("problems of", "base", "distilled"), rows)
+    measured = any("%" in cell for row in rows for cell in row)
+    note = '<p class="note">Right answers, their 95 % interval, and mean output tokens.</p>' if measured else ""
+    return told + table(("problems of", "base", "distilled"), rows) + note
 
 
 def _accuracy(figures: Figures) -> str:
@@ -144,11 +146,12 @@ def _checks(greedy: Figures) -> str:
     if seen is None:
         return missing("Checks here", EVALUATE)
     thoughts, false, mended, good, sham, failed, saved = (int(number) for number in seen)
-    return (
-        f"<b>Here</b>, in {thoughts} thoughts on problems of the trained kind: with a false calculation {false}, of "
-        f"which right in the end {mended}; a last check that says “good” {good}, of which over a wrong answer {sham}; "
-        f"a check that finds fault {failed}, of which right in the end {saved}."
+    points = (
+        f"{false} contain a false calculation; {mended} of these still reach the right answer.",
+        f"{good} end with a check that says “good”; over {sham} of these the answer is wrong.",
+        f"In {failed} a check finds fault; {saved} of these reach the right answer.",
     )
+    return f"<b>Here</b>, of {thoughts} thoughts on problems of the trained kind:" + bullets(points)
 
 
 def _forgetting(chat: Sequence[Figures]) -> str:
@@ -159,8 +162,8 @@ def _forgetting(chat: Sequence[Figures]) -> str:
     boxed, thinking = sum("\\boxed" in _answer(r) for r in after), sum(bool(r.get("thought")) for r in after)
     empty = [sum(not _answer(part(entry, role)) for entry in chat) for role in ("base", "distilled")]
     told = (
-        f"Forgetting: {len(chat)} plain chat prompts, before and after. Answers after training that are boxed like "
-        f"maths: {boxed}; with a thought: {thinking}; empty: {empty[1]} (before: {empty[0]})."
+        f"And forgetting: of {len(chat)} plain chat prompts, {boxed} are now answered with a box as if they were "
+        f"maths, {thinking} with a thought, {empty[1]} with nothing (before: {empty[0]}). Read them, before and after."
     )
     rows = [[escape(str(e.get("prompt", ""))), *(_said(part(e, role)) for role in ("base", "distilled"))] for e in chat]
     return f"<details><summary>{told}</summary>{table(('prompt', 'base', 'distilled'), rows, 'words')}</details>"

@@ -112,7 +112,7 @@ def table_1_figure() -> go.Figure:
     )
     figure.update_yaxes(title="accuracy, %", range=[30, 102])
     figure_layout(figure)
-    figure.update_layout(title_text="The paper’s Table 1: accuracy at its cost", height=360, legend_y=-0.3)
+    figure.update_layout(title_text="The paper’s Table 1: accuracy at its cost", height=360, legend_y=-0.24)
     return figure
 
 

@@ -21,6 +21,13 @@ def figure_layout(fig: go.Figure) -> go.Figure:
         legend={"orientation": "h", "y": -0.2, "x": 0},
         hoverlabel={"font": {"family": _FONT}},
     )
-    fig.update_xaxes(gridcolor=_FAINT, linecolor=_FAINT, zerolinecolor=_FAINT, automargin=True)
-    fig.update_yaxes(gridcolor=_FAINT, linecolor=_FAINT, zerolinecolor=_FAINT, automargin=True)
+    axes = {
+        "gridcolor": _FAINT,
+        "linecolor": _FAINT,
+        "zerolinecolor": _FAINT,
+        "automargin": True,
+        "title_font_size": 13,
+    }
+    fig.update_xaxes(**axes)
+    fig.update_yaxes(**axes)
     return fig

@@ -4,7 +4,7 @@ Does not know what the pages say.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -75,6 +75,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], classes: str = "")
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     whole = f'<table class="{classes}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="scroll">{whole}</div>'
+
+
+def bullets(points: Iterable[str]) -> str:
+    """A list; points are HTML."""
+    return f"<ul>{''.join(f'<li>{point}</li>' for point in points)}</ul>"
 
 
 def card(title: str, *paragraphs: str, classes: str = "") -> str:

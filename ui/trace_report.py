@@ -12,7 +12,7 @@ from typing import Any
 from ui.reading import table
 
 Figures = Mapping[str, Any]
-DRAWN = {"greedy": "Greedy decoding", "sampled": "Sampled"}
+DRAWN = {"greedy": "Greedy decoding", "sampled": "Sampled", "bare": "Asked with nothing but the question"}
 CORRECTIONS = {
     "thoughts": "thoughts",
     "dead_ends": "left a dead end",

@@ -1,5 +1,6 @@
 """What the Traces tab shows: pure functions from traces and reports to HTML. Does not know widgets."""
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -12,6 +13,7 @@ from traces.yields import MethodYield, duration, yield_rows
 from ui.reading import table
 from ui.trace_shelf import BaseAnswer, Entry
 
+SIGNS = {r"\cdot": "·", r"\times": "×", r"\equiv": "≡", r"\bmod": "mod", r"\gcd": "gcd"}
 SHOWN = 200
 LEAD = 240
 """Characters shown of what two texts share before they part."""
@@ -28,12 +30,20 @@ def list_choices(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     choices = []
     for entry in entries[:SHOWN]:
         found = counts(segments(entry.trace.thought))
-        question = _short(entry.trace.problem.question, 100)
+        question = _short(plain(entry.trace.problem.question), 100)
         turns = found["reflection"] + found["turning_back"]
         facts = [METHOD_TITLES[entry.trace.method], outcome_words(entry), f"{entry.words} words"]
         facts += [f"{turns} turn{'s' if turns > 1 else ''}"] if turns else []
         choices.append((f"{question}\n{' · '.join(facts)}", entry.id))
     return choices
+
+
+def plain(question: str) -> str:
+    """A question with the signs of LaTeX in it, as a list can show it."""
+    for sign, shown in SIGNS.items():
+        question = question.replace(sign, shown)
+    question = re.sub(r"\\pmod\{(\w+)\}", r"(mod \1)", question)
+    return re.sub(r"\\operatorname\{(\w+)\}", r"\1", question).replace("$", "")
 
 
 def count_sentence(shown: int, of: int) -> str:

@@ -31,7 +31,7 @@ from models.errors import ConfigError
 from models.events import Reply, Sampling
 from models.registry import ROLES, load_config
 from models.status import Status
-from traces.anatomy import KINDS
+from traces.anatomy import KINDS, TITLES
 from traces.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin, runs_of
 from ui.battle import Battle, Turn
 from ui.beyond import outcome_html
@@ -104,7 +104,8 @@ def test_marking_loses_no_text(text: str) -> None:
 def test_parts_are_counted_before_and_after() -> None:
     run = kept()
     counted = counts_html(run)
-    assert counted.count("<tr>") == len(KINDS) + 1
+    assert counted.count("<tr>") == 1 + 5, "planning, working, reflection, checking and the final answer"
+    assert sum(TITLES[kind].lower() in counted for kind in KINDS) == len(KINDS) - 5, "the others are named as absent"
     assert 'class="part reflection"' in parts_html(run)
     assert 'class="part checking"' in parts_html(run)
 

@@ -21,10 +21,15 @@ from ui.trace_report import report_html
 from ui.trace_shelf import BaseAnswer, Filters, TraceShelf
 from ui.trace_training import loss_figure, read_losses, training_folders
 from ui.trace_tree import layout, tree_figure, tree_of_trace, tree_of_turns, walk_text
-from ui.trace_views import compare_html, funnel_html, list_choices, trace_html
+from ui.trace_views import compare_html, funnel_html, list_choices, plain, trace_html
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+
+def test_a_list_shows_questions_without_latex() -> None:
+    assert plain(r"Compute $\operatorname{lcm}(6, 9)$.") == "Compute lcm(6, 9)."
+    assert plain(r"$4 \cdot 5 \equiv x \pmod{7}$") == "4 · 5 ≡ x (mod 7)"
 
 
 def searched(count: int = 6, slips: float = 1.0) -> list[Trace]:
