@@ -15,7 +15,7 @@ from eval.results import Row
 
 BASE_COLOUR = "#64748b"
 DISTILLED_COLOUR = "#0d9488"
-PAPER_COLOUR = "#b45309"
+PAPER_COLOUR = "#d97706"
 GRID_COLOUR = "rgba(128,128,128,0.25)"
 TEXT_COLOUR = "#808a99"
 """Legible on white and on near-black alike."""

@@ -63,8 +63,10 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
     if len(infos) < 2:
         return []
     first, second = infos[0], infos[1]
-    if not first.origin == second.origin == "run":
-        return ["One side was imported: how it was sampled is not known here."]
+    imported = sum(info.origin != "run" for info in (first, second))
+    if imported:
+        which = "One side was" if imported == 1 else "Both sides were"
+        return [f"{which} imported: how it was sampled is not known here."]
     hashes = {data.name: data.sha256 for data in first.data}
     copies = [
         f"The runs hold different copies of {data.title}: two problems of one name may not be the same."

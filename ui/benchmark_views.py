@@ -103,7 +103,9 @@ def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> str:
     )
     shown = f"{len(cells)} of {of} problems" if len(cells) != of else f"{of} problems"
     body = "".join(_cell(cell, cell.problem_id == selected) for cell in cells)
-    hint = "Click a problem to read both answers." if cells else "No problem passes these filters."
+    hint = (
+        "Click a problem to read both answers." if cells else "None passes these filters." if of else "No answer yet."
+    )
     return f'<div class="bm-legend">{legend}</div><p class="note">{shown}. {hint}</p><div class="bm-grid">{body}</div>'
 
 
@@ -162,9 +164,9 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> str:
     facts = [
         f"extracted: {detail['extracted'] or '–'} ({RUNGS.get(str(detail['rung']), detail['rung'])})",
         f"{detail['thought_tokens']:,} tokens of thought, {detail['answer_tokens']:,} of answer",
-        f"{detail['seconds']:.1f} s",
-        f"seed {detail['seed']}",
     ]
+    if detail["seconds"]:  # outputs made elsewhere come without
+        facts += [f"{detail['seconds']:.1f} s", f"seed {detail['seed']}"]
     if detail["finish_reason"] == "length":
         facts.append("cut off by the token limit")
     if detail["note"]:

@@ -177,7 +177,8 @@ class Page:
 
     @property
     def outputs(self) -> list[Any]:
-        return [*vars(self.selectors).values(), *vars(self.displays).values(), self.grid.grid, self.seen, self.chosen]
+        shown = [*vars(self.selectors).values(), *vars(self.displays).values(), self.seen, self.chosen]
+        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem]
 
     def show(self, base: Any, distilled: Any, benchmark: Any, problem: str, *filters: Any) -> dict[Any, Any]:
         """The results of the chosen sides and set."""
@@ -190,6 +191,11 @@ class Page:
             return {self.displays.headline: f'<p class="note">{escape(str(error))}</p>'}
         updates = display_updates(self.displays, shown, _going_on(self.desk, choice))
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
+
+    def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
+        """The results of other sides or another set; a problem of the old ones that stands open is closed."""
+        closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
+        return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
         """Both sides and the first set of one run, and their results; a side it lacks is another run's of that set."""
@@ -208,7 +214,7 @@ class Page:
             self.selectors.base: gr.update(choices=choices, value=sides["base"]),
             self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
         }
-        return {**updates, **self.show(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
+        return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
 
     def refresh(self) -> dict[Any, Any]:
         """The lists of runs, with the newest run of both sides chosen."""
@@ -251,7 +257,7 @@ class Page:
 def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for component in page.selectors.sides:
-        component.input(page.show, page.inputs, page.outputs, **quiet)
+        component.input(page.switch, page.inputs, page.outputs, **quiet)
     selectors = page.selectors
     selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **quiet)
     exports[0].click(page.export, page.selectors.sides, exports[1], api_visibility="private")

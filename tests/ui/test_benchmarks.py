@@ -348,6 +348,18 @@ def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pyte
     )
 
 
+def test_another_run_closes_the_problem_that_stood_open(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[Page] = []
+    monkeypatch.setattr("ui.benchmarks.wire", lambda page, exports: pages.append(page))
+    with gr.Blocks():
+        build_benchmarks_tab(services(home))
+    (page,) = pages
+    updates = page.choose_run(RUN)
+    assert updates[page.grid.problem] == ""
+    assert updates[page.grid.detail]["visible"] is False
+    assert set(updates) <= set(page.outputs)
+
+
 def test_a_problem_is_pinned_with_both_answers(
     home: Path, shelf: Shelf, choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
