@@ -16,7 +16,7 @@ from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -50,12 +50,27 @@ class Compression(NamedTuple):
 
 
 class Watch(TrainerCallback):
-    """Writes every logged loss to a file at once, and stops the phase at its time limit."""
+    """Writes every logged loss to a file at once, and stops the phase at its time limit.
+
+    A phase that goes on from a checkpoint forgets what it logged after it, and counts the time before it.
+    """
 
     def __init__(self, log: Path, phase: Phase) -> None:
         self.log, self.phase = log, phase
         self.started = time.monotonic()
         self.timed_out = False
+
+    @property
+    def seconds(self) -> float:
+        """Of training in this phase, over all its runs."""
+        return time.monotonic() - self.started
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
+        entries = [json.loads(line) for line in lines]
+        kept = [e for e in entries if e["phase"] != self.phase.name or e["step"] <= state.global_step]
+        self.log.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
+        self.started -= max((e["seconds"] for e in kept if e["phase"] == self.phase.name), default=0.0)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         if logs and "loss" in logs:
@@ -64,14 +79,14 @@ class Watch(TrainerCallback):
                 "step": state.global_step,
                 "loss": round(float(logs["loss"]), 5),
                 "learning_rate": logs.get("learning_rate"),
-                "seconds": round(time.monotonic() - self.started, 1),
+                "seconds": round(self.seconds, 1),
             }
             with self.log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry) + "\n")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         limit = self.phase.max_minutes
-        if limit is not None and time.monotonic() - self.started > 60 * limit and not control.should_training_stop:
+        if limit is not None and self.seconds > 60 * limit and not control.should_training_stop:
             self.timed_out = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
 
@@ -239,10 +254,9 @@ def run_phase(
         processing_class=tokenizer,
         callbacks=[watch],
     )
-    started = time.monotonic()
     has_checkpoint = resume and any(folder.glob("checkpoint-*"))
     output = trainer.train(resume_from_checkpoint=has_checkpoint or None)
-    seconds = time.monotonic() - started
+    seconds = watch.seconds
     trainer.save_model(str(out / f"after_{phase.name}"))
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     done = output.global_step / max(1, trainer.state.max_steps)

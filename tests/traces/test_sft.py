@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from models.weights import merge_adapter
 from tests.traces.tiny import save_tiny
 from traces.make import make
 from traces.recipe import Recipe, load_recipe, memory_gb
-from traces.sft import build_configs, cpu_computes_in_bf16, extract_adapter, train, uses_bf16
+from traces.sft import Watch, build_configs, cpu_computes_in_bf16, extract_adapter, train, uses_bf16
 
 RECIPE = """
 name: tiny
@@ -102,6 +103,18 @@ def test_a_stopped_phase_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
     (second,) = train(whole, base, tmp_path / "data", tmp_path / "out", resume=True)
     assert second.finished
     assert second.steps == 3
+
+
+def test_a_resumed_phase_forgets_what_it_logged_after_its_checkpoint_and_keeps_its_time(tmp_path: Path) -> None:
+    log = tmp_path / "loss.jsonl"
+    entries = [("first", 20, 50.0), ("second", 10, 30.0), ("second", 20, 70.0)]
+    log.write_text("".join(json.dumps({"phase": p, "step": s, "seconds": t}) + "\n" for p, s, t in entries))
+    watch = Watch(log, recipe_file(tmp_path).phases[1].model_copy(update={"name": "second"}))
+    watch.on_train_begin(None, SimpleNamespace(global_step=10), None)
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [20, 10]
+    assert watch.seconds >= 30.0
+    watch.on_log(None, SimpleNamespace(global_step=20), None, {"loss": 0.5})
+    assert json.loads(log.read_text().splitlines()[-1])["seconds"] >= 30.0
 
 
 def test_data_of_another_hash_is_refused(trained: tuple[Recipe, Path, Path]) -> None:
