@@ -13,7 +13,7 @@ from eval.families import TRAINED, generate
 from eval.families.family import LEVELS
 from models.errors import DataError
 from tests.traces.tiny import save_tiny
-from traces.evaluate import Attempt, corrections, figures, summary
+from traces.attempts import Attempt, corrections, figures, summary
 from traces.export import trace_row
 from traces.journey import journey
 from traces.publish import Provenance, publish, publish_traces
