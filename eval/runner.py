@@ -15,7 +15,6 @@ from typing import Protocol
 
 from eval.problem import Problem, Sample
 from eval.retry import PAUSE_SECONDS, ask_again
-from eval.retry import RETRIES as RETRIES  # traces/evaluate.py takes it from here
 from eval.runlog import Role, RunInfo, RunLog, sample_seed
 from models.client import Message
 from models.errors import ArenaError, DataError
