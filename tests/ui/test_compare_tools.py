@@ -62,6 +62,10 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 def ask(page: Page) -> None:
     page.get_by_label("Question").fill("What is 2 + 2?")
     page.get_by_label("Question").press("Enter")
+
+
+def ask_and_see_it_think(page: Page) -> None:
+    ask(page)
     shows(page, "b", "Thinking")
 
 
@@ -85,7 +89,7 @@ def thought_tokens(page: Page) -> int:
 
 
 def test_a_thought_is_stopped_continued_cut_short_taken_up_again_and_made_anew(page: Page) -> None:
-    ask(page)
+    ask_and_see_it_think(page)
     shows(page, "a", "It is 4.")
     press(page, "Stop")
     settled(page)
