@@ -1,13 +1,15 @@
 """The app's way from a question to rendered panels, against the same requests sent straight at vLLM.
 
-Every repetition asks both ways, in alternating order, after the server has seen the prompt once, so that neither way
-profits from the other's cached prefix.
+Every repetition asks each way twice, there and back (straight, client, page, page, client, straight), so that a machine
+whose speed drifts favours none, after the server has seen the prompt once, so that no way profits from another's cached
+prefix.
 """
 
 import asyncio
 import json
 import time
 from contextlib import aclosing
+from statistics import fmean
 from typing import NamedTuple
 
 import httpx
@@ -36,13 +38,18 @@ SIDES: dict[Side, Role] = {"a": "base", "b": "distilled"}
 class Run(NamedTuple):
     """One reply. Times in seconds from the request."""
 
-    tokens: int
+    tokens: float
     first: float
     seconds: float
 
     @property
     def rate(self) -> float:
         return self.tokens / self.seconds
+
+
+def mean_run(*runs: Run) -> Run:
+    """The mean reply: its rate is all tokens over all seconds."""
+    return Run(*(fmean(numbers) for numbers in zip(*runs, strict=True)))
 
 
 def run(bench: Bench) -> Section:
@@ -60,9 +67,10 @@ async def measure(served: ServedPair, bench: Bench) -> Section:
         question = QUESTIONS[number % len(QUESTIONS)]
         for role in SIDES.values():
             await straight(served.endpoint(role), question, Sampling(max_tokens=1))
-        order = ("straight", "client", "page") if number % 2 == 0 else ("page", "client", "straight")
-        for name in order:
-            ways[name].append(await WAYS[name](served, question, sampling))
+        there = {name: await ask(served, question, sampling) for name, ask in WAYS.items()}
+        back = {name: await ask(served, question, sampling) for name, ask in reversed(WAYS.items())}
+        for name in WAYS:
+            ways[name].append(mean_run(there[name], back[name]))
         alone["a"].append(ways["page"][-1])
         alone["b"].append((await page(served, question, sampling, ("b",)))["b"])
         for side, result in (await page(served, question, sampling, ("a", "b"))).items():
@@ -176,5 +184,5 @@ def both_sides(alone: dict[Side, list[Run]], together: dict[Side, list[Run]]) ->
 
 
 def notes(bench: Bench, repetitions: int, tokens: int) -> list[str]:
-    how = f"Medians of {repetitions} paired repetitions of up to {tokens} tokens, greedy, the order alternating."
+    how = f"Medians of {repetitions} repetitions of up to {tokens} tokens, greedy, each way asked there and back."
     return [how, *bench.notes]

@@ -15,7 +15,8 @@ from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
-from eval.session import READY_SECONDS, RunProgress, Served, Session
+from eval.session import READY_SECONDS, Served, Session
+from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
 from models.paths import home
 from models.registry import Profile, choose_profile, load_config

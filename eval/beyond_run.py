@@ -18,7 +18,8 @@ from eval.grading import Grader
 from eval.plan import Cost, cost, paces, prepare
 from eval.prompts import MATHS_PROMPT
 from eval.runlog import ROLES, Role, RunConfig, RunLog
-from eval.session import RunProgress, Served, Session
+from eval.session import Served, Session
+from eval.sitting import RunProgress
 from eval.sycophancy import FORMS, NAME, Reading, Sycophancy, between, generate_probe, read, sentence, summarise
 from models.errors import ArenaError, ConfigError
 from models.paths import home

@@ -5,8 +5,7 @@ plotted at the tokens really used, not at B. Does not know how a continuation is
 """
 
 import asyncio
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +16,13 @@ from eval.regrade import facts_of
 from eval.retry import PAUSE_SECONDS, ask_again
 from eval.runlog import ROLES, Role, RunInfo, RunLog
 from eval.runner import DOWN_AFTER
-from eval.session import Link, RunProgress, Served, SessionPhase
+from eval.session import Link, Served
+from eval.sitting import CoroutineSitting, Tell
 from models.client import Message, ModelClient
 from models.errors import ArenaError, ConfigError, ServerError
 from models.events import Reply, Sampling
 from models.resume import answer_now
 from models.thought import ThoughtFormat
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ async def force_answers(
     answer_tokens: int = 128,
     *,
     lead_in: str = "",
-    progress: Progress = lambda done, total: None,
+    progress: Tell = lambda done, total: None,
     pause: float = PAUSE_SECONDS,
 ) -> int:
     """Make, grade and append every missing forced answer; returns how many. To be called with the run claimed.
@@ -123,56 +121,18 @@ async def force_answers(
     return done
 
 
-class ForcedSitting:
-    """Forced answers made in the background, as `eval.session.Jobs` takes them."""
+class ForcedSitting(CoroutineSitting):
+    """Forced answers made in the background."""
+
+    telling = "{} of {} forced answers"
 
     def __init__(self, log: RunLog, served: Served, budgets: Sequence[int], answer_tokens: int = 128) -> None:
-        self.log = log
-        self._served, self._budgets, self._answer_tokens = served, budgets, answer_tokens
-        self._phase: SessionPhase = "waiting"
-        self._message = ""
-        self._stopped = threading.Event()
-        self._counts = (0, 0)
+        async def make(tell: Tell) -> str:
+            with log.claim():
+                made = await force_answers(log, served, budgets, answer_tokens, progress=tell)
+            return f"{made} forced answers made."
 
-    @property
-    def over(self) -> bool:
-        return self._phase in ("finished", "stopped", "failed")
-
-    def stop(self) -> None:
-        self._stopped.set()
-
-    def progress(self) -> RunProgress:
-        done, total = self._counts
-        message = self._message or (f"{done} of {total} forced answers" if total else "forced answers")
-        return RunProgress(self.log.folder.name, self._phase, {}, message)
-
-    def run(self) -> RunProgress:
-        """Never raises ArenaError: what went wrong is in the progress it returns."""
-        try:
-            with self.log.claim():
-                asyncio.run(self._make())
-        except ArenaError as error:
-            self._phase, self._message = "failed", str(error)
-        finally:
-            if not self.over:
-                self._phase, self._message = "failed", "It ended by a defect; the log has the details."
-        return self.progress()
-
-    async def _make(self) -> None:
-        self._phase = "running"
-        making = asyncio.create_task(
-            force_answers(self.log, self._served, self._budgets, self._answer_tokens, progress=self._count)
-        )
-        while not making.done():
-            await asyncio.wait([making], timeout=0.5)
-            if self._stopped.is_set():
-                making.cancel()
-        if not making.cancelled():
-            making.result()
-        self._phase = "stopped" if making.cancelled() else "finished"
-
-    def _count(self, done: int, total: int) -> None:
-        self._counts = (done, total)
+        super().__init__(log, make)
 
 
 async def force(client: ModelClient, task: Task, sampling: Sampling, lead_in: str = "") -> Reply:

@@ -33,6 +33,7 @@ from eval.labelled import (
 from eval.metrics import wilson
 from eval.problem import Problem, Sample
 from eval.runlog import RunInfo, RunLog
+from eval.sitting import CoroutineSitting
 from models.client import Endpoint, ModelClient
 from models.errors import ArenaError, ConfigError
 from models.paths import home
@@ -41,6 +42,12 @@ from models.thought import ThoughtFormat
 JUDGEMENTS = "judgements"
 """Name of the log in a run's folder: judgements.jsonl."""
 KEY_VARIABLE = "JUDGE_API_KEY"
+
+
+class JudgeSitting(CoroutineSitting):
+    """A judge at work in the background."""
+
+    telling = "{} of {} judged."
 
 
 def judge_items(info: RunInfo, problems: Iterable[Problem], samples: Iterable[Sample], rubric: RubricKey,

@@ -4,26 +4,23 @@ Does not know the screen: a caller asks for `progress` whenever it likes.
 """
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from eval.grading import Grader
 from eval.plan import check_resumable
 from eval.problem import Sample
 from eval.regrade import Grading, check_golds, write_classes
 from eval.runlog import ROLES, Role, RunLog
-from eval.runner import Runner, SideProgress
+from eval.runner import Runner
+from eval.sitting import RunProgress, Sitting
 from models.client import Endpoint, ModelClient
-from models.errors import ArenaError, ServerError
+from models.errors import ServerError
 from models.registry import PairSpec, Profile
 
 READY_SECONDS = 600.0
 """How long a sitting waits for a server to load or to come back."""
-
-SessionPhase = Literal["waiting", "running", "grading", "finished", "stopped", "failed"]
 
 
 class Served(Protocol):
@@ -38,16 +35,6 @@ class Served(Protocol):
     async def wait_ready(self, role: Role, timeout: float) -> Endpoint: ...  # noqa: ASYNC109
 
     def weight_hash(self, role: Role) -> str: ...
-
-
-@dataclass(frozen=True)
-class RunProgress:
-    """How far a sitting is."""
-
-    run: str
-    phase: SessionPhase
-    sides: Mapping[Role, SideProgress]
-    message: str = ""
 
 
 class Link:
@@ -69,49 +56,29 @@ class Link:
             await client.aclose()
 
 
-class Session:
+class Session(Sitting):
     """One sitting. `run` blocks until everything is drawn and graded, or `stop` was called from another thread."""
 
     def __init__(self, log: RunLog, served: Served, *, retry_failed: bool = False) -> None:
-        self.log = log
+        super().__init__(log)
         self._served = served
         self._retry_failed = retry_failed
         self._runner: Runner | None = None
-        self._phase: SessionPhase = "waiting"
-        self._message = ""
-        self._stopped = threading.Event()
 
     def progress(self) -> RunProgress:
         sides = self._runner.progress() if self._runner else {}
         return RunProgress(self.log.folder.name, self._phase, sides, self._message)
 
     def stop(self) -> None:
-        self._stopped.set()
+        super().stop()
         if self._runner is not None:
             self._runner.stop()
 
-    @property
-    def over(self) -> bool:
-        return self._phase in ("finished", "stopped", "failed")
-
-    def run(self) -> RunProgress:
-        """Never raises ArenaError: what went wrong is in the progress it returns."""
-        try:
-            with self.log.claim(), Grader(workers=1) as grader:
-                self._work(grader)
-        except ArenaError as error:
-            self._phase, self._message = "failed", str(error)
-        finally:
-            if not self.over:  # a defect: nobody who looks at the progress may wait for ever
-                self._phase, self._message = "failed", "The run ended by a defect; the log has the details."
-        return self.progress()
-
-    def _work(self, grader: Grader) -> None:
-        if all(data.rule == "judged" for data in self.log.info().data):  # these answers wait for a judge
-            complete = asyncio.run(self._draw(lambda sample: None))
-        else:
-            complete = self._draw_and_grade(grader)
-        self._phase = "finished" if complete else "stopped"
+    def _work(self) -> bool:
+        with self.log.claim(), Grader(workers=1) as grader:
+            if all(data.rule == "judged" for data in self.log.info().data):  # these answers wait for a judge
+                return asyncio.run(self._draw(lambda sample: None))
+            return self._draw_and_grade(grader)
 
     def _draw_and_grade(self, grader: Grader) -> bool:
         faults = check_golds(self.log, grader)
@@ -152,50 +119,3 @@ class Session:
                 return False
         await waiting
         return True
-
-
-class Sitting(Protocol):
-    """Work on a run that goes on in the background: a Session, or forced answers (`eval.forced`)."""
-
-    @property
-    def log(self) -> RunLog: ...
-
-    @property
-    def over(self) -> bool: ...
-
-    def run(self) -> RunProgress: ...
-
-    def stop(self) -> None: ...
-
-    def progress(self) -> RunProgress: ...
-
-
-class Jobs:
-    """Sittings that go on in the background whether or not anybody looks; one at a time, since servers are shared."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._session: Sitting | None = None
-
-    @property
-    def current(self) -> Sitting | None:
-        """The sitting that is going on, or the last one."""
-        return self._session
-
-    def check_idle(self) -> None:
-        """Raises ServerError while a sitting is going on; to be asked before a new run is written down."""
-        if self._session is not None and not self._session.over:
-            raise ServerError(
-                f"Run {self._session.log.folder.name} is going on.", "Stop it first, or wait until it is done."
-            )
-
-    def start(self, session: Sitting) -> None:
-        """Raises ServerError while another sitting is going on."""
-        with self._lock:
-            self.check_idle()
-            self._session = session
-            threading.Thread(target=session.run, name=f"run {session.log.folder.name}", daemon=True).start()
-
-    def stop(self) -> None:
-        if self._session is not None:
-            self._session.stop()

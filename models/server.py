@@ -49,9 +49,9 @@ class ServedPair:
             if role not in self._lives:
                 self._lives[role] = _remote(pair.model(role), profile.address(role))
 
-    def start(self) -> None:
-        """Return at once; both sides start in background threads. Called again, it starts what has ended."""
-        for life in self._distinct():
+    def start(self, roles: Sequence[Role] = ROLES) -> None:
+        """Return at once; these sides start in background threads. Called again, it starts what has ended."""
+        for life in self._distinct(roles):
             life.start()
 
     def stop(self) -> None:
@@ -85,8 +85,8 @@ class ServedPair:
         they are prepared, and for remote addresses, whose weights we cannot see."""
         return self._hashes.get(role, "")
 
-    def _distinct(self) -> list[Life]:
-        return list({id(life): life for life in self._lives.values()}.values())
+    def _distinct(self, roles: Sequence[Role] = ROLES) -> list[Life]:
+        return list({id(self._lives[role]): self._lives[role] for role in roles}.values())
 
     def _server(self, engine: Engine) -> Server:
         name = " and ".join(self.pair.model(role).title for role in engine.roles)

@@ -19,7 +19,7 @@ from eval.retry import ask_again
 from models.client import Message, ModelClient
 from models.errors import ServerError
 from models.events import Reply, Sampling
-from models.registry import PairSpec, Role, choose_profile, load_config
+from models.registry import ROLES, PairSpec, Role, choose_profile, load_config
 from models.server import ServedPair
 from models.sources import AdapterSource
 from traces.attempts import Attempt, read_attempts, summary, write_attempts
@@ -133,10 +133,10 @@ def pair_with(adapter: Path, key: str = "smol-135m") -> PairSpec:
 
 
 @contextmanager
-def served(pair: PairSpec) -> Iterator[ServedPair]:
-    """Both sides on vLLM, stopped at the end whatever happens."""
+def served(pair: PairSpec, roles: Sequence[Role] = ROLES) -> Iterator[ServedPair]:
+    """These sides on vLLM, stopped at the end whatever happens."""
     pair_served = ServedPair(pair, choose_profile(load_config()))
-    pair_served.start()
+    pair_served.start(roles)
     try:
         yield pair_served
     finally:
@@ -146,7 +146,7 @@ def served(pair: PairSpec) -> Iterator[ServedPair]:
 async def measure(
     pair_served: ServedPair, problems: Sequence[Problem], way: Way, max_tokens: int, roles: Sequence[Role]
 ) -> list[Attempt]:
-    """Ask both sides at the same time, then grade. Raises ServerError when a side does not come up."""
+    """Ask these sides at the same time, then grade. Raises ServerError when a side does not come up."""
 
     async def side(role: Role) -> list[dict[str, Any]]:
         endpoint = await pair_served.wait_ready(role, 600)
@@ -165,12 +165,11 @@ async def evaluate_adapter(
 
     Attempts go to `out/<way>.jsonl`. Raises ServerError when a side does not come up.
     """
-    roles: tuple[Role, ...] = ("base", "distilled")
     with served(pair_with(adapter)) as pair_served:
         evaluation: dict[str, Any] = {"prompt": MATHS_PROMPT, "seed": SEED}
         for name, way in WAYS.items():
             problems = [p for split in measured_problems(max(1, count // way.share), families).values() for p in split]
-            attempts = await measure(pair_served, problems, way, max_tokens, roles)
+            attempts = await measure(pair_served, problems, way, max_tokens, ROLES)
             write_attempts(out / f"{name}.jsonl", attempts)
             evaluation[name] = {
                 "settings": {
@@ -192,7 +191,7 @@ def measure_distilled(
 ) -> list[Attempt]:
     """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`; read from it again."""
     if not file.exists():
-        with served(pair_with(adapter)) as pair_served:
+        with served(pair_with(adapter), ("distilled",)) as pair_served:
             problems = [p for split in measured_problems(count, families).values() for p in split]
             attempts = asyncio.run(measure(pair_served, problems, Way(), max_tokens, ("distilled",)))
             write_attempts(file, attempts)

@@ -10,7 +10,7 @@ from eval.plots import VERDICT_COLOURS
 from eval.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runlog import ROLES, RunInfo
 from eval.runner import SideProgress
-from eval.session import RunProgress
+from eval.sitting import RunProgress
 
 GLYPHS = {"both": "✓", "only_distilled": "D", "only_base": "B", "neither": "·", "unsure": "?"}
 """Told apart without colour as well."""

@@ -14,7 +14,8 @@ from eval.beyond_run import estimate, is_probe, probe_outcome, probe_readings, r
 from eval.grading import Grader
 from eval.judged import judgements, scores
 from eval.runlog import RunInfo, RunLog, list_runs
-from eval.session import RunProgress, Session, Sitting
+from eval.session import Session
+from eval.sitting import RunProgress, Sitting
 from eval.sycophancy import NAME
 from models.errors import ArenaError, ConfigError
 from models.registry import ROLES

@@ -1,7 +1,7 @@
 """The sections of the page beyond maths where answers are judged: by a model, and by people.
 
 Widgets and wiring; judging is `eval.judged`, the judge's check `eval.labelled`, people's marks `eval.ratings`. A judge
-works in the background, one long run at a time with everything else (`eval.session.Jobs`).
+works in the background, one long run at a time with everything else (`eval.sitting.Jobs`).
 """
 
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from gradio.components import Component
 
 from eval.beyond_run import runs_folder
 from eval.judge import RUBRICS, Judge
-from eval.judged import KEY_VARIABLE, judge_client, judge_run
-from eval.judging import JudgeSitting, Tell
+from eval.judged import KEY_VARIABLE, JudgeSitting, judge_client, judge_run
 from eval.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
 from eval.ratings import RatingTask, add_rating, next_task, ratings, summarise
 from eval.runlog import RunLog
+from eval.sitting import Tell
 from models.client import ModelClient
 from models.errors import ArenaError, ConfigError
 from models.registry import Role

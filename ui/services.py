@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from eval.session import Jobs
+from eval.sitting import Jobs
 from models.registry import SpacesConfig
 from models.server import ServedPair
 from votes.desk import Desk

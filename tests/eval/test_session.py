@@ -27,7 +27,8 @@ from eval.results import Contender, Results, sides_of
 from eval.retry import RETRIES
 from eval.runlog import Role, RunConfig, RunLog
 from eval.runner import DOWN_AFTER
-from eval.session import Jobs, Session
+from eval.session import Session
+from eval.sitting import Jobs
 from models.client import Endpoint
 from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply
@@ -303,7 +304,7 @@ def test_forced_answers_in_the_background(tmp_path: Path) -> None:
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current is not None
     assert jobs.current.progress().phase == "finished"
-    assert jobs.current.progress().message == "8 of 8 forced answers"
+    assert jobs.current.progress().message == "8 forced answers made."
     stopped = ForcedSitting(log, served("slow" * 40), [50])
     jobs.start(stopped)
     jobs.stop()

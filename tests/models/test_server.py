@@ -277,6 +277,18 @@ def test_one_side_failing_leaves_the_other(address: str, monkeypatch: pytest.Mon
         both.stop()
 
 
+def test_one_side_can_be_served_alone(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_KEY", "secret")
+    base = AddressSource(address=address, key_env="THEIR_KEY")
+    both = ServedPair(local_pair(base, AdapterSource(adapter="models/adapters/none")), CONFIG.profiles["cpu"])
+    both.start(("base",))
+    try:
+        asyncio.run(both.wait_ready("base", 30))
+        assert both.status("distilled").phase == "waiting"
+    finally:
+        both.stop()
+
+
 def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)

@@ -17,7 +17,7 @@ from eval.problem import Problem, Sample
 from eval.results import Contender
 from eval.runlog import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runner import SideProgress
-from eval.session import Jobs, RunProgress
+from eval.sitting import Jobs, RunProgress
 from models.errors import ArenaError, ConfigError, DataError, ServerError
 from models.registry import load_config
 from traces.cases import find_case, own_cases, runs_of

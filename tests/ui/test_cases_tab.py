@@ -25,7 +25,7 @@ from eval.paper import TABLE_2
 from eval.problem import Problem, Sample
 from eval.ratings import RatingSummary
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
-from eval.session import Jobs
+from eval.sitting import Jobs
 from eval.sycophancy import probe
 from models.errors import ConfigError
 from models.events import Reply, Sampling

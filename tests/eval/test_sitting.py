@@ -1,4 +1,4 @@
-"""A judge in the background: finished, failed or stopped, and one at a time with every other long run."""
+"""Work in the background: finished, failed or stopped, and one sitting at a time."""
 
 import asyncio
 import threading
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.judging import JudgeSitting, Tell
+from eval.judged import JudgeSitting
 from eval.runlog import RunLog
-from eval.session import Jobs
+from eval.sitting import Jobs, Tell
 from models.errors import ServerError
 
 LOG = RunLog(Path("a-run"))
