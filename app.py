@@ -7,6 +7,7 @@ import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+from eval.recorded import unpack_recorded
 from models.errors import ArenaError
 from models.paths import cache, home
 from models.process import check_port
@@ -40,6 +41,7 @@ def main() -> None:
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     desk = Desk(store, app_version=VERSION)
     services = Services(config, served, desk, store, home(), load_salt(home()))
+    unpack_recorded(home() / "runs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     served.start()
     try:

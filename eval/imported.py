@@ -62,7 +62,10 @@ def import_outputs(
         for position, output in enumerate(_outputs(row, fields or Fields(), where)):
             index = counts.get((model, problem.id), 0)
             counts[model, problem.id] = index + 1
-            samples.append(_sample(run_id, model, problem, index, output, _facts_at(row, position)))
+            try:
+                samples.append(_sample(run_id, model, problem, index, output, _facts_at(row, position)))
+            except (TypeError, ValueError) as error:
+                raise DataError(f"{where}: {error}.", "Mend the field, or leave it out.") from error
     sides = _sides(rows, samples, role)
     info = _info(run_id, path, sides, list(problems.values()), max(counts.values()), benchmark)
     log = RunLog.create(runs, info, problems.values())

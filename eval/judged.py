@@ -219,12 +219,17 @@ async def _run(options: argparse.Namespace) -> None:
     wanted = options.rubric or (rubrics.pop() if len(rubrics) == 1 else "")
     if wanted not in RUBRICS:
         raise ConfigError("By which question should this run be judged?", f"Give --rubric {'|'.join(RUBRICS)}.")
-    async with judge_client(options.url, options.model) as client:
-        judge = Judge(options.name or options.model, client, RUBRICS[wanted])  # type: ignore[index]
-        async for done, of in judge_run(log, judge, options.benchmark):
-            print(f"\r{done}/{of}", end="", flush=True)
+    with log.claim():
+        await _judge(log, options, wanted)
     print()
     _print_scores(log)
+
+
+async def _judge(log: RunLog, options: argparse.Namespace, rubric: str) -> None:
+    async with judge_client(options.url, options.model) as client:
+        judge = Judge(options.name or options.model, client, RUBRICS[rubric])  # type: ignore[index]
+        async for done, of in judge_run(log, judge, options.benchmark):
+            print(f"\r{done}/{of}", end="", flush=True)
 
 
 def _print_scores(log: RunLog) -> None:

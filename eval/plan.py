@@ -18,6 +18,7 @@ from eval.metrics import busy_seconds
 from eval.paired import ASSUMED_DISCORDANCE, POWER, smallest_difference
 from eval.problem import Problem, Sample
 from eval.prompts import MATHS_PROMPT
+from eval.recorded import recorded_runs
 from eval.runlog import CONCURRENCY, ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from models.errors import ConfigError
 from models.paths import ROOT
@@ -193,9 +194,14 @@ def pace(samples: Sequence[Sample]) -> Pace | None:
 
 
 def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
-    """By role: the pace of the newest run that has samples of that model; None where there is none."""
+    """By role: the pace of the newest run that has samples of that model; None where there is none.
+
+    Runs that ship with the product were made on another machine and say nothing of this one.
+    """
     found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
+        if info.id in recorded_runs():
+            continue
         missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []
         for role in missing:

@@ -61,9 +61,14 @@ def ratings_file() -> Path:
     return home() / "ratings" / "ratings.jsonl"
 
 
+def rater_name(text: str) -> str:
+    """A rater's name as it is kept; empty for none."""
+    return " ".join(text.split())[:60]
+
+
 def add_rating(task: RatingTask, rater: str, score: float) -> Rating:
     """Keep a mark. Raises ConfigError for a nameless rater or a mark outside 0 to 100."""
-    rater = " ".join(rater.split())[:60]
+    rater = rater_name(rater)
     if not rater:
         raise ConfigError("A mark needs the rater's name.", "Write a name or a pseudonym; it stays the same for you.")
     if not 0 <= score <= 100:

@@ -135,7 +135,8 @@ def summary_rows(c: Comparison) -> list[list[str]]:
     rows: list[list[str]] = [["model", c.base.title, c.distilled.title]]
 
     def add(name: str, form: str, *values: float) -> None:
-        rows.append([name, *(form.format(value) for value in values)])
+        sides = zip(values, (c.base, c.distilled), strict=True)
+        rows.append([name, *(form.format(value) if side.samples else "–" for value, side in sides)])
 
     def measured(name: str, form: str, *values: float) -> None:
         """Outputs made elsewhere may come without counts and times, which is not the same as none."""

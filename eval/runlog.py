@@ -229,9 +229,8 @@ class RunLog:
 
     def mend(self) -> None:
         """Cut off lines torn by a crash; to be called with the run claimed, before anything is appended."""
-        for name in LOGS:
-            path = self.path(name)
-            data = path.read_bytes() if path.is_file() else b""
+        for path in self.folder.glob("*.jsonl"):
+            data = path.read_bytes()
             if data and not data.endswith(b"\n"):
                 os.truncate(path, data.rfind(b"\n") + 1)
 

@@ -31,7 +31,7 @@ REQUIREMENTS = {
     "gradio": ("requirements.txt",),
     "docker": ("requirements-cpu.txt", "requirements-cpu-engine.txt"),
 }
-LFS_SUFFIXES = ("safetensors", "parquet", "png", "jpg", "gif", "woff2")
+LFS_SUFFIXES = ("safetensors", "parquet", "png", "jpg", "gif", "woff2", "zip")
 """Kinds of files that the hub takes through git-lfs only."""
 
 DOCKERFILE = """\

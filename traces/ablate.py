@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
+from models.errors import ConfigError
 from models.paths import ROOT, home
 from models.registry import load_config
 from models.weights import find_weights
@@ -29,6 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, default=ROOT / "models" / "adapters" / "smol-135m" / "ablation.json")
 
 
+def same_as_before(file: Path, recipe: str) -> None:
+    """Note the recipe of an arm. Raises ConfigError if the folder holds what another recipe of this name trained."""
+    if file.exists() and file.read_text(encoding="utf-8") != recipe:
+        raise ConfigError(
+            f"{file.parent} was trained by another recipe of this name.", "Remove that folder, or give another --out."
+        )
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(recipe, encoding="utf-8")
+
+
 def run(args: argparse.Namespace) -> int:
     """Train and measure every arm, then write the report."""
     out = args.out or home() / "distil" / "ablation"
@@ -36,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
 
     def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
         folder = out / recipe.name
+        same_as_before(folder / "recipe.json", recipe.model_dump_json())
         make(recipe, folder / "data")
         results = train(recipe, base, folder / "data", folder, resume=True)
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
@@ -45,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         return Trained(adapters, [result._asdict() for result in results])
 
     def measure_arm(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
-        results = measure_distilled(adapter, adapter / "greedy.jsonl", args.problems, recipe.families)
+        results = measure_distilled(adapter, adapter / f"greedy-{args.problems}.jsonl", args.problems, recipe.families)
         found = {}
         for split in dict.fromkeys(attempt.split for attempt in results):
             own = [attempt for attempt in results if attempt.split == split]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from models.errors import DataError
 
 T = TypeVar("T")
 REMEDY = "Mend or remove it."
+_appending = threading.Lock()
 
 
 @cache
@@ -56,12 +58,13 @@ def append(path: Path, value: object) -> None:
     line = json.dumps(plain(value), ensure_ascii=False).encode() + b"\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            os.truncate(path, _whole(path))
-        with path.open("ab") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        with _appending:  # between looking for the torn line and cutting it off, nobody may add one
+            if path.exists():
+                os.truncate(path, _whole(path))
+            with path.open("ab") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror}.", "Make room or mend its rights.") from error
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 from models.client import Message
+from models.errors import ServerError
 from models.paths import home
 from traces.chat import REHEARSAL
 from traces.endpoint import Asker
@@ -90,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
             return await replies_of(asker, asked)
 
     kept = asyncio.run(go())
+    if not kept:
+        raise ServerError("The base gave no reply that ended by itself.", f"{args.out} is left as it was; try again.")
     lines = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in kept)
     args.out.write_text(lines, encoding="utf-8")
     print(f"{len(kept)} of {len(asked)} replies ended by themselves and are kept in {args.out}.")

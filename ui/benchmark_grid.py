@@ -15,10 +15,10 @@ import gradio as gr
 from eval.plots import Side
 from eval.runlog import RunLog
 from models.errors import ArenaError, DataError
-from ui.benchmark_run import needs_key, require_owner
 from ui.benchmark_shelf import Choice, Filters, Shelf
 from ui.benchmark_views import answer_head, flags_html, grid_html
 from ui.own_cases import pin_from_run
+from ui.owner import owner_key, require_owner
 from ui.panels import LATEX_DELIMITERS
 
 SIDES: tuple[Side, Side] = ("base", "distilled")
@@ -120,10 +120,7 @@ def _build_pinning() -> PinPanel:
             placeholder="Why is this worth reading?", show_label=False, label="Note on the case", max_lines=1, scale=3,
             container=False,
         )  # fmt: skip
-        key = gr.Textbox(
-            placeholder="Owner's key", show_label=False, label="Owner's key", type="password", visible=needs_key(),
-            max_lines=1, scale=1, container=False,
-        )  # fmt: skip
+        key = owner_key(placeholder="Owner's key", show_label=False, scale=1, container=False)
         pin = gr.Button("Pin as a case", size="sm", scale=1, min_width=110, elem_id="bm-pin")
     return PinPanel(note, key, pin, gr.Markdown("", elem_id="bm-pinned"))
 

@@ -3,8 +3,6 @@
 Does not know how results are shown. Who may start what is decided here, in the handlers, on the server.
 """
 
-import hmac
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,26 +14,10 @@ from eval.plan import most_in_flight
 from eval.runlog import RunConfig
 from models.errors import ArenaError, ConfigError
 from ui.benchmark_desk import RunDesk
+from ui.owner import owner_key, require_owner
 from ui.services import Services
 
-OWNER_KEY = "JOURNEY_OWNER_KEY"
 NO_SET = "the file's own problems"
-
-
-def needs_key() -> bool:
-    """On a public Space, and wherever a key is set, only the owner starts runs."""
-    return bool(os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY))
-
-
-def require_owner(key: str) -> None:
-    """Raise ConfigError unless this visitor may start runs."""
-    secret = os.environ.get(OWNER_KEY, "")
-    if not needs_key():
-        return
-    if not secret:
-        raise ConfigError("Only the owner starts runs here, and no key is set.", f"Set the secret {OWNER_KEY}.")
-    if not hmac.compare_digest(str(key or "").encode(), secret.encode()):
-        raise ConfigError("Only the owner starts runs here.", "Give the owner's key.")
 
 
 def known_sets() -> list[tuple[str, str]]:
@@ -173,7 +155,7 @@ def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, star
     """Form, cost, buttons. `started(run_id)` gives the updates that make a new run the one looked at."""
     form = build_form(desk.services)
     estimate = gr.Markdown("", elem_classes="note")
-    key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+    key = owner_key()
     with gr.Row():
         start = gr.Button("Start", variant="primary", elem_id="bm-start")
         stop = gr.Button("Stop", elem_id="bm-stop")
@@ -221,7 +203,7 @@ def build_import_section(desk: RunDesk, notice: gr.Markdown, refreshed: Any) -> 
         question = gr.Textbox(label="Field of the question", placeholder="problem, question …", max_lines=1)
         gold = gr.Textbox(label="Field of the gold answer", placeholder="gold, answer …", max_lines=1)
         output = gr.Textbox(label="Field of the output", placeholder="output, outputs …", max_lines=1)
-    key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+    key = owner_key()
     load = gr.Button("Load and grade")
 
     def on_load(

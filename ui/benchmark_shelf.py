@@ -9,11 +9,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZipFile
 
 from eval.comparison import Cell, Comparison, build_comparison, curves
 from eval.metrics import CurvePoint
 from eval.plots import Side
+from eval.recorded import pack_run
 from eval.report import faulty_golds, report
 from eval.results import EXPORT, Contender, Results, Row, stamp
 from eval.runlog import ROLES, Role, RunInfo, RunLog, list_runs
@@ -206,13 +206,4 @@ def export_files(shelf: Shelf, choice: Choice) -> list[str]:
     files = [results.export(sides, folder / f"{stem}.{form}", form) for form in EXPORT]  # type: ignore[arg-type]
     text = folder / f"{stem}.md"
     text.write_text(shown.report, encoding="utf-8")
-    return [str(path) for path in (*files, text, *(_packed(shelf.runs / run, folder) for run in _ids(choice)))]
-
-
-def _packed(run: Path, folder: Path) -> Path:
-    """A run's folder as an archive: forced answers, flags with their comments, earlier grades and all."""
-    target = folder / f"{run.name}.zip"
-    with ZipFile(target, "w", ZIP_DEFLATED) as archive:
-        for path in sorted(run.glob("*.json*")):
-            archive.write(path, f"{run.name}/{path.name}")
-    return target
+    return [str(path) for path in (*files, text, *(pack_run(shelf.runs / run, folder) for run in _ids(choice)))]

@@ -7,6 +7,7 @@ from typing import Any
 from eval.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
 from eval.plan import duration
 from eval.plots import VERDICT_COLOURS
+from eval.recorded import recorded_runs
 from eval.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runlog import ROLES, RunInfo
 from eval.runner import SideProgress
@@ -193,6 +194,7 @@ def run_label(info: RunInfo) -> str:
     sets = ", ".join(data.title for data in info.data)
     samples = f", {info.config.samples} samples" if info.config.samples > 1 else ""
     origin = "" if info.origin == "run" else f" ({info.origin})"
+    origin = " (recorded)" if info.id in recorded_runs() else origin
     return f"{info.created_at[:16].replace('T', ' ')} · {info.config.pair} · {sets}{samples}{origin}"
 
 

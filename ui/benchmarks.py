@@ -96,7 +96,7 @@ def build_benchmarks_tab(services: Services) -> None:
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")
     headline = gr.HTML("", elem_id="bm-headline")
-    # Without any run there is nothing to choose from and nothing to see.
+    # Before the first answer there is nothing to see.
     with gr.Column(visible=bool(shelf.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
         displays, grid, exports = build_results(results, headline)
     page = Page(shelf, desk, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
@@ -282,7 +282,7 @@ def display_updates(displays: Displays, shown: Shown, going_on: bool) -> dict[An
     warnings = [*differences(shown.infos), *unfinished(shown.infos, c)]
     subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
     return {
-        displays.results: gr.update(visible=True),
+        displays.results: gr.update(visible=c.base.samples + c.distilled.samples > 0),
         displays.headline: headline_html(c, going_on, warnings),
         displays.summary: summary_html(c, data_lines(shown.infos, c.benchmark)),
         displays.curves: accuracy_against_tokens(shown.curves, shown.titles, c.benchmark),

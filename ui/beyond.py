@@ -19,9 +19,9 @@ from eval.sitting import RunProgress, Sitting
 from eval.sycophancy import NAME
 from models.errors import ArenaError, ConfigError
 from models.registry import ROLES
-from ui.benchmark_run import needs_key, require_owner
 from ui.beyond_view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.judging import build_judge_section, build_people_section
+from ui.owner import owner_key, require_owner
 from ui.reading import html, prose, section, shown, text_of
 from ui.services import Services
 
@@ -70,7 +70,7 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         max_tokens = gr.Number(1024, label="Token limit", precision=0, minimum=16, min_width=110)
         temperature = gr.Number(0.0, label="Temperature", minimum=0, maximum=2, step=0.1, min_width=110)
     with gr.Row(equal_height=True):
-        key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+        key = owner_key()
         start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="beyond-start")
         stop = gr.Button("Stop", min_width=90)
     price = gr.Markdown("", elem_id="beyond-cost", elem_classes="note")

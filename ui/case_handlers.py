@@ -1,6 +1,7 @@
 """What happens on the case studies' page: choosing, running live, voting. Handlers translate; rules are elsewhere."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -107,11 +108,13 @@ def choose_handler(w: Widgets) -> Callable[..., Update]:
     return choose
 
 
-def pick_run_handler(w: Widgets) -> Callable[..., Update]:
+def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Update]:
+    """Show the chosen run. `another` than the live one that the ballot may be open for."""
+
     def pick(key: str, run_id: str | None, mark: bool) -> Update:
         case = find_case(key) or paper_cases()[0]
         run = next((run for run in runs_of(case.key) if run.id == run_id), None)
-        return show_run(w, case, run, mark)
+        return show_run(w, case, run, mark) | ({w.ballot: gr.update(visible=False)} if another else {})
 
     return pick
 
@@ -135,6 +138,8 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
     async def run(key: str, mark: bool, request: gr.Request, *settings: Any) -> AsyncIterator[Update]:
         case = find_case(key)
         if case is None:
+            gr.Warning("There is no such case here any more.")
+            yield gr.skip()
             return
         sampling = read_sampling(*settings)
         battle = Battle(mode="named", delivery="live")
@@ -150,7 +155,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
                     yield _moving(services, w, battle, step.seconds)
         except (VoteError, ArenaError) as error:
             gr.Warning(str(error))
-        yield _settled(services, w, case, battle, sampling, mark)
+        yield await asyncio.to_thread(_settled, services, w, case, battle, sampling, mark)
 
     return run
 
@@ -172,6 +177,8 @@ def _settled(services: Services, w: Widgets, case: Case, battle: Battle, samplin
         w.stop: gr.update(visible=False),
         w.battle: battle,
     }
+    if battle.phase == "open":  # refused: all is as it was
+        return show_case(w, case, mark) | over
     if battle.phase != "answers":
         return free | over
     run = new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=engine_versions())
@@ -192,8 +199,8 @@ def _sides(services: Services, battle: Battle) -> dict[Role, SideRun]:
     return sides
 
 
-def stop_handler(turns: Turns) -> Callable[[Battle], None]:
-    def stop(battle: Battle) -> None:
+def stop_handler(turns: Turns) -> Callable[[Battle], Awaitable[None]]:
+    async def stop(battle: Battle) -> None:  # not in a thread: streams are stopped on their own event loop
         turns.switch(battle, "stop", frozenset(SIDES.values()))
 
     return stop

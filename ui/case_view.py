@@ -68,7 +68,7 @@ def run_html(run: CaseRun | None) -> str:
     """Model, date, settings and weights of a run, in words."""
     if run is None:
         return '<p class="note">Nothing has been run for this case yet.</p>'
-    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    versions = escape(", ".join(f"{name} {version}" for name, version in run.versions.items()))
     models = "; ".join(
         f"{ROLE_TITLES[role].lower()} {escape(side.title)}"
         + (f", weights <code>{escape(short_hash(side.weight_hash))}</code>" if side.weight_hash else "")

@@ -128,7 +128,9 @@ def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settin
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     streaming = {**quiet, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "case-streams"}
     w.chosen.input(choose_handler(w), [w.chosen, w.mark], outputs, **quiet)
-    gr.on([w.runs.input, w.mark.input], pick_run_handler(w), [w.chosen, w.runs, w.mark], outputs, **quiet)
+    shown = [w.chosen, w.runs, w.mark]
+    w.mark.input(pick_run_handler(w), shown, outputs, **quiet)
+    w.runs.input(pick_run_handler(w, another=True), shown, outputs, **quiet)
     w.run.click(run_handler(services, turns, w), [w.chosen, w.mark, *settings], outputs, **streaming)
     w.stop.click(stop_handler(turns), w.battle, None, **quiet)
     for verdict, button in votes.items():

@@ -10,7 +10,6 @@ import gradio as gr
 from gradio.components import Component
 
 from ui.battle import SIDES, Battle
-from ui.benchmark_run import needs_key
 from ui.compare_handlers import (
     TARGETS,
     TOOLS,
@@ -30,6 +29,7 @@ from ui.compare_handlers import (
 from ui.compare_view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, reason_choices
 from ui.examples import EXAMPLES
 from ui.live import LiveTurns
+from ui.owner import owner_key
 from ui.panels import LATEX_DELIMITERS
 from ui.sampling_controls import build_sampling_controls
 from ui.services import Services
@@ -174,7 +174,7 @@ def build_pin() -> PinWidgets:
         note = gr.Textbox(
             placeholder="Why is this worth reading? (optional)", label="Note", lines=2, elem_id="pin-battle-note"
         )
-        key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+        key = owner_key()
         pin = gr.Button("Pin", size="sm", min_width=90, elem_id="pin-battle-button")
         said = gr.Markdown("", elem_id="pin-battle-said")
     return PinWidgets(box, note, key, pin, said)

@@ -14,7 +14,6 @@ from gradio.blocks import Block
 from models.errors import ArenaError
 from models.registry import ROLES
 from ui.battle import SIDES, Battle, fail, shared
-from ui.benchmark_run import require_owner
 from ui.case_view import case_link
 from ui.compare_view import (
     QUESTION_HINTS,
@@ -34,6 +33,7 @@ from ui.compare_view import (
     vote_prompt,
 )
 from ui.own_cases import pin_from_battle
+from ui.owner import require_owner
 from ui.sampling_controls import read_samplings
 from ui.services import Services
 from ui.turns import Turns
@@ -146,7 +146,7 @@ class Renderer:
         update |= {
             w.arena: gr.update(visible=asked),
             w.new: gr.update(visible=asked),
-            w.delivery: gr.update(visible=battle.mode == "blind" and not asked),
+            w.delivery: self.delivery(battle),
             w.target: gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
             w.question: gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
             w.ask: gr.update(interactive=battle.phase != "running"),
@@ -157,9 +157,14 @@ class Renderer:
         update |= {column: gr.update(visible=not asked) for column in w.welcome}
         return update | self.ballot(battle, facts)
 
-    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict]) -> str:
+    @staticmethod
+    def delivery(battle: Battle) -> Any:
+        """Whether a battle is watched live is chosen before its first question, and only where it is blind."""
+        return gr.update(visible=battle.mode == "blind" and not battle.turns)
+
+    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
         """What was voted for, now that the names are known, and what each side spent."""
-        return verdict_line(told, votes) + reveal_table(told, self.titles)
+        return verdict_line(told, votes, whose) + reveal_table(told, self.titles)
 
     def ballot(self, battle: Battle, facts: str) -> Update:
         b = self.widgets.ballot
@@ -192,7 +197,7 @@ def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..
         asked = turns.ask(battle, question, services.visitor(request), read_samplings(battle.mode, settings))
         first = True
         async for update in follow_turn(show, asked):
-            if first:
+            if first and show.widgets.battle in update:
                 update[show.widgets.question] = gr.update(value="", placeholder=QUESTION_HINTS["asked"])
             yield update
             first = False
@@ -211,6 +216,10 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
             return
         if tool == "continue":
             sides &= unfinished(battle)
+            if not sides:
+                gr.Warning("That side has finished. Choose the other side, or think more.")
+                yield gr.skip()
+                return
         used = turns.use_tool(battle, tool, sides, services.visitor(request))
         async for update in follow_turn(show, used):
             yield update
@@ -237,6 +246,7 @@ async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
                 phase, seen = step.battle.phase, visible
     except (VoteError, ArenaError) as error:
         gr.Warning(str(error))
+        yield gr.skip()  # gradio empties every output of a generator that ends without a value
 
 
 def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callable[..., Update]:
@@ -301,8 +311,11 @@ def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
 
 def restart_handler(turns: Turns, show: Renderer) -> Callable[..., Any]:
     async def restart(battle: Battle, mode: Any) -> Update:
+        fresh = Battle(mode=mode)
+        if not battle.turns:  # the page is as it should be; a question asked meanwhile must not be hidden again
+            return {show.widgets.delivery: show.delivery(fresh)}
         turns.abandon(battle)
-        return show.whole(Battle(mode=mode))
+        return show.whole(fresh)
 
     return restart
 
@@ -317,7 +330,7 @@ def open_handler(services: Services, show: Renderer) -> Callable[..., Update]:
         except VoteError as error:
             gr.Warning(str(error))
             return gr.skip()
-        facts = show.revealed(found.reveal, found.verdicts) if found.reveal else ""
+        facts = show.revealed(found.reveal, found.verdicts, whose="The vote") if found.reveal else ""
         return show.whole(shared(found), facts)
 
     return open_battle

@@ -28,6 +28,10 @@ QUESTION_HINTS = {
 }
 
 
+FAILED = "One of the models could not answer. Make the answers again, or ask something else."
+"""On both sides alike: which one failed, and why, would tell who is who."""
+
+
 def panel_messages(battle: Battle, side: Side) -> list[Message]:
     """The conversation of one side, without anything that may not be seen yet."""
     thought = thought_view(battle)
@@ -36,6 +40,8 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
         messages += turn_messages(turn.question, turn.replies.get(side), running=False, thought=thought)
     if battle.turns:
         turn = battle.turns[-1]
+        if battle.phase == "failed" and battle.mode == "blind":
+            return [*messages, *turn_messages(turn.question, None, running=False), waiting_message(FAILED)]
         reply = turn.replies.get(side) if battle.replies_visible else None
         messages += turn_messages(turn.question, reply, running=side in battle.running, thought=thought)
         if battle.running and battle.replies_visible and reply is None:
@@ -127,8 +133,8 @@ def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict]) -> str:
-    """Which model the visitor preferred, at each stage that was voted on."""
+def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
+    """Which model was preferred, at each stage that was voted on."""
 
     def preferred(verdict: Verdict) -> str:
         if verdict not in ("a", "b"):
@@ -137,7 +143,7 @@ def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict]) -> str:
         return f'{verdict.upper()}, the <span class="name {role}">{role} model</span>'
 
     said = [f"{STAGES[stage].lower()}: {preferred(votes[stage])}" for stage in STAGES if stage in votes]
-    return f'<p class="verdict"><b>Your vote</b> {" · ".join(said)}</p>' if said else ""
+    return f'<p class="verdict"><b>{whose}</b> {" · ".join(said)}</p>' if said else ""
 
 
 def question_hint(battle: Battle) -> str:

@@ -33,7 +33,8 @@ def download_button(
         return str(path)
 
     press = f"() => document.querySelector('#{elem_id}-file').click()"
-    button.click(make, list(inputs), hidden, show_progress="hidden", api_visibility="private").success(
-        fn=None, js=press
+    made = button.click(
+        make, list(inputs), hidden, show_progress="hidden", api_visibility="private", concurrency_limit=1
     )
+    made.success(fn=None, js=press)
     return button

@@ -17,7 +17,7 @@ from models.paths import ROOT
 from traces.ablation import Ablation, Arm, ArmResult, read_ablation
 from traces.trace import METHODS
 from traces.yields import MethodYield, method_yields, yield_rows
-from ui.reading import bullets, missing, table
+from ui.reading import bullets, inline, missing, table
 from ui.trace_shelf import TraceShelf
 
 MEASURE = {
@@ -195,7 +195,7 @@ def ablation_html(path: Path = ADAPTER / "ablation.json") -> str:
 
 
 def _arm_row(ablation: Ablation, arm: Arm) -> list[str]:
-    name = f'<b>{escape(arm.name)}</b><br><span class="note">{escape(arm.what)}</span>'
+    name = f'<b>{escape(arm.name)}</b><br><span class="note">{inline(arm.what)}</span>'
     spent = f'{arm.problems:,} problems<br><span class="note">{arm.tokens:,} tokens, {arm.minutes:.0f} min</span>'
     return [name, spent, *(_reached(arm.results.get(split)) for split in ablation.splits)]
 

@@ -16,15 +16,15 @@ from eval.beyond_run import runs_folder
 from eval.judge import RUBRICS, Judge
 from eval.judged import KEY_VARIABLE, JudgeSitting, judge_client, judge_run
 from eval.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
-from eval.ratings import RatingTask, add_rating, next_task, ratings, summarise
+from eval.ratings import RatingTask, add_rating, next_task, rater_name, ratings, summarise
 from eval.runlog import RunLog
 from eval.sitting import Tell
 from models.client import ModelClient
 from models.errors import ArenaError, ConfigError
 from models.registry import Role
 from traces.cases import Case, all_cases, runs_of
-from ui.benchmark_run import needs_key, require_owner
 from ui.beyond_view import ratings_html
+from ui.owner import owner_key, require_owner
 from ui.reading import html, short_hash, shown
 from ui.services import Services
 
@@ -76,7 +76,7 @@ def build_judge_form() -> JudgeForm:
         rubric = gr.Dropdown(choices, value="", label="Question put to the judge", min_width=220)
         judge = gr.Button("Judge the chosen run", variant="primary", min_width=140, elem_id="judge-run")
         stop = gr.Button("Stop the judge", min_width=100)
-    key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+    key = owner_key()
     said = gr.Markdown("", elem_id="judge-said")
     return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, stop, said)
 
@@ -237,7 +237,7 @@ def build_people_section(run: gr.Dropdown) -> None:
 
     def following(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
         tasks, given = rating_tasks(None if cases else run_id), ratings()
-        found = next_task(" ".join((name or "").split()), tasks, given) if (name or "").strip() else None
+        found = next_task(known, tasks, given) if (known := rater_name(name or "")) else None
         return {
             current: found,
             task: shown(task_html(found, name or "")),

@@ -30,9 +30,9 @@ from traces.cases import (
     unpin,
 )
 from ui.battle import reply_of as shown_reply
-from ui.benchmark_run import needs_key, require_owner
 from ui.case_handlers import Widgets, show_case
 from ui.downloads import download_button
+from ui.owner import owner_key, require_owner
 from ui.reading import text_of
 from ui.services import Services
 from votes.errors import VoteError
@@ -82,7 +82,7 @@ def build_form() -> PinForm:
                 problem = gr.Dropdown([], label="Problem", interactive=True, min_width=220)
             pin_chosen = gr.Button("Pin the problem", size="sm")
     note = gr.Textbox(label="Note", lines=2, placeholder="Why is this worth reading?", elem_id="pin-note")
-    key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+    key = owner_key()
     with gr.Row():
         keep_note = gr.Button("Save the note on the chosen case", size="sm", min_width=160)
         remove = gr.Button("Take the chosen case off the list", size="sm", min_width=160)

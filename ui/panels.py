@@ -35,6 +35,9 @@ ENDINGS: Mapping[str, str] = {
     "stopped": "*Stopped.*",
 }
 
+UNANSWERED = "*It ended without an answer after its thought.*"
+EMPTY = "*An empty reply.*"
+
 
 def typeset(text: str) -> str:
     r"""Markdown that shows what a model meant: every bare `\boxed{…}` typeset, and `7*8` with its asterisk.
@@ -60,9 +63,12 @@ def thought_title(reply: Reply, running: bool) -> str:
     """E.g. `Thinking …` while it runs, `Thought · 212 tokens · 5.4 s` afterwards."""
     if running:
         return "Thinking …"
-    if not reply.thought_tokens:
-        return "Thought"
-    return f"Thought · {count_tokens(reply.thought_tokens)} · {reply.thought_seconds:.1f} s"
+    parts = ["Thought"]
+    if reply.thought_tokens:
+        parts.append(count_tokens(reply.thought_tokens))
+    if reply.thought_seconds:  # a reply that came whole has no times inside
+        parts.append(f"{reply.thought_seconds:.1f} s")
+    return " · ".join(parts)
 
 
 def answer_text(reply: Reply) -> str:
@@ -80,12 +86,11 @@ def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folde
         if thinking or thought == "folded":  # gradio folds what is done, and opens what has no status
             metadata["status"] = "pending" if thinking else "done"
         messages.append({"role": "assistant", "content": typeset(reply.thought), "metadata": metadata})
-    answer = reply.answer if running else answer_text(reply)
-    if running and answer:
-        answer = typeset(answer)
-    if answer or not messages:
-        messages.append({"role": "assistant", "content": answer or ("…" if running else "*An empty reply.*")})
-    return messages
+    if running:
+        answer = typeset(reply.answer) or ("" if messages else "…")
+    else:  # a hidden thought must not be told of
+        answer = answer_text(reply) or (UNANSWERED if messages else EMPTY)
+    return [*messages, {"role": "assistant", "content": answer}] if answer else messages
 
 
 def turn_messages(

@@ -70,10 +70,10 @@ class Summary(NamedTuple):
 
 
 def summarise(votes: Sequence[Ballot]) -> Summary:
-    """Of votes that stand and are final."""
-    first = [vote for vote in votes if vote.stage == "answers"]
-    blind = [vote for vote in votes if vote.mode == "blind"]
+    """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage."""
+    first = [vote for vote in votes if vote.stage == "answers" and (vote.mode == "named" or not vote.reasoning_seen)]
     both = [vote for vote in first if vote.mode == "blind"]
+    blind = both + [vote for vote in votes if vote.mode == "blind" and vote.stage == "reasoning"]
 
     def group(heading: str, of: str, chosen: list[Ballot], key: Callable[[Ballot], str]) -> Group:
         rates = win_rates_by(chosen, key)

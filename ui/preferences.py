@@ -100,7 +100,7 @@ def build_downloads(services: Services) -> None:
 
 
 def read_ballots(services: Services) -> tuple[list[Ballot], int]:
-    """The votes that stand and are final, and how many stand but can still be undone."""
+    """The votes that stand and are final, and how many stand but can still be changed."""
     ballots = services.store.ballots()
     final = find_final(services, ballots)
     standing = effective_votes(ballots)
@@ -109,7 +109,7 @@ def read_ballots(services: Services) -> tuple[list[Ballot], int]:
 
 
 def find_final(services: Services, ballots: list[Ballot]) -> set[str]:
-    return final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits.undo_seconds)
+    return final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
 
 
 def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle]:
@@ -128,7 +128,7 @@ def pending_sentence(pending: int) -> str:
     if pending == 0:
         return ""
     votes = "One vote" if pending == 1 else f"{pending} votes"
-    return f"{votes} can still be undone and will be counted after that."
+    return f"{votes} can still be changed or added to, and will be counted when the names are shown or time is up."
 
 
 def write_file(services: Services, name: str, folder: Path) -> Path:

@@ -49,14 +49,16 @@ def low_row() -> gr.Row:
 
 
 def prose(text: str) -> str:
-    """Paragraphs of one of our texts as HTML: `**strong**`, `[words](address)` and `code` are all it knows."""
-    found = []
-    for paragraph in text.strip().split("\n\n"):
-        line = escape(" ".join(paragraph.split()), quote=False)
-        line = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", line)
-        line = re.sub(r"\[(.+?)\]\((\S+?)\)", r'<a href="\2">\1</a>', line)
-        found.append(re.sub(r"`(.+?)`", r"<code>\1</code>", line))
-    return "".join(f"<p>{line}</p>" for line in found)
+    """Paragraphs of one of our texts as HTML."""
+    return "".join(f"<p>{inline(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
+
+
+def inline(text: str) -> str:
+    """A piece of our text as HTML: `**strong**`, `[words](address)` and `code` are all it knows."""
+    line = escape(" ".join(text.split()), quote=False)
+    line = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", line)
+    line = re.sub(r"\[(.+?)\]\((\S+?)\)", r'<a href="\2">\1</a>', line)
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", line)
 
 
 def section(title: str, *parts: str) -> str:

@@ -10,6 +10,7 @@ import gradio as gr
 from models.errors import ArenaError
 from traces import annotate
 from traces.annotate import Draft, Step
+from ui.owner import require_owner
 from ui.reading import html, low_row, shown, stacked_row, text_of
 from ui.trace_shelf import TraceShelf, own_problem
 from ui.trace_views import verdict_html
@@ -31,8 +32,9 @@ def steps_html(steps: tuple[Step, ...]) -> str:
     return f'<ol class="steps">{"".join(items)}</ol>'
 
 
-def build_form(shelf: TraceShelf, open_trace: gr.State) -> None:
-    """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here."""
+def build_form(shelf: TraceShelf, open_trace: gr.State, key: gr.Textbox) -> None:
+    """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here;
+    `key` the owner's, since what is saved is shown to everybody."""
     gr.Markdown(text_of("traces")["write"])
     steps = gr.State(())
     started = gr.State(0.0)
@@ -93,8 +95,11 @@ def build_form(shelf: TraceShelf, open_trace: gr.State) -> None:
 
     take.click(take_up, open_trace, [steps, started, view, question, gold, answer], **quiet)
 
-    def save_trace(now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str) -> list[Any]:
+    def save_trace(
+        now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str, secret: str
+    ) -> list[Any]:
         try:
+            require_owner(secret)
             if not asked.strip() or not right.strip():
                 raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
             draft = Draft(own_problem(asked, right), tuple(now), final)
@@ -106,6 +111,6 @@ def build_form(shelf: TraceShelf, open_trace: gr.State) -> None:
         return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
 
     save.click(
-        save_trace, [steps, started, question, gold, answer, name], [steps, started, view, answer, told],
+        save_trace, [steps, started, question, gold, answer, name, key], [steps, started, view, answer, told],
         api_visibility="private", concurrency_limit=1,
     )  # fmt: skip

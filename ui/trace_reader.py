@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from models.client import Message, ModelClient
-from models.errors import ArenaError
+from models.errors import ArenaError, ServerError
 from models.events import Sampling
 from traces.trace import METHODS, Trace
 from traces.yields import TITLES
@@ -211,11 +211,13 @@ def node_html(text: str) -> str:
 
 
 async def ask(services: Services, trace: Trace) -> BaseAnswer:
-    """The base's greedy answer to the trace's prompt. Raises ServerError while the base is not ready."""
+    """The base's greedy answer to the trace's prompt. Raises ServerError if the base is not ready or fails."""
     spec = services.served.pair.base
     endpoint = await services.served.wait_ready("base", READY_SECONDS)
-    client = ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
-    reply = await client.complete([Message("user", trace.prompt)], Sampling(max_tokens=BASE_TOKENS))
+    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+        reply = await client.complete([Message("user", trace.prompt)], Sampling(max_tokens=BASE_TOKENS))
+    if reply.finish_reason == "failed":
+        raise ServerError(f"The base did not answer: {reply.error}", "Try again.")
     return BaseAnswer(trace.prompt, reply.raw, spec.title, reply.output_tokens, reply.finish_reason)
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -146,8 +147,11 @@ class TraceShelf:
         path = self.folder / "base-answers.jsonl"
         if not path.exists():
             return None
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return next((BaseAnswer(**row) for row in reversed(rows) if row["prompt"] == prompt), None)
+        for line in reversed(path.read_text(encoding="utf-8").splitlines()):
+            with suppress(ValueError):  # a line torn by a full disk; the base can be asked again
+                if (row := json.loads(line))["prompt"] == prompt:
+                    return BaseAnswer(**row)
+        return None
 
     def add_base_answer(self, answer: BaseAnswer) -> None:
         with self._lock:

@@ -18,6 +18,7 @@ from models.errors import ArenaError
 from traces.export import export
 from traces.problems import load_funnel
 from traces.yields import cost_figures, method_yields
+from ui.owner import owner_key, require_owner
 from ui.palette import figure_layout
 from ui.reading import html, low_row, page_style, shown, text_of
 from ui.services import Services
@@ -42,6 +43,7 @@ def build_traces_tab(services: Services) -> None:
     with gr.Row():
         note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
         make = gr.Button(f"Make {MADE_AT_ONCE} by search", size="sm", scale=0, min_width=170, elem_id="trace-make")
+        key = owner_key(scale=0, min_width=200)
     with gr.Tabs():
         with gr.Tab("Read"):
             reader = build_reader(services, shelf)
@@ -52,13 +54,15 @@ def build_traces_tab(services: Services) -> None:
         with gr.Tab("Training"):
             build_training(services.home)
         with gr.Tab("Write a thought"):
-            build_form(shelf, reader.opened)
+            build_form(shelf, reader.opened, key)
         with gr.Tab("Export"):
             build_export(shelf, reader)
-    wire_making(shelf, reader, make, note, enclosing)
+    wire_making(shelf, reader, make, key, note, enclosing)
 
 
-def wire_making(shelf: TraceShelf, w: Reader, make: gr.Button, note: gr.Markdown, enclosing: Any) -> None:
+def wire_making(
+    shelf: TraceShelf, w: Reader, make: gr.Button, key: gr.Textbox, note: gr.Markdown, enclosing: Any
+) -> None:
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
     def refresh(opened: str, fold: bool, *values: Any) -> dict[Any, Any]:
@@ -67,12 +71,21 @@ def wire_making(shelf: TraceShelf, w: Reader, make: gr.Button, note: gr.Markdown
         updates = {note: gr.update(visible=not shelf.entries()), **list_update(shelf, w, filters, wanted)}
         return updates if opened else {**updates, **open_update(shelf, w, wanted, fold)}
 
-    def make_some(fold: bool, *values: Any, progress: gr.Progress = gr.Progress()) -> dict[Any, Any]:  # noqa: B008
+    def make_some(secret: str, fold: bool, *values: Any, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
+        try:
+            require_owner(secret)
+        except ArenaError as error:
+            raise gr.Error(str(error), duration=8, print_exception=False) from error
         shelf.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
         return refresh("", fold, *values)
 
     made = make.click(
-        make_some, [w.fold, *w.filters], outputs, api_visibility="private", concurrency_limit=1, concurrency_id="make"
+        make_some,
+        [key, w.fold, *w.filters],
+        outputs,
+        api_visibility="private",
+        concurrency_limit=1,
+        concurrency_id="make",
     )
     made.then(fn=None, js=FOLLOW_CLICKS)
     if isinstance(enclosing, gr.Tab):
@@ -129,6 +142,7 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
 
 def build_export(shelf: TraceShelf, w: Reader) -> None:
     """Parquet, card and both as one archive."""
+    folder = tempfile.TemporaryDirectory(prefix="journey-arena-traces-")
     gr.Markdown(text_of("traces")["export"])
     with low_row():
         title = gr.Textbox("Journey Arena long thoughts", label="Title of the data set", min_width=240)
@@ -138,17 +152,16 @@ def build_export(shelf: TraceShelf, w: Reader) -> None:
 
     def write(name: str, only_kept: bool, *values: Any) -> list[str]:
         try:
-            return export_files(shelf, filters_of(*values), name, only_kept)
+            return export_files(shelf, filters_of(*values), name, only_kept, Path(folder.name))
         except ArenaError as error:
             raise gr.Error(str(error), duration=8, print_exception=False) from error
 
     button.click(write, [title, kept, *w.filters], files, api_visibility="private", concurrency_limit=1)
 
 
-def export_files(shelf: TraceShelf, filters: Filters, title: str, only_kept: bool) -> list[str]:
-    """Paths of the Parquet file, the card and an archive of both, in a temporary folder."""
+def export_files(shelf: TraceShelf, filters: Filters, title: str, only_kept: bool, top: Path) -> list[str]:
+    """Paths of the Parquet file, the card and an archive of both, below `top`; those of the last time are replaced."""
     chosen = [entry for entry in shelf.chosen(filters) if entry.trace.kept or not only_kept]
-    top = Path(tempfile.mkdtemp(prefix="journey-arena-traces-"))
     folder = top / "long-thoughts"
     parquet = export(shelf.whole_of(chosen), folder, title=title.strip() or "Long thoughts")
     archive = shutil.make_archive(str(top / "long-thoughts"), "zip", folder)

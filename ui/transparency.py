@@ -31,8 +31,8 @@ from eval.transparency import (
     to_markdown,
 )
 from models.errors import ArenaError, DataError
-from ui.benchmark_run import needs_key, require_owner
 from ui.downloads import download_button
+from ui.owner import owner_key, require_owner
 from ui.reading import command, html, page_style, shown, stacked_row, text_of
 from ui.services import Services
 from ui.transparency_view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
@@ -77,7 +77,7 @@ def build_transparency_tab(services: Services) -> None:
         gr.Markdown(text["form"])
         form = build_form()
         build_files(form)
-        key = gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1)
+        key = owner_key()
         keep = gr.Button("Save this score", variant="primary", elem_id="save-score")
         gr.Markdown(text["saved"], elem_classes="note")
 

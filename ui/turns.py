@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
+from models.errors import ServerError
 from models.events import Reply, Sampling
 from models.resume import Intervention
 from models.server import ServedPair
@@ -16,6 +17,7 @@ from ui.live import LiveTurns, SideRequest, snapshots
 from ui.sampling_controls import describe_sampling
 from votes.ballot import RecordedReply, Role, Side
 from votes.desk import Desk
+from votes.limits import clean_prompt
 
 Tool = Intervention | str
 """What may be asked of a reply that is there: `answer_now`, `think_more`, `continue` or `regenerate`."""
@@ -44,6 +46,7 @@ class Turns:
 
         `sampling` is what a new battle is opened with; a later turn of it is drawn in the same way.
         """
+        clean_prompt(question, self.desk.limits)  # what is refused opens no battle
         if not battle.id:
             battle = self._open(battle, visitor, sampling)
         turn_id = self.desk.begin_turn(battle.id, visitor, question)
@@ -56,13 +59,18 @@ class Turns:
     async def use_tool(
         self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str
     ) -> AsyncGenerator[Progress, None]:
-        """Go on with, or make again, the newest replies of some sides; the other side's reply stays as it is."""
-        if battle.phase == "failed":
+        """Go on with, or make again, the newest replies of some sides; the other side's reply stays as it is.
+
+        ServerError when it did not work; the last step then holds the replies that were there before.
+        """
+        failed = battle.phase == "failed"
+        if failed:
             turn_id = self.desk.begin_turn(battle.id, visitor, battle.turns[-1].question)
         else:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
         requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
-        async with aclosing(self._run(reopen(battle, sides), turn_id, requests)) as run:
+        before = None if failed else battle
+        async with aclosing(self._run(reopen(battle, sides), turn_id, requests, before)) as run:
             async for progress in run:
                 yield progress
 
@@ -102,8 +110,9 @@ class Turns:
         return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
 
     async def _run(
-        self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest]
+        self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest], before: Battle | None = None
     ) -> AsyncGenerator[Progress, None]:
+        """`before`: what is gone back to where a side fails; without it the turn itself has failed."""
         turn = self.live.open(battle.id, requests)
         try:
             async with aclosing(snapshots(self.served, turn)) as stream:
@@ -114,7 +123,11 @@ class Turns:
             if turn.abandoned:
                 return
             taken = await asyncio.to_thread(self.desk.finish_turn, battle.id, turn_id, self._recorded(battle))
-            yield Progress(settle(battle) if taken else fail(battle), 0.0)
+            if taken or before is None:
+                yield Progress(settle(battle) if taken else fail(battle), 0.0)
+                return
+            yield Progress(before, 0.0)
+            raise ServerError(failure(battle), "The replies are as they were.")
         finally:
             self.live.close(battle.id)
             self.desk.abandon_turn(battle.id, turn_id)
@@ -125,6 +138,12 @@ class Turns:
             role = self.desk.role_of(battle.id, side)
             recorded[role] = record(battle.reply(side) or Reply(finish_reason="failed"), self.served, role)
         return recorded
+
+
+def failure(battle: Battle) -> str:
+    """Why the newest turn failed. In a blind battle it is not told whose failure it was."""
+    errors = [reply.error for side in SIDES if (reply := battle.reply(side)) and reply.finish_reason == "failed"]
+    return errors[0] if errors and battle.mode == "named" else "One of the models could not go on."
 
 
 def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:

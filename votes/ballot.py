@@ -171,6 +171,9 @@ class Ballot:
     language: Language
     retracts: str
     """Row id of the vote that this row takes back; empty for a vote."""
+    reasoning_seen: bool
+    """Whether the reasoning had been shown before this vote: always in named mode, and in a first vote given again
+    after an undo."""
 
     @property
     def winner(self) -> Role | None:
@@ -195,9 +198,6 @@ class Vote(Ballot):
     seed: int | None
     seconds_to_vote: float
     """From the end of the last turn (second vote: from the first vote) to this vote, on the server's clock."""
-    reasoning_seen: bool
-    """Whether the reasoning had been shown before this vote: always in named mode, and in a first vote given again
-    after an undo."""
     app_version: str
     turns: tuple[Turn, ...]
     """All messages and both full replies of every turn."""

@@ -16,24 +16,33 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from votes.ballot import Ballot, Side, Vote, conversation, to_row
+from votes.ballot import STAGES, Ballot, Side, Vote, conversation, to_row
+from votes.limits import Limits
 from votes.ranking import effective_votes
 
 _BOOL, _FLOAT, _INT = ("reasoning_seen",), ("seconds_to_vote",), ("seed",)
 _PORTION = 500
 
 
-def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, undo_seconds: float) -> set[str]:
-    """Ids of the battles whose votes can no longer be undone: revealed, named, or untouched for the undo time.
+def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, limits: Limits) -> set[str]:
+    """Ids of the battles in which no blind vote can be cast any more.
 
-    Only these are counted and given out. Otherwise a visitor could read in them which side was which, and vote anew.
+    Only these are counted and given out; otherwise a visitor could read in them which side was which, and vote. They
+    are named battles (nothing is hidden in them), revealed ones, and blind ones that have been left alone: for the undo
+    time where both votes stand, else until the battle expires.
     """
-    last = (now - timedelta(seconds=undo_seconds)).isoformat(timespec="milliseconds")
-    touched: dict[str, str] = {}
+    battles: dict[str, list[Ballot]] = {}
     for row in rows:
-        open_to_undo = row.mode == "blind" and row.battle_id not in revealed
-        touched[row.battle_id] = max(touched.get(row.battle_id, ""), row.voted_at if open_to_undo else "")
-    return {battle_id for battle_id, at in touched.items() if at < last}
+        battles.setdefault(row.battle_id, []).append(row)
+
+    def is_final(battle: list[Ballot]) -> bool:
+        if battle[0].mode == "named" or battle[0].battle_id in revealed:
+            return True
+        both = len(effective_votes(battle)) == len(STAGES)
+        quiet = timedelta(seconds=limits.undo_seconds if both else limits.expire_seconds)
+        return max(row.voted_at for row in battle) < (now - quiet).isoformat(timespec="milliseconds")
+
+    return {battle_id for battle_id, battle in battles.items() if is_final(battle)}
 
 
 def write_parquet(votes: Iterable[Vote], path: Path) -> int:

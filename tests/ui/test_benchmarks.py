@@ -23,7 +23,7 @@ from models.registry import load_config
 from traces.cases import find_case, own_cases, runs_of
 from ui.benchmark_desk import RunDesk
 from ui.benchmark_grid import flag_grade, grid_update, make_filters, pin_problem
-from ui.benchmark_run import RunHandlers, make_config, needs_key, require_owner
+from ui.benchmark_run import RunHandlers, make_config
 from ui.benchmark_shelf import Choice, Filters, Shelf, export_files, parse_side, side_value
 from ui.benchmark_views import (
     GLYPHS,
@@ -37,6 +37,7 @@ from ui.benchmark_views import (
 )
 from ui.benchmarks import NO_FILTERS, Page, build_benchmarks_tab
 from ui.beyond import build_run_section
+from ui.owner import needs_key, require_owner
 
 RUN = "20260101-000000-smol-135m"
 OUTCOMES = [("correct", "correct"), ("wrong", "correct"), ("correct", "wrong"), ("wrong", "no_answer")] * 3

@@ -54,5 +54,13 @@ def test_the_ending_is_said_when_it_was_not_the_models_own(reply: Reply, ending:
     assert reply_messages(reply, running=False)[-1]["content"] == ending
 
 
+def test_a_thought_without_an_answer_is_said_only_where_the_thought_is_seen() -> None:
+    reply = Reply(thought="Hm.", thought_tokens=2)
+    thought, note = reply_messages(reply, running=False)
+    assert thought["metadata"]["title"] == "Thought · 2 tokens"
+    assert note["content"] == "*It ended without an answer after its thought.*"
+    assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == ["*An empty reply.*"]
+
+
 def test_a_turn_without_a_reply_is_the_question_alone() -> None:
     assert turn_messages("Why?", None, running=True) == [{"role": "user", "content": "Why?"}]

@@ -42,6 +42,16 @@ def past(services: Any) -> None:
     services.desk._clock.now = 1_600_000_000.0
 
 
+def test_a_first_vote_given_again_after_the_reasoning_is_not_blind(services: Any) -> None:
+    past(services)
+    battle = vote(services, "base")
+    services.desk.undo(battle, "visitor")
+    services.desk.cast(battle, "visitor", "answers", "tie")
+    votes, _ = read_ballots(services)
+    summary = summarise(votes)
+    assert (summary.votes, summary.headline.votes) == (1, 0)
+
+
 def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
     past(services)
     for winner in ("distilled", "distilled", "base", "both_bad"):

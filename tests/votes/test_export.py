@@ -75,10 +75,11 @@ def test_no_votes_are_fine(tmp_path: Path) -> None:
     assert set(pq.read_table(tmp_path / "v.parquet").column_names) == set(Vote.__dataclass_fields__)
 
 
-def test_only_battles_past_undoing_are_given_out(desk: Desk, store: Store, clock: Clock) -> None:
-    old, back = play(desk), play(desk)
-    desk.cast(old, "visitor", "answers", "a")
-    desk.cast(back, "visitor", "answers", "a")
+def test_only_battles_in_which_no_blind_vote_can_follow_are_given_out(desk: Desk, store: Store, clock: Clock) -> None:
+    one, both, back = play(desk), play(desk), play(desk)
+    for battle in (one, both, back):
+        desk.cast(battle, "visitor", "answers", "a")
+    desk.cast(both, "visitor", "reasoning", "a")
     clock.now += 50
     desk.undo(back, "visitor")
     clock.now += 20
@@ -86,5 +87,13 @@ def test_only_battles_past_undoing_are_given_out(desk: Desk, store: Store, clock
     for battle in (fresh, revealed, named):
         desk.cast(battle, "visitor", "answers", "a")
     desk.reveal(revealed, "visitor")
-    now = datetime.fromtimestamp(clock.now, UTC)
-    assert final_battles(store.ballots(), store.revealed(), now, 60) == {old, revealed, named}
+
+    def final(later: float) -> set[str]:
+        now = datetime.fromtimestamp(clock.now + later, UTC)
+        return final_battles(store.ballots(), store.revealed(), now, desk.limits)
+
+    assert final(0) == {both, revealed, named}
+    desk.cast(one, "visitor", "reasoning", "b")  # it still could be
+    assert one not in final(0)
+    assert final(61) == {one, both, revealed, named}
+    assert final(desk.limits.expire_seconds + 1) == {one, both, back, fresh, revealed, named}

@@ -26,6 +26,7 @@ def ballot(number: int, verdict: Verdict = "a", a_role: Role = "distilled", **fi
         "delivery": "together",
         "language": "en",
         "retracts": "",
+        "reasoning_seen": False,
     }
     return Ballot(**{**values, **fields})
 

@@ -1,0 +1,102 @@
+"""Turns at the desk: what a refused question and a failing side leave behind. The models are a list of snapshots."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from models.errors import ServerError
+from models.events import Reply, Sampling
+from models.registry import ROLES, load_config
+from tests.votes.helpers import FREE
+from ui import turns as module
+from ui.battle import Battle
+from ui.compare_handlers import follow_turn
+from ui.compare_view import FAILED, panel_messages
+from ui.live import LiveTurns, Snapshot
+from ui.turns import Turns
+from votes.ballot import Side
+from votes.desk import Desk
+from votes.errors import TextRefused
+from votes.limits import Limits
+from votes.store import Store
+
+SAMPLING = dict.fromkeys(ROLES, Sampling())
+GOOD = Reply(answer="4", raw="4", answer_tokens=1, finish_reason="stop")
+BAD = Reply(finish_reason="failed", error="SmolLM2 cannot be reached.")
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    store = Store(tmp_path / "votes.duckdb")
+    yield Desk(store, limits=Limits(rates=FREE))
+    store.close()
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[Side, Reply]]:
+    """What the sides of the next turns answer, in order."""
+    queue: list[dict[Side, Reply]] = []
+
+    async def snapshots(*_: Any) -> AsyncIterator[Snapshot]:
+        yield Snapshot(queue.pop(0), frozenset(), 1.0)
+
+    monkeypatch.setattr(module, "snapshots", snapshots)
+    return queue
+
+
+def turns_at(desk: Desk) -> Turns:
+    served = SimpleNamespace(pair=load_config().pairs["smol-135m"], weight_hash=lambda role: "hash")
+    return Turns(served, desk, LiveTurns())  # type: ignore[arg-type]
+
+
+async def last(steps: Any) -> Battle:
+    battle = Battle()
+    async for step in steps:
+        battle = step.battle
+    return battle
+
+
+async def test_a_refused_question_opens_no_battle(desk: Desk) -> None:
+    with pytest.raises(TextRefused):
+        await last(turns_at(desk).ask(Battle(), "  ", "visitor", SAMPLING))
+    assert not desk._battles
+
+
+async def test_what_was_answered_survives_a_failing_tool(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}, {"a": BAD}, {"a": replace(GOOD, answer="5")}]
+    asked = await last(turns.ask(Battle(mode="named"), "What is 2 + 2?", "visitor", SAMPLING))
+    used = turns.use_tool(asked, "think_more", frozenset({"a"}), "visitor")
+    assert (await anext(used)).battle == asked
+    with pytest.raises(ServerError, match=r"cannot be reached.*as they were"):
+        await anext(used)
+    again = await last(turns.use_tool(asked, "regenerate", frozenset({"a"}), "visitor"))
+    desk.cast(again.id, "visitor", "answers", "a")
+    kept = desk.load_battle(again.id).turns
+    assert [(turn.a.answer, turn.b.answer) for turn in kept] == [("5", "4")]
+
+
+async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": BAD}, {"a": GOOD, "b": GOOD}]
+    failed = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    assert failed.phase == "failed"
+    assert panel_messages(failed, "a") == panel_messages(failed, "b")
+    assert FAILED in panel_messages(failed, "a")[-1]["content"]
+    again = await last(turns.use_tool(failed, "regenerate", frozenset({"a", "b"}), "visitor"))
+    assert again.phase == "answers"
+    assert len(desk.load_battle(again.id).turns) == 1
+
+
+async def test_a_refusal_changes_nothing_on_the_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Warning", said.append)
+    refused = turns_at(desk).ask(Battle(), "", "visitor", SAMPLING)
+    updates = [update async for update in follow_turn(SimpleNamespace(), refused)]  # type: ignore[arg-type]
+    assert updates == [gr.skip()]
+    assert "question" in said[0].lower() or "empty" in said[0].lower()
