@@ -139,7 +139,7 @@ class Runner:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def run(self) -> bool:
-        """Draw every sample that is missing; True when none is missing any more. Holds the run's lock meanwhile.
+        """Draw every sample that is missing; True when none is missing any more. To be called with the run claimed.
 
         A side whose server is down stops with a message in its progress while the other goes on.
         """

@@ -1,4 +1,4 @@
-"""`python -m traces`: make, train, merge, evaluate, distil and the ways to get traces.
+"""`python -m traces`: make, train, check, merge, evaluate, distil, rows, and the ways to get traces.
 
 Knows arguments and printing; the work is done elsewhere. Heavy libraries are imported by the command that needs them.
 """
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. The same command with --resume goes on from the last checkpoint.", file=sys.stderr)
+        print("Stopped. Given again it goes on; `train` and `distil` do so with --resume.", file=sys.stderr)
         return 130
 
 
@@ -155,7 +155,7 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def rows_command(options: argparse.Namespace) -> None:
-    from traces.dataset import journey_row, write_rows
+    from traces.dataset import journey_row, shortcut_row, write_rows
     from traces.trace import read_traces
 
     traces = [trace for path in options.traces for trace in read_traces(path)]
@@ -163,7 +163,8 @@ def rows_command(options: argparse.Namespace) -> None:
     if not kept:
         raise DataError("None of these traces was verified and kept, so there is nothing to train on.")
     print(f"{len(kept)} of {len(traces)} traces are kept and become rows; unverified and rejected ones do not.")
-    print(f"sha256 {write_rows(options.out, (journey_row(trace) for trace in kept))}")
+    rows = (shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace) for trace in kept)
+    print(f"sha256 {write_rows(options.out, rows)}")
 
 
 def distil_command(options: argparse.Namespace) -> None:
@@ -172,11 +173,14 @@ def distil_command(options: argparse.Namespace) -> None:
     from traces.publish import Provenance, publish, publish_traces
 
     recipe, path, out = recipe_of(options)
+    if recipe.method != "full_to_lora":
+        raise ConfigError(f"method is {recipe.method}; distil publishes an adapter.", "Use full_to_lora, or `train`.")
     made = make(recipe, out / "data")
     train_command(options)
     compression = json.loads((out / "compression.json").read_text())
     evaluation = asyncio.run(evaluate_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families))
     provenance = Provenance(
+        name=recipe.name,
         recipe=path,
         base=base_of(recipe.base),
         data={item.phase: item.sha256 for item in made},

@@ -66,7 +66,7 @@ def figures(attempts: Sequence[Attempt]) -> dict[str, Any]:
 def corrections(attempts: Sequence[Attempt]) -> dict[str, int]:
     """Does it really go back and correct itself? Counts over thoughts.
 
-    `dead_ends`: a way is left ("Go back."); `false_steps`: thoughts with a calculation that is wrong; `failed_checks`:
+    `dead_ends`: a way is left as leading nowhere; `false_steps`: thoughts with a calculation that is wrong; `failed_checks`:
     the check at the end finds fault; `saved`: after a failed check the answer is right; `sham_checks`: the last check
     says good, yet the answer is wrong.
     """
@@ -87,7 +87,7 @@ def corrections(attempts: Sequence[Attempt]) -> dict[str, int]:
 
 
 def summary(attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Nested figures: split → role → {all, by family, by level}, and the corrections of the distilled model."""
+    """Nested figures: split → role → its figures, `by_family`, `by_level` and `corrections`."""
     report: dict[str, Any] = {}
     for split in dict.fromkeys(a.split for a in attempts):
         report[split] = {}

@@ -36,7 +36,7 @@ async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Samplin
 
 
 async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> list[CaseRun]:
-    """Both models' greedy replies to each case, at their pair's sampling but for the temperature."""
+    """Both models' greedy replies to each case, of at most `max_tokens`; a thinking budget is their pair's."""
     sampling = replace(served.pair.base.sampling, temperature=0.0, top_p=1.0, seed=0, max_tokens=max_tokens)
     runs = []
     for case in cases:

@@ -67,8 +67,9 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 - `extra`: JSON of what only this method has, such as the search tree and the walk through it, or the debate's turns.
 
 ## How it was made
-Problems are generated, or curated as in the paper: no image, no proof, one numeric answer, duplicates dropped, and
-nothing within reach of the benchmarks (8-grams, number-masked template, embedding). A response is kept if it has a
+Problems are generated, and then kept from this project's own test splits by a hash of their numbers, or curated from a
+file as in the paper: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
+benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response is kept if it has a
 thought and a boxed answer, is not cut off and does not repeat itself or state the answer before reasoning, and if both
 math-verify and an exact comparison of numbers (for generated problems: the family's own solver) find it right.
 

@@ -24,6 +24,8 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm
 class Provenance:
     """Where an adapter comes from."""
 
+    name: str
+    """The recipe's."""
     recipe: Path
     base: Path
     data: Mapping[str, str]
@@ -64,6 +66,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
         shutil.copyfile(losses, out / "loss.jsonl")
         plot_losses(losses, out / "loss.png")
     report = {
+        "recipe": provenance.name,
         "adapter": {
             "sha256": weights_hash(out),
             "bytes": (out / names[1]).stat().st_size,
@@ -97,7 +100,7 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
                 sample.setdefault((trace.problem.subject, trace.problem.level), trace)
             yield trace
 
-    export(sampled(), folder, title="SmolLM2 135M journey traces")
+    export(sampled(), folder, title=f"Long thoughts of {out.name}")
     lines = "".join(trace_to_json(trace) + "\n" for trace in sample.values())
     (folder / "sample.traces.jsonl").write_text(lines, encoding="utf-8")
     return folder
@@ -148,18 +151,19 @@ def model_card(report: Mapping[str, Any]) -> str:
     parts = [
         "---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlibrary_name: peft\nlicense: apache-2.0\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
-        "# SmolLM2 135M journey\n",
-        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems: "
-        "long thoughts derived from a tree search (journey learning), trained in two phases on two processor cores. "
+        f"# {report['recipe']}\n",
+        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems, from what a "
+        f"tree search made (journey learning). Phases of training: {', '.join(e['phase'] for e in report['training'])}. "
         "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
         "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: "
-        "outside the kinds of problems it was trained on it is about as weak as its base.\n",
+        "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",
         "## Training\n",
-        f"- Rebuild: `python -m traces distil --recipe {'recipes/smol-135m.yaml'}` (the recipe is `recipe.yaml` here).",
+        "- Rebuild: `python -m traces distil --recipe recipe.yaml`, with the file that lies here.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
         f"difference and holds {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
-        "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.\n",
+        "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",
+        "- Plain chat before and after, and whether its checks are real: `report.json`.\n",
         "## Measured\n",
     ]
     if not evaluation:

@@ -73,7 +73,7 @@ class Launch(Strict):
 class Recipe(Strict):
     name: str
     about: str = Field(default="", description="what it is for, in a sentence; told in reports")
-    base: str = Field(description="weights folder, hub name, or `embedded` for the packaged SmolLM2")
+    base: str = Field(description="weights folder, or `embedded` for the packaged SmolLM2")
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
     seed: int = 1
     families: tuple[str, ...] | None = Field(

@@ -1,7 +1,8 @@
 """Phase 1's data: a known solution rewritten by an LLM, step by step, in detail, with the answer in a box.
 
 Does not know the wire or how runs are resumed. Problems of the generated families need no LLM: the search's own
-shortcut path is such a solution (`traces.journey`, `extra["shortcut"]`), and the rewritten text takes the same place.
+shortcut path is such a solution (`traces.journey`, `extra["shortcut"]`), and the rewritten text takes the same place:
+`python -m traces rows` makes the same kind of row of both.
 """
 
 import argparse
