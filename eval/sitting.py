@@ -87,7 +87,7 @@ class CoroutineSitting(Sitting):
             if self._stopped.is_set():
                 working.cancel()
         if working.cancelled():
-            self._message = "Stopped; what was made is kept."
+            self._message = "What was made is kept."
             return False
         self._message = working.result()
         return True

@@ -66,9 +66,9 @@ def figures(attempts: Sequence[Attempt]) -> dict[str, Any]:
 def corrections(attempts: Sequence[Attempt]) -> dict[str, int]:
     """Does it really go back and correct itself? Counts over thoughts.
 
-    `dead_ends`: a way is left as leading nowhere; `false_steps`: thoughts with a calculation that is wrong; `failed_checks`:
-    the check at the end finds fault; `saved`: after a failed check the answer is right; `sham_checks`: the last check
-    says good, yet the answer is wrong.
+    `dead_ends`: a way is left as leading nowhere; `false_steps`: thoughts with a calculation that is wrong;
+    `failed_checks`: the check at the end finds fault; `saved`: after a failed check the answer is right;
+    `sham_checks`: the last check says good, yet the answer is wrong.
     """
     thoughts = [a for a in attempts if a.thought]
     failed = [a for a in thoughts if "Not the same." in a.thought]

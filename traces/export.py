@@ -69,9 +69,10 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 ## How it was made
 Problems are generated, and then kept from this project's own test splits by a hash of their numbers, or curated from a
 file as in the paper: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
-benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response is kept if it has a
-thought and a boxed answer, is not cut off and does not repeat itself or state the answer before reasoning, and if both
-math-verify and an exact comparison of numbers (for generated problems: the family's own solver) find it right.
+benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response
+is kept if it has a thought and a boxed answer, is not cut off and does not repeat itself or state the answer before
+reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own solver)
+find it right.
 
 ## Loading
 ```python

@@ -1,8 +1,8 @@
 """Which traces are kept: rules of form, then two independent checks of the answer; every reject carries its reason.
 
-Does not know how a trace was made. The two checks share no code but the search for the last box: `eval.grading` (extraction ladder and math-verify in
-worker processes) and the exact number grammar of `traces.numeric` on the last box; for generated families the family's
-own solver takes the place of the stored gold in the second. Both must say right.
+Does not know how a trace was made. The two checks share no code but the search for the last box: `eval.grading`
+(extraction ladder and math-verify in worker processes) and the exact number grammar of `traces.numeric`; for generated
+families the family's own solver takes the place of the stored gold in the second. Both must say right.
 
 `Trace.reason` reads "code: detail"; the codes and their rules are `REASONS`.
 """

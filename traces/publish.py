@@ -152,8 +152,9 @@ def model_card(report: Mapping[str, Any]) -> str:
         "---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlibrary_name: peft\nlicense: apache-2.0\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
         f"# {report['recipe']}\n",
-        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems, from what a "
-        f"tree search made (journey learning). Phases of training: {', '.join(e['phase'] for e in report['training'])}. "
+        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems, from long "
+        "thoughts derived from a tree search (journey learning). Phases of training: "
+        f"{', '.join(entry['phase'] for entry in report['training'])}. "
         "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
         "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: "
         "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",

@@ -41,17 +41,22 @@ Figures = Mapping[str, Any]
 def cost_of_ways(shelf: TraceShelf) -> dict[str, str]:
     """Way → a sentence of HTML with its yield and cost per kept thought."""
     try:
-        measured = {row.method: row for row in method_yields(entry.trace for entry in shelf.entries())}
+        traces = [entry.trace for entry in shelf.entries()]
     except DataError as error:
         return dict.fromkeys(WAYS, f'<span class="missing">{escape(str(error))}</span>')
     absent = {way: missing("Cost here", MEASURE[way]) for way in WAYS}
-    return absent | {method: _cost(measured[method]) for method in METHODS if method in measured}
+    makers = {
+        method: sorted({t.model for t in traces if t.method == method and t.kept is not None}) for method in METHODS
+    }
+    return absent | {row.method: _cost(row, makers[row.method]) for row in method_yields(traces)}
 
 
-def _cost(row: MethodYield) -> str:
+def _cost(row: MethodYield, makers: Sequence[str]) -> str:
+    """`makers`: the models or annotators; a search has none worth naming."""
     shown = yield_rows([row])[0]
     parts = [f"{shown[name]}{unit}" for name, unit in _UNITS.items() if shown[name] != "–"]
-    kept = f"<b>Here: {row.kept:,} of {row.asked:,} kept</b>, {escape(shown['Yield'])}"
+    by = "" if row.method in ("search", "people") else f", with {escape(', '.join(makers))}"
+    kept = f"<b>Here{by}: {row.kept:,} of {row.asked:,} kept</b>, {escape(shown['Yield'])}"
     return f"{kept}; per kept thought {escape(', '.join(parts))}." if parts else f"{kept}."
 
 

@@ -34,7 +34,7 @@ def key_of(family: Family, params: Params) -> str:
 
 
 def belongs(split: Split, family: Family, params: Params) -> bool:
-    """Whether these numbers may appear in the split. No numbers that `generate` draws belong to two of the first three."""
+    """Whether these numbers may appear in the split. None that `generate` draws belong to two of the first three."""
     place = int(hashlib.sha256(key_of(family, params).encode()).hexdigest(), 16) % 100
     match split:
         case "train":

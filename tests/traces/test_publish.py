@@ -60,7 +60,7 @@ def adapter(tmp_path: Path) -> Path:
 def provenance(tmp_path: Path) -> Provenance:
     (tmp_path / "r.yaml").write_text("name: r\n")
     training = [{"phase": "one", "seconds": 60.0, "tokens": 1000}]
-    return Provenance(tmp_path / "r.yaml", save_tiny(tmp_path / "base"), {"one": "ab"}, training, 2, 0.5)
+    return Provenance("tiny", tmp_path / "r.yaml", save_tiny(tmp_path / "base"), {"one": "ab"}, training, 2, 0.5)
 
 
 def test_everything_needed_to_check_it_is_there(tmp_path: Path, adapter: Path) -> None:
