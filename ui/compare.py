@@ -128,7 +128,7 @@ def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Si
                     feedback_options=None,
                     placeholder="The answer appears here.",
                 )
-                costs[side] = gr.HTML("", elem_classes="side-costs")
+                costs[side] = gr.HTML("")
     return heads, panels, costs
 
 

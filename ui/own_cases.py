@@ -229,7 +229,7 @@ def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: s
 
 
 def pin_problem(problem: Problem, origin: str, note: str = "") -> Case:
-    """Pin a problem with its gold answer as what is true. The Benchmarks tab may call this too."""
+    """Pin a problem with its gold answer as what is true."""
     return pin(problem.question, note=note, origin=origin, truth=problem.gold)
 
 

@@ -24,7 +24,7 @@ RECENT = 20
 EMPTY = "No votes yet. Start a blind battle in the Compare tab: the first vote is counted here."
 COUNTING = """Win rate of the distilled model against its base. A tie and “both are bad” count as half a win for each
 side; intervals are Wilson’s at 95 %. The headline counts blind votes on the answers alone. A vote is counted, and part
-of the files below, once it can no longer be undone."""
+of the files below, once no blind vote can follow it: when the names were shown, or when its time is over."""
 RECENT_HEADING = """### Recent battles
 Once voted on, a battle’s questions and answers can be read by everybody: here, through its link and in the files."""
 FILES = {
