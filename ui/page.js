@@ -27,6 +27,15 @@ document.addEventListener(
   true,
 );
 
+// Gradio asks with Shift+Enter where a field has several lines.
+document.addEventListener(
+  "keypress",
+  (event) => {
+    if (event.key === "Enter" && event.target.closest("#question")) event.stopPropagation();
+  },
+  true,
+);
+
 function addFolds() {
   for (const group of document.querySelectorAll(".thought-group")) {
     const open = group.querySelector(":scope > .content");

@@ -123,6 +123,7 @@ def test_a_thought_is_stopped_continued_cut_short_taken_up_again_and_made_anew(p
 
 def test_a_reply_cut_off_at_its_token_limit_says_so_and_goes_on_where_it_was(page: Page) -> None:
     page.get_by_role("button", name="Settings for the next battle").click()
+    page.wait_for_timeout(1000)  # what has just unfolded does not listen at once
     page.get_by_label("range slider for Token limit").first.press("Home")
     expect(page.get_by_label("number input for Token limit").first).to_have_value("16")
     ask(page)
@@ -131,6 +132,16 @@ def test_a_reply_cut_off_at_its_token_limit_says_so_and_goes_on_where_it_was(pag
     assert thought_tokens(page) == 16
     press(page, "Continue")
     expect(page.locator("#panel-b")).to_contain_text("Thought · 32 tokens", timeout=WAIT_MS)
+
+
+def test_enter_asks_and_shift_enter_begins_a_new_line(page: Page) -> None:
+    question = page.get_by_label("Question")
+    question.fill("What is")
+    question.press("Shift+Enter")
+    question.press_sequentially("2 + 2?")
+    assert question.input_value() == "What is\n2 + 2?"
+    question.press("Enter")
+    shows(page, "b", "Thinking")
 
 
 def test_a_new_battle_forgets_the_one_that_is_being_answered(page: Page) -> None:
