@@ -71,22 +71,20 @@ def wire_making(
         updates = {note: gr.update(visible=not shelf.entries()), **list_update(shelf, w, filters, wanted)}
         return updates if opened else {**updates, **open_update(shelf, w, wanted, fold)}
 
-    def make_some(secret: str, fold: bool, *values: Any, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
+    def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
         try:
             require_owner(secret)
         except ArenaError as error:
             raise gr.Error(str(error), duration=8, print_exception=False) from error
         shelf.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
+        return gr.skip()
+
+    def open_best(fold: bool, *values: Any) -> dict[Any, Any]:
         return refresh("", fold, *values)
 
-    made = make.click(
-        make_some,
-        [key, w.fold, *w.filters],
-        outputs,
-        api_visibility="private",
-        concurrency_limit=1,
-        concurrency_id="make",
-    )
+    making = make.click(make_some, key, w.rows, api_visibility="private", concurrency_limit=1, concurrency_id="make")
+    # In a step of its own, so that it goes by the filters as they are by then.
+    made = making.success(open_best, [w.fold, *w.filters], outputs, **QUIET)
     made.then(fn=None, js=FOLLOW_CLICKS)
     if isinstance(enclosing, gr.Tab):
         selected = enclosing.select(refresh, [w.opened, w.fold, *w.filters], outputs, **QUIET)

@@ -1,5 +1,6 @@
 """Rows: what is learned is exactly what should be, long rows are dropped whole, a changed file is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ from eval.families import generate
 from eval.prompts import MATHS_PROMPT
 from models.errors import DataError
 from tests.traces.tiny import tiny_tokenizer
+from traces.__main__ import main
 from traces.asking import WAYS, ask
 from traces.chat import REHEARSAL, WRITTEN, dialogues
 from traces.dataset import (
@@ -27,6 +29,7 @@ from traces.evaluate import CHAT_PROMPTS
 from traces.journey import journey
 from traces.rehearse import prompts
 from traces.search import SearchSettings, false_claims
+from traces.trace import append_trace
 
 TOKENIZER = tiny_tokenizer()
 TRACES = [journey(problem, 1, SearchSettings(slips=1.0)) for problem in generate("train", 80, seed=8)]
@@ -46,6 +49,18 @@ def test_a_journey_row_is_the_response_without_its_slips() -> None:
         for slip in slips:
             expected = expected.replace(f"{slip}\n", "", 1)
         assert learned_text(row) == expected + "<|im_end|>"
+
+
+def test_kept_traces_become_rows_and_a_reformatted_solution_gets_no_thought(tmp_path: Path) -> None:
+    (problem,) = generate("train", 1, 3)
+    thought = replace(journey(problem, 1), kept=True)
+    solution = replace(thought, thought="", method="teacher", extra={"phase": 1, "shortcut": "2 + 2 = 4."})
+    for trace in (thought, solution, replace(thought, kept=False)):
+        append_trace(tmp_path / "made.traces.jsonl", trace)
+    assert main(["rows", str(tmp_path / "made.traces.jsonl"), "--out", str(tmp_path / "made.rows.jsonl")]) == 0
+    rows = read_rows(tmp_path / "made.rows.jsonl")
+    assert [row.kind for row in rows] == ["journey", "shortcut"]
+    assert "".join(text for text, _ in rows[1].pieces) == "2 + 2 = 4."
 
 
 def test_the_prompt_is_never_learned() -> None:

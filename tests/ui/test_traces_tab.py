@@ -22,6 +22,7 @@ from ui.trace_shelf import BaseAnswer, Filters, TraceShelf
 from ui.trace_training import loss_figure, read_losses, training_folders
 from ui.trace_tree import layout, tree_figure, tree_of_trace, tree_of_turns, walk_text
 from ui.trace_views import compare_html, funnel_html, list_choices, plain, trace_html
+from ui.traces import MADE_AT_ONCE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -249,11 +250,14 @@ def open_section(page: "Page", name: str) -> None:
 def test_made_read_followed_and_written(page: "Page"):
     from playwright.sync_api import expect
 
-    expect(page.locator("#trace-make")).to_be_visible()
+    count = page.locator("#trace-count")
+    expect(count).to_contain_text("Choose one", timeout=PATIENCE_MS)
+    found = re.search(r"of (\d+) traces", count.inner_text())
+    assert found
     page.locator("#trace-make").click()
     reader = page.locator("#trace-page")
+    expect(count).to_contain_text(f"of {int(found[1]) + MADE_AT_ONCE} traces", timeout=PATIENCE_MS)
     expect(reader.locator("details.seg").first).to_be_visible(timeout=PATIENCE_MS)
-    expect(page.locator("#trace-count")).to_contain_text("traces. Choose one")
 
     page.locator("#trace-words input, #trace-words textarea").fill("wait")
     expect(page.locator("#trace-list label").first).to_contain_text("turn", timeout=PATIENCE_MS)
