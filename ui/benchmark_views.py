@@ -194,8 +194,8 @@ def run_label(info: RunInfo) -> str:
     sets = ", ".join(data.title for data in info.data)
     samples = f", {info.config.samples} samples" if info.config.samples > 1 else ""
     origin = "" if info.origin == "run" else f" ({info.origin})"
-    origin = " (recorded)" if info.id in recorded_runs() else origin
-    return f"{info.created_at[:16].replace('T', ' ')} · {info.config.pair} · {sets}{samples}{origin}"
+    recorded = "Recorded · " if info.id in recorded_runs() else ""
+    return f"{recorded}{info.created_at[:16].replace('T', ' ')} · {info.config.pair} · {sets}{samples}{origin}"
 
 
 def run_row(info: RunInfo, answers: int) -> list[str]:

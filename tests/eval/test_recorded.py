@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from eval.plan import paces
 from eval.recorded import RECORDED, pack_run, recorded_runs, unpack_recorded
 from eval.runlog import RunLog, list_runs
 from models.registry import load_config
+from ui.benchmark_views import run_label
 
 
 def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> None:
@@ -60,6 +62,13 @@ def test_packing_is_the_way_back(tmp_path: Path) -> None:
     archive = pack_run(run, tmp_path)
     assert archive.name == "a-run.zip"
     assert archive.stat().st_size > 0
+
+
+def test_a_recorded_run_is_labelled_as_one(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    info = list_runs(tmp_path)[0]
+    assert run_label(info).startswith("Recorded · 20")
+    assert not run_label(replace(info, id="mine")).startswith("Recorded")
 
 
 def test_archives_are_small() -> None:
