@@ -277,8 +277,13 @@ def train(
 ) -> list[PhaseResult]:
     """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl`.
 
-    A finished phase is not run again with `resume`. Raises DataError if rows are not those of the recipe.
+    A finished phase is not run again with `resume`. Raises DataError if rows are not those of the recipe, ConfigError
+    where it asks for DeepSpeed and there is none.
     """
+    if recipe.launch.deepspeed and not is_deepspeed_available():
+        raise ConfigError(
+            "launch.deepspeed is set and deepspeed is not installed.", "Install it: pip install deepspeed"
+        )
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     out.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ from models.errors import ConfigError, DataError
 from models.paths import ROOT
 from models.weights import merge_adapter
 from tests.traces.tiny import save_tiny
+from traces import sft
 from traces.make import make
 from traces.recipe import Recipe, load_recipe, memory_gb
 from traces.sft import Watch, build_configs, cpu_computes_in_bf16, extract_adapter, train, uses_bf16
@@ -187,6 +188,14 @@ def test_auto_precision_is_what_the_processor_computes_in() -> None:
     assert uses_bf16(recipe) == (torch.cuda.is_available() or cpu_computes_in_bf16())
     assert uses_bf16(recipe.model_copy(update={"precision": "bf16"}))
     assert not uses_bf16(recipe.model_copy(update={"precision": "fp32"}))
+
+
+def test_training_without_the_deepspeed_that_a_recipe_asks_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sft, "is_deepspeed_available", lambda: False)
+    with pytest.raises(ConfigError, match="deepspeed is not installed"):
+        train(load_recipe(ROOT / "recipes" / "qwen2.5-72b.yaml"), tmp_path, tmp_path, tmp_path)
 
 
 def test_72b_memory_follows_the_sixteen_bytes_rule() -> None:

@@ -54,6 +54,8 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
     page.goto(url)
+    expect(page.get_by_text("Two models, one question")).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_timeout(1000)  # nobody asks while the page is still being put together
     page.get_by_label("Named").check()
     yield page
     context.close()
