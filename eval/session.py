@@ -111,11 +111,8 @@ class Session(Sitting):
 
     async def _ready(self) -> bool:
         """Wait for both servers; False when stopped meanwhile. Raises ServerError when one does not come up."""
-        waiting = asyncio.gather(*(self._served.wait_ready(role, READY_SECONDS) for role in ROLES))
-        while not waiting.done():
-            await asyncio.wait([waiting], timeout=0.5)
-            if self._stopped.is_set():
-                waiting.cancel()
-                return False
-        await waiting
-        return True
+
+        async def both() -> None:
+            await asyncio.gather(*(self._served.wait_ready(role, READY_SECONDS) for role in ROLES))
+
+        return await self._unless_stopped(asyncio.create_task(both()))

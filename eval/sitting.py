@@ -5,9 +5,9 @@ Does not know what the work is, nor the screen: a caller asks for `progress` whe
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from eval.runlog import Role, RunLog
 from eval.runner import SideProgress
@@ -16,7 +16,7 @@ from models.errors import ArenaError, ServerError
 SittingPhase = Literal["waiting", "running", "grading", "finished", "stopped", "failed"]
 Tell = Callable[[int, int], None]
 """(done, of)"""
-Work = Callable[[Tell], Awaitable[str]]
+Work = Callable[[Tell], Coroutine[Any, Any, str]]
 LOOK_SECONDS = 0.5
 
 
@@ -65,6 +65,17 @@ class Sitting:
         """Do it; False when it was stopped. Raises ArenaError."""
         raise NotImplementedError
 
+    async def _unless_stopped(self, task: "asyncio.Task[Any]") -> bool:
+        """Wait for a task and cancel it when stopped: False where that ended it. Raises what the task raises."""
+        while not task.done():
+            await asyncio.wait([task], timeout=LOOK_SECONDS)
+            if self._stopped.is_set():
+                task.cancel()
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
 
 class CoroutineSitting(Sitting):
     """Work that is one coroutine, which tells how far it is and ends with a sentence for people."""
@@ -81,12 +92,8 @@ class CoroutineSitting(Sitting):
 
     async def _watched(self) -> bool:
         self._phase = "running"
-        working = asyncio.ensure_future(self._coroutine(self._tell))
-        while not working.done():
-            await asyncio.wait([working], timeout=LOOK_SECONDS)
-            if self._stopped.is_set():
-                working.cancel()
-        if working.cancelled():
+        working = asyncio.create_task(self._coroutine(self._tell))
+        if not await self._unless_stopped(working):
             self._message = "What was made is kept."
             return False
         self._message = working.result()
