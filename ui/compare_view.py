@@ -40,13 +40,20 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
         messages += turn_messages(turn.question, turn.replies.get(side), running=False, thought=thought)
     if battle.turns:
         turn = battle.turns[-1]
-        if battle.phase == "failed" and battle.mode == "blind":
+        if battle.mode == "blind" and side_failed(battle):
             return [*messages, *turn_messages(turn.question, None, running=False), waiting_message(FAILED)]
         reply = turn.replies.get(side) if battle.replies_visible else None
         messages += turn_messages(turn.question, reply, running=side in battle.running, thought=thought)
         if battle.running and battle.replies_visible and reply is None:
             messages.append(waiting_message("Waiting in line for the model …"))
     return messages
+
+
+def side_failed(battle: Battle) -> bool:
+    """Whether there is nothing to compare: a side's newest reply has failed, the other may still be writing."""
+    replies = {side: battle.reply(side) for side in SIDES if side not in battle.running}
+    failed = any(reply and reply.finish_reason == "failed" for reply in replies.values())
+    return failed or battle.phase == "failed"
 
 
 def thought_view(battle: Battle) -> ThoughtView:

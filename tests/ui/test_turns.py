@@ -14,7 +14,7 @@ from models.events import Reply, Sampling
 from models.registry import ROLES, load_config
 from tests.votes.helpers import FREE
 from ui import turns as module
-from ui.battle import Battle
+from ui.battle import Battle, begin, receive, reopen
 from ui.compare_handlers import follow_turn
 from ui.compare_view import FAILED, panel_messages
 from ui.live import LiveTurns, Snapshot
@@ -91,6 +91,15 @@ async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answer
     again = await last(turns.use_tool(failed, "regenerate", frozenset({"a", "b"}), "visitor"))
     assert again.phase == "answers"
     assert len(desk.load_battle(again.id).turns) == 1
+
+
+def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
+    battle = begin(Battle(delivery="live"), "What is 2 + 2?")
+    half = receive(battle, {"a": replace(GOOD, answer="It"), "b": BAD}, frozenset({"a"}))
+    assert FAILED in panel_messages(half, "a")[-1]["content"]
+    assert panel_messages(half, "a") == panel_messages(half, "b")
+    again = reopen(half, frozenset({"a", "b"}))
+    assert FAILED not in str(panel_messages(again, "a"))
 
 
 async def test_a_refusal_changes_nothing_on_the_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
