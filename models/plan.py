@@ -3,13 +3,13 @@
 Does not start anything, and does not know which ports or folders a run will use until it is told.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from models.errors import ConfigError
 from models.memory import GIB, RUNTIME_CPU, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
+from models.processor import computes_in_bf16, usable_cores
 from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.sources import AdapterSource, AddressSource, Source, resolve_environment
 
@@ -72,6 +72,15 @@ class Plan:
         return next(engine for engine in self.engines if role in engine.roles)
 
 
+class Processor(NamedTuple):
+    """Where servers without a GPU run."""
+
+    cores: tuple[int, ...]
+    bf16: bool
+    """Whether it computes in bf16. Where it does not, weights and KV cache are held in fp32, which takes twice the
+    memory and is several times faster."""
+
+
 class Misfit(NamedTuple):
     """Why a plan is impossible, and by how much where that has a size."""
 
@@ -83,11 +92,16 @@ def context_length(spec: ModelSpec, profile: Profile) -> int:
 
 
 def make_plan(
-    pair: PairSpec, profile: Profile, others: Sequence[Profile] = (), cores: Sequence[int] | None = None
+    pair: PairSpec,
+    profile: Profile,
+    others: Sequence[Profile] = (),
+    cores: Sequence[int] | None = None,
+    bf16: bool | None = None,
 ) -> Plan:
     """The servers for `pair` on `profile`. Raises ConfigError with the reason and the nearest plan that is possible,
-    which is looked for in changes to `profile` first and then in `others`. `cores` defaults to those we may use."""
-    usable = sorted(os.sched_getaffinity(0)) if cores is None else list(cores)
+    which is looked for in changes to `profile` first and then in `others`. `cores` and `bf16` default to this
+    processor's."""
+    usable = Processor(tuple(usable_cores() if cores is None else cores), computes_in_bf16() if bf16 is None else bf16)
     plan = _try(pair, profile, usable)
     if isinstance(plan, Plan):
         return plan
@@ -98,11 +112,11 @@ def make_plan(
     raise ConfigError(f"{pair.key} cannot run on {profile.key}: {plan.reason}.", remedy)
 
 
-def _try(pair: PairSpec, profile: Profile, cores: Sequence[int]) -> Plan | Misfit:
+def _try(pair: PairSpec, profile: Profile, processor: Processor) -> Plan | Misfit:
     builders: dict[str, Callable[[], list[Engine] | Misfit]] = {
         "remote": lambda: [],
         "adapter": lambda: _one_copy(pair, profile),
-        "two": lambda: _two_on_gpus(pair, profile) if profile.gpu else _two_on_cpu(pair, profile, cores),
+        "two": lambda: _two_on_gpus(pair, profile) if profile.gpu else _two_on_cpu(pair, profile, processor),
     }
     engines = builders[profile.arrangement]()
     if isinstance(engines, Misfit):
@@ -192,28 +206,30 @@ def _gpu_engine(
     return _engine(pair, profile, roles, usage, options, environment, gpus=gpus)
 
 
-def _two_on_cpu(pair: PairSpec, profile: Profile, cores: Sequence[int]) -> list[Engine] | Misfit:
+def _two_on_cpu(pair: PairSpec, profile: Profile, processor: Processor) -> list[Engine] | Misfit:
     """A copy each, each pinned to its own half of the cores; a single core is shared."""
     assert profile.kv_cache_gib is not None
+    cores, widened = processor.cores, 1 if processor.bf16 else 2
+    reserve = profile.kv_cache_gib * widened
     half = len(cores) // 2
     pins = (tuple(cores[:half]), tuple(cores[half : 2 * half])) if half else (tuple(cores), tuple(cores))
     engines = []
     for role, pin in zip(ROLES, pins, strict=True):
         spec = pair.model(role)
-        reserved = profile.kv_cache_gib * GIB
-        needed = spec.architecture.kv_bytes_per_token * context_length(spec, profile) * profile.streams
-        if needed > reserved:
+        needed = widened * spec.architecture.kv_bytes_per_token * context_length(spec, profile) * profile.streams
+        if needed > reserve * GIB:
             return Misfit(
                 f"{profile.streams} streams of {context_length(spec, profile)} tokens need {needed / GIB:.1f} GiB of "
-                f"KV cache for {role}, and kv_cache_gib reserves {profile.kv_cache_gib} GiB"
+                f"KV cache for {role}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / 2)
-        usage = Usage(spec.architecture.weight_bytes(), reserved, RUNTIME_CPU, limit)
+        usage = Usage(widened * spec.architecture.weight_bytes(), reserve * GIB, RUNTIME_CPU, limit)
         environment = {
-            "VLLM_CPU_KVCACHE_SPACE": str(profile.kv_cache_gib),
+            "VLLM_CPU_KVCACHE_SPACE": str(reserve),
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
         }
-        engines.append(_engine(pair, profile, (role,), usage, ["--dtype", "bfloat16"], environment, cores=pin))
+        options = ["--dtype", "bfloat16" if processor.bf16 else "float32"]
+        engines.append(_engine(pair, profile, (role,), usage, options, environment, cores=pin))
     return engines
 
 

@@ -104,7 +104,8 @@ class Profile(Strict):
     memory_utilization: float = Field(default=0.92, gt=0, le=1)
     """Share of a GPU that the servers on it may take together."""
     kv_cache_gib: PositiveInt | None = None
-    """KV cache of each server in main memory; on machines without a GPU only."""
+    """KV cache of each server in main memory, twice that where the processor computes in fp32; on machines without a
+    GPU only."""
     memory_gib: float = Field(default=16, gt=0)
     """Main memory of the machine; limits profiles without a GPU."""
     engine: dict[str, str | int | float | bool] = Field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 
 from models.__main__ import command, describe_plan
 from models.errors import ConfigError
+from models.memory import GIB
 from models.plan import Engine, Plan, context_length, make_plan
+from models.processor import computes_in_bf16
 from models.registry import ROLES, load_config
 
 CONFIG = load_config()
@@ -17,8 +20,8 @@ PROFILES = list(CONFIG.profiles.values())
 EVERY = [(pair, profile) for pair in CONFIG.pairs for profile in CONFIG.profiles]
 
 
-def plan(pair: str, profile: str, cores: list[int] | None = None) -> Plan:
-    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, cores or [0, 1])
+def plan(pair: str, profile: str, cores: list[int] | None = None, bf16: bool = True) -> Plan:
+    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, cores or [0, 1], bf16)
 
 
 def plan_or_none(pair: str, profile: str) -> Plan | None:
@@ -140,6 +143,36 @@ def cores_of(engine: Engine) -> list[int]:
 
 
 @given(st.lists(st.integers(0, 255), min_size=2, unique=True).map(sorted))
+def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -> None:
+    narrow, wide = plan("smol-135m", "cpu").engines[0], plan("smol-135m", "cpu", bf16=False).engines[0]
+    assert narrow.options[narrow.options.index("--dtype") + 1] == "bfloat16"
+    assert wide.options[wide.options.index("--dtype") + 1] == "float32"
+    assert wide.usage.weights == 2 * narrow.usage.weights
+    assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
+    assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
+    make_plan(CONFIG.pairs["smol-135m"], big, cores=[0, 1], bf16=False)
+    with pytest.raises(ConfigError, match="reserves 2 GiB"):
+        make_plan(CONFIG.pairs["smol-135m"], big.model_copy(update={"streams": 6}), cores=[0, 1], bf16=False)
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_bf16 sse\n", True),
+        ("flags : avx512f amx_tile amx_bf16\n", True),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nbugs : avx512_bf16\n", False),
+        ("nothing of the kind\n", False),
+        (None, False),
+    ],
+)
+def test_bf16_units_are_read_from_the_system(tmp_path: Path, cpuinfo: str | None, expected: bool) -> None:
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert computes_in_bf16(tmp_path / "cpuinfo") is expected
+
+
 def test_servers_on_cpu_never_share_a_core(cores: list[int]) -> None:
     base, distilled = plan("smol-135m", "cpu", cores).engines
     assert len(cores_of(base)) == len(cores_of(distilled)) == len(cores) // 2
