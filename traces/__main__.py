@@ -187,6 +187,7 @@ def distil_command(options: argparse.Namespace) -> None:
         training=json.loads((out / "phases.json").read_text()),
         rank=compression["rank"],
         kept=compression["kept"],
+        about=recipe.about,
     )
     published = publish(out / "adapter", options.publish or ADAPTERS / recipe.name, provenance, evaluation)
     publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in made], published)

@@ -1,6 +1,7 @@
 """Plain chat without a thought, mixed into training so that ordinary talk survives it.
 
-Two sources: short dialogues written for this project, and what the untrained base itself replies (`traces.rehearse`).
+Three sources: short dialogues written for this project, basics written for it as well (facts, words in other languages,
+short code), and what the untrained base itself replies (`traces.rehearse`).
 """
 
 import json
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 WRITTEN = Path(__file__).with_name("chat.jsonl")
+BASICS = Path(__file__).with_name("basics.jsonl")
 REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
 
 

@@ -6,7 +6,7 @@ Does not know the trainer. A row is a prompt and the pieces of its completion; t
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
@@ -17,6 +17,11 @@ from traces.drills import drill
 from traces.trace import Trace
 
 Kind = Literal["journey", "shortcut", "drill", "chat"]
+THOUGHT_ENDS = "</think>\n\n"
+DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don't think so. Try again.", "Really?")
+"""What people say to an answer to have it thought over."""
+SHORT = 300
+"""Characters of an exchange that may stand before a row."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,17 @@ class Row:
     prompt: str
     pieces: tuple[tuple[str, bool], ...]
     """(text, learned) in order; together they are the completion."""
+    history: tuple[tuple[str, str], ...] = ()
+    """Earlier questions with their answers, as a model is sent them: without thoughts. Never learned."""
 
     @property
     def completion(self) -> str:
         return "".join(text for text, _ in self.pieces)
+
+    @property
+    def spoken(self) -> str:
+        """What a later turn is sent of this reply: the completion without its thought."""
+        return self.completion.rpartition(THOUGHT_ENDS)[2]
 
 
 def journey_row(trace: Trace) -> Row:
@@ -38,12 +50,38 @@ def journey_row(trace: Trace) -> Row:
     segments = trace.extra.get("segments") or [[trace.thought, True]]
     pieces: list[tuple[str, bool]] = [("<think>\n", True)]
     pieces += [(f"{text}\n", bool(learn)) for text, learn in segments]
-    return Row("journey", trace.prompt, (*pieces, (f"</think>\n\n{trace.answer}", True)))
+    return Row("journey", trace.prompt, (*pieces, (f"{THOUGHT_ENDS}{trace.answer}", True)))
 
 
 def shortcut_row(trace: Trace) -> Row:
     """The solution of the same tree without thought, excursion or check."""
     return Row("shortcut", trace.prompt, ((str(trace.extra["shortcut"]), True),))
+
+
+def doubted_row(trace: Trace, rng: Random) -> Row:
+    """The long thought as the reply to a doubt about an answer, which is wrong about every other time."""
+    gold = trace.problem.gold
+    off = rng.choice((-10, -2, -1, 1, 2, 10))
+    wrong = str(abs(int(gold) + off) or int(gold) + 1)
+    answer = trace.answer if rng.random() < 0.5 else trace.answer.replace(f"{{{gold}}}", f"{{{wrong}}}")
+    return replace(journey_row(trace), prompt=rng.choice(DOUBTS), history=((trace.prompt, answer),))
+
+
+def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
+    """The rows in their order, of which this share of thoughts and chat has one or two other exchanges before it."""
+    rng = Random(f"conversations/{seed}")
+    said: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
+    for row in rows:
+        if row.kind in said and not row.history and len(row.prompt) + len(row.spoken) <= SHORT:
+            said[row.kind].append((row.prompt, row.spoken))
+    before = [exchanges for exchanges in said.values() if exchanges]
+
+    def placed(row: Row) -> Row:
+        if row.kind not in said or row.history or rng.random() >= share:
+            return row
+        return replace(row, history=tuple(rng.choice(rng.choice(before)) for _ in range(rng.randint(1, 2))))
+
+    return [placed(row) for row in rows] if before else list(rows)
 
 
 def drill_rows(count: int, seed: int) -> list[Row]:
@@ -64,7 +102,8 @@ def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
     """Write the rows as JSONL, whole or not at all; returns the file's sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in rows)
+    values = ({name: value for name, value in asdict(row).items() if name != "history" or value} for row in rows)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in values)
     partial = path.with_suffix(".part")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
@@ -86,7 +125,9 @@ def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
     for number, line in enumerate(data.decode().splitlines(), start=1):
         try:
             values = json.loads(line)
-            rows.append(Row(values["kind"], values["prompt"], tuple((t, bool(learn)) for t, learn in values["pieces"])))
+            pieces = tuple((text, bool(learn)) for text, learn in values["pieces"])
+            history = tuple((question, answer) for question, answer in values.get("history", ()))
+            rows.append(Row(values["kind"], values["prompt"], pieces, history))
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}, line {number}, is not a training row ({error}).") from error
     return rows
@@ -104,9 +145,10 @@ class Encoded(NamedTuple):
 
 
 def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
-    """Chat prompt and completion as token ids, with a label for each token that begins in a learned piece."""
-    message = [{"role": "user", "content": row.prompt}]
-    prompt = tokenizer.apply_chat_template(message, add_generation_prompt=True, tokenize=False)
+    """Conversation and completion as token ids, with a label for each token that begins in a learned piece."""
+    said = [(role, text) for turn in row.history for role, text in zip(("user", "assistant"), turn, strict=True)]
+    messages = [{"role": role, "content": text} for role, text in [*said, ("user", row.prompt)]]
+    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     body = tokenizer(row.completion, add_special_tokens=False, return_offsets_mapping=True)
     ends, at = [], 0

@@ -57,14 +57,23 @@ class Way(NamedTuple):
     share: int = 1
     """One in so many of the problems is asked."""
     prompt: str = MATHS_PROMPT
+    history: tuple[Message, ...] = ()
 
 
+TALK = (
+    Message("user", "What is the capital of Italy?"),
+    Message("assistant", "The capital of Italy is Rome."),
+    Message("user", "Compute $3 + 4$."),
+    Message("assistant", "The answer is $\\boxed{7}$."),
+)
+"""What comes before a later question: as on the page, without thoughts."""
 WAYS = {
     "greedy": Way(),
     "sampled": Way(temperature=0.6, samples=2, share=3),
     "bare": Way(share=2, prompt="{question}"),
+    "later": Way(share=2, prompt="{question}", history=TALK),
 }
-"""The report's measurements: at temperature 0, drawn, and with nothing but the question."""
+"""The report's measurements: at temperature 0, drawn, with nothing but the question, and as a conversation's third."""
 
 
 def measured_problems(count: int, families: Sequence[str] | None = None) -> dict[str, list[Problem]]:
@@ -72,9 +81,11 @@ def measured_problems(count: int, families: Sequence[str] | None = None) -> dict
     return {split: generate(split, count, SEED, None if split == "unseen_families" else families) for split in MEASURED}
 
 
-async def reply_to(client: ModelClient, role: Role, prompt: str, sampling: Sampling) -> Reply:
+async def reply_to(
+    client: ModelClient, role: Role, prompt: str, sampling: Sampling, history: Sequence[Message] = ()
+) -> Reply:
     """The reply, asked for again a few times if need be. Raises ServerError with the last failure."""
-    reply = await ask_again(lambda _: client.complete([Message("user", prompt)], sampling))
+    reply = await ask_again(lambda _: client.complete([*history, Message("user", prompt)], sampling))
     if reply.finish_reason != "failed":
         return reply
     raise ServerError(f"A request to the {role} model failed: {reply.error}", "Look at the server's log.")
@@ -92,7 +103,7 @@ async def ask(
     async def one(problem: Problem, sample: int) -> dict[str, Any]:
         sampling = Sampling(max_tokens, None, way.temperature, 1.0, SEED + sample)
         async with gate:
-            reply = await reply_to(client, role, way.prompt.format(question=problem.question), sampling)
+            reply = await reply_to(client, role, way.prompt.format(question=problem.question), sampling, way.history)
         last = LAST_NUMBER.findall(reply.answer)
         return {
             "role": role,
@@ -178,6 +189,7 @@ async def evaluate_adapter(
                     "max_tokens": max_tokens,
                     "top_p": 1.0,
                     "prompt": way.prompt,
+                    "history": [message.content for message in way.history],
                 },
                 "summary": summary(attempts),
             }

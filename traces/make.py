@@ -19,8 +19,18 @@ from eval.problem import Problem
 from models.errors import DataError
 from models.paths import cache as cache_folder
 from traces.asking import ask
-from traces.chat import REHEARSAL, WRITTEN
-from traces.dataset import Row, chat_rows, drill_rows, journey_row, read_rows, shortcut_row, write_rows
+from traces.chat import BASICS, REHEARSAL, WRITTEN
+from traces.dataset import (
+    Row,
+    chat_rows,
+    doubted_row,
+    drill_rows,
+    in_conversations,
+    journey_row,
+    read_rows,
+    shortcut_row,
+    write_rows,
+)
 from traces.journey import journey
 from traces.keep import Verifier, reject
 from traces.recipe import Mix, Phase, Recipe
@@ -69,7 +79,7 @@ def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
 
 def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
     """A searched trace for each problem the mix needs; journey and shortcut rows share them from the start."""
-    count = max(mix.journey, mix.shortcut)
+    count = max(mix.journey, mix.shortcut, mix.doubt)
     problems = generate("train", mix.skip + count, seed, families)[mix.skip :] if count else []
     settings = SearchSettings(slips=mix.slips)
     for problem in problems:
@@ -80,9 +90,13 @@ def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
     """The rows of a mix in a shuffled order; a trace that was not kept gives none."""
     rows = [journey_row(trace) for trace in traces[: mix.journey] if trace.kept]
     rows += [shortcut_row(trace) for trace in traces[: mix.shortcut] if trace.kept]
-    rows += drill_rows(mix.drill, seed) + chat_rows(WRITTEN, mix.chat, seed) + chat_rows(REHEARSAL, mix.rehearsal, seed)
-    Random(f"mix/{seed}").shuffle(rows)
-    return rows
+    rows += drill_rows(mix.drill, seed)
+    for file, count in ((WRITTEN, mix.chat), (BASICS, mix.basics), (REHEARSAL, mix.rehearsal)):
+        rows += chat_rows(file, count, seed)
+    rng = Random(f"mix/{seed}")
+    rows += [doubted_row(trace, rng) for trace in traces[: mix.doubt] if trace.kept]
+    rng.shuffle(rows)
+    return in_conversations(rows, mix.later, seed)
 
 
 def rows_path(phase: Phase, folder: Path) -> Path:

@@ -35,6 +35,8 @@ class Provenance:
     rank: int
     kept: float
     """Share of the trained difference's squared norm that the adapter holds."""
+    about: str = ""
+    """The recipe's sentence about itself."""
 
 
 def versions() -> dict[str, str]:
@@ -67,6 +69,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
         plot_losses(losses, out / "loss.png")
     report = {
         "recipe": provenance.name,
+        "about": provenance.about,
         "adapter": {
             "sha256": weights_hash(out),
             "bytes": (out / names[1]).stat().st_size,
@@ -159,6 +162,7 @@ def model_card(report: Mapping[str, Any]) -> str:
         "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: "
         "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",
         "## Training\n",
+        *([f"- {report['about']}"] if report.get("about") else []),
         "- Rebuild: `python -m traces distil --recipe recipe.yaml`, with the file that lies here.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
@@ -169,7 +173,13 @@ def model_card(report: Mapping[str, Any]) -> str:
     ]
     if not evaluation:
         parts.append("Nothing has been measured for this adapter yet.\n")
-    for name, title in (("greedy", "Greedy"), ("sampled", "Sampled"), ("bare", "Asked with the bare question")):
+    titles = {
+        "greedy": "Greedy",
+        "sampled": "Sampled",
+        "bare": "Asked with the bare question",
+        "later": "Asked with the bare question, after two other exchanges",
+    }
+    for name, title in titles.items():
         if name in evaluation:
             settings = evaluation[name]["settings"]
             parts.append(

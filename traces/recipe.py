@@ -26,7 +26,12 @@ class Mix(Strict):
     shortcut: int = Field(default=0, ge=0, description="reformatted solutions: the same trees without excursions")
     drill: int = Field(default=0, ge=0, description="rows of atomic facts")
     chat: int = Field(default=0, ge=0, description="plain chat without a thought, written for this project")
+    basics: int = Field(default=0, ge=0, description="facts, words and short code without a thought, written as well")
     rehearsal: int = Field(default=0, ge=0, description="plain chat without a thought, as the base itself replies")
+    doubt: int = Field(default=0, ge=0, description="long thoughts that answer a doubt about an answer given before")
+    later: float = Field(
+        default=0, ge=0, le=1, description="share of thoughts and chat that come as a later turn of a conversation"
+    )
     skip: int = Field(
         default=0, ge=0, description="problems of the seed's sequence passed over first, so that phases differ"
     )
@@ -34,7 +39,8 @@ class Mix(Strict):
 
     @property
     def total(self) -> int:
-        return self.journey + self.shortcut + self.drill + self.chat + self.rehearsal
+        thoughts = self.journey + self.doubt + self.shortcut
+        return thoughts + self.drill + self.chat + self.basics + self.rehearsal
 
 
 class Phase(Strict):
@@ -52,6 +58,11 @@ class Phase(Strict):
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added up")
     max_length: int = Field(default=384, ge=16, description="tokens; longer rows are dropped and counted, never cut")
     weight_decay: float = Field(default=0.0, ge=0)
+    from_cut: bool = Field(
+        default=False,
+        description="full_to_lora: go on from the adapter that the phases before give, not from their full weights, so "
+        "that training makes good what the cut to its rank lost",
+    )
     max_minutes: float | None = Field(default=None, gt=0, description="stop after this time, with a checkpoint")
 
     @model_validator(mode="after")
@@ -93,6 +104,12 @@ class Recipe(Strict):
     threads: int | None = Field(default=None, ge=1, description="CPU threads")
     save_steps: int = Field(default=200, ge=1)
     launch: Launch = Launch()
+
+    @model_validator(mode="after")
+    def cut_needs_full_weights(self) -> "Recipe":
+        if self.method != "full_to_lora" and any(phase.from_cut for phase in self.phases):
+            raise ValueError("`from_cut` is for method full_to_lora, which alone makes an adapter of full weights")
+        return self
 
 
 def memory_gb(recipe: Recipe) -> float:

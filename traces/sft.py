@@ -1,4 +1,4 @@
-"""Two-phase supervised fine-tuning with TRL and PEFT; the only file here that imports them.
+"""Supervised fine-tuning in phases with TRL and PEFT; the only file here that imports them.
 
 Method `lora` trains low-rank adapters; `full_to_lora` trains the linear weights themselves (embeddings and norms stay
 as they are) and afterwards takes the truncated SVD of each layer's difference as the adapter. Does not know where rows
@@ -21,6 +21,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from models.errors import ConfigError
+from models.processor import computes_in_bf16
+from models.weights import merge_adapter
 from traces.dataset import Encoded, encode, in_even_batches, read_rows
 from traces.make import rows_path
 from traces.recipe import Phase, Recipe
@@ -117,16 +119,10 @@ class CompletionTrainer(SFTTrainer):
 
 
 def uses_bf16(recipe: Recipe) -> bool:
-    """Whether to train in bf16. A processor without bf16 instructions is faster in fp32 (docs/experiments.md)."""
+    """Whether to train in bf16. A processor without bf16 units is faster in fp32 (docs/experiments.md)."""
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
-    return torch.cuda.is_available() or cpu_computes_in_bf16()
-
-
-def cpu_computes_in_bf16() -> bool:
-    """Whether this processor multiplies bf16 matrices in hardware: AMX or AVX-512 BF16 on x86, BF16 on Arm."""
-    flags = torch.cpu.get_capabilities()
-    return any(flags.get(name, False) for name in ("amx_bf16", "avx512_bf16", "bf16"))
+    return torch.cuda.is_available() or computes_in_bf16()
 
 
 def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> SFTConfig:
@@ -300,10 +296,21 @@ def train(
             f"learned, {encoded.dropped} rows dropped as longer than {phase.max_length}.",
             flush=True,
         )
-        model = load_model(out / f"after_{done[-1].phase}" if done else base, base, recipe)
+        before = out / f"after_{done[-1].phase}" if done else base
+        if phase.from_cut and done:
+            before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
+        model = load_model(before, base, recipe)
         done.append(run_phase(model, tokenizer, recipe, phase, encoded, out, resume, recipe_folder))
         done_file.write_text(json.dumps([result._asdict() for result in done], indent=2))
     return done
+
+
+def cut(base: Path, trained: Path, recipe: Recipe, out: Path) -> Path:
+    """What serving the trained weights as an adapter of the recipe's rank leaves of them: base and adapter, merged."""
+    compression = extract_adapter(base, trained, recipe, out / "adapter")
+    print(f"Cut to rank {compression.rank}: holds {100 * compression.kept:.2f} % of the difference.", flush=True)
+    merge_adapter(base, out / "adapter", out)
+    return out
 
 
 def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:

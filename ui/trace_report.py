@@ -12,7 +12,12 @@ from typing import Any
 from ui.reading import table
 
 Figures = Mapping[str, Any]
-DRAWN = {"greedy": "Greedy decoding", "sampled": "Sampled", "bare": "Asked with nothing but the question"}
+DRAWN = {
+    "greedy": "Greedy decoding",
+    "sampled": "Sampled",
+    "bare": "Asked with nothing but the question",
+    "later": "Asked after two other exchanges",
+}
 CORRECTIONS = {
     "thoughts": "thoughts",
     "dead_ends": "left a dead end",

@@ -72,7 +72,7 @@ def loss_figure(points: list[Point]) -> go.Figure:
             line={"color": DISTILLED_COLOUR, "dash": dash, "width": 2}, hoverinfo="skip")  # fmt: skip
     figure_layout(figure)
     figure.update_layout(height=320, legend={"y": -0.3})
-    figure.update_xaxes(title="optimiser steps, both phases")
+    figure.update_xaxes(title="optimiser steps, all phases")
     figure.update_yaxes(title="loss per token", type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     return figure
 

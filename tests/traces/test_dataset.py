@@ -12,12 +12,15 @@ from models.errors import DataError
 from tests.traces.tiny import tiny_tokenizer
 from traces.__main__ import main
 from traces.asking import WAYS, ask
-from traces.chat import REHEARSAL, WRITTEN, dialogues
+from traces.chat import BASICS, REHEARSAL, WRITTEN, dialogues
 from traces.dataset import (
+    DOUBTS,
     Row,
     chat_rows,
+    doubted_row,
     drill_rows,
     encode,
+    in_conversations,
     in_even_batches,
     journey_row,
     read_rows,
@@ -71,6 +74,36 @@ def test_the_prompt_is_never_learned() -> None:
     assert encoded["labels"][head:] == encoded["input_ids"][head:]
 
 
+def test_a_later_turn_is_shown_what_was_said_before_without_thoughts_and_learns_the_same() -> None:
+    rows = [*map(journey_row, TRACES), *drill_rows(20, 1), *chat_rows(WRITTEN, 40, 1)]
+    placed = in_conversations(rows, 0.5, seed=1)
+    assert placed == in_conversations(rows, 0.5, seed=1)
+    later = [row for row in placed if row.history]
+    assert 30 < len(later) < 90
+    assert {row.kind for row in later} == {"journey", "chat"}
+    said = {(row.prompt, row.spoken) for row in rows}
+    for row, alone in zip(placed, rows, strict=True):
+        assert replace(row, history=()) == alone
+        assert learned_text(row) == learned_text(alone)
+        assert set(row.history) <= said
+    assert not any("<think>" in text for row in later for turn in row.history for text in turn)
+    shown = TOKENIZER.decode(encode([later[0]], TOKENIZER, 10_000).rows[0]["input_ids"])
+    (question, answer), *_ = later[0].history
+    assert shown.startswith(f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n{answer}<|im_end|>\n")
+    assert in_conversations(rows, 0.0, seed=1) == rows
+
+
+def test_a_doubted_answer_is_right_or_wrong_and_thought_over_either_way() -> None:
+    rng = Random(5)
+    rows = [doubted_row(trace, rng) for trace in TRACES]
+    answers = [row.history[0][1] == trace.answer for row, trace in zip(rows, TRACES, strict=True)]
+    assert 20 < sum(answers) < 60
+    for row, trace in zip(rows, TRACES, strict=True):
+        assert row.prompt in DOUBTS
+        assert row.history[0][0] == trace.prompt
+        assert row.completion == trace.raw
+
+
 def test_over_long_rows_are_dropped_and_counted_never_cut() -> None:
     rows = [journey_row(trace) for trace in TRACES]
     lengths = sorted(len(row["input_ids"]) for row in encode(rows, TOKENIZER, 10_000).rows)
@@ -92,7 +125,7 @@ def test_drilled_facts_are_true(kind: object) -> None:
 
 
 def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> None:
-    rows = [journey_row(TRACES[0]), *drill_rows(3, 1), *chat_rows(WRITTEN, 4, 1)]
+    rows = [journey_row(TRACES[0]), *drill_rows(3, 1), *chat_rows(WRITTEN, 4, 1), doubted_row(TRACES[1], Random(1))]
     path = tmp_path / "rows.jsonl"
     sha256 = write_rows(path, rows)
     assert read_rows(path, sha256) == rows
@@ -106,7 +139,7 @@ def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> 
         read_rows(tmp_path / "absent.jsonl")
 
 
-@pytest.mark.parametrize("file", [WRITTEN, REHEARSAL], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [WRITTEN, BASICS, REHEARSAL], ids=lambda file: file.stem)
 def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
     pairs = dialogues(file)
     assert all(prompt and reply and "<think>" not in reply for prompt, reply in pairs)
@@ -115,7 +148,7 @@ def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
 
 
 def test_no_chat_that_is_measured_is_trained_on() -> None:
-    trained = {prompt for file in (WRITTEN, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
+    trained = {prompt for file in (WRITTEN, BASICS, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
     assert not trained & set(CHAT_PROMPTS)
 
 

@@ -10,12 +10,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.errors import ConfigError, DataError
 from models.paths import ROOT
+from models.processor import computes_in_bf16
 from models.weights import merge_adapter
 from tests.traces.tiny import save_tiny
 from traces import sft
 from traces.make import make
 from traces.recipe import Recipe, load_recipe, memory_gb
-from traces.sft import Watch, build_configs, cpu_computes_in_bf16, extract_adapter, train, uses_bf16
+from traces.sft import Watch, build_configs, extract_adapter, train, uses_bf16
 
 RECIPE = """
 name: tiny
@@ -82,6 +83,18 @@ def test_a_full_rank_adapter_merges_into_what_was_trained(trained: tuple[Recipe,
     assert torch.allclose(answers[0], answers[1], atol=0.1, rtol=0.05)
     small = extract_adapter(base, out / "after_journey", recipe, out / "small", rank=4)
     assert 0 < small.kept < 1
+
+
+def test_a_phase_may_go_on_from_the_cut_of_the_ones_before(tmp_path: Path) -> None:
+    text = RECIPE.replace("rank: 64, alpha: 64", "rank: 4, alpha: 4")
+    text = text.replace("1.0e-2\n    warmup", "1.0e-9\n    from_cut: true\n    warmup")
+    recipe, base, out = recipe_file(tmp_path, text), save_tiny(tmp_path / "base"), tmp_path / "out"
+    make(recipe, tmp_path / "data")
+    train(recipe, base, tmp_path / "data", out)
+    assert extract_adapter(base, out / "after_reformatted", recipe, out / "first").kept < 0.9
+    assert extract_adapter(base, out / "after_journey", recipe, out / "second").kept > 0.99
+    with pytest.raises(ConfigError, match="from_cut"):
+        recipe_file(tmp_path, text.replace("full_to_lora", "lora"))
 
 
 def test_losses_are_logged_and_finished_phases_are_not_run_again(trained: tuple[Recipe, Path, Path]) -> None:
@@ -185,7 +198,7 @@ def test_a_recipe_that_extends_another_says_only_what_differs(tmp_path: Path) ->
 
 def test_auto_precision_is_what_the_processor_computes_in() -> None:
     recipe = load_recipe(ROOT / "recipes" / "smol-135m.yaml")
-    assert uses_bf16(recipe) == (torch.cuda.is_available() or cpu_computes_in_bf16())
+    assert uses_bf16(recipe) == (torch.cuda.is_available() or computes_in_bf16())
     assert uses_bf16(recipe.model_copy(update={"precision": "bf16"}))
     assert not uses_bf16(recipe.model_copy(update={"precision": "fp32"}))
 
