@@ -142,7 +142,6 @@ def cores_of(engine: Engine) -> list[int]:
     return [int(core) for core in dict(engine.environment)["VLLM_CPU_OMP_THREADS_BIND"].split(",")]
 
 
-@given(st.lists(st.integers(0, 255), min_size=2, unique=True).map(sorted))
 def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -> None:
     narrow, wide = plan("smol-135m", "cpu").engines[0], plan("smol-135m", "cpu", bf16=False).engines[0]
     assert narrow.options[narrow.options.index("--dtype") + 1] == "bfloat16"
@@ -173,6 +172,7 @@ def test_bf16_units_are_read_from_the_system(tmp_path: Path, cpuinfo: str | None
     assert computes_in_bf16(tmp_path / "cpuinfo") is expected
 
 
+@given(st.lists(st.integers(0, 255), min_size=2, unique=True).map(sorted))
 def test_servers_on_cpu_never_share_a_core(cores: list[int]) -> None:
     base, distilled = plan("smol-135m", "cpu", cores).engines
     assert len(cores_of(base)) == len(cores_of(distilled)) == len(cores) // 2
