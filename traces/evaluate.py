@@ -189,7 +189,7 @@ async def evaluate_adapter(
                     "max_tokens": max_tokens,
                     "top_p": 1.0,
                     "prompt": way.prompt,
-                    "history": [message.content for message in way.history],
+                    **({"history": " / ".join(m.content for m in way.history)} if way.history else {}),
                 },
                 "summary": summary(attempts),
             }
