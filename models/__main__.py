@@ -104,7 +104,7 @@ def describe_plan(plan: Plan) -> str:
         per_token = spec.architecture.kv_bytes_per_token
         lines.append(
             f"{role}: {spec.architecture.parameters / 1e9:.2f} billion weights, {per_token / 1024:.1f} KiB of KV cache "
-            f"a token, {context_length(spec, profile)} tokens of context × {profile.streams} streams"
+            f"a token at 16 bits, {context_length(spec, profile)} tokens of context × {profile.streams} streams"
         )
     return "\n".join(lines)
 

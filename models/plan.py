@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from models.errors import ConfigError
 from models.memory import GIB, RUNTIME_CPU, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
-from models.processor import computes_in_bf16, usable_cores
+from models.processor import Processor, this_processor
 from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.sources import AdapterSource, AddressSource, Source, resolve_environment
 
@@ -72,15 +72,6 @@ class Plan:
         return next(engine for engine in self.engines if role in engine.roles)
 
 
-class Processor(NamedTuple):
-    """Where servers without a GPU run."""
-
-    cores: tuple[int, ...]
-    bf16: bool
-    """Whether it computes in bf16. Where it does not, weights and KV cache are held in fp32, which takes twice the
-    memory and is several times faster."""
-
-
 class Misfit(NamedTuple):
     """Why a plan is impossible, and by how much where that has a size."""
 
@@ -95,13 +86,11 @@ def make_plan(
     pair: PairSpec,
     profile: Profile,
     others: Sequence[Profile] = (),
-    cores: Sequence[int] | None = None,
-    bf16: bool | None = None,
+    processor: Processor | None = None,
 ) -> Plan:
     """The servers for `pair` on `profile`. Raises ConfigError with the reason and the nearest plan that is possible,
-    which is looked for in changes to `profile` first and then in `others`. `cores` and `bf16` default to this
-    processor's."""
-    usable = Processor(tuple(usable_cores() if cores is None else cores), computes_in_bf16() if bf16 is None else bf16)
+    which is looked for in changes to `profile` first and then in `others`. `processor` defaults to this machine's."""
+    usable = processor or this_processor()
     plan = _try(pair, profile, usable)
     if isinstance(plan, Plan):
         return plan

@@ -3,15 +3,26 @@
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 CPUINFO = Path("/proc/cpuinfo")
 BF16_UNITS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 """AMX and AVX-512 BF16 on x86, BF16 on Arm, as Linux names them."""
 
 
-def usable_cores() -> list[int]:
-    """The cores this process may run on."""
-    return sorted(os.sched_getaffinity(0))
+class Processor(NamedTuple):
+    """Where servers without a GPU run."""
+
+    cores: tuple[int, ...]
+    """Those that may be used."""
+    bf16: bool
+    """Whether it computes in bf16. Where it does not, weights and KV cache are held in fp32, which takes twice the
+    memory and is several times faster."""
+
+
+def this_processor() -> Processor:
+    """This machine's, with the cores this process may run on."""
+    return Processor(tuple(sorted(os.sched_getaffinity(0))), computes_in_bf16())
 
 
 def computes_in_bf16(cpuinfo: Path = CPUINFO) -> bool:

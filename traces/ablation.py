@@ -98,7 +98,7 @@ class Trained(NamedTuple):
 def problems_of(recipe: Recipe) -> int:
     """Different problems in the recipe's mixes: phases that share problems count them once."""
     mixes = [phase.mix for phase in recipe.phases if phase.mix]
-    return len({number for m in mixes for number in range(m.skip, m.skip + max(m.journey, m.shortcut))})
+    return len({number for m in mixes for number in range(m.skip, m.skip + m.problems)})
 
 
 def compare(

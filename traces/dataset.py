@@ -102,6 +102,7 @@ def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
     """Write the rows as JSONL, whole or not at all; returns the file's sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A row without a history is written without one: files made before rows had histories keep their hash.
     values = ({name: value for name, value in asdict(row).items() if name != "history" or value} for row in rows)
     text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in values)
     partial = path.with_suffix(".part")

@@ -78,9 +78,8 @@ def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
 
 
 def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
-    """A searched trace for each problem the mix needs; journey and shortcut rows share them from the start."""
-    count = max(mix.journey, mix.shortcut, mix.doubt)
-    problems = generate("train", mix.skip + count, seed, families)[mix.skip :] if count else []
+    """A searched trace for each problem the mix needs."""
+    problems = generate("train", mix.skip + mix.problems, seed, families)[mix.skip :] if mix.problems else []
     settings = SearchSettings(slips=mix.slips)
     for problem in problems:
         yield searched(problem, seed, settings)

@@ -38,7 +38,13 @@ class Mix(Strict):
     slips: float = Field(default=0.3, ge=0, le=1, description="chance of a followed slip in a tree")
 
     @property
+    def problems(self) -> int:
+        """Problems searched for it: its thoughts and solutions share them from the start."""
+        return max(self.journey, self.shortcut, self.doubt)
+
+    @property
     def total(self) -> int:
+        """Rows of all kinds."""
         thoughts = self.journey + self.doubt + self.shortcut
         return thoughts + self.drill + self.chat + self.basics + self.rehearsal
 

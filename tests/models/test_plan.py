@@ -12,16 +12,17 @@ from models.__main__ import command, describe_plan
 from models.errors import ConfigError
 from models.memory import GIB
 from models.plan import Engine, Plan, context_length, make_plan
-from models.processor import computes_in_bf16
+from models.processor import Processor, computes_in_bf16
 from models.registry import ROLES, load_config
 
 CONFIG = load_config()
 PROFILES = list(CONFIG.profiles.values())
+TWO_CORES = Processor((0, 1), bf16=True)
 EVERY = [(pair, profile) for pair in CONFIG.pairs for profile in CONFIG.profiles]
 
 
 def plan(pair: str, profile: str, cores: list[int] | None = None, bf16: bool = True) -> Plan:
-    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, cores or [0, 1], bf16)
+    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, Processor(tuple(cores or [0, 1]), bf16))
 
 
 def plan_or_none(pair: str, profile: str) -> Plan | None:
@@ -121,7 +122,7 @@ def test_what_is_planned_fits_and_devices_exist(streams: int, context: int, pair
     changed = CONFIG.profiles[profile].model_copy(update={"streams": streams, "context_length": context})
     assert changed.gpu is not None
     try:
-        planned = make_plan(CONFIG.pairs[pair], changed, cores=[0, 1])
+        planned = make_plan(CONFIG.pairs[pair], changed, processor=TWO_CORES)
     except ConfigError:
         return
     for engine in planned.engines:
@@ -150,9 +151,11 @@ def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -
     assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
     assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
     big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
-    make_plan(CONFIG.pairs["smol-135m"], big, cores=[0, 1], bf16=False)
+    make_plan(CONFIG.pairs["smol-135m"], big, processor=TWO_CORES._replace(bf16=False))
     with pytest.raises(ConfigError, match="reserves 2 GiB"):
-        make_plan(CONFIG.pairs["smol-135m"], big.model_copy(update={"streams": 6}), cores=[0, 1], bf16=False)
+        make_plan(
+            CONFIG.pairs["smol-135m"], big.model_copy(update={"streams": 6}), processor=TWO_CORES._replace(bf16=False)
+        )
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from typing import Any
 import psutil
 import pytest
 
-from models import process
+from models import plan, process
 from models import server as served
 from models.client import Message, ModelClient
 from models.errors import ServerError, WeightsError
 from models.events import Sampling
 from models.paths import ROOT
 from models.process import Launch, Server, free_port
+from models.processor import Processor
 from models.registry import ROLES, PairSpec, load_config
 from models.remote import RemoteServer
 from models.server import ServedPair
@@ -294,12 +295,12 @@ def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)
     monkeypatch.setattr(served, "weights_hash", lambda _: "hash")
     monkeypatch.setattr(served, "free_memory", lambda: 2**30)
+    monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
     both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
     both.start()
     try:
         until(lambda: both.status("base").phase == "restarting")
-        needed = both.plan.engine("base").usage.total / 2**30
-        assert f"needs {needed:.1f} GiB of memory and 1.0 GiB are free" in both.status("base").sentence
+        assert "needs 2.9 GiB of memory and 1.0 GiB are free" in both.status("base").sentence
         assert not (tmp_path / "logs" / "base.log").exists()
     finally:
         both.stop()

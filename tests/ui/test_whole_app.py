@@ -12,7 +12,7 @@ from votes.ballot import VERDICTS
 
 pytestmark = [pytest.mark.engine, pytest.mark.browser]
 
-REPLY_MS = 300_000
+REPLY_MS = 180_000
 QUESTION = "Find the greatest common divisor of 12 and 18. Reason step by step and put the final answer in \\boxed{}."
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 
