@@ -57,7 +57,9 @@ def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument("--recipe", type=Path, help="the same, by name")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
         command.add_argument("--resume", action="store_true", help="go on from checkpoints and finished phases")
-        command.add_argument("--problems", type=int, default=100, help="problems a split in the evaluation")
+        command.add_argument(
+            "--problems", type=int, default=60, help="problems a split in the evaluation (default: 60)"
+        )
         command.add_argument("--publish", type=Path, help=f"publish to this folder (default: under {ADAPTERS.name}/)")
         command.set_defaults(action=action)
     merge = commands.add_parser("merge", help="base + adapter as one model")
@@ -67,7 +69,7 @@ def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     merge.set_defaults(action=merge_command)
     evaluate = commands.add_parser("evaluate", help="base and distilled on the generated splits, on vLLM")
     evaluate.add_argument("adapter", type=Path)
-    evaluate.add_argument("--problems", type=int, default=100, help="problems a split")
+    evaluate.add_argument("--problems", type=int, default=60, help="problems a split (default: 60)")
     evaluate.add_argument("--out", type=Path, help="folder for attempts and report (default: beside the adapter)")
     evaluate.set_defaults(action=evaluate_command)
     rows = commands.add_parser("rows", help="kept traces as a recipe's rows, with the hash to put into it")
@@ -156,12 +158,18 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 def rows_command(options: argparse.Namespace) -> None:
     from traces.dataset import journey_row, shortcut_row, write_rows
+    from traces.evaluate import MEASURED
     from traces.trace import read_traces
 
     traces = [trace for path in options.traces for trace in read_traces(path)]
     kept = [trace for trace in traces if trace.kept]
     if not kept:
         raise DataError("None of these traces was verified and kept, so there is nothing to train on.")
+    if measuring := {trace.problem.benchmark for trace in kept} & set(MEASURED):
+        raise DataError(
+            f"Some of these traces solve problems of {', '.join(sorted(measuring))}, which are for measuring.",
+            "Leave them out: what is trained on them cannot be measured with them.",
+        )
     print(f"{len(kept)} of {len(traces)} traces are kept and become rows; unverified and rejected ones do not.")
     rows = (shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace) for trace in kept)
     print(f"sha256 {write_rows(options.out, rows)}")
@@ -173,8 +181,12 @@ def distil_command(options: argparse.Namespace) -> None:
     from traces.publish import Provenance, publish, publish_traces
 
     recipe, path, out = recipe_of(options)
-    if recipe.method != "full_to_lora":
-        raise ConfigError(f"method is {recipe.method}; distil publishes an adapter.", "Use full_to_lora, or `train`.")
+    if recipe.method != "full_to_lora" or recipe.base != "embedded" or not all(phase.mix for phase in recipe.phases):
+        raise ConfigError(
+            "distil rebuilds an adapter of the embedded base from its seed: method full_to_lora, base embedded, and "
+            "every phase with a `mix`.",
+            "For other recipes use `train`, and serve what it gives as a pair of your own (README).",
+        )
     made = make(recipe, out / "data")
     train_command(options)
     compression = json.loads((out / "compression.json").read_text())

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
-from models.errors import ConfigError
 from models.paths import ROOT, home
 from models.registry import load_config
 from models.weights import find_weights
@@ -30,16 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, default=ROOT / "models" / "adapters" / "smol-135m" / "ablation.json")
 
 
-def same_as_before(file: Path, recipe: str) -> None:
-    """Note the recipe of an arm. Raises ConfigError if the folder holds what another recipe of this name trained."""
-    if file.exists() and file.read_text(encoding="utf-8") != recipe:
-        raise ConfigError(
-            f"{file.parent} was trained by another recipe of this name.", "Remove that folder, or give another --out."
-        )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(recipe, encoding="utf-8")
-
-
 def run(args: argparse.Namespace) -> int:
     """Train and measure every arm, then write the report."""
     out = args.out or home() / "distil" / "ablation"
@@ -47,7 +36,6 @@ def run(args: argparse.Namespace) -> int:
 
     def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
         folder = out / recipe.name
-        same_as_before(folder / "recipe.json", recipe.model_dump_json())
         make(recipe, folder / "data")
         results = train(recipe, base, folder / "data", folder, resume=True)
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
@@ -71,6 +59,6 @@ def run(args: argparse.Namespace) -> int:
 
     recipes = [load_recipe(path) for path in args.recipes]
     made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": versions()["torch"], "decoding": "greedy, 512 tokens"}
-    write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, {**made}))
+    write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, made))
     print(f"Written to {args.report}.")
     return 0

@@ -110,4 +110,4 @@ def write_attempts(path: Path, attempts: Iterable[Attempt]) -> None:
 
 
 def read_attempts(path: Path) -> list[Attempt]:
-    return [Attempt(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [Attempt(**json.loads(line)) for line in path.read_text(encoding="utf-8").split("\n") if line]

@@ -123,7 +123,9 @@ def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
             "Make the data again from the recipe's seed, or put the new hash into the recipe if the change is meant.",
         )
     rows = []
-    for number, line in enumerate(data.decode().splitlines(), start=1):
+    for number, line in enumerate(data.decode().split("\n"), start=1):  # not splitlines, which cuts at U+2028 as well
+        if not line:
+            continue
         try:
             values = json.loads(line)
             pieces = tuple((text, bool(learn)) for text, learn in values["pieces"])

@@ -92,8 +92,8 @@ class Debate:
         while len(held.turns) < self.options.turns and held.tokens < self.options.tokens:
             path = path_of(held.turns)
             said = held.note(await self._next_step(problem, held, path))
-            if said.failure:
-                return reject(self._trace(held, number), "request", f"{said.failure}, {said.detail}")
+            if held.failure:
+                return reject(self._trace(held, number), "request", held.failure)
             turn = read_step(said, len(path) + 1)
             if not turn.text:
                 held.empty_steps += 1
@@ -101,6 +101,8 @@ class Debate:
                 continue
             verdict = await self._judge(problem, held, [*path, turn])
             held.turns.append(replace(turn, verdict=verdict))
+            if held.failure:
+                return reject(self._trace(held, number), "request", held.failure)
             if last_box(turn.said) and not (verdict and verdict.back):
                 return self._trace(held, number)
         return reject(self._trace(held, number), "budget")
@@ -120,10 +122,12 @@ class Debate:
         if self.options.schema:
             body["response_format"] = {
                 "type": "json_schema",
-                "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA, "strict": True},
+                "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA},
             }
         for _ in range(self.options.verdict_tries):
             said = held.note(await self.critic.ask([Message("user", text)], seed=held.next_seed(), **body))
+            if said.failure:
+                return None
             if verdict := parse_verdict(said.text, len(path)):
                 return verdict
             held.invalid_verdicts += 1
@@ -164,6 +168,8 @@ class _Held:
         self.turns: list[Turn] = []
         self.tokens = self.invalid_verdicts = self.empty_steps = 0
         self.cost = self.seconds = 0.0
+        self.failure = ""
+        """What became of the request that failed; nothing is asked after it."""
         self._asked = 0
 
     def next_seed(self) -> int:
@@ -174,6 +180,8 @@ class _Held:
         self.tokens += said.output_tokens
         self.cost += said.cost
         self.seconds += said.seconds
+        if said.failure:
+            self.failure = f"{said.failure}, {said.detail}"
         return said
 
 

@@ -82,6 +82,8 @@ class Decontaminator:
     ) -> None:
         """`embed` None leaves the embedding rule out (`find(…, "embedding")` then finds nothing)."""
         self._problems = tuple(benchmark)
+        self.rules: tuple[Rule, ...] = tuple(r for r in RULES if benchmark and (embed or r != "embedding"))
+        """Those that can find something."""
         self._embed = embed
         self._threshold = threshold
         self._templates = {template(problem.question): problem for problem in reversed(self._problems)}

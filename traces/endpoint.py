@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from models.client import Endpoint, Message
 from models.errors import ServerError
@@ -198,9 +198,10 @@ class Asker:
 def _said(reply: Any) -> Said:
     """A reply as the protocol has it; anything else counts as broken."""
     choices = getattr(reply, "choices", None)
-    message = getattr(choices[0], "message", None) if choices else None
-    if not choices or message is None:
-        return Said(failure="broken_json", detail=f"the reply holds no message: {str(reply)[:200]}")
+    message = getattr(choices[0], "message", None) if choices and isinstance(choices, list) else None
+    # The client library passes on whatever types it was sent.
+    if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, str | None):
+        return Said(failure="broken_json", detail=f"the reply holds no message of text: {str(reply)[:200]}")
     extra = message.model_extra or {}
     name = next((key for key in REASONING_FIELDS if isinstance(extra.get(key), str) and extra[key].strip()), "")
     usage = getattr(reply, "usage", None)

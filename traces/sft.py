@@ -7,23 +7,26 @@ come from nor how an adapter is judged.
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from accelerate import PartialState
 from accelerate.utils import is_deepspeed_available
 from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
+from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from models.errors import ConfigError
 from models.processor import computes_in_bf16
 from models.weights import merge_adapter
 from traces.dataset import Encoded, encode, in_even_batches, read_rows
+from traces.losses import plot_losses, sparkline
 from traces.make import rows_path
 from traces.recipe import Phase, Recipe
 
@@ -52,9 +55,10 @@ class Compression(NamedTuple):
 
 
 class Watch(TrainerCallback):
-    """Writes every logged loss to a file at once, and stops the phase at its time limit.
+    """Writes every logged loss to a file at once, draws the curve beside it, and stops the phase at its time limit.
 
-    A phase that goes on from a checkpoint forgets what it logged after it, and counts the time before it.
+    A phase that goes on from a checkpoint forgets what it logged after it, and counts the time before it. Of several
+    processes the first alone writes.
     """
 
     def __init__(self, log: Path, phase: Phase) -> None:
@@ -68,6 +72,8 @@ class Watch(TrainerCallback):
         return time.monotonic() - self.started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if not state.is_world_process_zero:
+            return
         lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
         entries = [json.loads(line) for line in lines]
         kept = [e for e in entries if e["phase"] != self.phase.name or e["step"] <= state.global_step]
@@ -75,7 +81,7 @@ class Watch(TrainerCallback):
         self.started -= max((e["seconds"] for e in kept if e["phase"] == self.phase.name), default=0.0)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-        if logs and "loss" in logs:
+        if logs and "loss" in logs and state.is_world_process_zero:
             entry = {
                 "phase": self.phase.name,
                 "step": state.global_step,
@@ -91,6 +97,19 @@ class Watch(TrainerCallback):
         if limit is not None and self.seconds > 60 * limit and not control.should_training_stop:
             self.timed_out = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.is_world_process_zero:
+            plot_losses(self.log, self.log.with_suffix(".png"))
+
+
+class CurveBar(ProgressCallback):
+    """The library's progress bar with the losses so far as a curve in it, instead of a line for each."""
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+        if self.training_bar is not None and losses:
+            self.training_bar.set_postfix_str(f"loss {losses[-1]:.3f} {sparkline(losses)}")
 
 
 class CompletionTrainer(SFTTrainer):
@@ -226,34 +245,35 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
         return PeftModel.from_pretrained(model, str(weights), is_trainable=True)
     if recipe.method == "full_to_lora":
         for name, parameter in model.named_parameters():
-            parameter.requires_grad_(name.split(".")[-2] in recipe.adapter.target_modules)
+            module, kind = name.split(".")[-2:]
+            parameter.requires_grad_(kind == "weight" and module in recipe.adapter.target_modules)
     return model
 
 
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint. Its state is written last: one that a kill cut short has none."""
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    return max(whole, key=lambda checkpoint: int(checkpoint.name.split("-")[-1]), default=None)
+
+
 def run_phase(
-    model: Any,
-    tokenizer: Any,
-    recipe: Recipe,
-    phase: Phase,
-    data: Encoded,
-    out: Path,
-    resume: bool,
-    recipe_folder: Path | None = None,
+    model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, data: Encoded, out: Path, resume: bool
 ) -> PhaseResult:
     """Train on one phase's rows and save to `out/after_<phase>`; goes on from its last checkpoint if `resume`."""
-    folder = out / phase.name
     watch = Watch(out / "loss.jsonl", phase)
     trainer = CompletionTrainer(
         model=model,
-        args=sft_config(recipe, phase, folder, recipe_folder),
-        train_dataset=Dataset.from_list(in_even_batches(data.rows, phase.batch_size, recipe.seed)),
+        args=config,
+        train_dataset=Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed)),
         processing_class=tokenizer,
-        callbacks=[watch],
+        callbacks=[watch, CurveBar()],
     )
-    has_checkpoint = resume and any(folder.glob("checkpoint-*"))
-    output = trainer.train(resume_from_checkpoint=has_checkpoint or None)
+    trainer.remove_callback(ProgressCallback)
+    checkpoint = last_checkpoint(out / phase.name) if resume else None
+    output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = watch.seconds
     trainer.save_model(str(out / f"after_{phase.name}"))
+    trainer.accelerator.wait_for_everyone()  # the first process saves, and every one loads it for the next phase
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     done = output.global_step / max(1, trainer.state.max_steps)
     return PhaseResult(
@@ -268,13 +288,37 @@ def run_phase(
     )
 
 
+def begin(recipe: Recipe, out: Path, resume: bool) -> None:
+    """Note whose run `out` holds. A new run removes what an earlier one would be gone on from.
+
+    Raises ConfigError where `resume` would go on with what another recipe trained; hardware and time limits may change.
+    """
+    note = out / "recipe.json"
+    said = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": {"__all__": {"max_minutes"}}})
+    if resume and note.exists() and note.read_text(encoding="utf-8") != said:
+        raise ConfigError(
+            f"What lies in {out} was trained by another version of the recipe {recipe.name}.",
+            "Train without --resume, which begins anew, or give another --out.",
+        )
+    state = PartialState(cpu=not torch.cuda.is_available())
+    if state.is_main_process:
+        out.mkdir(parents=True, exist_ok=True)
+        if not resume:
+            for file in (out / "phases.json", out / "loss.jsonl"):
+                file.unlink(missing_ok=True)
+            for checkpoint in out.glob("*/checkpoint-*"):
+                shutil.rmtree(checkpoint)
+        note.write_text(said, encoding="utf-8")
+    state.wait_for_everyone()
+
+
 def train(
     recipe: Recipe, base: Path, data: Path, out: Path, *, resume: bool = False, recipe_folder: Path | None = None
 ) -> list[PhaseResult]:
-    """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl`.
+    """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl` and `.png`.
 
     A finished phase is not run again with `resume`. Raises DataError if rows are not those of the recipe, ConfigError
-    where it asks for DeepSpeed and there is none.
+    where it asks for DeepSpeed and there is none, or another recipe's run would be resumed.
     """
     if recipe.launch.deepspeed and not is_deepspeed_available():
         raise ConfigError(
@@ -282,13 +326,11 @@ def train(
         )
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    out.mkdir(parents=True, exist_ok=True)
+    begin(recipe, out, resume)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = AutoTokenizer.from_pretrained(base)
     done_file = out / "phases.json"
-    done = (
-        [PhaseResult(**entry) for entry in json.loads(done_file.read_text())] if resume and done_file.exists() else []
-    )
+    done = [PhaseResult(**entry) for entry in json.loads(done_file.read_text())] if done_file.exists() else []
     for phase in recipe.phases[len(done) :]:
         encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
         print(
@@ -299,9 +341,12 @@ def train(
         before = out / f"after_{done[-1].phase}" if done else base
         if phase.from_cut and done:
             before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
+        # Before the model: under ZeRO-3 it is the configuration that makes loading spread the weights over the devices.
+        config = sft_config(recipe, phase, out / phase.name, recipe_folder)
         model = load_model(before, base, recipe)
-        done.append(run_phase(model, tokenizer, recipe, phase, encoded, out, resume, recipe_folder))
-        done_file.write_text(json.dumps([result._asdict() for result in done], indent=2))
+        done.append(run_phase(model, tokenizer, config, phase, encoded, out, resume))
+        if config.process_index == 0:
+            done_file.write_text(json.dumps([result._asdict() for result in done], indent=2))
     return done
 
 

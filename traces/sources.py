@@ -43,7 +43,7 @@ class Source(NamedTuple):
 def read_source(source: str, *, split: str = "train", limit: int | None = None) -> Source:
     """Problems of a JSONL file or of "hub:<dataset>". Raises DataError if the source itself cannot be read."""
     rows = _hub_rows(source[4:], split) if source.startswith("hub:") else _file_rows(Path(source))
-    name = Path(source.removeprefix("hub:")).stem
+    name = source.rpartition("/")[2] if source.startswith("hub:") else Path(source).stem
     problems: list[Problem] = []
     unreadable: list[Example] = []
     digest = hashlib.sha256()

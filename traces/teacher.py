@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.grading import Grader
-from eval.problem import Problem
+from eval.problem import CUT_OFF, Problem
 from eval.prompts import maths_prompt
 from models.client import Message
 from models.paths import home
@@ -68,7 +68,7 @@ def trace_of(problem: Problem, said: Said, sent: str, model: str, attempt: int, 
     )
     if said.failure:
         return reject(trace, "request", f"{said.failure}, {said.detail}")
-    return reject(trace, "cut_off") if said.finish_reason == "length" else trace
+    return reject(trace, "cut_off") if said.finish_reason in CUT_OFF else trace
 
 
 def compose(thought: str, answer: str) -> str:

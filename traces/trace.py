@@ -91,7 +91,8 @@ def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
     """Every trace of the file in order. A broken line raises DataError, or is passed over with `skip_broken`."""
     if not path.exists():
         raise DataError(f"There is no traces file {path}.", "Make traces first: `python -m traces make`.")
-    with path.open(encoding="utf-8") as file:
+    # A kill may cut a line inside a letter; with the letter replaced the line fails its hash, like any other cut one.
+    with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from eval.metrics import wilson
-from models.errors import ConfigError, DataError
-from traces.ablate import same_as_before
+from models.errors import DataError
 from traces.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
 from traces.recipe import Recipe
 
@@ -88,15 +87,6 @@ def test_every_recipe_is_an_arm_and_the_first_is_cut_to_other_ranks(tmp_path: Pa
     told = [(a.name, a.problems, a.tokens, a.minutes, a.results["same_kind"].correct) for a in found.arms]
     assert told == [("journey", 40, 2000, 3.0, 64), ("journey, rank 32", 40, 2000, 3.0, 32), ("short", 5, 1000, 1.5, 8)]
     assert found.arms[2].what == "About short."
-
-
-def test_what_another_recipe_of_this_name_trained_is_not_told_again(tmp_path: Path) -> None:
-    same_as_before(tmp_path / "quick" / "recipe.json", recipe("quick", one={"journey": 5}).model_dump_json())
-    same_as_before(tmp_path / "quick" / "recipe.json", recipe("quick", one={"journey": 5}).model_dump_json())
-    with pytest.raises(ConfigError, match="another recipe of this name"):
-        same_as_before(
-            tmp_path / "quick" / "recipe.json", recipe("quick", rank=8, one={"journey": 5}).model_dump_json()
-        )
 
 
 def test_phases_that_share_problems_count_them_once() -> None:

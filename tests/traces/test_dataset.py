@@ -139,6 +139,12 @@ def test_rows_survive_the_file_and_a_changed_file_is_refused(tmp_path: Path) -> 
         read_rows(tmp_path / "absent.jsonl")
 
 
+def test_a_line_separator_within_a_text_does_not_end_its_row(tmp_path: Path) -> None:
+    rows = [Row("chat", "Say\u2028hello.", (("Hello\u0085there.", True),))]
+    write_rows(tmp_path / "rows.jsonl", rows)
+    assert read_rows(tmp_path / "rows.jsonl") == rows
+
+
 @pytest.mark.parametrize("file", [WRITTEN, BASICS, REHEARSAL], ids=lambda file: file.stem)
 def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
     pairs = dialogues(file)

@@ -106,6 +106,13 @@ async def test_a_failed_request_rejects_but_keeps_what_was_said(serve, turn, pro
     assert reason_code(trace) == "request" and "The tens stay" in trace.thought
 
 
+async def test_a_critic_that_cannot_be_reached_is_not_a_debate_without_one(serve, turn, problems):
+    steps = ["The tens stay as they are.", "So \\boxed{23}."]
+    trace, service = await debate(serve, turn, problems[3], steps, [turn(status=500)])
+    assert reason_code(trace) == "request" and "The tens stay" in trace.thought
+    assert len(service.requests) == 2 and trace.extra["invalid_verdicts"] == 0
+
+
 async def test_many_at_once_resume(serve, turn, problems, verifier, tmp_path):
     def script(number, body):
         text = body["messages"][-1]["content"]

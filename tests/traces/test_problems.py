@@ -81,6 +81,11 @@ def test_the_funnel_adds_up_and_is_saved(tmp_path):
         assert len(stage.examples) == min(stage.dropped, 5)
         assert stage.rule
     assert (report.read, report.kept, report.benchmarks) == (4, 1, ("b",))
+    assert [stage.key for stage in report.stages[-2:]] == ["copy_eight_gram", "copy_template"], (
+        "a rule without its model"
+    )
+    nothing = curate(source(*rows), decontaminator=Decontaminator([])).report
+    assert not [stage.key for stage in nothing.stages if stage.key.startswith("copy")], "compared with no benchmark"
     report.save(tmp_path / "x.funnel.json")
     assert load_funnel(tmp_path / "x.funnel.json") == report
 

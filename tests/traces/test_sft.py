@@ -16,7 +16,7 @@ from tests.traces.tiny import save_tiny
 from traces import sft
 from traces.make import make
 from traces.recipe import Recipe, load_recipe, memory_gb
-from traces.sft import Watch, build_configs, extract_adapter, train, uses_bf16
+from traces.sft import Watch, begin, build_configs, extract_adapter, last_checkpoint, train, uses_bf16
 
 RECIPE = """
 name: tiny
@@ -100,6 +100,7 @@ def test_a_phase_may_go_on_from_the_cut_of_the_ones_before(tmp_path: Path) -> No
 def test_losses_are_logged_and_finished_phases_are_not_run_again(trained: tuple[Recipe, Path, Path]) -> None:
     recipe, base, out = trained
     before = (out / "phases.json").read_text()
+    assert (out / "loss.jsonl").exists()
     assert len(train(recipe, base, out / "data", out, resume=True)) == 2
     assert (out / "phases.json").read_text() == before
 
@@ -124,11 +125,55 @@ def test_a_resumed_phase_forgets_what_it_logged_after_its_checkpoint_and_keeps_i
     entries = [("first", 20, 50.0), ("second", 10, 30.0), ("second", 20, 70.0)]
     log.write_text("".join(json.dumps({"phase": p, "step": s, "seconds": t}) + "\n" for p, s, t in entries))
     watch = Watch(log, recipe_file(tmp_path).phases[1].model_copy(update={"name": "second"}))
-    watch.on_train_begin(None, SimpleNamespace(global_step=10), None)
+    first = SimpleNamespace(global_step=10, is_world_process_zero=True)
+    watch.on_train_begin(None, first, None)
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [20, 10]
     assert watch.seconds >= 30.0
-    watch.on_log(None, SimpleNamespace(global_step=20), None, {"loss": 0.5})
+    other = SimpleNamespace(global_step=20, is_world_process_zero=False)
+    watch.on_log(None, other, None, {"loss": 0.7})
+    assert len(log.read_text().splitlines()) == 2, "of several processes only the first writes"
+    watch.on_log(None, first, None, {"loss": 0.5})
     assert json.loads(log.read_text().splitlines()[-1])["seconds"] >= 30.0
+
+
+def test_a_checkpoint_that_a_kill_cut_short_is_passed_over(tmp_path: Path) -> None:
+    for step, files in ((100, ["trainer_state.json"]), (90, ["trainer_state.json"]), (200, ["model.safetensors"])):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        for name in files:
+            (tmp_path / f"checkpoint-{step}" / name).touch()
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoint-100"
+    assert last_checkpoint(tmp_path / "absent") is None
+
+
+def test_only_a_run_of_the_same_recipe_is_gone_on_with(tmp_path: Path) -> None:
+    recipe, out = recipe_file(tmp_path), tmp_path / "out"
+    begin(recipe, out, resume=False)
+    left = [out / "phases.json", out / "loss.jsonl", out / "journey" / "checkpoint-3" / "trainer_state.json"]
+    left[2].parent.mkdir(parents=True)
+    for file in left:
+        file.write_text("[]")
+    with pytest.raises(ConfigError, match="another version of the recipe tiny"):
+        begin(recipe.model_copy(update={"seed": 4}), out, resume=True)
+    longer = [phase.model_copy(update={"max_minutes": 9.0}) for phase in recipe.phases]
+    begin(recipe.model_copy(update={"phases": tuple(longer), "about": "new"}), out, resume=True)
+    assert all(file.exists() for file in left), "a time limit may change"
+    begin(recipe.model_copy(update={"seed": 4}), out, resume=False)
+    assert not any(file.exists() for file in left), "a new run does not go on from an old one"
+
+
+def test_the_trainer_is_configured_before_the_model_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, base = recipe_file(tmp_path), save_tiny(tmp_path / "base")
+    make(recipe, tmp_path / "data")
+    order: list[str] = []
+
+    def told(name: str) -> None:
+        function = getattr(sft, name)
+        monkeypatch.setattr(sft, name, lambda *args: (order.append(name), function(*args))[1])
+
+    told("sft_config")
+    told("load_model")
+    train(recipe, base, tmp_path / "data", tmp_path / "out")
+    assert order == ["sft_config", "load_model"] * 2, "ZeRO-3 spreads the weights only over what it knows by then"
 
 
 def test_data_of_another_hash_is_refused(trained: tuple[Recipe, Path, Path]) -> None:
