@@ -246,12 +246,19 @@ def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iter
         if not question or not gold:
             missing = "problem" if not question else "answer"
             raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
-        key = str(_first(row, "unique_id", "id") or number)
-        key = key if key not in seen else f"{key}#{number}"
-        seen.add(key)
+        key = problem_key(row, number, seen)
         yield Problem(f"{name}/{key}", question, gold, name, str(row.get("subject") or ""), str(row.get("level") or ""))
     if not seen:
         raise DataError(f"{source} holds no problems.", "Each row needs a problem and an answer.")
+
+
+def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
+    """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
+    own = _first(row, "unique_id", "id")
+    key = str(number if own == "" else own)
+    key = key if key not in seen else f"{key}#{number}"
+    seen.add(key)
+    return key
 
 
 def _first(row: Mapping[str, Any], *keys: str) -> Any:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks import Benchmark, content_hash
+from eval.benchmarks import Benchmark, content_hash, problem_key
 from eval.judge import RubricKey
 from eval.labelled import data_folder, read_rows
 from eval.paper import Area
@@ -120,14 +120,16 @@ def _benchmark(
     known: BeyondSet, rows: Sequence[Mapping[str, Any]], source: str, count: int | None, seed: int
 ) -> Benchmark:
     problems: dict[str, Problem] = {}
+    seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         question = _text(row.get(known.question))
         if not question:
             raise DataError(f"{known.title}, row {number} has no {known.question}.", how_to_get(known))
         gold, subject = (str(row.get(column) or "") if column else "" for column in (known.gold, known.subject))
         extra = {"prompt": "plain", "rubric": known.rubric}
-        key = str(row.get("id") or number)
-        problems.setdefault(question, Problem(f"{known.key}/{key}", question, gold, known.key, subject, extra=extra))
+        if question not in problems:
+            key = f"{known.key}/{problem_key(row, number, seen)}"
+            problems[question] = Problem(key, question, gold, known.key, subject, extra=extra)
     found = tuple(problems.values())
     warning = ""
     if known.size is not None and len(rows) != known.size:

@@ -55,6 +55,15 @@ def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
     assert bool(found.warning) == (known.size is not None)
 
 
+@pytest.mark.parametrize("ids", [(1, 0), (7, 7), (2, None), ("", 1)])
+def test_no_two_questions_share_an_id(ids: tuple[object, object], tmp_path: Path) -> None:
+    rows = [{"prompt": f"q{number}", "id": own} for number, own in enumerate(ids)]
+    write_rows(tmp_path / "mine.jsonl", rows)
+    keys = [problem.id for problem in load_beyond(str(tmp_path / "mine.jsonl")).problems]
+    assert len(set(keys)) == 2
+    assert all(own in ("", None) or f"mine/{own}" in keys for own in ids)
+
+
 def test_drawing_is_repeatable_and_said(tmp_path: Path) -> None:
     write_rows(tmp_path / "flames/test.jsonl", [{"prompt": f"q{i}"} for i in range(50)])
     first, again = (load_beyond("flames", data=tmp_path, count=7, seed=3) for _ in range(2))
