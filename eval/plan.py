@@ -79,9 +79,11 @@ def most_in_flight(profile: Profile) -> int:
 
 
 def load_benchmarks(names: Iterable[str], data: Path | None = None) -> list[Benchmark]:
-    """The sets of a run; raises ConfigError for one whose answers are not mathematics."""
+    """The sets of a run; raises ConfigError for one whose answers are not mathematics, or two of one name."""
     sets = [load_benchmark(name, data=data) for name in names]
     for found in sets:
+        if sum(other.name == found.name for other in sets) > 1:
+            raise ConfigError(f"Two of the sets are named {found.name}.", "Choose it once, or rename one of the files.")
         if found.rule == "judged":
             raise ConfigError(f"{found.name} is judged, not graded.", "Choose a set with checkable answers.")
     return sets

@@ -19,7 +19,7 @@ from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
 from eval.imported import import_outputs
-from eval.plan import check_resumable, chosen_problems, cost, pace, paces, prepare
+from eval.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
 from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
 from eval.report import command, data_lines, differences, run_report
@@ -197,6 +197,17 @@ def test_a_budget_beyond_the_context_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="7680 or less"):
         prepare(tmp_path, config, pair(), HASHES, [TOY], load_config().profiles["cpu"])
     assert not list(tmp_path.iterdir())
+
+
+def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "test.jsonl" for folder in "ab"]
+    for file in files:
+        file.parent.mkdir()
+        write(file, [{"problem": f"In {file.parent.name}?", "answer": "1"}])
+    assert [found.name for found in load_benchmarks([str(files[0]), "same_kind"])] == ["test", "same_kind"]
+    for names in ([str(file) for file in files], ["same_kind"] * 2):
+        with pytest.raises(ConfigError, match="rename one"):
+            load_benchmarks(names)
 
 
 def test_problems_are_drawn_with_the_seed() -> None:
