@@ -153,13 +153,23 @@ def summary_rows(c: Comparison) -> list[list[str]]:
     add("no answer found", "{:.1%}", c.base.no_answer_share, c.distilled.no_answer_share)
     measured("seconds an answer", "{:.1f}", c.base.seconds, c.distilled.seconds)
     measured("tokens/s, all requests", "{:,.0f}", c.base.tokens_per_second, c.distilled.tokens_per_second)
-    for k in sorted({*c.base.pass_at} & {*c.distilled.pass_at}):
-        if k > 1:
-            add(f"pass@{k}", "{:.1%}", c.base.pass_at[k], c.distilled.pass_at[k])
-    for k in sorted({*c.base.maj_at} & {*c.distilled.maj_at}):
-        sides = (c.base.maj_at[k], c.distilled.maj_at[k])
-        rows.append([f"maj@{k} (ties lost – won)", *(f"{m.expected:.1%} ({m.low:.1%} – {m.high:.1%})" for m in sides)])
+    sides = (c.base, c.distilled)
+    passed = sorted({*c.base.pass_at} & {*c.distilled.pass_at} - {1})
+    rows += [[f"pass@{k}", *(f"{s.pass_at[k]:.1%}{_basis(s, k)}" for s in sides)] for k in passed]
+    voted = sorted({*c.base.maj_at} & {*c.distilled.maj_at})
+    rows += [[f"maj@{k} (ties lost – won)", *(_vote(s, k) for s in sides)] for k in voted]
     return rows
+
+
+def _vote(side: SideSummary, k: int) -> str:
+    found = side.maj_at[k]
+    return f"{found.expected:.1%} ({found.low:.1%} – {found.high:.1%}){_basis(side, k)}"
+
+
+def _basis(side: SideSummary, k: int) -> str:
+    """On how many problems a figure at k rests, where some have too few verdicts for it."""
+    count = side.problems_at[k]
+    return "" if count == side.accuracy.n else f" ({count:,} of {side.accuracy.n:,} problems)"
 
 
 def _outcomes(side: SideSummary) -> str:
