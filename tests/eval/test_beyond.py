@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eval.beyond import SETS, load_beyond
-from eval.judge import RUBRICS, Judge, JudgeItem
-from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, scores
+from eval.judge import RUBRICS, Judge, JudgeItem, Judgement
+from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, score_sentence, scores
 from eval.labelled import (
     LABELLED,
     Labelled,
@@ -208,6 +210,25 @@ async def test_a_pair_judge_gives_the_distilled_models_win_rate(tmp_path: Path) 
     assert (found.role, found.valid, found.flipped) == ("distilled", 3, 0)
     assert found.value == pytest.approx(2 / 3)
     assert len(list(log.rows(JUDGEMENTS))) == 3
+
+
+@pytest.mark.parametrize(
+    ("rubric", "values", "expected"),
+    [
+        ("pair", ["second"] * 4, (1.0, 0.5101, 1.0)),  # Wilson's lower bound of 4/4
+        ("pair", ["second", "first", "tie", "tie"], (0.5, 0.15, 0.85)),  # and its bounds of 2/4
+        ("rating", [70.0] * 4, (70.0, nan, nan)),
+        ("rating", [70.0, 80.0], (75.0, 75 - 63.531, 75 + 63.531)),  # 12.706 × 7.0711 / √2
+        ("rating", [], (nan, nan, nan)),
+    ],
+)
+def test_scores_never_claim_certainty(rubric: Any, values: list[Any], expected: tuple[float, ...]) -> None:
+    places = {"first": "base", "second": "distilled", "benchmark": "own"}
+    found = [Judgement(f"i{n}", rubric, "j", value, "", "", (), (), extra=places) for n, value in enumerate(values)]
+    unread = Judgement("i", rubric, "j", None, "", "empty reply", (), (), extra=places)
+    (score,) = scores([*found, unread])
+    assert (score.value, score.low, score.high) == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert "nan to" not in score_sentence(score)
 
 
 def test_runs_of_either_kind_are_found_by_their_id() -> None:
