@@ -110,15 +110,15 @@ def _problem(row: Mapping[str, Any], among: Mapping[str, Problem] | None, fields
 
 
 def _outputs(row: Mapping[str, Any], fields: Fields, where: str) -> list[str]:
+    """The row's texts; where a field of output is there and empty, the model said nothing."""
     found = _first(row, fields.output, OUTPUT)
-    if found is None and row.get("error"):
-        return [""]
+    answered = row.get("error") or any(name in row for name in ([fields.output] if fields.output else OUTPUT))
     outputs = found if isinstance(found, list) else [found]
     while outputs and all(isinstance(o, list) for o in outputs):
         outputs = [text for inner in outputs for text in inner]
-    if not outputs or not all(isinstance(o, str) for o in outputs):
+    if not answered or not outputs or not all(isinstance(o, str | None) for o in outputs):
         raise DataError(f"{where} has no output text.", f"Name its field, or use one of {', '.join(OUTPUT)}.")
-    return [str(o) for o in outputs]
+    return [o or "" for o in outputs]
 
 
 def _facts_at(row: Mapping[str, Any], position: int) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from eval.benchmarks import Benchmark
 from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
-from eval.imported import import_outputs
+from eval.imported import Fields, import_outputs
 from eval.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
 from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
@@ -357,6 +357,24 @@ def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) 
     assert (samples[1].thought, samples[1].answer) == ("\\boxed{1}", "")
 
 
+@pytest.mark.parametrize(
+    ("row", "fields", "answers"),
+    [
+        ({"output": ""}, Fields(), [""]),
+        ({"output": None}, Fields(), [""]),
+        ({"outputs": ["\\boxed{1}", None, ""]}, Fields(), ["\\boxed{1}", "", ""]),
+        ({"reply": None, "output": "x"}, Fields(output="reply"), [""]),
+        ({"output": "", "text": "x"}, Fields(), ["x"]),
+    ],
+)
+def test_an_empty_output_is_one_that_says_nothing(
+    tmp_path: Path, row: dict[str, Any], fields: Fields, answers: list[str]
+) -> None:
+    path = write(tmp_path / "a.jsonl", [{"problem": "q", "gold": "1", **row}])
+    samples = import_outputs(tmp_path, path, role="base", title="t", fields=fields).samples()
+    assert [sample.answer for sample in samples] == answers
+
+
 def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
     Session(log, served()).run()
@@ -381,6 +399,7 @@ def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
         ([{"problem": "q", "output": "x"}], "no gold"),
         ([{"problem": "q", "gold": "1"}], "no output"),
         ([{"problem": "q", "gold": "1", "output": 3}], "no output"),
+        ([{"problem": "q", "gold": "1", "outputs": []}], "no output"),
         ([{"problem": "q", "gold": "1", "output": "x", "model": m} for m in "ab"], "2 models"),
     ],
 )
