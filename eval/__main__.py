@@ -15,7 +15,7 @@ from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
-from eval.session import READY_SECONDS, Served, Session
+from eval.session import Served, Session
 from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
 from models.paths import home
@@ -176,7 +176,7 @@ def serving(pair: str, profile: str) -> Iterator[Served]:
     try:
         for role in ROLES:
             print(f"waiting for {role} …", file=sys.stderr)
-            asyncio.run(served.wait_ready(role, READY_SECONDS))
+            asyncio.run(served.wait_ready(role))
         yield served
     finally:
         served.stop()

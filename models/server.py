@@ -17,7 +17,7 @@ from models.life import Life, wait_until_ready
 from models.memory import GIB
 from models.paths import home
 from models.plan import Engine, Plan, make_plan
-from models.process import START_SECONDS, Launch, Server, free_port
+from models.process import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
 from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.remote import RemoteServer
 from models.sources import AdapterSource, AddressSource, Source, resolve_environment
@@ -75,9 +75,13 @@ class ServedPair:
             return Endpoint(life.url, life.model, life.api_key)
         return Endpoint(life.url, self.pair.model(role).key)
 
-    async def wait_ready(self, role: Role, timeout: float = START_SECONDS) -> Endpoint:  # noqa: ASYNC109
-        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds."""
-        await wait_until_ready(self._lives[role], timeout)
+    async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
+        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds; without one,
+        after START_SECONDS, in which the time that its weights take to fetch (up to FETCH_SECONDS) does not count."""
+        if timeout is None:
+            await wait_until_ready(self._lives[role], START_SECONDS, FETCH_SECONDS)
+        else:
+            await wait_until_ready(self._lives[role], timeout)
         return self.endpoint(role)
 
     def weight_hash(self, role: Role) -> str:

@@ -71,7 +71,7 @@ class FakeClient:
 
 
 def served(speed: str = "", weights: dict[Role, str] = HASHES) -> Any:
-    async def wait_ready(role: Role, timeout: float) -> Endpoint:  # noqa: ASYNC109
+    async def wait_ready(role: Role) -> Endpoint:
         return Endpoint(f"http://{speed}/v1", f"m-{role}")
 
     profile = load_config().profiles["cpu"]

@@ -143,6 +143,37 @@ def test_waiting_is_bounded(make: Callable[[str], Server]) -> None:
         asyncio.run(served.wait_until_ready(make("ok"), 0.2))
 
 
+@pytest.mark.parametrize(("fetching", "comes"), [(60.0, True), (0.3, False), (0.0, False)])
+async def test_fetching_does_not_count_within_bounds(tmp_path: Path, fetching: float, comes: bool) -> None:
+    server = Server("Large", pretend("ok"), tmp_path / "log")
+    server._set("fetching")
+    waiting = asyncio.create_task(served.wait_until_ready(server, 0.3, fetching))
+    await asyncio.sleep(1.0)
+    server._set("loading")
+    await asyncio.sleep(0.15)
+    server._set("ready")
+    if comes:
+        await waiting
+    else:
+        with pytest.raises(ServerError, match="not ready yet"):
+            await waiting
+
+
+async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[tuple[float, ...]] = []
+
+    async def wait(_: object, *seconds: float) -> None:
+        waits.append(seconds)
+        raise ServerError("not ready")
+
+    monkeypatch.setattr(served, "wait_until_ready", wait)
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    for given in ((), (5.0,)):
+        with pytest.raises(ServerError):
+            await both.wait_ready("base", *given)
+    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0,)]
+
+
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
