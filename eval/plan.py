@@ -198,11 +198,11 @@ def pace(samples: Sequence[Sample]) -> Pace | None:
 def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
     """By role: the pace of the newest run that has samples of that model; None where there is none.
 
-    Runs that ship with the product were made on another machine and say nothing of this one.
+    Runs that ship with the product or were imported come from another machine and say nothing of this one.
     """
     found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
-        if info.id in recorded_runs():
+        if info.origin != "run" or info.id in recorded_runs():
             continue
         missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []

@@ -234,6 +234,12 @@ def test_cost_is_unknown_before_and_measured_after(tmp_path: Path) -> None:
     assert pace([]) is None
 
 
+def test_imported_runs_say_nothing_of_the_pace_here(tmp_path: Path) -> None:
+    row = {"problem": "q", "gold": "1", "output": "1", "model": pair().base.key, "started_at": "yesterday at noon"}
+    import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="base", title="t")
+    assert paces(tmp_path, pair()) == {"base": None, "distilled": None}
+
+
 def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None:
     log = begin(tmp_path)
     Session(log, served()).run()
