@@ -444,6 +444,19 @@ def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Gr
     assert "100.0% [" in text
 
 
+def test_a_run_beyond_maths_is_resumed_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("eval.__main__.serving", lambda pair, profile: nullcontext(served()))
+    config, judged = RunConfig("smol-135m", ("toy",)), replace(TOY, rule="judged")
+    log = prepare(tmp_path / "beyond", config, pair(), HASHES, [judged], prompt="{question}")
+    run = log.folder.name
+    assert main(["resume", run]) == 0
+    assert len(log.samples()) == 2 * len(PROBLEMS)
+    assert f"wait for a judge: python -m eval.judged run {run} " in capsys.readouterr().out
+
+
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
