@@ -337,6 +337,38 @@ def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPat
         both.stop()
 
 
+@pytest.mark.parametrize(("left", "fits"), [(3.0, True), (1.0, False)])
+def test_what_a_loading_server_holds_already_is_not_taken_twice(
+    left: float, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first loads its 2.9 GiB, 4.0 are free; once it is up, what is `left` decides."""
+    free = [4 * 2**30]
+    monkeypatch.setattr(served, "free_memory", lambda: free[0])
+    monkeypatch.setattr(served, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    first, second = both.plan.engines
+    both._lives["base"]._set("loading")
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        if len(told) == 3:
+            free[0] = int(left * 2**30)
+            both._lives["base"]._set("ready")
+
+    both._lives["distilled"]._set("fetching")
+    both._await_memory(first, tell)
+    assert not told, "the first waits for none that only fetches"
+    if fits:
+        both._await_memory(second, tell)
+    else:
+        with pytest.raises(ServerError, match=r"2\.9 GiB of memory and 1\.0 GiB are free"):
+            both._await_memory(second, tell)
+    assert len(told) == 3
+    assert "waiting for SmolLM2" in told[0]
+
+
 def test_a_weights_error_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def refuse(_: Callable[[str], None]) -> Launch:
         raise WeightsError("no weights", "Get some.")
