@@ -80,18 +80,15 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
-    """A warning while answers are missing: those that come first are the short ones."""
-    planned = [
-        sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
-        for info in (infos[0], infos[-1])
-    ]
-    made = [c.base.samples, c.distilled.samples]
-    if all(count >= wanted for count, wanted in zip(made, planned, strict=True)):
+    """A warning while answers of a run made here are missing: those that come first are the short ones."""
+    missing = []
+    for name, side, info in (("base", c.base, infos[0]), ("distilled model", c.distilled, infos[-1])):
+        planned = sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
+        if info.origin == "run" and side.samples < planned:
+            missing.append(f"{side.samples:,} of {planned:,} answers of the {name}")
+    if not missing:
         return []
-    return [
-        f"Not complete: {made[0]:,} of {planned[0]:,} answers of the base, {made[1]:,} of {planned[1]:,} of the"
-        " distilled model. Short answers come first, so the figures will move."
-    ]
+    return [f"Not complete: {', '.join(missing)}. Short answers come first, so the figures will move."]
 
 
 def faulty_golds(log: RunLog) -> list[str] | None:

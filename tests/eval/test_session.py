@@ -143,7 +143,7 @@ def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -
     assert jobs.current is not None
     assert jobs.current.progress().phase == "stopped"
     assert len(log.samples()) < 64
-    assert "Not complete" in run_report(tmp_path, log.folder.name)
+    assert re.search(r"Not complete: \d+ of 32 answers of the base", run_report(tmp_path, log.folder.name))
     jobs.start(Session(log, served()))
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current.progress().phase == "finished"
@@ -435,12 +435,13 @@ def test_the_command_repeats_the_run(tmp_path: Path) -> None:
 
 
 def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Grader) -> None:
-    rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in PROBLEMS]
+    rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in [*PROBLEMS, PROBLEMS[0]]]
     made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="Other")
     grade_run(made, grader)
     text = run_report(tmp_path, made.folder.name)
     for name in ("mean output tokens", "  thought", "seconds an answer", "tokens/s, all requests"):
         assert f"| {name} | – | – |" in text
+    assert "Not complete" not in text  # one problem has two outputs, the others have all there were
     assert "100.0% [" in text
 
 
