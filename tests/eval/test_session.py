@@ -298,6 +298,24 @@ def test_forced_answers_stop_when_the_server_is_down(tmp_path: Path, monkeypatch
     assert len(asked) <= (DOWN_AFTER + 1) * (RETRIES + 1)
 
 
+def test_failures_that_are_not_in_a_row_do_not_stop_forced_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = replace(TOY, problems=tuple(replace(PROBLEMS[i % 8], id=f"toy/{i}") for i in range(30)))
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), concurrency=1), pair(), HASHES, [many])
+    Session(log, served()).run()
+    answer = FakeClient.complete
+
+    async def odd(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+        if re.search(r"is [1357] ", messages[0].content):
+            return Reply(finish_reason="failed", error="prompt refused")
+        return await answer(self, messages, sampling, resume=resume)
+
+    monkeypatch.setattr(FakeClient, "complete", odd)
+    with pytest.raises(ServerError, match="15 of 30 forced answers were not made: prompt refused"):
+        asyncio.run(force_answers(log, served(), [40], pause=0))
+
+
 def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
     log = begin(tmp_path)
     Session(log, served()).run()
