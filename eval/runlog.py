@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from eval.problem import Problem, Sample
 from models.errors import ConfigError, DataError
+from models.registry import ROLES as ROLES
+from models.registry import Role as Role
 
-Role = Literal["base", "distilled"]
-ROLES: tuple[Role, Role] = ("base", "distilled")
 CONCURRENCY = 32
 """Requests in flight where nothing says how many a server takes."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")

@@ -16,8 +16,8 @@ import pytest
 from eval.problem import Problem
 from eval.retry import RETRIES
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs, sample_seed
-from eval.runner import DOWN_AFTER, Completer, Runner
-from models.client import Message
+from eval.runner import DOWN_AFTER, Runner
+from models.client import Completer, Message
 from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply, Sampling
 
