@@ -100,6 +100,24 @@ def test_the_labelled_sets(key: str) -> None:
     assert {one.label for one in labelled} <= set(RUBRICS[LABELLED[key].rubric].verdicts)
 
 
+@pytest.mark.parametrize("rows", [1, 0])
+def test_labels_are_read_past_line_separators_within_texts(rows: int, tmp_path: Path) -> None:
+    row = {"query": "q", "response": "one\u2028two", "label": "Safe"}
+    write_rows(tmp_path / "safetyj/diasafety_labels.json", [row] * rows)
+    if rows:
+        assert load_labelled("safetyj_diasafety", tmp_path)[0].item.fields["answer"] == "one\u2028two"
+    else:
+        with pytest.raises(DataError, match="no rows"):
+            load_labelled("safetyj_diasafety", tmp_path)
+
+
+def test_a_set_without_rows_is_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "flames/test.jsonl", [])
+    for name in ("flames", str(tmp_path / "flames/test.jsonl")):
+        with pytest.raises(DataError, match="no rows"):
+            load_beyond(name, data=tmp_path)
+
+
 def test_a_wrong_label_names_its_row(tmp_path: Path) -> None:
     rows = [{"query": "q", "response": "r", "label": "Safe"}, {"query": "q", "response": "r", "label": "Perhaps"}]
     write_rows(tmp_path / "safetyj/diasafety_labels.json", rows)

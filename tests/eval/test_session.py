@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
+from eval import offline
 from eval.__main__ import main
-from eval.benchmarks import Benchmark
+from eval.benchmarks import Benchmark, content_hash, read_rows
 from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
 from eval.imported import Fields, import_outputs
+from eval.offline import read_outputs
 from eval.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
 from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
@@ -367,6 +369,21 @@ def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) 
     assert made.samples()[0].thought == "x"
     assert "Distilled solves 8 of 8" in headline(comparison)
     assert "imported from a.jsonl" in run_report(tmp_path, made.folder.name)
+
+
+def test_a_file_is_imported_by_the_fields_it_is_graded_by(tmp_path: Path) -> None:
+    """A harness that keeps the set's own answer beside a cleaned-up one, in a file as Windows writes it."""
+    rows = [
+        {"question": "q", "gt": "10", "answer": "10,\\!080", "code": ["\\boxed{10080}"], "pred": ["10080"]},
+        {"question": "r", "gt": "27", "answer": 27.0, "code": ["\\boxed{27}"], "pred": ["27"]},
+    ]
+    path = write(tmp_path / "a.jsonl", rows)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    made = import_outputs(tmp_path, path, role="base", title="t")
+    graded = list(read_outputs(read_rows(path), offline.Fields(), "a.jsonl"))
+    assert [p.gold for p in made.problems()] == [output.gold for output in graded] == ["10,\\!080", "27"]
+    assert [s.text for s in made.samples()] == [output.text for output in graded]
+    assert made.info().data[0].sha256 == content_hash(made.problems())
 
 
 def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) -> None:
