@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
-from models import plan, process
+from models import life, plan, process
 from models import server as served
 from models.client import Message, ModelClient
 from models.errors import ServerError, WeightsError
@@ -143,20 +144,26 @@ def test_waiting_is_bounded(make: Callable[[str], Server]) -> None:
         asyncio.run(served.wait_until_ready(make("ok"), 0.2))
 
 
-@pytest.mark.parametrize(("fetching", "comes"), [(60.0, True), (0.3, False), (0.0, False)])
-async def test_fetching_does_not_count_within_bounds(tmp_path: Path, fetching: float, comes: bool) -> None:
-    server = Server("Large", pretend("ok"), tmp_path / "log")
-    server._set("fetching")
-    waiting = asyncio.create_task(served.wait_until_ready(server, 0.3, fetching))
-    await asyncio.sleep(1.0)
-    server._set("loading")
-    await asyncio.sleep(0.15)
-    server._set("ready")
+@pytest.mark.parametrize(
+    ("fetching", "loads", "comes"), [(3600, 20, True), (3600, 100, False), (300, 20, False), (0, 20, False)]
+)
+async def test_fetching_does_not_count_within_bounds(
+    fetching: float, loads: float, comes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that fetches for 1000 s and then loads, awaited for 30 s."""
+    server, now = Server("Large", pretend("ok"), tmp_path / "log"), [0.0]
+
+    async def tick(_: float) -> None:
+        now[0] += 10
+        server._set("fetching" if now[0] < 1000 else "loading" if now[0] < 1000 + loads else "ready")
+
+    monkeypatch.setattr(life, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(life, "asyncio", SimpleNamespace(sleep=tick))
     if comes:
-        await waiting
+        await served.wait_until_ready(server, 30, fetching)
     else:
         with pytest.raises(ServerError, match="not ready yet"):
-            await waiting
+            await served.wait_until_ready(server, 30, fetching)
 
 
 async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
