@@ -56,7 +56,7 @@ def test_a_bad_file_is_named_with_its_row(tmp_path: Path, text: str, message: st
         load_benchmark(str(path))
 
 
-ROWS = [{"problem": "One\u2028line\x85?", "answer": 1}, {"problem": "Two?", "answer": "2"}]
+ROWS: list[dict[str, Any]] = [{"problem": "One\u2028line\x85?", "answer": 1}, {"problem": "Two?", "answer": "2"}]
 LINES = [json.dumps(row, ensure_ascii=False) for row in ROWS]
 
 

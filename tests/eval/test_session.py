@@ -373,7 +373,7 @@ def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) 
 
 def test_a_file_is_imported_by_the_fields_it_is_graded_by(tmp_path: Path) -> None:
     """A harness that keeps the set's own answer beside a cleaned-up one, in a file as Windows writes it."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"question": "q", "gt": "10", "answer": "10,\\!080", "code": ["\\boxed{10080}"], "pred": ["10080"]},
         {"question": "r", "gt": "27", "answer": 27.0, "code": ["\\boxed{27}"], "pred": ["27"]},
     ]
