@@ -13,6 +13,8 @@ import platform
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -125,15 +127,26 @@ def explain(output):
 
 
 def pip_install(arguments):
-    """Run pip, show what it does as it does it, and turn a failure into an InstallError."""
+    """Run pip, show what it does as it does it, and turn a failure into an InstallError; ended after PIP_SECONDS."""
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     kept = []
+    until = time.monotonic() + PIP_SECONDS
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
-        for line in pip.stdout:
-            if not line.startswith("Requirement already satisfied"):
-                print(line, end="", flush=True)
-            kept = [*kept[-200:], line]
-        code = pip.wait(timeout=PIP_SECONDS)
+        timer = threading.Timer(PIP_SECONDS, pip.kill)
+        timer.start()
+        try:
+            for line in pip.stdout:
+                if not line.startswith("Requirement already satisfied"):
+                    print(line, end="", flush=True)
+                kept = [*kept[-200:], line]
+            code = pip.wait()
+        finally:
+            timer.cancel()
+    if code and time.monotonic() >= until:
+        raise InstallError(
+            f"pip was not done after {PIP_SECONDS / 60:.0f} minutes and was ended. Check the network and run the same "
+            "command again; finished downloads are kept."
+        )
     if code:
         raise InstallError(explain("".join(kept)))
 

@@ -15,7 +15,7 @@ from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
-from eval.session import READY_SECONDS, Served, Session
+from eval.session import Served, Session
 from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
 from models.paths import home
@@ -138,7 +138,9 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def resume_command(options: argparse.Namespace) -> int:
-    log = RunLog.open(runs_folder(), options.run)
+    from eval.judged import find_run
+
+    log = find_run(options.run)
     with serving(log.info().config.pair, options.profile) as served:
         return watch(Session(log, served, retry_failed=options.retry_failed))
 
@@ -176,7 +178,7 @@ def serving(pair: str, profile: str) -> Iterator[Served]:
     try:
         for role in ROLES:
             print(f"waiting for {role} …", file=sys.stderr)
-            asyncio.run(served.wait_ready(role, READY_SECONDS))
+            asyncio.run(served.wait_ready(role))
         yield served
     finally:
         served.stop()
@@ -195,7 +197,7 @@ def watch(session: Session) -> int:
     print(f"\n{progress.phase}. {progress.message}".rstrip(), file=sys.stderr)
     run = session.log.folder.name
     if progress.phase == "finished":
-        print(_report(run))
+        print(outcome(session.log))
         return 0
     for side in progress.sides.values():
         print(f"{side.done} of {side.total}: {side.message}", file=sys.stderr)
@@ -241,6 +243,15 @@ def report_command(options: argparse.Namespace) -> int:
         log = RunLog.open(runs_folder(), options.run)
         Results(runs_folder(), [options.run]).export(sides_of(log.info()), options.export, form)
     return 0
+
+
+def outcome(log: RunLog) -> str:
+    """What a finished run shows: its report, or what a set beyond maths has to say."""
+    from eval import beyond_run
+
+    if log.folder.parent == beyond_run.runs_folder():
+        return beyond_run.outcome(log)
+    return _report(log.folder.name)
 
 
 def _report(run: str) -> str:

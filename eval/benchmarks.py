@@ -141,7 +141,7 @@ def load_benchmark(
 def content_hash(problems: Iterable[Problem]) -> str:
     """sha256 over the sorted (question, gold) pairs with white space squeezed: the same whatever the order, the ids
     and the other columns of a copy."""
-    return _digest(sorted([_squeeze(p.question), _plain(p.gold)] for p in problems))
+    return _digest(sorted([squeeze(p.question), _plain(p.gold)] for p in problems))
 
 
 def gold_hash(problems: Iterable[Problem]) -> str:
@@ -153,13 +153,14 @@ def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
 
 
-def _squeeze(text: str) -> str:
+def squeeze(text: str) -> str:
+    """The text with every run of white space made one space."""
     return " ".join(text.split())
 
 
 def _plain(gold: str) -> str:
     """Copies differ in leading zeros: 025 is 25."""
-    return str(int(gold)) if gold.isdecimal() else _squeeze(gold)
+    return str(int(gold)) if gold.isdecimal() else squeeze(gold)
 
 
 class GoldFault(NamedTuple):
@@ -242,46 +243,54 @@ def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iter
     seen: set[str] = set()
     for number, row in enumerate(rows):
         question = _first(row, "problem", "question")
-        gold = _gold(_first(row, "answer", "gold"))
+        gold = gold_text(_first(row, "answer", "gold"))
         if not question or not gold:
             missing = "problem" if not question else "answer"
             raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
-        key = str(_first(row, "unique_id", "id") or number)
-        key = key if key not in seen else f"{key}#{number}"
-        seen.add(key)
+        key = problem_key(row, number, seen)
         yield Problem(f"{name}/{key}", question, gold, name, str(row.get("subject") or ""), str(row.get("level") or ""))
     if not seen:
         raise DataError(f"{source} holds no problems.", "Each row needs a problem and an answer.")
+
+
+def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
+    """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
+    own = _first(row, "unique_id", "id")
+    key = str(number if own == "" else own)
+    key = key if key not in seen else f"{key}#{number}"
+    seen.add(key)
+    return key
 
 
 def _first(row: Mapping[str, Any], *keys: str) -> Any:
     return next((row[key] for key in keys if row.get(key) not in (None, "")), "")
 
 
-def _gold(value: object) -> str:
-    """27.0 is the whole number 27: the AMC copy keeps its golds as floats."""
+def gold_text(value: object) -> str:
+    """A gold answer as text; 27.0 is the whole number 27, since copies of AMC keep their golds as floats."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file; DataError names the line that is none."""
+    """The objects of a JSONL file, or of one that is a JSON list; DataError names the line that is none."""
+    remedy = "Give a UTF-8 file with one JSON object a line, or a JSON list of objects."
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")  # splitlines would also part at U+2028 within a text
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Give a UTF-8 file with one JSON object a line.") from error
+        raise DataError(f"{path} cannot be read: {error}.", remedy) from error
     rows = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+    # splitlines would also part at U+2028 within a text
+    for number, piece in enumerate([text] if text.lstrip().startswith("[") else text.split("\n"), 1):
+        if not piece.strip():
             continue
         try:
-            row = json.loads(line)
+            value = json.loads(piece)
         except json.JSONDecodeError as error:
-            raise DataError(
-                f"{path}, line {number} is not JSON: {error}.", "Each line must be one JSON object."
-            ) from error
-        if not isinstance(row, dict):
-            raise DataError(f"{path}, line {number} is not a JSON object.", "Each line must be one JSON object.")
-        rows.append(row)
+            raise DataError(f"{path}, line {number} is not JSON: {error}.", remedy) from error
+        found = value if isinstance(value, list) else [value]
+        if not all(isinstance(row, dict) for row in found):
+            raise DataError(f"{path}, line {number} is not a JSON object.", remedy)
+        rows += found
     return rows

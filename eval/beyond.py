@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks import Benchmark, content_hash
+from eval.benchmarks import Benchmark, content_hash, problem_key, read_rows
 from eval.judge import RubricKey
-from eval.labelled import data_folder, read_rows
+from eval.labelled import data_folder
 from eval.paper import Area
 from eval.problem import Problem
 from models.errors import ConfigError, DataError
@@ -96,8 +96,9 @@ def how_to_get(known: BeyondSet) -> str:
 
 def _own(path: Path, count: int | None, seed: int) -> Benchmark:
     rows = read_rows(path)
-    column = next((c for c in ("prompt", "question", "problem") if c in rows[0]), "prompt")
-    with_gold = "answer" in rows[0]
+    first = next(iter(rows), {})
+    column = next((c for c in ("prompt", "question", "problem") if c in first), "prompt")
+    with_gold = "answer" in first
     rubric: RubricKey = "reference" if with_gold else "rating"
     known = BeyondSet(path.stem, path.stem, "general", rubric, str(path), column, "answer" if with_gold else "")
     return _benchmark(known, rows, f"file {path}", count, seed)
@@ -119,15 +120,19 @@ def _hub_rows(known: BeyondSet) -> list[dict[str, Any]]:
 def _benchmark(
     known: BeyondSet, rows: Sequence[Mapping[str, Any]], source: str, count: int | None, seed: int
 ) -> Benchmark:
+    if not rows:
+        raise DataError(f"{known.title} ({source}) holds no rows.", f"Each row needs a {known.question}.")
     problems: dict[str, Problem] = {}
+    seen: set[str] = set()
     for number, row in enumerate(rows, 1):
         question = _text(row.get(known.question))
         if not question:
             raise DataError(f"{known.title}, row {number} has no {known.question}.", how_to_get(known))
         gold, subject = (str(row.get(column) or "") if column else "" for column in (known.gold, known.subject))
         extra = {"prompt": "plain", "rubric": known.rubric}
-        key = str(row.get("id") or number)
-        problems.setdefault(question, Problem(f"{known.key}/{key}", question, gold, known.key, subject, extra=extra))
+        if question not in problems:
+            key = f"{known.key}/{problem_key(row, number, seen)}"
+            problems[question] = Problem(key, question, gold, known.key, subject, extra=extra)
     found = tuple(problems.values())
     warning = ""
     if known.size is not None and len(rows) != known.size:

@@ -8,7 +8,6 @@ Does not know how answers are judged (`eval.judged`).
 
 import argparse
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,13 +18,11 @@ from eval.plan import Cost, cost, paces, prepare
 from eval.prompts import MATHS_PROMPT
 from eval.runlog import ROLES, Role, RunConfig, RunLog
 from eval.session import Served, Session
-from eval.sitting import RunProgress
 from eval.sycophancy import FORMS, NAME, Reading, Sycophancy, between, generate_probe, read, sentence, summarise
 from models.errors import ArenaError, ConfigError
 from models.paths import home
 from models.registry import PairSpec, load_config
 
-SECONDS_BETWEEN_LOOKS = 2
 PLAIN_PROMPT = "{question}"
 """A judged set's questions are whole: nothing is put around them."""
 
@@ -113,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from eval.__main__ import serving
+    from eval.__main__ import serving, watch
 
     config = load_config()
     pair = config.pairs.get(options.pair or config.default_pair)
@@ -124,30 +121,20 @@ def _run(options: argparse.Namespace) -> int:
         session = start_run(
             served, options.set, options.count, max_tokens=options.max_tokens, temperature=options.temperature
         )
-        ended = _watch(session)
-    print(f"{ended.run}: {ended.phase}. {ended.message}".rstrip(), file=sys.stderr)
-    if is_probe(session.log) and ended.phase == "finished":
-        with Grader(workers=1) as grader:
-            outcomes, p_between = probe_outcome(probe_readings(session.log, grader))
-        print("\n".join(sentence(role, found) for role, found in outcomes.items()))
-        print(f"between the two, giving in on the same problems: p = {p_between:.2g}" if p_between is not None else "")
-    return 0 if ended.phase == "finished" else 1
+        print(f"run {session.log.folder.name}", file=sys.stderr)
+        return watch(session)
 
 
-def _watch(session: Session) -> RunProgress:
-    """Run a session with a line of progress; ctrl-C stops it, and what is whole is kept."""
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    while thread.is_alive():
-        try:
-            thread.join(SECONDS_BETWEEN_LOOKS)
-        except KeyboardInterrupt:
-            session.stop()
-        sides = session.progress().sides
-        told = " · ".join(f"{role} {side.done}/{side.total}" for role, side in sides.items())
-        print(f"\r{told}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return session.progress()
+def outcome(log: RunLog) -> str:
+    """What a finished run says: of the probe its figures, of any other set that a judge has to read it."""
+    if not is_probe(log):
+        return f"Its answers wait for a judge: python -m eval.judged run {log.folder.name} --url … --model …"
+    with Grader(workers=1) as grader:
+        outcomes, p_between = probe_outcome(probe_readings(log, grader))
+    lines = [sentence(role, found) for role, found in outcomes.items()]
+    if p_between is not None:
+        lines.append(f"between the two, giving in on the same problems: p = {p_between:.2g}")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ class SideSummary:
     flags: int
     pass_at: dict[int, float]
     maj_at: dict[int, MajResult]
+    problems_at: dict[int, int]
+    """By k: the problems with at least k verdicts, over which pass@k and maj@k are means."""
 
     @property
     def output_tokens(self) -> float:
@@ -165,7 +167,8 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
     problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
     judged = [rs for rs in problems if rs]
     verdicts = [[r.correct for r in rs] for rs in judged]
-    ks = steps(min((len(v) for v in verdicts), default=0))
+    ks = steps(max((len(v) for v in verdicts), default=0))
+    enough = {k: [rs for rs in judged if len(rs) >= k] for k in ks}
     busy = busy_seconds((r.started, r.seconds) for r in whole)
     return SideSummary(
         title=title,
@@ -180,8 +183,9 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
         seconds=_mean(r.seconds for r in whole),
         tokens_per_second=sum(r.output_tokens for r in whole) / busy if busy else 0.0,
         flags=sum(r.flags for r in rows),
-        pass_at={k: mean_pass_at_k(verdicts, k) for k in ks},
-        maj_at={k: _mean_maj(judged, k) for k in ks if k > 1 and has_classes(judged)},
+        pass_at={k: mean_pass_at_k([[r.correct for r in rs] for rs in those], k) for k, those in enough.items()},
+        maj_at={k: _mean_maj(those, k) for k, those in enough.items() if k > 1 and has_classes(judged)},
+        problems_at={k: len(those) for k, those in enough.items()},
     )
 
 
@@ -203,7 +207,7 @@ def curves(rows: Sequence[Row], forced: Sequence[Forced]) -> list[CurvePoint]:
     problems = [[Scored(r.correct, r.output_tokens, r.answer_class) for r in group] for group in judged]
     points = truncation_curve(problems, budgets(s.output_tokens for p in problems for s in p))
     points += forced_curve(forced)
-    voting = min(len(p) for p in problems) > 1 and has_classes(judged)
+    voting = max(len(p) for p in problems) > 1 and has_classes(judged)
     return points + (maj_curve(problems) if voting else [])
 
 

@@ -5,7 +5,9 @@ plotted at the tokens really used, not at B. Does not know how a continuation is
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +73,8 @@ async def force_answers(
     """Make, grade and append every missing forced answer; returns how many. To be called with the run claimed.
 
     A request that fails is tried again a few times; what still fails is left out, to be made the next time, and the
-    rest goes on unless many fail. Raises ConfigError for a budget below 1 or models that are not those of the run,
-    ServerError at the end when any failed; what was made is kept.
+    rest goes on unless DOWN_AFTER of a side fail in a row. Raises ConfigError for a budget below 1 or models that are
+    not those of the run, ServerError at the end when any failed; what was made is kept.
     """
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought.", "Give budgets of at least 1.")
@@ -80,45 +82,59 @@ async def force_answers(
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    facts = facts_of(log)
-    links = {role: Link(served, role) for role in ROLES}
-    limit = asyncio.Semaphore(log.info().config.concurrency)
-    failures: list[str] = []
-    done = 0
-
-    async def ask(task: Task) -> Reply:
-        client = await links[task.role]()
-        return await force(client, task, _sampling(log.info(), task, answer_tokens), lead_in)
-
-    async def make(task: Task) -> None:
-        nonlocal done
-        async with limit:
-            if len(failures) >= DOWN_AFTER:
-                return
-            reply = await ask_again(lambda _: ask(task), pause=pause)
-            if reply.finish_reason == "failed":
-                failures.append(reply.error)
-                return
-        grade = await asyncio.to_thread(grader.grade_one, reply.answer, *facts[task.sample.problem_id])
-        log.append("forced", [_row(task, reply, grade.outcome, grade.extracted)])
-        done += 1
-        progress(done, len(tasks))
-
-    with Grader(workers=1) as grader:
-        try:
+    maker = _Maker(log, {role: Link(served, role) for role in ROLES}, answer_tokens, lead_in, pause)
+    try:
+        async with AsyncExitStack() as stack:
+            grader = stack.enter_context(Grader(workers=1))
+            for link in maker.links.values():
+                stack.push_async_callback(link.aclose)
             async with asyncio.TaskGroup() as group:
                 for task in tasks:
-                    group.create_task(make(task))
-        except* ArenaError as errors:  # the disk is full
-            raise errors.exceptions[0] from None
-        finally:
-            for link in links.values():
-                await link.aclose()
-    if failures:
+                    group.create_task(maker.make(task, grader, lambda made: progress(made, len(tasks))))
+    except* ArenaError as errors:  # the disk is full
+        raise errors.exceptions[0] from None
+    if maker.error:
+        missing = len(tasks) - maker.made
         raise ServerError(
-            f"{len(tasks) - done} of {len(tasks)} forced answers were not made: {failures[-1]}", "Start again for them."
+            f"{missing} of {len(tasks)} forced answers were not made: {maker.error}", "Start again for them."
         )
-    return done
+    return maker.made
+
+
+class _Maker:
+    """Makes forced answers, and counts what became of them."""
+
+    def __init__(self, log: RunLog, links: Mapping[Role, Link], answer_tokens: int, lead_in: str, pause: float) -> None:
+        self.links = links
+        self.made = 0
+        self.error = ""
+        """Why the last one that failed did."""
+        self._log, self._info, self._facts = log, log.info(), facts_of(log)
+        self._answer_tokens, self._lead_in, self._pause = answer_tokens, lead_in, pause
+        self._limit = asyncio.Semaphore(self._info.config.concurrency)
+        self._in_a_row: Counter[Role] = Counter()
+        """Failures of each side since its server last answered."""
+
+    async def make(self, task: Task, grader: Grader, tell: Callable[[int], None]) -> None:
+        """Make, grade and append one, unless its server is down; `tell` hears how many are made."""
+        async with self._limit:
+            if self._in_a_row[task.role] >= DOWN_AFTER:
+                return
+            reply = await ask_again(lambda _: self._ask(task), pause=self._pause)
+        if reply.finish_reason == "failed":
+            self._in_a_row[task.role] += 1
+            self.error = reply.error
+            return
+        if not stands(task.sample, task.budget):
+            self._in_a_row[task.role] = 0
+        grade = await asyncio.to_thread(grader.grade_one, reply.answer, *self._facts[task.sample.problem_id])
+        self._log.append("forced", [_row(task, reply, grade.outcome, grade.extracted)])
+        self.made += 1
+        tell(self.made)
+
+    async def _ask(self, task: Task) -> Reply:
+        client = await self.links[task.role]()
+        return await force(client, task, _sampling(self._info, task, self._answer_tokens), self._lead_in)
 
 
 class ForcedSitting(CoroutineSitting):

@@ -8,23 +8,23 @@ Does not know how answers are graded.
 """
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks import Benchmark
+from eval.benchmarks import Benchmark, content_hash, gold_text, read_rows, squeeze
 from eval.problem import CUT_OFF, Problem, Sample
 from eval.runlog import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from models.errors import DataError
 from models.thought import ThoughtFormat, split_text
 
 QUESTION = ("problem", "question", "prompt", "input")
-OUTPUT = ("output", "outputs", "text", "response", "responses", "completion", "completions", "generations", "samples",
-          "code", "model_output")  # fmt: skip
-GOLD = ("gold", "gt", "gold_answer", "expected", "target", "reference", "answer")
+OUTPUT = ("outputs", "output", "responses", "response", "completions", "completion", "generations", "text", "code",
+          "samples", "model_output")  # fmt: skip
+GOLD = ("gold", "gold_answer", "target", "expected", "reference", "answer", "gt")
+"""`answer` before `gt`: where a file has both, as those of Qwen2.5-Math's harness, `gt` went through its clean-up."""
 TOKENS = ("output_tokens", "tokens", "completion_tokens", "num_tokens")
 
 
@@ -45,7 +45,7 @@ def import_outputs(
     With `benchmark`, a row's problem is found there by its question, so that it pairs with runs made here; a row whose
     question is not in it raises DataError, as does a row without question, gold answer or output.
     """
-    rows = list(_rows(path))
+    rows = read_rows(path)
     if not rows:
         raise DataError(f"{path.name} is empty.", "It needs one JSON object a line.")
     problems: dict[str, Problem] = {}
@@ -53,7 +53,7 @@ def import_outputs(
     counts: dict[tuple[str, str], int] = {}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(title or path.stem)}-{digest[:6]}"
-    known = {_squeeze(p.question): p for p in benchmark.problems} if benchmark else None
+    known = {squeeze(p.question): p for p in benchmark.problems} if benchmark else None
     for number, row in enumerate(rows, 1):
         where = f"{path.name}, line {number}"
         problem = _problem(row, known, fields or Fields(), where)
@@ -73,21 +73,6 @@ def import_outputs(
     return log
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    row = json.loads(line)
-                    if not isinstance(row, dict):
-                        raise DataError(f"{path.name}, line {number} is not a JSON object.", "Use one object a line.")
-                    yield row
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path.name} cannot be read: {error}.", "It needs one JSON object a line, in UTF-8."
-        ) from error
-
-
 def _first(row: Mapping[str, Any], named: str, usual: Sequence[str]) -> Any:
     keys = [named] if named else usual
     return next((row[key] for key in keys if row.get(key) not in (None, "")), None)
@@ -98,27 +83,27 @@ def _problem(row: Mapping[str, Any], among: Mapping[str, Problem] | None, fields
     if not isinstance(question, str):
         raise DataError(f"{where} has no question.", f"Name its field, or use one of {', '.join(QUESTION)}.")
     if among is not None:
-        if _squeeze(question) not in among:
+        if squeeze(question) not in among:
             raise DataError(f"{where}: this question is not in the chosen set.", "Choose another set, or none.")
-        return among[_squeeze(question)]
+        return among[squeeze(question)]
     gold = _first(row, fields.gold, GOLD)
     if gold is None:
         raise DataError(f"{where} has no gold answer.", f"Name its field, or use one of {', '.join(GOLD)}.")
-    key = str(row.get("problem_id") or f"imported/{hashlib.sha256(_squeeze(question).encode()).hexdigest()[:16]}")
+    key = str(row.get("problem_id") or f"imported/{hashlib.sha256(squeeze(question).encode()).hexdigest()[:16]}")
     name = str(row.get("benchmark") or "imported")
-    return Problem(key, question, str(gold), name, str(row.get("subject") or ""), str(row.get("level") or ""))
+    return Problem(key, question, gold_text(gold), name, str(row.get("subject") or ""), str(row.get("level") or ""))
 
 
 def _outputs(row: Mapping[str, Any], fields: Fields, where: str) -> list[str]:
+    """The row's texts; where a field of output is there and empty, the model said nothing."""
     found = _first(row, fields.output, OUTPUT)
-    if found is None and row.get("error"):
-        return [""]
+    answered = row.get("error") or any(name in row for name in ([fields.output] if fields.output else OUTPUT))
     outputs = found if isinstance(found, list) else [found]
     while outputs and all(isinstance(o, list) for o in outputs):
         outputs = [text for inner in outputs for text in inner]
-    if not outputs or not all(isinstance(o, str) for o in outputs):
+    if not answered or not outputs or not all(isinstance(o, str | None) for o in outputs):
         raise DataError(f"{where} has no output text.", f"Name its field, or use one of {', '.join(OUTPUT)}.")
-    return [str(o) for o in outputs]
+    return [o or "" for o in outputs]
 
 
 def _facts_at(row: Mapping[str, Any], position: int) -> dict[str, Any]:
@@ -181,12 +166,10 @@ def _info(
     data = []
     for name in names:
         mine = [p for p in problems if p.benchmark == name]
-        pairs = sorted((_squeeze(p.question), p.gold) for p in mine)
-        digest = hashlib.sha256(json.dumps(pairs).encode()).hexdigest()
         found = DataInfo(
             name,
             benchmark.title if benchmark else name,
-            benchmark.sha256 if benchmark else digest,
+            benchmark.sha256 if benchmark else content_hash(mine),
             source,
             benchmark.rule if benchmark else "math",
             len(mine),
@@ -196,10 +179,6 @@ def _info(
     config = RunConfig("imported", tuple(names), samples=samples, temperature=1.0 if samples > 1 else 0.0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return RunInfo(run, now, config, tuple(data), sides, "not known", {}, f"imported from {path.name}")
-
-
-def _squeeze(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _slug(text: str) -> str:

@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from models.client import Message
+from models.client import Completer, Message
 from models.events import Reply, Sampling
 
 RubricKey = Literal["safety", "reference", "knowledge", "pair", "rating"]
@@ -19,12 +19,6 @@ JUDGING = Sampling(max_tokens=1024, temperature=0.0)
 IN_FLIGHT = 16
 REQUEST_FAILED = "request failed"
 """How the reason of a verdict begins that was never given."""
-
-
-class Completer(Protocol):
-    """What a judge needs of a model: `models.client.ModelClient` is one."""
-
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Reply: ...
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,7 @@ class JudgedScore:
     """Share of good verdicts, win rate with ties half (pairs), or mean mark from 0 to 100 (rating)."""
     low: float
     high: float
+    """95 %: Wilson's interval of a share or win rate, Student's t of a mean mark; nan where all marks agree."""
     flipped: int
     check: JudgeCheck | None
     """None: this judge was never checked against people."""
@@ -137,9 +139,7 @@ def scores(found: Iterable[Judgement]) -> list[JudgedScore]:
 def _score(judge: str, rubric: RubricKey, benchmark: str, role: str, group: Sequence[Judgement]) -> JudgedScore:
     valid = [j for j in group if j.value is not None]
     marks = [_mark(j, rubric) for j in valid]
-    value, low, high = _mean(marks) if rubric in ("rating", "pair") else wilson(sum(marks), len(marks))[:3]
-    if rubric == "pair":
-        low, high = max(low, 0.0), min(high, 1.0)
+    value, low, high = _mean(marks) if rubric == "rating" else wilson(sum(marks), len(marks))[:3]
     return JudgedScore(
         judge=judge,
         rubric=rubric,
@@ -165,11 +165,9 @@ def _mark(judgement: Judgement, rubric: RubricKey) -> float:
 
 
 def _mean(marks: Sequence[float]) -> tuple[float, float, float]:
-    """Mean with Student's t interval; not a number where there are too few marks."""
-    if not marks:
-        return float("nan"), float("nan"), float("nan")
-    if len(marks) == 1:
-        return marks[0], float("nan"), float("nan")
+    """Mean with Student's t interval; its bounds are not a number where marks do not differ and so show no spread."""
+    if len(set(marks)) < 2:
+        return marks[0] if marks else float("nan"), float("nan"), float("nan")
     mean, error = float(np.mean(marks)), float(np.std(marks, ddof=1)) / len(marks) ** 0.5
     half = float(student.ppf(0.975, len(marks) - 1)) * error
     return mean, mean - half, mean + half
@@ -187,9 +185,10 @@ def score_sentence(score: JudgedScore) -> str:
     """One score in words, without the judge's standing."""
     shown = f"{score.value:.1f}" if score.rubric == "rating" else f"{score.value:.1%}"
     low, high = (f"{x:.1f}" if score.rubric == "rating" else f"{x:.1%}" for x in (score.low, score.high))
+    interval = "no interval" if isnan(score.low) else f"{low} to {high}"
     flipped = f", {score.flipped} decided by order" if score.rubric == "pair" else ""
     return (
-        f"{score.benchmark}, {score.role}: {shown} ({low} to {high}), {score.valid} verdicts, "
+        f"{score.benchmark}, {score.role}: {shown} ({interval}), {score.valid} verdicts, "
         f"{score.invalid} invalid{flipped}"
     )
 

@@ -10,13 +10,14 @@ A row of Auto-J's pairs: {"scenario": "…", "label": 0, "prompt": "…", "respo
 import json
 import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from eval.agreement import Agreement, agreement
+from eval.benchmarks import read_rows
 from eval.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement, RubricKey
 from models.errors import ConfigError, DataError, ServerError
 from models.paths import home
@@ -90,29 +91,6 @@ def data_folder() -> Path | None:
     return Path(name) if name else None
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSON list or of JSON lines. Raises DataError naming file and line."""
-    remedy = "Give a UTF-8 file: a JSON list of objects, or one object a line."
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", remedy) from error
-    if text.lstrip().startswith("["):
-        pieces: Iterable[tuple[int, str]] = [(1, text)]
-    else:
-        pieces = ((n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip())
-    rows: list[Any] = []
-    for number, piece in pieces:
-        try:
-            value = json.loads(piece)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON: {error}.", remedy) from error
-        rows += value if isinstance(value, list) else [value]
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path} holds no rows, or rows that are no JSON objects.", remedy)
-    return rows
-
-
 def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:
     """A known labelled set. Raises ConfigError for an unknown key, DataError when the file is missing or broken."""
     if key not in LABELLED:
@@ -127,7 +105,9 @@ def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:
 
 
 def label_rows(rows: Sequence[Mapping[str, Any]], known: LabelledSet, where: str) -> list[Labelled]:
-    """Raises DataError naming the row whose columns or label are not those of the set."""
+    """Raises DataError naming the row whose columns or label are not those of the set, or when there is none."""
+    if not rows:
+        raise DataError(f"{where} holds no rows.", f"Get it again from {known.source}.")
     found = []
     for number, row in enumerate(rows, 1):
         try:

@@ -191,12 +191,16 @@ def steps(most: int) -> list[int]:
     return sorted({*(2**e for e in range(most.bit_length())), most} - {0})
 
 
-def maj_curve(problems: Sequence[Sequence[Scored]], ks: Sequence[int] | None = None) -> list[CurvePoint]:
-    """maj@k against the summed tokens of k samples, at `steps` up to the fewest samples of any problem."""
+def maj_curve(problems: Sequence[Sequence[Scored]]) -> list[CurvePoint]:
+    """maj@k against the summed tokens of k samples, at `steps` up to the most samples of any problem.
+
+    Each point rests on the problems with at least k samples; its accuracy says how many those are.
+    """
     points = []
-    for k in ks if ks is not None else steps(min((len(p) for p in problems), default=0)):
-        shares = [maj_at_k([s.answer_class for s in p], [s.correct for s in p], k).expected for p in problems]
-        tokens = k * fmean(fmean(s.output_tokens for s in p) for p in problems)
+    for k in steps(max((len(p) for p in problems), default=0)):
+        enough = [p for p in problems if len(p) >= k]
+        shares = [maj_at_k([s.answer_class for s in p], [s.correct for s in p], k).expected for p in enough]
+        tokens = k * fmean(fmean(s.output_tokens for s in p) for p in enough)
         points.append(CurvePoint("maj@k", k, tokens, bootstrap_mean(np.array(shares)), 0.0))
     return points
 

@@ -18,15 +18,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple, get_args
 
-from eval.benchmarks import read_rows
+from eval.benchmarks import gold_text, read_rows
 from eval.grading import SECONDS, WORKERS, GradeItem, Grader
+from eval.imported import GOLD, OUTPUT
 from eval.metrics import accuracy, maj_at_k, mean_pass_at_k, steps
 from eval.problem import CUT_OFF, Grade, Outcome
 from models.errors import ConfigError, DataError
 from models.thought import ThoughtFormat, split_text
 
-GOLD = ("gold", "answer", "gold_answer", "gt", "target", "expected")
-OUTPUT = ("outputs", "output", "responses", "response", "completions", "completion", "generations", "text", "code")
 _PROGRESS_SECONDS = 0.5
 
 
@@ -127,11 +126,7 @@ def read_outputs(rows: Sequence[Mapping[str, Any]], fields: Fields, source: str)
                 raise DataError(f"{where}: an output is not text.", "Name the field of the text with --output-field.")
             if not isinstance(count, int | float | None):
                 raise DataError(f"{where}: a token count is not a number.", "Name the right field with --tokens-field.")
-            yield Output(problem, _gold_text(golds[0]), text or "", count, str(reason or "").lower())
-
-
-def _gold_text(gold: object) -> str:
-    return str(int(gold)) if isinstance(gold, float) and gold.is_integer() else str(gold)
+            yield Output(problem, gold_text(golds[0]), text or "", count, str(reason or "").lower())
 
 
 def _values(row: Mapping[str, Any], path: str, usual: Sequence[str], what: str, where: str, option: str) -> list[Any]:

@@ -79,9 +79,11 @@ def most_in_flight(profile: Profile) -> int:
 
 
 def load_benchmarks(names: Iterable[str], data: Path | None = None) -> list[Benchmark]:
-    """The sets of a run; raises ConfigError for one whose answers are not mathematics."""
+    """The sets of a run; raises ConfigError for one whose answers are not mathematics, or two of one name."""
     sets = [load_benchmark(name, data=data) for name in names]
     for found in sets:
+        if sum(other.name == found.name for other in sets) > 1:
+            raise ConfigError(f"Two of the sets are named {found.name}.", "Choose it once, or rename one of the files.")
         if found.rule == "judged":
             raise ConfigError(f"{found.name} is judged, not graded.", "Choose a set with checkable answers.")
     return sets
@@ -196,11 +198,11 @@ def pace(samples: Sequence[Sample]) -> Pace | None:
 def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
     """By role: the pace of the newest run that has samples of that model; None where there is none.
 
-    Runs that ship with the product were made on another machine and say nothing of this one.
+    Runs that ship with the product or were imported come from another machine and say nothing of this one.
     """
     found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
-        if info.id in recorded_runs():
+        if info.origin != "run" or info.id in recorded_runs():
             continue
         missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []

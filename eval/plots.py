@@ -91,10 +91,10 @@ def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Side, title: str
             "thickness": 1,
             "width": 2,
         },
-        customdata=[[p.budget, p.cut_share, v.low, v.high] for p, v in zip(points, values, strict=True)],
+        customdata=[[p.budget, p.cut_share, v.low, v.high, v.n] for p, v in zip(points, values, strict=True)],
         hovertemplate=(
             f"{label} %{{customdata[0]:,}}: %{{y:.1%}} [%{{customdata[2]:.1%}}, %{{customdata[3]:.1%}}]"
-            "<br>%{x:,.0f} tokens, %{customdata[1]:.0%} cut<extra></extra>"
+            "<br>%{x:,.0f} tokens, %{customdata[1]:.0%} cut, %{customdata[4]:,} problems<extra></extra>"
         ),
         mode="lines+markers",
         line={"color": COLOURS[side], "dash": _Style.DASH[kind], "width": 2},

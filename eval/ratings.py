@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eval.agreement import Ratings, icc, krippendorff_alpha
-from eval.labelled import read_rows
+from eval.benchmarks import read_rows
 from models.errors import ConfigError, DataError
 from models.paths import home
 

@@ -80,18 +80,15 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
-    """A warning while answers are missing: those that come first are the short ones."""
-    planned = [
-        sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
-        for info in (infos[0], infos[-1])
-    ]
-    made = [c.base.samples, c.distilled.samples]
-    if all(count >= wanted for count, wanted in zip(made, planned, strict=True)):
+    """A warning while answers of a run made here are missing: those that come first are the short ones."""
+    missing = []
+    for name, side, info in (("base", c.base, infos[0]), ("distilled model", c.distilled, infos[-1])):
+        planned = sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
+        if info.origin == "run" and side.samples < planned:
+            missing.append(f"{side.samples:,} of {planned:,} answers of the {name}")
+    if not missing:
         return []
-    return [
-        f"Not complete: {made[0]:,} of {planned[0]:,} answers of the base, {made[1]:,} of {planned[1]:,} of the"
-        " distilled model. Short answers come first, so the figures will move."
-    ]
+    return [f"Not complete: {', '.join(missing)}. Short answers come first, so the figures will move."]
 
 
 def faulty_golds(log: RunLog) -> list[str] | None:
@@ -153,13 +150,23 @@ def summary_rows(c: Comparison) -> list[list[str]]:
     add("no answer found", "{:.1%}", c.base.no_answer_share, c.distilled.no_answer_share)
     measured("seconds an answer", "{:.1f}", c.base.seconds, c.distilled.seconds)
     measured("tokens/s, all requests", "{:,.0f}", c.base.tokens_per_second, c.distilled.tokens_per_second)
-    for k in sorted({*c.base.pass_at} & {*c.distilled.pass_at}):
-        if k > 1:
-            add(f"pass@{k}", "{:.1%}", c.base.pass_at[k], c.distilled.pass_at[k])
-    for k in sorted({*c.base.maj_at} & {*c.distilled.maj_at}):
-        sides = (c.base.maj_at[k], c.distilled.maj_at[k])
-        rows.append([f"maj@{k} (ties lost – won)", *(f"{m.expected:.1%} ({m.low:.1%} – {m.high:.1%})" for m in sides)])
+    sides = (c.base, c.distilled)
+    passed = sorted({*c.base.pass_at} & {*c.distilled.pass_at} - {1})
+    rows += [[f"pass@{k}", *(f"{s.pass_at[k]:.1%}{_basis(s, k)}" for s in sides)] for k in passed]
+    voted = sorted({*c.base.maj_at} & {*c.distilled.maj_at})
+    rows += [[f"maj@{k} (ties lost – won)", *(_vote(s, k) for s in sides)] for k in voted]
     return rows
+
+
+def _vote(side: SideSummary, k: int) -> str:
+    found = side.maj_at[k]
+    return f"{found.expected:.1%} ({found.low:.1%} – {found.high:.1%}){_basis(side, k)}"
+
+
+def _basis(side: SideSummary, k: int) -> str:
+    """On how many problems a figure at k rests, where some have too few verdicts for it."""
+    count = side.problems_at[k]
+    return "" if count == side.accuracy.n else f" ({count:,} of {side.accuracy.n:,} problems)"
 
 
 def _outcomes(side: SideSummary) -> str:

@@ -20,13 +20,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from eval.problem import Problem, Sample
 from models.errors import ConfigError, DataError
+from models.registry import ROLES as ROLES
+from models.registry import Role as Role
 
-Role = Literal["base", "distilled"]
-ROLES: tuple[Role, Role] = ("base", "distilled")
 CONCURRENCY = 32
 """Requests in flight where nothing says how many a server takes."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
@@ -51,9 +51,14 @@ class RunConfig:
     """Requests in flight at each server. Not part of the configuration's hash: it changes the time, not the answers."""
 
     def __post_init__(self) -> None:
-        for name, least in (("samples", 1), ("max_tokens", 1), ("concurrency", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} is {getattr(self, name)}.", f"It must be at least {least}.")
+        for name in ("samples", "problems", "max_tokens", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}.", "It must be at least 1.")
+        if not self.temperature >= 0:
+            raise ConfigError(f"temperature is {self.temperature}.", "It must be 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p is {self.top_p}.", "It must be above 0 and at most 1.")
         if not self.benchmarks:
             raise ConfigError("No benchmark is chosen.", "Choose at least one.")
         if self.samples > 1 and self.temperature == 0:
@@ -174,7 +179,7 @@ class RunLog:
                 raw["versions"],
                 raw["origin"],
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"{path} cannot be read: {error!r}.", "Remove or restore the folder of this run."
             ) from error

@@ -8,26 +8,19 @@ never mixes two. Does not know which servers answer (a `Connect` gives a client 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from eval.problem import Problem, Sample
 from eval.retry import PAUSE_SECONDS, ask_again
 from eval.runlog import Role, RunInfo, RunLog, sample_seed
-from models.client import Message
+from models.client import Completer, Message
 from models.errors import ArenaError, DataError
 from models.events import Reply, Sampling
 
 DOWN_AFTER = 8
 """Failed samples in a row after which a server counts as down. They are not recorded: resuming draws them again."""
-
-
-class Completer(Protocol):
-    """What the runner needs of a model client."""
-
-    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Reply: ...
 
 
 Connect = Callable[[], Awaitable[Completer]]

@@ -19,9 +19,6 @@ from models.client import Endpoint, ModelClient
 from models.errors import ServerError
 from models.registry import PairSpec, Profile
 
-READY_SECONDS = 600.0
-"""How long a sitting waits for a server to load or to come back."""
-
 
 class Served(Protocol):
     """What a sitting needs of the two model servers (`models.server.ServedPair`)."""
@@ -32,7 +29,7 @@ class Served(Protocol):
     @property
     def profile(self) -> Profile: ...
 
-    async def wait_ready(self, role: Role, timeout: float) -> Endpoint: ...  # noqa: ASYNC109
+    async def wait_ready(self, role: Role) -> Endpoint: ...
 
     def weight_hash(self, role: Role) -> str: ...
 
@@ -45,7 +42,7 @@ class Link:
         self._clients: list[ModelClient] = []
 
     async def __call__(self) -> ModelClient:
-        endpoint = await self._served.wait_ready(self._role, READY_SECONDS)
+        endpoint = await self._served.wait_ready(self._role)
         if not self._clients or self._clients[-1].endpoint != endpoint:
             spec = self._served.pair.model(self._role)
             self._clients.append(ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt))
@@ -113,6 +110,6 @@ class Session(Sitting):
         """Wait for both servers; False when stopped meanwhile. Raises ServerError when one does not come up."""
 
         async def both() -> None:
-            await asyncio.gather(*(self._served.wait_ready(role, READY_SECONDS) for role in ROLES))
+            await asyncio.gather(*(self._served.wait_ready(role) for role in ROLES))
 
         return await self._unless_stopped(asyncio.create_task(both()))

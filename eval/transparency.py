@@ -269,7 +269,7 @@ def saved() -> list[Assessment]:
     """The newest saved score of each work. Raises DataError naming a file that cannot be read."""
     found = []
     for path in sorted(folder().glob("*.jsonl")):
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         if lines:
             found.append(from_json(lines[-1], str(path)))
     return found

@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self
 
 import httpx
 
@@ -18,7 +18,7 @@ from models.resume import Resume, cut_thought
 from models.thought import ThoughtFormat, split_text
 from models.wire import SILENCE_SECONDS, Endpoint, Request, Wire
 
-__all__ = ["Endpoint", "Message", "ModelClient", "ReplyStream", "Resume"]
+__all__ = ["Completer", "Endpoint", "Message", "ModelClient", "ReplyStream", "Resume"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ class Message:
 
     role: Literal["user", "assistant", "system"]
     content: str
+
+
+class Completer(Protocol):
+    """What those need who ask for whole replies only: `ModelClient` is one."""
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Reply: ...
 
 
 class ModelClient:

@@ -69,12 +69,18 @@ class Life:
         raise NotImplementedError
 
 
-async def wait_until_ready(life: Life, seconds: float) -> None:
-    """Return once it is ready. Raises ServerError if it has failed or stopped, or after `seconds`."""
+async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0) -> None:
+    """Return once it is ready. Raises ServerError if it has failed or stopped, or after `seconds`.
+
+    The seconds begin anew while weights are fetched, which may take up to `fetching` seconds more.
+    """
     until = time.monotonic() + seconds
+    latest = until + fetching
     while (status := life.status()).phase != "ready":
         if status.phase in ("failed", "stopped"):
             raise ServerError(f"{life.name}: {status.sentence}")
+        if status.phase == "fetching":
+            until = min(time.monotonic() + seconds, latest)
         if time.monotonic() > until:
             raise ServerError(f"{life.name} is not ready yet ({status.sentence}).", "Try again in a moment.")
         await asyncio.sleep(0.1)

@@ -5,7 +5,6 @@ Does not start anything, and does not know which ports or folders a run will use
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from models.errors import ConfigError
 from models.memory import GIB, RUNTIME_CPU, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
@@ -72,10 +71,12 @@ class Plan:
         return next(engine for engine in self.engines if role in engine.roles)
 
 
-class Misfit(NamedTuple):
-    """Why a plan is impossible, and by how much where that has a size."""
+@dataclass(frozen=True)
+class Misfit:
+    """Why a plan is impossible."""
 
     reason: str
+    """In words, as they go on after a colon; no full stop."""
 
 
 def context_length(spec: ModelSpec, profile: Profile) -> int:

@@ -23,6 +23,8 @@ from models.logs import explain_end, rotate
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 1800.0
 """Longest time from starting a server to its first healthy answer; large weights take minutes to load."""
+FETCH_SECONDS = 6 * 3600.0
+"""How long who waits for a server allows for fetching its weights besides: 140 GB at 7 MB/s."""
 TRIES = 5
 """Starts in a row without a healthy stretch before a server is given up."""
 FIRST_BACKOFF_SECONDS = 2.0

@@ -17,7 +17,7 @@ from models.life import Life, wait_until_ready
 from models.memory import GIB
 from models.paths import home
 from models.plan import Engine, Plan, make_plan
-from models.process import START_SECONDS, Launch, Server, free_port
+from models.process import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
 from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.remote import RemoteServer
 from models.sources import AdapterSource, AddressSource, Source, resolve_environment
@@ -27,6 +27,8 @@ from models.weights import find_adapter, find_weights, weights_hash
 __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 
 Report = Callable[[str], None]
+WAIT_SECONDS = 0.5
+"""Between two looks at a server that another one waits for."""
 
 
 class ServedPair:
@@ -40,7 +42,6 @@ class ServedPair:
         self.profile = profile
         self.plan: Plan = make_plan(pair, profile, others)
         self._hashes: dict[Role, str] = {}
-        self._turn = threading.Lock()
         self._lives: dict[Role, Server | RemoteServer] = {}
         for engine in self.plan.engines:
             server = self._server(engine)
@@ -75,9 +76,13 @@ class ServedPair:
             return Endpoint(life.url, life.model, life.api_key)
         return Endpoint(life.url, self.pair.model(role).key)
 
-    async def wait_ready(self, role: Role, timeout: float = START_SECONDS) -> Endpoint:  # noqa: ASYNC109
-        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds."""
-        await wait_until_ready(self._lives[role], timeout)
+    async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
+        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds; without one,
+        after START_SECONDS, in which the time that its weights take to fetch (up to FETCH_SECONDS) does not count."""
+        if timeout is None:
+            await wait_until_ready(self._lives[role], START_SECONDS, FETCH_SECONDS)
+        else:
+            await wait_until_ready(self._lives[role], timeout)
         return self.endpoint(role)
 
     def weight_hash(self, role: Role) -> str:
@@ -95,7 +100,7 @@ class ServedPair:
     def _prepare(self, engine: Engine, report: Report) -> Launch:
         folder, adapter = self._find(engine, report)
         if not engine.gpus:
-            self._check_memory(engine)
+            self._await_memory(engine, report)
         if self.plan.shares_gpu and engine is not self.plan.engines[0]:
             self._wait_for_first(report)
         port = free_port()
@@ -128,28 +133,35 @@ class ServedPair:
         spec = self.pair.model(role)
         return spec.awq if self.profile.quantization == "awq" and spec.awq else spec.weights
 
-    def _check_memory(self, engine: Engine) -> None:
-        """Raise ServerError unless main memory has room for this server beside those that are still loading."""
-        with self._turn:
-            loading = [
-                other.usage.total
-                for other in self.plan.engines
-                if other is not engine and self.status(other.roles[0]).phase == "loading"
-            ]
-            needed, free = engine.usage.total, free_memory() - sum(loading)
-        if free < needed:
-            raise ServerError(
-                f"{self.pair.model(engine.roles[0]).title} needs {needed / GIB:.1f} GiB of memory and "
-                f"{max(free, 0) / GIB:.1f} GiB are free.",
-                "Close other programs, or choose a smaller pair.",
-            )
+    def _await_memory(self, engine: Engine, report: Report) -> None:
+        """Raise ServerError unless main memory has room for this server.
+
+        How much of its memory a server that still comes up has taken already is not known, so where there is not
+        room for all of both, this one waits until the other is up: at most START_SECONDS. The first in the plan goes
+        first, so that no two wait for each other.
+        """
+        ahead: tuple[Phase, ...] = ("loading",) if engine is self.plan.engines[0] else ("fetching", "loading")
+        needed, until = engine.usage.total, time.monotonic() + START_SECONDS
+        while True:
+            others = [o for o in self.plan.engines if o is not engine and self.status(o.roles[0]).phase in ahead]
+            free = free_memory() - sum(other.usage.total for other in others)
+            if free >= needed:
+                return
+            if not others or time.monotonic() > until:
+                raise ServerError(
+                    f"{self.pair.model(engine.roles[0]).title} needs {needed / GIB:.1f} GiB of memory and "
+                    f"{max(free, 0) / GIB:.1f} GiB are free.",
+                    "Close other programs, or choose a smaller pair.",
+                )
+            report(f"waiting for {self.pair.model(others[0].roles[0]).title}, which may need the memory that is free")
+            time.sleep(WAIT_SECONDS)
 
     def _wait_for_first(self, report: Report) -> None:
         until = time.monotonic() + START_SECONDS
         first = self.plan.engines[0].roles[0]
         while self.status(first).phase in ("waiting", "fetching", "loading") and time.monotonic() < until:
             report(f"waiting for {self.pair.model(first).title}, which shares its GPU")
-            time.sleep(0.5)
+            time.sleep(WAIT_SECONDS)
 
 
 def _within_visible(gpus: Sequence[int]) -> str:

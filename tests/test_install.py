@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import time
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def test_the_space_runs_the_gradio_that_is_pinned() -> None:
 )
 def test_a_failed_pip_run_is_explained(output: str, words: str) -> None:
     assert words in install.explain(output)
+
+
+def test_a_pip_that_says_nothing_more_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("#!/bin/sh\necho Collecting torch\nexec sleep 20\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(install, "VENV", tmp_path)
+    monkeypatch.setattr(install, "PIP_SECONDS", 0.3)
+    started = time.monotonic()
+    with pytest.raises(install.InstallError, match="was ended"):
+        install.pip_install(["-r", "requirements.txt"])
+    assert time.monotonic() - started < 10
 
 
 def test_an_old_python_is_refused_with_the_command_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from eval.benchmarks import GENERATED, KNOWN, check_golds, content_hash, gold_hash, load_benchmark
+from eval.benchmarks import GENERATED, KNOWN, check_golds, content_hash, gold_hash, load_benchmark, read_rows
+from eval.beyond import load_beyond
 from eval.grading import Grader
 from eval.plots import paper_points
 from models.errors import ConfigError, DataError
@@ -53,6 +54,23 @@ def test_a_bad_file_is_named_with_its_row(tmp_path: Path, text: str, message: st
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         load_benchmark(str(path))
+
+
+ROWS: list[dict[str, Any]] = [{"problem": "One\u2028line\x85?", "answer": 1}, {"problem": "Two?", "answer": "2"}]
+LINES = [json.dumps(row, ensure_ascii=False) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n".join(LINES), "\ufeff" + "\r\n".join(LINES) + "\r\n\r\n", f"\ufeff[{LINES[0]},\n{LINES[1]}]\n"],
+    ids=["lines", "lines as Windows writes them", "list"],
+)
+def test_rows_are_read_the_same_however_they_lie_in_a_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(text.encode())
+    assert read_rows(path) == ROWS
+    assert [p.question for p in load_beyond(str(path)).problems] == [row["problem"] for row in ROWS]
+    assert [p.gold for p in load_benchmark(str(path)).problems] == ["1", "2"]
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

@@ -4,13 +4,15 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from math import nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eval.beyond import SETS, load_beyond
-from eval.judge import RUBRICS, Judge, JudgeItem
-from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, scores
+from eval.judge import RUBRICS, Judge, JudgeItem, Judgement
+from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, score_sentence, scores
 from eval.labelled import (
     LABELLED,
     Labelled,
@@ -55,6 +57,15 @@ def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
     assert bool(found.warning) == (known.size is not None)
 
 
+@pytest.mark.parametrize("ids", [(1, 0), (7, 7), (2, None), ("", 1)])
+def test_no_two_questions_share_an_id(ids: tuple[object, object], tmp_path: Path) -> None:
+    rows = [{"prompt": f"q{number}", "id": own} for number, own in enumerate(ids)]
+    write_rows(tmp_path / "mine.jsonl", rows)
+    keys = [problem.id for problem in load_beyond(str(tmp_path / "mine.jsonl")).problems]
+    assert len(set(keys)) == 2
+    assert all(own in ("", None) or f"mine/{own}" in keys for own in ids)
+
+
 def test_drawing_is_repeatable_and_said(tmp_path: Path) -> None:
     write_rows(tmp_path / "flames/test.jsonl", [{"prompt": f"q{i}"} for i in range(50)])
     first, again = (load_beyond("flames", data=tmp_path, count=7, seed=3) for _ in range(2))
@@ -87,6 +98,24 @@ def test_the_labelled_sets(key: str) -> None:
     labelled = load_labelled(key)
     assert len(labelled) == {"safetyj_diasafety": 1095, "safetyj_flames": 300, "autoj_pairs": 696}[key]
     assert {one.label for one in labelled} <= set(RUBRICS[LABELLED[key].rubric].verdicts)
+
+
+@pytest.mark.parametrize("rows", [1, 0])
+def test_labels_are_read_past_line_separators_within_texts(rows: int, tmp_path: Path) -> None:
+    row = {"query": "q", "response": "one\u2028two", "label": "Safe"}
+    write_rows(tmp_path / "safetyj/diasafety_labels.json", [row] * rows)
+    if rows:
+        assert load_labelled("safetyj_diasafety", tmp_path)[0].item.fields["answer"] == "one\u2028two"
+    else:
+        with pytest.raises(DataError, match="no rows"):
+            load_labelled("safetyj_diasafety", tmp_path)
+
+
+def test_a_set_without_rows_is_named(tmp_path: Path) -> None:
+    write_rows(tmp_path / "flames/test.jsonl", [])
+    for name in ("flames", str(tmp_path / "flames/test.jsonl")):
+        with pytest.raises(DataError, match="no rows"):
+            load_beyond(name, data=tmp_path)
 
 
 def test_a_wrong_label_names_its_row(tmp_path: Path) -> None:
@@ -199,6 +228,25 @@ async def test_a_pair_judge_gives_the_distilled_models_win_rate(tmp_path: Path) 
     assert (found.role, found.valid, found.flipped) == ("distilled", 3, 0)
     assert found.value == pytest.approx(2 / 3)
     assert len(list(log.rows(JUDGEMENTS))) == 3
+
+
+@pytest.mark.parametrize(
+    ("rubric", "values", "expected"),
+    [
+        ("pair", ["second"] * 4, (1.0, 0.5101, 1.0)),  # Wilson's lower bound of 4/4
+        ("pair", ["second", "first", "tie", "tie"], (0.5, 0.15, 0.85)),  # and its bounds of 2/4
+        ("rating", [70.0] * 4, (70.0, nan, nan)),
+        ("rating", [70.0, 80.0], (75.0, 75 - 63.531, 75 + 63.531)),  # 12.706 × 7.0711 / √2
+        ("rating", [], (nan, nan, nan)),
+    ],
+)
+def test_scores_never_claim_certainty(rubric: Any, values: list[Any], expected: tuple[float, ...]) -> None:
+    places = {"first": "base", "second": "distilled", "benchmark": "own"}
+    found = [Judgement(f"i{n}", rubric, "j", value, "", "", (), (), extra=places) for n, value in enumerate(values)]
+    unread = Judgement("i", rubric, "j", None, "", "empty reply", (), (), extra=places)
+    (score,) = scores([*found, unread])
+    assert (score.value, score.low, score.high) == pytest.approx(expected, abs=1e-3, nan_ok=True)
+    assert "nan to" not in score_sentence(score)
 
 
 def test_runs_of_either_kind_are_found_by_their_id() -> None:

@@ -234,6 +234,12 @@ def test_maj_curve_sums_tokens() -> None:
     assert (one.accuracy.value, two.accuracy.value) == (0.75, 0.75)
 
 
+def test_maj_curve_rests_each_k_on_the_problems_that_have_it() -> None:
+    points = maj_curve([*PROBLEMS, [Scored(False, 30, 0)]])
+    assert [(p.budget, p.accuracy.n) for p in points] == [(1, 3), (2, 2)]
+    assert points[1] == maj_curve(PROBLEMS)[1]
+
+
 @given(st.lists(st.integers(0, 10_000)))
 def test_budgets_cover(lengths: list[int]) -> None:
     values = budgets(lengths)

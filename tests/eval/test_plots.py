@@ -47,6 +47,7 @@ def test_the_three_kinds_are_never_one_line() -> None:
     assert [trace.line.color for trace in figure.data] == [BASE_COLOUR, *[DISTILLED_COLOUR] * 3]
     assert len({trace.line.dash for trace in figure.data[1:]}) == 3
     assert figure.data[3].x == (600,)
+    assert figure.data[3].customdata[0][4] == 10
     assert list(figure.data[1].error_y.array) == [0.2, 0.2] or abs(figure.data[1].error_y.array[0] - 0.2) < 1e-9
     assert figure.layout.xaxis.type == "log"
 

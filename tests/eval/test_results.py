@@ -10,6 +10,7 @@ import pytest
 
 from eval.comparison import build_comparison, curves, headline
 from eval.problem import Problem
+from eval.report import summary_rows
 from eval.results import Contender, Results, Row, stamp
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 
@@ -181,6 +182,23 @@ def test_the_largest_k_is_told_also_when_it_is_no_power_of_two(log: RunLog, tmp_
             log.append("samples", [sample("m-base", problem, index)])
             log.append("grades", [grade("m-base", problem, "correct", index)])
     assert set(build_comparison(Results(tmp_path, ["r1"]).rows(BASE), [], TITLES).base.pass_at) == {1, 2, 3}
+
+
+def test_a_k_that_some_problems_lack_says_on_how_many_it_rests(log: RunLog, tmp_path: Path) -> None:
+    for problem in OUTCOMES:
+        row = {"model": "m-base", "problem_id": problem, "indices": [0, 1], "classes": [0, 0]}
+        log.append("classes", [row, {**row, "model": "m-long"}])
+        for model in ("m-base", "m-long"):
+            log.append("samples", [sample(model, problem, 1)])
+            log.append("grades", [grade(model, problem, "correct", 1)])
+    results = Results(tmp_path, ["r1"])
+    comparison = build_comparison(results.rows(BASE), results.rows(LONG), TITLES)
+    assert comparison.base.problems_at == {1: 5, 2: 5}
+    assert comparison.distilled.problems_at == {1: 5, 2: 4}  # the grader failed on one
+    cells = {name: values for name, *values in summary_rows(comparison)}
+    assert cells["pass@2"] == ["100.0%", "100.0% (4 of 5 problems)"]
+    assert [cell.endswith(" (4 of 5 problems)") for cell in cells["maj@2 (ties lost – won)"]] == [False, True]
+    assert [(p.budget, p.accuracy.n) for p in curves(results.rows(LONG), []) if p.kind == "maj@k"] == [(1, 5), (2, 4)]
 
 
 @pytest.mark.parametrize(

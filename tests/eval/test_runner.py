@@ -16,8 +16,8 @@ import pytest
 from eval.problem import Problem
 from eval.retry import RETRIES
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs, sample_seed
-from eval.runner import DOWN_AFTER, Completer, Runner
-from models.client import Message
+from eval.runner import DOWN_AFTER, Runner
+from models.client import Completer, Message
 from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply, Sampling
 
@@ -243,11 +243,28 @@ def test_info_comes_back_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"samples": 4}, {"samples": 0}, {"max_tokens": 0}, {"concurrency": 0}, {"benchmarks": ()}]
-)
+    "options",
+    [
+        {"samples": 4}, {"samples": 0}, {"max_tokens": 0}, {"concurrency": 0}, {"benchmarks": ()}, {"problems": 0},
+        {"problems": -1}, {"temperature": -0.1}, {"top_p": 0.0}, {"top_p": 1.5},
+        {"top_p": float("nan")},
+    ],
+)  # fmt: skip
 def test_configurations_that_make_no_sense(options: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         RunConfig(**{"pair": "p", "benchmarks": ("toy",), **options})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "change", [{"config": {"pair": "p", "benchmarks": ["toy"], "problems": 0}}, {"config": {}}, {"sides": []}]
+)
+def test_a_run_that_cannot_be_read_is_left_out_of_the_list(tmp_path: Path, change: dict[str, object]) -> None:
+    log = make_log(tmp_path)
+    path = log.folder / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(DataError, match="cannot be read"):
+        log.info()
+    assert list_runs(tmp_path) == []
 
 
 @pytest.mark.parametrize("run_id", ["nothing", "../r1", ""])

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
+from eval import offline
 from eval.__main__ import main
-from eval.benchmarks import Benchmark
+from eval.benchmarks import Benchmark, content_hash, read_rows
 from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
-from eval.imported import import_outputs
-from eval.plan import check_resumable, chosen_problems, cost, pace, paces, prepare
+from eval.imported import Fields, import_outputs
+from eval.offline import read_outputs
+from eval.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
 from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
 from eval.report import command, data_lines, differences, run_report
@@ -71,7 +73,7 @@ class FakeClient:
 
 
 def served(speed: str = "", weights: dict[Role, str] = HASHES) -> Any:
-    async def wait_ready(role: Role, timeout: float) -> Endpoint:  # noqa: ASYNC109
+    async def wait_ready(role: Role) -> Endpoint:
         return Endpoint(f"http://{speed}/v1", f"m-{role}")
 
     profile = load_config().profiles["cpu"]
@@ -143,7 +145,7 @@ def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -
     assert jobs.current is not None
     assert jobs.current.progress().phase == "stopped"
     assert len(log.samples()) < 64
-    assert "Not complete" in run_report(tmp_path, log.folder.name)
+    assert re.search(r"Not complete: \d+ of 32 answers of the base", run_report(tmp_path, log.folder.name))
     jobs.start(Session(log, served()))
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current.progress().phase == "finished"
@@ -199,6 +201,17 @@ def test_a_budget_beyond_the_context_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_two_sets_of_one_name_are_refused(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "test.jsonl" for folder in "ab"]
+    for file in files:
+        file.parent.mkdir()
+        write(file, [{"problem": f"In {file.parent.name}?", "answer": "1"}])
+    assert [found.name for found in load_benchmarks([str(files[0]), "same_kind"])] == ["test", "same_kind"]
+    for names in ([str(file) for file in files], ["same_kind"] * 2):
+        with pytest.raises(ConfigError, match="rename one"):
+            load_benchmarks(names)
+
+
 def test_problems_are_drawn_with_the_seed() -> None:
     first = chosen_problems(TOY, 3, 1)
     assert first == chosen_problems(TOY, 3, 1)
@@ -221,6 +234,12 @@ def test_cost_is_unknown_before_and_measured_after(tmp_path: Path) -> None:
     assert "points or more" in known.power_sentence
     assert "cannot show" in cost(config, [5], {}).power_sentence
     assert pace([]) is None
+
+
+def test_imported_runs_say_nothing_of_the_pace_here(tmp_path: Path) -> None:
+    row = {"problem": "q", "gold": "1", "output": "1", "model": pair().base.key, "started_at": "yesterday at noon"}
+    import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="base", title="t")
+    assert paces(tmp_path, pair()) == {"base": None, "distilled": None}
 
 
 def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None:
@@ -281,6 +300,24 @@ def test_forced_answers_stop_when_the_server_is_down(tmp_path: Path, monkeypatch
     assert len(asked) <= (DOWN_AFTER + 1) * (RETRIES + 1)
 
 
+def test_failures_that_are_not_in_a_row_do_not_stop_forced_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = replace(TOY, problems=tuple(replace(PROBLEMS[i % 8], id=f"toy/{i}") for i in range(30)))
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), concurrency=1), pair(), HASHES, [many])
+    Session(log, served()).run()
+    answer = FakeClient.complete
+
+    async def odd(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+        if re.search(r"is [1357] ", messages[0].content):
+            return Reply(finish_reason="failed", error="prompt refused")
+        return await answer(self, messages, sampling, resume=resume)
+
+    monkeypatch.setattr(FakeClient, "complete", odd)
+    with pytest.raises(ServerError, match="15 of 30 forced answers were not made: prompt refused"):
+        asyncio.run(force_answers(log, served(), [40], pause=0))
+
+
 def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
     log = begin(tmp_path)
     Session(log, served()).run()
@@ -334,6 +371,21 @@ def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) 
     assert "imported from a.jsonl" in run_report(tmp_path, made.folder.name)
 
 
+def test_a_file_is_imported_by_the_fields_it_is_graded_by(tmp_path: Path) -> None:
+    """A harness that keeps the set's own answer beside a cleaned-up one, in a file as Windows writes it."""
+    rows: list[dict[str, Any]] = [
+        {"question": "q", "gt": "10", "answer": "10,\\!080", "code": ["\\boxed{10080}"], "pred": ["10080"]},
+        {"question": "r", "gt": "27", "answer": 27.0, "code": ["\\boxed{27}"], "pred": ["27"]},
+    ]
+    path = write(tmp_path / "a.jsonl", rows)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    made = import_outputs(tmp_path, path, role="base", title="t")
+    graded = list(read_outputs(read_rows(path), offline.Fields(), "a.jsonl"))
+    assert [p.gold for p in made.problems()] == [output.gold for output in graded] == ["10,\\!080", "27"]
+    assert [s.text for s in made.samples()] == [output.text for output in graded]
+    assert made.info().data[0].sha256 == content_hash(made.problems())
+
+
 def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = [
         {"problem": "q", "gold": "1", "output": "\\boxed{1}"},
@@ -344,6 +396,24 @@ def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) 
     assert [s.finish_reason for s in samples] == ["stop", "length", "stop", "length"]
     assert [s.output_tokens for s in samples] == [0, 7, 3, 9]
     assert (samples[1].thought, samples[1].answer) == ("\\boxed{1}", "")
+
+
+@pytest.mark.parametrize(
+    ("row", "fields", "answers"),
+    [
+        ({"output": ""}, Fields(), [""]),
+        ({"output": None}, Fields(), [""]),
+        ({"outputs": ["\\boxed{1}", None, ""]}, Fields(), ["\\boxed{1}", "", ""]),
+        ({"reply": None, "output": "x"}, Fields(output="reply"), [""]),
+        ({"output": "", "text": "x"}, Fields(), ["x"]),
+    ],
+)
+def test_an_empty_output_is_one_that_says_nothing(
+    tmp_path: Path, row: dict[str, Any], fields: Fields, answers: list[str]
+) -> None:
+    path = write(tmp_path / "a.jsonl", [{"problem": "q", "gold": "1", **row}])
+    samples = import_outputs(tmp_path, path, role="base", title="t", fields=fields).samples()
+    assert [sample.answer for sample in samples] == answers
 
 
 def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
@@ -370,6 +440,7 @@ def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
         ([{"problem": "q", "output": "x"}], "no gold"),
         ([{"problem": "q", "gold": "1"}], "no output"),
         ([{"problem": "q", "gold": "1", "output": 3}], "no output"),
+        ([{"problem": "q", "gold": "1", "outputs": []}], "no output"),
         ([{"problem": "q", "gold": "1", "output": "x", "model": m} for m in "ab"], "2 models"),
     ],
 )
@@ -399,13 +470,27 @@ def test_the_command_repeats_the_run(tmp_path: Path) -> None:
 
 
 def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Grader) -> None:
-    rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in PROBLEMS]
+    rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in [*PROBLEMS, PROBLEMS[0]]]
     made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="Other")
     grade_run(made, grader)
     text = run_report(tmp_path, made.folder.name)
     for name in ("mean output tokens", "  thought", "seconds an answer", "tokens/s, all requests"):
         assert f"| {name} | – | – |" in text
+    assert "Not complete" not in text  # one problem has two outputs, the others have all there were
     assert "100.0% [" in text
+
+
+def test_a_run_beyond_maths_is_resumed_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("eval.__main__.serving", lambda pair, profile: nullcontext(served()))
+    config, judged = RunConfig("smol-135m", ("toy",)), replace(TOY, rule="judged")
+    log = prepare(tmp_path / "beyond", config, pair(), HASHES, [judged], prompt="{question}")
+    run = log.folder.name
+    assert main(["resume", run]) == 0
+    assert len(log.samples()) == 2 * len(PROBLEMS)
+    assert f"wait for a judge: python -m eval.judged run {run} " in capsys.readouterr().out
 
 
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

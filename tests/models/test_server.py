@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
-from models import plan, process
+from models import life, plan, process
 from models import server as served
 from models.client import Message, ModelClient
 from models.errors import ServerError, WeightsError
@@ -141,6 +142,43 @@ def test_want_of_memory_is_recognised(make: Callable[[str], Server]) -> None:
 def test_waiting_is_bounded(make: Callable[[str], Server]) -> None:
     with pytest.raises(ServerError, match="not ready yet"):
         asyncio.run(served.wait_until_ready(make("ok"), 0.2))
+
+
+@pytest.mark.parametrize(
+    ("fetching", "loads", "comes"), [(3600, 20, True), (3600, 100, False), (300, 20, False), (0, 20, False)]
+)
+async def test_fetching_does_not_count_within_bounds(
+    fetching: float, loads: float, comes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that fetches for 1000 s and then loads, awaited for 30 s."""
+    server, now = Server("Large", pretend("ok"), tmp_path / "log"), [0.0]
+
+    async def tick(_: float) -> None:
+        now[0] += 10
+        server._set("fetching" if now[0] < 1000 else "loading" if now[0] < 1000 + loads else "ready")
+
+    monkeypatch.setattr(life, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(life, "asyncio", SimpleNamespace(sleep=tick))
+    if comes:
+        await served.wait_until_ready(server, 30, fetching)
+    else:
+        with pytest.raises(ServerError, match="not ready yet"):
+            await served.wait_until_ready(server, 30, fetching)
+
+
+async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[tuple[float, ...]] = []
+
+    async def wait(_: object, *seconds: float) -> None:
+        waits.append(seconds)
+        raise ServerError("not ready")
+
+    monkeypatch.setattr(served, "wait_until_ready", wait)
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    for given in ((), (5.0,)):
+        with pytest.raises(ServerError):
+            await both.wait_ready("base", *given)
+    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0,)]
 
 
 @pytest.mark.parametrize(
@@ -304,6 +342,38 @@ def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPat
         assert not (tmp_path / "logs" / "base.log").exists()
     finally:
         both.stop()
+
+
+@pytest.mark.parametrize(("left", "fits"), [(3.0, True), (1.0, False)])
+def test_what_a_loading_server_holds_already_is_not_taken_twice(
+    left: float, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first loads its 2.9 GiB, 4.0 are free; once it is up, what is `left` decides."""
+    free = [4 * 2**30]
+    monkeypatch.setattr(served, "free_memory", lambda: free[0])
+    monkeypatch.setattr(served, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    first, second = both.plan.engines
+    both._lives["base"]._set("loading")
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        if len(told) == 3:
+            free[0] = int(left * 2**30)
+            both._lives["base"]._set("ready")
+
+    both._lives["distilled"]._set("fetching")
+    both._await_memory(first, tell)
+    assert not told, "the first waits for none that only fetches"
+    if fits:
+        both._await_memory(second, tell)
+    else:
+        with pytest.raises(ServerError, match=r"2\.9 GiB of memory and 1\.0 GiB are free"):
+            both._await_memory(second, tell)
+    assert len(told) == 3
+    assert "waiting for SmolLM2" in told[0]
 
 
 def test_a_weights_error_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
