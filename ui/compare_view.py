@@ -28,8 +28,8 @@ QUESTION_HINTS = {
 }
 
 
-FAILED = "One of the models could not answer. Make the answers again, or ask something else."
-"""On both sides alike: which one failed, and why, would tell who is who."""
+FAILED = "Nothing to compare: a model could not answer, or was stopped. Make the answers again, or ask something else."
+"""On both sides alike: which one failed or was stopped, and why, would tell who is who."""
 
 
 def panel_messages(battle: Battle, side: Side) -> list[Message]:

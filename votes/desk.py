@@ -45,6 +45,7 @@ from votes.battle import (
     check_turn,
     check_undo,
     check_vote,
+    comparable,
     finished,
     make_vote,
     new_row_id,
@@ -162,7 +163,7 @@ class Desk:
     def finish_turn(self, battle_id: str, turn_id: str, replies: Mapping[Role, RecordedReply]) -> bool:
         """Record both replies of a running turn; True when the battle can now be voted on.
 
-        A turn in which a side failed is dropped: nobody can compare half a battle. A turn that was abandoned meanwhile
+        A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. One that was abandoned meanwhile
         changes nothing.
         """
         battle = self._known(battle_id)
@@ -171,7 +172,7 @@ class Desk:
                 return False
             prompt, battle.running = battle.running[1], None
             battle.touched = self._clock()
-            if any(reply.finish_reason == "failed" for reply in replies.values()):
+            if not comparable(battle.record, replies):
                 return False
             battle.record = finished(battle, prompt, replies, battle.touched)
             self._keep(battle.record)

@@ -21,7 +21,7 @@ from ui.live import LiveTurns, Snapshot
 from ui.turns import Turns
 from votes.ballot import Side
 from votes.desk import Desk
-from votes.errors import TextRefused
+from votes.errors import Refused, TextRefused
 from votes.limits import Limits
 from votes.store import Store
 
@@ -91,6 +91,20 @@ async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answer
     again = await last(turns.use_tool(failed, "regenerate", frozenset({"a", "b"}), "visitor"))
     assert again.phase == "answers"
     assert len(desk.load_battle(again.id).turns) == 1
+
+
+async def test_nor_which_side_was_stopped_inside_its_thought(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    stopped = Reply(thought="Hm, two and", thought_tokens=3, finish_reason="stopped")
+    answers += [{"a": GOOD, "b": stopped}, {"a": GOOD, "b": GOOD}, {"a": GOOD, "b": stopped}]
+    halted = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    assert panel_messages(halted, "a") == panel_messages(halted, "b")
+    with pytest.raises(Refused, match="nothing to vote on"):
+        desk.cast(halted.id, "visitor", "answers", "a")
+    again = await last(turns.use_tool(halted, "regenerate", frozenset({"a", "b"}), "visitor"))
+    assert again.phase == "answers"
+    with pytest.raises(ServerError, match=r"no two new answers.*as they were"):
+        await last(turns.use_tool(again, "regenerate", frozenset({"a", "b"}), "visitor"))
 
 
 def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -118,6 +119,26 @@ def test_only_finished_battles_are_voted_on(desk: Desk) -> None:
     assert desk.finish_turn(battle, turn, make_replies(finish_reason="failed")) is False
     with pytest.raises(Refused, match="nothing to vote on"):
         desk.cast(battle, "visitor", "answers", "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "ending", "kept"),
+    [
+        ({}, "stopped", False),
+        ({}, "length", True),
+        ({"delivery": "live"}, "stopped", True),
+        ({"mode": "named"}, "stopped", True),
+        ({"mode": "named"}, "failed", False),
+    ],
+)
+def test_a_stopped_side_is_nothing_to_compare_where_its_thought_is_hidden(
+    desk: Desk, options: Any, ending: str, kept: bool
+) -> None:
+    battle = desk.open("visitor", pair="pair", **options)
+    turn = desk.begin_turn(battle, "visitor", "question")
+    replies = make_replies()
+    replies["distilled"] = replace(replies["distilled"], answer="", finish_reason=ending)
+    assert desk.finish_turn(battle, turn, replies) is kept
 
 
 def test_one_vote_a_stage(desk: Desk, store: Store) -> None:
