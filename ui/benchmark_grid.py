@@ -166,8 +166,9 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
 def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]) -> None:
     panel = widgets.panels[side]
 
-    def flag(problem: str, index: int, note: str, *values: Any) -> dict[Any, Any]:
+    def flag(secret: str, problem: str, index: int, note: str, *values: Any) -> dict[Any, Any]:
         try:
+            require_owner(secret)
             choice = choose(*values)
             flag_grade(shelf, choice, side, problem, int(index or 0), note)
             flags = shelf.results(choice).flags(choice.sides[side], problem)
@@ -175,7 +176,8 @@ def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any],
             return {panel.flags: f'<p class="note">{escape(str(error))}</p>'}
         return {panel.flags: flags_html(flags), panel.note: ""}
 
-    panel.flag.click(flag, [widgets.problem, widgets.sample, panel.note, *sides], [panel.flags, panel.note], **QUIET)
+    inputs = [widgets.pinning.key, widgets.problem, widgets.sample, panel.note, *sides]
+    panel.flag.click(flag, inputs, [panel.flags, panel.note], **QUIET)
 
 
 def _wire_pin(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:

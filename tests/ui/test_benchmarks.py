@@ -312,6 +312,17 @@ def test_outputs_made_elsewhere_are_taken_in_for_the_owner_only(home: Path, monk
     assert "No side is chosen" in str(pin("s3cret", "toy/0", "", None, None, None))
 
 
+def test_only_the_owner_flags_grades(home: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
+    with gr.Blocks() as app:
+        build_benchmarks_tab(services(home))
+    flag, sides = handler(app, "flag"), (side_value(choice.base), side_value(choice.distilled), "toy")
+    assert "Only the owner" in str(flag("guess", "toy/1", 0, "no", *sides))
+    assert list(RunLog(home / "runs" / RUN).rows("flags")) == []
+    flag("s3cret", "toy/1", 0, "yes", *sides)
+    assert [row["note"] for row in RunLog(home / "runs" / RUN).rows("flags")] == ["yes"]
+
+
 class Busy:
     """Forced answers, a run or a probe that never ends by itself."""
 
