@@ -14,12 +14,12 @@ from models.events import Reply, Sampling
 from models.registry import ROLES, load_config
 from tests.votes.helpers import FREE
 from ui import turns as module
-from ui.battle import Battle, begin, receive, reopen
-from ui.compare_handlers import follow_turn
+from ui.battle import Battle, Phase, Turn, begin, receive, reopen
+from ui.compare_handlers import follow_turn, tool_handler
 from ui.compare_view import FAILED, panel_messages
 from ui.live import LiveTurns, Snapshot
 from ui.turns import Turns
-from votes.ballot import Side
+from votes.ballot import Mode, Side
 from votes.desk import Desk
 from votes.errors import Refused, TextRefused
 from votes.limits import Limits
@@ -123,3 +123,40 @@ async def test_a_refusal_changes_nothing_on_the_page(desk: Desk, monkeypatch: py
     updates = [update async for update in follow_turn(SimpleNamespace(), refused)]  # type: ignore[arg-type]
     assert updates == [gr.skip()]
     assert "question" in said[0].lower() or "empty" in said[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "tool", "reaches"),
+    [
+        ("blind", "running", "stop", "switch"),
+        ("blind", "running", "think_more", ""),
+        ("blind", "running", "answer_now", ""),
+        ("named", "running", "answer_now", "switch"),
+        ("blind", "answers", "think_more", ""),
+        ("named", "answers", "think_more", "use_tool"),
+        ("named", "answers", "stop", ""),
+        ("named", "voted", "regenerate", ""),
+    ],
+)
+async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
+    mode: Mode, phase: Phase, tool: str, reaches: str
+) -> None:
+    reached: list[str] = []
+
+    def switch(*_: Any) -> bool:
+        if phase == "running":
+            reached.append("switch")
+        return phase == "running"
+
+    async def use_tool(*_: Any) -> AsyncIterator[Any]:
+        reached.append("use_tool")
+        return
+        yield
+
+    turns: Any = SimpleNamespace(switch=switch, use_tool=use_tool)
+    services: Any = SimpleNamespace(visitor=lambda request: "visitor")
+    battle = Battle("id", mode, phase=phase, turns=(Turn("Why?", {"a": GOOD, "b": GOOD}),))
+    used = tool_handler(services, turns, SimpleNamespace(), tool)(battle, "Both", None)  # type: ignore[arg-type]
+    updates = [update async for update in used]
+    assert reached == ([reaches] if reaches else [])
+    assert updates == ([] if reaches == "use_tool" else [gr.skip()])
