@@ -178,7 +178,7 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         shown = [*vars(self.selectors).values(), *vars(self.displays).values(), self.seen, self.chosen]
-        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem]
+        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem, *self.grid.filters]
 
     def show(self, base: Any, distilled: Any, benchmark: Any, problem: str, *filters: Any) -> dict[Any, Any]:
         """The results of the chosen sides and set."""
@@ -198,7 +198,8 @@ class Page:
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
-        """Both sides and the first set of one run, and their results; a side it lacks is another run's of that set."""
+        """Both sides and the first set of one run, and their results, unfiltered; a side it lacks is another run's of
+        that set."""
         infos = self.shelf.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
@@ -213,6 +214,7 @@ class Page:
             self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
             self.selectors.base: gr.update(choices=choices, value=sides["base"]),
             self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
+            **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
         }
         return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
 

@@ -360,7 +360,9 @@ def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pyte
     )
 
 
-def test_another_run_closes_the_problem_that_stood_open(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pages: list[Page] = []
     monkeypatch.setattr("ui.benchmarks.wire", lambda page, exports: pages.append(page))
     with gr.Blocks():
@@ -369,6 +371,7 @@ def test_another_run_closes_the_problem_that_stood_open(home: Path, monkeypatch:
     updates = page.choose_run(RUN)
     assert updates[page.grid.problem] == ""
     assert updates[page.grid.detail]["visible"] is False
+    assert tuple(updates[widget] for widget in page.grid.filters) == NO_FILTERS, "the grid shows all, and so they say"
     assert set(updates) <= set(page.outputs)
 
 
