@@ -85,14 +85,14 @@ def preference_pairs(votes: Iterable[Vote], *, with_reasoning: bool) -> Iterator
     side, so that a battle of several turns, where each model has its own history, stays one pair. With reasoning, a
     reply is its raw text, thought and tags included, and the vote given after reading it counts (the vote on the
     answers where there is no second one). Without reasoning, a reply is its answer alone, and the vote on the answers
-    counts.
+    counts, unless it was given again after the reasoning was seen.
     """
     standing = effective_votes(votes)
     if with_reasoning:
         read = {vote.battle_id for vote in standing if vote.stage == "reasoning"}
         standing = [vote for vote in standing if vote.stage == "reasoning" or vote.battle_id not in read]
     else:
-        standing = [vote for vote in standing if vote.stage == "answers"]
+        standing = [vote for vote in standing if vote.on_answers_alone]
     for vote in standing:
         if vote.verdict in ("a", "b"):
             winner: Side = "a" if vote.verdict == "a" else "b"

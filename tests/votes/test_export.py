@@ -62,6 +62,18 @@ def test_pairs_with_reasoning_take_the_second_vote(votes: list[Vote]) -> None:
     assert pairs[votes[-1].battle_id]["chosen"][0]["content"] == votes[-1].turns[0].b.raw
 
 
+def test_a_first_vote_given_again_after_the_reasoning_is_no_pair_of_answers(desk: Desk, store: Store) -> None:
+    again = play(desk)
+    desk.cast(again, "visitor", "answers", "a")
+    desk.undo(again, "visitor")
+    desk.cast(again, "visitor", "answers", "b")
+    named = play(desk, mode="named")
+    desk.cast(named, "visitor", "answers", "b")
+    pairs = {kind: list(preference_pairs(store.votes(), with_reasoning=kind)) for kind in (False, True)}
+    assert [pair["battle_id"] for pair in pairs[False]] == [named]
+    assert [pair["battle_id"] for pair in pairs[True]] == [again, named]
+
+
 @pytest.mark.parametrize("with_reasoning", [False, True])
 def test_jsonl_is_one_object_a_line(votes: list[Vote], tmp_path: Path, with_reasoning: bool) -> None:
     path = tmp_path / "pairs.jsonl"
