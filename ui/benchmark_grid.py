@@ -20,9 +20,9 @@ from ui.benchmark_views import answer_head, flags_html, grid_html
 from ui.own_cases import pin_from_run
 from ui.owner import owner_key, require_owner
 from ui.panels import LATEX_DELIMITERS
+from ui.wiring import QUIET, spoken
 
 SIDES: tuple[Side, Side] = ("base", "distilled")
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 MOST_FLAGS = 1000
 MOST_NOTE = 500
 CLICK = """
@@ -147,11 +147,9 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
         opened = other_sample(problem, 0, *values[:count])
         return {widgets.problem: problem, widgets.grid: filtered(problem, *values), **opened}
 
+    @spoken()
     def other_sample(problem: str, index: int, *values: Any) -> dict[Any, Any]:
-        try:
-            return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
-        except ArenaError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
