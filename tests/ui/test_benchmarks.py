@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from eval.comparison import VERDICTS
+from eval.imported import Fields
 from eval.plots import VERDICT_COLOURS
 from eval.problem import Problem, Sample
 from eval.results import Contender
@@ -261,6 +262,17 @@ def test_an_uploaded_set_never_replaces_another_of_its_name(home: Path, shelf: S
     assert kept[0] == kept[2] != kept[1]
 
 
+def test_an_upload_that_is_deleted_meanwhile_is_said_to_be_gone(home: Path, shelf: Shelf, tmp_path: Path) -> None:
+    desk, gone = RunDesk(services(home), shelf), str(tmp_path / "mine.jsonl")
+    for use in (
+        lambda: desk.estimate(make_config(FORM[0], [], gone, *FORM[3:])),
+        lambda: desk.keep_own_set(gone),
+        lambda: desk.take_in(gone, "base", "t", "none", Fields("", "", ""), lambda done, total: None),
+    ):
+        with pytest.raises(DataError, match=r"mine.jsonl is no longer here"):
+            use()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -286,6 +298,14 @@ def test_a_run_waits_for_the_models(home: Path, shelf: Shelf) -> None:
     with pytest.raises(ArenaError):
         desk.resume("../nothing")
     assert [info.id for info in shelf.infos()] == [RUN]
+
+
+def test_so_does_a_run_beyond_maths(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    with gr.Blocks() as app:
+        build_run_section(services(home, "fetching"))
+    assert "cannot answer yet: fetching, 20 s" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
+    assert not (home / "beyond").exists()
 
 
 def test_every_button_asks_for_the_owner(home: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
