@@ -54,7 +54,7 @@ from votes.battle import (
 )
 from votes.errors import Refused, StoreError, UnknownBattle
 from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
-from votes.shown import Receipt, Reveal, SharedBattle, ShownTurn, names, shown_turns
+from votes.shown import Receipt, Reveal, SharedBattle, names, shown_turns
 
 _LOG = logging.getLogger(__name__)
 
@@ -227,14 +227,6 @@ class Desk:
             return self._commit(battle, back)
 
     # what may be shown
-
-    def reasoning(self, battle_id: str, visitor: str) -> tuple[ShownTurn, ...]:
-        """The turns with both thoughts; Refused until a vote on the answers was taken, or forfeited."""
-        battle = self._mine(battle_id, visitor)
-        with battle.lock:
-            if not battle.thoughts_open:
-                raise Refused("The reasoning is shown after the vote on the answers.", "Vote first.")
-            return shown_turns(battle.record, with_thoughts=True)
 
     def reveal(self, battle_id: str, visitor: str) -> Reveal:
         """The names; Refused until a vote on the answers stands on disk. Closes a blind battle for good."""
