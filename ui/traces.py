@@ -50,8 +50,8 @@ def build_traces_tab(services: Services) -> None:
             build_costs(shelf, costs)
         with gr.Tab("Problems") as problems:
             build_funnels(shelf, problems)
-        with gr.Tab("Training"):
-            build_training(services.home)
+        with gr.Tab("Training") as training:
+            build_training(services.home, training)
         with gr.Tab("Write a thought"):
             build_form(shelf, reader.opened, key)
         with gr.Tab("Export"):
