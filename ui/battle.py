@@ -15,9 +15,10 @@ from votes.shown import SharedBattle, ShownReply
 SIDES: tuple[Side, Side] = ("a", "b")
 
 Phase = Literal["open", "running", "failed", "answers", "reasoning", "voted", "revealed", "shared"]
-"""`open`: nothing asked yet; `running`: replies are on their way; `failed`: a side could not answer, so there is
-nothing to compare; `answers`: the first vote may be cast; `reasoning`: it was, the reasoning may be read and the second
-vote cast; `voted`: both were; `revealed`: the names are known; `shared`: a finished battle opened by its link."""
+"""`open`: nothing asked yet; `running`: replies are on their way; `failed`: a side could not answer, or was stopped
+where that would tell who it is, so there is nothing to compare; `answers`: the first vote may be cast; `reasoning`: it
+was, the reasoning may be read and the second vote cast; `voted`: both were; `revealed`: the names are known; `shared`:
+a finished battle opened by its link."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def settle(battle: Battle) -> Battle:
 
 
 def fail(battle: Battle) -> Battle:
-    """A side could not answer: the turn can be tried again, but not voted on."""
+    """There is nothing to compare: the turn can be tried again, but not voted on."""
     return replace(battle, running=frozenset(), phase="failed")
 
 

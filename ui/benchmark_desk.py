@@ -18,18 +18,25 @@ from eval.plan import cost, load_benchmarks, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, Role, RunConfig, RunLog
 from eval.session import Session
-from models.errors import ConfigError, ServerError
+from models.errors import ConfigError, DataError
 from ui.benchmark_shelf import Shelf
-from ui.services import Services
+from ui.services import Services, check_ready
 
 MOST_BUDGETS = 12
 
 
 def set_size(name: str) -> int:
-    """Problems of a set. Raises DataError for a file that holds none."""
+    """Problems of a set. Raises DataError for a file that holds none, or is gone."""
     if name in KNOWN:
         return KNOWN[name].size
-    return GENERATED_COUNT if name in GENERATED else _file_size(name, Path(name).stat().st_mtime_ns)
+    return GENERATED_COUNT if name in GENERATED else _file_size(name, uploaded(name).stat().st_mtime_ns)
+
+
+def uploaded(path: str) -> Path:
+    """A file of a visitor's. Raises DataError when it is gone: uploads are deleted after a while."""
+    if not (found := Path(path)).is_file():
+        raise DataError(f"The file {found.name} is no longer here.", "Choose it again.")
+    return found
 
 
 @lru_cache(maxsize=16)
@@ -98,16 +105,13 @@ class RunDesk:
             raise ConfigError(
                 f"Pair {pair} is not loaded; {served.pair.key} is.", f"Start the app with JOURNEY_PAIR={pair}."
             )
-        for role in ROLES:
-            status = served.status(role)
-            if status.phase != "ready":
-                raise ServerError(f"The {role} model cannot answer yet: {status.sentence}.", "Try again when it can.")
+        check_ready(served)
 
     def keep_own_set(self, path: str | None) -> str | None:
         """Copy an uploaded set to where later runs find it again; never over another of the same name."""
         if not path:
             return None
-        folder, content = self.services.home / "sets", Path(path).read_bytes()
+        folder, content = self.services.home / "sets", uploaded(path).read_bytes()
         target = folder / Path(path).with_suffix(".jsonl").name
         if target.is_file() and target.read_bytes() != content:
             target = target.with_stem(f"{target.stem}-{sha256(content).hexdigest()[:8]}")
@@ -124,7 +128,7 @@ class RunDesk:
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
         side: Role = "base" if role == "base" else "distilled"
         log = import_outputs(
-            self.shelf.runs, Path(path), role=side, title=title.strip(), benchmark=known, fields=fields
+            self.shelf.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
         )
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)

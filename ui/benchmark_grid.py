@@ -20,9 +20,9 @@ from ui.benchmark_views import answer_head, flags_html, grid_html
 from ui.own_cases import pin_from_run
 from ui.owner import owner_key, require_owner
 from ui.panels import LATEX_DELIMITERS
+from ui.wiring import QUIET, spoken
 
 SIDES: tuple[Side, Side] = ("base", "distilled")
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 MOST_FLAGS = 1000
 MOST_NOTE = 500
 CLICK = """
@@ -147,11 +147,9 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
         opened = other_sample(problem, 0, *values[:count])
         return {widgets.problem: problem, widgets.grid: filtered(problem, *values), **opened}
 
+    @spoken()
     def other_sample(problem: str, index: int, *values: Any) -> dict[Any, Any]:
-        try:
-            return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
-        except ArenaError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
@@ -166,8 +164,9 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
 def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]) -> None:
     panel = widgets.panels[side]
 
-    def flag(problem: str, index: int, note: str, *values: Any) -> dict[Any, Any]:
+    def flag(secret: str, problem: str, index: int, note: str, *values: Any) -> dict[Any, Any]:
         try:
+            require_owner(secret)
             choice = choose(*values)
             flag_grade(shelf, choice, side, problem, int(index or 0), note)
             flags = shelf.results(choice).flags(choice.sides[side], problem)
@@ -175,7 +174,8 @@ def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any],
             return {panel.flags: f'<p class="note">{escape(str(error))}</p>'}
         return {panel.flags: flags_html(flags), panel.note: ""}
 
-    panel.flag.click(flag, [widgets.problem, widgets.sample, panel.note, *sides], [panel.flags, panel.note], **QUIET)
+    inputs = [widgets.pinning.key, widgets.problem, widgets.sample, panel.note, *sides]
+    panel.flag.click(flag, inputs, [panel.flags, panel.note], **QUIET)
 
 
 def _wire_pin(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:

@@ -16,6 +16,7 @@ from models.errors import ArenaError, ConfigError
 from ui.benchmark_desk import RunDesk
 from ui.owner import owner_key, require_owner
 from ui.services import Services
+from ui.wiring import QUIET
 
 NO_SET = "the file's own problems"
 
@@ -171,14 +172,14 @@ def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, star
 
     on = RunHandlers(desk, notice, started)
     for component in form.inputs:
-        component.change(on.cost, form.inputs, estimate, show_progress="hidden", api_visibility="private")
+        component.change(on.cost, form.inputs, estimate, **QUIET)
     start.click(on.start, [key, *form.inputs], [notice, *started.components], api_visibility="private")
     stop.click(on.stop, key, notice, api_visibility="private")
     resume.click(on.resume, [key, run, again], notice, api_visibility="private")
     force.click(on.force, [key, run, budgets], notice, api_visibility="private")
     blocks = gr.context.Context.root_block
     if blocks is not None:
-        blocks.load(on.cost, form.inputs, estimate, show_progress="hidden", api_visibility="private")
+        blocks.load(on.cost, form.inputs, estimate, **QUIET)
 
 
 def build_import_section(desk: RunDesk, notice: gr.Markdown, refreshed: Any) -> None:

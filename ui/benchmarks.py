@@ -32,6 +32,7 @@ from ui.benchmark_views import (
     summary_html,
 )
 from ui.services import Services
+from ui.wiring import QUIET, spoken
 
 SECONDS_BETWEEN_LOOKS = 2
 EMPTY = '<p class="note">No run yet. Start one below, or load outputs made elsewhere.</p>'
@@ -178,7 +179,7 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         shown = [*vars(self.selectors).values(), *vars(self.displays).values(), self.seen, self.chosen]
-        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem]
+        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem, *self.grid.filters]
 
     def show(self, base: Any, distilled: Any, benchmark: Any, problem: str, *filters: Any) -> dict[Any, Any]:
         """The results of the chosen sides and set."""
@@ -198,7 +199,8 @@ class Page:
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
-        """Both sides and the first set of one run, and their results; a side it lacks is another run's of that set."""
+        """Both sides and the first set of one run, and their results, unfiltered; a side it lacks is another run's of
+        that set."""
         infos = self.shelf.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
@@ -213,6 +215,7 @@ class Page:
             self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
             self.selectors.base: gr.update(choices=choices, value=sides["base"]),
             self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
+            **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
         }
         return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
 
@@ -247,27 +250,24 @@ class Page:
         text = f"{choice}{self.shelf.stamp(choice)}{_going_on(self.desk, choice)}"
         return sha256(text.encode()).hexdigest()[:16]
 
+    @spoken()
     def export(self, base: Any, distilled: Any, benchmark: Any) -> Any:
-        try:
-            return gr.update(value=export_files(self.shelf, make_choice(base, distilled, benchmark)), visible=True)
-        except ArenaError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+        return gr.update(value=export_files(self.shelf, make_choice(base, distilled, benchmark)), visible=True)
 
 
 def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for component in page.selectors.sides:
-        component.input(page.switch, page.inputs, page.outputs, **quiet)
+        component.input(page.switch, page.inputs, page.outputs, **QUIET)
     selectors = page.selectors
-    selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **quiet)
+    selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **QUIET)
     exports[0].click(page.export, page.selectors.sides, exports[1], api_visibility="private")
     wire_grid(page.shelf, page.grid, page.selectors.sides, make_choice)
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
     watched = [page.seen, page.chosen, page.grid.problem, *page.grid.filters]
-    timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **quiet)
+    timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **QUIET)
     blocks = gr.context.Context.root_block
     if blocks is not None:
-        blocks.load(page.refresh, None, page.outputs, **quiet)
+        blocks.load(page.refresh, None, page.outputs, **QUIET)
 
 
 def _going_on(desk: RunDesk, choice: Choice) -> bool:

@@ -6,7 +6,7 @@ Widgets and wiring; the judge and people's marks are `ui.judging`, what is shown
 from collections import Counter
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -15,7 +15,7 @@ from eval.grading import Grader
 from eval.judged import judgements, scores
 from eval.runlog import RunInfo, RunLog, list_runs
 from eval.session import Session
-from eval.sitting import RunProgress, Sitting
+from eval.sitting import Jobs, RunProgress, Sitting
 from eval.sycophancy import NAME
 from models.errors import ArenaError, ConfigError
 from models.registry import ROLES
@@ -23,7 +23,8 @@ from ui.beyond_view import AREAS, scores_html, sycophancy_html, table_2_figure, 
 from ui.judging import build_judge_section, build_people_section
 from ui.owner import owner_key, require_owner
 from ui.reading import html, prose, section, shown, text_of
-from ui.services import Services
+from ui.services import Services, check_ready
+from ui.wiring import QUIET
 
 SECONDS_BETWEEN_LOOKS = 3
 PHASES = {
@@ -47,8 +48,7 @@ def build_beyond_page(services: Services) -> None:
         lambda chosen: (shown(table_2_html(chosen)), table_2_figure(chosen)),
         area,
         [table, plot],
-        show_progress="hidden",
-        api_visibility="private",
+        **QUIET,
     )
     html(prose(text["findings"]) + f'<div class="note">{prose(text["testing"])}</div>')
     html(section("Run them here", prose(text["running"]), prose(text["sycophancy"])))
@@ -61,12 +61,34 @@ def build_beyond_page(services: Services) -> None:
         build_people_section(run)
 
 
+class RunForm(NamedTuple):
+    """The widgets that start runs and show them."""
+
+    chosen_set: gr.Dropdown
+    questions: gr.Number
+    max_tokens: gr.Number
+    temperature: gr.Number
+    key: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    price: gr.Markdown
+    notice: gr.Markdown
+    run: gr.Dropdown
+    outcome: gr.HTML
+
+
 def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
     """Start and watch runs; returns the chosen run and where its outcome is shown."""
-    jobs = services.jobs
+    form = build_run_form()
+    wire_starting(services, form)
+    wire_watching(services.jobs, form)
+    return form.run, form.outcome
+
+
+def build_run_form() -> RunForm:
     with gr.Row():
         chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="beyond-set")
-        count = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)
+        questions = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)
         max_tokens = gr.Number(1024, label="Token limit", precision=0, minimum=16, min_width=110)
         temperature = gr.Number(0.0, label="Temperature", minimum=0, maximum=2, step=0.1, min_width=110)
     with gr.Row(equal_height=True):
@@ -75,24 +97,14 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         stop = gr.Button("Stop", min_width=90)
     price = gr.Markdown("", elem_id="beyond-cost", elem_classes="note")
     notice = gr.Markdown("", elem_id="beyond-notice")
-    watched = gr.State("")
     run = gr.Dropdown([], label="Run", elem_id="beyond-run")
     outcome = html(elem_id="beyond-outcome")
+    return RunForm(chosen_set, questions, max_tokens, temperature, key, start, stop, price, notice, run, outcome)
 
-    def on_start(secret: str, name: str, number: float, tokens: float, warmth: float) -> dict[Any, Any]:
-        try:
-            require_owner(secret)
-            if name not in [known for _, known in set_choices()]:
-                raise ConfigError(f"There is no set “{name}”.", "Choose one from the list.")
-            jobs.check_idle()
-            session = start_run(
-                services.served, name, int(number or 0), max_tokens=int(tokens or 0), temperature=warmth or 0.0
-            )
-            jobs.start(session)
-        except ArenaError as error:
-            return {notice: str(error)}
-        run_id = session.log.folder.name
-        return {notice: f"Run {run_id} has begun.", run: gr.update(choices=run_choices(), value=run_id)}
+
+def wire_starting(services: Services, form: RunForm) -> None:
+    """What a run would cost, its start and its end."""
+    jobs = services.jobs
 
     def on_change(name: str, number: float | None, tokens: float | None) -> str:
         try:
@@ -100,42 +112,66 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
         except ArenaError as error:
             return str(error)
 
+    def on_start(secret: str, name: str, number: float, tokens: float, warmth: float) -> dict[Any, Any]:
+        try:
+            require_owner(secret)
+            if name not in [known for _, known in set_choices()]:
+                raise ConfigError(f"There is no set “{name}”.", "Choose one from the list.")
+            jobs.check_idle()
+            check_ready(services.served)
+            session = start_run(
+                services.served, name, int(number or 0), max_tokens=int(tokens or 0), temperature=warmth or 0.0
+            )
+            jobs.start(session)
+        except ArenaError as error:
+            return {form.notice: str(error)}
+        run_id = session.log.folder.name
+        return {form.notice: f"Run {run_id} has begun.", form.run: gr.update(choices=run_choices(), value=run_id)}
+
     def on_stop(secret: str) -> str:
         try:
             require_owner(secret)
         except ArenaError as error:
             return str(error)
-        if not going():
+        if not going(jobs):
             return "No run of this page is going on."
         jobs.stop()
         return "Stopping; what is whole is kept."
 
-    def last() -> Sitting | None:
-        """The sitting that is going on or was the last, if it is one of this page's."""
-        current = jobs.current
-        drawn = isinstance(current, Session) and current.log.folder.parent == runs_folder()
-        return current if drawn else None
+    asked = [form.chosen_set, form.questions, form.max_tokens]
+    gr.on(None, on_change, asked, form.price, **QUIET)
+    form.start.click(on_start, [form.key, *asked, form.temperature], [form.notice, form.run], **QUIET)
+    form.stop.click(on_stop, form.key, form.notice, **QUIET)
 
-    def going() -> str:
-        session = last()
-        return "" if session is None or session.over else session.log.folder.name
+
+def wire_watching(jobs: Jobs, form: RunForm) -> None:
+    """The outcome of the chosen run, and the progress of the one that is going on."""
+    watched = gr.State("")
 
     def look(run_id: str | None, seen: str) -> dict[Any, Any]:
-        session, now = last(), going()
+        session, now = last(jobs), going(jobs)
         if session is None or not (now or session.log.folder.name == seen):
             return gr.skip()
         told = progress_text(session.progress())
-        return {notice: told, outcome: shown(outcome_html(run_id, now)), watched: now}
+        return {form.notice: told, form.outcome: shown(outcome_html(run_id, now)), watched: now}
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    asked = [chosen_set, count, max_tokens]
-    gr.on(None, on_change, asked, price, **quiet)
-    start.click(on_start, [key, chosen_set, count, max_tokens, temperature], [notice, run], **quiet)
-    stop.click(on_stop, key, notice, **quiet)
-    run.change(lambda run_id: shown(outcome_html(run_id, going())), run, outcome, **quiet)
-    gr.on(None, lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **quiet)
-    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [notice, outcome, watched], **quiet)
-    return run, outcome
+    run, outcome = form.run, form.outcome
+    run.change(lambda run_id: shown(outcome_html(run_id, going(jobs))), run, outcome, **QUIET)
+    gr.on(None, lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **QUIET)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, outcome, watched], **QUIET)
+
+
+def last(jobs: Jobs) -> Sitting | None:
+    """The sitting that is going on or was the last, if it is one of this page's."""
+    current = jobs.current
+    drawn = isinstance(current, Session) and current.log.folder.parent == runs_folder()
+    return current if drawn else None
+
+
+def going(jobs: Jobs) -> str:
+    """The run of this page that is going on; empty if there is none."""
+    session = last(jobs)
+    return "" if session is None or session.over else session.log.folder.name
 
 
 def run_choices() -> list[tuple[str, str]]:

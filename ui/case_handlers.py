@@ -1,7 +1,7 @@
 """What happens on the case studies' page: choosing, running live, voting. Handlers translate; rules are elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,7 @@ from ui.reading import shown
 from ui.sampling_controls import read_sampling
 from ui.services import Services
 from ui.turns import Turns
+from ui.wiring import spoken
 from votes.ballot import Side, Verdict
 from votes.errors import VoteError
 
@@ -64,9 +65,9 @@ class Widgets:
         ]  # fmt: skip
 
 
-def case_choices() -> list[tuple[str, str]]:
+def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
     """Title and key of every case."""
-    return [(case_choice(number, case), case.key) for number, case in enumerate(all_cases(), 1)]
+    return [(case_choice(number, case), case.key) for number, case in enumerate(cases, 1)]
 
 
 def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> Update:
@@ -79,7 +80,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> 
     run = next((run for run in found if run.id == run_id), found[0] if found else None)
     choices = [(run_choice(r), r.id) for r in found]
     return {
-        w.chosen: gr.update(choices=case_choices(), value=case.key, interactive=True),
+        w.chosen: gr.update(choices=case_choices(all_cases()), value=case.key, interactive=True),
         w.about: shown(case_html(case)),
         w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(found), interactive=True),
         w.progress: "",
@@ -101,6 +102,7 @@ def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool) -> Update:
 
 
 def choose_handler(w: Widgets) -> Callable[..., Update]:
+    @spoken()
     def choose(key: str, mark: bool) -> Update:
         case = find_case(key) or paper_cases()[0]
         return {**show_case(w, case, mark), w.battle: Battle(mode="named", delivery="live")}
@@ -111,6 +113,7 @@ def choose_handler(w: Widgets) -> Callable[..., Update]:
 def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Update]:
     """Show the chosen run. `another` than the live one that the ballot may be open for."""
 
+    @spoken()
     def pick(key: str, run_id: str | None, mark: bool) -> Update:
         case = find_case(key) or paper_cases()[0]
         run = next((run for run in runs_of(case.key) if run.id == run_id), None)
@@ -122,6 +125,7 @@ def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Upda
 def open_handler(w: Widgets) -> Callable[..., Update]:
     """The case, and the run of it, that a link asks for (`?case=…&case_run=…`), else the first."""
 
+    @spoken()
     def open_case(mark: bool, request: gr.Request) -> Update:
         wanted = request.query_params.get("case", "")
         case = find_case(wanted)
@@ -136,7 +140,8 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
     """Ask both models the case's question, streaming; the finished run is kept and shown beside the paper's account."""
 
     async def run(key: str, mark: bool, request: gr.Request, *settings: Any) -> AsyncIterator[Update]:
-        case = find_case(key)
+        with spoken():
+            case = find_case(key)
         if case is None:
             gr.Warning("There is no such case here any more.")
             yield gr.skip()

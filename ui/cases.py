@@ -32,6 +32,7 @@ from ui.reading import html, low_row, page_style, stacked_row, text_of
 from ui.sampling_controls import build_sampling_controls
 from ui.services import Services
 from ui.turns import Turns
+from ui.wiring import QUIET
 from votes.ballot import Verdict
 
 STREAMS_AT_ONCE = 16
@@ -52,7 +53,7 @@ def build_cases_tab(services: Services) -> None:
                 build_page(services)
                 if key != FIRST:
                     gr.Markdown(f"[Link to this page](?tab=cases&view={key})", elem_classes="note")
-    gr.on(None, select_page, None, pages, show_progress="hidden", api_visibility="private")
+    gr.on(None, select_page, None, pages, **QUIET)
 
 
 def select_page(request: gr.Request) -> Any:
@@ -65,7 +66,8 @@ def build_case_page(services: Services) -> None:
     text = text_of("cases")
     gr.Markdown(text["intro"])
     first = paper_cases()[0]
-    chosen = gr.Radio(case_choices(), value=first.key, label="Case", elem_id="case-chosen")
+    choices = case_choices(paper_cases())  # one's own join them when the page is loaded, and may be damaged
+    chosen = gr.Radio(choices, value=first.key, label="Case", elem_id="case-chosen")
     about = html(case_html(first), elem_id="case-about")
     with low_row():
         runs = gr.Dropdown(
@@ -125,17 +127,16 @@ def build_settings(services: Services) -> list[Component]:
 def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settings: list[Component]) -> None:
     turns = Turns(services.served, services.desk, LiveTurns())
     outputs: Any = w.outputs()
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    streaming = {**quiet, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "case-streams"}
-    w.chosen.input(choose_handler(w), [w.chosen, w.mark], outputs, **quiet)
+    streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "case-streams"}
+    w.chosen.input(choose_handler(w), [w.chosen, w.mark], outputs, **QUIET)
     shown = [w.chosen, w.runs, w.mark]
-    w.mark.input(pick_run_handler(w), shown, outputs, **quiet)
-    w.runs.input(pick_run_handler(w, another=True), shown, outputs, **quiet)
+    w.mark.input(pick_run_handler(w), shown, outputs, **QUIET)
+    w.runs.input(pick_run_handler(w, another=True), shown, outputs, **QUIET)
     w.run.click(run_handler(services, turns, w), [w.chosen, w.mark, *settings], outputs, **streaming)
-    w.stop.click(stop_handler(turns), w.battle, None, **quiet)
+    w.stop.click(stop_handler(turns), w.battle, None, **QUIET)
     for verdict, button in votes.items():
-        button.click(vote_handler(services, w, verdict), w.battle, outputs, **quiet)
-    gr.on(None, open_handler(w), w.mark, outputs, **quiet)
+        button.click(vote_handler(services, w, verdict), w.battle, outputs, **QUIET)
+    gr.on(None, open_handler(w), w.mark, outputs, **QUIET)
 
 
 FIRST = "case-list"

@@ -34,6 +34,7 @@ from ui.panels import LATEX_DELIMITERS
 from ui.sampling_controls import build_sampling_controls
 from ui.services import Services
 from ui.turns import Turns
+from ui.wiring import QUIET
 from votes.ballot import VERDICTS, Side, Verdict
 
 STREAMS_AT_ONCE = 64
@@ -189,7 +190,7 @@ def build_settings(services: Services) -> list[Component]:
         differ = gr.Checkbox(False, label="Other settings for the distilled model (named mode only)")
         with gr.Group(visible=False) as group:
             own = build_sampling_controls(pair.distilled.sampling, longest)
-        differ.change(lambda on: gr.update(visible=on), differ, group, show_progress="hidden", api_visibility="private")
+        differ.change(lambda on: gr.update(visible=on), differ, group, **QUIET)
     return [*common, differ, *own]
 
 
@@ -197,8 +198,7 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     """Connect the widgets with their handlers."""
     show = Renderer(services, w)
     outputs: Any = w.outputs()
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    streaming = {**quiet, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "streams"}
+    streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "streams"}
     gr.on(
         [w.ask.click, w.question.submit],
         ask_handler(services, turns, show),
@@ -209,15 +209,15 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     for tool, button in w.tools.items():
         # Without a limit: whoever wants to stop must not stand in line behind those who are being answered.
         using = tool_handler(services, turns, show, tool)
-        button.click(using, [w.battle, w.target], outputs, **quiet, concurrency_limit=None)
+        button.click(using, [w.battle, w.target], outputs, **QUIET, concurrency_limit=None)
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
         cast = vote_handler(services, show, verdict)
-        button.click(cast, [w.battle, ballot.reasons, ballot.comment], outputs, **quiet)
-    ballot.undo.click(undo_handler(services, show), w.battle, outputs, **quiet)
-    w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **quiet)
-    ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **quiet)
+        button.click(cast, [w.battle, ballot.reasons, ballot.comment], outputs, **QUIET)
+    ballot.undo.click(undo_handler(services, show), w.battle, outputs, **QUIET)
+    w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
+    ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **QUIET)
     restart = restart_handler(turns, show)
-    w.new.click(restart, [w.battle, w.mode], outputs, **quiet)
-    w.mode.input(restart, [w.battle, w.mode], outputs, **quiet)
-    gr.on(None, open_handler(services, show), None, outputs, **quiet)
+    w.new.click(restart, [w.battle, w.mode], outputs, **QUIET)
+    w.mode.input(restart, [w.battle, w.mode], outputs, **QUIET)
+    gr.on(None, open_handler(services, show), None, outputs, **QUIET)

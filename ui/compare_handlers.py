@@ -17,6 +17,7 @@ from ui.battle import SIDES, Battle, fail, shared
 from ui.case_view import case_link
 from ui.compare_view import (
     QUESTION_HINTS,
+    allowed,
     figures,
     head,
     offered,
@@ -208,11 +209,14 @@ def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..
 def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) -> Callable[..., AsyncIterator[Update]]:
     async def use(battle: Battle, target: str, request: gr.Request) -> AsyncIterator[Update]:
         sides = TARGETS[target] if battle.mode == "named" else frozenset(SIDES)
-        if turns.switch(battle, tool, sides):
+        if not allowed(battle, tool) or turns.switch(battle, tool, sides):
             yield gr.skip()
             return
         if battle.phase == "running":  # the connection broke, and the turn ended with it
             yield show.whole(fail(battle))
+            return
+        if not offered(battle, tool):
+            yield gr.skip()
             return
         if tool == "continue":
             sides &= unfinished(battle)

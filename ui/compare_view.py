@@ -28,8 +28,8 @@ QUESTION_HINTS = {
 }
 
 
-FAILED = "One of the models could not answer. Make the answers again, or ask something else."
-"""On both sides alike: which one failed, and why, would tell who is who."""
+FAILED = "Nothing to compare: a model could not answer, or was stopped. Make the answers again, or ask something else."
+"""On both sides alike: which one failed or was stopped, and why, would tell who is who."""
 
 
 def panel_messages(battle: Battle, side: Side) -> list[Message]:
@@ -63,17 +63,24 @@ def thought_view(battle: Battle) -> ThoughtView:
     return "unfolded" if battle.phase == "reasoning" else "folded"
 
 
+def allowed(battle: Battle, tool: str) -> bool:
+    """Whether a tool may be used at all: bending a thought would tell the sides apart in a blind battle."""
+    return battle.mode == "named" or tool not in ("answer_now", "think_more")
+
+
 def offered(battle: Battle, tool: str) -> bool:
-    """Whether a tool makes sense now. Bending one side's thought would tell the sides apart in a blind battle."""
+    """Whether a tool makes sense now."""
+    if not allowed(battle, tool):
+        return False
     if battle.phase == "running":
-        return tool == "stop" or (tool in ("answer_now", "think_more") and battle.mode == "named")
+        return tool in ("stop", "answer_now", "think_more")
     if battle.phase == "failed":
         return tool == "regenerate"
     if battle.phase != "answers":
         return False
     if tool == "continue":
         return bool(unfinished(battle))
-    return tool == "regenerate" or (tool == "think_more" and battle.mode == "named")
+    return tool in ("regenerate", "think_more")
 
 
 def unfinished(battle: Battle) -> frozenset[Side]:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from models.errors import ArenaError
+from ui.wiring import QUIET, spoken
 
 
 def download_button(
@@ -23,18 +23,14 @@ def download_button(
     hidden = gr.DownloadButton(elem_id=f"{elem_id}-file", elem_classes="out-of-sight")
     button = gr.Button(label, size="sm", min_width=140, elem_id=elem_id)
 
+    @spoken()
     def make(*values: Any) -> str:
-        try:
-            name, text = write(*values)
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8) from error
+        name, text = write(*values)
         path = Path(folder.name, Path(name).name)
         path.write_text(text, encoding="utf-8")
         return str(path)
 
     press = f"() => document.querySelector('#{elem_id}-file').click()"
-    made = button.click(
-        make, list(inputs), hidden, show_progress="hidden", api_visibility="private", concurrency_limit=1
-    )
+    made = button.click(make, list(inputs), hidden, **QUIET, concurrency_limit=1)
     made.success(fn=None, js=press)
     return button

@@ -15,6 +15,7 @@ from ui.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from ui.reading import card, cards, html, prose, section, shown, stacked_row, table, text_of
 from ui.services import Services
 from ui.trace_shelf import TraceShelf
+from ui.wiring import QUIET
 
 OURS = "Ours-72B"
 
@@ -35,7 +36,7 @@ def build_journey_page(services: Services) -> None:
             gr.Plot(table_1_figure(), show_label=False)
     shelf = TraceShelf(services.home)
     measured = html(measured_html(shelf), elem_id="journey-measured")
-    gr.on(None, lambda: shown(measured_html(shelf)), None, measured, show_progress="hidden", api_visibility="private")
+    gr.on(None, lambda: shown(measured_html(shelf)), None, measured, **QUIET)
 
 
 def measured_html(shelf: TraceShelf) -> str:

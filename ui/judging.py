@@ -27,12 +27,12 @@ from ui.beyond_view import ratings_html
 from ui.owner import owner_key, require_owner
 from ui.reading import html, short_hash, shown
 from ui.services import Services
+from ui.wiring import QUIET, spoken
 
 READY_SECONDS = 600.0
 SECONDS_BETWEEN_LOOKS = 3
 Who = tuple[str, str, str]
 """Which judge, and the address and model of one by address."""
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 JUDGES = {
     "base": "The loaded base model",
     "distilled": "The loaded distilled model",
@@ -235,6 +235,7 @@ def build_people_section(run: gr.Dropdown) -> None:
         results = gr.Button("I have finished: show the means", min_width=140, elem_id="rating-results")
     summary = html(elem_id="rating-summary")
 
+    @spoken()
     def following(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
         tasks, given = rating_tasks(None if cases else run_id), ratings()
         found = next_task(known, tasks, given) if (known := rater_name(name or "")) else None
@@ -245,28 +246,18 @@ def build_people_section(run: gr.Dropdown) -> None:
             summary: shown(ratings_html(summarise(tasks, given), blind=True)),
         }
 
-    def on_show(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
-        try:
-            return following(name, run_id, cases)
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8) from error
-
+    @spoken()
     def on_keep(found: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
-        try:
-            if found is None:
-                raise ConfigError("There is no answer to mark.", "Ask for one first.")
-            add_rating(found, name or "", given)
-            return following(name, run_id, cases)
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8) from error
+        if found is None:
+            raise ConfigError("There is no answer to mark.", "Ask for one first.")
+        add_rating(found, name or "", given)
+        return following(name, run_id, cases)
 
+    @spoken()
     def on_results(run_id: str | None, cases: bool) -> str:
-        try:
-            return shown(ratings_html(summarise(rating_tasks(None if cases else run_id), ratings()), blind=False))
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8) from error
+        return shown(ratings_html(summarise(rating_tasks(None if cases else run_id), ratings()), blind=False))
 
     outputs = [current, task, mark, summary]
     results.click(on_results, [run, cases_instead], summary, **QUIET)
-    show.click(on_show, [rater, run, cases_instead], outputs, **QUIET)
+    show.click(following, [rater, run, cases_instead], outputs, **QUIET)
     keep.click(on_keep, [current, mark, rater, run, cases_instead], outputs, **QUIET)

@@ -12,7 +12,7 @@ import gradio as gr
 
 from eval.problem import Problem, Sample
 from eval.runlog import RunLog, list_runs
-from models.errors import ArenaError, ConfigError
+from models.errors import ConfigError
 from models.events import FinishReason, Reply, Sampling
 from models.registry import ROLES, Role
 from traces.case_exchange import export_document, import_document
@@ -35,7 +35,7 @@ from ui.downloads import download_button
 from ui.owner import owner_key, require_owner
 from ui.reading import text_of
 from ui.services import Services
-from votes.errors import VoteError
+from ui.wiring import QUIET, spoken
 from votes.shown import SharedBattle
 
 PROBLEMS_LISTED = 500
@@ -94,48 +94,48 @@ def build_form() -> PinForm:
     )
 
 
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
-
 def wire_pinning(services: Services, form: PinForm, w: Widgets) -> None:
     """The three sources of a case; each shows the pinned case."""
     runs, outputs = services.home / "runs", cast(Any, w.outputs())
 
-    @spoken
+    @owned
     def on_question(text: str, why: str, mark: bool) -> Any:
         return show_case(w, pin(text, note=why), mark)
 
-    @spoken
+    @owned
     def on_battle(text: str, why: str, mark: bool) -> Any:
         return show_case(w, pin_from_battle(services, text, why), mark)
 
-    @spoken
+    @owned
     def on_problem(run_id: str | None, problem_id: str | None, why: str, mark: bool) -> Any:
         return show_case(w, pin_from_run(runs, run_id, problem_id, why), mark)
+
+    @spoken()
+    def on_run(run_id: str | None) -> Any:
+        return gr.update(choices=problem_choices(runs, run_id), value=None)
 
     rest = [form.note, w.mark]
     form.pin_question.click(on_question, [form.key, form.question, *rest], outputs, **QUIET)
     form.pin_battle.click(on_battle, [form.key, form.battle, *rest], outputs, **QUIET)
     form.pin_problem.click(on_problem, [form.key, form.run, form.problem, *rest], outputs, **QUIET)
     gr.on(None, lambda: gr.update(choices=[i.id for i in list_runs(runs)], value=None), None, form.run, **QUIET)
-    choose = form.run.change
-    choose(lambda r: gr.update(choices=problem_choices(runs, r), value=None), form.run, form.problem, **QUIET)
+    form.run.change(on_run, form.run, form.problem, **QUIET)
 
 
 def wire_list(form: PinForm, w: Widgets) -> None:
     """Notes, removal and import."""
     outputs = cast(Any, w.outputs())
 
-    @spoken
+    @owned
     def on_note(key: str, why: str, mark: bool) -> Any:
         return show_case(w, annotate(known_case(key), why), mark)
 
-    @spoken
+    @owned
     def on_remove(key: str, mark: bool) -> Any:
         unpin(known_case(key))
         return show_case(w, paper_cases()[0], mark)
 
-    @spoken
+    @owned
     def on_upload(path: str, key: str, mark: bool) -> Any:
         added = import_document(Path(path).read_text(encoding="utf-8", errors="replace"), Path(path).name)
         gr.Info(f"{added.cases} cases and {added.runs} runs added, {added.known} known already.")
@@ -153,17 +153,15 @@ def known_case(key: str) -> Case:
     return case
 
 
-def spoken(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler that may only be used by the owner where there is one, and whose errors are shown to people."""
+def owned(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler that may only be used by the owner where there is one; their key is put before its inputs."""
 
-    def wrapped(key: str, *values: Any) -> Any:
-        try:
-            require_owner(key)
-            return handler(*values)
-        except (ArenaError, VoteError) as error:
-            raise gr.Error(str(error), duration=8) from error
+    @spoken()
+    def checked(key: str, *values: Any) -> Any:
+        require_owner(key)
+        return handler(*values)
 
-    return wrapped
+    return checked
 
 
 def export_cases() -> tuple[str, str]:

@@ -71,7 +71,7 @@ class Summary(NamedTuple):
 
 def summarise(votes: Sequence[Ballot]) -> Summary:
     """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage."""
-    first = [vote for vote in votes if vote.stage == "answers" and (vote.mode == "named" or not vote.reasoning_seen)]
+    first = [vote for vote in votes if vote.on_answers_alone]
     both = [vote for vote in first if vote.mode == "blind"]
     blind = both + [vote for vote in votes if vote.mode == "blind" and vote.stage == "reasoning"]
 

@@ -14,6 +14,7 @@ from gradio.context import Context
 
 from ui.preference_views import CSS, figures_html, recent_html, summarise, table_html, time_figure, win_rate_figure
 from ui.services import Services
+from ui.wiring import QUIET
 from votes.ballot import Ballot
 from votes.errors import UnknownBattle
 from votes.export import final_battles, write_csv, write_dpo, write_parquet
@@ -80,7 +81,7 @@ def build_preferences_tab(services: Services) -> None:
     triggers = [refresh.click, pair.input]
     if isinstance(Context.block, gr.Tab):
         triggers.append(Context.block.select)
-    gr.on(triggers, show, inputs=pair, outputs=outputs, show_progress="hidden", api_visibility="private")
+    gr.on(triggers, show, inputs=pair, outputs=outputs, **QUIET)
 
 
 def build_downloads(services: Services) -> None:

@@ -7,11 +7,20 @@ from pathlib import Path
 import gradio as gr
 
 from eval.sitting import Jobs
-from models.registry import SpacesConfig
+from models.errors import ServerError
+from models.registry import ROLES, SpacesConfig
 from models.server import ServedPair
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import visitor_hash
+
+
+def check_ready(served: ServedPair) -> None:
+    """Raises ServerError unless both models can answer: what is written down of a run names the weights it used."""
+    for role in ROLES:
+        status = served.status(role)
+        if status.phase != "ready":
+            raise ServerError(f"The {role} model cannot answer yet: {status.sentence}.", "Try again when it can.")
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
-from models.errors import ArenaError
 from traces import annotate
 from traces.annotate import Draft, Step
 from ui.owner import require_owner
 from ui.reading import html, low_row, shown, stacked_row, text_of
 from ui.trace_shelf import TraceShelf, own_problem
 from ui.trace_views import verdict_html
+from ui.wiring import QUIET, spoken
 
 LONGEST_SESSION = 4 * 3600.0
 """A form left open overnight is not a night's work: no more than this is recorded."""
@@ -32,12 +32,48 @@ def steps_html(steps: tuple[Step, ...]) -> str:
     return f'<ol class="steps">{"".join(items)}</ol>'
 
 
+class Form(NamedTuple):
+    """The widgets of the form."""
+
+    steps: gr.State
+    started: gr.State
+    """Unix time of the first edit; 0 before."""
+    question: gr.Textbox
+    gold: gr.Textbox
+    take: gr.Button
+    view: gr.HTML
+    text: gr.Textbox
+    add: gr.Button
+    number: gr.Number
+    change: gr.Button
+    up: gr.Button
+    down: gr.Button
+    delete: gr.Button
+    reason: gr.Textbox
+    wrong: gr.Button
+    right: gr.Button
+    answer: gr.Textbox
+    name: gr.Textbox
+    save: gr.Button
+    told: gr.HTML
+
+    @property
+    def thought(self) -> list[Any]:
+        """What every edit changes."""
+        return [self.steps, self.started, self.view]
+
+
 def build_form(shelf: TraceShelf, open_trace: gr.State, key: gr.Textbox) -> None:
     """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here;
     `key` the owner's, since what is saved is shown to everybody."""
     gr.Markdown(text_of("traces")["write"])
-    steps = gr.State(())
-    started = gr.State(0.0)
+    w = build_widgets()
+    wire_edits(w)
+    wire_taking_up(shelf, open_trace, w)
+    wire_saving(shelf, key, w)
+
+
+def build_widgets() -> Form:
     with stacked_row():
         question = gr.Textbox(label="Problem", lines=3, scale=3, min_width=260, elem_id="write-question")
         with gr.Column(scale=1, min_width=200):
@@ -62,55 +98,60 @@ def build_form(shelf: TraceShelf, open_trace: gr.State, key: gr.Textbox) -> None
         name = gr.Textbox(label="Your name", elem_id="write-name", min_width=160)
         save = gr.Button("Save the thought", variant="primary", min_width=160)
     told = html(elem_id="write-told")
+    return Form(
+        gr.State(()), gr.State(0.0), question, gold, take, view, text, add, number, change, up, down, delete, reason,
+        wrong, right, answer, name, save, told,
+    )  # fmt: skip
 
-    def edited(edit: Callable[..., Draft], inputs: list[Any], clear: Any = None) -> tuple[Any, list[Any], list[Any]]:
-        """A handler that applies one edit to the steps; the edit gets the draft and the values of `inputs`."""
 
+def wire_edits(w: Form) -> None:
+    """A button for each edit of `traces.annotate`."""
+
+    def wire(button: gr.Button, edit: Callable[..., Draft], inputs: list[Any], clear: Any = None) -> None:
+        """`edit` gets the draft and the values of `inputs`; `clear` is emptied when it is done."""
+
+        @spoken()
         def handle(now: tuple[Step, ...], since: float, *values: Any) -> list[Any]:
-            try:
-                draft = edit(Draft(own_problem("", ""), tuple(now)), *values)
-            except ArenaError as error:
-                raise gr.Error(str(error), duration=6, print_exception=False) from error
+            given = [0 if value is None else value for value in values]  # a number that was cleared
+            draft = edit(Draft(own_problem("", ""), tuple(now)), *given)
             return [draft.steps, since or time.time(), shown(steps_html(draft.steps)), *([""] if clear else [])]
 
-        return handle, [steps, started, *inputs], [steps, started, view, *([clear] if clear else [])]
+        button.click(handle, [w.steps, w.started, *inputs], [*w.thought, *([clear] if clear else [])], **QUIET)
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    add.click(*edited(annotate.add, [text], clear=text), **quiet)
-    change.click(*edited(lambda d, n, t: annotate.edit(d, int(n), t), [number, text], clear=text), **quiet)
-    up.click(*edited(lambda d, n: annotate.move(d, int(n), int(n) - 1), [number]), **quiet)
-    down.click(*edited(lambda d, n: annotate.move(d, int(n), int(n) + 1), [number]), **quiet)
-    delete.click(*edited(lambda d, n: annotate.delete(d, int(n)), [number]), **quiet)
-    wrong.click(*edited(lambda d, n, why: annotate.mark_wrong(d, int(n), why), [number, reason], clear=reason), **quiet)
-    right.click(*edited(lambda d, n: annotate.mark_right(d, int(n)), [number]), **quiet)
+    wire(w.add, annotate.add, [w.text], clear=w.text)
+    wire(w.change, annotate.edit, [w.number, w.text], clear=w.text)
+    wire(w.up, lambda draft, number: annotate.move(draft, number, number - 1), [w.number])
+    wire(w.down, lambda draft, number: annotate.move(draft, number, number + 1), [w.number])
+    wire(w.delete, annotate.delete, [w.number])
+    wire(w.wrong, annotate.mark_wrong, [w.number, w.reason], clear=w.reason)
+    wire(w.right, annotate.mark_right, [w.number])
 
+
+def wire_taking_up(shelf: TraceShelf, open_trace: gr.State, w: Form) -> None:
+    @spoken()
     def take_up(trace_id: str) -> list[Any]:
-        try:
-            trace = shelf.whole(trace_id)
-        except ArenaError as error:
-            raise gr.Error("Choose a trace under “Read” first.", duration=6, print_exception=False) from error
-        draft = annotate.draft_of(trace)
-        return [draft.steps, time.time(), shown(steps_html(draft.steps)), trace.problem.question, trace.problem.gold,
-            draft.answer]  # fmt: skip
+        if not trace_id:
+            raise annotate.DraftError("No trace is open.", "Choose one under “Read” first.")
+        draft = annotate.draft_of(shelf.whole(trace_id))
+        problem = draft.problem
+        return [draft.steps, time.time(), shown(steps_html(draft.steps)), problem.question, problem.gold, draft.answer]
 
-    take.click(take_up, open_trace, [steps, started, view, question, gold, answer], **quiet)
+    w.take.click(take_up, open_trace, [*w.thought, w.question, w.gold, w.answer], **QUIET)
 
+
+def wire_saving(shelf: TraceShelf, key: gr.Textbox, w: Form) -> None:
+    @spoken()
     def save_trace(
         now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str, secret: str
     ) -> list[Any]:
-        try:
-            require_owner(secret)
-            if not asked.strip() or not right.strip():
-                raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
-            draft = Draft(own_problem(asked, right), tuple(now), final)
-            seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
-            trace = shelf.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from error
+        require_owner(secret)
+        if not asked.strip() or not right.strip():
+            raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
+        draft = Draft(own_problem(asked, right), tuple(now), final)
+        seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
+        trace = shelf.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
         saved = f"<p>Saved as {trace.hash}, {seconds / 60:.1f} minutes. It is in the list under “Read”.</p>"
         return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
 
-    save.click(
-        save_trace, [steps, started, question, gold, answer, name, key], [steps, started, view, answer, told],
-        api_visibility="private", concurrency_limit=1,
-    )  # fmt: skip
+    written = [w.steps, w.started, w.question, w.gold, w.answer, w.name, key]
+    w.save.click(save_trace, written, [*w.thought, w.answer, w.told], api_visibility="private", concurrency_limit=1)

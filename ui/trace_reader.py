@@ -1,5 +1,6 @@
 """The part of the Traces tab that is read: filters, the list, one trace, its tree, and the base beside it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -8,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from models.client import Message, ModelClient
-from models.errors import ArenaError, ServerError
+from models.errors import ServerError
 from models.events import Sampling
 from traces.trace import METHODS, Trace
 from traces.yields import TITLES
@@ -18,6 +19,7 @@ from ui.services import Services
 from ui.trace_shelf import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
 from ui.trace_tree import tree_figure, tree_of_trace, walk_text
 from ui.trace_views import compare_html, count_sentence, list_choices, trace_html
+from ui.wiring import QUIET, spoken
 
 BASE_TOKENS = 512
 READY_SECONDS = 5.0
@@ -126,32 +128,37 @@ def filters_of(method: str, family: str, outcome: str, words: str, least: float 
 
 
 def wire(services: Services, shelf: TraceShelf, w: Reader) -> None:
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-
     def choose(opened: str, *values: Any) -> dict[Any, Any]:
         return list_update(shelf, w, filters_of(*values), opened)
 
+    @spoken()
     def open_row(trace_id: str | None, fold: bool) -> dict[Any, Any]:
         return open_update(shelf, w, trace_id or "", fold)
 
     gr.on(
         # The family's choices are set here as well, which counts as a change: it alone must not call this again.
         [w.filters[1].input, *(field.change for field in w.filters if field is not w.filters[1])],
-        choose, [w.opened, *w.filters], w.of_list, trigger_mode="always_last", **quiet,
+        choose, [w.opened, *w.filters], w.of_list, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
-    w.rows.input(open_row, [w.rows, w.fold], w.of_trace, **quiet).then(fn=None, js=FOLLOW_CLICKS)
-    w.fold.input(lambda trace_id, fold: refold(shelf, trace_id, fold), [w.opened, w.fold], w.page, **quiet)
-    w.walk.release(
-        lambda trace_id, at: step_update(shelf, w, trace_id, int(at)), [w.opened, w.walk], [w.plot, w.node], **quiet
-    ).then(fn=None, js=FOLLOW_CLICKS)
+
+    @spoken()
+    def refold(trace_id: str, fold: bool) -> str:
+        return shown(trace_html(shelf.whole(trace_id), fold)) if trace_id else shown("")
+
+    @spoken()
+    def walk_to(trace_id: str, at: float) -> Any:
+        return step_update(shelf, w, trace_id, int(at))
+
+    w.rows.input(open_row, [w.rows, w.fold], w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
+    w.fold.input(refold, [w.opened, w.fold], w.page, **QUIET)
+    walked = w.walk.release(walk_to, [w.opened, w.walk], [w.plot, w.node], **QUIET)
+    walked.then(fn=None, js=FOLLOW_CLICKS)
 
     async def ask_base(trace_id: str) -> Any:
-        try:
-            trace = shelf.whole(trace_id)
+        with spoken():
+            trace = await asyncio.to_thread(shelf.whole, trace_id)  # files are read in threads: streams share this loop
             answer = await ask(services, trace)
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from error
-        shelf.add_base_answer(answer)
+        await asyncio.to_thread(shelf.add_base_answer, answer)
         return shown(compare_html(trace, answer))
 
     w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
@@ -172,15 +179,12 @@ def list_update(shelf: TraceShelf, w: Reader, filters: Filters, opened: str = ""
 
 
 def open_update(shelf: TraceShelf, w: Reader, trace_id: str, fold: bool) -> dict[Any, Any]:
-    """One trace opened: its text, its tree, and the base's answer if it is known."""
+    """One trace opened: its text, its tree, and the base's answer if it is known. Raises DataError if it is gone."""
     if not trace_id:
         hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
         empty = dict.fromkeys([w.page, w.node, w.base], shown(""))
         return {w.opened: "", w.question: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
-    try:
-        trace = shelf.whole(trace_id)
-    except ArenaError as error:
-        raise gr.Error(str(error), duration=6, print_exception=False) from error
+    trace = shelf.whole(trace_id)
     tree = tree_of_trace(trace)
     known = shelf.base_answer(trace.prompt)
     return {
@@ -194,10 +198,6 @@ def open_update(shelf: TraceShelf, w: Reader, trace_id: str, fold: bool) -> dict
         w.ask: gr.update(value="Ask the base again" if known else "Ask the base the same"),
         w.base: shown(compare_html(trace, known) if known else ""),
     }
-
-
-def refold(shelf: TraceShelf, trace_id: str, fold: bool) -> str:
-    return shown(trace_html(shelf.whole(trace_id), fold)) if trace_id else shown("")
 
 
 def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> Any:

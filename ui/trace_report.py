@@ -9,15 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from traces.publish import WAYS
 from ui.reading import table
 
 Figures = Mapping[str, Any]
-DRAWN = {
-    "greedy": "Greedy decoding",
-    "sampled": "Sampled",
-    "bare": "Asked with nothing but the question",
-    "later": "Asked after two other exchanges",
-}
 CORRECTIONS = {
     "thoughts": "thoughts",
     "dead_ends": "left a dead end",
@@ -45,7 +40,7 @@ def report_html(folder: Path) -> str:
 
 
 def _evaluation(evaluation: Figures) -> Iterator[str]:
-    for key, title in DRAWN.items():
+    for key, title in WAYS.items():
         part = evaluation.get(key)
         if part:
             yield f"<h4>{title}: accuracy and mean output tokens</h4>" + settings_line(part.get("settings", {}))

@@ -147,7 +147,7 @@ class TraceShelf:
         path = self.folder / "base-answers.jsonl"
         if not path.exists():
             return None
-        for line in reversed(path.read_text(encoding="utf-8").splitlines()):
+        for line in reversed(path.read_text(encoding="utf-8").split("\n")):  # an answer may hold other line ends
             with suppress(ValueError):  # a line torn by a full disk; the base can be asked again
                 if (row := json.loads(line))["prompt"] == prompt:
                     return BaseAnswer(**row)

@@ -12,6 +12,7 @@ from models.paths import ROOT
 from ui.palette import DISTILLED_COLOUR, figure_layout
 from ui.reading import html, shown, text_of
 from ui.trace_report import report_html
+from ui.wiring import QUIET
 
 ADAPTERS = ROOT / "models" / "adapters"
 SMOOTHING = 0.9
@@ -87,22 +88,19 @@ def smoothed(values: list[float]) -> list[float]:
     return result
 
 
-def build_training(home: Path) -> tuple[gr.Dropdown, list[Any]]:
-    """The section; returns its selector, and (update function's outputs) plot and report."""
-    folders = training_folders(home)
-    first = next(iter(folders), None)
-    chosen = gr.Dropdown(list(folders), value=first, label="Adapter", visible=len(folders) > 1)
-    points = read_losses(folders[first]) if first else []
-    plot = gr.Plot(loss_figure(points) if points else None, show_label=False, visible=bool(points))
-    note = f'<p class="note">{text_of("traces")["no_training"]}</p>'
-    report = html(report_html(folders[first]) if first else note, elem_id="adapter-report")
+def build_training(home: Path, tab: gr.Tab) -> None:
+    """The section. What was trained is looked for anew whenever it is selected."""
+    chosen = gr.Dropdown([], label="Adapter", visible=False)
+    plot = gr.Plot(show_label=False, visible=False)
+    report = html(elem_id="adapter-report")
 
     def show(name: str | None) -> list[Any]:
-        found = training_folders(home)
-        folder = found.get(name or "") or next(iter(found.values()), None)
-        losses = read_losses(folder) if folder else []
-        figure = gr.update(value=loss_figure(losses) if losses else None, visible=bool(losses))
-        return [figure, shown(report_html(folder) if folder else note)]
+        folders = training_folders(home)
+        name = name if name in folders else next(iter(folders), None)
+        picker = gr.update(choices=list(folders), value=name, visible=len(folders) > 1)
+        points = read_losses(folders[name]) if name else []
+        figure = gr.update(value=loss_figure(points) if points else None, visible=bool(points))
+        note = f'<p class="note">{text_of("traces")["no_training"]}</p>'
+        return [picker, figure, shown(report_html(folders[name]) if name else note)]
 
-    chosen.input(show, chosen, [plot, report], show_progress="hidden", api_visibility="private")
-    return chosen, [plot, report]
+    gr.on([tab.select, chosen.input], show, chosen, [chosen, plot, report], **QUIET)

@@ -14,7 +14,6 @@ import gradio as gr
 import plotly.graph_objects as go
 from gradio.context import Context
 
-from models.errors import ArenaError
 from traces.export import export
 from traces.problems import load_funnel
 from traces.yields import cost_figures, method_yields
@@ -27,10 +26,10 @@ from ui.trace_reader import FOLLOW_CLICKS, Reader, best_to_open, build_reader, f
 from ui.trace_shelf import Filters, TraceShelf
 from ui.trace_training import build_training
 from ui.trace_views import funnel_html, yields_html
+from ui.wiring import QUIET, spoken
 
 CSS = Path(__file__).parent / "traces.css"
 MADE_AT_ONCE = 40
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def build_traces_tab(services: Services) -> None:
@@ -51,8 +50,8 @@ def build_traces_tab(services: Services) -> None:
             build_costs(shelf, costs)
         with gr.Tab("Problems") as problems:
             build_funnels(shelf, problems)
-        with gr.Tab("Training"):
-            build_training(services.home)
+        with gr.Tab("Training") as training:
+            build_training(services.home, training)
         with gr.Tab("Write a thought"):
             build_form(shelf, reader.opened, key)
         with gr.Tab("Export"):
@@ -65,17 +64,16 @@ def wire_making(
 ) -> None:
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
+    @spoken()
     def refresh(opened: str, fold: bool, *values: Any) -> dict[Any, Any]:
         filters = filters_of(*values)
         wanted = opened or best_to_open(shelf.chosen(filters))
         updates = {note: gr.update(visible=not shelf.entries()), **list_update(shelf, w, filters, wanted)}
         return updates if opened else {**updates, **open_update(shelf, w, wanted, fold)}
 
+    @spoken()
     def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
-        try:
-            require_owner(secret)
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from error
+        require_owner(secret)
         shelf.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
         return gr.skip()
 
@@ -124,16 +122,14 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
     chosen = gr.Dropdown([], label="Problem file", visible=False)
     funnel = html(elem_id="trace-funnel")
 
+    @spoken()
     def show(name: str | None) -> list[Any]:
         files = {path.name.removesuffix(".funnel.json"): path for path in shelf.funnels()}
         name = name if name in files else next(iter(files), None)
         picker = gr.update(choices=list(files), value=name, visible=len(files) > 1)
         if name is None:
             return [picker, shown(f'<p class="note">{text_of("traces")["no_funnel"]}</p>')]
-        try:
-            return [picker, shown(_funnel(files[name], files[name].stat().st_mtime_ns))]
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from error
+        return [picker, shown(_funnel(files[name], files[name].stat().st_mtime_ns))]
 
     gr.on([tab.select, chosen.input], show, chosen, [chosen, funnel], **QUIET)
 
@@ -148,11 +144,9 @@ def build_export(shelf: TraceShelf, w: Reader) -> None:
         button = gr.Button("Prepare the files", variant="primary", min_width=160, elem_id="trace-export")
     files = gr.File(label="Parquet, dataset card, and both as one archive", file_count="multiple", interactive=False)
 
+    @spoken()
     def write(name: str, only_kept: bool, *values: Any) -> list[str]:
-        try:
-            return export_files(shelf, filters_of(*values), name, only_kept, Path(folder.name))
-        except ArenaError as error:
-            raise gr.Error(str(error), duration=8, print_exception=False) from error
+        return export_files(shelf, filters_of(*values), name, only_kept, Path(folder.name))
 
     button.click(write, [title, kept, *w.filters], files, api_visibility="private", concurrency_limit=1)
 

@@ -30,12 +30,13 @@ from eval.transparency import (
     to_json,
     to_markdown,
 )
-from models.errors import ArenaError, DataError
+from models.errors import DataError
 from ui.downloads import download_button
 from ui.owner import owner_key, require_owner
 from ui.reading import command, html, page_style, shown, stacked_row, text_of
 from ui.services import Services
 from ui.transparency_view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
+from ui.wiring import QUIET, spoken
 
 Update = dict[Any, Any]
 EVIDENCE_CHARACTERS = 500
@@ -93,11 +94,10 @@ def build_transparency_tab(services: Services) -> None:
         }
 
     outputs = [board, radar, own, works, work_answers]
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.on(None, show, None, outputs, **quiet)
+    gr.on(None, show, None, outputs, **QUIET)
     works.input(lambda name: shown(next((answers_html(a) for a in saved_works() if a.work == name), "")), works,
-                work_answers, **quiet)  # fmt: skip
-    keep.click(keep_if_owner, [key, *form.inputs()], None, **quiet).success(show, None, outputs, **quiet)
+                work_answers, **QUIET)  # fmt: skip
+    keep.click(keep_if_owner, [key, *form.inputs()], None, **QUIET).success(show, None, outputs, **QUIET)
 
 
 def saved_works() -> list[Assessment]:
@@ -130,9 +130,8 @@ def build_form() -> Form:
         show_total,
         form.inputs(),
         [total, radar],
-        show_progress="hidden",
         trigger_mode="always_last",
-        api_visibility="private",
+        **QUIET,
     )
     return form
 
@@ -172,36 +171,31 @@ def show_total(work: str, assessor: str, *values: Any) -> tuple[str, Any]:
     return shown(total_html(assessment)), radar_figure([score(assessment), paper_standing()])
 
 
+@spoken()
 def keep_if_owner(key: str, *values: Any) -> None:
     """On a public Space only the owner adds to the list that all visitors see."""
-    try:
-        require_owner(key)
-    except ArenaError as error:
-        raise gr.Error(str(error), duration=8) from error
+    require_owner(key)
     keep_score(*values)
 
 
+@spoken()
 def keep_score(work: str, assessor: str, *values: Any) -> None:
     """Save the form, or say what is missing."""
     assessment = read_form(work, assessor, *values)
     if assessment.work == SELF:
-        raise gr.Error("This product is scored by its artefacts: python -m eval.transparency", duration=8)
-    try:
-        save(assessment)
-    except ArenaError as error:
-        raise gr.Error(str(error), duration=8) from error
+        raise DataError("This product is scored by its artefacts:", "python -m eval.transparency")
+    save(assessment)
     gr.Info(f"Saved: {assessment.work}, {score(assessment).total} of {full_marks().total}.")
 
 
 def build_files(form: Form) -> None:
     """Take the form out as JSON or Markdown, and put a JSON back in."""
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     with gr.Row():
         download_button("Download JSON", "score-json", lambda *v: form_file("json", *v), form.inputs())
         download_button("Download Markdown and badge", "score-markdown", lambda *v: form_file("md", *v), form.inputs())
         upload = gr.UploadButton("Load a JSON", file_types=[".json"], size="sm", min_width=140, elem_id="score-upload")
-    loaded = upload.upload(load_form, upload, form.inputs(), **quiet)
-    loaded.success(show_total, form.inputs(), [form.total, form.radar], **quiet)
+    loaded = upload.upload(load_form, upload, form.inputs(), **QUIET)
+    loaded.success(show_total, form.inputs(), [form.total, form.radar], **QUIET)
 
 
 def form_file(kind: str, *values: Any) -> tuple[str, str]:
@@ -211,12 +205,10 @@ def form_file(kind: str, *values: Any) -> tuple[str, str]:
     return f"transparency-{slug}.{kind}", to_json(assessment) if kind == "json" else to_markdown(assessment)
 
 
+@spoken()
 def load_form(path: str) -> list[Any]:
     """A file's assessment as the values of the form's widgets."""
-    try:
-        assessment = from_json(Path(path).read_text(encoding="utf-8", errors="replace"), Path(path).name)
-    except DataError as error:
-        raise gr.Error(str(error), duration=8) from error
+    assessment = from_json(Path(path).read_text(encoding="utf-8", errors="replace"), Path(path).name)
     entries = {entry.item: entry for entry in assessment.entries}
     found = [entries.get(item.key, Entry(item.key)) for item in items()]
     return [assessment.work, assessment.assessor, *(e.answer for e in found), *(e.evidence for e in found)]

@@ -141,9 +141,9 @@ class Turns:
 
 
 def failure(battle: Battle) -> str:
-    """Why the newest turn failed. In a blind battle it is not told whose failure it was."""
+    """Why the newest turn failed. In a blind battle it is not told whose failure it was, nor that it was stopped."""
     errors = [reply.error for side in SIDES if (reply := battle.reply(side)) and reply.finish_reason == "failed"]
-    return errors[0] if errors and battle.mode == "named" else "One of the models could not go on."
+    return errors[0] if errors and battle.mode == "named" else "There are no two new answers to compare."
 
 
 def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:

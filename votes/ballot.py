@@ -182,6 +182,11 @@ class Ballot:
             return self.a_role
         return other_role(self.a_role) if self.verdict == "b" else None
 
+    @property
+    def on_answers_alone(self) -> bool:
+        """A first vote, and not one that was given again after the reasoning of a blind battle was seen."""
+        return self.stage == "answers" and (self.mode == "named" or not self.reasoning_seen)
+
 
 @dataclass(frozen=True)
 class Vote(Ballot):

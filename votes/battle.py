@@ -91,6 +91,17 @@ def check_reveal(battle: LiveBattle, *, forfeit: bool) -> None:
         raise Refused("The names are shown after the vote.", "Vote, or give up the vote to see them.")
 
 
+def comparable(record: BattleRecord, replies: Mapping[Role, RecordedReply]) -> bool:
+    """Whether a turn that has ended gives two answers to compare.
+
+    A failed reply is none. Where names and thoughts are hidden and both answers appear together, a stopped one is none
+    either: a side stopped inside its thought would have nothing to show beside the other's text, and be known by it.
+    """
+    hidden = record.mode == "blind" and record.delivery == "together"
+    without = ("failed", "stopped") if hidden else ("failed",)
+    return all(reply.finish_reason not in without for reply in replies.values())
+
+
 def finished(battle: LiveBattle, prompt: str, replies: Mapping[Role, RecordedReply], now: float) -> BattleRecord:
     """The battle's record with the turn that has just been answered."""
     record = battle.record

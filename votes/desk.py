@@ -45,6 +45,7 @@ from votes.battle import (
     check_turn,
     check_undo,
     check_vote,
+    comparable,
     finished,
     make_vote,
     new_row_id,
@@ -53,7 +54,7 @@ from votes.battle import (
 )
 from votes.errors import Refused, StoreError, UnknownBattle
 from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
-from votes.shown import Receipt, Reveal, SharedBattle, ShownTurn, names, shown_turns
+from votes.shown import Receipt, Reveal, SharedBattle, names, shown_turns
 
 _LOG = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Desk:
     def finish_turn(self, battle_id: str, turn_id: str, replies: Mapping[Role, RecordedReply]) -> bool:
         """Record both replies of a running turn; True when the battle can now be voted on.
 
-        A turn in which a side failed is dropped: nobody can compare half a battle. A turn that was abandoned meanwhile
+        A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. One that was abandoned meanwhile
         changes nothing.
         """
         battle = self._known(battle_id)
@@ -171,7 +172,7 @@ class Desk:
                 return False
             prompt, battle.running = battle.running[1], None
             battle.touched = self._clock()
-            if any(reply.finish_reason == "failed" for reply in replies.values()):
+            if not comparable(battle.record, replies):
                 return False
             battle.record = finished(battle, prompt, replies, battle.touched)
             self._keep(battle.record)
@@ -226,14 +227,6 @@ class Desk:
             return self._commit(battle, back)
 
     # what may be shown
-
-    def reasoning(self, battle_id: str, visitor: str) -> tuple[ShownTurn, ...]:
-        """The turns with both thoughts; Refused until a vote on the answers was taken, or forfeited."""
-        battle = self._mine(battle_id, visitor)
-        with battle.lock:
-            if not battle.thoughts_open:
-                raise Refused("The reasoning is shown after the vote on the answers.", "Vote first.")
-            return shown_turns(battle.record, with_thoughts=True)
 
     def reveal(self, battle_id: str, visitor: str) -> Reveal:
         """The names; Refused until a vote on the answers stands on disk. Closes a blind battle for good."""

@@ -29,7 +29,8 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
 
     Only these are counted and given out; otherwise a visitor could read in them which side was which, and vote. They
     are named battles (nothing is hidden in them), revealed ones, and blind ones that have been left alone: for the undo
-    time where both votes stand, else until the battle expires.
+    time where both votes stand, else until the battle expires. Where no vote stands, only the reveal makes it final:
+    questions, of which the rows say nothing, may have kept the battle open.
     """
     battles: dict[str, list[Ballot]] = {}
     for row in rows:
@@ -38,9 +39,9 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
     def is_final(battle: list[Ballot]) -> bool:
         if battle[0].mode == "named" or battle[0].battle_id in revealed:
             return True
-        both = len(effective_votes(battle)) == len(STAGES)
-        quiet = timedelta(seconds=limits.undo_seconds if both else limits.expire_seconds)
-        return max(row.voted_at for row in battle) < (now - quiet).isoformat(timespec="milliseconds")
+        standing = len(effective_votes(battle))
+        quiet = timedelta(seconds=limits.undo_seconds if standing == len(STAGES) else limits.expire_seconds)
+        return standing > 0 and max(row.voted_at for row in battle) < (now - quiet).isoformat(timespec="milliseconds")
 
     return {battle_id for battle_id, battle in battles.items() if is_final(battle)}
 
@@ -85,14 +86,14 @@ def preference_pairs(votes: Iterable[Vote], *, with_reasoning: bool) -> Iterator
     side, so that a battle of several turns, where each model has its own history, stays one pair. With reasoning, a
     reply is its raw text, thought and tags included, and the vote given after reading it counts (the vote on the
     answers where there is no second one). Without reasoning, a reply is its answer alone, and the vote on the answers
-    counts.
+    counts, unless it was given again after the reasoning was seen.
     """
     standing = effective_votes(votes)
     if with_reasoning:
         read = {vote.battle_id for vote in standing if vote.stage == "reasoning"}
         standing = [vote for vote in standing if vote.stage == "reasoning" or vote.battle_id not in read]
     else:
-        standing = [vote for vote in standing if vote.stage == "answers"]
+        standing = [vote for vote in standing if vote.on_answers_alone]
     for vote in standing:
         if vote.verdict in ("a", "b"):
             winner: Side = "a" if vote.verdict == "a" else "b"

@@ -12,6 +12,7 @@ import gradio as gr
 import pytest
 
 from eval.comparison import VERDICTS
+from eval.imported import Fields
 from eval.plots import VERDICT_COLOURS
 from eval.problem import Problem, Sample
 from eval.results import Contender
@@ -261,6 +262,17 @@ def test_an_uploaded_set_never_replaces_another_of_its_name(home: Path, shelf: S
     assert kept[0] == kept[2] != kept[1]
 
 
+def test_an_upload_that_is_deleted_meanwhile_is_said_to_be_gone(home: Path, shelf: Shelf, tmp_path: Path) -> None:
+    desk, gone = RunDesk(services(home), shelf), str(tmp_path / "mine.jsonl")
+    for use in (
+        lambda: desk.estimate(make_config(FORM[0], [], gone, *FORM[3:])),
+        lambda: desk.keep_own_set(gone),
+        lambda: desk.take_in(gone, "base", "t", "none", Fields("", "", ""), lambda done, total: None),
+    ):
+        with pytest.raises(DataError, match=r"mine.jsonl is no longer here"):
+            use()
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -288,6 +300,14 @@ def test_a_run_waits_for_the_models(home: Path, shelf: Shelf) -> None:
     assert [info.id for info in shelf.infos()] == [RUN]
 
 
+def test_so_does_a_run_beyond_maths(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    with gr.Blocks() as app:
+        build_run_section(services(home, "fetching"))
+    assert "cannot answer yet: fetching, 20 s" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
+    assert not (home / "beyond").exists()
+
+
 def test_every_button_asks_for_the_owner(home: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "owner/space")
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
@@ -310,6 +330,17 @@ def test_outputs_made_elsewhere_are_taken_in_for_the_owner_only(home: Path, monk
     pin = handler(app, "pin")
     assert "Only the owner" in str(pin("guess", "toy/0", "", None, None, None))
     assert "No side is chosen" in str(pin("s3cret", "toy/0", "", None, None, None))
+
+
+def test_only_the_owner_flags_grades(home: Path, choice: Choice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
+    with gr.Blocks() as app:
+        build_benchmarks_tab(services(home))
+    flag, sides = handler(app, "flag"), (side_value(choice.base), side_value(choice.distilled), "toy")
+    assert "Only the owner" in str(flag("guess", "toy/1", 0, "no", *sides))
+    assert list(RunLog(home / "runs" / RUN).rows("flags")) == []
+    flag("s3cret", "toy/1", 0, "yes", *sides)
+    assert [row["note"] for row in RunLog(home / "runs" / RUN).rows("flags")] == ["yes"]
 
 
 class Busy:
@@ -349,7 +380,9 @@ def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pyte
     )
 
 
-def test_another_run_closes_the_problem_that_stood_open(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pages: list[Page] = []
     monkeypatch.setattr("ui.benchmarks.wire", lambda page, exports: pages.append(page))
     with gr.Blocks():
@@ -358,6 +391,7 @@ def test_another_run_closes_the_problem_that_stood_open(home: Path, monkeypatch:
     updates = page.choose_run(RUN)
     assert updates[page.grid.problem] == ""
     assert updates[page.grid.detail]["visible"] is False
+    assert tuple(updates[widget] for widget in page.grid.filters) == NO_FILTERS, "the grid shows all, and so they say"
     assert set(updates) <= set(page.outputs)
 
 

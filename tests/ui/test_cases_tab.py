@@ -319,11 +319,10 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
 
 
 @pytest.fixture
-def url(home: Path) -> Iterator[str]:
-    """The tab alone, with a pair that is still loading and one kept run."""
-    kept()
+def services(home: Path) -> Iterator[Any]:
+    """A pair that is still loading."""
     store = Store(home / "votes.duckdb")
-    services: Any = SimpleNamespace(
+    yield SimpleNamespace(
         config=load_config(),
         served=Loading(),
         desk=Desk(store),
@@ -332,12 +331,42 @@ def url(home: Path) -> Iterator[str]:
         visitor=lambda request: "v",
         jobs=Jobs(),
     )
+    store.close()
+
+
+async def test_a_damaged_file_of_own_cases_is_named_and_does_not_stop_the_app(home: Path, services: Any) -> None:
+    (home / "cases").mkdir(parents=True)
+    (home / "cases" / "cases.jsonl").write_text('{"key": 1}\n')
+    with gr.Blocks() as app:
+        build_cases_tab(services)
+    page: dict[str, Any] = {function.name: function.fn for function in app.fns.values()}
+    for call in (
+        lambda: page["choose"](CASE.key, True),
+        lambda: page["pick"](CASE.key, None, True),
+        lambda: page["open_case"](True, asked(case=CASE.key)),
+    ):
+        with pytest.raises(gr.Error, match=r"cases\.jsonl, line 1"):
+            call()
+    with pytest.raises(gr.Error, match=r"cases\.jsonl, line 1"):
+        await anext(page["run"](CASE.key, True, None, 64, 0, 0.0, 1.0, 3))
+
+
+def test_a_run_that_is_gone_has_no_problems_to_pin(services: Any) -> None:
+    with gr.Blocks() as app:
+        build_cases_tab(services)
+    with pytest.raises(gr.Error, match="There is no run"):
+        next(function.fn for function in app.fns.values() if function.name == "on_run")("gone")  # type: ignore[misc]
+
+
+@pytest.fixture
+def url(services: Any) -> Iterator[str]:
+    """The tab alone, with one kept run."""
+    kept()
     with gr.Blocks(analytics_enabled=False) as app, gr.Tab("Case studies"):
         build_cases_tab(services)
     _, address, _ = app.launch(server_name="127.0.0.1", quiet=True, prevent_thread_lock=True, **launch_options())
     yield address
     app.close()
-    store.close()
 
 
 def test_every_page_opens_by_its_link(url: str) -> None:

@@ -2,24 +2,31 @@
 
 import json
 import re
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 import pytest
 
 from eval.families import generate
 from eval.problem import Problem
+from traces.annotate import Step
 from traces.journey import journey
 from traces.keep import reject
 from traces.problems import Decontaminator, curate
+from traces.publish import WAYS
 from traces.search import SearchSettings
 from traces.sources import Source
 from traces.trace import Trace, append_trace
+from ui.trace_form import build_form
+from ui.trace_reader import build_reader
 from ui.trace_report import report_html
 from ui.trace_shelf import BaseAnswer, Filters, TraceShelf
-from ui.trace_training import loss_figure, read_losses, training_folders
+from ui.trace_training import build_training, loss_figure, read_losses, training_folders
 from ui.trace_tree import layout, tree_figure, tree_of_trace, tree_of_turns, walk_text
 from ui.trace_views import compare_html, funnel_html, list_choices, plain, trace_html
 from ui.traces import MADE_AT_ONCE
@@ -126,6 +133,71 @@ def test_the_base_answer_is_remembered(tmp_path):
     assert shelf.base_answer("p").text == "new" and shelf.base_answer("q") is None
 
 
+def test_a_base_answer_with_odd_line_ends_is_remembered_too(tmp_path):
+    shelf = TraceShelf(tmp_path, tmp_path / "none")
+    shelf.add_base_answer(BaseAnswer("p", "one\u2028two\x85three", "base", 1, "stop"))
+    assert shelf.base_answer("p").text == "one\u2028two\x85three"
+
+
+def handlers(app: gr.Blocks) -> dict[str, Any]:
+    """What the page calls, by name."""
+    return {function.name: function.fn for function in app.fns.values()}
+
+
+async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monkeypatch):
+    shelf = TraceShelf(home, home / "none")
+    trace_id, at_work = shelf.entries()[0].id, []
+
+    def noted(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*values: Any) -> Any:
+            at_work.append(threading.current_thread())
+            return method(*values)
+
+        return call
+
+    async def ask(services: Any, trace: Trace) -> BaseAnswer:
+        return BaseAnswer(trace.prompt, "7", "base", 1, "stop")
+
+    monkeypatch.setattr("ui.trace_reader.ask", ask)
+    for name in ("whole", "add_base_answer"):
+        monkeypatch.setattr(shelf, name, noted(getattr(shelf, name)))
+    with gr.Blocks() as app:
+        build_reader(SimpleNamespace(), shelf)  # type: ignore[arg-type]
+    assert "7" in await handlers(app)["ask_base"](trace_id)
+    assert len(at_work) == 2 and threading.current_thread() not in at_work
+
+
+def test_a_trace_that_is_gone_is_said_to_be_gone(home):
+    with gr.Blocks() as app:
+        build_reader(SimpleNamespace(), TraceShelf(home, home / "none"))  # type: ignore[arg-type]
+    for name, value in (("open_row", False), ("refold", True), ("walk_to", 1.0)):
+        with pytest.raises(gr.Error, match="no longer there"):
+            handlers(app)[name]("gone", value)
+
+
+def test_a_step_number_that_was_cleared_is_no_step(home):
+    with gr.Blocks() as app:
+        build_form(TraceShelf(home, home / "none"), gr.State(""), gr.Textbox())
+    edits = [fn for fn in app.fns.values() if any(isinstance(block, gr.Number) for block in fn.inputs)]
+    assert len(edits) == 6
+    for edit in edits:
+        with pytest.raises(gr.Error, match="no step 0"):
+            edit.fn((Step("3 and 4 are 7"),), 0.0, None, *["why"] * (len(edit.inputs) - 3))
+
+
+def test_a_training_that_began_after_the_page_was_built_is_there(tmp_path):
+    with gr.Blocks() as app, gr.Tab("Training") as tab:
+        build_training(tmp_path, tab)
+    show = handlers(app)["show"]
+    before = show(None)[0]["choices"]
+    folder = tmp_path / "distil" / "new"
+    folder.mkdir(parents=True)
+    (folder / "loss.jsonl").write_text('{"phase": "one", "step": 1, "loss": 2.0}\n')
+    picker, figure, report = show("distil/new")
+    assert [*before, "distil/new"] == picker["choices"] and picker["value"] == "distil/new"
+    assert figure["visible"] and "no report yet" in report
+
+
 def test_the_tree_holds_every_node_and_the_walk():
     for trace in searched(13):
         tree = tree_of_trace(trace)
@@ -202,6 +274,12 @@ def test_the_report_and_the_curve(tmp_path):
     assert "not been evaluated yet" in report_html(folder)
 
 
+def test_the_report_names_every_way_of_asking_as_the_model_card_does(tmp_path):
+    measured = {"settings": {}, "summary": {"same_kind": {"base": FIGURES, "distilled": ROLE}}}
+    (tmp_path / "report.json").write_text(json.dumps({"evaluation": dict.fromkeys(WAYS, measured)}))
+    assert all(f"<h4>{title}:" in report_html(tmp_path) for title in WAYS.values())
+
+
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 PATIENCE_MS = 120_000
 
@@ -209,8 +287,6 @@ PATIENCE_MS = 120_000
 @pytest.fixture(scope="module")
 def tab_url(tmp_path_factory):
     """The tab alone, on an empty home, as the whole page would build it."""
-    import gradio as gr
-
     from ui.layout import launch_options
     from ui.traces import build_traces_tab
 

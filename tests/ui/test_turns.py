@@ -14,14 +14,14 @@ from models.events import Reply, Sampling
 from models.registry import ROLES, load_config
 from tests.votes.helpers import FREE
 from ui import turns as module
-from ui.battle import Battle, begin, receive, reopen
-from ui.compare_handlers import follow_turn
+from ui.battle import Battle, Phase, Turn, begin, receive, reopen
+from ui.compare_handlers import follow_turn, tool_handler
 from ui.compare_view import FAILED, panel_messages
 from ui.live import LiveTurns, Snapshot
 from ui.turns import Turns
-from votes.ballot import Side
+from votes.ballot import Mode, Side
 from votes.desk import Desk
-from votes.errors import TextRefused
+from votes.errors import Refused, TextRefused
 from votes.limits import Limits
 from votes.store import Store
 
@@ -93,6 +93,20 @@ async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answer
     assert len(desk.load_battle(again.id).turns) == 1
 
 
+async def test_nor_which_side_was_stopped_inside_its_thought(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    stopped = Reply(thought="Hm, two and", thought_tokens=3, finish_reason="stopped")
+    answers += [{"a": GOOD, "b": stopped}, {"a": GOOD, "b": GOOD}, {"a": GOOD, "b": stopped}]
+    halted = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    assert panel_messages(halted, "a") == panel_messages(halted, "b")
+    with pytest.raises(Refused, match="nothing to vote on"):
+        desk.cast(halted.id, "visitor", "answers", "a")
+    again = await last(turns.use_tool(halted, "regenerate", frozenset({"a", "b"}), "visitor"))
+    assert again.phase == "answers"
+    with pytest.raises(ServerError, match=r"no two new answers.*as they were"):
+        await last(turns.use_tool(again, "regenerate", frozenset({"a", "b"}), "visitor"))
+
+
 def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
     battle = begin(Battle(delivery="live"), "What is 2 + 2?")
     half = receive(battle, {"a": replace(GOOD, answer="It"), "b": BAD}, frozenset({"a"}))
@@ -109,3 +123,40 @@ async def test_a_refusal_changes_nothing_on_the_page(desk: Desk, monkeypatch: py
     updates = [update async for update in follow_turn(SimpleNamespace(), refused)]  # type: ignore[arg-type]
     assert updates == [gr.skip()]
     assert "question" in said[0].lower() or "empty" in said[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "tool", "reaches"),
+    [
+        ("blind", "running", "stop", "switch"),
+        ("blind", "running", "think_more", ""),
+        ("blind", "running", "answer_now", ""),
+        ("named", "running", "answer_now", "switch"),
+        ("blind", "answers", "think_more", ""),
+        ("named", "answers", "think_more", "use_tool"),
+        ("named", "answers", "stop", ""),
+        ("named", "voted", "regenerate", ""),
+    ],
+)
+async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
+    mode: Mode, phase: Phase, tool: str, reaches: str
+) -> None:
+    reached: list[str] = []
+
+    def switch(*_: Any) -> bool:
+        if phase == "running":
+            reached.append("switch")
+        return phase == "running"
+
+    async def use_tool(*_: Any) -> AsyncIterator[Any]:
+        reached.append("use_tool")
+        return
+        yield
+
+    turns: Any = SimpleNamespace(switch=switch, use_tool=use_tool)
+    services: Any = SimpleNamespace(visitor=lambda request: "visitor")
+    battle = Battle("id", mode, phase=phase, turns=(Turn("Why?", {"a": GOOD, "b": GOOD}),))
+    used = tool_handler(services, turns, SimpleNamespace(), tool)(battle, "Both", None)  # type: ignore[arg-type]
+    updates = [update async for update in used]
+    assert reached == ([reaches] if reaches else [])
+    assert updates == ([] if reaches == "use_tool" else [gr.skip()])

@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,7 +22,9 @@ def test_a_whole_blind_battle(desk: Desk, store: Store, clock: Clock) -> None:
     battle = play(desk, sampling={"temperature": 0.5}, seed=7)
     clock.now += 12
     first = desk.cast(battle, "visitor", "answers", "a", ["correct", "clearer", "correct"], " good \r\n one ")
-    assert [turn.a.thought for turn in desk.reasoning(battle, "visitor")] == [f"thought of {desk.role_of(battle, 'a')}"]
+    shown = desk.load_battle(battle)
+    assert [turn.a.thought for turn in shown.turns] == [f"thought of {desk.role_of(battle, 'a')}"]
+    assert shown.reveal is None, "the reasoning does not bring the names"
     clock.now += 5
     desk.cast(battle, "visitor", "reasoning", "tie")
     reveal = desk.reveal(battle, "visitor")
@@ -73,7 +76,7 @@ def test_forged_votes(
 
 @pytest.mark.parametrize("battle_id", ["", "unknown", "x" * 10**5, None, 5, ["a"], {"a": 1}])
 def test_unknown_battles(desk: Desk, battle_id: Any) -> None:
-    for call in (desk.reveal, desk.forfeit, desk.undo, desk.reasoning, desk.reopen_turn, desk.standing):
+    for call in (desk.reveal, desk.forfeit, desk.undo, desk.reopen_turn, desk.standing):
         with pytest.raises(UnknownBattle):
             call(battle_id, "visitor")
     with pytest.raises(UnknownBattle):
@@ -86,7 +89,6 @@ def test_a_battle_belongs_to_its_visitor(desk: Desk) -> None:
         lambda: desk.cast(battle, "stranger", "answers", "a"),
         lambda: desk.reveal(battle, "stranger"),
         lambda: desk.forfeit(battle, "stranger"),
-        lambda: desk.reasoning(battle, "stranger"),
         lambda: desk.begin_turn(battle, "stranger", "more"),
     ):
         with pytest.raises(UnknownBattle, match="not yours"):
@@ -97,8 +99,6 @@ def test_nothing_is_shown_before_the_vote(desk: Desk) -> None:
     battle = play(desk)
     with pytest.raises(Refused):
         desk.reveal(battle, "visitor")
-    with pytest.raises(Refused):
-        desk.reasoning(battle, "visitor")
     shared = desk.load_battle(battle)
     assert shared.reveal is None and shared.turns[0].a.thought is None and shared.turns[0].a.thought_tokens is None
     assert shared.turns[0].a.answer.startswith("an answer")
@@ -118,6 +118,26 @@ def test_only_finished_battles_are_voted_on(desk: Desk) -> None:
     assert desk.finish_turn(battle, turn, make_replies(finish_reason="failed")) is False
     with pytest.raises(Refused, match="nothing to vote on"):
         desk.cast(battle, "visitor", "answers", "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "ending", "kept"),
+    [
+        ({}, "stopped", False),
+        ({}, "length", True),
+        ({"delivery": "live"}, "stopped", True),
+        ({"mode": "named"}, "stopped", True),
+        ({"mode": "named"}, "failed", False),
+    ],
+)
+def test_a_stopped_side_is_nothing_to_compare_where_its_thought_is_hidden(
+    desk: Desk, options: Any, ending: str, kept: bool
+) -> None:
+    battle = desk.open("visitor", pair="pair", **options)
+    turn = desk.begin_turn(battle, "visitor", "question")
+    replies = make_replies()
+    replies["distilled"] = replace(replies["distilled"], answer="", finish_reason=ending)
+    assert desk.finish_turn(battle, turn, replies) is kept
 
 
 def test_one_vote_a_stage(desk: Desk, store: Store) -> None:
@@ -190,7 +210,7 @@ def test_the_reveal_closes_the_battle(make_desk: MakeDesk, forfeit: bool) -> Non
 def test_a_named_battle_hides_nothing(desk: Desk) -> None:
     battle = play(desk, mode="named")
     assert desk.reveal(battle, "visitor").a.role == "base"
-    assert desk.reasoning(battle, "visitor")[0].b.thought == "thought of distilled"
+    assert desk.load_battle(battle).turns[0].b.thought == "thought of distilled"
     desk.cast(battle, "visitor", "answers", "b")
     assert desk.load_battle(battle).reveal is not None
 

@@ -62,6 +62,18 @@ def test_pairs_with_reasoning_take_the_second_vote(votes: list[Vote]) -> None:
     assert pairs[votes[-1].battle_id]["chosen"][0]["content"] == votes[-1].turns[0].b.raw
 
 
+def test_a_first_vote_given_again_after_the_reasoning_is_no_pair_of_answers(desk: Desk, store: Store) -> None:
+    again = play(desk)
+    desk.cast(again, "visitor", "answers", "a")
+    desk.undo(again, "visitor")
+    desk.cast(again, "visitor", "answers", "b")
+    named = play(desk, mode="named")
+    desk.cast(named, "visitor", "answers", "b")
+    pairs = {kind: list(preference_pairs(store.votes(), with_reasoning=kind)) for kind in (False, True)}
+    assert [pair["battle_id"] for pair in pairs[False]] == [named]
+    assert [pair["battle_id"] for pair in pairs[True]] == [again, named]
+
+
 @pytest.mark.parametrize("with_reasoning", [False, True])
 def test_jsonl_is_one_object_a_line(votes: list[Vote], tmp_path: Path, with_reasoning: bool) -> None:
     path = tmp_path / "pairs.jsonl"
@@ -96,4 +108,20 @@ def test_only_battles_in_which_no_blind_vote_can_follow_are_given_out(desk: Desk
     desk.cast(one, "visitor", "reasoning", "b")  # it still could be
     assert one not in final(0)
     assert final(61) == {one, both, revealed, named}
-    assert final(desk.limits.expire_seconds + 1) == {one, both, back, fresh, revealed, named}
+    assert final(desk.limits.expire_seconds + 1) == {one, both, fresh, revealed, named}
+
+
+def test_a_vote_taken_back_is_given_out_only_after_the_reveal(desk: Desk, store: Store, clock: Clock) -> None:
+    battle = play(desk)
+    desk.cast(battle, "visitor", "answers", "a")
+    desk.undo(battle, "visitor")
+    for _ in range(2):  # a battle kept open by questions, long after the last row of a vote
+        clock.now += desk.limits.expire_seconds - 1
+        desk.finish_turn(battle, desk.begin_turn(battle, "visitor", "And more?"), make_replies())
+
+    def final() -> set[str]:
+        return final_battles(store.ballots(), store.revealed(), datetime.fromtimestamp(clock.now, UTC), desk.limits)
+
+    assert final() == set()
+    desk.forfeit(battle, "visitor")
+    assert final() == {battle}
