@@ -61,8 +61,8 @@ def shortcut_row(trace: Trace) -> Row:
 def doubted_row(trace: Trace, rng: Random) -> Row:
     """The long thought as the reply to a doubt about an answer, which is wrong about every other time."""
     gold = trace.problem.gold
-    off = rng.choice((-10, -2, -1, 1, 2, 10))
-    wrong = str(abs(int(gold) + off) or int(gold) + 1)
+    near = (abs(int(gold) + off) for off in (-10, -2, -1, 1, 2, 10))
+    wrong = str(rng.choice([number for number in near if number not in (0, int(gold))]))
     answer = trace.answer if rng.random() < 0.5 else trace.answer.replace(f"{{{gold}}}", f"{{{wrong}}}")
     return replace(journey_row(trace), prompt=rng.choice(DOUBTS), history=((trace.prompt, answer),))
 

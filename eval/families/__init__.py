@@ -20,17 +20,25 @@ TRAINED: dict[str, Family] = {
     f.name: f for module in (arithmetic, algebra, number_theory, stories) for f in module.FAMILIES
 }
 UNSEEN: dict[str, Family] = {f.name: f for f in unseen.FAMILIES}
-HELD_OUT_PERCENT = 15
+HELD_OUT_PERCENT = 25
 """Share of all problems that is kept from training, chosen by a hash of their numbers."""
-SAME_KIND_PERCENT = 10
+SAME_KIND_PERCENT = 20
 """The part of it that `same_kind` draws from; the rest is left to `larger_numbers`."""
 MAX_DRAWS = 400
 """Draws without a new problem after which a split counts as exhausted."""
 
 
+NOT_NUMBERS = ("story", "kind")
+"""Parameters that say how the numbers are told and what is asked of them."""
+
+
 def key_of(family: Family, params: Params) -> str:
-    """Identity of a problem: its family and numbers, whatever the wording."""
-    return family.name + ":" + ",".join(f"{name}={params[name]}" for name in sorted(params))
+    """Identity of a problem: its family and its numbers, whatever their order, the wording, and what is asked of them.
+
+    gcd(12, 18) and gcd(18, 12) are one problem, so are the two roots of one equation and a story told of other things.
+    """
+    numbers = sorted(value for name, value in params.items() if name not in NOT_NUMBERS)
+    return f"{family.name}:{','.join(map(str, numbers))}"
 
 
 def belongs(split: Split, family: Family, params: Params) -> bool:
@@ -85,7 +93,8 @@ def draw_new(split: Split, family: Family, level: int, rng: Random, taken: set[s
 def generate(split: Split, count: int, seed: int, families: Sequence[str] | None = None) -> list[Problem]:
     """`count` problems in turn over families and levels 1–5; the same arguments give the same problems.
 
-    Outside `train` no two problems have the same numbers; in `train` the same numbers may come in another wording.
+    Outside `train` no two problems have the same numbers; in `train` the same numbers may be asked about again in
+    another order or wording.
     Raises ConfigError for an unknown family or when the split has not so many problems.
     """
     chosen = families_of(split, families)
