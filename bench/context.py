@@ -10,7 +10,6 @@ from models.registry import ROLES, PairSpec, Role, choose_profile, load_config
 from models.server import ServedPair
 from models.weights import find_weights
 
-READY_SECONDS = 600.0
 PAIR = "smol-135m"
 
 
@@ -60,7 +59,7 @@ class Bench:
 
         async def ready(role: Role) -> None:
             assert self._served
-            await self._served.wait_ready(role, READY_SECONDS)
+            await self._served.wait_ready(role)
             self.ready_seconds[role] = time.perf_counter() - begun
 
         await asyncio.gather(*(ready(role) for role in ROLES))

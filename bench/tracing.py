@@ -16,7 +16,7 @@ from models.weights import find_weights
 from traces.dataset import Encoded, encode, journey_row
 from traces.journey import journey
 from traces.recipe import Phase, Recipe
-from traces.sft import load_model, run_phase
+from traces.sft import load_model, run_phase, sft_config
 
 SEED = 5
 RECIPE = {
@@ -40,10 +40,12 @@ def run(bench: Bench) -> Section:
     tokenizer = AutoTokenizer.from_pretrained(base)
     rows = [journey_row(trace) for trace in traces]
     data = first_batches(encode(rows, tokenizer, phase.max_length), steps * phase.batch_size)
+    bare_loop(load_model(base, base, recipe), first_batches(data, phase.batch_size), phase)  # the first steps are slow
     reference = bare_loop(load_model(base, base, recipe), data, phase)
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(base, base, recipe)
-        result = run_phase(model, tokenizer, recipe, phase, data, Path(folder), resume=False)
+        config = sft_config(recipe, phase, Path(folder) / phase.name)
+        result = run_phase(model, tokenizer, config, phase, data, Path(folder), resume=False)
     return Section(
         "Traces and training",
         [

@@ -21,13 +21,12 @@ from traces.case_exchange import export_document, import_document
 from traces.case_files import plain
 from traces.cases import RECORDED, Case, CaseRun, SideRun, new_run, own_cases, paper_cases, runs_of
 
-READY_SECONDS = 900.0
 ENGINES = ("vllm", "vllm-cpu", "transformers")
 
 
 async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Sampling) -> SideRun:
     """One model's reply to the case, as it is shown on the page. Raises ServerError when it failed."""
-    endpoint, spec = await served.wait_ready(role, READY_SECONDS), served.pair.model(role)
+    endpoint, spec = await served.wait_ready(role), served.pair.model(role)
     async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
         reply = await client.complete([Message("user", case.question)], sampling)
     if reply.finish_reason == "failed":

@@ -160,7 +160,7 @@ async def measure(
     """Ask these sides at the same time, then grade. Raises ServerError when a side does not come up."""
 
     async def side(role: Role) -> list[dict[str, Any]]:
-        endpoint = await pair_served.wait_ready(role, 600)
+        endpoint = await pair_served.wait_ready(role)
         spec = pair_served.pair.model(role)
         async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
             return await ask(client, role, problems, way, max_tokens)
@@ -216,7 +216,7 @@ async def chat(pair_served: ServedPair, max_tokens: int) -> list[dict[str, Any]]
 
     async def side(role: Role) -> None:
         spec = pair_served.pair.model(role)
-        async with ModelClient(await pair_served.wait_ready(role, 600), spec.thought) as client:
+        async with ModelClient(await pair_served.wait_ready(role), spec.thought) as client:
             replies = await asyncio.gather(*(reply_to(client, role, p, Sampling(max_tokens)) for p in CHAT_PROMPTS))
         for entry, reply in zip(told, replies, strict=True):
             entry[role] = {

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from eval.problem import Problem
+from eval.families import SPLITS
 from models.errors import DataError
 from models.paths import home
 from traces.keep import REASONS, reject_counts
@@ -67,8 +67,9 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 - `extra`: JSON of what only this method has, such as the search tree and the walk through it, or the debate's turns.
 
 ## How it was made
-Problems are generated, and then kept from this project's own test splits by a hash of their numbers, or curated from a
-file as in the paper: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
+Problems are generated or curated from a file. Generated ones of `source` train are kept from this project's own splits
+for measuring by a hash of their numbers; {measuring} here are of such a split: do not train on them. Curated as in the
+paper means: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
 benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response
 is kept if it has a thought and a boxed answer, is not cut off and does not repeat itself or state the answer before
 reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own solver)
@@ -100,16 +101,6 @@ def row_of(trace: Trace) -> dict[str, Any]:
         **{name: getattr(trace, name) for name in ("tokens", "seconds", "cost", "attempt", "seed")},
         "extra": json.dumps(trace.extra, ensure_ascii=False),
     }
-
-
-def trace_row(row: dict[str, Any]) -> Trace:
-    """The trace a row was made from; the inverse of `row_of`, save for the problem's own `extra`."""
-    problem = Problem(row["problem_id"], row["question"], row["gold"], row["source"], row["family"], row["level"])
-    fields = {field.name for field in dataclasses.fields(Trace)} - {"problem", "prompt", "raw", "extra"}
-    prompt, raw = (message["content"] for message in row["messages"])
-    return Trace(
-        problem=problem, prompt=prompt, raw=raw, extra=json.loads(row["extra"]), **{name: row[name] for name in fields}
-    )
 
 
 def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = "apache-2.0") -> Path:
@@ -151,7 +142,13 @@ def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> st
     rejects = "; ".join(
         f"{count} × {code} ({REASONS.get(code, code)})" for code, count in reject_counts(traces).items()
     )
-    text = CARD.format(title=title, table=_table(traces), rejects=f"Rejected here: {rejects}." if rejects else "")
+    measuring = sum(t.problem.benchmark in SPLITS and t.problem.benchmark != "train" for t in traces)
+    text = CARD.format(
+        title=title,
+        table=_table(traces),
+        rejects=f"Rejected here: {rejects}." if rejects else "",
+        measuring=f"{measuring} of the {len(traces)}" if measuring else "none",
+    )
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"
 
 

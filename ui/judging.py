@@ -29,7 +29,6 @@ from ui.reading import html, short_hash, shown
 from ui.services import Services
 from ui.wiring import QUIET, spoken
 
-READY_SECONDS = 600.0
 SECONDS_BETWEEN_LOOKS = 3
 Who = tuple[str, str, str]
 """Which judge, and the address and model of one by address."""
@@ -178,7 +177,7 @@ async def open_judge(services: Services, which: str, url: str, model: str, rubri
         client, name = judge_client(url.strip(), model.strip()), model.strip()
     else:
         role: Role = "base" if which == "base" else "distilled"
-        endpoint, spec = await services.served.wait_ready(role, READY_SECONDS), services.served.pair.model(role)
+        endpoint, spec = await services.served.wait_ready(role), services.served.pair.model(role)
         client = ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
         name = f"{spec.title} {short_hash(services.served.weight_hash(role))}".strip()
     await stack.enter_async_context(client)

@@ -1,6 +1,7 @@
 """The exported folder: what the hub and TRL would read is what the traces hold."""
 
 import argparse
+import dataclasses
 import json
 
 import pyarrow.parquet as pq
@@ -9,12 +10,13 @@ import yaml
 from datasets import load_dataset
 
 from eval.families import generate
+from eval.problem import Problem
 from models.errors import DataError
 from traces import export as exporting
-from traces.export import card, export, row_of, trace_row
+from traces.export import card, export, row_of
 from traces.journey import journey
 from traces.keep import reject
-from traces.trace import append_trace
+from traces.trace import Trace, append_trace
 
 
 @pytest.fixture
@@ -35,6 +37,16 @@ def test_rows_are_read_as_conversations(traces, tmp_path):
         assert json.loads(row["extra"])["tree"] == trace.extra["tree"]
     assert [row["kept"] for row in rows] == [trace.kept for trace in traces]
     assert rows[6]["reason"].startswith("loop")
+
+
+def trace_row(row):
+    """The trace an exported row was made from, save for the problem's own `extra`."""
+    problem = Problem(row["problem_id"], row["question"], row["gold"], row["source"], row["family"], row["level"])
+    fields = {field.name for field in dataclasses.fields(Trace)} - {"problem", "prompt", "raw", "extra"}
+    prompt, raw = (message["content"] for message in row["messages"])
+    return Trace(
+        problem=problem, prompt=prompt, raw=raw, extra=json.loads(row["extra"]), **{name: row[name] for name in fields}
+    )
 
 
 def test_nothing_of_a_trace_is_lost(traces):

@@ -14,7 +14,6 @@ from eval.families.family import LEVELS
 from models.errors import DataError
 from tests.traces.tiny import save_tiny
 from traces.attempts import Attempt, corrections, figures, summary
-from traces.export import trace_row
 from traces.journey import journey
 from traces.publish import Provenance, publish, publish_traces
 from traces.trace import append_trace, read_traces
@@ -128,7 +127,7 @@ def test_published_traces_are_all_of_them_and_a_sample(tmp_path: Path) -> None:
     folder = publish_traces([file], tmp_path)
     rows = pq.read_table(folder / "data" / "train.parquet").to_pylist()
     assert len(rows) == 121
-    assert trace_row(rows[3]).thought == traces[3].thought
+    assert rows[3]["thought"] == traces[3].thought
     sample = list(read_traces(folder / "sample.traces.jsonl"))
     assert {(t.problem.subject, t.problem.level) for t in sample} == {
         (t.problem.subject, t.problem.level) for t in traces

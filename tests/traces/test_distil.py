@@ -1,0 +1,84 @@
+"""`python -m traces distil` from the seed to the published folder, and what it and `rows` refuse."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.families import generate
+from traces import evaluate
+from traces.__main__ import main
+from traces.evaluate import MEASURED
+from traces.journey import journey
+from traces.search import SearchSettings
+from traces.trace import append_trace, read_traces
+
+RECIPE = """
+name: tiny
+about: Two steps a phase.
+base: embedded
+parameters_billion: 0.135
+adapter: {rank: 8, alpha: 8}
+phases:
+  - name: reformatted
+    mix: {shortcut: 6, chat: 2}
+    learning_rate: 1.0e-4
+    batch_size: 4
+  - name: journey
+    mix: {journey: 6, chat: 2, skip: 6}
+    learning_rate: 1.0e-4
+    batch_size: 4
+"""
+
+
+def recipe_file(folder: Path, text: str = RECIPE) -> Path:
+    path = folder / "tiny.yaml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.engine
+def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "WAYS", {"greedy": evaluate.WAYS["greedy"]})
+    monkeypatch.setattr(evaluate, "CHAT_PROMPTS", evaluate.CHAT_PROMPTS[:2])
+    out, published = tmp_path / "out", tmp_path / "published"
+    command = ["distil", str(recipe_file(tmp_path)), "--out", str(out), "--publish", str(published), "--problems", "1"]
+    assert main(command) == 0
+    report = json.loads((published / "report.json").read_text())
+    assert [(entry["phase"], entry["steps"]) for entry in report["training"]] == [("reformatted", 2), ("journey", 2)]
+    for split in MEASURED:
+        asked = report["evaluation"]["greedy"]["summary"][split]
+        assert asked["base"]["problems"] == asked["distilled"]["problems"] == 1
+    assert all(told["base"]["answer"] for told in report["evaluation"]["chat"])
+    assert 0 < report["adapter"]["kept_of_difference"] < 1
+    assert (out / "loss.png").exists() == ((out / "loss.jsonl").read_text() != "")
+    card = (published / "README.md").read_text()
+    assert "--problems 1`" in card and "Two steps a phase." in card
+    assert len(list(read_traces(published / "traces" / "sample.traces.jsonl"))) == 12
+    assert (published / "recipe.yaml").read_text() == RECIPE
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("base: embedded", "base: weights/other"),
+        ("mix: {shortcut: 6, chat: 2}", "data: own.jsonl"),
+        ("adapter:", "method: lora\nadapter:"),
+    ],
+)
+def test_what_it_cannot_rebuild_is_refused_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
+) -> None:
+    path = recipe_file(tmp_path, RECIPE.replace(old, new))
+    assert main(["distil", str(path), "--out", str(tmp_path / "out")]) == 1
+    assert "distil rebuilds an adapter of the embedded base" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_no_row_is_made_of_a_problem_for_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "measured.traces.jsonl"
+    append_trace(path, replace(journey(generate("same_kind", 1, 1)[0], 1, SearchSettings()), kept=True))
+    assert main(["rows", str(path), "--out", str(tmp_path / "rows.jsonl")]) == 1
+    assert "same_kind, which are for measuring" in capsys.readouterr().err
+    assert not (tmp_path / "rows.jsonl").exists()
