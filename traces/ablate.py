@@ -58,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
         return found
 
     recipes = [load_recipe(path) for path in args.recipes]
-    made = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "torch": versions()["torch"], "decoding": "greedy, 512 tokens"}
+    made: dict[str, str | int | float] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "torch": versions()["torch"],
+        "decoding": "greedy, 512 tokens",
+    }
     write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, made))
     print(f"Written to {args.report}.")
     return 0

@@ -197,7 +197,7 @@ class Asker:
 
 def _said(reply: Any) -> Said:
     """A reply as the protocol has it; anything else counts as broken."""
-    choices = getattr(reply, "choices", None)
+    choices: Any = getattr(reply, "choices", None)
     message = getattr(choices[0], "message", None) if choices and isinstance(choices, list) else None
     # The client library passes on whatever types it was sent.
     if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, str | None):

@@ -153,7 +153,7 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
-        component.change(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)
+        component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not change: a run resets them
     widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
     widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:
