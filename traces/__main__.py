@@ -23,6 +23,7 @@ ELSEWHERE = {
     "teacher": ("traces.teacher", "long thoughts from any OpenAI-compatible endpoint"),
     "debate": ("traces.debate", "long thoughts from a policy and a critic"),
     "reformat": ("traces.reformat", "known solutions rewritten step by step, for phase 1"),
+    "translate": ("traces.translate", "kept traces in a second language: bilingual data, as in the paper"),
     "rehearse": ("traces.rehearse", "what the base replies to plain prompts, kept as rows against forgetting"),
     "ablate": ("traces.ablate", "recipes trained and measured side by side: what each part contributes"),
     "export": ("traces.export", "traces as Parquet with a dataset card"),

@@ -30,6 +30,7 @@ REASONS: dict[str, str] = {
     "leaked": "the thought states the answer before any reasoning, or speaks of a given answer",
     "loop": "the thought repeats itself",
     "mixed_language": "the thought is not in the language of the question",
+    "untranslated": "the translation lacks a part, is in the wrong language or has other numbers than the original",
     "wrong_answer": "both checks find the answer wrong",
     "checks_disagree": "one check finds the answer right and the other wrong",
     "one_check": "only one of the two checks could read the answer",
@@ -130,7 +131,7 @@ def _loop(thought: str, rules: KeepRules) -> Fault | None:
 def _language(thought: str, problem: Problem, rules: KeepRules) -> Fault | None:
     if not rules.same_language:
         return None
-    asked, thinks = _chinese_share(problem.question), _chinese_share(thought)
+    asked, thinks = chinese_share(problem.question), chinese_share(thought)
     if asked < 0.1 and thinks > 0.05:
         return Fault("mixed_language", f"{thinks:.0%} of the thought's letters are Chinese, the question is not")
     if asked > 0.5 and thinks < 0.2:
@@ -138,7 +139,8 @@ def _language(thought: str, problem: Problem, rules: KeepRules) -> Fault | None:
     return None
 
 
-def _chinese_share(text: str) -> float:
+def chinese_share(text: str) -> float:
+    """Share of the letters that are Chinese, LaTeX commands aside, 0 to 1."""
     letters = len(_LETTER.findall(re.sub(r"\\[a-zA-Z]+", "", text)))
     return len(_CHINESE.findall(text)) / letters if letters else 0.0
 

@@ -57,13 +57,13 @@ class MethodYield:
 
 
 def method_yields(traces: Iterable[Trace], hourly_wage: float = 0.0) -> list[MethodYield]:
-    """Totals of every method that has a verified trace, in the order of `METHODS`.
+    """Totals of every method that has a verified trace, in the order of `METHODS`; translations make no thought.
 
     hourly_wage: US dollars per hour of a person's time; it is the user's assumption and not in the files.
     """
     totals: defaultdict[Method, list[float]] = defaultdict(lambda: [0, 0, 0, 0.0, 0.0])
     for trace in traces:
-        if trace.kept is None:
+        if trace.kept is None or "translated_from" in trace.extra:
             continue
         cost = trace.cost + (trace.seconds / 3600 * hourly_wage if trace.method == "people" else 0.0)
         for place, value in enumerate((1, bool(trace.kept), trace.tokens, trace.seconds, cost)):

@@ -1,0 +1,152 @@
+"""Kept long thoughts in a second language, by an LLM: the paper trains on English and Chinese pairs of the same data.
+
+Does not know the wire or how runs are resumed. A translation is verified like any other trace, so that one that lost its
+box or its numbers on the way is rejected.
+"""
+
+import argparse
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.grading import Grader
+from eval.problem import CUT_OFF, Problem
+from eval.prompts import MATHS_PROMPT
+from models.client import Message
+from models.errors import DataError
+from models.paths import home
+from traces.endpoint import Asker
+from traces.endpoint_options import (
+    add_attempt_arguments,
+    add_endpoint_arguments,
+    asker_from,
+    attempts_from,
+    ledger_path,
+    tell,
+)
+from traces.gather import MakeAttempt, Summary, gather
+from traces.keep import KeepRules, Verifier, chinese_share, reject
+from traces.teacher import compose
+from traces.trace import Trace, read_traces
+
+TRANSLATE_PROMPT = """Translate a maths problem and its solution into {language}. Translate all of it: doubts, wrong \
+turns and corrections belong to the solution. Leave every number, formula and \\boxed{{}} as it is, and keep the line breaks.
+
+{parts}
+
+Reply with the same parts in the same tags, and with nothing else."""
+PROMPTS = {"chinese": "{question}\n\n请逐步推理，并把最终答案写在 \\boxed{{}} 中。", "english": MATHS_PROMPT}
+"""Language → the user message of training."""
+_PART = re.compile(r"<(question|thought|answer)>\s*(.*?)\s*</\1>", re.DOTALL)
+_NUMBER = re.compile(r"\d+")
+
+
+class Task(NamedTuple):
+    """What `traces.gather` asks for, a trace to translate, under an id of its own."""
+
+    problem: Problem
+    source: Trace
+
+
+def tasks(traces: Iterable[Trace], language: str) -> list[Task]:
+    """The kept traces that may be translated; one with lines that must not be learned would lose those marks.
+
+    Raises DataError if there is none.
+    """
+    found = [
+        Task(replace(trace.problem, id=f"{trace.problem.id}@{language}/{trace.hash}"), trace)
+        for trace in traces
+        if trace.kept and all(learn for _, learn in trace.extra.get("segments", ()))
+    ]
+    if not found:
+        raise DataError(
+            "There is no kept trace to translate.", "Verified ones of a teacher, a debate or people will do."
+        )
+    return found
+
+
+def told(source: Trace) -> str:
+    """The parts of a trace in tags, as they are sent."""
+    parts = {"question": source.problem.question, "thought": source.thought, "answer": source.answer}
+    return "\n\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in parts.items() if text)
+
+
+def trace_of(source: Trace, problem: Problem, reply: str, language: str) -> Trace:
+    """The translated trace; already rejected where a part is missing, not in the language, or has other numbers."""
+    parts = dict(_PART.findall(reply))
+    question, thought, answer = (parts.get(name, "") for name in ("question", "thought", "answer"))
+    extra = {"translated_from": source.hash, "sent": told(source)}
+    if source.extra.get("phase") == 1:
+        extra |= {"phase": 1, "shortcut": answer}
+    trace = replace(
+        source,
+        problem=replace(problem, question=question or problem.question),
+        prompt=PROMPTS[language].format(question=question),
+        raw=compose(thought, answer) if thought else answer,
+        thought=thought,
+        answer=answer,
+        kept=None,
+        reason="",
+        extra=extra,
+    )
+    if not question or not answer or bool(thought) != bool(source.thought):
+        return reject(trace, "untranslated", "the reply does not hold every part in its tags")
+    share = chinese_share(question)
+    if share < 0.5 if language == "chinese" else share > 0.1:
+        return reject(trace, "untranslated", f"the question is not in {language.capitalize()}")
+    if sorted(_NUMBER.findall(question)) != sorted(_NUMBER.findall(source.problem.question)):
+        return reject(trace, "untranslated", "the question has other numbers than the original")
+    return trace
+
+
+def translate_attempt(asker: Asker, sources: Mapping[str, Trace], language: str) -> MakeAttempt:
+    """How `traces.gather` gets one translation. `sources`: id of the task's problem → trace."""
+
+    async def attempt(problem: Problem, number: int, seed: int) -> Trace:
+        source = sources[problem.id]
+        sent = TRANSLATE_PROMPT.format(language=language.capitalize(), parts=told(source))
+        said = await asker.ask([Message("user", sent)], seed=seed)
+        made = replace(
+            trace_of(source, problem, said.text, language),
+            model=f"{source.model}, translated by {asker.endpoint.model}",
+            tokens=said.output_tokens,
+            seconds=round(said.seconds, 3),
+            cost=said.cost,
+            attempt=number,
+            seed=seed,
+        )
+        if said.failure:
+            return reject(made, "request", f"{said.failure}, {said.detail}")
+        return reject(made, "cut_off") if said.finish_reason in CUT_OFF else made
+
+    return attempt
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m traces translate`."""
+    parser.add_argument("traces", type=Path, nargs="+", help="traces files; their kept traces are translated")
+    parser.add_argument("--to", choices=sorted(PROMPTS), default="chinese", help="language (default chinese)")
+    add_endpoint_arguments(parser)
+    add_attempt_arguments(parser)
+    parser.add_argument("--out", type=Path, help="traces file (default: <home>/traces/translated.traces.jsonl)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Translate and print what came of it. 0 if it came to its end, 3 if the cap stopped it."""
+    out = args.out or home() / "traces" / "translated.traces.jsonl"
+    found = tasks((trace for path in args.traces for trace in read_traces(path)), args.to)
+    rules = KeepRules(needs_thought=any(task.source.thought for task in found))
+
+    async def go() -> Summary:
+        with Grader() as grader:
+            async with asker_from(args, ledger_path(out)) as asker:
+                make = translate_attempt(asker, {task.problem.id: task.source for task in found}, args.to)
+                problems = [task.problem for task in found]
+                return await gather(problems, make, Verifier(grader, rules).verify, out, attempts_from(args), tell)
+
+    summary = asyncio.run(go())
+    print(summary.sentence)
+    return 3 if summary.stopped else 0
