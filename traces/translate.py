@@ -1,7 +1,7 @@
 """Kept long thoughts in a second language, by an LLM: the paper trains on English and Chinese pairs of the same data.
 
-Does not know the wire or how runs are resumed. A translation is verified like any other trace, so that one that lost its
-box or its numbers on the way is rejected.
+Does not know the wire or how runs are resumed. A translation is verified like any other trace, so that one that lost
+its box or its numbers on the way is rejected.
 """
 
 import argparse
@@ -33,7 +33,8 @@ from traces.teacher import compose
 from traces.trace import Trace, read_traces
 
 TRANSLATE_PROMPT = """Translate a maths problem and its solution into {language}. Translate all of it: doubts, wrong \
-turns and corrections belong to the solution. Leave every number, formula and \\boxed{{}} as it is, and keep the line breaks.
+turns and corrections belong to the solution. Leave every number, formula and \\boxed{{}} as it is, and keep the line \
+breaks.
 
 {parts}
 

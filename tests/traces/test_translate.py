@@ -15,7 +15,8 @@ from traces.yields import method_yields
 
 QUESTION = "3加20等于多少？"
 THOUGHT = "我要求一个和。先加十位，再加个位：20加3是23。检查：23减20是3，对。"
-GOOD = f"<question>\n{QUESTION}\n</question>\n\n<thought>\n{THOUGHT}\n</thought>\n\n<answer>\n答案是 \\boxed{{23}}。\n</answer>"
+ANSWER = "答案是 \\boxed{23}。"
+GOOD = f"<question>\n{QUESTION}\n</question>\n\n<thought>\n{THOUGHT}\n</thought>\n\n<answer>\n{ANSWER}\n</answer>"
 
 
 @pytest.fixture
@@ -71,11 +72,9 @@ async def test_a_solution_of_phase_one_stays_one(serve, turn, verifier, source, 
     plain = replace(source, thought="", extra={"phase": 1, "shortcut": source.answer})
     reply = GOOD.replace(f"<thought>\n{THOUGHT}\n</thought>\n\n", "")
     trace, service = await translate(serve, turn, verifier, plain, reply, tmp_path / "t.jsonl")
-    assert (trace.extra["phase"], trace.extra["shortcut"]) == (
-        1,
-        trace.answer,
-    ) and "<thought>" not in service.user_text(0)
-    assert trace.raw == trace.answer
+    assert (trace.extra["phase"], trace.extra["shortcut"]) == (1, ANSWER)
+    assert trace.raw == ANSWER
+    assert "<thought>" not in service.user_text(0)
 
 
 def test_traces_with_lines_that_must_not_be_learned_are_left_out(source):
