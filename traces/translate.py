@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eval.grading import Grader
 from eval.problem import CUT_OFF, Problem
@@ -79,7 +79,7 @@ def trace_of(source: Trace, problem: Problem, reply: str, language: str) -> Trac
     """The translated trace; already rejected where a part is missing, not in the language, or has other numbers."""
     parts = dict(_PART.findall(reply))
     question, thought, answer = (parts.get(name, "") for name in ("question", "thought", "answer"))
-    extra = {"translated_from": source.hash, "sent": told(source)}
+    extra: dict[str, Any] = {"translated_from": source.hash, "sent": told(source)}
     if source.extra.get("phase") == 1:
         extra |= {"phase": 1, "shortcut": answer}
     trace = replace(
