@@ -114,7 +114,7 @@ class OneBattle(RuleBasedStateMachine):
     @precondition(lambda self: self.turns)
     @rule()
     def stranger(self) -> None:
-        for call in (self.desk.undo, self.desk.reveal, self.desk.forfeit, self.desk.reasoning, self.desk.reopen_turn):
+        for call in (self.desk.undo, self.desk.reveal, self.desk.forfeit, self.desk.reopen_turn):
             try:
                 call(self.battle, "stranger")
             except UnknownBattle:
