@@ -158,8 +158,8 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def rows_command(options: argparse.Namespace) -> None:
+    from eval.families import MEASURED
     from traces.dataset import journey_row, shortcut_row, write_rows
-    from traces.evaluate import MEASURED
     from traces.trace import read_traces
 
     traces = [trace for path in options.traces for trace in read_traces(path)]

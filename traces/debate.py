@@ -5,7 +5,6 @@ as a thought (`traces.transcript`).
 """
 
 import argparse
-import asyncio
 import os
 import re
 from collections.abc import Sequence
@@ -14,23 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from eval.extraction import last_box
-from eval.grading import Grader
 from eval.problem import Problem
 from eval.prompts import maths_prompt
 from models.client import Endpoint, Message
 from models.paths import home
 from models.thought import split_text
 from traces.endpoint import Asker, Said
-from traces.endpoint_options import (
-    add_attempt_arguments,
-    add_endpoint_arguments,
-    asker_from,
-    attempts_from,
-    ledger_path,
-    tell,
-)
-from traces.gather import MakeAttempt, Summary, gather
-from traces.keep import Verifier, reject
+from traces.endpoint_options import add_attempt_arguments, add_endpoint_arguments, collect
+from traces.keep import reject
 from traces.sources import read_problems
 from traces.teacher import TAGS, compose
 from traces.trace import Trace
@@ -216,24 +206,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Hold the debates and print what came of them. 0 if it came to its end, 3 if the cap stopped it."""
+    """Hold the debates; returns as `collect` does."""
     out = args.out or home() / "traces" / "debate.traces.jsonl"
-    problems = read_problems(args.problems)
     options = DebateOptions(turns=args.turns, tokens=args.debate_tokens, schema=not args.no_schema)
-
-    async def go() -> Summary:
-        with Grader() as grader:
-            async with asker_from(args, ledger_path(out)) as policy, _critic(args, policy) as critic:
-                debate: MakeAttempt = Debate(policy, critic, options).attempt
-                return await gather(problems, debate, Verifier(grader).verify, out, attempts_from(args), tell)
-
-    summary = asyncio.run(go())
-    print(summary.sentence)
-    return 3 if summary.stopped else 0
-
-
-def _critic(args: argparse.Namespace, policy: Asker) -> Asker:
-    """Shares the policy's limits and ledger: one budget for the whole debate."""
     url = (args.critic_url or args.url).rstrip("/")
-    endpoint = Endpoint(url, args.critic_model or args.model, os.environ.get(args.critic_key_variable, ""))
-    return Asker(endpoint, policy.options, policy.pace, policy.ledger)
+    critic = Endpoint(url, args.critic_model or args.model, os.environ.get(args.critic_key_variable, ""))
+    problems = read_problems(args.problems)
+    return collect(args, problems, out, lambda policy: Debate(policy, policy.beside(critic), options).attempt)

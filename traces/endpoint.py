@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
+from eval.problem import CUT_OFF
 from models.client import Endpoint, Message
 from models.errors import ServerError
 from traces.pacing import Ledger, Pace, Prices, delay_before, retry_after
@@ -57,6 +58,7 @@ class Said:
     """The content of the service's own reasoning field."""
     reasoning_field: str = ""
     finish_reason: str = ""
+    """As the service has it, but for a reply that reached its token limit, which is always `length`."""
     prompt_tokens: int = 0
     output_tokens: int = 0
     """As the service counted them, reasoning included; over all tries that answered."""
@@ -91,6 +93,7 @@ class Asker:
         self.endpoint, self.options = endpoint, options
         self.pace = pace or Pace()
         self.ledger = ledger or Ledger(None, Prices())
+        self._beside: list[Asker] = []
         self._slots = asyncio.Semaphore(options.concurrency)
         self._rng = random.Random()
         self._client = AsyncOpenAI(
@@ -101,7 +104,13 @@ class Asker:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._client.close()
+        for asker in (self, *self._beside):
+            await asker._client.close()
+
+    def beside(self, endpoint: Endpoint) -> "Asker":
+        """Another endpoint under the same options, limits and ledger: one budget for both. Closed with this one."""
+        self._beside.append(Asker(endpoint, self.options, self.pace, self.ledger))
+        return self._beside[-1]
 
     async def ask(self, messages: Sequence[Message], *, seed: int | None = None, **body: Any) -> Said:
         """The reply, or the failure of the last try. `body` adds fields to the request.
@@ -205,11 +214,12 @@ def _said(reply: Any) -> Said:
     extra = message.model_extra or {}
     name = next((key for key in REASONING_FIELDS if isinstance(extra.get(key), str) and extra[key].strip()), "")
     usage = getattr(reply, "usage", None)
+    ended = str(choices[0].finish_reason or "")
     return Said(
         text=message.content or "",
         reasoning=extra[name] if name else "",
         reasoning_field=name,
-        finish_reason=str(choices[0].finish_reason or ""),
+        finish_reason="length" if ended.lower() in CUT_OFF else ended,
         prompt_tokens=getattr(usage, "prompt_tokens", 0) or 0,
         output_tokens=getattr(usage, "completion_tokens", 0) or 0,
     )

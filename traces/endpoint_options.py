@@ -1,17 +1,22 @@
-"""The command-line options of everything that asks a service, and the asker they describe.
+"""The command-line options of everything that asks a service, the asker they describe, and the run over all problems.
 
 Does not know what is asked.
 """
 
 import argparse
+import asyncio
 import json
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eval.grading import Grader
+from eval.problem import Problem
 from models.client import Endpoint
 from models.errors import ConfigError
 from traces.endpoint import Asker, AskOptions
-from traces.gather import Attempts
+from traces.gather import Attempts, MakeAttempt, Summary, gather
+from traces.keep import KeepRules, Verifier
 from traces.pacing import Ledger, Pace, Prices
 from traces.trace import Trace
 
@@ -80,3 +85,26 @@ def tell(trace: Trace) -> None:
     """One line of progress in the terminal."""
     verdict = "kept" if trace.kept else trace.reason
     print(f"{trace.problem.id} attempt {trace.attempt}: {verdict} ({trace.tokens} tokens)")
+
+
+def collect(
+    args: argparse.Namespace,
+    problems: Sequence[Problem],
+    out: Path,
+    attempt_with: Callable[[Asker], MakeAttempt],
+    rules: KeepRules | None = None,
+) -> int:
+    """Make, verify and append every attempt that `out` lacks, and print what came of it.
+
+    0 if it came to its end, 3 if the spending cap stopped it.
+    """
+
+    async def go() -> Summary:
+        with Grader() as grader:
+            async with asker_from(args, ledger_path(out)) as asker:
+                verify = Verifier(grader, rules or KeepRules()).verify
+                return await gather(problems, attempt_with(asker), verify, out, attempts_from(args), tell)
+
+    summary = asyncio.run(go())
+    print(summary.sentence)
+    return 3 if summary.stopped else 0

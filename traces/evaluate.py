@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eval.families import Split, generate
+from eval.families import MEASURED, generate
 from eval.grading import GradeItem, Grader
 from eval.problem import Problem
 from eval.prompts import MATHS_PROMPT
@@ -24,7 +24,6 @@ from models.server import ServedPair
 from models.sources import AdapterSource
 from traces.attempts import Attempt, read_attempts, summary, write_attempts
 
-MEASURED: tuple[Split, ...] = ("same_kind", "larger_numbers", "unseen_families")
 SEED = 2024
 """Of the problems measured; no training recipe's problems come from these splits."""
 CHAT_PROMPTS = (

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from eval.families import SPLITS
+from eval.families import MEASURED
 from models.errors import DataError
 from models.paths import home
 from traces.keep import REASONS, reject_counts
@@ -142,7 +142,7 @@ def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> st
     rejects = "; ".join(
         f"{count} × {code} ({REASONS.get(code, code)})" for code, count in reject_counts(traces).items()
     )
-    measuring = sum(t.problem.benchmark in SPLITS and t.problem.benchmark != "train" for t in traces)
+    measuring = sum(t.problem.benchmark in MEASURED for t in traces)
     text = CARD.format(
         title=title,
         table=_table(traces),

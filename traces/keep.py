@@ -16,7 +16,7 @@ from typing import NamedTuple
 from eval.extraction import last_box
 from eval.families import SPLITS, TRAINED, UNSEEN
 from eval.grading import GradeItem, Grader
-from eval.problem import CUT_OFF, Grade, Problem
+from eval.problem import Grade, Problem
 from traces.numeric import read_number, same_number
 from traces.trace import Trace
 
@@ -92,7 +92,7 @@ def reject(trace: Trace, code: str, detail: str = "") -> Trace:
 def form_fault(trace: Trace, rules: KeepRules = KeepRules()) -> Fault | None:
     """The first rule of form the trace breaks, or None. Pure."""
     thought = trace.thought.strip()
-    if trace.extra.get("finish_reason") in CUT_OFF:
+    if trace.extra.get("finish_reason") == "length":
         return Fault("cut_off")
     if not thought and rules.needs_thought:
         return Fault("no_thought")

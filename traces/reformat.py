@@ -6,26 +6,17 @@ shortcut path is such a solution (`traces.journey`, `extra["shortcut"]`), and th
 """
 
 import argparse
-import asyncio
 from pathlib import Path
 
-from eval.grading import Grader
 from eval.problem import Problem
 from eval.prompts import maths_prompt
 from models.client import Message
 from models.errors import DataError
 from models.paths import home
 from traces.endpoint import Asker
-from traces.endpoint_options import (
-    add_attempt_arguments,
-    add_endpoint_arguments,
-    asker_from,
-    attempts_from,
-    ledger_path,
-    tell,
-)
-from traces.gather import MakeAttempt, Summary, gather
-from traces.keep import KeepRules, Verifier, reject
+from traces.endpoint_options import add_attempt_arguments, add_endpoint_arguments, collect
+from traces.gather import MakeAttempt
+from traces.keep import KeepRules, reject
 from traces.sources import read_problems
 from traces.trace import Trace
 
@@ -87,16 +78,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Rewrite the solutions and print what came of it. 0 if it came to its end, 3 if the cap stopped it."""
+    """Rewrite the solutions; returns as `collect` does."""
     out = args.out or home() / "traces" / "phase1" / "reformatted.jsonl"
-    problems = with_solutions(read_problems(args.problems))
-
-    async def go() -> Summary:
-        with Grader() as grader:
-            async with asker_from(args, ledger_path(out)) as asker:
-                verify = Verifier(grader, RULES).verify
-                return await gather(problems, reformat_attempt(asker), verify, out, attempts_from(args), tell)
-
-    summary = asyncio.run(go())
-    print(summary.sentence)
-    return 3 if summary.stopped else 0
+    return collect(args, with_solutions(read_problems(args.problems)), out, reformat_attempt, RULES)

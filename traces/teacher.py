@@ -8,27 +8,18 @@ their own. Both are read: the field where there is one, else `<think>` tags in t
 """
 
 import argparse
-import asyncio
 from pathlib import Path
 from typing import Any
 
-from eval.grading import Grader
-from eval.problem import CUT_OFF, Problem
+from eval.problem import Problem
 from eval.prompts import maths_prompt
 from models.client import Message
 from models.paths import home
 from models.thought import ThoughtFormat, split_text
 from traces.endpoint import Asker, Said
-from traces.endpoint_options import (
-    add_attempt_arguments,
-    add_endpoint_arguments,
-    asker_from,
-    attempts_from,
-    ledger_path,
-    tell,
-)
-from traces.gather import MakeAttempt, Summary, gather
-from traces.keep import Verifier, reject
+from traces.endpoint_options import add_attempt_arguments, add_endpoint_arguments, collect
+from traces.gather import MakeAttempt
+from traces.keep import reject
 from traces.sources import read_problems
 from traces.trace import Trace
 
@@ -68,7 +59,7 @@ def trace_of(problem: Problem, said: Said, sent: str, model: str, attempt: int, 
     )
     if said.failure:
         return reject(trace, "request", f"{said.failure}, {said.detail}")
-    return reject(trace, "cut_off") if said.finish_reason in CUT_OFF else trace
+    return reject(trace, "cut_off") if said.finish_reason == "length" else trace
 
 
 def compose(thought: str, answer: str) -> str:
@@ -100,17 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Collect from a teacher and print what came of it. 0 if it came to its end, 3 if the cap stopped it."""
+    """Collect from a teacher; returns as `collect` does."""
     out = args.out or home() / "traces" / "teacher.traces.jsonl"
-    problems = read_problems(args.problems)
     prompt = "{prompt}" if args.own_thoughts else TEACHER_PROMPT
-
-    async def go() -> Summary:
-        with Grader() as grader:
-            async with asker_from(args, ledger_path(out)) as asker:
-                verify = Verifier(grader).verify
-                return await gather(problems, teacher_attempt(asker, prompt), verify, out, attempts_from(args), tell)
-
-    summary = asyncio.run(go())
-    print(summary.sentence)
-    return 3 if summary.stopped else 0
+    return collect(args, read_problems(args.problems), out, lambda asker: teacher_attempt(asker, prompt))

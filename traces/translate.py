@@ -5,30 +5,21 @@ its box or its numbers on the way is rejected.
 """
 
 import argparse
-import asyncio
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eval.grading import Grader
-from eval.problem import CUT_OFF, Problem
+from eval.problem import Problem
 from eval.prompts import MATHS_PROMPT
 from models.client import Message
 from models.errors import DataError
 from models.paths import home
 from traces.endpoint import Asker
-from traces.endpoint_options import (
-    add_attempt_arguments,
-    add_endpoint_arguments,
-    asker_from,
-    attempts_from,
-    ledger_path,
-    tell,
-)
-from traces.gather import MakeAttempt, Summary, gather
-from traces.keep import KeepRules, Verifier, chinese_share, reject
+from traces.endpoint_options import add_attempt_arguments, add_endpoint_arguments, collect
+from traces.gather import MakeAttempt
+from traces.keep import KeepRules, chinese_share, reject
 from traces.teacher import compose
 from traces.trace import Trace, read_traces
 
@@ -121,7 +112,7 @@ def translate_attempt(asker: Asker, sources: Mapping[str, Trace], language: str)
         )
         if said.failure:
             return reject(made, "request", f"{said.failure}, {said.detail}")
-        return reject(made, "cut_off") if said.finish_reason in CUT_OFF else made
+        return reject(made, "cut_off") if said.finish_reason == "length" else made
 
     return attempt
 
@@ -136,18 +127,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Translate and print what came of it. 0 if it came to its end, 3 if the cap stopped it."""
+    """Translate every task; returns as `collect` does."""
     out = args.out or home() / "traces" / "translated.traces.jsonl"
     found = tasks((trace for path in args.traces for trace in read_traces(path)), args.to)
-    rules = KeepRules(needs_thought=any(task.source.thought for task in found))
-
-    async def go() -> Summary:
-        with Grader() as grader:
-            async with asker_from(args, ledger_path(out)) as asker:
-                make = translate_attempt(asker, {task.problem.id: task.source for task in found}, args.to)
-                problems = [task.problem for task in found]
-                return await gather(problems, make, Verifier(grader, rules).verify, out, attempts_from(args), tell)
-
-    summary = asyncio.run(go())
-    print(summary.sentence)
-    return 3 if summary.stopped else 0
+    sources = {task.problem.id: task.source for task in found}
+    rules = KeepRules(needs_thought=any(source.thought for source in sources.values()))
+    problems = [task.problem for task in found]
+    return collect(args, problems, out, lambda asker: translate_attempt(asker, sources, args.to), rules)

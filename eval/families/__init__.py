@@ -14,7 +14,9 @@ from eval.problem import Problem
 from models.errors import ConfigError
 
 Split = Literal["train", "same_kind", "larger_numbers", "unseen_families"]
-SPLITS: tuple[Split, ...] = ("train", "same_kind", "larger_numbers", "unseen_families")
+MEASURED: tuple[Split, ...] = ("same_kind", "larger_numbers", "unseen_families")
+"""The splits that measure; nothing is trained on them."""
+SPLITS: tuple[Split, ...] = ("train", *MEASURED)
 
 TRAINED: dict[str, Family] = {
     f.name: f for module in (arithmetic, algebra, number_theory, stories) for f in module.FAMILIES
@@ -26,8 +28,6 @@ SAME_KIND_PERCENT = 20
 """The part of it that `same_kind` draws from; the rest is left to `larger_numbers`."""
 MAX_DRAWS = 400
 """Draws without a new problem after which a split counts as exhausted."""
-
-
 NOT_NUMBERS = ("story", "kind")
 """Parameters that say how the numbers are told and what is asked of them."""
 

@@ -38,8 +38,8 @@ async def debate(serve, turn, problem, steps, verdicts, **options):
 
     service = serve(script)
     settings = AskOptions(timeout=5, retries=0)
-    policy, critic = (Asker(Endpoint(service.url, name), settings) for name in ("policy", "critic"))
-    async with policy, critic:
+    async with Asker(Endpoint(service.url, "policy"), settings) as policy:
+        critic = policy.beside(Endpoint(service.url, "critic"))
         return await Debate(policy, critic, DebateOptions(**options)).attempt(problem, 1, 7), service
 
 

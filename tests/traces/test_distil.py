@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from eval.families import generate
+from eval.families import MEASURED, generate
 from traces import evaluate
 from traces.__main__ import main
-from traces.evaluate import MEASURED
 from traces.journey import journey
 from traces.search import SearchSettings
 from traces.trace import append_trace, read_traces

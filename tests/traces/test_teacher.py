@@ -76,6 +76,13 @@ async def test_cut_off_wrong_and_bare_answers_are_rejected_with_reasons(serve, t
     assert traces["sums/0"].answer == "\\boxed{20}", "what arrived is kept with the reject"
 
 
+async def test_a_cut_off_is_known_by_any_of_its_names(serve, turn):
+    service = serve(lambda n, body: turn(text="The ones are thr", finish_reason=["MAX_TOKENS", "stop"][n]))
+    async with asker(service) as asking:
+        reasons = [(await asking.ask([Message("user", "?")])).finish_reason for _ in range(2)]
+    assert reasons == ["length", "stop"]
+
+
 async def test_rate_limit_is_honoured_by_all(serve, turn, problems, verifier, tmp_path):
     refusal = turn(status=429, headers={"retry-after": "0.6"})
     service = serve(lambda n, body: refusal if n == 0 else turn(text=right(body), reasoning=THOUGHT))
