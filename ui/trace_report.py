@@ -102,9 +102,12 @@ def corrections_table(summary: Figures) -> str:
 
 
 def chat_html(chat: list[Figures]) -> str:
-    """Each plain prompt with both answers."""
-    items = []
+    """Each plain prompt with both answers, under a heading for each form of prompt."""
+    items, form = [], ""
     for entry in chat:
+        if entry.get("form", "") != form:
+            form = entry["form"]
+            items.append(f"<h3>Prompts of {escape(form)}</h3>")
         cards = "".join(
             f'<section class="card {role}"><h4>{role.capitalize()}</h4>'
             f'<div class="text">{escape(entry[role]["answer"])}</div></section>'

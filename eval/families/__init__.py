@@ -23,9 +23,7 @@ TRAINED: dict[str, Family] = {
 }
 UNSEEN: dict[str, Family] = {f.name: f for f in unseen.FAMILIES}
 HELD_OUT_PERCENT = 25
-"""Share of all problems that is kept from training, chosen by a hash of their numbers."""
-SAME_KIND_PERCENT = 20
-"""The part of it that `same_kind` draws from; the rest is left to `larger_numbers`."""
+"""Share of all problems that is kept from training for `same_kind`, chosen by a hash of their numbers."""
 MAX_DRAWS = 400
 """Draws without a new problem after which a split counts as exhausted."""
 NOT_NUMBERS = ("story", "kind")
@@ -48,9 +46,9 @@ def belongs(split: Split, family: Family, params: Params) -> bool:
         case "train":
             return place >= HELD_OUT_PERCENT
         case "same_kind":
-            return place < SAME_KIND_PERCENT
+            return place < HELD_OUT_PERCENT
         case "larger_numbers":
-            return SAME_KIND_PERCENT <= place < HELD_OUT_PERCENT or max(params.values()) > family.largest
+            return max(params.values()) > family.largest
         case "unseen_families":
             return True
 

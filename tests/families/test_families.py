@@ -108,6 +108,11 @@ def test_splits_share_no_problem_in_any_order_or_story() -> None:
     assert not set(TRAINED) & set(UNSEEN)
 
 
+def test_larger_numbers_are_larger_than_any_in_training() -> None:
+    for problem in generate("larger_numbers", 300, seed=4):
+        assert max(numbers_of(problem).values()) > TRAINED[problem.subject].largest, problem
+
+
 @given(st.sampled_from(sorted(TRAINED)), st.integers(0, 10**6), st.integers(1, 10), st.randoms())
 def test_a_twin_is_the_same_problem(name: str, seed: int, size: int, rng: Random) -> None:
     family = TRAINED[name]

@@ -1,6 +1,7 @@
 """Rows: what is learned is exactly what should be, long rows are dropped whole, a changed file is refused."""
 
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from random import Random
 
@@ -27,6 +28,7 @@ from traces.dataset import (
     shortcut_row,
     write_rows,
 )
+from traces.decontaminate import words
 from traces.drills import KINDS
 from traces.evaluate import CHAT_PROMPTS
 from traces.journey import journey
@@ -153,9 +155,11 @@ def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
     assert chat_rows(file, 0, 1) == []
 
 
-def test_no_chat_that_is_measured_is_trained_on() -> None:
+def test_no_chat_that_is_measured_is_trained_on_and_half_of_it_is_unlike_any() -> None:
     trained = {prompt for file in (WRITTEN, BASICS, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
-    assert not trained & set(CHAT_PROMPTS)
+    known, new = CHAT_PROMPTS.values()
+    assert not trained & {*known, *new}
+    assert [p for p in new for t in trained if SequenceMatcher(None, words(p), words(t)).ratio() > 0.5] == []
 
 
 def test_people_ask_in_every_way_and_always_with_the_whole_question() -> None:

@@ -40,7 +40,7 @@ def recipe_file(folder: Path, text: str = RECIPE) -> Path:
 @pytest.mark.engine
 def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "WAYS", {"greedy": evaluate.WAYS["greedy"]})
-    monkeypatch.setattr(evaluate, "CHAT_PROMPTS", evaluate.CHAT_PROMPTS[:2])
+    monkeypatch.setattr(evaluate, "CHAT_PROMPTS", {"greetings": ("Hi there!", "Good evening!")})
     out, published = tmp_path / "out", tmp_path / "published"
     command = ["distil", str(recipe_file(tmp_path)), "--out", str(out), "--publish", str(published), "--problems", "1"]
     assert main(command) == 0
