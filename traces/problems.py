@@ -204,7 +204,7 @@ _RULES: tuple[tuple[str, str, Dropper], ...] = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m traces curate`."""
-    parser.add_argument("source", help="a JSONL file, or hub:<dataset>")
+    parser.add_argument("source", help="a JSONL file, or hub:<dataset>[:<configuration>]")
     parser.add_argument("--split", default="train", help="split of a hub dataset (default train)")
     parser.add_argument("--limit", type=int, help="read only so many rows")
     parser.add_argument("--against", nargs="*", default=[], metavar="BENCHMARK", help="benchmarks to keep clear of")

@@ -1,6 +1,7 @@
 """Where problems come from: a JSONL file or a dataset of the hub (hub:AI-MO/NuminaMath-1.5), and curated problem files.
 
-Does not know which problems are worth keeping (`traces.problems`).
+A dataset in several configurations names one of them after a colon: hub:openai/gsm8k:main. A folder on disk that is
+laid out as a dataset is read in the same way. Does not know which problems are worth keeping (`traces.problems`).
 
 A row has a question (`problem`, `question` or `prompt`), a labelled answer (`answer`, `gold`, `final_answer` or
 `expected_answer`; else the last box of `solution`) and maybe `image` or `images`.
@@ -41,9 +42,15 @@ class Source(NamedTuple):
 
 
 def read_source(source: str, *, split: str = "train", limit: int | None = None) -> Source:
-    """Problems of a JSONL file or of "hub:<dataset>". Raises DataError if the source itself cannot be read."""
-    rows = _hub_rows(source[4:], split) if source.startswith("hub:") else _file_rows(Path(source))
-    name = source.rpartition("/")[2] if source.startswith("hub:") else Path(source).stem
+    """Problems of a JSONL file or of "hub:<dataset>[:<configuration>]".
+
+    Raises DataError if the source itself cannot be read.
+    """
+    if source.startswith("hub:"):
+        dataset, _, configuration = source.removeprefix("hub:").partition(":")
+        rows, name = _hub_rows(dataset, configuration, split), dataset.rpartition("/")[2]
+    else:
+        rows, name = _file_rows(Path(source)), Path(source).stem
     problems: list[Problem] = []
     unreadable: list[Example] = []
     digest = hashlib.sha256()
@@ -71,16 +78,16 @@ def _file_rows(path: Path) -> Iterable[Any]:
         raise DataError(f"{path} cannot be read: {error}.", "Give a UTF-8 file with one JSON object a line.") from error
 
 
-def _hub_rows(dataset: str, split: str) -> Iterable[Any]:
+def _hub_rows(dataset: str, configuration: str, split: str) -> Iterable[Any]:
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        yield from load_dataset(dataset, split=split, streaming=True)
+        yield from load_dataset(dataset, configuration or None, split=split, streaming=True)
     except (DatasetsError, HfHubHTTPError, OSError, ValueError) as error:
         raise DataError(
-            f"The dataset {dataset} could not be fetched: {error}.", "Check its name, split and the network."
+            f"The dataset {dataset} could not be fetched: {error}.", "Check name, configuration, split and network."
         ) from error
 
 

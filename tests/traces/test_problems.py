@@ -130,6 +130,19 @@ def test_a_file_that_is_not_there(tmp_path):
         read_source(str(tmp_path / "none.jsonl"))
 
 
+def test_a_dataset_of_the_hub_is_read_by_its_configuration_and_split(tmp_path):
+    (tmp_path / "maths").mkdir()
+    configs = [{"config_name": c, "data_files": [{"split": "test", "path": f"{c}.jsonl"}]} for c in ("easy", "hard")]
+    (tmp_path / "maths" / "README.md").write_text(f"---\n{json.dumps({'configs': configs})}\n---\n")
+    (tmp_path / "maths" / "easy.jsonl").write_text('{"question": "What is 1 + 1?", "answer": "2"}\n')
+    (tmp_path / "maths" / "hard.jsonl").write_text('{"question": "What is 17 · 23?", "answer": "391"}\n')
+    read = read_source(f"hub:{tmp_path}/maths:hard", split="test")
+    assert [(p.id, p.gold) for p in read.problems] == [("maths/1", "391")]
+    for wrong, split in (("maths", "test"), ("maths:harder", "test"), ("maths:hard", "train")):
+        with pytest.raises(DataError, match="could not be fetched"):
+            read_source(f"hub:{tmp_path}/{wrong}", split=split)
+
+
 def test_curated_problems_are_read_back(tmp_path):
     problems = [Problem("a/1", "什么是 1+1？", "2", "a", "sums", "1", {"solution": "2"})]
     write_problems(tmp_path / "p.jsonl", problems)
