@@ -1,7 +1,8 @@
 """Plain chat without a thought, mixed into training so that ordinary talk survives it.
 
-Three sources: short dialogues written for this project, basics written for it as well (facts, words in other languages,
-short code), and what the untrained base itself replies (`traces.rehearse`).
+Four sources: short dialogues written for this project; basics (facts, words in other languages, short code) and forms
+(requests of which hardly two are put alike), written for it as well; and what the untrained base itself replies
+(`traces.rehearse`).
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 
 WRITTEN = Path(__file__).with_name("chat.jsonl")
 BASICS = Path(__file__).with_name("basics.jsonl")
+FORMS = Path(__file__).with_name("forms.jsonl")
 REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
 
 

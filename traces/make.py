@@ -19,7 +19,7 @@ from eval.problem import Problem
 from models.errors import DataError
 from models.paths import cache as cache_folder
 from traces.asking import ask
-from traces.chat import BASICS, REHEARSAL, WRITTEN
+from traces.chat import BASICS, FORMS, REHEARSAL, WRITTEN
 from traces.dataset import (
     Row,
     chat_rows,
@@ -90,7 +90,8 @@ def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
     rows = [journey_row(trace) for trace in traces[: mix.journey] if trace.kept]
     rows += [shortcut_row(trace) for trace in traces[: mix.shortcut] if trace.kept]
     rows += drill_rows(mix.drill, seed)
-    for file, count in ((WRITTEN, mix.chat), (BASICS, mix.basics), (REHEARSAL, mix.rehearsal)):
+    plain = ((WRITTEN, mix.chat), (BASICS, mix.basics), (FORMS, mix.forms), (REHEARSAL, mix.rehearsal))
+    for file, count in plain:
         rows += chat_rows(file, count, seed)
     rng = Random(f"mix/{seed}")
     rows += [doubted_row(trace, rng) for trace in traces[: mix.doubt] if trace.kept]

@@ -28,6 +28,7 @@ class Mix(Strict):
     drill: int = Field(default=0, ge=0, description="rows of atomic facts")
     chat: int = Field(default=0, ge=0, description="plain chat without a thought, written for this project")
     basics: int = Field(default=0, ge=0, description="facts, words and short code without a thought, written as well")
+    forms: int = Field(default=0, ge=0, description="plain requests in many forms, written as well")
     rehearsal: int = Field(default=0, ge=0, description="plain chat without a thought, as the base itself replies")
     doubt: int = Field(default=0, ge=0, description="long thoughts that answer a doubt about an answer given before")
     later: float = Field(
@@ -47,7 +48,7 @@ class Mix(Strict):
     def total(self) -> int:
         """Rows of all kinds."""
         thoughts = self.journey + self.doubt + self.shortcut
-        return thoughts + self.drill + self.chat + self.basics + self.rehearsal
+        return thoughts + self.drill + self.chat + self.basics + self.forms + self.rehearsal
 
 
 class Phase(Strict):

@@ -13,7 +13,7 @@ from models.errors import DataError
 from tests.traces.tiny import tiny_tokenizer
 from traces.__main__ import main
 from traces.asking import WAYS, ask
-from traces.chat import BASICS, REHEARSAL, WRITTEN, dialogues
+from traces.chat import BASICS, FORMS, REHEARSAL, WRITTEN, dialogues
 from traces.dataset import (
     DOUBTS,
     Row,
@@ -147,7 +147,7 @@ def test_a_line_separator_within_a_text_does_not_end_its_row(tmp_path: Path) -> 
     assert read_rows(tmp_path / "rows.jsonl") == rows
 
 
-@pytest.mark.parametrize("file", [WRITTEN, BASICS, REHEARSAL], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [WRITTEN, BASICS, FORMS, REHEARSAL], ids=lambda file: file.stem)
 def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
     pairs = dialogues(file)
     assert all(prompt and reply and "<think>" not in reply for prompt, reply in pairs)
@@ -156,7 +156,7 @@ def test_chat_has_no_thought_and_is_spread_evenly(file: Path) -> None:
 
 
 def test_no_chat_that_is_measured_is_trained_on_and_half_of_it_is_unlike_any() -> None:
-    trained = {prompt for file in (WRITTEN, BASICS, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
+    trained = {prompt for file in (WRITTEN, BASICS, FORMS, REHEARSAL) for prompt, _ in dialogues(file)} | set(prompts())
     known, new = CHAT_PROMPTS.values()
     assert not trained & {*known, *new}
     assert [p for p in new for t in trained if SequenceMatcher(None, words(p), words(t)).ratio() > 0.5] == []
