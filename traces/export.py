@@ -5,7 +5,6 @@ whole trace, trees included (as JSON), so that nothing about how a row came abou
 """
 
 import argparse
-import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +19,7 @@ from eval.families import MEASURED
 from models.errors import DataError
 from models.paths import home
 from traces.keep import REASONS, reject_counts
-from traces.trace import Trace, read_traces
+from traces.trace import Trace, read_traces, without_bulk
 from traces.yields import method_yields, yield_rows
 
 ROWS_AT_ONCE = 1000
@@ -116,7 +115,7 @@ def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = 
         for batch in _batches(traces):
             writer.write_table(pa.Table.from_pylist([row_of(trace) for trace in batch], schema=SCHEMA))
             # Only what the card counts is held on to: trees are the bulk of a trace.
-            seen += [dataclasses.replace(trace, raw="", extra={}) for trace in batch]
+            seen += map(without_bulk, batch)
     if not seen:
         partial.unlink()
         raise DataError("There are no traces to export.", "Make some, or choose other filters.")

@@ -56,6 +56,15 @@ class Trace:
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
+def without_bulk(trace: Trace) -> Trace:
+    """The trace without `raw` and `extra`, trees above all, so that many fit into memory at once.
+
+    Of `extra` the mark of a translation stays: whoever counts thoughts asks for it (`traces.yields`).
+    """
+    extra = {name: value for name, value in trace.extra.items() if name == "translated_from"}
+    return dataclasses.replace(trace, raw="", extra=extra)
+
+
 def trace_to_json(trace: Trace) -> str:
     """One line of a traces file: every field and the hash."""
     return json.dumps({**dataclasses.asdict(trace), "hash": trace.hash}, ensure_ascii=False)

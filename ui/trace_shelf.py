@@ -3,7 +3,6 @@
 Does not know how traces are shown. Trees are left on disk until one trace is opened: they are the bulk of a file.
 """
 
-import dataclasses
 import hashlib
 import json
 import threading
@@ -21,7 +20,7 @@ from models.paths import ROOT
 from traces.keep import REASONS, Verifier, reason_code
 from traces.make import searched
 from traces.search import SearchSettings
-from traces.trace import Trace, append_trace, trace_from_json
+from traces.trace import Trace, append_trace, trace_from_json, without_bulk
 
 PATTERN = "*traces*.jsonl"
 SHIPPED = ROOT / "models" / "adapters"
@@ -60,7 +59,7 @@ class Filters:
 
 
 class Entry(NamedTuple):
-    """A trace without its `extra`, and where the whole of it lies."""
+    """A trace without its bulk, and where the whole of it lies."""
 
     trace: Trace
     id: str
@@ -182,8 +181,7 @@ def _scan(path: Path) -> Iterator[Entry]:
                 trace = trace_from_json(line.decode())
             except (DataError, UnicodeDecodeError):
                 continue  # the line a kill cut short, or one that was altered
-            bare = dataclasses.replace(trace, extra={}, raw="")
-            yield Entry(bare, trace.hash, len(trace.thought.split()), path, start)
+            yield Entry(without_bulk(trace), trace.hash, len(trace.thought.split()), path, start)
 
 
 def _read_at(entry: Entry) -> Trace:

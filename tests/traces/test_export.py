@@ -69,10 +69,15 @@ def test_the_card_is_what_the_hub_reads(traces):
     assert "| Tree search | 7 | 6 |" in text and "1 × loop" in text
 
 
-def test_a_card_without_verified_traces(traces):
-    from dataclasses import replace
+def test_a_translation_is_no_thought_more(tmp_path):
+    taught = Trace(Problem("own/1", "q", "1", "own"), "q", "r", "t", "a", "teacher", "m", kept=True)
+    translated = dataclasses.replace(taught, extra={"translated_from": taught.hash, "sent": "q"})
+    export([taught, translated], tmp_path, title="x")
+    assert "| Teacher | 1 | 1 |" in (tmp_path / "README.md").read_text()
 
-    assert "not yet verified" in card([replace(traces[0], kept=None)], "x")
+
+def test_a_card_without_verified_traces(traces):
+    assert "not yet verified" in card([dataclasses.replace(traces[0], kept=None)], "x")
 
 
 def test_no_traces(tmp_path):

@@ -22,6 +22,7 @@ from traces.publish import WAYS
 from traces.search import SearchSettings
 from traces.sources import Source
 from traces.trace import Trace, append_trace
+from traces.yields import method_yields
 from ui.trace_form import build_form
 from ui.trace_reader import build_reader
 from ui.trace_report import report_html
@@ -95,6 +96,14 @@ def test_a_trace_is_read_whole_and_new_files_are_seen(home):
     assert shelf.whole(first.hash) == first
     shelf.add(by_hand("One more thought about it.", attempt=3), "people")
     assert len(shelf.entries()) == 9
+
+
+def test_a_translation_counts_as_no_thought_of_a_teacher(tmp_path):
+    taught = by_hand("Three and four, counted on fingers: seven.", method="teacher")
+    shelf = TraceShelf(tmp_path, tmp_path / "none")
+    shelf.add(taught, "teacher")
+    shelf.add(replace(taught, prompt="3加4？", extra={"translated_from": taught.hash}), "translated")
+    assert [row.asked for row in method_yields(entry.trace for entry in shelf.entries())] == [1]
 
 
 def test_made_on_the_spot_they_are_real_and_verified(tmp_path):
