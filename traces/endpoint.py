@@ -143,12 +143,13 @@ class Asker:
 
     async def _try(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> Tried:
         guess = sum(len(message.content.encode()) for message in messages) // 2 + 16
-        limit = int(body.get(self.options.token_field, self.options.max_tokens))
+        request = self._request(messages, seed, body)
+        limit = int(request[self.options.token_field])
         await self.pace.turn(guess + limit)
         number = await self.ledger.reserve(guess, limit, self.endpoint.model)
         paid: float | None = None
         try:
-            said, wait = await self._send(messages, seed, body)
+            said, wait = await self._send(request)
             # Without a usage field, or where the reply was lost on the way, assume the most that may have been charged.
             unseen = said.failure in ("timeout", "broken_json") or (not said.failure and not said.prompt_tokens)
             cost = self.ledger.most(number) if unseen else None
@@ -161,12 +162,10 @@ class Asker:
             if paid is None:  # cancelled
                 await asyncio.shield(self.ledger.settle(number, 0, 0, self.ledger.most(number)))
 
-    async def _send(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> Tried:
+    async def _send(self, request: dict[str, Any]) -> Tried:
         try:
             async with asyncio.timeout(self.options.timeout):
-                reply = await self._client.post(
-                    "/chat/completions", body=self._request(messages, seed, body), cast_to=ChatCompletion
-                )
+                reply = await self._client.post("/chat/completions", body=request, cast_to=ChatCompletion)
         except TimeoutError:
             return Tried(Said(failure="timeout", detail=f"no reply within {self.options.timeout:.0f} s"))
         except APIStatusError as error:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from eval.grading import Grader
 from eval.problem import Problem
@@ -19,6 +20,14 @@ from traces.gather import Attempts, MakeAttempt, Summary, gather
 from traces.keep import KeepRules, Verifier
 from traces.pacing import Ledger, Pace, Prices
 from traces.trace import Trace
+
+TAKEN = {
+    "model": "Name it with --model.",
+    "messages": "They are what the command asks; leave them out.",
+    "seed": "Every request has one of its own, counted from --seed where the command has it.",
+    "n": "A request brings one reply; where the command has --attempts, that asks for more.",
+}
+"""Fields that `--body` must not set, and what to do instead: what is kept with a trace, and what the cap counts on."""
 
 
 def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,10 +52,7 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
 
 def asker_from(args: argparse.Namespace, ledger: Path) -> Asker:
     """The asker these options describe. Raises ConfigError naming the option."""
-    try:
-        body = json.loads(args.body)
-    except ValueError as error:
-        raise ConfigError(f"--body is not JSON: {error}.", 'Write e.g. {"reasoning_effort": "high"}.') from error
+    body = _body(args)
     if args.cap is not None and not (args.prompt_price or args.output_price):
         raise ConfigError("--cap needs prices to count with.", "Give --prompt-price and --output-price.")
     options = AskOptions(
@@ -61,6 +67,21 @@ def asker_from(args: argparse.Namespace, ledger: Path) -> Asker:
     pace = Pace(args.requests_per_minute, args.tokens_per_minute)
     endpoint = Endpoint(args.url.rstrip("/"), args.model, os.environ.get(args.key_variable, ""))
     return Asker(endpoint, options, pace, Ledger(ledger, Prices(args.prompt_price, args.output_price), args.cap))
+
+
+def _body(args: argparse.Namespace) -> dict[str, Any]:
+    example = 'Write e.g. {"reasoning_effort": "high"}.'
+    try:
+        body = json.loads(args.body)
+    except ValueError as error:
+        raise ConfigError(f"--body is not JSON: {error}.", example) from error
+    if not isinstance(body, dict):
+        raise ConfigError(f"--body is not a JSON object: {args.body[:80]}.", example)
+    limits = dict.fromkeys(("max_tokens", "max_completion_tokens", args.token_field), "Set it with --max-tokens.")
+    for name, remedy in {**TAKEN, **limits}.items():
+        if name in body:
+            raise ConfigError(f"--body must not set {name}.", remedy)
+    return body
 
 
 def ledger_path(out: Path) -> Path:

@@ -1,5 +1,6 @@
 """The teacher against a scripted service: limits, refusals, cut-offs, rubbish, a cap, and a kill in the middle."""
 
+import argparse
 import re
 import signal
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from models.client import Endpoint, Message
-from models.errors import ServerError
+from models.errors import ConfigError, ServerError
 from traces import pacing
 from traces.endpoint import Asker, AskOptions
+from traces.endpoint_options import add_endpoint_arguments, asker_from
 from traces.gather import Attempts, gather
 from traces.keep import reason_code
 from traces.pacing import Ledger, Pace, Prices, delay_before, retry_after
@@ -170,6 +172,37 @@ async def test_the_cap_holds_also_across_runs(serve, turn, problems, verifier, t
         assert "cap" in summary.stopped
         assert ledger.spent <= 0.33
     assert len(list(read_traces(out))) == len(service.requests) == 5
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ('{"max_tokens": 9000}', "max_tokens"),
+        ('{"max_completion_tokens": 9000}', "max_completion_tokens"),
+        ('{"tokens": 9000}', "tokens"),
+        ('{"n": 9}', "n"),
+        ('{"model": "o1"}', "model"),
+        ('{"messages": []}', "messages"),
+        ('{"seed": 1}', "seed"),
+        ("[1]", "not a JSON object"),
+        ("{", "not JSON"),
+    ],
+)
+def test_a_body_cannot_undo_what_options_say(tmp_path, body, named):
+    parser = argparse.ArgumentParser()
+    add_endpoint_arguments(parser)
+    given = ["--url", "http://x/v1", "--model", "m", "--token-field", "tokens", "--body", body]
+    with pytest.raises(ConfigError, match=named):
+        asker_from(parser.parse_args(given), tmp_path / "ledger.jsonl")
+
+
+async def test_the_ledger_counts_on_the_limit_that_is_sent(serve, turn):
+    service = serve(lambda n, body: turn(raw=b"{"))
+    ledger = Ledger(None, Prices(0, 1000))
+    options = AskOptions(max_tokens=100, retries=0, body={"max_tokens": 300})
+    async with asker(service, options, ledger=ledger) as asking:
+        await asking.ask([Message("user", "hello")])
+    assert service.requests[0]["max_tokens"] == 300 and ledger.spent == pytest.approx(0.3)
 
 
 async def test_lost_replies_count_at_their_most(serve, turn):
