@@ -6,7 +6,6 @@ Does not know how a thought is made, judged or trained on.
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal
 
 from eval.problem import Problem
 from models.errors import DataError
+from traces.case_files import append_line, read_lines
 
 Method = Literal["search", "teacher", "debate", "people"]
 METHODS: tuple[Method, ...] = ("search", "teacher", "debate", "people")
@@ -84,29 +84,20 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
 
 
 def append_trace(path: Path, trace: Trace) -> None:
-    """Add one line, on disk when this returns. A line cut short by a kill is closed first, so it spoils no other."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        if file.tell() > 0:
-            file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                file.write(b"\n")
-        file.write(trace_to_json(trace).encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    """Add one line, on disk when this returns; one torn by a kill is cut off first. DataError if the disk refuses."""
+    append_line(path, trace_to_json(trace))
 
 
 def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
-    """Every trace of the file in order. A broken line raises DataError, or is passed over with `skip_broken`."""
+    """Every trace of the file in order; a last line torn by a kill is left out, it never was one.
+
+    Any other broken line raises DataError, or is passed over with `skip_broken`.
+    """
     if not path.exists():
         raise DataError(f"There is no traces file {path}.", "Make traces first: `python -m traces make`.")
-    # A kill may cut a line inside a letter; with the letter replaced the line fails its hash, like any other cut one.
-    with path.open(encoding="utf-8", errors="replace") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                yield trace_from_json(line, f"{path}, line {number},")
-            except DataError:
-                if not skip_broken:
-                    raise
+    for number, line in read_lines(path):
+        try:
+            yield trace_from_json(line, f"{path}, line {number},")
+        except DataError:
+            if not skip_broken:
+                raise
