@@ -96,7 +96,7 @@ def form_fault(trace: Trace, rules: KeepRules = KeepRules()) -> Fault | None:
         return Fault("cut_off")
     if not thought and rules.needs_thought:
         return Fault("no_thought")
-    if rules.needs_thought and len(thought) < rules.shortest_thought:
+    if thought and len(thought) < rules.shortest_thought:
         return Fault("short_thought", f"{len(thought)} characters, at least {rules.shortest_thought} are asked for")
     if not last_box(trace.answer):
         return Fault("no_box")

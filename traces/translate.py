@@ -32,6 +32,8 @@ breaks.
 Reply with the same parts in the same tags, and with nothing else."""
 PROMPTS = {"chinese": "{question}\n\n请逐步推理，并把最终答案写在 \\boxed{{}} 中。", "english": MATHS_PROMPT}
 """Language → the user message of training."""
+RULES = KeepRules(needs_thought=False)
+"""`trace_of` already asks for a thought exactly where the source has one: solutions of phase 1 have none."""
 _PART = re.compile(r"<(question|thought|answer)>\s*(.*?)\s*</\1>", re.DOTALL)
 _NUMBER = re.compile(r"\d+")
 
@@ -131,6 +133,5 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or home() / "traces" / "translated.traces.jsonl"
     found = tasks((trace for path in args.traces for trace in read_traces(path)), args.to)
     sources = {task.problem.id: task.source for task in found}
-    rules = KeepRules(needs_thought=any(source.thought for source in sources.values()))
     problems = [task.problem for task in found]
-    return collect(args, problems, out, lambda asker: translate_attempt(asker, sources, args.to), rules)
+    return collect(args, problems, out, lambda asker: translate_attempt(asker, sources, args.to), RULES)

@@ -126,6 +126,7 @@ def test_rules_can_be_set():
     assert form_fault(trace("Easy."), KeepRules(shortest_thought=3)) is None
     assert form_fault(trace(problem=CHINESE), KeepRules(same_language=False)) is None
     assert form_fault(trace(""), KeepRules(needs_thought=False)) is None
+    assert form_fault(trace("Easy."), KeepRules(needs_thought=False)).code == "short_thought"
 
 
 def test_with_the_real_grader():

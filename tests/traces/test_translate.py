@@ -1,5 +1,6 @@
 """Translations by a scripted service: verified anew, rejected when something was lost on the way."""
 
+import argparse
 from dataclasses import replace
 
 import pytest
@@ -9,8 +10,8 @@ from models.errors import DataError
 from traces.endpoint import Asker, AskOptions
 from traces.gather import gather
 from traces.keep import reason_code
-from traces.trace import Trace, read_traces
-from traces.translate import PROMPTS, tasks, translate_attempt
+from traces.trace import Trace, append_trace, read_traces
+from traces.translate import PROMPTS, add_arguments, run, tasks, translate_attempt
 from traces.yields import method_yields
 
 QUESTION = "3加20等于多少？"
@@ -75,6 +76,20 @@ async def test_a_solution_of_phase_one_stays_one(serve, turn, verifier, source, 
     assert (trace.extra["phase"], trace.extra["shortcut"]) == (1, ANSWER)
     assert trace.raw == ANSWER
     assert "<thought>" not in service.user_text(0)
+
+
+def test_both_phases_are_translated_in_one_call(serve, turn, source, tmp_path):
+    solution = replace(source, thought="", attempt=2, extra={"phase": 1, "shortcut": source.answer})
+    for trace in (source, solution):
+        append_trace(tmp_path / "t.jsonl", trace)
+    plain = GOOD.replace(f"<thought>\n{THOUGHT}\n</thought>\n\n", "")
+    service = serve(lambda n, body: turn(text=GOOD if "<thought>" in body["messages"][0]["content"] else plain))
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    out = tmp_path / "out.jsonl"
+    given = [str(tmp_path / "t.jsonl"), "--url", service.url, "--model", "translator", "--out", str(out)]
+    assert run(parser.parse_args(given)) == 0
+    assert [(trace.kept, trace.reason) for trace in read_traces(out)] == [(True, ""), (True, "")]
 
 
 def test_traces_with_lines_that_must_not_be_learned_are_left_out(source):
