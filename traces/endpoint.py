@@ -64,6 +64,7 @@ class Said:
     """As the service counted them, reasoning included; over all tries that answered."""
     cost: float = 0.0
     seconds: float = 0.0
+    """In which the service worked on it, over all tries; waits for a limit, a slot or the next try are not its time."""
     tries: int = 1
     failure: Failure = ""
     detail: str = ""
@@ -118,18 +119,16 @@ class Asker:
         Raises ServerError where no other question would fare better (key, model, payment, a wait beyond
         `longest_wait`), and CapReached.
         """
-        started = time.monotonic()
         said = Said()
-        spent, output = 0.0, 0
+        spent, seconds, output = 0.0, 0.0, 0
         async with self._slots:
             for tries in range(1, self.options.retries + 2):
                 said, asked = await self._try(messages, seed, body)
-                spent, output = spent + said.cost, output + said.output_tokens
+                spent, seconds, output = spent + said.cost, seconds + said.seconds, output + said.output_tokens
                 if said.failure in ("", "refused") or tries > self.options.retries:
                     break
                 await self._before_retry(tries, asked)
-        elapsed = time.monotonic() - started
-        return replace(said, cost=spent, output_tokens=output, seconds=elapsed, tries=tries)
+        return replace(said, cost=spent, output_tokens=output, seconds=seconds, tries=tries)
 
     async def _before_retry(self, tries: int, asked: float | None) -> None:
         if asked is not None and asked > self.options.longest_wait:
@@ -149,12 +148,14 @@ class Asker:
         number = await self.ledger.reserve(guess, limit, self.endpoint.model)
         paid: float | None = None
         try:
+            started = time.monotonic()
             said, wait = await self._send(request)
+            seconds = time.monotonic() - started
             # Without a usage field, or where the reply was lost on the way, assume the most that may have been charged.
             unseen = said.failure in ("timeout", "broken_json") or (not said.failure and not said.prompt_tokens)
             cost = self.ledger.most(number) if unseen else None
             paid = await self.ledger.settle(number, said.prompt_tokens, said.output_tokens, cost)
-            return Tried(replace(said, cost=paid), wait)
+            return Tried(replace(said, cost=paid, seconds=seconds), wait)
         except ServerError:
             paid = await self.ledger.settle(number, 0, 0)
             raise

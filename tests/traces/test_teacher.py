@@ -1,6 +1,7 @@
 """The teacher against a scripted service: limits, refusals, cut-offs, rubbish, a cap, and a kill in the middle."""
 
 import argparse
+import asyncio
 import re
 import signal
 import subprocess
@@ -211,6 +212,16 @@ async def test_lost_replies_count_at_their_most(serve, turn):
     async with asker(service, AskOptions(max_tokens=100, retries=1), ledger=ledger) as asking:
         said = await asking.ask([Message("user", "hello")])
     assert said.cost == pytest.approx(0.2) and ledger.spent == pytest.approx(0.2)
+
+
+async def test_only_the_services_own_time_counts(serve, turn):
+    bad = turn(status=429, headers={"retry-after": "0.4"}, delay=0.1)
+    service = serve(lambda n, body: bad if n == 0 else turn(text="7", delay=0.1))
+    started = time.monotonic()
+    async with asker(service, AskOptions(concurrency=1)) as asking:
+        first, second = await asyncio.gather(*(asking.ask([Message("user", "hello")]) for _ in range(2)))
+    assert len(service.times) == 3, "the second waits for the first's slot, and the first before its retry"
+    assert 0.3 <= first.seconds + second.seconds <= time.monotonic() - started - 0.4
 
 
 async def test_attempts_until_kept(serve, turn, problems, verifier, tmp_path):
