@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -87,14 +88,27 @@ async def test_a_cut_off_is_known_by_any_of_its_names(serve, turn):
 
 
 async def test_rate_limit_is_honoured_by_all(serve, turn, problems, verifier, tmp_path):
-    refusal = turn(status=429, headers={"retry-after": "0.6"})
-    service = serve(lambda n, body: refusal if n == 0 else turn(text=right(body), reasoning=THOUGHT))
-    summary = await run(service, problems, verifier, tmp_path / "t.jsonl", options=Attempts())
-    assert summary.kept == 10
-    first_retry = [when for when in service.times if when - service.times[0] > 0.3]
-    assert first_retry, "the refused request was asked again"
-    quiet = [when for when in service.times if 0.3 < when - service.times[0] < 0.55]
-    assert not quiet, "nobody asks while the service wants to be left alone"
+    held = threading.Event()
+    since = 0.0
+
+    class Watched(Pace):
+        def hold(self, seconds):
+            nonlocal since
+            since = time.monotonic()
+            super().hold(seconds)
+            held.set()
+
+    def script(number, body):
+        if number == 0:
+            return turn(status=429, headers={"retry-after": "0.6"})
+        assert held.wait(60), "the others are answered once the refusal was heard"
+        return turn(text=right(body), reasoning=THOUGHT)
+
+    service = serve(script)
+    summary = await run(service, problems, verifier, tmp_path / "t.jsonl", Attempts(), pace=Watched())
+    assert summary.kept == 10 and len(service.times) == 11, "the refused request was asked again"
+    under_way = sum(when < since + 0.6 for when in service.times)
+    assert under_way <= OPTIONS.concurrency, "nobody asks while the service wants to be left alone"
 
 
 async def test_a_wait_too_long_ends_the_run(serve, turn, problems, verifier, tmp_path):
