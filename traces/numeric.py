@@ -21,7 +21,8 @@ _CLEANING = (
     (re.compile(r"\\[dt]frac"), r"\\frac"),
     (re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°|\\degree"), ""),
-    (re.compile(r"(?<=\d)(?:,|\{,\}|，)(?=\d{3}(?!\d))"), ""),
+    # Within brackets the comma of (1,234) may part two numbers: it stays, and is then refused.
+    (re.compile(r"([(\[][^()\[\]]*[)\]])|(?<=\d)(?:,|\{,\}|，)(?=\d{3}(?!\d))"), r"\1"),
     (re.compile(r"(?<=\d)\s+(?=\d{3}(?!\d))"), ""),
     (re.compile(r"^\\?\$(?=\s*[-\d.])|^\s*[a-zA-Z]\s*=(?!=)"), ""),
 )
@@ -74,26 +75,31 @@ class _Parser:
             elif token in ("/", "÷", "\\div"):
                 self.take()
                 value = value / self.power()
-            elif token in ("(", "{", "\\sqrt", "√", "\\pi", "π", "pi", "e"):
+            elif token in ("(", "{", "\\frac", "\\sqrt", "√", "\\pi", "π", "pi", "e"):
                 value = value * self.power()
-            elif token == "\\frac":
-                # `2\frac{1}{3}` is a mixed number: the only juxtaposition that adds.
-                value = value + self.power() if value.is_Integer and value >= 0 else value * self.power()
             else:
                 break
         return value
 
-    def power(self) -> Expr:
+    def power(self, *, exponent: bool = False) -> Expr:
         if self.peek() in ("-", "−", "+"):
-            return -self.power() if self.take() != "+" else self.power()
+            negative = self.take() != "+"
+            value = self.power(exponent=exponent)
+            return -value if negative else value
+        if not exponent and self.mixed():
+            return self.atom() + self.power()
         base = self.atom()
         if self.peek() != "^":
             return base
         self.take()
-        exponent = self.power()
-        if not exponent.is_Rational or abs(exponent.p) > _LARGEST_EXPONENT or not _small(base):
+        above = self.power(exponent=True)
+        if not above.is_Rational or abs(above.p) > _LARGEST_EXPONENT or not _small(base):
             raise _Unreadable("power too large")
-        return Pow(base, exponent)
+        return Pow(base, above)
+
+    def mixed(self) -> bool:
+        """Whether a mixed number comes next, such as `2\\frac{1}{3}`: the only juxtaposition that adds."""
+        return self.peek().isdecimal() and self.tokens[self.at + 1 :][:1] == [("command", "\\frac")]
 
     def atom(self) -> Expr:
         token = self.take()
