@@ -17,6 +17,7 @@ from eval.extraction import last_box
 from eval.families import SPLITS, TRAINED, UNSEEN
 from eval.grading import GradeItem, Grader
 from eval.problem import Grade, Problem
+from traces.decontaminate import words
 from traces.numeric import read_number, same_number
 from traces.trace import Trace
 
@@ -60,7 +61,7 @@ class KeepRules:
     line_repeats: int = 5
     """A line of at least 15 characters that stands so often is a loop."""
     run_repeats: int = 5
-    """A run of 12 words that stands so often is a loop."""
+    """A run of 12 words, in Chinese of 24 characters, that stands so often is a loop."""
     same_language: bool = True
 
 
@@ -121,10 +122,12 @@ def _loop(thought: str, rules: KeepRules) -> Fault | None:
     lines = Counter(line.strip() for line in thought.splitlines() if len(line.strip()) >= 15)
     if lines and (most := lines.most_common(1)[0])[1] >= rules.line_repeats:
         return Fault("loop", f"“{most[0][:60]}” stands {most[1]} times")
-    words = thought.split()
-    runs = Counter(tuple(words[start : start + 12]) for start in range(len(words) - 11))
+    # Chinese has no spaces: there each character counts, and a run is as much longer as in `traces.decontaminate`.
+    chinese = chinese_share(thought) > 0.5
+    tokens, size = (words(thought), 24) if chinese else (thought.split(), 12)
+    runs = Counter(tuple(tokens[start : start + size]) for start in range(len(tokens) - size + 1))
     if runs and (run := runs.most_common(1)[0])[1] >= rules.run_repeats:
-        return Fault("loop", f"“{' '.join(run[0])[:60]}” stands {run[1]} times")
+        return Fault("loop", f"“{('' if chinese else ' ').join(run[0])[:60]}” stands {run[1]} times")
     return None
 
 

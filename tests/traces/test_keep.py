@@ -44,6 +44,10 @@ REJECTED = {
     "speaks of the given answer": (trace(f"{THOUGHT}\nThat matches the given answer."), "leaked"),
     "a line again and again": (trace("Let me look at the sum again.\n" * 5), "loop"),
     "words again and again": (trace("so we add the three and the four and the five and then " * 6), "loop"),
+    "characters again and again": (
+        trace("让我再算一次，三乘以十等于三十，三乘以四等于十二，加起来就是四十二。" * 6, problem=CHINESE),
+        "loop",
+    ),
     "Chinese in an English thought": (trace(f"{THOUGHT} {CHINESE_THOUGHT}"), "mixed_language"),
     "English to a Chinese question": (trace(problem=CHINESE), "mixed_language"),
     "wrong": (trace(answer="\\boxed{41}"), "wrong_answer"),
@@ -52,6 +56,9 @@ REJECTED = {
 KEPT = {
     "plain": trace(),
     "Chinese": trace(CHINESE_THOUGHT, problem=CHINESE),
+    "Chinese steps that look alike": trace(
+        "".join(f"试{n}：3×{n}={3 * n}，不是要找的数，继续试下一个。" for n in range(2, 20)), problem=CHINESE
+    ),
     "another form of the number": trace(answer="\\boxed{\\frac{84}{2}}"),
     "an intermediate result first": trace(f"The result is 30 for the tens. {THOUGHT}"),
     "steps that look alike": trace("\n".join(f"Try {n}: 3*{n}={3 * n}, no." for n in range(2, 20))),
