@@ -32,12 +32,17 @@ class Imported:
 def import_document(text: str, where: str = "The file") -> Imported:
     """Add a document's cases and runs to the own ones, all or nothing; the same document twice adds nothing.
 
-    The paper's cases in it are passed over. Raises DataError naming what is wrong.
+    The paper's cases in it are passed over, and those that are here already unless they are newer. Raises DataError
+    naming what is wrong.
     """
     cases, runs = _read_document(text, where)
-    papers, present = {case.key for case in paper_cases()}, set(own_cases())
+    papers, present = {case.key for case in paper_cases()}, {case.key: case for case in own_cases()}
     ids = {run.id for run in (*read(folder() / "runs.jsonl", CaseRun), *recorded_runs())}
-    new_cases = [case for case in cases if case.key not in papers and case not in present]
+    new_cases = [
+        case
+        for case in cases
+        if case.key not in papers and (case.key not in present or case.pinned_at > present[case.key].pinned_at)
+    ]
     new_runs = [replace(run, origin="imported") for run in runs if run.id not in ids]
     for case in new_cases:
         append(folder() / "cases.jsonl", case)
@@ -63,4 +68,4 @@ def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:
         if not usable:
             raise DataError(f"{where}: case “{case.key[:40]}” has no usable key or question.", "Mend or remove it.")
     papers = {case.key for case in paper_cases()}
-    return [case if case.key in papers else replace(case, source="own") for case in cases], runs
+    return [case if case.key in papers else replace(case, source="own", removed=False) for case in cases], runs

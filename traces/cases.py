@@ -54,7 +54,7 @@ class Case:
     source: Literal["paper", "own"] = "own"
     note: str = ""
     pinned_at: str = ""
-    """UTC, ISO 8601; empty for the paper's."""
+    """When it was pinned or last annotated: UTC, ISO 8601; empty for the paper's."""
     removed: bool = False
     """A row that takes an own case away again."""
 
@@ -142,7 +142,7 @@ def pin(question: str, *, note: str = "", title: str = "", origin: str = "", tru
 
 def annotate(case: Case, note: str) -> Case:
     """The own case with another note; earlier notes stay in the file."""
-    changed = replace(case, note=note.strip()[:NOTE_CHARACTERS])
+    changed = replace(case, note=note.strip()[:NOTE_CHARACTERS], pinned_at=_now())
     append(folder() / "cases.jsonl", _own(changed))
     return changed
 

@@ -148,6 +148,29 @@ def test_a_document_comes_back_as_it_went(question: str, note: str) -> None:
     assert (again.cases, again.runs, again.known) == (0, 0, 2)
 
 
+def test_an_import_takes_only_what_is_newer() -> None:
+    case = pin("What is 7 * 8?", note="first")
+    first = export_document([case], [])
+    annotate(case, "second")
+    assert import_document(first).cases == 0
+    assert [c.note for c in own_cases()] == ["second"]
+    newer = replace(case, note="third", pinned_at="2999-01-01T00:00:00+00:00")
+    assert import_document(export_document([newer], [])).cases == 1
+    assert own_cases() == (newer,)
+
+
+def test_a_note_is_newer_than_the_case_it_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = pin("What is 7 * 8?")
+    monkeypatch.setattr("traces.cases._now", lambda: "2999-01-01T00:00:00+00:00")
+    assert annotate(case, "easy").pinned_at > case.pinned_at
+
+
+def test_an_import_takes_no_case_away() -> None:
+    case = pin("What is 7 * 8?")
+    import_document(export_document([replace(case, removed=True, pinned_at="2999-01-01T00:00:00+00:00")], []))
+    assert [c.key for c in own_cases()] == [case.key]
+
+
 BROKEN = [
     ("", "not JSON"),
     ("[]", "not an export"),
