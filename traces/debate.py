@@ -193,9 +193,9 @@ def read_step(said: Said, depth: int) -> Turn:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m traces debate`."""
     parser.add_argument("problems", type=Path, help="a curated problem file")
-    add_endpoint_arguments(parser)
-    add_attempt_arguments(parser)
     defaults = DebateOptions()
+    add_endpoint_arguments(parser, defaults.step_tokens, f"one step; a verdict has {defaults.verdict_tokens}")
+    add_attempt_arguments(parser)
     parser.add_argument("--critic-url", help="the critic's address (default: the policy's)")
     parser.add_argument("--critic-model", help="the critic's model (default: the policy's)")
     parser.add_argument("--critic-key-variable", default="OPENAI_API_KEY")
@@ -208,7 +208,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Hold the debates; returns as `collect` does."""
     out = args.out or home() / "traces" / "debate.traces.jsonl"
-    options = DebateOptions(turns=args.turns, tokens=args.debate_tokens, schema=not args.no_schema)
+    options = DebateOptions(args.turns, args.debate_tokens, args.max_tokens, schema=not args.no_schema)
     url = (args.critic_url or args.url).rstrip("/")
     critic = Endpoint(url, args.critic_model or args.model, os.environ.get(args.critic_key_variable, ""))
     problems = read_problems(args.problems)

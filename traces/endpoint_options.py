@@ -30,13 +30,15 @@ TAKEN = {
 """Fields that `--body` must not set, and what to do instead: what is kept with a trace, and what the cap counts on."""
 
 
-def add_endpoint_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of every command that asks a service."""
+def add_endpoint_arguments(parser: argparse.ArgumentParser, max_tokens: int = 8192, limited: str = "one reply") -> None:
+    """Options of every command that asks a service. `max_tokens` is the default limit of what `limited` names."""
     group = parser.add_argument_group("service")
     group.add_argument("--url", required=True, help="address ending in /v1")
     group.add_argument("--model", required=True)
     group.add_argument("--key-variable", default="OPENAI_API_KEY", help="environment variable that holds the key")
-    group.add_argument("--max-tokens", type=int, default=8192)
+    group.add_argument(
+        "--max-tokens", type=int, default=max_tokens, help=f"output tokens of {limited} (default {max_tokens})"
+    )
     group.add_argument("--token-field", default="max_tokens", help="or max_completion_tokens")
     group.add_argument("--temperature", type=float, default=0.7, help="negative: leave it to the service")
     group.add_argument("--timeout", type=float, default=600.0, help="seconds for one reply")

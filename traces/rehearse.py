@@ -77,8 +77,7 @@ async def replies_of(asker: Asker, asked: list[str]) -> list[dict[str, str]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m traces rehearse`."""
-    add_endpoint_arguments(parser)
-    parser.set_defaults(max_tokens=240)
+    add_endpoint_arguments(parser, max_tokens=240)
     parser.add_argument("--out", type=Path, default=REHEARSAL)
 
 

@@ -1,15 +1,17 @@
 """Debates against a scripted policy and critic, and the thought they make."""
 
+import argparse
 import json
 
 import pytest
 
 from models.client import Endpoint
 from traces import pacing
-from traces.debate import Debate, DebateOptions
+from traces.debate import Debate, DebateOptions, add_arguments, run
 from traces.endpoint import Asker, AskOptions
 from traces.gather import gather
 from traces.keep import reason_code
+from traces.sources import write_problems
 from traces.trace import read_traces
 from traces.transcript import Turn, Verdict, first_person, parse_verdict, path_of
 
@@ -129,6 +131,17 @@ async def test_many_at_once_resume(serve, turn, problems, verifier, tmp_path):
         summary = await gather(problems, attempt, verifier.verify, out)
     assert (summary.asked, summary.kept) == (6, 6)
     assert len(list(read_traces(out))) == 10 and len(service.requests) == 20
+
+
+@pytest.mark.parametrize(("given", "limit"), [([], 400), (["--max-tokens", "900"], 900)])
+def test_the_commands_token_limit_is_that_of_a_step(serve, turn, problems, tmp_path, given, limit):
+    service = serve(lambda n, body: turn(text=GO_ON if "critic" in body["model"] else "So \\boxed{20}."))
+    write_problems(tmp_path / "p.jsonl", problems[:1])
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    where = ["--url", service.url, "--model", "policy", "--critic-model", "critic", "--out", str(tmp_path / "d.jsonl")]
+    assert run(parser.parse_args([str(tmp_path / "p.jsonl"), *where, *given])) == 0
+    assert [body["max_tokens"] for body in service.requests] == [limit, 200]
 
 
 @pytest.mark.parametrize(
