@@ -81,7 +81,11 @@ def _record(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     cases = own_cases()
     text = export_document(cases, [run for case in cases for run in runs_of(case.key)])
-    options.file.write_text(text, encoding="utf-8")
+    try:
+        options.file.parent.mkdir(parents=True, exist_ok=True)
+        options.file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ArenaError(f"{options.file} cannot be written: {error}.") from error
     print(f"{len(cases)} cases written to {options.file}")
 
 

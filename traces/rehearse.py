@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from models.client import Message
-from models.errors import ServerError
+from models.errors import DataError, ServerError
 from models.paths import home
 from traces.chat import REHEARSAL
 from traces.endpoint import Asker
@@ -84,6 +84,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask the base, write what it replied and print how many replies were kept."""
     asked = prompts()
+    try:
+        args.out.parent.mkdir(parents=True, exist_ok=True)  # before anything is asked and paid for
+    except OSError as error:
+        raise DataError(f"The folder of {args.out} cannot be made: {error.strerror}.", "Name another --out.") from error
 
     async def go() -> list[dict[str, str]]:
         async with asker_from(args, home() / "rehearsal.ledger.jsonl") as asker:

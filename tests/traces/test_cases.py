@@ -207,12 +207,14 @@ def test_an_imported_paper_case_changes_nothing() -> None:
 
 def test_the_command_exports_and_imports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pin("What is 7 * 8?")
-    file = tmp_path / "cases.json"
+    file = tmp_path / "new" / "folder" / "cases.json"
     assert main(["export", str(file)]) == 0
     assert main(["import", str(file)]) == 0
     assert "1 known already" in capsys.readouterr().out
     file.write_text("[]")
     assert main(["import", str(file)]) == 1
+    assert main(["export", str(file / "below a file.json")]) == 1
+    assert "cannot be written" in capsys.readouterr().out
 
 
 def test_a_recording_is_read_back(tmp_path: Path) -> None:
