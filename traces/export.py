@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
         ("level", pa.string()),
         ("question", pa.string()),
         ("gold", pa.string()),
+        ("problem_extra", pa.string()),
         ("thought", pa.string()),
         ("answer", pa.string()),
         ("method", pa.string()),
@@ -58,6 +59,7 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 ## Columns
 - `messages`: the user's prompt and the whole response, thought in `<think>` tags; ready for conversational SFT.
 - `question`, `gold`, `source`, `family`, `level`, `problem_id`: the problem and where it comes from.
+- `problem_extra`: JSON of what else its source gives; of generated problems the numbers, for the family's solver.
 - `thought`, `answer`: the two parts of the response.
 - `method`: search, teacher, debate or people; `model`: who made it (a model's name, or the annotator).
 - `kept`, `reason`: whether both checks found the answer right and the form good; if not, why. {rejects}
@@ -96,6 +98,7 @@ def row_of(trace: Trace) -> dict[str, Any]:
         "level": problem.level,
         "question": problem.question,
         "gold": problem.gold,
+        "problem_extra": json.dumps(problem.extra, ensure_ascii=False),
         **{name: getattr(trace, name) for name in ("thought", "answer", "method", "model", "kept", "reason")},
         **{name: getattr(trace, name) for name in ("tokens", "seconds", "cost", "attempt", "seed")},
         "extra": json.dumps(trace.extra, ensure_ascii=False),

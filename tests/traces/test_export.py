@@ -15,7 +15,7 @@ from models.errors import DataError
 from traces import export as exporting
 from traces.export import card, export, row_of
 from traces.journey import journey
-from traces.keep import reject
+from traces.keep import reject, solver_check
 from traces.trace import Trace, append_trace
 
 
@@ -40,8 +40,9 @@ def test_rows_are_read_as_conversations(traces, tmp_path):
 
 
 def trace_row(row):
-    """The trace an exported row was made from, save for the problem's own `extra`."""
-    problem = Problem(row["problem_id"], row["question"], row["gold"], row["source"], row["family"], row["level"])
+    """The trace an exported row was made from."""
+    named = (row[name] for name in ("problem_id", "question", "gold", "source", "family", "level"))
+    problem = Problem(*named, json.loads(row["problem_extra"]))
     fields = {field.name for field in dataclasses.fields(Trace)} - {"problem", "prompt", "raw", "extra"}
     prompt, raw = (message["content"] for message in row["messages"])
     return Trace(
@@ -50,15 +51,15 @@ def trace_row(row):
 
 
 def test_nothing_of_a_trace_is_lost(traces):
-    for trace in traces:
-        again = trace_row(row_of(trace))
-        assert again.hash == trace.hash
-        assert (again.extra, again.kept, again.reason, again.tokens) == (
-            trace.extra,
-            trace.kept,
-            trace.reason,
-            trace.tokens,
-        )
+    again = [trace_row(row_of(trace)) for trace in traces]
+    assert again == traces
+    assert [trace.hash for trace in again] == [trace.hash for trace in traces]
+
+
+def test_an_exported_problem_is_checked_by_its_familys_solver(traces):
+    problem = trace_row(row_of(traces[0])).problem
+    spoilt = dataclasses.replace(problem, gold=str(int(problem.gold) + 1))
+    assert solver_check(problem, problem.gold) is True and solver_check(spoilt, spoilt.gold) is False
 
 
 def test_the_card_is_what_the_hub_reads(traces):
