@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from eval.problem import Problem
 from models.errors import DataError
-from traces.case_files import append_line, read_lines
+from traces.lines import append_line, read_lines
 
 Method = Literal["search", "teacher", "debate", "people"]
 METHODS: tuple[Method, ...] = ("search", "teacher", "debate", "people")
