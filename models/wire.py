@@ -59,6 +59,13 @@ class Piece(NamedTuple):
     finish: FinishReason | None = None
 
 
+class Options(NamedTuple):
+    """What not every server knows, as it is sent until a server refuses it."""
+
+    continuous_usage: bool = True
+    limit_field: str = "max_tokens"
+
+
 class UnknownOptionError(ServerError):
     """The server does not know an option; the request can be made without it."""
 
@@ -74,8 +81,7 @@ class Wire:
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._continuous_usage = True
-        self._limit_field = "max_tokens"
+        self._options = Options()
 
     async def aclose(self) -> None:
         if self._client and self._loop is asyncio.get_running_loop():
@@ -101,17 +107,19 @@ class Wire:
         Raises ServerError.
         """
         while True:
+            options = self._options
             try:
-                async with aclosing(self._exchange(request, stream)) as pieces:
+                async with aclosing(self._exchange(request, stream, options)) as pieces:
                     async for piece in pieces:
                         yield piece
                 return
             except UnknownOptionError as error:
-                if not self._forgo(str(error)):
+                # Of many requests in flight the first one refused gives the option up for all.
+                if options == self._options and not self._forgo(str(error)):
                     raise
 
-    async def _exchange(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
-        path, body = self._body(request, stream)
+    async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
+        path, body = self._body(request, stream, options)
         timeout = httpx.Timeout(self._silence_seconds if stream else WHOLE_SECONDS, connect=CONNECT_SECONDS, pool=None)
         post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
         with plain_errors(self.endpoint):
@@ -129,25 +137,25 @@ class Wire:
                 if not finished:
                     raise ServerError("The model server broke off in the middle of the reply.", "Try again.")
 
-    def _body(self, request: Request, stream: bool) -> tuple[str, dict[str, Any]]:
+    def _body(self, request: Request, stream: bool, options: Options) -> tuple[str, dict[str, Any]]:
         sampling = request.sampling
         prompt = request.prompt
         body: dict[str, Any] = {"prompt": prompt} if isinstance(prompt, list) else dict(prompt)
-        body |= {"model": self.endpoint.model, self._limit_field: request.limit, "stream": stream}
+        body |= {"model": self.endpoint.model, options.limit_field: request.limit, "stream": stream}
         body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.seed is not None:
             body["seed"] = sampling.seed
         if stream:
-            continuous = {"continuous_usage_stats": True} if self._continuous_usage else {}
+            continuous = {"continuous_usage_stats": True} if options.continuous_usage else {}
             body["stream_options"] = {"include_usage": True} | continuous
         return "/completions" if isinstance(prompt, list) else "/chat/completions", body
 
     def _forgo(self, refusal: str) -> bool:
-        if self._continuous_usage and "continuous_usage_stats" in refusal:
-            self._continuous_usage = False
+        if self._options.continuous_usage and "continuous_usage_stats" in refusal:
+            self._options = self._options._replace(continuous_usage=False)
             return True
-        if self._limit_field == "max_tokens" and "max_completion_tokens" in refusal:
-            self._limit_field = "max_completion_tokens"
+        if self._options.limit_field == "max_tokens" and "max_completion_tokens" in refusal:
+            self._options = self._options._replace(limit_field="max_completion_tokens")
             return True
         return False
 

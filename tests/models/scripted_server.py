@@ -27,6 +27,8 @@ class ScriptedServer:
     field_name: str = "reasoning"
     refusal: tuple[int, Any] | None = None
     refuses_option: str = ""
+    instead: str = ""
+    """What the refusal of an option names in its place."""
     breaks_after: int | None = None
     """Messages before the connection breaks."""
     error_after: int | None = None
@@ -41,6 +43,7 @@ class ScriptedServer:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
+        await asyncio.sleep(0)  # as on a real wire, other requests go out meanwhile
         self.prompt_tokens = len(json.dumps(body.get("messages", []))) + 1
         self.seen.append({"path": request.url.path, "headers": request.headers, **body})
         if self.refusal:
@@ -48,7 +51,8 @@ class ScriptedServer:
         if request.url.path in ("/tokenize", "/detokenize"):
             return self.tokenizer(request.url.path, body)
         if self.refuses_option and self.refuses_option in json.dumps(body):
-            return httpx.Response(400, json={"error": {"message": f"Unknown parameter: {self.refuses_option}"}})
+            words = f"Unknown parameter: {self.refuses_option} {self.instead}"
+            return httpx.Response(400, json={"error": {"message": words}})
         written = "" if "messages" in body else self.written(body["prompt"])
         limit = body.get("max_tokens", body.get("max_completion_tokens"))
         rest = self.script(written)

@@ -245,6 +245,25 @@ async def test_unknown_options_are_left_out() -> None:
     assert len(server.seen) == 3
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_option_is_given_up_once_for_all_requests_in_flight(stream: bool) -> None:
+    server = ScriptedServer(continuing(FULL), refuses_option='"max_tokens"', instead="max_completion_tokens")
+    client = client_of(server)
+    asked = [streamed(client) if stream else client.complete(QUESTION, Sampling()) for _ in range(16)]
+    replies = [reply if isinstance(reply, Reply) else reply[2] for reply in await asyncio.gather(*asked)]
+    assert [reply.error for reply in replies] == [""] * 16
+    assert len([asked for asked in server.seen if asked["path"] == "/v1/chat/completions"]) == 32
+
+
+async def test_a_server_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> None:
+    every_option = "continuous_usage_stats max_completion_tokens"
+    server = ScriptedServer(continuing(FULL), refuses_option="model", instead=every_option)
+    client = client_of(server)
+    replies = await asyncio.gather(*(client.complete(QUESTION, Sampling()) for _ in range(16)))
+    assert all("Unknown parameter" in reply.error for reply in replies)
+    assert len(server.seen) <= 3 * 16
+
+
 TOO_LONG = (
     "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens, "
     "which exceeds this limit even without any output tokens."
