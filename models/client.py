@@ -16,7 +16,7 @@ from models.events import Event, Failed, Finished, Reply, Sampling
 from models.reply import Builder, ReplyStream
 from models.resume import Resume, cut_thought
 from models.thought import ThoughtFormat, split_text
-from models.wire import SILENCE_SECONDS, Endpoint, Request, Wire
+from models.wire import SILENCE_SECONDS, Endpoint, NoTokenizerError, Request, Wire
 
 __all__ = ["Completer", "Endpoint", "Message", "ModelClient", "ReplyStream", "Resume"]
 
@@ -168,8 +168,10 @@ class ModelClient:
             return
         try:
             builder.correct_thought_tokens(len(await self._wire.tokens(text)))
-        except ServerError:
+        except NoTokenizerError:
             self._has_tokenizer = False
+        except ServerError:
+            pass  # busy or out of reach this once; the next reply asks again
 
     def _chat(self, messages: Sequence[Message]) -> dict[str, Any]:
         turns = [asdict(message) for message in messages]

@@ -70,6 +70,16 @@ class UnknownOptionError(ServerError):
     """The server does not know an option; the request can be made without it."""
 
 
+class NoTokenizerError(ServerError):
+    """The server cannot say which tokens a text is; it can still answer."""
+
+    def __init__(self, url: str, what: str) -> None:
+        super().__init__(
+            f"The server at {url} has no {what}, which going on from a reply and a thinking budget need.",
+            "Use a vLLM server for this.",
+        )
+
+
 class Wire:
     """The connections to one endpoint. Serves one event loop at a time; retries nothing that has begun to answer."""
 
@@ -90,15 +100,16 @@ class Wire:
 
     async def chat_tokens(self, chat: dict[str, Any]) -> list[int]:
         """The exact tokens of a chat prompt, as the server's template writes it. Raises ServerError."""
-        return (await self._post("/tokenize", chat))["tokens"]
+        return await self._field("tokens", "/tokenize", chat)
 
     async def tokens(self, text: str) -> list[int]:
-        """The tokens of a text, without any special token added."""
-        return (await self._post("/tokenize", {"prompt": text, "add_special_tokens": False}))["tokens"]
+        """The tokens of a text, without any special token added. Raises ServerError."""
+        body = {"prompt": text, "add_special_tokens": False}
+        return await self._field("tokens", "/tokenize", body) if text else []
 
     async def text(self, tokens: list[int]) -> str:
-        """The text of some tokens; a character cut in two becomes U+FFFD."""
-        return (await self._post("/detokenize", {"tokens": tokens}))["prompt"]
+        """The text of some tokens; a character cut in two becomes U+FFFD. Raises ServerError."""
+        return await self._field("prompt", "/detokenize", {"tokens": tokens})
 
     async def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
         """The answer as it comes. Close this to close the connection, upon which vLLM stops generating.
@@ -159,17 +170,21 @@ class Wire:
             return True
         return False
 
+    async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
+        """One field of the answer. A server of another kind, such as llama.cpp's, reads fields of other names, finds
+        nothing there and answers with no tokens at all."""
+        found = (await self._post(path, body)).get(name)
+        if found is None or found == []:
+            raise NoTokenizerError(self.endpoint.url, f"{path} of vLLM's kind")
+        return found
+
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         url = self.endpoint.url.removesuffix("/v1") + path
         timeout = httpx.Timeout(self._silence_seconds, connect=CONNECT_SECONDS, pool=None)
         with plain_errors(self.endpoint):
             response = await self._http().post(url, json={"model": self.endpoint.model} | body, timeout=timeout)
             if response.status_code in (404, 405, 501):
-                raise ServerError(
-                    f"The server at {self.endpoint.url} has no {path}, which going on from a reply and a thinking "
-                    "budget need.",
-                    "Use a vLLM server for this.",
-                )
+                raise NoTokenizerError(self.endpoint.url, path)
             await check(response)
             return response.json()
 

@@ -21,6 +21,10 @@ class ScriptedServer:
     """Tokens a message."""
     bytes_a_read: int = 1000
     has_tokenizer: bool = True
+    tokenizer_reads: str = "prompt"
+    """The field in which /tokenize looks for a text; llama.cpp's reads `content`, and finds no token in another."""
+    tokenizer_busy: int = 0
+    """How many of the first requests for tokens are refused."""
     counts: bool = True
     separated: tuple[str, str] | None = None
     """Thought and answer as a server with a reasoning parser sends them."""
@@ -40,6 +44,10 @@ class ScriptedServer:
 
     def transport(self) -> httpx.MockTransport:
         return httpx.MockTransport(self.answer)
+
+    def asked(self, path: str) -> list[dict[str, Any]]:
+        """The requests for `path` so far."""
+        return [request for request in self.seen if request["path"] == path]
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -67,9 +75,13 @@ class ScriptedServer:
     def tokenizer(self, path: str, body: dict[str, Any]) -> httpx.Response:
         if not self.has_tokenizer:
             return httpx.Response(404, json={"detail": "Not Found"})
+        if self.tokenizer_busy:
+            self.tokenizer_busy -= 1
+            return httpx.Response(503, json={"error": {"message": "busy"}})
         if path == "/detokenize":
             return httpx.Response(200, json={"prompt": "".join(map(chr, body["tokens"]))})
-        text = body["prompt"] if "prompt" in body else json.dumps(body["messages"]) + PROMPT_END
+        text = json.dumps(body["messages"]) + PROMPT_END if "messages" in body else body["prompt"]
+        text = text if self.tokenizer_reads == "prompt" else ""
         return httpx.Response(200, json={"tokens": [ord(c) for c in text], "count": len(text), "max_model_len": 9999})
 
     @staticmethod

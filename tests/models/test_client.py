@@ -98,8 +98,7 @@ async def test_the_request_has_the_prompt_template_options_and_sampling() -> Non
 async def test_a_budget_binds_on_the_server_and_the_model_then_answers() -> None:
     server = ScriptedServer(continuing("<think>\non and on and on", "42"))
     thought, answer, reply = await streamed(client_of(server), Sampling(max_tokens=40, thinking_budget=12))
-    requests = [s for s in server.seen if s["path"] == "/v1/completions"]
-    assert [r["max_tokens"] for r in requests] == [12, 28]
+    assert [request["max_tokens"] for request in server.asked("/v1/completions")] == [12, 28]
     assert (thought, answer) == (reply.thought, reply.answer) == ("on a", "42")
     assert reply.raw == "<think>\non a\n</think>\n\n42"
     assert (reply.thought_tokens, reply.answer_tokens) == (12, len("42" + END))
@@ -252,7 +251,7 @@ async def test_an_option_is_given_up_once_for_all_requests_in_flight(stream: boo
     asked = [streamed(client) if stream else client.complete(QUESTION, Sampling()) for _ in range(16)]
     replies = [reply if isinstance(reply, Reply) else reply[2] for reply in await asyncio.gather(*asked)]
     assert [reply.error for reply in replies] == [""] * 16
-    assert len([asked for asked in server.seen if asked["path"] == "/v1/chat/completions"]) == 32
+    assert len(server.asked("/v1/chat/completions")) == 32
 
 
 async def test_a_server_that_refuses_whatever_is_sent_is_not_asked_for_ever() -> None:
@@ -330,3 +329,34 @@ async def test_a_server_without_a_tokenizer_cannot_resume_and_says_so() -> None:
     assert "/tokenize" in (await client.complete(QUESTION, Sampling(thinking_budget=9))).error
     with pytest.raises(ServerError, match="vLLM"):
         await client.thought_at(cut, 3)
+
+
+async def test_a_tokenizer_of_another_kind_is_none() -> None:
+    """It names no tokens for any text: taken at its word, thoughts cost nothing and prompts are empty."""
+    server = ScriptedServer(continuing(FULL), chunk=4, tokenizer_reads="content")
+    client = client_of(server)
+    _, _, cut = await streamed(client, Sampling(max_tokens=OPEN_THOUGHT + 4))
+    assert abs(cut.thought_tokens - OPEN_THOUGHT) <= 3
+    for options in ({"resume": continue_cut(cut)}, {"sampling": Sampling(thinking_budget=9)}):
+        _, _, reply = await streamed(client, **options)  # type: ignore[arg-type]
+        assert reply.finish_reason == "failed" and "/tokenize of vLLM's kind" in reply.error
+    assert not server.asked("/v1/completions")
+    with pytest.raises(ServerError, match="/tokenize"):
+        await client.thought_at(cut, 3)
+
+
+async def test_a_tokenizer_that_is_busy_once_is_asked_again() -> None:
+    server = ScriptedServer(continuing(FULL), chunk=4, tokenizer_busy=1)
+    client = client_of(server)
+    for _ in range(2):
+        _, _, reply = await streamed(client)
+        assert reply.finish_reason == "stop"
+    assert len(server.asked("/tokenize")) == 2
+
+
+async def test_a_server_without_a_tokenizer_is_asked_for_tokens_once() -> None:
+    server = ScriptedServer(continuing(FULL), chunk=4, has_tokenizer=False)
+    client = client_of(server)
+    for _ in range(2):
+        await streamed(client)
+    assert len(server.asked("/tokenize")) == 1
