@@ -234,7 +234,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
 async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
     """The screen's updates of one turn, without those that would change nothing that is seen.
 
-    A question that is refused changes nothing but says why.
+    A question that is refused changes nothing but says why; a turn that is left before its first step changes nothing.
     """
     phase = ""
     seen: Update = {}
@@ -250,6 +250,7 @@ async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
                 phase, seen = step.battle.phase, visible
     except (VoteError, ArenaError) as error:
         gr.Warning(str(error))
+    if not phase:
         yield gr.skip()  # gradio empties every output of a generator that ends without a value
 
 

@@ -125,6 +125,23 @@ async def test_a_refusal_changes_nothing_on_the_page(desk: Desk, monkeypatch: py
     assert "question" in said[0].lower() or "empty" in said[0].lower()
 
 
+async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
+    desk: Desk, answers: list[dict[Side, Reply]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}]
+    battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+
+    async def left(*_: Any) -> AsyncIterator[Snapshot]:
+        turns.abandon(battle)
+        return
+        yield
+
+    monkeypatch.setattr(module, "snapshots", left)
+    asked = turns.ask(battle, "And 3 + 3?", "visitor", SAMPLING)
+    assert [update async for update in follow_turn(SimpleNamespace(), asked)] == [gr.skip()]  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("mode", "phase", "tool", "reaches"),
     [
@@ -159,4 +176,4 @@ async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
     used = tool_handler(services, turns, SimpleNamespace(), tool)(battle, "Both", None)  # type: ignore[arg-type]
     updates = [update async for update in used]
     assert reached == ([reaches] if reaches else [])
-    assert updates == ([] if reaches == "use_tool" else [gr.skip()])
+    assert updates == [gr.skip()], "what takes no step changes nothing"
