@@ -10,8 +10,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 from eval.recorded import unpack_recorded
 from models.errors import ArenaError
 from models.paths import cache, home
+from models.plan import profile_for
 from models.process import check_port
-from models.registry import choose_pair, choose_profile, load_config
+from models.registry import choose_pair, load_config
 from models.server import ServedPair
 from votes.desk import Desk
 from votes.store import Store
@@ -37,7 +38,8 @@ def main() -> None:
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
     config = load_config()
-    served = ServedPair(choose_pair(config), choose_profile(config), tuple(config.profiles.values()))
+    pair = choose_pair(config)
+    served = ServedPair(pair, profile_for(config, pair), tuple(config.profiles.values()))
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     desk = Desk(store, app_version=VERSION)
     services = Services(config, served, desk, store, home(), load_salt(home()))

@@ -6,7 +6,8 @@ import time
 import psutil
 
 from models.errors import ArenaError
-from models.registry import ROLES, PairSpec, Role, choose_profile, load_config
+from models.plan import profile_for
+from models.registry import ROLES, PairSpec, Role, load_config
 from models.server import ServedPair
 from models.weights import find_weights
 
@@ -35,7 +36,7 @@ class Bench:
         if self._served is None:
             config = load_config()
             pair = self._with_weights(config.pairs[PAIR])
-            self._served = ServedPair(pair, choose_profile(config))
+            self._served = ServedPair(pair, profile_for(config, pair))
             before = tree_gib()
             begun = time.perf_counter()
             self._served.start()

@@ -10,8 +10,8 @@ from models.errors import ArenaError
 from models.memory import GIB
 from models.package import package_folder
 from models.paths import cache
-from models.plan import Engine, Plan, context_length, make_plan
-from models.registry import ROLES, PairSpec, Profile, Role, SpacesConfig, choose_pair, choose_profile, load_config
+from models.plan import Engine, Plan, context_length, make_plan, profile_for
+from models.registry import ROLES, PairSpec, Profile, Role, SpacesConfig, choose_pair, load_config
 from models.sources import (
     AdapterSource,
     AddressSource,
@@ -140,9 +140,9 @@ def main(arguments: list[str] | None = None) -> None:
         case "fetch":
             fetch(pair)
         case "plan":
-            print(describe_plan(make_plan(pair, profile or choose_profile(config), list(config.profiles.values()))))
+            print(describe_plan(make_plan(pair, profile or profile_for(config, pair), list(config.profiles.values()))))
         case "space":
-            print(write_space(config, profile or choose_profile(config), options.out))
+            print(write_space(config, profile or profile_for(config, pair), options.out))
         case "front-matter":
             print(front_matter(config.space, profile), end="")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from models.errors import ConfigError
 from models.memory import GIB, RUNTIME_CPU, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
 from models.processor import Processor, this_processor
-from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role
+from models.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig, profiles_here
 from models.sources import AdapterSource, AddressSource, Source, resolve_environment
 
 QUANTIZATION_FLAGS: Mapping[Quantization | None, tuple[str, ...]] = {
@@ -100,6 +100,15 @@ def make_plan(
     )
     remedy = f"The nearest possible plan: {nearest}." if nearest else "No profile of spaces.yaml carries it."
     raise ConfigError(f"{pair.key} cannot run on {profile.key}: {plan.reason}.", remedy)
+
+
+def profile_for(config: SpacesConfig, pair: PairSpec) -> Profile:
+    """The profile to serve `pair` with on this machine: of those that suit its size the first that the pair fits,
+    rather without quantization than with, and rather one copy with an adapter than two. Where it fits none, the first:
+    planning then says why."""
+    profiles = profiles_here(config)
+    fitting = [profile for profile in profiles if isinstance(_try(pair, profile, this_processor()), Plan)]
+    return min(fitting or profiles[:1], key=lambda p: (p.quantization is not None, p.arrangement != "adapter"))
 
 
 def _try(pair: PairSpec, profile: Profile, processor: Processor) -> Plan | Misfit:

@@ -205,21 +205,27 @@ def choose_pair(config: SpacesConfig) -> PairSpec:
 
 
 def choose_profile(config: SpacesConfig) -> Profile:
-    """The profile JOURNEY_PROFILE names; else the largest that this machine's GPUs carry; else the first CPU one."""
+    """The first of `profiles_here`, for whoever serves no pair; `models.plan.profile_for` also looks at the pair."""
+    return profiles_here(config)[0]
+
+
+def profiles_here(config: SpacesConfig) -> list[Profile]:
+    """The profile JOURNEY_PROFILE names; else the largest that this machine's GPUs carry, which may be several; else
+    the first CPU one. Raises ConfigError where there is none."""
     named = os.environ.get("JOURNEY_PROFILE")
     if named:
-        return _chosen(config.profiles, named, "JOURNEY_PROFILE")
+        return [_chosen(config.profiles, named, "JOURNEY_PROFILE")]
     gpus = visible_gpus()
-    fitting = [
-        profile
+    sizes = {
+        profile.key: profile.gpu.count * profile.gpu.memory_gib
         for profile in config.profiles.values()
         if profile.gpu and sum(gib >= profile.gpu.memory_gib * 0.98 for gib in gpus) >= profile.gpu.count
-    ]
-    if fitting:
-        return max(fitting, key=lambda p: p.gpu.count * p.gpu.memory_gib if p.gpu else 0.0)
+    }
+    if sizes:
+        return [config.profiles[key] for key, size in sizes.items() if size == max(sizes.values())]
     for profile in config.profiles.values():
         if profile.kv_cache_gib is not None:
-            return profile
+            return [profile]
     raise ConfigError("spaces.yaml has no profile for a machine without a GPU.", "Add one, or set JOURNEY_PROFILE.")
 
 

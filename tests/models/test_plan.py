@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import registry
 from models.__main__ import command, describe_plan
 from models.errors import ConfigError
 from models.memory import GIB
-from models.plan import Engine, Plan, context_length, make_plan
+from models.plan import Engine, Plan, context_length, make_plan, profile_for
 from models.processor import Processor, computes_in_bf16
 from models.registry import ROLES, load_config
 
@@ -23,6 +24,33 @@ EVERY = [(pair, profile) for pair in CONFIG.pairs for profile in CONFIG.profiles
 
 def plan(pair: str, profile: str, cores: list[int] | None = None, bf16: bool = True) -> Plan:
     return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, Processor(tuple(cores or [0, 1]), bf16))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "pair", "profile"),
+    [
+        ([], "smol-135m", "cpu"),
+        ([45.0] * 4, "smol-135m", "l40s-4-adapter"),
+        ([80.0] * 4, "smol-135m", "a100-4-adapter"),
+        ([45.0] * 4, "qwen2.5-72b", "l40s-4-adapter"),
+        ([45.0] * 4, "llama-70b-r1", "l40s-4"),
+        ([80.0] * 4, "llama-70b-r1", "a100-4"),
+        ([80.0] * 3, "llama-70b-r1", "l40s"),
+    ],
+)
+def test_the_profile_suits_machine_and_pair(
+    gpus: list[float], pair: str, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One copy with its adapter where the pair is one, whole numbers rather than fp8; the largest where none fits."""
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(registry, "visible_gpus", lambda: gpus)
+    assert profile_for(CONFIG, CONFIG.pairs[pair]).key == profile
+
+
+def test_a_named_profile_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
+    monkeypatch.setattr(registry, "visible_gpus", lambda: [80.0] * 4)
+    assert profile_for(CONFIG, CONFIG.pairs["smol-135m"]).key == "a100-4"
 
 
 def plan_or_none(pair: str, profile: str) -> Plan | None:
