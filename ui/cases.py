@@ -29,7 +29,7 @@ from ui.live import LiveTurns
 from ui.own_cases import build_own_cases
 from ui.panels import LATEX_DELIMITERS
 from ui.reading import html, low_row, page_style, stacked_row, text_of
-from ui.sampling_controls import build_sampling_controls
+from ui.sampling_controls import build_sampling_controls, longest_reply
 from ui.services import Services
 from ui.turns import Turns
 from ui.wiring import QUIET
@@ -118,10 +118,9 @@ def build_panels() -> tuple[dict[Role, gr.HTML], dict[Role, gr.Chatbot]]:
 
 
 def build_settings(services: Services) -> list[Component]:
-    pair = services.served.pair
-    longest = min(pair.base.context_length, pair.distilled.context_length) // 2
+    served = services.served
     with gr.Accordion("Settings of a live run, the same for both models", open=False):
-        return build_sampling_controls(pair.distilled.sampling, longest)
+        return build_sampling_controls(served.pair.distilled.sampling, longest_reply(served))
 
 
 def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settings: list[Component]) -> None:

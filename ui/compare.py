@@ -31,7 +31,7 @@ from ui.examples import EXAMPLES
 from ui.live import LiveTurns
 from ui.owner import owner_key
 from ui.panels import LATEX_DELIMITERS
-from ui.sampling_controls import build_sampling_controls
+from ui.sampling_controls import build_sampling_controls, longest_reply
 from ui.services import Services
 from ui.turns import Turns
 from ui.wiring import QUIET
@@ -183,13 +183,13 @@ def build_pin() -> PinWidgets:
 
 def build_settings(services: Services) -> list[Component]:
     """Sampling for both sides, and a second set that counts only when it is switched on (named mode)."""
-    pair = services.served.pair
-    longest = min(pair.base.context_length, pair.distilled.context_length) // 2
+    served = services.served
+    default = served.pair.distilled.sampling
     with gr.Accordion("Settings for the next battle", open=False, elem_id="settings"):
-        common = build_sampling_controls(pair.distilled.sampling, longest)
+        common = build_sampling_controls(default, longest_reply(served))
         differ = gr.Checkbox(False, label="Other settings for the distilled model (named mode only)")
         with gr.Group(visible=False) as group:
-            own = build_sampling_controls(pair.distilled.sampling, longest)
+            own = build_sampling_controls(default, longest_reply(served, ["distilled"]))
         differ.change(lambda on: gr.update(visible=on), differ, group, **QUIET)
     return [*common, differ, *own]
 

@@ -8,7 +8,15 @@ import gradio as gr
 from gradio.components import Component
 
 from models.events import Sampling
+from models.plan import context_length
+from models.registry import ROLES
+from models.server import ServedPair
 from votes.ballot import Mode, Role
+
+
+def longest_reply(served: ServedPair, roles: Sequence[Role] = ROLES) -> int:
+    """Tokens that a reply of any of these may have: half of the context it is served with, the rest is for the talk."""
+    return min(context_length(served.pair.model(role), served.profile) for role in roles) // 2
 
 
 def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
@@ -25,7 +33,7 @@ def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
         budget = gr.Slider(
             0,
             longest,
-            default.thinking_budget or 0,
+            min(default.thinking_budget or 0, longest),
             step=16,
             label="Thinking budget",
             info="Tokens after which the thought is closed; 0: none",
