@@ -8,6 +8,7 @@ import httpx
 from models.errors import ServerError
 from models.life import Life
 from models.status import Phase
+from models.wire import Endpoint, client_options, plain_errors
 
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
@@ -23,25 +24,36 @@ class RemoteServer(Life):
         self.api_key = api_key
         self._key_env = key_env or "the API key variable"
 
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.url, self.model, self.api_key)
+
     def _live(self) -> None:
         self._set("loading", f"waiting for {self.url}")
         while not self._stop.is_set():
             try:
-                self._probe()
-                self._set("ready")
-            except httpx.HTTPError as error:
-                reason = str(error) or type(error).__name__
-                phase: Phase = "restarting" if self.status().phase in ("ready", "restarting") else "loading"
-                self._set(phase, f"waiting for {self.url} ({reason})")
+                with plain_errors(self.endpoint):
+                    self._look()
             except ServerError as error:
                 self._set("failed", str(error))
             self._stop.wait(PROBE_EVERY_SECONDS)
         self._set("stopped")
 
+    def _look(self) -> None:
+        """Note whether it answers. Raises ServerError, or what `plain_errors` knows, where waiting will not help."""
+        try:
+            self._probe()
+            self._set("ready")
+        except httpx.UnsupportedProtocol:
+            raise
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            phase: Phase = "restarting" if self.status().phase in ("ready", "restarting") else "loading"
+            self._set(phase, f"waiting for {self.url} ({reason})")
+
     def _probe(self) -> None:
         """Raises httpx.HTTPError while out of reach, ServerError where waiting will not help."""
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        answer = httpx.get(f"{self.url}/models", headers=headers, timeout=PROBE_SECONDS)
+        answer = httpx.get(f"{self.url}/models", **client_options(self.endpoint), timeout=PROBE_SECONDS)
         if answer.status_code in (401, 403):
             raise ServerError(f"{self.url} refuses the API key.", f"Set {self._key_env} to a valid one.")
         answer.raise_for_status()

@@ -73,7 +73,7 @@ class ServedPair:
             raise ServerError(f"{self.pair.model(role).title} is not ready ({status.sentence}).", "Try again later.")
         life = self._lives[role]
         if isinstance(life, RemoteServer):
-            return Endpoint(life.url, life.model, life.api_key)
+            return life.endpoint
         return Endpoint(life.url, self.pair.model(role).key)
 
     async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
@@ -177,12 +177,16 @@ def _remote(spec: ModelSpec, given: AddressSource | None) -> RemoteServer:
     source = given or spec.weights
     if not isinstance(source, AddressSource):
         raise ConfigError(f"{spec.key} has no address.", "Give one in spaces.yaml.")
-    url = source.address or os.environ.get(source.address_env, "")
+    url = source.address or _variable(source.address_env)
     if not url:
         raise ConfigError(
             f"{source.address_env} is not set.",
             f"Set it to the address of the server of {spec.title}, e.g. http://10.0.0.5:8000/v1.",
         )
-    model = os.environ.get(source.model_env, "") if source.model_env else ""
-    key = os.environ.get(source.key_env, "") if source.key_env else ""
-    return RemoteServer(spec.title, url, model or source.model, key, source.key_env)
+    model = _variable(source.model_env) or source.model
+    return RemoteServer(spec.title, url, model, _variable(source.key_env), source.key_env)
+
+
+def _variable(name: str) -> str:
+    """An environment variable's value, without the line end that comes along from a file; empty without a name."""
+    return os.environ.get(name, "").strip() if name else ""

@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import httpx
 
@@ -132,8 +131,8 @@ class Wire:
     async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
         path, body = self._body(request, stream, options)
         timeout = httpx.Timeout(self._silence_seconds if stream else WHOLE_SECONDS, connect=CONNECT_SECONDS, pool=None)
-        post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
         with plain_errors(self.endpoint):
+            post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
             async with post as response:
                 await check(response)
                 if not stream:
@@ -191,17 +190,25 @@ class Wire:
     def _http(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            key = self.endpoint.api_key
-            remote = urlsplit(self.endpoint.url).hostname not in LOOPBACK
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+            self._client = httpx.AsyncClient(**client_options(self.endpoint), limits=limits, transport=self._transport)
             self._loop = loop
-            self._client = httpx.AsyncClient(
-                headers={"Authorization": f"Bearer {key}"} if key else {},
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=256),
-                trust_env=remote,
-                verify=self.endpoint.url.startswith("https"),
-                transport=self._transport,
-            )
         return self._client
+
+
+def client_options(endpoint: Endpoint) -> dict[str, Any]:
+    """How httpx reaches an endpoint: with its key, and without the environment's proxy where it is on this machine.
+
+    Raises ServerError for a key that no request can carry, httpx.InvalidURL for what is not an address.
+    """
+    key = endpoint.api_key
+    if not (key.isascii() and key.isprintable()):
+        raise ServerError("The API key has characters that no key has.", "Set the right key in this server's variable.")
+    return {
+        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "trust_env": httpx.URL(endpoint.url).host not in LOOPBACK,
+        "verify": endpoint.url.startswith("https"),
+    }
 
 
 async def event_data(response: httpx.Response) -> AsyncGenerator[bytes, None]:
@@ -308,11 +315,11 @@ def plain_errors(endpoint: Endpoint) -> Iterator[None]:
             "The model server has sent nothing for a long time, and the reply was given up.",
             "Try again when fewer requests are waiting.",
         ) from error
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
+        raise ServerError(f"{endpoint.url} is not an address.", "Write it like http://host:8000/v1.") from error
     except httpx.TransportError as error:
         raise ServerError(
             "The connection to the model server broke in the middle of the reply.", "Try again."
         ) from error
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise ServerError(f"{endpoint.url} is not an address.", "Write it like http://host:8000/v1.") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ServerError("The model server's answer is not of the OpenAI protocol.", "Check the address.") from error

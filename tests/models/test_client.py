@@ -321,6 +321,20 @@ async def test_nobody_at_the_address() -> None:
         assert "does not answer" in (await client.complete(QUESTION, Sampling())).error
 
 
+@pytest.mark.parametrize(
+    ("url", "key", "words"),
+    [
+        ("http://host:abc/v1", "", "is not an address"),
+        ("host:8000/v1", "", "is not an address"),
+        ("http://test/v1", "schlüssel", "API key"),
+    ],
+)
+async def test_a_slip_in_address_or_key_is_named(url: str, key: str, words: str) -> None:
+    async with ModelClient(Endpoint(url, "m", key)) as client:
+        reply = await client.complete(QUESTION, Sampling())
+    assert words in reply.error and (not key or key not in reply.error)
+
+
 async def test_a_server_without_a_tokenizer_cannot_resume_and_says_so() -> None:
     client = client_of(ScriptedServer(continuing(FULL), has_tokenizer=False))
     cut = await client.complete(QUESTION, Sampling(max_tokens=12))

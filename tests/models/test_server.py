@@ -280,14 +280,43 @@ def test_address_out_of_reach_is_waited_for() -> None:
     server.stop()
 
 
+@pytest.mark.parametrize(
+    ("url", "key", "words"),
+    [
+        ("http://host:abc/v1", "", "http://host:abc/v1 is not an address. Write it like http://host:8000/v1."),
+        ("http://[::1/v1", "", "http://[::1/v1 is not an address"),
+        ("host:8000/v1", "", "host:8000/v1 is not an address"),
+        ("http://127.0.0.1:9/v1", "schlüssel", "Set the right key"),
+        ("http://127.0.0.1:9/v1", "two\nlines", "Set the right key"),
+    ],
+)
+def test_a_slip_in_address_or_key_is_named(url: str, key: str, words: str) -> None:
+    server = RemoteServer("Theirs", url, "m", key, "MY_KEY")
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert words in server.status().detail
+    assert not key or key not in server.status().detail
+    assert server._thread is not None and server._thread.is_alive(), "it goes on looking"
+    server.stop()
+
+
+def test_no_proxy_is_asked_for_an_address_on_this_machine(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    server = RemoteServer("Theirs", address, "", "secret", "MY_KEY")
+    server.start()
+    until(lambda: server.status().phase == "ready")
+    server.stop()
+
+
 def test_remote_profile_reads_the_environment(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pair, profile = CONFIG.pairs["qwen2.5-72b"], CONFIG.profiles["remote"]
     monkeypatch.delenv("JOURNEY_BASE_URL", raising=False)
     with pytest.raises(Exception, match="JOURNEY_BASE_URL is not set"):
         ServedPair(pair, profile)
     for side in ("BASE", "DISTILLED"):
-        monkeypatch.setenv(f"JOURNEY_{side}_URL", address)
-        monkeypatch.setenv(f"JOURNEY_{side}_KEY", "secret")
+        monkeypatch.setenv(f"JOURNEY_{side}_URL", f" {address}\n")  # as read from a file
+        monkeypatch.setenv(f"JOURNEY_{side}_KEY", "secret\n")
     both = ServedPair(pair, profile)
     both.start()
     try:
