@@ -9,9 +9,8 @@ from pathlib import Path
 from models.errors import ArenaError
 from models.memory import GIB
 from models.package import package_folder
-from models.paths import cache
 from models.plan import Engine, Plan, context_length, make_plan, profile_for
-from models.registry import ROLES, PairSpec, Profile, Role, SpacesConfig, choose_pair, load_config
+from models.registry import ROLES, PairSpec, Profile, SpacesConfig, choose_pair, load_config
 from models.sources import (
     AdapterSource,
     AddressSource,
@@ -23,7 +22,9 @@ from models.sources import (
     resolve_environment,
 )
 from models.space import front_matter, write_space
-from models.weights import find_weights, weights_hash
+from models.weights import find_weights, folder_here, weights_hash
+
+MERGED = "<base + adapter, merged at the first start>"
 
 
 def list_all(config: SpacesConfig) -> str:
@@ -47,11 +48,16 @@ def fetch(pair: PairSpec) -> None:
         print(f"{role}: {folder}  sha256 {weights_hash(folder)}", flush=True)
 
 
-def where(source: Source, role: Role) -> str:
-    """The model argument as it will stand in the command; hub ids stand for their folder in the hub's cache."""
+def where(source: Source, base: Source | None = None) -> str:
+    """The model argument as it will stand in the command, an adapter merged into `base` where one is given.
+
+    What is not on this machine yet stands under its name: a variable, a hub id, or what will be made of two parts.
+    """
     if isinstance(source, EnvironmentSource) and not os.environ.get(source.env):
         return f"${source.env}"
     source = resolve_environment(source)
+    if folder := folder_here(source, base):
+        return str(folder)
     match source:
         case HubSource():
             return source.hub
@@ -60,17 +66,18 @@ def where(source: Source, role: Role) -> str:
         case PackageSource():
             return str(package_folder(source.package, source.sha256))
         case AdapterSource():
-            return source.adapter
-    return str(cache() / role)
+            return source.adapter if base is None else MERGED
+        case AddressSource():
+            return source.address or f"${source.address_env}"
+    raise AssertionError("a variable names another source")
 
 
 def command(plan: Plan, engine: Engine, port: int) -> list[str]:
-    first = plan.pair.model(engine.roles[0])
-    adapter = where(plan.pair.distilled.weights, "distilled") if len(engine.roles) == 2 else ""
-    source = first.awq if plan.profile.quantization == "awq" and first.awq else first.weights
-    merged = engine.roles == ("distilled",) and isinstance(source, AdapterSource)
-    model = str(cache() / "weights" / f"merged-{plan.pair.key}") if merged else where(source, engine.roles[0])
-    return engine.command("python", model, port, adapter)
+    pair, awq = plan.pair, plan.profile.quantization == "awq"
+    base, model = ((awq and spec.awq) or spec.weights for spec in (pair.base, pair.model(engine.roles[0])))
+    if len(engine.roles) == 2:
+        return engine.command("python", where(base), port, where(pair.distilled.weights))
+    return engine.command("python", where(model, base), port)
 
 
 def _address(source: Source) -> str:

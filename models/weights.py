@@ -6,13 +6,13 @@ Does not know how weights are served. The only file of this package that imports
 import sys
 from pathlib import Path
 
-from models.errors import WeightsError
+from models.errors import ConfigError, WeightsError
 from models.files import GIB, build_once, check_whole, disk_errors, ensure_space, weight_files, weights_hash
-from models.package import Report, package_model, run_child
+from models.package import Report, package_folder, package_model, run_child
 from models.paths import ROOT, cache
 from models.sources import AdapterSource, FolderSource, HubSource, PackageSource, Source, resolve_environment
 
-__all__ = ["find_adapter", "find_weights", "merge_adapter", "merged_model", "weights_hash"]
+__all__ = ["find_adapter", "find_weights", "folder_here", "merge_adapter", "merged_model", "weights_hash"]
 
 HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "tokenizer*"]
 FULL_PRECISION_MERGE_BYTES = 8 * GIB
@@ -37,6 +37,31 @@ def find_weights(source: Source, base: Source | None = None, report: Report = si
     folder = _find(source, report)
     check_whole(folder)
     return folder
+
+
+def folder_here(source: Source, base: Source | None = None) -> Path | None:
+    """The folder that `find_weights` would give, if all it is made of is on this machine; an adapter's own folder where
+    no base is given. Fetches and makes nothing."""
+    try:
+        source = resolve_environment(source)
+        match source:
+            case AdapterSource():
+                adapter = find_adapter(source, refuse)
+                if base is None:
+                    return adapter
+                whole = folder_here(base)
+                return merged_folder(whole, adapter) if whole else None
+            case PackageSource():
+                folder = package_folder(source.package, source.sha256)
+                return folder if folder.is_dir() else None
+        return find_weights(source, None, refuse)
+    except (ConfigError, WeightsError):
+        return None
+
+
+def refuse(doing: str) -> None:
+    """A Report that will have nothing done."""
+    raise WeightsError(f"It would need {doing}.")
 
 
 def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
@@ -106,10 +131,13 @@ def _fetch_from_hub(repo: str, revision: str, report: Report) -> Path:
         ) from error
 
 
+def merged_folder(base: Path, adapter: Path) -> Path:
+    """Where the cache keeps, or would keep, the adapter merged into `base`: under the hashes of both."""
+    return cache() / "weights" / f"merged-{weights_hash(base)[:12]}-{weights_hash(adapter)[:12]}"
+
+
 def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
-    """The adapter merged into `base`, kept in the cache under the hashes of both."""
-    base_hash, adapter_hash = weights_hash(base), weights_hash(adapter)
-    target = cache() / "weights" / f"merged-{base_hash[:12]}-{adapter_hash[:12]}"
+    """The adapter merged into `base`."""
 
     def build(part: Path) -> None:
         report("merging the adapter into its base")
@@ -117,7 +145,7 @@ def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
         command = [sys.executable, "-m", "models.weights", str(base), str(adapter), str(part)]
         run_child(command, f"Merging {adapter.name} into {base.name}", seconds=4 * 3600)
 
-    return build_once(target, build)
+    return build_once(merged_folder(base, adapter), build)
 
 
 def merge_adapter(base_dir: Path, adapter_dir: Path, out_dir: Path) -> None:

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import registry
+from models import registry, weights
 from models.__main__ import command, describe_plan
 from models.errors import ConfigError
 from models.memory import GIB
 from models.plan import Engine, Plan, context_length, make_plan, profile_for
 from models.processor import Processor, computes_in_bf16
 from models.registry import ROLES, load_config
+from models.sources import AdapterSource, FolderSource
 
 CONFIG = load_config()
 PROFILES = list(CONFIG.profiles.values())
@@ -219,6 +220,32 @@ def test_servers_on_one_gpu_start_in_turn() -> None:
     assert plan("qwen-math-1.5b-r1", "l4").shares_gpu
     assert not plan("smol-135m", "cpu").shares_gpu
     assert not plan("qwen2.5-72b", "a100-4").shares_gpu
+
+
+def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "run_child", lambda *_, **__: None)
+    pair = CONFIG.pairs["smol-135m"]
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    sources = {"base": FolderSource(folder=str(base)), "distilled": AdapterSource(adapter=str(adapter))}
+    sides = {role: pair.model(role).model_copy(update={"weights": sources[role]}) for role in ROLES}
+    planned = make_plan(pair.model_copy(update=sides), CONFIG.profiles["cpu"], processor=TWO_CORES)
+    assert "<base + adapter, merged at the first start>" in command(planned, planned.engine("distilled"), 8001)
+    for folder in (base, adapter):
+        folder.mkdir()
+        (folder / "model.safetensors").write_text(folder.name)
+    (base / "config.json").write_text("{}")
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "model.safetensors").rename(adapter / "adapter_model.safetensors")
+    served = weights.find_weights(sources["distilled"], sources["base"])
+    assert str(served) in command(planned, planned.engine("distilled"), 8001)
+    assert str(base) in command(planned, planned.engine("base"), 8001)
+
+
+def test_an_adapter_named_by_a_variable_is_merged_in_the_printed_command_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_QWEN_72B_DISTILLED", "adapter:me/lora")
+    planned = plan("qwen2.5-72b", "a100-4")
+    assert "<base + adapter, merged at the first start>" in command(planned, planned.engine("distilled"), 8001)
 
 
 @pytest.mark.parametrize(("pair", "profile"), EVERY)
