@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from models.errors import ArenaError, DataError
+from models.errors import ArenaError, ConfigError, DataError
 from models.events import Reply, Sampling
 from models.registry import ROLES, Role
 from traces.case_commands import engine_versions
@@ -26,6 +26,7 @@ from ui.case_view import (
     side_messages,
 )
 from ui.compare_view import figures, panel_messages, progress_line, thanks
+from ui.owner import require_owner
 from ui.reading import shown
 from ui.sampling_controls import read_sampling
 from ui.services import Services
@@ -35,6 +36,9 @@ from votes.ballot import Side, Verdict
 from votes.errors import VoteError
 
 Update = dict[Block, Any]
+Runs = tuple[CaseRun, ...]
+MINE_AT_MOST = 10
+NOT_KEPT = "This run is only on your page: the owner decides which runs all visitors see."
 SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
 """In a named battle the base is A: the desk sees to it."""
 
@@ -57,11 +61,13 @@ class Widgets:
     mark: gr.Checkbox
     parts: gr.HTML
     battle: gr.State
+    mine: gr.State
+    """Runs that this visitor began and that were not kept, newest first."""
 
     def outputs(self) -> list[Block]:
         return [
             self.chosen, self.about, self.runs, self.facts, self.link, *self.heads.values(), *self.panels.values(),
-            self.progress, self.run, self.stop, self.ballot, self.parts, self.battle,
+            self.progress, self.run, self.stop, self.ballot, self.parts, self.battle, self.mine,
         ]  # fmt: skip
 
 
@@ -70,15 +76,17 @@ def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
     return [(case_choice(number, case), case.key) for number, case in enumerate(cases, 1)]
 
 
-def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> Update:
-    """Everything of one case; its newest run unless another is asked for."""
+def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
+    """Everything of one case; its newest run unless another is asked for. `mine`: the visitor's own, put first."""
     try:
-        found = runs_of(case.key)
+        kept = runs_of(case.key)
     except DataError as error:
         gr.Warning(str(error))
-        found = []
+        kept = []
+    own = [run for run in mine if run.case == case.key]
+    found = [*own, *kept]
     run = next((run for run in found if run.id == run_id), found[0] if found else None)
-    choices = [(run_choice(r), r.id) for r in found]
+    choices = [(f"On your page only · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in kept]
     return {
         w.chosen: gr.update(choices=case_choices(all_cases()), value=case.key, interactive=True),
         w.about: shown(case_html(case)),
@@ -87,12 +95,13 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None) -> 
         w.run: gr.update(interactive=True),
         w.stop: gr.update(visible=False),
         w.ballot: gr.update(visible=False),
-        **show_run(w, case, run, mark),
+        **show_run(w, case, run, mark, mine),
     }
 
 
-def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool) -> Update:
-    link = f"[Link to this case{' and run' if run else ''}]({case_link(case, run)})"
+def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool, mine: Runs) -> Update:
+    kept = None if run in mine else run  # a link to another would lead nowhere
+    link = f"[Link to this case{' and run' if kept else ''}]({case_link(case, kept)})"
     update: Update = {w.facts: shown(run_html(run)), w.link: link}
     for role in ROLES:
         update[w.heads[role]] = side_head(role, run)
@@ -103,9 +112,9 @@ def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool) -> Update:
 
 def choose_handler(w: Widgets) -> Callable[..., Update]:
     @spoken()
-    def choose(key: str, mark: bool) -> Update:
+    def choose(key: str, mark: bool, mine: Runs = ()) -> Update:
         case = find_case(key) or paper_cases()[0]
-        return {**show_case(w, case, mark), w.battle: Battle(mode="named", delivery="live")}
+        return {**show_case(w, case, mark, mine=mine), w.battle: Battle(mode="named", delivery="live")}
 
     return choose
 
@@ -114,10 +123,10 @@ def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Upda
     """Show the chosen run. `another` than the live one that the ballot may be open for."""
 
     @spoken()
-    def pick(key: str, run_id: str | None, mark: bool) -> Update:
+    def pick(key: str, run_id: str | None, mark: bool, mine: Runs = ()) -> Update:
         case = find_case(key) or paper_cases()[0]
-        run = next((run for run in runs_of(case.key) if run.id == run_id), None)
-        return show_run(w, case, run, mark) | ({w.ballot: gr.update(visible=False)} if another else {})
+        run = next((run for run in (*mine, *runs_of(case.key)) if run.id == run_id), None)
+        return show_run(w, case, run, mark, mine) | ({w.ballot: gr.update(visible=False)} if another else {})
 
     return pick
 
@@ -137,9 +146,12 @@ def open_handler(w: Widgets) -> Callable[..., Update]:
 
 
 def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., AsyncIterator[Update]]:
-    """Ask both models the case's question, streaming; the finished run is kept and shown beside the paper's account."""
+    """Ask both models the case's question, streaming; the finished run is shown beside the paper's account, and kept
+    for all visitors where this one may change what they see."""
 
-    async def run(key: str, mark: bool, request: gr.Request, *settings: Any) -> AsyncIterator[Update]:
+    async def run(
+        key: str, mark: bool, mine: Runs, request: gr.Request, secret: str, *settings: Any
+    ) -> AsyncIterator[Update]:
         with spoken():
             case = find_case(key)
         if case is None:
@@ -160,7 +172,10 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
                     yield _moving(services, w, battle, step.seconds)
         except (VoteError, ArenaError) as error:
             gr.Warning(str(error))
-        yield await asyncio.to_thread(_settled, services, w, case, battle, sampling, mark)
+        finished = _finished(services, case, battle, sampling)
+        if finished and not await asyncio.to_thread(_keep, finished, secret):
+            mine = (finished, *mine)[:MINE_AT_MOST]
+        yield await asyncio.to_thread(_settled, w, case, battle, finished, mine, mark)
 
     return run
 
@@ -174,25 +189,39 @@ def _moving(services: Services, w: Widgets, battle: Battle, seconds: float) -> U
     return update
 
 
-def _settled(services: Services, w: Widgets, case: Case, battle: Battle, sampling: Sampling, mark: bool) -> Update:
-    free: Update = dict.fromkeys((w.chosen, w.runs), gr.update(interactive=True))
+def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling) -> CaseRun | None:
+    """The run that a battle over the case's question was; None where it was refused or a side failed."""
+    if battle.phase != "answers":
+        return None
+    return new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=engine_versions())
+
+
+def _keep(run: CaseRun, key: str) -> bool:
+    """Keep the run for all visitors, or say why it is not kept."""
+    try:
+        require_owner(key)
+        keep_run(run)
+    except ConfigError:
+        gr.Info(NOT_KEPT)
+    except DataError as error:
+        gr.Warning(f"{error} This run is only on your page.")
+    else:
+        return True
+    return False
+
+
+def _settled(w: Widgets, case: Case, battle: Battle, run: CaseRun | None, mine: Runs, mark: bool) -> Update:
     over: Update = {
         w.progress: "",
         w.run: gr.update(interactive=True),
         w.stop: gr.update(visible=False),
         w.battle: battle,
     }
+    if run:
+        return show_case(w, case, mark, run.id, mine) | over | {w.ballot: gr.update(visible=True), w.mine: mine}
     if battle.phase == "open":  # refused: all is as it was
-        return show_case(w, case, mark) | over
-    if battle.phase != "answers":
-        return free | over
-    run = new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=engine_versions())
-    try:
-        keep_run(run)
-    except DataError as error:
-        gr.Warning(f"{error} This run is shown but not kept.")
-        return free | over | show_run(w, case, run, mark) | {w.ballot: gr.update(visible=True)}
-    return show_case(w, case, mark, run.id) | over | {w.ballot: gr.update(visible=True)}
+        return show_case(w, case, mark, mine=mine) | over
+    return over | dict.fromkeys((w.chosen, w.runs), gr.update(interactive=True))
 
 
 def _sides(services: Services, battle: Battle) -> dict[Role, SideRun]:

@@ -27,6 +27,7 @@ from ui.case_view import ROLE_TITLES, case_html, side_head
 from ui.journey import build_journey_page
 from ui.live import LiveTurns
 from ui.own_cases import build_own_cases
+from ui.owner import owner_key
 from ui.panels import LATEX_DELIMITERS
 from ui.reading import html, low_row, page_style, stacked_row, text_of
 from ui.sampling_controls import build_sampling_controls, longest_reply
@@ -88,7 +89,8 @@ def build_case_page(services: Services) -> None:
     link = gr.Markdown("")
     settings = build_settings(services)
     battle = gr.State(Battle(mode="named", delivery="live"))
-    w = Widgets(chosen, about, runs, facts, link, heads, panels, progress, run, stop, ballot, mark, parts, battle)
+    mine = gr.State(())
+    w = Widgets(chosen, about, runs, facts, link, heads, panels, progress, run, stop, ballot, mark, parts, battle, mine)
     wire(services, w, votes, settings)
     build_own_cases(services, w)
 
@@ -118,20 +120,22 @@ def build_panels() -> tuple[dict[Role, gr.HTML], dict[Role, gr.Chatbot]]:
 
 
 def build_settings(services: Services) -> list[Component]:
+    """The owner's key, where there is one, then the sampling."""
     served = services.served
     with gr.Accordion("Settings of a live run, the same for both models", open=False):
-        return build_sampling_controls(served.pair.distilled.sampling, longest_reply(served))
+        key = owner_key(info="With it a live run is kept for all visitors.")
+        return [key, *build_sampling_controls(served.pair.distilled.sampling, longest_reply(served))]
 
 
 def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settings: list[Component]) -> None:
     turns = Turns(services.served, services.desk, LiveTurns())
     outputs: Any = w.outputs()
     streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "case-streams"}
-    w.chosen.input(choose_handler(w), [w.chosen, w.mark], outputs, **QUIET)
-    shown = [w.chosen, w.runs, w.mark]
+    w.chosen.input(choose_handler(w), [w.chosen, w.mark, w.mine], outputs, **QUIET)
+    shown = [w.chosen, w.runs, w.mark, w.mine]
     w.mark.input(pick_run_handler(w), shown, outputs, **QUIET)
     w.runs.input(pick_run_handler(w, another=True), shown, outputs, **QUIET)
-    w.run.click(run_handler(services, turns, w), [w.chosen, w.mark, *settings], outputs, **streaming)
+    w.run.click(run_handler(services, turns, w), [w.chosen, w.mark, w.mine, *settings], outputs, **streaming)
     w.stop.click(stop_handler(turns), w.battle, None, **QUIET)
     for verdict, button in votes.items():
         button.click(vote_handler(services, w, verdict), w.battle, outputs, **QUIET)

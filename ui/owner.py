@@ -1,6 +1,7 @@
 """Who may change what all visitors share: on a public Space, and wherever a key is set, only its owner.
 
-Starting runs and judges, pinning cases, flagging grades, saving scores and adding traces ask here.
+Starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores and adding traces
+ask here.
 """
 
 import hmac

@@ -36,7 +36,7 @@ from traces.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin
 from ui.battle import Battle, Turn
 from ui.beyond import outcome_html
 from ui.beyond_view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
-from ui.case_handlers import open_handler, run_handler
+from ui.case_handlers import choose_handler, open_handler, pick_run_handler, run_handler
 from ui.case_view import case_html, case_link, counts_html, marked, parts_html, run_html
 from ui.cases import PAGES, build_cases_tab, select_page
 from ui.journey import lesson_html, table_1_figure, timeline_html, ways_html
@@ -150,10 +150,10 @@ class Names:
         return name
 
 
-async def run_live(*steps: Progress) -> list[dict[Any, Any]]:
+async def run_live(*steps: Progress, key: str = "") -> list[dict[Any, Any]]:
     services: Any = SimpleNamespace(served=Loading(), visitor=lambda request: "v")
     run = run_handler(services, fake_turns(*steps), Names())  # type: ignore[arg-type]
-    return [update async for update in run(CASE.key, True, None, 64, 0, 0.0, 1.0, 3)]
+    return [update async for update in run(CASE.key, True, (), None, key, 64, 0, 0.0, 1.0, 3)]
 
 
 async def test_a_finished_live_run_is_kept_and_may_be_voted_on() -> None:
@@ -166,6 +166,30 @@ async def test_a_finished_live_run_is_kept_and_may_be_voted_on() -> None:
     assert updates[-1]["ballot"]["visible"] is True
     assert [u["chosen"]["interactive"] for u in updates if "chosen" in u] == [False, True]
     assert updates[-1]["runs"]["value"] == run.id
+
+
+async def test_where_there_is_an_owner_a_visitors_run_is_kept_for_that_visitor_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(gr, "Info", said.append)
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "secret")
+    before = [run.id for run in runs_of(CASE.key)]
+    done = Progress(battle("answers", a=REPLY, b=REPLY), 0.0)
+    for wrong in ("", "guess"):
+        last = (await run_live(done, key=wrong))[-1]
+        assert [run.id for run in runs_of(CASE.key)] == before
+    assert "only on your page" in said[0]
+    assert last["ballot"]["visible"] is True
+    (mine,) = last["mine"]
+    assert last["runs"]["value"] == mine.id and last["runs"]["choices"][0][1] == mine.id
+    assert mine.id not in last["link"], "a link would lead others to nothing"
+    w: Any = Names()
+    again = pick_run_handler(w)(CASE.key, mine.id, False, (mine,))
+    assert again["panel-distilled"] == last["panel-distilled"]
+    assert choose_handler(w)(CASE.key, True, (mine,))["runs"]["value"] == mine.id
+    await run_live(done, key="secret")
+    assert len(runs_of(CASE.key)) == len(before) + 1
 
 
 async def test_a_failed_live_run_is_not_kept() -> None:
@@ -348,7 +372,7 @@ async def test_a_damaged_file_of_own_cases_is_named_and_does_not_stop_the_app(ho
         with pytest.raises(gr.Error, match=r"cases\.jsonl, line 1"):
             call()
     with pytest.raises(gr.Error, match=r"cases\.jsonl, line 1"):
-        await anext(page["run"](CASE.key, True, None, 64, 0, 0.0, 1.0, 3))
+        await anext(page["run"](CASE.key, True, (), None, "", 64, 0, 0.0, 1.0, 3))
 
 
 def test_a_run_that_is_gone_has_no_problems_to_pin(services: Any) -> None:
