@@ -498,7 +498,9 @@ def test_a_tick_sends_results_only_when_a_file_grew(home: Path, monkeypatch: pyt
     later = page.tick(seen, chosen, "", *NO_FILTERS)
     assert "Distilled solves" in later[page.displays.headline]
     assert page.chosen not in later
-    assert "cannot be read" not in str(page.show("forged", None, "", "", *NO_FILTERS))
+    for forged, said in (("forged", "No side is chosen"), ("../away / m", "There is no run")):
+        told = page.show(forged, first[page.chosen][1], "", "", *NO_FILTERS)
+        assert list(told) == [page.displays.headline] and said in told[page.displays.headline]
 
 
 @pytest.fixture
