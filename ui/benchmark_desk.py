@@ -76,6 +76,17 @@ class RunDesk:
         self.jobs.start(Session(log, served))
         return log.folder.name
 
+    def stop(self) -> str:
+        """Stop the run that is going on, unless it is another page's; returns its id."""
+        sitting = self.jobs.current
+        if sitting is None or sitting.over:
+            raise ConfigError("No run is going on.")
+        name = sitting.log.folder.name
+        if sitting.log.folder.parent != self.shelf.runs:
+            raise ConfigError(f"Run {name} was begun on another page.", "Stop it there.")
+        self.jobs.stop()
+        return name
+
     def resume(self, run_id: str, retry_failed: bool = False) -> None:
         log = self._open_own(run_id)
         self.jobs.start(Session(log, self.services.served, retry_failed=retry_failed))

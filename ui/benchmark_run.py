@@ -130,10 +130,9 @@ class RunHandlers:
     def stop(self, secret: str) -> str:
         try:
             require_owner(secret)
+            return f"Run {self.desk.stop()} is stopping; what is whole is kept, and it can be gone on with."
         except ArenaError as error:
             return str(error)
-        self.desk.jobs.stop()
-        return "Stopping; what is whole is kept, and the run can be resumed."
 
     def resume(self, secret: str, run_id: str, retry: bool) -> str:
         try:

@@ -18,7 +18,7 @@ from eval.problem import Problem, Sample
 from eval.results import Contender
 from eval.runlog import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runner import SideProgress
-from eval.sitting import Jobs, RunProgress
+from eval.sitting import Jobs, RunProgress, Sitting
 from models.errors import ArenaError, ConfigError, DataError, ServerError
 from models.registry import load_config
 from traces.cases import find_case, own_cases, runs_of
@@ -317,7 +317,25 @@ def test_every_button_asks_for_the_owner(home: Path, shelf: Shelf, monkeypatch: 
     said = [on.start("guess", *FORM)[notice], on.stop(""), on.resume("guess", RUN, False), on.force("", RUN, "64")]
     assert all("Only the owner" in words for words in said)
     assert "no budget" in on.force("s3cret", RUN, "none").lower()
-    assert "Stopping" in on.stop("s3cret")
+    assert on.stop("s3cret") == "No run is going on."
+
+
+class Endless(Sitting):
+    """Work that goes on until it is stopped."""
+
+    def _work(self) -> bool:
+        return not self._stopped.wait(60)
+
+
+@pytest.mark.parametrize("page", ["runs", "beyond"])
+def test_stop_stops_a_run_of_this_page_and_says_which(home: Path, shelf: Shelf, page: str) -> None:
+    desk = RunDesk(services(home), shelf)
+    on, sitting = RunHandlers(desk, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
+    desk.jobs.start(sitting)
+    said, stopped = on.stop(""), sitting._stopped.is_set()
+    desk.jobs.stop()
+    assert ("one is stopping" in said, stopped) == (page == "runs", page == "runs")
+    assert page == "runs" or "Stop it there." in said
 
 
 def test_outputs_made_elsewhere_are_taken_in_for_the_owner_only(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
