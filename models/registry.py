@@ -45,18 +45,6 @@ class ModelSpec(Strict):
     """Tokens of prompt and reply together that the model was made for."""
 
 
-class PublishedScore(Strict):
-    """A number that others published about a model of the pair; never one of ours."""
-
-    role: Role
-    benchmark: str
-    score: float
-    unit: str = "%"
-    tokens: float | None = None
-    """Mean output tokens a problem."""
-    source: str
-
-
 class PairSpec(Strict):
     """A base and the model distilled from it."""
 
@@ -65,7 +53,6 @@ class PairSpec(Strict):
     about: str = ""
     base: ModelSpec
     distilled: ModelSpec
-    published: tuple[PublishedScore, ...] = ()
 
     def model(self, role: Role) -> ModelSpec:
         return self.base if role == "base" else self.distilled
@@ -145,7 +132,6 @@ class SpaceCard(Strict):
     license: str
     startup_duration_timeout: str = Field(default="30m", pattern=r"^\d+(\.\d+)?(s|m|h)$")
     pinned: bool = False
-    hf_oauth: bool | None = None
     models: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -319,8 +319,6 @@ class Desk:
             battle_id=vote.battle_id,
             stage=vote.stage,
             verdict=vote.verdict,
-            retraction=bool(vote.retracts),
-            undo_until=0.0 if vote.retracts else to_unix(vote.voted_at) + self.limits.undo_seconds,
             notice=self._store.notice,
         )
 

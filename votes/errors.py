@@ -30,11 +30,10 @@ class TextRefused(VoteError):
 
 
 class TooOften(VoteError):
-    """A rate limit; `retry_after` is in seconds."""
+    """A rate limit; `retry_after`, in seconds, is part of what it says."""
 
     def __init__(self, message: str, retry_after: float) -> None:
         super().__init__(message, f"Please try again in {max(1, round(retry_after))} s.")
-        self.retry_after = retry_after
 
 
 class StoreError(VoteError):

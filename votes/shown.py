@@ -16,9 +16,6 @@ class Receipt:
     battle_id: str
     stage: Stage
     verdict: Verdict
-    retraction: bool
-    undo_until: float
-    """Unix time until which this vote can be taken back; 0 for a retraction."""
     notice: str
     """A sentence about the store when it is not well, e.g. that the vote waits in a journal; else empty."""
 
@@ -32,7 +29,6 @@ class SideFacts:
     weight_hash: str
     thought_tokens: int
     answer_tokens: int
-    thought_characters: int
     thought_seconds: float
     first_token_seconds: float
     """Mean over the turns."""
@@ -99,7 +95,6 @@ def side_facts(record: BattleRecord, side: Side) -> SideFacts:
         weight_hash=last.weight_hash,
         thought_tokens=sum(r.thought_tokens for r in replies),
         answer_tokens=sum(r.answer_tokens for r in replies),
-        thought_characters=sum(len(r.thought) for r in replies),
         thought_seconds=sum(r.thought_seconds for r in replies),
         first_token_seconds=sum(r.first_token_seconds for r in replies) / len(replies),
         seconds=sum(r.seconds for r in replies),

@@ -200,7 +200,7 @@ async def test_a_failed_live_run_is_not_kept() -> None:
 
 
 def test_a_battle_is_pinned_once_its_names_are_known() -> None:
-    facts = {role: SideFacts(role, f"{role} model", "ff", 3, 4, 10, 1.0, 0.1, 2.0) for role in ROLES}
+    facts = {role: SideFacts(role, f"{role} model", "ff", 3, 4, 1.0, 0.1, 2.0) for role in ROLES}
     reveal = Reveal("xyz", facts["distilled"], facts["base"], False)
     turn = ShownTurn("What is 2+2?", ShownReply("4", "stop", "Hm."), ShownReply("5", "stop", ""))
     shared = SharedBattle("xyz", "p", "blind", "together", "", (turn,), {}, reveal)

@@ -9,8 +9,8 @@ from ui.compare_view import offered, progress_line, question_hint, reason_choice
 from votes.ballot import REASONS, Stage, Verdict
 from votes.shown import Reveal, SideFacts
 
-BASE = SideFacts("base", "b", "", 0, 10, 0, 0.0, 0.1, 1.0)
-DISTILLED = SideFacts("distilled", "d", "", 90, 10, 300, 2.0, 0.1, 3.0)
+BASE = SideFacts("base", "b", "", 0, 10, 0.0, 0.1, 1.0)
+DISTILLED = SideFacts("distilled", "d", "", 90, 10, 2.0, 0.1, 3.0)
 REVEAL = Reveal("id", DISTILLED, BASE, forfeited=False)
 
 
