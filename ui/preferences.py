@@ -69,12 +69,13 @@ def build_preferences_tab(services: Services) -> None:
             body: gr.update(visible=bool(votes)),
         }
         if votes:
-            summary = summarise([vote for vote in votes if vote.pair == chosen])
+            mine = [vote for vote in votes if vote.pair == chosen]
+            summary = summarise(mine)
             updates[cards] = figures_html(summary)
             updates[rates_plot] = win_rate_figure(summary.groups)
             updates[time_plot] = time_figure(summary.days)
             updates[table] = table_html(summary.groups)
-            updates[recent] = recent_html(recent_battles(services, votes))
+            updates[recent] = recent_html(recent_battles(services, mine))
         return updates
 
     outputs = [notice, pair, body, cards, rates_plot, time_plot, table, recent]

@@ -131,12 +131,14 @@ def test_the_empty_tab_invites(services: Any) -> None:
 
 def test_the_tab_fills_and_offers_pairs_only_when_there_are_several(services: Any) -> None:
     past(services)
-    vote(services, "distilled")
+    first = vote(services, "distilled")
     one = refresh(services)
     assert any("<strong>100 %</strong>" in value for value in one.values() if isinstance(value, str))
-    vote(services, "base", pair="second")
-    vote(services, "base", pair="second")
-    [pairs] = [value for value in refresh(services).values() if isinstance(value, dict) and "choices" in value]
+    others = [vote(services, "base", pair="second") for _ in range(2)]
+    two = refresh(services)
+    [pairs] = [value for value in two.values() if isinstance(value, dict) and "choices" in value]
+    [recent] = [value for value in two.values() if "?battle=" in str(value)]
+    assert all(battle in recent for battle in others) and first not in recent
     assert pairs["visible"] is True and pairs["value"] == "second"
     assert next(value for value in one.values() if isinstance(value, dict) and "choices" in value)["visible"] is False
 
