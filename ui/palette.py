@@ -1,13 +1,10 @@
-"""The two colours of the app's figures and how figures sit on the page. Does not know what is plotted."""
+"""How the page's figures sit on it, in the colours of `eval.plots`. Does not know what is plotted."""
 
 import plotly.graph_objects as go
 
-BASE_COLOUR = "#64748b"
-DISTILLED_COLOUR = "#0d9488"
-_INK = "#7c8796"
-"""Grey that reads on white and on near-black alike."""
-_FAINT = "rgba(124, 135, 150, 0.25)"
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Noto Sans CJK SC', sans-serif"
+from eval.plots import BASE_COLOUR, DISTILLED_COLOUR, FONT, GRID_COLOUR, TEXT_COLOUR
+
+__all__ = ["BASE_COLOUR", "DISTILLED_COLOUR", "figure_layout"]
 
 
 def figure_layout(fig: go.Figure) -> go.Figure:
@@ -15,16 +12,16 @@ def figure_layout(fig: go.Figure) -> go.Figure:
     fig.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": _FONT, "size": 13, "color": _INK},
+        font={"family": FONT, "size": 13, "color": TEXT_COLOUR},
         margin={"l": 8, "r": 24, "t": 40, "b": 8},
         title={"font": {"size": 14}, "x": 0.02, "xref": "container"},
         legend={"orientation": "h", "y": -0.2, "x": 0},
-        hoverlabel={"font": {"family": _FONT}},
+        hoverlabel={"font": {"family": FONT}},
     )
     axes = {
-        "gridcolor": _FAINT,
-        "linecolor": _FAINT,
-        "zerolinecolor": _FAINT,
+        "gridcolor": GRID_COLOUR,
+        "linecolor": GRID_COLOUR,
+        "zerolinecolor": GRID_COLOUR,
         "automargin": True,
         "title_font_size": 13,
     }
