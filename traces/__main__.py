@@ -14,9 +14,8 @@ from typing import Any
 
 from models.errors import ArenaError, ConfigError, DataError
 from models.paths import ROOT, home
-from models.registry import load_config
-from models.weights import find_weights, merge_adapter
-from traces.recipe import Recipe, load_recipe, memory_gb
+from models.weights import merge_adapter
+from traces.recipe import Recipe, base_of, load_recipe, memory_gb
 
 ELSEWHERE = {
     "curate": ("traces.problems", "problem files through the paper's funnel"),
@@ -93,15 +92,6 @@ def recipe_of(options: argparse.Namespace) -> tuple[Recipe, Path, Path]:
         raise ConfigError("No recipe was named.", "For example: `python -m traces distil recipes/quick.yaml`.")
     recipe = load_recipe(path)
     return recipe, path, options.out or home() / "distil" / recipe.name
-
-
-def base_of(name: str) -> Path:
-    """The base's folder: the packaged weights for `embedded`, else a folder."""
-    if name == "embedded":
-        return find_weights(load_config().pairs["smol-135m"].base.weights, None, print)
-    if not Path(name).is_dir():
-        raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
-    return Path(name)
 
 
 def make_command(options: argparse.Namespace) -> None:

@@ -10,13 +10,11 @@ from pathlib import Path
 from statistics import fmean
 
 from models.paths import ROOT, home
-from models.registry import load_config
-from models.weights import find_weights
 from traces.ablation import ArmResult, Trained, compare, write_ablation
 from traces.evaluate import measure_distilled
 from traces.make import make
 from traces.publish import versions
-from traces.recipe import Recipe, load_recipe
+from traces.recipe import Recipe, base_of, load_recipe
 from traces.sft import extract_adapter, train
 
 
@@ -32,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train and measure every arm, then write the report."""
     out = args.out or home() / "distil" / "ablation"
-    base = find_weights(load_config().pairs["smol-135m"].base.weights, None, print)
+    base = base_of("embedded")
 
     def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
         folder = out / recipe.name

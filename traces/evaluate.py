@@ -23,6 +23,7 @@ from models.registry import ROLES, PairSpec, Role, choose_profile, load_config
 from models.server import ServedPair
 from models.sources import AdapterSource
 from traces.attempts import Attempt, read_attempts, summary, write_attempts
+from traces.recipe import embedded_pair
 
 SEED = 2024
 """Of the problems measured; no training recipe's problems come from these splits."""
@@ -158,9 +159,9 @@ def graded(replies: Sequence[dict[str, Any]]) -> list[Attempt]:
     ]
 
 
-def pair_with(adapter: Path, key: str = "smol-135m") -> PairSpec:
-    """The configured pair with this adapter on its distilled side; raises ConfigError for an unknown pair."""
-    pair = load_config().pairs[key]
+def pair_with(adapter: Path) -> PairSpec:
+    """The embedded pair with this adapter on its distilled side. Raises ConfigError where spaces.yaml lacks it."""
+    pair = embedded_pair()
     distilled = pair.distilled.model_copy(update={"weights": AdapterSource(adapter=str(adapter.resolve()))})
     return pair.model_copy(update={"distilled": distilled})
 

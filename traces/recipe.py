@@ -10,7 +10,12 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from models.errors import ConfigError
+from models.registry import PairSpec, load_config
 from models.strict import Strict, describe, read_yaml
+from models.weights import find_weights
+
+EMBEDDED = "smol-135m"
+"""The pair of spaces.yaml whose base recipes call `embedded`."""
 
 
 class Adapter(Strict):
@@ -139,6 +144,23 @@ def memory_gb(recipe: Recipe) -> float:
     frozen_bytes = 2 if recipe.launch.deepspeed else 4
     total = 16 * trained + frozen_bytes * (parameters - trained)
     return total / (recipe.launch.devices if recipe.launch.deepspeed else 1)
+
+
+def embedded_pair() -> PairSpec:
+    """The pair of the embedded base. Raises ConfigError where spaces.yaml has it no more."""
+    pairs = load_config().pairs
+    if EMBEDDED not in pairs:
+        raise ConfigError(f"spaces.yaml has no pair {EMBEDDED}, whose base is the embedded one.", "Put it back.")
+    return pairs[EMBEDDED]
+
+
+def base_of(name: str) -> Path:
+    """The folder of a recipe's base, fetched if need be for `embedded`. Raises ConfigError, WeightsError."""
+    if name == "embedded":
+        return find_weights(embedded_pair().base.weights, None, print)
+    if not Path(name).is_dir():
+        raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
+    return Path(name)
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from eval.families import MEASURED, generate
-from traces import evaluate
+from models.registry import load_config
+from traces import evaluate, recipe
 from traces.__main__ import main
 from traces.journey import journey
 from traces.search import SearchSettings
@@ -81,3 +82,15 @@ def test_no_row_is_made_of_a_problem_for_measuring(tmp_path: Path, capsys: pytes
     assert main(["rows", str(path), "--out", str(tmp_path / "rows.jsonl")]) == 1
     assert "same_kind, which are for measuring" in capsys.readouterr().err
     assert not (tmp_path / "rows.jsonl").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "merge", "evaluate", "ablate"])
+def test_a_removed_embedded_pair_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    config = load_config()
+    others = {key: pair for key, pair in config.pairs.items() if key != recipe.EMBEDDED}
+    monkeypatch.setattr(recipe, "load_config", lambda: config.model_copy(update={"pairs": others}))
+    further = {"merge": [str(tmp_path / "merged")], "ablate": ["--out", str(tmp_path / "out")]}
+    assert main([command, str(recipe_file(tmp_path)), *further.get(command, [])]) == 1
+    assert "spaces.yaml has no pair smol-135m" in capsys.readouterr().err
