@@ -27,6 +27,11 @@ ELSEWHERE = {
     "ablate": ("traces.ablate", "recipes trained and measured side by side: what each part contributes"),
     "export": ("traces.export", "traces as Parquet with a dataset card"),
 }
+GO_ON = {
+    **dict.fromkeys(("train", "distil"), "Given again with --resume it goes on."),
+    **dict.fromkeys(("ablate", "teacher", "debate", "reformat", "translate"), "Given again it goes on."),
+}
+"""Commands that keep what was done when they are stopped, and how each is taken up."""
 ADAPTERS = ROOT / "models" / "adapters"
 
 
@@ -39,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. Given again it goes on; `train` and `distil` do so with --resume.", file=sys.stderr)
+        print("Stopped.", GO_ON.get(given[0], "Given again it begins anew."), file=sys.stderr)
         return 130
 
 
@@ -56,11 +61,11 @@ def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
         command.add_argument("path", type=Path, nargs="?", metavar="RECIPE", help="a recipe file")
         command.add_argument("--recipe", type=Path, help="the same, by name")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
-        command.add_argument("--resume", action="store_true", help="go on from checkpoints and finished phases")
-        command.add_argument(
-            "--problems", type=int, default=60, help="problems a split in the evaluation (default: 60)"
-        )
-        command.add_argument("--publish", type=Path, help=f"publish to this folder (default: under {ADAPTERS.name}/)")
+        if name in ("train", "distil"):
+            command.add_argument("--resume", action="store_true", help="go on from checkpoints and finished phases")
+        if name == "distil":
+            command.add_argument("--problems", type=int, default=60, help="problems a split measured (default: 60)")
+            command.add_argument("--publish", type=Path, help=f"publish here (default: under {ADAPTERS.name}/)")
         command.set_defaults(action=action)
     merge = commands.add_parser("merge", help="base + adapter as one model")
     merge.add_argument("adapter", type=Path)

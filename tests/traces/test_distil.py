@@ -8,6 +8,7 @@ import pytest
 
 from eval.families import MEASURED, generate
 from models.registry import load_config
+from traces import __main__ as commands
 from traces import evaluate, recipe
 from traces.__main__ import main
 from traces.journey import journey
@@ -94,3 +95,45 @@ def test_a_removed_embedded_pair_is_named(
     further = {"merge": [str(tmp_path / "merged")], "ablate": ["--out", str(tmp_path / "out")]}
     assert main([command, str(recipe_file(tmp_path)), *further.get(command, [])]) == 1
     assert "spaces.yaml has no pair smol-135m" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"),
+    [
+        ("make", ["--resume", "--problems=9", "--publish=p"]),
+        ("check", ["--resume", "--problems=9", "--publish=p"]),
+        ("train", ["--problems=9", "--publish=p"]),
+        ("distil", []),
+    ],
+)
+def test_a_command_takes_only_options_that_it_follows(
+    capsys: pytest.CaptureFixture[str], command: str, refused: list[str]
+) -> None:
+    for option in ("--resume", "--problems=9", "--publish=p"):
+        given = [command, "recipe.yaml", option]
+        if option in refused:
+            with pytest.raises(SystemExit):
+                commands.parser([command]).parse_args(given)
+            assert f"unrecognized arguments: {option}" in capsys.readouterr().err
+        else:
+            commands.parser([command]).parse_args(given)
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["make", "recipe.yaml"], "Stopped. Given again it begins anew."),
+        (["distil", "recipe.yaml"], "Stopped. Given again with --resume it goes on."),
+        (["ablate", "recipe.yaml"], "Stopped. Given again it goes on."),
+    ],
+)
+def test_who_stops_a_command_is_told_whether_it_can_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str], says: str
+) -> None:
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "load_recipe", stop)
+    monkeypatch.setattr("traces.ablate.base_of", stop)
+    assert main(command) == 130
+    assert capsys.readouterr().err == f"{says}\n"
