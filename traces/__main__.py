@@ -103,6 +103,8 @@ def make_command(options: argparse.Namespace) -> None:
     from traces.make import make
 
     recipe, _, out = recipe_of(options)
+    if recipe.base == "embedded":
+        base_of(recipe.base)  # its tokenizer counts the traces' tokens
     for made in make(recipe, out / "data"):
         print(f"{made.phase}: {made.rows} rows, sha256 {made.sha256}, {made.path}")
 
@@ -183,6 +185,7 @@ def distil_command(options: argparse.Namespace) -> None:
             "every phase with a `mix`.",
             "For other recipes use `train`, and serve what it gives as a pair of your own (README).",
         )
+    base = base_of(recipe.base)  # first of all: its tokenizer counts the traces' tokens
     made = make(recipe, out / "data")
     train_command(options)
     compression = json.loads((out / "compression.json").read_text())
@@ -190,7 +193,7 @@ def distil_command(options: argparse.Namespace) -> None:
     provenance = Provenance(
         name=recipe.name,
         recipe=path,
-        base=base_of(recipe.base),
+        base=base,
         data={item.phase: item.sha256 for item in made},
         training=json.loads((out / "phases.json").read_text()),
         rank=compression["rank"],

