@@ -15,7 +15,7 @@ from typing import Any
 from models.errors import ArenaError, ConfigError, DataError
 from models.paths import ROOT, home
 from models.weights import merge_adapter
-from traces.recipe import Recipe, base_of, load_recipe, memory_gb
+from traces.recipe import Recipe, base_of, load_recipe
 
 ELSEWHERE = {
     "curate": ("traces.problems", "problem files through the paper's funnel"),
@@ -126,12 +126,12 @@ def train_command(options: argparse.Namespace) -> None:
 
 
 def check_command(options: argparse.Namespace) -> None:
-    from traces.sft import build_configs
+    from traces.sft import build_configs, memory_needed
 
     recipe, path, out = recipe_of(options)
     for line in build_configs(recipe, path.parent, out / "data"):
         print(line)
-    needed, launch = memory_gb(recipe), recipe.launch
+    needed, launch = memory_needed(recipe, path.parent), recipe.launch
     print(f"Memory: {needed:.1f} GB a device for weights, gradients and optimiser, activations on top.")
     if launch.memory_per_device_gb is not None and needed > 0.9 * launch.memory_per_device_gb:
         raise ConfigError(

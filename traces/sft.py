@@ -28,7 +28,7 @@ from models.weights import merge_adapter
 from traces.dataset import Encoded, encode, in_even_batches, read_rows
 from traces.losses import plot_losses, sparkline
 from traces.make import rows_path
-from traces.recipe import Phase, Recipe
+from traces.recipe import Phase, Recipe, memory_gb, weight_bytes
 
 
 class PhaseResult(NamedTuple):
@@ -220,23 +220,45 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path) -> list[str]:
     return lines
 
 
-def deepspeed_line(path: Path) -> str:
-    """What a DeepSpeed file says, read by accelerate. Raises ConfigError."""
+def read_deepspeed(path: Path) -> HfDeepSpeedConfig:
+    """A DeepSpeed file, read by accelerate. Raises ConfigError."""
     try:
-        config = HfDeepSpeedConfig(str(path))
+        return HfDeepSpeedConfig(str(path))
     except (ValueError, OSError) as error:
         raise ConfigError(f"launch.deepspeed: {path} cannot be read ({error}).") from error
+
+
+def zero_stage(config: HfDeepSpeedConfig) -> int:
+    """0 where it says nothing, as in DeepSpeed itself."""
+    return int(config.get_value("zero_optimization.stage", 0))
+
+
+def deepspeed_line(path: Path) -> str:
+    """What a DeepSpeed file says. Raises ConfigError."""
+    config = read_deepspeed(path)
     offload = "with" if config.is_offload() else "without"
-    return f"DeepSpeed: ZeRO stage {config.get_value('zero_optimization.stage')} {offload} offload, from {path.name}."
+    return f"DeepSpeed: ZeRO stage {zero_stage(config)} {offload} offload, from {path.name}."
+
+
+def held_bytes(recipe: Recipe) -> int:
+    """`weight_bytes` on this machine."""
+    return weight_bytes(recipe, bf16=uses_bf16(recipe), gpu=torch.cuda.is_available())
+
+
+def memory_needed(recipe: Recipe, recipe_folder: Path) -> float:
+    """`memory_gb` as trained from this machine, under the recipe's DeepSpeed configuration. Raises ConfigError."""
+    deepspeed = recipe.launch.deepspeed
+    stage = zero_stage(read_deepspeed(recipe_folder / deepspeed)) if deepspeed else 0
+    return memory_gb(recipe, held_bytes(recipe), stage)
 
 
 def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
     """The model to go on with; only what the method trains is trainable.
 
-    `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise. On CPU it is
-    loaded in fp32, and autocast lowers what is safe.
+    `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise. Over fp32
+    weights autocast lowers what is safe.
     """
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    dtype = torch.bfloat16 if held_bytes(recipe) == 2 else torch.float32
     model: Any = AutoModelForCausalLM.from_pretrained(base if recipe.method == "lora" else weights, dtype=dtype)
     model.config.use_cache = False
     if recipe.method == "lora":
