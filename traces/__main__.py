@@ -126,10 +126,13 @@ def train_command(options: argparse.Namespace) -> None:
 
 
 def check_command(options: argparse.Namespace) -> None:
+    from traces.make import base_at_hand
     from traces.sft import build_configs, memory_needed
 
     recipe, path, out = recipe_of(options)
-    for line in build_configs(recipe, path.parent, out / "data"):
+    embedded, own = recipe.base == "embedded", Path(recipe.base)
+    base = base_at_hand() if embedded else own if own.is_dir() else None
+    for line in build_configs(recipe, path.parent, out / "data", base):
         print(line)
     needed, launch = memory_needed(recipe, path.parent), recipe.launch
     print(f"Memory: {needed:.1f} GB a device for weights, gradients and optimiser, activations on top.")

@@ -189,12 +189,14 @@ def lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
-def build_configs(recipe: Recipe, recipe_folder: Path, data: Path) -> list[str]:
+def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | None) -> list[str]:
     """Build every TRL, PEFT and DeepSpeed configuration and tell in a line each what it says; nothing is started.
 
-    Raises ConfigError for what any of the libraries refuses, DataError for data that is not the recipe's.
+    Tokens are counted where the rows are there and `base`, whose tokenizer counts them. Raises ConfigError for what any
+    of the libraries refuses, DataError for data that is not the recipe's.
     """
     lines = []
+    tokenizer = AutoTokenizer.from_pretrained(base) if base else None
     if recipe.launch.deepspeed:
         lines.append(deepspeed_line(recipe_folder / recipe.launch.deepspeed))
     if recipe.method != "full":
@@ -211,13 +213,23 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path) -> list[str]:
             f"a step; {config.num_train_epochs:g} epoch(s)."
         )
         path = rows_path(phase, data)
+        made, tokens = f"{path} is not there yet", "unknown until its rows and the base are there"
         if path.exists():
-            count = len(read_rows(path, phase.sha256))
-            lines.append(f"Data, phase {phase.name}: {count} rows, {path.stat().st_size:,} bytes, hash as expected.")
-        else:
-            made = f"{phase.mix.total} rows will be made from the seed" if phase.mix else f"{path} is not there yet"
-            lines.append(f"Data, phase {phase.name}: {made}.")
+            found = read_rows(path, phase.sha256)
+            made = f"{len(found)} rows, {path.stat().st_size:,} bytes, hash as expected"
+            tokens = encoded_line(encode(found, tokenizer, phase.max_length), phase) if tokenizer else tokens
+        elif phase.mix:
+            made = f"{phase.mix.total} rows will be made from the seed"
+        lines += [f"Data, phase {phase.name}: {made}.", f"Tokens, phase {phase.name}: {tokens}."]
     return lines
+
+
+def encoded_line(encoded: Encoded, phase: Phase) -> str:
+    """What one epoch of a phase has to learn."""
+    return (
+        f"{len(encoded.rows)} rows, {encoded.tokens} tokens of which {encoded.learned} are learned, {encoded.dropped} "
+        f"rows dropped as longer than {phase.max_length}"
+    )
 
 
 def read_deepspeed(path: Path) -> HfDeepSpeedConfig:
@@ -355,11 +367,7 @@ def train(
     done = [PhaseResult(**entry) for entry in json.loads(done_file.read_text())] if done_file.exists() else []
     for phase in recipe.phases[len(done) :]:
         encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
-        print(
-            f"Phase {phase.name}: {len(encoded.rows)} rows, {encoded.tokens} tokens of which {encoded.learned} are "
-            f"learned, {encoded.dropped} rows dropped as longer than {phase.max_length}.",
-            flush=True,
-        )
+        print(f"Phase {phase.name}: {encoded_line(encoded, phase)}.", flush=True)
         before = out / f"after_{done[-1].phase}" if done else base
         if phase.from_cut and done:
             before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
