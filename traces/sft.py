@@ -97,6 +97,8 @@ class Watch(TrainerCallback):
         if limit is not None and self.seconds > 60 * limit and not control.should_training_stop:
             self.timed_out = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
+        # The last step is logged as well: a phase may be shorter than the logging interval.
+        control.should_log = control.should_log or control.should_training_stop
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if state.is_world_process_zero:

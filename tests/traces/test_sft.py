@@ -111,7 +111,9 @@ def test_a_phase_may_go_on_from_the_cut_of_the_ones_before(tmp_path: Path) -> No
 def test_losses_are_logged_and_finished_phases_are_not_run_again(trained: tuple[Recipe, Path, Path]) -> None:
     recipe, base, out = trained
     before = (out / "phases.json").read_text()
-    assert (out / "loss.jsonl").exists()
+    logged = [json.loads(line) for line in (out / "loss.jsonl").read_text().splitlines()]
+    assert [(entry["phase"], entry["step"]) for entry in logged] == [("reformatted", 3), ("journey", 3)]
+    assert [entry["loss"] for entry in logged] == [phase["final_loss"] for phase in json.loads(before)]
     assert len(train(recipe, base, out / "data", out, resume=True)) == 2
     assert (out / "phases.json").read_text() == before
 
