@@ -151,6 +151,7 @@ def model_card(report: Mapping[str, Any]) -> str:
     """The adapter's README, made from its report alone."""
     evaluation = report["evaluation"]
     minutes = report["training_seconds"] / 60
+    unfinished = [entry["phase"] for entry in report["training"] if not entry.get("finished", True)]
     parts = [
         "---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlibrary_name: peft\nlicense: apache-2.0\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
@@ -165,6 +166,7 @@ def model_card(report: Mapping[str, Any]) -> str:
         *([f"- {report['about']}"] if report.get("about") else []),
         f"- Rebuild: `python -m traces distil --recipe recipe.yaml{asked(evaluation)}`, with the file that lies here.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
+        *(f"- Phase {name} was ended early by its time limit." for name in unfinished),
         f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
         f"difference and holds {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
         "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",

@@ -76,7 +76,9 @@ class Phase(Strict):
         description="full_to_lora: go on from the adapter that the phases before give, not from their full weights, so "
         "that training makes good what the cut to its rank lost",
     )
-    max_minutes: float | None = Field(default=None, gt=0, description="stop after this time, with a checkpoint")
+    max_minutes: float | None = Field(
+        default=None, gt=0, description="stop after this time; with a longer limit or none, --resume goes on from there"
+    )
 
     @model_validator(mode="after")
     def one_source(self) -> "Phase":

@@ -9,6 +9,8 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -324,10 +326,35 @@ def run_phase(
     )
 
 
-def begin(recipe: Recipe, out: Path, resume: bool) -> None:
-    """Note whose run `out` holds. A new run removes what an earlier one would be gone on from.
+def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
+    """The phases from the first on that need no more training.
 
-    Raises ConfigError where `resume` would go on with what another recipe trained; hardware and time limits may change.
+    One that its time limit ended needs more where the recipe now gives it longer.
+    """
+    file = out / "phases.json"
+    results = [PhaseResult(**entry) for entry in json.loads(file.read_text())] if file.exists() else []
+    limits = {phase.name: phase.max_minutes for phase in recipe.phases}
+
+    def done(result: PhaseResult) -> bool:
+        limit = limits.get(result.phase)
+        return result.finished or (limit is not None and result.seconds >= round(60 * limit, 1))
+
+    return list(takewhile(done, results))
+
+
+def forget(folders: Iterable[Path]) -> None:
+    """Remove the checkpoints in these folders."""
+    for folder in folders:
+        for checkpoint in folder.glob("checkpoint-*"):
+            shutil.rmtree(checkpoint)
+
+
+def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
+    """Note whose run `out` holds; the phases of it that are not run again.
+
+    A new run removes what an earlier one would be gone on from, and one that goes on with a phase does so for the
+    phases after it, which began with less. Raises ConfigError where `resume` would go on with what another recipe
+    trained; hardware and time limits may change.
     """
     note = out / "recipe.json"
     said = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": {"__all__": {"max_minutes"}}})
@@ -342,10 +369,13 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> None:
         if not resume:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
-            for checkpoint in out.glob("*/checkpoint-*"):
-                shutil.rmtree(checkpoint)
+            forget(out.glob("*"))
         note.write_text(said, encoding="utf-8")
     state.wait_for_everyone()
+    done = trained_phases(recipe, out)
+    if state.is_main_process:
+        forget(out / phase.name for phase in recipe.phases[len(done) + 1 :])
+    return done
 
 
 def train(
@@ -353,8 +383,9 @@ def train(
 ) -> list[PhaseResult]:
     """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl` and `.png`.
 
-    A finished phase is not run again with `resume`. Raises DataError if rows are not those of the recipe, ConfigError
-    where it asks for DeepSpeed and there is none, or another recipe's run would be resumed.
+    A finished phase is not run again with `resume`; one that its time limit ended goes on where the recipe now gives it
+    longer. Raises DataError if rows are not those of the recipe, ConfigError where it asks for DeepSpeed and there is
+    none, or another recipe's run would be resumed.
     """
     if recipe.launch.deepspeed and not is_deepspeed_available():
         raise ConfigError(
@@ -362,11 +393,9 @@ def train(
         )
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    begin(recipe, out, resume)
+    done = begin(recipe, out, resume)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = AutoTokenizer.from_pretrained(base)
-    done_file = out / "phases.json"
-    done = [PhaseResult(**entry) for entry in json.loads(done_file.read_text())] if done_file.exists() else []
     for phase in recipe.phases[len(done) :]:
         encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
         print(f"Phase {phase.name}: {encoded_line(encoded, phase)}.", flush=True)
@@ -378,7 +407,7 @@ def train(
         model = load_model(before, base, recipe)
         done.append(run_phase(model, tokenizer, config, phase, encoded, out, resume))
         if config.process_index == 0:
-            done_file.write_text(json.dumps([result._asdict() for result in done], indent=2))
+            (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
     return done
 
 

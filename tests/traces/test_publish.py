@@ -88,6 +88,13 @@ def test_an_unmeasured_adapter_says_so(tmp_path: Path, adapter: Path) -> None:
     assert "Nothing has been measured" in (out / "README.md").read_text()
 
 
+def test_the_card_names_a_phase_that_its_time_limit_ended(tmp_path: Path, adapter: Path) -> None:
+    given = provenance(tmp_path)
+    ended = replace(given, training=[{**given.training[0], "finished": False}, {**given.training[0], "phase": "two"}])
+    card = (publish(adapter, tmp_path / "out", ended, None) / "README.md").read_text()
+    assert "Phase one was ended early by its time limit" in card and "Phase two was" not in card
+
+
 def test_a_missing_file_is_named(tmp_path: Path, adapter: Path) -> None:
     (adapter / "adapter_config.json").unlink()
     with pytest.raises(DataError, match=r"adapter_config\.json"):

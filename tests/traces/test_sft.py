@@ -118,19 +118,28 @@ def test_losses_are_logged_and_finished_phases_are_not_run_again(trained: tuple[
     assert (out / "phases.json").read_text() == before
 
 
-def test_a_stopped_phase_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
-    hurried = RECIPE.replace("max_length: 900\n  - name", "max_length: 900\n    max_minutes: 0.0001\n  - name")
-    recipe, base = recipe_file(tmp_path, hurried), save_tiny(tmp_path / "base")
+def limited(recipe: Recipe, minutes: float | None) -> Recipe:
+    """The recipe with this time limit on its first phase."""
+    first = recipe.phases[0].model_copy(update={"max_minutes": minutes})
+    return recipe.model_copy(update={"phases": (first, *recipe.phases[1:])})
+
+
+def test_a_phase_that_its_time_limit_ended_goes_on_under_a_longer_one(tmp_path: Path) -> None:
+    recipe, base, out = recipe_file(tmp_path), save_tiny(tmp_path / "base"), tmp_path / "out"
     make(recipe, tmp_path / "data")
-    first = train(recipe.model_copy(update={"phases": recipe.phases[:1]}), base, tmp_path / "data", tmp_path / "out")
-    assert not first[0].finished
-    assert first[0].steps == 1
-    (tmp_path / "out" / "phases.json").unlink()
-    phase = recipe.phases[0].model_copy(update={"max_minutes": None})
-    whole = recipe.model_copy(update={"phases": (phase,)})
-    (second,) = train(whole, base, tmp_path / "data", tmp_path / "out", resume=True)
-    assert second.finished
-    assert second.steps == 3
+    first = train(limited(recipe, 0.0001), base, tmp_path / "data", out)
+    assert [(result.steps, result.finished) for result in first] == [(1, False), (3, True)]
+    assert train(limited(recipe, 0.0001), base, tmp_path / "data", out, resume=True) == first, "the limit still holds"
+    weights = (out / "after_journey" / "model.safetensors").read_bytes()
+    second = train(limited(recipe, None), base, tmp_path / "data", out, resume=True)
+    assert [(result.steps, result.finished) for result in second] == [(3, True), (3, True)]
+    assert (out / "after_journey" / "model.safetensors").read_bytes() != weights, "the next phase begins anew"
+    logged = [json.loads(line) for line in (out / "loss.jsonl").read_text().splitlines()]
+    assert [(entry["phase"], entry["step"]) for entry in logged] == [
+        ("reformatted", 1),
+        ("reformatted", 3),
+        ("journey", 3),
+    ]
 
 
 def test_a_resumed_phase_forgets_what_it_logged_after_its_checkpoint_and_keeps_its_time(tmp_path: Path) -> None:
@@ -161,7 +170,7 @@ def test_a_checkpoint_that_a_kill_cut_short_is_passed_over(tmp_path: Path) -> No
 def test_only_a_run_of_the_same_recipe_is_gone_on_with(tmp_path: Path) -> None:
     recipe, out = recipe_file(tmp_path), tmp_path / "out"
     begin(recipe, out, resume=False)
-    left = [out / "phases.json", out / "loss.jsonl", out / "journey" / "checkpoint-3" / "trainer_state.json"]
+    left = [out / "phases.json", out / "loss.jsonl", out / "reformatted" / "checkpoint-3" / "trainer_state.json"]
     left[2].parent.mkdir(parents=True)
     for file in left:
         file.write_text("[]")
