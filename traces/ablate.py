@@ -1,9 +1,11 @@
 """`python -m traces ablate`: trains and measures recipes side by side, and writes the comparison.
 
-Finished phases and measured arms are not done again: the same command goes on after a stop.
+Finished phases and measured arms are not done again: the same command goes on after a stop. An arm trained anew is cut
+and measured anew, and one whose rows have changed is refused.
 """
 
 import argparse
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, default=ROOT / "models" / "adapters" / "smol-135m" / "ablation.json")
 
 
+def older(made: Path, source: Path) -> bool:
+    """Whether a file is missing, or older than what it is made from."""
+    return not made.exists() or made.stat().st_mtime_ns < source.stat().st_mtime_ns
+
+
 def run(args: argparse.Namespace) -> int:
     """Train and measure every arm, then write the report."""
     out = args.out or home() / "distil" / "ablation"
@@ -36,10 +43,12 @@ def run(args: argparse.Namespace) -> int:
         folder = out / recipe.name
         make(recipe, folder / "data")
         results = train(recipe, base, folder / "data", folder, resume=True)
+        weights = folder / f"after_{recipe.phases[-1].name}"
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
         for rank, adapter in adapters.items():
-            if not (adapter / "adapter_config.json").exists():
-                extract_adapter(base, folder / f"after_{recipe.phases[-1].name}", recipe, adapter, rank)
+            if older(adapter / "adapter_config.json", weights / "config.json"):
+                shutil.rmtree(adapter, ignore_errors=True)  # what was measured of it lies there as well
+                extract_adapter(base, weights, recipe, adapter, rank)
         return Trained(adapters, [result._asdict() for result in results])
 
     def measure_arm(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:

@@ -224,13 +224,17 @@ async def evaluate_adapter(
 def measure_distilled(
     adapter: Path, file: Path, count: int, families: Sequence[str] | None = None, *, max_tokens: int = 512
 ) -> list[Attempt]:
-    """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`; read from it again."""
-    if not file.exists():
+    """Greedy attempts of the distilled model alone on `count` problems a split, kept in `file`.
+
+    They are read from it again as long as the problems are the same.
+    """
+    problems = [p for split in measured_problems(count, families).values() for p in split]
+    attempts = read_attempts(file) if file.exists() else []
+    if [attempt.problem_id for attempt in attempts] != [problem.id for problem in problems]:
         with served(pair_with(adapter), ("distilled",)) as pair_served:
-            problems = [p for split in measured_problems(count, families).values() for p in split]
             attempts = asyncio.run(measure(pair_served, problems, Way(), max_tokens, ("distilled",)))
-            write_attempts(file, attempts)
-    return read_attempts(file)
+        write_attempts(file, attempts)
+    return attempts
 
 
 async def chat(pair_served: ServedPair, max_tokens: int) -> list[dict[str, Any]]:

@@ -24,13 +24,18 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
-from models.errors import ConfigError
+from models.errors import ConfigError, DataError
+from models.files import sha256_of
 from models.processor import computes_in_bf16
 from models.weights import merge_adapter
 from traces.dataset import Encoded, encode, in_even_batches, read_rows
 from traces.losses import plot_losses, sparkline
 from traces.make import rows_path
 from traces.recipe import Phase, Recipe, memory_gb, weight_bytes
+
+ROWS_NOTE = "rows.sha256"
+"""In a phase's folder beside its checkpoints: the hash of the rows that it began with."""
+ANEW = "Train without --resume, which begins anew, or give another --out."
 
 
 class PhaseResult(NamedTuple):
@@ -343,8 +348,10 @@ def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
 
 
 def forget(folders: Iterable[Path]) -> None:
-    """Remove the checkpoints in these folders."""
+    """Remove the checkpoints in these folders, and what is noted of their rows."""
     for folder in folders:
+        if folder.is_dir():
+            (folder / ROWS_NOTE).unlink(missing_ok=True)
         for checkpoint in folder.glob("checkpoint-*"):
             shutil.rmtree(checkpoint)
 
@@ -361,7 +368,7 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     if resume and note.exists() and note.read_text(encoding="utf-8") != said:
         raise ConfigError(
             f"What lies in {out} was trained by another version of the recipe {recipe.name}.",
-            "Train without --resume, which begins anew, or give another --out.",
+            ANEW,
         )
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process:
@@ -378,14 +385,22 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     return done
 
 
+def check_rows(recipe: Recipe, out: Path, data: Path) -> None:
+    """Raises DataError where a phase that has begun was given other rows than lie in `data` now."""
+    for phase in recipe.phases:
+        note, rows = out / phase.name / ROWS_NOTE, rows_path(phase, data)
+        if note.exists() and rows.exists() and note.read_text(encoding="utf-8") != sha256_of(rows):
+            raise DataError(f"{rows} is not what phase {phase.name} in {out} was trained on.", ANEW)
+
+
 def train(
     recipe: Recipe, base: Path, data: Path, out: Path, *, resume: bool = False, recipe_folder: Path | None = None
 ) -> list[PhaseResult]:
     """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl` and `.png`.
 
     A finished phase is not run again with `resume`; one that its time limit ended goes on where the recipe now gives it
-    longer. Raises DataError if rows are not those of the recipe, ConfigError where it asks for DeepSpeed and there is
-    none, or another recipe's run would be resumed.
+    longer. Raises DataError if rows are not those of the recipe or of the run so far, ConfigError where it asks for
+    DeepSpeed and there is none, or another recipe's run would be resumed.
     """
     if recipe.launch.deepspeed and not is_deepspeed_available():
         raise ConfigError(
@@ -394,6 +409,7 @@ def train(
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     done = begin(recipe, out, resume)
+    check_rows(recipe, out, data)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = AutoTokenizer.from_pretrained(base)
     for phase in recipe.phases[len(done) :]:
@@ -404,6 +420,9 @@ def train(
             before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
         # Before the model: under ZeRO-3 it is the configuration that makes loading spread the weights over the devices.
         config = sft_config(recipe, phase, out / phase.name, recipe_folder)
+        if config.process_index == 0:
+            (out / phase.name).mkdir(exist_ok=True)
+            (out / phase.name / ROWS_NOTE).write_text(sha256_of(rows_path(phase, data)), encoding="utf-8")
         model = load_model(before, base, recipe)
         done.append(run_phase(model, tokenizer, config, phase, encoded, out, resume))
         if config.process_index == 0:

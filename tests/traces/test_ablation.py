@@ -1,15 +1,22 @@
 """The ablation report: read whole, refused when it cannot be true, absent when nothing was measured."""
 
+import argparse
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from eval.metrics import wilson
+from eval.problem import Problem
 from models.errors import DataError
+from traces import ablate, evaluate
 from traces.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
+from traces.attempts import Attempt, write_attempts
 from traces.recipe import Recipe
 
 
@@ -93,3 +100,76 @@ def test_phases_that_share_problems_count_them_once() -> None:
     assert (
         problems_of(recipe("r", one={"shortcut": 10, "journey": 4}, two={"journey": 20, "skip": 5, "drill": 9})) == 25
     )
+
+
+def attempts_at(problems: Sequence[Problem]) -> list[Attempt]:
+    """One wrong attempt at each."""
+    figures: Any = {
+        **dict.fromkeys(("family", "level", "question", "gold", "raw", "thought", "answer"), ""),
+        **dict.fromkeys(("cut_off", "correct", "boxed", "last_number"), False),
+    }
+    return [
+        Attempt("distilled", p.benchmark, problem_id=p.id, sample=0, temperature=0.0, tokens=1, **figures)
+        for p in problems
+    ]
+
+
+def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    clock = [0]
+
+    def train(recipe: Recipe, base: Path, data: Path, out: Path, resume: bool) -> list[Any]:
+        weights = out / "after_one" / "config.json"
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        weights.write_text("{}")
+        os.utime(weights, (clock[0], clock[0]))
+        return []
+
+    def extract(base: Path, weights: Path, recipe: Recipe, adapter: Path, rank: int) -> None:
+        done.append(f"cut {recipe.name}")
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text("{}")
+        os.utime(adapter / "adapter_config.json", (clock[0] + 1, clock[0] + 1))
+
+    def measure(adapter: Path, file: Path, count: int, families: object) -> list[Attempt]:
+        if not file.exists():
+            done.append(f"measured {adapter.parent.name}")
+            write_attempts(file, attempts_at([Problem("x", "?", "1", "same_kind")]))
+        return evaluate.read_attempts(file)
+
+    recipes = {name: recipe(name, one={"journey": 3}) for name in ("a", "b")}
+    monkeypatch.setattr(ablate, "load_recipe", lambda path: recipes[path.name])
+    for name, fake in (("train", train), ("extract_adapter", extract), ("measure_distilled", measure)):
+        monkeypatch.setattr(ablate, name, fake)
+    monkeypatch.setattr(ablate, "make", lambda *_: [])
+    monkeypatch.setattr(ablate, "base_of", Path)
+    paths = [Path(name) for name in recipes]
+    args = argparse.Namespace(recipes=paths, ranks=[], problems=1, out=tmp_path, report=tmp_path / "r.json")
+    everything = ["cut a", "measured a", "cut b", "measured b"]
+    for trained_at, expected in ((100, everything), (100, []), (200, everything)):
+        clock[0] = trained_at
+        done.clear()
+        assert ablate.run(args) == 0
+        assert done == expected
+
+
+def test_attempts_at_other_problems_are_not_taken_for_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    async def measure(_: object, problems: Sequence[Problem], *__: object) -> list[Attempt]:
+        asked.append(len(problems))
+        return attempts_at(problems)
+
+    @contextmanager
+    def served(*_: object) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace()
+
+    monkeypatch.setattr(evaluate, "measure", measure)
+    monkeypatch.setattr(evaluate, "served", served)
+    file = tmp_path / "greedy.jsonl"
+    first = evaluate.measure_distilled(tmp_path, file, 2)
+    assert evaluate.measure_distilled(tmp_path, file, 2) == first and asked == [6]
+    monkeypatch.setattr(evaluate, "SEED", 1)
+    assert evaluate.measure_distilled(tmp_path, file, 2) != first and asked == [6, 6]

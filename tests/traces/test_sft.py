@@ -1,6 +1,7 @@
 """The real training path with a tiny model: two phases, resume, the adapter, merge equals what was trained."""
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -142,6 +143,16 @@ def test_a_phase_that_its_time_limit_ended_goes_on_under_a_longer_one(tmp_path: 
     ]
 
 
+@pytest.mark.parametrize("phase", ["reformatted", "journey"])
+def test_a_run_does_not_go_on_with_other_rows(trained: tuple[Recipe, Path, Path], tmp_path: Path, phase: str) -> None:
+    recipe, base, out = trained
+    shutil.copytree(out / "data", tmp_path / "data")
+    rows = tmp_path / "data" / f"{phase}.rows.jsonl"
+    rows.write_text("".join(rows.read_text().splitlines(keepends=True)[1:]))
+    with pytest.raises(DataError, match=f"is not what phase {phase} in .* was trained on"):
+        train(recipe, base, tmp_path / "data", out, resume=True)
+
+
 def test_a_resumed_phase_forgets_what_it_logged_after_its_checkpoint_and_keeps_its_time(tmp_path: Path) -> None:
     log = tmp_path / "loss.jsonl"
     entries = [("first", 20, 50.0), ("second", 10, 30.0), ("second", 20, 70.0)]
@@ -170,8 +181,9 @@ def test_a_checkpoint_that_a_kill_cut_short_is_passed_over(tmp_path: Path) -> No
 def test_only_a_run_of_the_same_recipe_is_gone_on_with(tmp_path: Path) -> None:
     recipe, out = recipe_file(tmp_path), tmp_path / "out"
     begin(recipe, out, resume=False)
-    left = [out / "phases.json", out / "loss.jsonl", out / "reformatted" / "checkpoint-3" / "trainer_state.json"]
-    left[2].parent.mkdir(parents=True)
+    checkpoint = out / "reformatted" / "checkpoint-3" / "trainer_state.json"
+    left = [out / "phases.json", out / "loss.jsonl", out / "reformatted" / "rows.sha256", checkpoint]
+    checkpoint.parent.mkdir(parents=True)
     for file in left:
         file.write_text("[]")
     with pytest.raises(ConfigError, match="another version of the recipe tiny"):
