@@ -21,6 +21,8 @@ from models.events import Reply, Sampling
 
 DOWN_AFTER = 8
 """Failed samples in a row after which a server counts as down. They are not recorded: resuming draws them again."""
+PROBE = "Hello"
+"""What a server is asked at the end when the last samples failed: where this fails too, it is down."""
 
 
 Connect = Callable[[], Awaitable[Completer]]
@@ -168,6 +170,8 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
                     group.create_task(self._work(side))
+            if side.held and not side.down:
+                await self._probe(side)
             side.ended = time.monotonic()
         if not side.down:
             self._release_held(side)
@@ -223,6 +227,13 @@ class Runner:
             return await side.client.complete(messages, sampling)
 
         return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
+
+    async def _probe(self, side: _Side) -> None:
+        """Ask for a few tokens, since no success followed the last failures: is the server at fault?"""
+        reply = await self._ask(side, PROBE, Sampling(max_tokens=16))
+        if reply.finish_reason == "failed":
+            side.down = True
+            side.message = f"stopped, its server does not answer any more: {reply.error}"
 
     def _keep(self, side: _Side, sample: Sample) -> None:
         if not sample.error:

@@ -142,6 +142,23 @@ async def test_a_dead_server_stops_its_side_only_and_loses_nothing(tmp_path: Pat
     assert len(keys(log)) == 48
 
 
+async def test_a_server_that_dies_during_the_last_samples_leaves_them_to_be_drawn_again(tmp_path: Path) -> None:
+    log, dead = make_log(tmp_path), False
+
+    def dying(prompt: str, sampling: Sampling, times: int) -> Reply | Exception:
+        nonlocal dead
+        dead = dead or "3 + 3" in prompt
+        return ServerError("connection refused") if dead else right(prompt, sampling, times)
+
+    run = runner(log, Fake(dying), Fake(right))
+    assert not await run.run()
+    assert run.progress()["base"].done < len(PROBLEMS) < DOWN_AFTER
+    assert "does not answer any more: connection refused" in run.progress()["base"].message
+    assert not [s for s in log.samples() if s.error]
+    assert await runner(log, Fake(right), Fake(right)).run()
+    assert len(keys(log)) == len(set(keys(log))) == 12
+
+
 async def test_stop_keeps_what_is_whole(tmp_path: Path) -> None:
     log = make_log(tmp_path, samples=8)
     run = runner(log, Fake(right, 0.02), Fake(right, 0.02))
