@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from statistics import fmean
 from typing import Literal
 
@@ -149,7 +150,12 @@ def headline(comparison: Comparison) -> str:
             f" ({p.problems} problems)"
         )
     test = f", exact McNemar p {_p(p.p_value)}" if p.p_value is not None else ""
-    return f"{start}: {points(p.difference)} points, 95 % interval [{points(p.low)}, {points(p.high)}]{test}."
+    return f"{start}: {points(p.difference)} points, 95 % interval {interval(p)}{test}."
+
+
+def interval(p: Paired) -> str:
+    """The interval of a paired difference in points; a dash where one problem alone gives none."""
+    return "–" if isnan(p.low) else f"[{points(p.low)}, {points(p.high)}]"
 
 
 def points(share: float) -> str:

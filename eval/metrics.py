@@ -20,6 +20,8 @@ from models.errors import ConfigError
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20241122
+ALIKE = 1e-9
+"""Shares and differences of shares that are no further apart are equal: 2/3 − 1/3 and 1/3 differ in the last bit."""
 
 CurveKind = Literal["truncated", "forced", "maj@k"]
 """Three ways to reach a token cost. They mean different things and are never mixed in one line."""
@@ -145,7 +147,7 @@ def wilson(correct: float, n: int) -> Estimate:
 
 def bootstrap_mean(shares: NDArray[np.float64]) -> Estimate:
     """Mean of per-problem shares in [0, 1] with a percentile bootstrap interval over problems."""
-    if len(shares) == 0 or float(np.ptp(shares)) == 0.0:
+    if len(shares) == 0 or float(np.ptp(shares)) <= ALIKE:
         return wilson(float(shares.sum()), len(shares))
     low, high = np.quantile(resampled_means(shares), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return Estimate(float(shares.mean()), float(low), float(high), len(shares), "bootstrap over problems")

@@ -3,17 +3,17 @@
 Pure. Does not know which model is which beyond "base" and "distilled", nor where verdicts come from.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import nan, sqrt
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import binom, binomtest
 
-from eval.metrics import CONFIDENCE, resampled_means, wilson
+from eval.metrics import ALIKE, CONFIDENCE, resampled_means, wilson
 from models.errors import ConfigError
 
 POWER = 0.8
@@ -30,6 +30,7 @@ class Paired(NamedTuple):
     difference: float
     low: float
     high: float
+    """95 %; nan where one problem alone is compared, which shows no spread."""
     both: float
     only_base: float
     only_distilled: float
@@ -44,7 +45,8 @@ def compare(base: Sequence[Sequence[bool]], distilled: Sequence[Sequence[bool]])
     """Verdicts per problem, in the same order on both sides, at least one verdict each; raises ConfigError otherwise.
 
     One sample a problem: exact McNemar test on the discordant pairs, interval after Newcombe 1998 (method 10).
-    Several: percentile bootstrap over problems of the per-problem difference of means.
+    Several: percentile bootstrap over problems of the per-problem difference of means; where all problems differ alike,
+    Newcombe's interval on the mean cells. One problem alone gives no interval.
     """
     if len(base) != len(distilled) or not base:
         raise ConfigError(
@@ -53,44 +55,36 @@ def compare(base: Sequence[Sequence[bool]], distilled: Sequence[Sequence[bool]])
     if any(not p for p in (*base, *distilled)):
         raise ConfigError("A problem without a verdict cannot be compared.", "Leave it out on both sides.")
     b, d = (np.array([fmean(p) for p in side]) for side in (base, distilled))
-    both, only_base, only_distilled, neither = (
-        float(np.sum(x)) for x in (b * d, b - b * d, d - b * d, (1 - b) * (1 - d))
-    )
-    differences = d - b
-    p_value = None
-    if all(len(p) == 1 for p in (*base, *distilled)):
-        low, high = newcombe(*_table(base, distilled))
-        p_value, method = (
-            mcnemar(round(only_base), round(only_distilled)),
-            "exact McNemar; interval after Newcombe 1998",
-        )
-    elif float(np.ptp(differences)) > 0:
-        low, high = np.quantile(resampled_means(differences), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-        method = "paired bootstrap over problems"
-    else:  # a bootstrap of identical differences would claim certainty
-        low, high = newcombe(*_table(base, distilled))
-        method = "Newcombe 1998 on the first samples, since all problems differ alike"
+    cells = [float(np.sum(x)) for x in (b * d, b - b * d, d - b * d, (1 - b) * (1 - d))]
+    single = all(len(p) == 1 for p in (*base, *distilled))
+    low, high, interval = _interval(d - b, cells, single)
     return Paired(
         problems=len(b),
         base=float(b.mean()),
         distilled=float(d.mean()),
-        difference=float(differences.mean()),
-        low=float(low),
-        high=float(high),
-        both=both,
-        only_base=only_base,
-        only_distilled=only_distilled,
-        neither=neither,
-        p_value=p_value,
-        method=method,
+        difference=float((d - b).mean()),
+        low=low,
+        high=high,
+        both=cells[0],
+        only_base=cells[1],
+        only_distilled=cells[2],
+        neither=cells[3],
+        p_value=mcnemar(round(cells[1]), round(cells[2])) if single else None,
+        method=f"exact McNemar; {interval}" if single else interval,
     )
 
 
-def _table(base: Sequence[Sequence[bool]], distilled: Sequence[Sequence[bool]]) -> tuple[int, int, int, int]:
-    """(both, only base, only distilled, neither) by the first sample of each problem."""
-    first = [(bool(x[0]), bool(y[0])) for x, y in zip(base, distilled, strict=True)]
-    counts = Counter(first)
-    return counts[True, True], counts[True, False], counts[False, True], counts[False, False]
+def _interval(differences: NDArray[np.float64], cells: Sequence[float], single: bool) -> tuple[float, float, str]:
+    """(low, high, method) of the mean of the per-problem differences."""
+    if len(differences) == 1:
+        return nan, nan, "no interval, since one problem shows no spread"
+    if single:
+        return *newcombe(*cells), "interval after Newcombe 1998"
+    if float(np.ptp(differences)) > ALIKE:
+        low, high = np.quantile(resampled_means(differences), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        return float(low), float(high), "paired bootstrap over problems"
+    # a bootstrap of identical differences would claim certainty
+    return *newcombe(*cells), "interval after Newcombe 1998 on the mean cells, since all problems differ alike"
 
 
 def mcnemar(only_base: int, only_distilled: int) -> float:
@@ -99,19 +93,20 @@ def mcnemar(only_base: int, only_distilled: int) -> float:
     return 1.0 if discordant == 0 else float(binomtest(only_distilled, discordant).pvalue)
 
 
-def newcombe(both: int, only_base: int, only_distilled: int, neither: int) -> tuple[float, float]:
-    """95 % interval of distilled − base from a paired 2×2 table.
+def newcombe(both: float, only_base: float, only_distilled: float, neither: float) -> tuple[float, float]:
+    """95 % interval of distilled − base from a paired 2×2 table; the difference itself always lies within.
 
     Newcombe 1998, Statistics in Medicine 17:2635, method 10: square-and-add of the two Wilson intervals, with the
-    table's continuity-corrected phi coefficient for their correlation.
+    table's continuity-corrected phi coefficient for their correlation. Cells may be fractional, as means over several
+    samples are; they are whole for the Wilson intervals only.
     """
     n = both + only_base + only_distilled + neither
     p1, p2 = (both + only_distilled) / n, (both + only_base) / n
-    w1, w2 = wilson(both + only_distilled, n), wilson(both + only_base, n)
+    w1, w2 = wilson(both + only_distilled, round(n)), wilson(both + only_base, round(n))
     product = (both + only_base) * (only_distilled + neither) * (both + only_distilled) * (only_base + neither)
     cross = both * neither - only_base * only_distilled
     corrected = max(cross - n / 2, 0) if cross > 0 else cross
-    phi = corrected / sqrt(product) if product else 0.0
+    phi = corrected / sqrt(product) if product > 0 else 0.0
     below = (p1 - w1.low) ** 2 - 2 * phi * (p1 - w1.low) * (w2.high - p2) + (w2.high - p2) ** 2
     above = (w1.high - p1) ** 2 - 2 * phi * (w1.high - p1) * (p2 - w2.low) + (p2 - w2.low) ** 2
     return p1 - p2 - sqrt(max(below, 0.0)), p1 - p2 + sqrt(max(above, 0.0))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
-from eval.comparison import VERDICTS, Breakdown, Comparison, SideSummary, build_comparison, headline, points
+from eval.comparison import VERDICTS, Breakdown, Comparison, SideSummary, build_comparison, headline, interval, points
 from eval.metrics import Estimate
 from eval.results import Contender, Results
 from eval.runlog import RunInfo, RunLog
@@ -188,7 +188,7 @@ def breakdown_rows(groups: Sequence[Breakdown]) -> list[list[str]]:
             str(g.paired.problems),
             f"{g.paired.base:.1%}",
             f"{g.paired.distilled:.1%}",
-            f"{points(g.paired.difference)} [{points(g.paired.low)}, {points(g.paired.high)}]",
+            f"{points(g.paired.difference)} {interval(g.paired)}",
         ]
         for g in groups
     ]

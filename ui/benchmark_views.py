@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from math import isnan
 from typing import Any
 
 from eval.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
@@ -48,13 +49,14 @@ def scoreboard_html(comparison: Comparison) -> str:
     if p is None:
         return ""
     better = "Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown"
+    between = "–" if isnan(p.low) else f"{points(p.low)} to {points(p.high)}"
     base, distilled = comparison.base.output_tokens, comparison.distilled.output_tokens
     cost = f"{distilled / base:.2f} × the base's tokens" if base and distilled else "tokens not known"
     return (
         f'<div class="bm-score">{_score("base", comparison.base)}{_score("distilled", comparison.distilled)}'
         f'<div class="bm-card gain"><span class="chip {"good" if p.low > 0 else "bad" if p.high < 0 else "busy"}">'
         f"{better}</span><b>{points(p.difference)} points</b>"
-        f"<span>95 %: {points(p.low)} to {points(p.high)}</span><span>{cost}</span></div></div>"
+        f"<span>95 %: {between}</span><span>{cost}</span></div></div>"
     )
 
 

@@ -1,7 +1,7 @@
 """Metrics against hand-computed cases, brute force and the libraries."""
 
 from itertools import combinations, product
-from math import comb, isnan
+from math import comb, isnan, nan
 
 import numpy as np
 import pytest
@@ -138,7 +138,7 @@ def test_newcombe_is_antisymmetric() -> None:
 
 
 def test_newcombe_covers() -> None:
-    """Exact coverage at n = 30 over several truths stays near 95 %."""
+    """Exact coverage at n = 12 over several truths stays near 95 %."""
     n = 12
     tables = [(a, b, c, n - a - b - c) for a, b, c in product(range(n + 1), repeat=3) if a + b + c <= n]
     intervals = np.array([newcombe(*t) for t in tables])
@@ -177,6 +177,41 @@ def test_compare_several_samples_brackets_the_truth() -> None:
 def test_compare_identical_several_samples() -> None:
     result = compare([[False, False]] * 20, [[False, False]] * 20)
     assert result.low < 0 < result.high
+
+
+VERDICTS = st.lists(st.booleans(), min_size=1, max_size=4)
+
+
+@given(st.lists(st.tuples(VERDICTS, VERDICTS), min_size=2, max_size=8))
+@settings(max_examples=200)
+def test_the_difference_lies_within_its_interval(problems: list[tuple[list[bool], list[bool]]]) -> None:
+    base, distilled = zip(*problems, strict=True)
+    result, mirrored = compare(base, distilled), compare(distilled, base)
+    assert -1 <= result.low <= result.difference + 1e-12
+    assert result.difference - 1e-12 <= result.high <= 1
+    assert (mirrored.low, mirrored.high) == pytest.approx((-result.high, -result.low), abs=1e-9)
+
+
+@given(st.integers(2, 30), VERDICTS, VERDICTS)
+def test_problems_that_differ_alike_claim_no_certainty(count: int, base: list[bool], distilled: list[bool]) -> None:
+    """The order of a problem's samples says nothing, and no two orders may give two intervals."""
+    result = compare([base] * count, [distilled] * count)
+    assert result.low < result.difference < result.high or abs(result.difference) == 1
+    assert result.high - result.low > 1.9 / (count + 4)
+    assert compare([base[::-1]] * count, [distilled] * count)[4:6] == (result.low, result.high)
+
+
+def test_equal_shares_are_equal_whatever_their_last_bit() -> None:
+    result = compare([[True, False, False], [True] * 2 + [False]], [[True] * 2 + [False], [True] * 3])
+    assert "differ alike" in result.method
+    assert result.low < 0 < 1 / 3 < result.high
+
+
+@pytest.mark.parametrize(("base", "distilled"), [([True], [False]), ([True, False], [True, True])])
+def test_one_problem_alone_has_no_interval(base: list[bool], distilled: list[bool]) -> None:
+    result = compare([base], [distilled])
+    assert (result.low, result.high) == pytest.approx((nan, nan), nan_ok=True)
+    assert "no interval" in result.method
 
 
 @pytest.mark.parametrize(("base", "distilled"), [([], []), ([[True]], []), ([[True]], [[]])])

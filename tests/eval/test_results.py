@@ -10,7 +10,7 @@ import pytest
 
 from eval.comparison import build_comparison, curves, headline
 from eval.problem import Problem
-from eval.report import summary_rows
+from eval.report import breakdown_rows, summary_rows
 from eval.results import Contender, Results, Row, stamp
 from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 
@@ -75,6 +75,14 @@ def test_the_comparison_by_hand(log: RunLog, tmp_path: Path) -> None:
     assert comparison.distilled.tokens_per_second == pytest.approx(5 * 100 / 2)  # all ran in the same two seconds
     assert [b.key for b in comparison.by_subject] == ["products", "sums"]
     assert comparison.by_subject[1].paired.difference == pytest.approx(2 / 3)
+
+
+def test_one_problem_alone_shows_a_dash_for_its_interval(log: RunLog, tmp_path: Path) -> None:
+    results = Results(tmp_path, ["r1"])
+    base, distilled = ([r for r in results.rows(side) if r.problem_id == "toy/1"] for side in (BASE, LONG))
+    comparison = build_comparison(base, distilled, TITLES)
+    assert "1 of 1, base 0 of 1: +100.0 points, 95 % interval –, exact McNemar p = 1." in headline(comparison)
+    assert breakdown_rows(comparison.by_subject)[0][-1] == "+100.0 –"
 
 
 def test_nothing_yet(tmp_path: Path, log: RunLog) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from eval.comparison import VERDICTS
 from eval.imported import Fields
+from eval.paired import compare
 from eval.plots import VERDICT_COLOURS
 from eval.problem import Problem, Sample
 from eval.results import Contender
@@ -114,6 +115,13 @@ def test_headline_first_and_escaped(shelf: Shelf, choice: Choice) -> None:
     assert "The runs differ &lt;so&gt;." in headline_html(shown.comparison, warnings=["The runs differ <so>."])
     assert "tokens/s" in summary_html(shown.comparison)
     assert shown.report.startswith("## Toy <set>")
+
+
+def test_one_problem_alone_has_no_interval_and_shows_no_winner(shelf: Shelf, choice: Choice) -> None:
+    alone = replace(shelf.shown(choice).comparison, paired=compare([[True, False]], [[True, True]]))
+    html = scoreboard_html(alone)
+    assert "<b>+50.0 points</b><span>95 %: –</span>" in html
+    assert "No difference shown" in html
 
 
 def test_the_grid_has_a_cell_a_problem_and_no_markup_of_a_models(shelf: Shelf, choice: Choice) -> None:
