@@ -196,8 +196,12 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
 
 
 def has_classes(problems: Iterable[Sequence[Row]]) -> bool:
-    """Whether every wrong answer has its class. Classes are made last: until then rivals would seem not to vote."""
-    return all(r.answer_class is not None for rows in problems for r in rows if r.outcome == "wrong")
+    """Whether every wrong answer of a problem with several has its class; one answer alone needs none.
+
+    Classes are made last: until then rivals would seem not to vote.
+    """
+    voting = (rows for rows in problems if len(rows) > 1)
+    return all(r.answer_class is not None for rows in voting for r in rows if r.outcome == "wrong")
 
 
 def _mean_maj(problems: Sequence[Sequence[Row]], k: int) -> MajResult:

@@ -184,6 +184,15 @@ def test_votes_wait_for_the_classes_of_the_wrong_answers(log: RunLog, tmp_path: 
     assert {p.kind for p in curves(grouped, [])} == {"truncated", "maj@k"}
 
 
+def test_one_problem_with_a_single_wrong_answer_hides_no_votes(log: RunLog, tmp_path: Path) -> None:
+    log.append("samples", [sample("m-base", "toy/0", 1)])
+    log.append("grades", [grade("m-base", "toy/0", "wrong", 1)])
+    log.append("classes", [{"model": "m-base", "problem_id": "toy/0", "indices": [0, 1], "classes": [0, 1]}])
+    rows = Results(tmp_path, ["r1"]).rows(BASE)  # toy/1 has one sample, a wrong one, and so no classes
+    assert build_comparison(rows, [], TITLES).base.maj_at[2] == (0.5, 0, 1)
+    assert {p.kind for p in curves(rows, [])} == {"truncated", "maj@k"}
+
+
 def test_the_largest_k_is_told_also_when_it_is_no_power_of_two(log: RunLog, tmp_path: Path) -> None:
     for problem in OUTCOMES:
         for index in range(3):
