@@ -42,8 +42,10 @@ def import_outputs(
 ) -> RunLog:
     """Make a run of the outputs in a JSONL file; they still have to be graded (`eval.regrade.grade_run`).
 
-    With `benchmark`, a row's problem is found there by its question, so that it pairs with runs made here; a row whose
-    question is not in it raises DataError, as does a row without question, gold answer or output.
+    With `benchmark`, a row's problem is found there by its question, so that it pairs with runs made here. Without, ids
+    are told apart by the row's `benchmark`: two sets in one file may both have a problem 1. Raises DataError for a
+    question that is not in the given set, an id that comes with two questions or golds, and a row without question,
+    gold answer or output.
     """
     rows = read_rows(path)
     if not rows:
@@ -57,7 +59,12 @@ def import_outputs(
     for number, row in enumerate(rows, 1):
         where = f"{path.name}, line {number}"
         problem = _problem(row, known, fields or Fields(), where)
-        problems.setdefault(problem.id, problem)
+        first = problems.setdefault(problem.id, problem)
+        if (squeeze(problem.question), problem.gold) != (squeeze(first.question), first.gold):
+            raise DataError(
+                f"{where}: {problem.id} has another question or gold answer than in an earlier line.",
+                "Give every problem an id of its own, and one gold answer.",
+            )
         model = str(row.get("model") or title or path.stem)
         for position, output in enumerate(_outputs(row, fields or Fields(), where)):
             index = counts.get((model, problem.id), 0)
@@ -89,8 +96,9 @@ def _problem(row: Mapping[str, Any], among: Mapping[str, Problem] | None, fields
     gold = _first(row, fields.gold, GOLD)
     if gold is None:
         raise DataError(f"{where} has no gold answer.", f"Name its field, or use one of {', '.join(GOLD)}.")
-    key = str(row.get("problem_id") or f"imported/{hashlib.sha256(squeeze(question).encode()).hexdigest()[:16]}")
     name = str(row.get("benchmark") or "imported")
+    key = str(row.get("problem_id") or hashlib.sha256(squeeze(question).encode()).hexdigest()[:16])
+    key = key if key.startswith(f"{name}/") else f"{name}/{key}"  # as in runs made here, whose export comes back alike
     return Problem(key, question, gold_text(gold), name, str(row.get("subject") or ""), str(row.get("level") or ""))
 
 

@@ -432,6 +432,28 @@ def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
         assert ours == theirs
 
 
+def test_problems_of_one_id_in_several_sets_keep_their_own_golds(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"problem_id": "1", "benchmark": "aime", "problem": "q", "gold": "1", "output": "x"},
+        {"problem_id": "1", "benchmark": "math", "problem": "r", "gold": "2", "output": "y"},
+        {"benchmark": "math", "problem": "q", "gold": "3", "output": "z"},
+    ]
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t")
+    assert [(p.benchmark, p.question, p.gold) for p in made.problems()] == [
+        ("aime", "q", "1"), ("math", "r", "2"), ("math", "q", "3")
+    ]  # fmt: skip
+    assert [s.problem_id for s in made.samples()] == [p.id for p in made.problems()]
+
+
+@pytest.mark.parametrize(
+    "other", [{"problem_id": "7", "problem": "r", "gold": "1"}, {"problem_id": "7", "gold": "2"}, {"gold": "2"}]
+)
+def test_no_answer_is_graded_by_another_problems_gold(tmp_path: Path, other: dict[str, str]) -> None:
+    first = {"problem": "q", "gold": "1", "output": "x", "problem_id": other.get("problem_id", "")}
+    with pytest.raises(DataError, match=r"line 2: .* has another question or gold answer"):
+        import_outputs(tmp_path, write(tmp_path / "a.jsonl", [first, first | other]), role="base", title="t")
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
