@@ -14,7 +14,7 @@ from eval.grading import Grader
 from eval.paired import smallest_differences
 from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
-from eval.runlog import ROLES, Role, RunConfig, RunLog, list_runs
+from eval.runlog import ROLES, RUNS, Role, RunConfig, RunLog, find_run, list_runs
 from eval.session import Served, Session
 from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
@@ -98,7 +98,7 @@ def _add_offline(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def runs_folder() -> Path:
-    return home() / "runs"
+    return home() / RUNS
 
 
 def run_command(options: argparse.Namespace) -> int:
@@ -138,8 +138,6 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def resume_command(options: argparse.Namespace) -> int:
-    from eval.judged import find_run
-
     log = find_run(options.run)
     with serving(log.info().config.pair, options.profile) as served:
         return watch(Session(log, served, retry_failed=options.retry_failed))

@@ -134,8 +134,14 @@ def load_benchmark(
         raise ConfigError(
             f"There is no benchmark “{name}”.", f"Choose one of {names}, or give the path of a .jsonl file."
         )
-    folder = data or (Path(os.environ["JOURNEY_DATA"]) if os.environ.get("JOURNEY_DATA") else None)
+    folder = data or data_folder()
     return _from_folder(name, folder) if folder else _from_hub(name)
+
+
+def data_folder() -> Path | None:
+    """The folder of public sets, from JOURNEY_DATA; None when it is not set."""
+    name = os.environ.get("JOURNEY_DATA")
+    return Path(name) if name else None
 
 
 def content_hash(problems: Iterable[Problem]) -> str:
@@ -170,7 +176,7 @@ class GoldFault(NamedTuple):
     reason: str
 
 
-def check_golds(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
+def gold_faults(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
     """The problems whose gold fails against itself; a run shows them before it starts. Empty for judged sets."""
     if benchmark.rule == "judged":
         return []

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks import Benchmark, content_hash, problem_key, read_rows
+from eval.benchmarks import Benchmark, content_hash, data_folder, problem_key, read_rows
 from eval.judge import RubricKey
-from eval.labelled import data_folder
 from eval.paper import Area
 from eval.problem import Problem
 from models.errors import ConfigError, DataError

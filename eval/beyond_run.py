@@ -16,7 +16,7 @@ from eval.beyond import SETS, load_beyond
 from eval.grading import Grader
 from eval.plan import Cost, cost, paces, prepare
 from eval.prompts import MATHS_PROMPT
-from eval.runlog import ROLES, Role, RunConfig, RunLog
+from eval.runlog import BEYOND, ROLES, Role, RunConfig, RunLog
 from eval.session import Served, Session
 from eval.sycophancy import FORMS, NAME, Reading, Sycophancy, between, generate_probe, read, sentence, summarise
 from models.errors import ArenaError, ConfigError
@@ -28,7 +28,7 @@ PLAIN_PROMPT = "{question}"
 
 
 def runs_folder() -> Path:
-    return home() / "beyond"
+    return home() / BEYOND
 
 
 def start_run(
@@ -67,17 +67,15 @@ def is_probe(log: RunLog) -> bool:
 
 def probe_readings(log: RunLog, grader: Grader) -> dict[Role, list[Reading]]:
     """What each model did with each problem of a probe's run, over the samples that did not fail."""
-    info, problems = log.info(), {p.id: p for p in log.problems()}
+    sides, problems = log.info().sides, {p.id: p for p in log.problems()}
     found: dict[Role, list[Reading]] = {role: [] for role in ROLES}
 
     def same(answer: str, value: str) -> bool:
         return grader.grade_one(answer, value).outcome == "correct"
 
-    for sample in log.samples():
-        role = info.role_of(sample.model)
-        if not sample.error and role in found:
-            reading = read(problems[sample.problem_id], sample.answer, same)
-            found["base" if role == "base" else "distilled"].append(reading)
+    samples = [sample for sample in log.samples() if not sample.error]
+    for role, side in sides.items():
+        found[role] = [read(problems[s.problem_id], s.answer, same) for s in samples if s.model == side.model]
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from eval.benchmarks import Benchmark, content_hash, gold_text, read_rows, squeeze
 from eval.problem import CUT_OFF, Problem, Sample
-from eval.runlog import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
+from eval.runlog import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from models.errors import DataError
 from models.thought import ThoughtFormat, split_text
 
@@ -149,12 +149,13 @@ def _sample(run: str, model: str, problem: Problem, index: int, text: str, row: 
     )
 
 
-def _sides(rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample], role: Role) -> dict[str, SideInfo]:
-    roles = {str(row["model"]): str(row["role"]) for row in rows if row.get("model") and row.get("role")}
+def _sides(rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample], role: Role) -> dict[Role, SideInfo]:
+    named = [(str(row["model"]), row.get("role")) for row in rows if row.get("model")]
+    roles = {model: known for model, said in named for known in ROLES if said == known}
     models = list(dict.fromkeys(sample.model for sample in samples))
     if len(models) == 1:
         return {roles.get(models[0], role): SideInfo(models[0], models[0])}
-    if sorted(roles.get(model, "") for model in models) != ["base", "distilled"]:
+    if sorted(roles.get(model, "") for model in models) != sorted(ROLES):
         raise DataError(
             f"The file has outputs of {len(models)} models: {', '.join(models[:4])}.", "Load one model a file."
         )
@@ -164,7 +165,7 @@ def _sides(rows: Sequence[Mapping[str, Any]], samples: Sequence[Sample], role: R
 def _info(
     run: str,
     path: Path,
-    sides: dict[str, SideInfo],
+    sides: dict[Role, SideInfo],
     problems: Sequence[Problem],
     samples: int,
     benchmark: Benchmark | None,

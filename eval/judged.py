@@ -14,12 +14,10 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isnan
-from pathlib import Path
 
 import numpy as np
 from scipy.stats import t as student
 
-from eval.beyond_run import runs_folder
 from eval.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement, RubricKey
 from eval.labelled import (
     CHECK_ITEMS,
@@ -33,11 +31,10 @@ from eval.labelled import (
 )
 from eval.metrics import wilson
 from eval.problem import Problem, Sample
-from eval.runlog import RunInfo, RunLog
+from eval.runlog import RunInfo, RunLog, find_run
 from eval.sitting import CoroutineSitting
 from models.client import Endpoint, ModelClient
 from models.errors import ArenaError, ConfigError
-from models.paths import home
 from models.thought import ThoughtFormat
 
 JUDGEMENTS = "judgements"
@@ -204,12 +201,6 @@ async def _check(options: argparse.Namespace) -> None:
         )  # fmt: skip
     save_check(check, verdicts)
     print(f"\n{check.judge}: {check_sentence(check, rubric.key)}")
-
-
-def find_run(run_id: str) -> RunLog:
-    """A run of the sets beyond maths or of the benchmarks. Raises DataError when there is none of that id."""
-    folder = runs_folder() if (runs_folder() / Path(run_id).name).is_dir() else home() / "runs"
-    return RunLog.open(folder, run_id)
 
 
 async def _run(options: argparse.Namespace) -> None:

@@ -8,7 +8,6 @@ A row of Auto-J's pairs: {"scenario": "…", "label": 0, "prompt": "…", "respo
 """
 
 import json
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.agreement import Agreement, agreement
-from eval.benchmarks import read_rows
+from eval.benchmarks import data_folder, read_rows
 from eval.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement, RubricKey
 from models.errors import ConfigError, DataError, ServerError
 from models.paths import home
@@ -83,12 +82,6 @@ class JudgeCheck:
     """Of pairs: how many the judge decided by their order; None for other rubrics."""
     at: str
     """UTC, ISO 8601."""
-
-
-def data_folder() -> Path | None:
-    """The folder of public sets, from JOURNEY_DATA; None when it is not set."""
-    name = os.environ.get("JOURNEY_DATA")
-    return Path(name) if name else None
 
 
 def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:

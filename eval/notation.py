@@ -169,9 +169,6 @@ class Listing(NamedTuple):
     brackets: str = ""
 
 
-_PAIRS = {"(": ")", "[": "]", "{": "}"}
-
-
 _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 

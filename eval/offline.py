@@ -30,7 +30,7 @@ _PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Fields:
+class Paths:
     """Where things are in a row: dotted paths; a list on the way is walked through, `choices.message.content`."""
 
     gold: str = ""
@@ -87,14 +87,14 @@ def add_grade_arguments(parser: argparse.ArgumentParser) -> None:
 
 def grade_command(options: argparse.Namespace) -> int:
     """Grades the file, writes the grades beside it and prints the summary, one JSON object, on stdout."""
-    fields = Fields(
+    paths = Paths(
         options.gold_field, options.output_field, options.tokens_field, options.finish_field, options.id_field
     )
     if options.thought == "marker" and not options.marker:
         raise ConfigError("--thought marker needs --marker.", "Give the line at which the answer begins.")
     thought = ThoughtFormat(options.thought, options.open, options.close, options.prefilled, options.marker)
     started = time.monotonic()
-    outputs = list(read_outputs(read_rows(options.file), fields, str(options.file)))
+    outputs = list(read_outputs(read_rows(options.file), paths, str(options.file)))
     out = options.out or options.file.with_suffix(".grades.jsonl")
     if out.resolve() == options.file.resolve():
         raise ConfigError("--out names the file of outputs itself.", "Give another file for the grades.")
@@ -108,19 +108,19 @@ def grade_command(options: argparse.Namespace) -> int:
     return 0
 
 
-def read_outputs(rows: Sequence[Mapping[str, Any]], fields: Fields, source: str) -> Iterator[Output]:
+def read_outputs(rows: Sequence[Mapping[str, Any]], paths: Paths, source: str) -> Iterator[Output]:
     """Every output of every row. Raises DataError naming the row that lacks something or does not add up."""
     if not rows:
         raise DataError(f"{source} is empty.", "It needs one JSON object a line.")
     for number, row in enumerate(rows, 1):
         where = f"{source}, row {number}"
-        golds = _values(row, fields.gold, GOLD, "gold answer", where, "--gold-field")
+        golds = _values(row, paths.gold, GOLD, "gold answer", where, "--gold-field")
         if len(golds) != 1 or str(golds[0] if golds[0] is not None else "").strip() == "":
             raise DataError(f"{where} needs exactly one gold answer.", "Name its field with --gold-field.")
-        texts = _values(row, fields.output, OUTPUT, "output", where, "--output-field")
-        tokens = _aligned(row, fields.tokens, len(texts), where, "--tokens-field")
-        reasons = _aligned(row, fields.finish, len(texts), where, "--finish-field")
-        problem = str(_values(row, fields.id, (), "id", where, "--id-field")[0]) if fields.id else str(number)
+        texts = _values(row, paths.output, OUTPUT, "output", where, "--output-field")
+        tokens = _aligned(row, paths.tokens, len(texts), where, "--tokens-field")
+        reasons = _aligned(row, paths.finish, len(texts), where, "--finish-field")
+        problem = str(_values(row, paths.id, (), "id", where, "--id-field")[0]) if paths.id else str(number)
         for text, count, reason in zip(texts, tokens, reasons, strict=True):
             if not isinstance(text, str | None):
                 raise DataError(f"{where}: an output is not text.", "Name the field of the text with --output-field.")

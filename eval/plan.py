@@ -154,13 +154,13 @@ def check_resumable(info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, 
     if "{question}" not in info.prompt:
         raise ConfigError(f"Run {info.id} was {info.origin}: how it was asked is not known.", "Start a new run.")
     for role, side in info.sides.items():
-        spec = pair.model("base" if role == "base" else "distilled")
+        spec = pair.model(role)
         if side.model != spec.key:
             raise ConfigError(
                 f"Run {info.id} was made with {side.model}, but {spec.key} is loaded.",
                 f"Load pair {info.config.pair}, or start a new run.",
             )
-        loaded = weight_hashes.get("base" if role == "base" else "distilled", "")
+        loaded = weight_hashes.get(role, "")
         if side.weight_hash and loaded and side.weight_hash != loaded:
             raise ConfigError(
                 f"The weights of {side.title} have changed since run {info.id} was begun.", "Start a new run."

@@ -24,11 +24,14 @@ from typing import Any, Self
 
 from eval.problem import Problem, Sample
 from models.errors import ConfigError, DataError
+from models.paths import home
 from models.registry import ROLES as ROLES
 from models.registry import Role as Role
 
 CONCURRENCY = 32
 """Requests in flight where nothing says how many a server takes."""
+RUNS, BEYOND = "runs", "beyond"
+"""Folders below home() for runs of the benchmarks and of the sets beyond maths."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
 
 
@@ -105,8 +108,8 @@ class RunInfo:
     """UTC, ISO 8601."""
     config: RunConfig
     data: tuple[DataInfo, ...]
-    sides: dict[str, SideInfo]
-    """By role: `base`, `distilled`, or both."""
+    sides: dict[Role, SideInfo]
+    """One side, or both."""
     prompt: str
     """The prompt rule, the same for every side."""
     versions: dict[str, str] = field(default_factory=dict)
@@ -251,6 +254,12 @@ class RunLog:
                 ) from error
             self.mend()
             yield
+
+
+def find_run(run_id: str) -> RunLog:
+    """A run of the sets beyond maths or of the benchmarks. Raises DataError when there is none of that id."""
+    beyond = home() / BEYOND
+    return RunLog.open(beyond if (beyond / Path(run_id).name).is_dir() else home() / RUNS, run_id)
 
 
 def list_runs(runs: Path) -> list[RunInfo]:

@@ -5,7 +5,7 @@ Knows arguments and printing; the loading and checking is done in `eval.benchmar
 
 import argparse
 
-from eval.benchmarks import GENERATED, GENERATED_COUNT, KNOWN, check_golds, load_benchmark
+from eval.benchmarks import GENERATED, GENERATED_COUNT, KNOWN, gold_faults, load_benchmark
 from eval.grading import Grader
 from models.errors import ArenaError
 
@@ -41,7 +41,7 @@ def _checked(name: str, grader: Grader, required: bool) -> bool:
     print(f"{name}: {len(benchmark)} problems, sha256 {benchmark.sha256}, {benchmark.source}")
     if benchmark.warning:
         print(f"  warning: {benchmark.warning}")
-    faults = check_golds(benchmark, grader)
+    faults = gold_faults(benchmark, grader)
     for problem, reason in faults:
         print(f"  the gold answer of {problem.id} fails: {problem.gold} ({reason})")
     if not faults:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from eval.benchmarks import GENERATED, KNOWN, check_golds, content_hash, gold_hash, load_benchmark, read_rows
+from eval.benchmarks import GENERATED, KNOWN, content_hash, gold_faults, gold_hash, load_benchmark, read_rows
 from eval.beyond import load_beyond
 from eval.grading import Grader
 from eval.plots import paper_points
@@ -35,7 +35,7 @@ def test_a_file_of_the_users_own(tmp_path: Path, grader: Grader) -> None:
     first = benchmark.problems[0]
     assert (first.id, first.gold, first.subject, first.level) == ("mine/0", "2", "sums", "3")
     assert (len(benchmark), benchmark.rule, benchmark.warning) == (2, "math", "")
-    assert check_golds(benchmark, grader) == []
+    assert gold_faults(benchmark, grader) == []
 
 
 def test_a_file_is_never_taken_for_the_published_set_of_its_name(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_hashes_ignore_order_ids_and_leading_zeros(tmp_path: Path) -> None:
 
 def test_a_gold_that_fails_against_itself_is_listed(tmp_path: Path, grader: Grader) -> None:
     rows = [{"problem": "One?", "answer": "\\frac{1}{2"}, {"problem": "Two?", "answer": "2"}]
-    faults = check_golds(load_benchmark(str(write(tmp_path / "a.jsonl", rows))), grader)
+    faults = gold_faults(load_benchmark(str(write(tmp_path / "a.jsonl", rows))), grader)
     assert [fault.problem.question for fault in faults] == ["One?"]
 
 
@@ -134,7 +134,7 @@ def test_generated_sets_need_nothing_and_repeat(name: str, grader: Grader) -> No
     assert len(benchmark) == 20
     assert benchmark == load_benchmark(name, count=20)
     assert benchmark.sha256 != load_benchmark(name, count=20, seed=1).sha256
-    assert check_golds(benchmark, grader) == []
+    assert gold_faults(benchmark, grader) == []
 
 
 @needs_data
@@ -143,4 +143,4 @@ def test_known_sets_are_whole_and_every_gold_is_correct_against_itself(name: str
     benchmark = load_benchmark(name)
     assert (len(benchmark), benchmark.warning) == (KNOWN[name].size, "")
     assert len({problem.id for problem in benchmark.problems}) == len(benchmark)
-    assert check_golds(benchmark, grader) == []
+    assert gold_faults(benchmark, grader) == []

@@ -12,7 +12,7 @@ import pytest
 
 from eval.beyond import SETS, load_beyond
 from eval.judge import RUBRICS, Judge, JudgeItem, Judgement
-from eval.judged import JUDGEMENTS, find_run, judge_items, judge_run, judgements, score_sentence, scores
+from eval.judged import JUDGEMENTS, judge_items, judge_run, judgements, score_sentence, scores
 from eval.labelled import (
     LABELLED,
     Labelled,
@@ -26,7 +26,7 @@ from eval.labelled import (
 )
 from eval.problem import Problem, Sample
 from eval.ratings import RatingTask, add_rating, next_task, order_for, ratings, summarise
-from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
+from eval.runlog import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run
 from models.client import Message
 from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply, Sampling

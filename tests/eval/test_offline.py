@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from eval.benchmarks import read_rows
-from eval.offline import Fields, add_grade_arguments, grade_command, read_outputs
+from eval.offline import Paths, add_grade_arguments, grade_command, read_outputs
 from models.errors import ConfigError, DataError
 
 
@@ -87,17 +87,17 @@ def test_whole_numbers_and_a_marker(tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("row", "fields", "message"),
     [
-        ({"output": "x"}, Fields(), "row 1 has no gold answer"),
-        ({"answer": "5"}, Fields(), "row 1 has no output"),
-        ({"answer": "", "output": "x"}, Fields(), "exactly one gold"),
-        ({"answer": ["5", "6"], "output": "x"}, Fields(), "exactly one gold"),
-        ({"answer": "5", "output": 7}, Fields(), "not text"),
-        ({"answer": "5", "output": ["x", "y"], "t": [1]}, Fields(tokens="t"), "2 outputs but 1 values"),
-        ({"answer": "5", "output": "x", "t": "many"}, Fields(tokens="t"), "not a number"),
-        ({"answer": "5", "output": "x"}, Fields(gold="a.b"), "no gold answer at a.b"),
+        ({"output": "x"}, Paths(), "row 1 has no gold answer"),
+        ({"answer": "5"}, Paths(), "row 1 has no output"),
+        ({"answer": "", "output": "x"}, Paths(), "exactly one gold"),
+        ({"answer": ["5", "6"], "output": "x"}, Paths(), "exactly one gold"),
+        ({"answer": "5", "output": 7}, Paths(), "not text"),
+        ({"answer": "5", "output": ["x", "y"], "t": [1]}, Paths(tokens="t"), "2 outputs but 1 values"),
+        ({"answer": "5", "output": "x", "t": "many"}, Paths(tokens="t"), "not a number"),
+        ({"answer": "5", "output": "x"}, Paths(gold="a.b"), "no gold answer at a.b"),
     ],
 )
-def test_what_is_missing_is_named(row: dict[str, Any], fields: Fields, message: str) -> None:
+def test_what_is_missing_is_named(row: dict[str, Any], fields: Paths, message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(read_outputs([row], fields, "file"))
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import pytest
 
-from eval import offline
 from eval.__main__ import main
 from eval.benchmarks import Benchmark, content_hash, read_rows
 from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
 from eval.imported import Fields, import_outputs
-from eval.offline import read_outputs
+from eval.offline import Paths, read_outputs
 from eval.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
 from eval.problem import Problem
 from eval.regrade import grade_run, ungraded
@@ -380,10 +379,19 @@ def test_a_file_is_imported_by_the_fields_it_is_graded_by(tmp_path: Path) -> Non
     path = write(tmp_path / "a.jsonl", rows)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     made = import_outputs(tmp_path, path, role="base", title="t")
-    graded = list(read_outputs(read_rows(path), offline.Fields(), "a.jsonl"))
+    graded = list(read_outputs(read_rows(path), Paths(), "a.jsonl"))
     assert [p.gold for p in made.problems()] == [output.gold for output in graded] == ["10,\\!080", "27"]
     assert [s.text for s in made.samples()] == [output.text for output in graded]
     assert made.info().data[0].sha256 == content_hash(made.problems())
+
+
+@pytest.mark.parametrize(("role", "side"), [("base", "base"), ("student", "distilled"), (None, "distilled")])
+def test_a_file_says_whose_its_outputs_are_or_the_person_who_brings_it(
+    tmp_path: Path, role: str | None, side: str
+) -> None:
+    row = {"problem": "q", "gold": "1", "output": "x", "model": "m", "role": role}
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="distilled", title="t")
+    assert list(made.info().sides) == [side]
 
 
 def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) -> None:
