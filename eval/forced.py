@@ -78,7 +78,7 @@ async def force_answers(
     """
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought.", "Give budgets of at least 1.")
-    check_resumable(log.info(), served.pair, {role: served.weight_hash(role) for role in ROLES})
+    check_resumable(log.info(), served.pair, {role: served.weight_hash(role) for role in ROLES}, served.profile)
     tasks = pending(log, budgets)
     if not tasks:
         return 0

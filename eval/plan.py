@@ -22,10 +22,21 @@ from eval.recorded import recorded_runs
 from eval.runlog import CONCURRENCY, ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from models.errors import ConfigError
 from models.paths import ROOT
+from models.plan import precision
 from models.registry import PairSpec, Profile
 
 PROMPT_ALLOWANCE = 512
 """Tokens left for the prompt when the limit on output is checked against the context length."""
+ASKED = {
+    "weight_hash": "weights",
+    "precision": "precision",
+    "thought": "how a thought is marked",
+    "chat_template_kwargs": "settings of the chat template",
+    "system_prompt": "system prompt",
+}
+"""Facts of a side that change its answers, in words: a run that is resumed never mixes two values of any."""
+MAY_BE_EMPTY = ("chat_template_kwargs", "system_prompt")
+"""Of the others, empty means that it is not known."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +139,10 @@ def prepare(
         created_at=now.isoformat(timespec="seconds"),
         config=config,
         data=data,
-        sides={role: _side(pair, role, weight_hashes[role]) for role in ROLES},
+        sides={role: _side(pair, role, weight_hashes[role], profile) for role in ROLES},
         prompt=prompt,
         versions=versions(),
+        profile=profile.key if profile else "",
     )
     return RunLog.create(runs, info, (p for chosen in problems.values() for p in chosen))
 
@@ -143,28 +155,50 @@ def _new_id(runs: Path, name: str) -> str:
     return unique
 
 
-def _side(pair: PairSpec, role: Role, weight_hash: str) -> SideInfo:
+def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None) -> SideInfo:
     spec = pair.model(role)
-    thought = asdict(spec.thought)
-    return SideInfo(spec.key, spec.title, weight_hash, thought, dict(spec.chat_template_kwargs), spec.system_prompt)
+    return SideInfo(
+        model=spec.key,
+        title=spec.title,
+        weight_hash=weight_hash,
+        thought=asdict(spec.thought),
+        chat_template_kwargs=dict(spec.chat_template_kwargs),
+        system_prompt=spec.system_prompt,
+        precision=precision(spec, profile) if profile else "",
+    )
 
 
-def check_resumable(info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, str]) -> None:
-    """Raise ConfigError unless the run was made here and the loaded models are those it was begun with."""
-    if "{question}" not in info.prompt:
-        raise ConfigError(f"Run {info.id} was {info.origin}: how it was asked is not known.", "Start a new run.")
+def check_resumable(
+    info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, str], profile: Profile | None = None
+) -> None:
+    """Raise ConfigError unless the run was made here, and the loaded models are those it was begun with and are asked
+    as they were."""
+    check_own(info)
     for role, side in info.sides.items():
-        spec = pair.model(role)
-        if side.model != spec.key:
+        loaded = _side(pair, role, weight_hashes.get(role, ""), profile)
+        if side.model != loaded.model:
             raise ConfigError(
-                f"Run {info.id} was made with {side.model}, but {spec.key} is loaded.",
+                f"Run {info.id} was made with {side.model}, but {loaded.model} is loaded.",
                 f"Load pair {info.config.pair}, or start a new run.",
             )
-        loaded = weight_hashes.get(role, "")
-        if side.weight_hash and loaded and side.weight_hash != loaded:
+        changed = [words for name, words in ASKED.items() if _differ(name, side, loaded)]
+        if changed:
+            begun_on = f" on profile {info.profile}" if info.profile else ""
             raise ConfigError(
-                f"The weights of {side.title} have changed since run {info.id} was begun.", "Start a new run."
+                f"Since run {info.id} was begun{begun_on}, this of {side.title} has changed: {', '.join(changed)}.",
+                "Go back to what it was, or start a new run.",
             )
+
+
+def check_own(info: RunInfo) -> None:
+    """Raise ConfigError unless the run was made here."""
+    if "{question}" not in info.prompt:
+        raise ConfigError(f"Run {info.id} was {info.origin}: how it was asked is not known.", "Start a new run.")
+
+
+def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:
+    before, after = getattr(then, name), getattr(now, name)
+    return before != after and (name in MAY_BE_EMPTY or bool(before and after))
 
 
 def cost(config: RunConfig, sizes: Sequence[int], paces: Mapping[Role, Pace | None]) -> Cost:

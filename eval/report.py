@@ -212,7 +212,8 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
     if golds is not None:
         rows.append(["gold answers that fail against themselves", ", ".join(golds) or "none"])
     for role, side in info.sides.items():
-        rows.append([role, f"{side.title} ({side.model}), weights {side.weight_hash or 'not known'}"])
+        numbers = f", computed in {side.precision}" if side.precision else ""
+        rows.append([role, f"{side.title} ({side.model}), weights {side.weight_hash or 'not known'}{numbers}"])
     if info.origin == "run":
         limit = f", {c.thinking_budget} for the thought" if c.thinking_budget else ""
         sampling = f"{c.samples} a problem, temperature {c.temperature:g}, top-p {c.top_p:g}, seed {c.seed}"
@@ -220,6 +221,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
             ["prompt", f"`{info.prompt}`".replace("\n", "⏎")],
             ["sampling", f"{sampling}, at most {c.max_tokens} tokens{limit}"],
             ["configuration hash", info.config_hash],
+            ["machine profile", info.profile or "not known"],
             ["software", ", ".join(f"{name} {number}" for name, number in info.versions.items())],
             ["repeat it", f"`{command(info)}`"],
         ]

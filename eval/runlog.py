@@ -97,6 +97,8 @@ class SideInfo:
     thought: dict[str, Any] = field(default_factory=dict)
     chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
+    precision: str = ""
+    """In what numbers it is computed, by `models.plan.precision`; empty where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,19 @@ class RunInfo:
     versions: dict[str, str] = field(default_factory=dict)
     origin: str = "run"
     """`run`, or where the outputs were imported from."""
+    profile: str = ""
+    """Key of the machine profile it was begun on; empty where that is not known."""
 
     @property
     def config_hash(self) -> str:
         """sha256 of all that changes the answers: configuration, data, prompt rule, models with their weights."""
         config = {k: v for k, v in asdict(self.config).items() if k != "concurrency"}
         data = sorted((d.name, d.sha256, d.problems) for d in self.data)
-        sides = {role: asdict(side) for role, side in sorted(self.sides.items())}
+        # left out where it is not known, so that a run from before it was written down keeps its hash
+        sides = {
+            role: {name: value for name, value in asdict(side).items() if value or name != "precision"}
+            for role, side in sorted(self.sides.items())
+        }
         text = json.dumps([config, data, sides, self.prompt], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -181,6 +189,7 @@ class RunLog:
                 raw["prompt"],
                 raw["versions"],
                 raw["origin"],
+                raw.get("profile", ""),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(

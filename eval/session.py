@@ -99,7 +99,8 @@ class Session(Sitting):
                 stack.push_async_callback(link.aclose)
             if not await self._ready():
                 return False
-            check_resumable(self.log.info(), self._served.pair, {r: self._served.weight_hash(r) for r in ROLES})
+            hashes = {role: self._served.weight_hash(role) for role in ROLES}
+            check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile)
             self._runner = Runner(self.log, links, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
             if self._stopped.is_set():

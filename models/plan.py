@@ -83,6 +83,19 @@ def context_length(spec: ModelSpec, profile: Profile) -> int:
     return min(spec.context_length, profile.context_length)
 
 
+def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = None) -> str:
+    """In what numbers a model is computed, as the engine is told: `float32`, or `auto, fp8` (auto: as the weights are
+    stored). Empty behind an address, where nobody says."""
+    if profile.arrangement == "remote" or isinstance(spec.weights, AddressSource):
+        return ""
+    own = "auto" if profile.gpu else _cpu_dtype(processor or this_processor())
+    return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), profile.quantization)))
+
+
+def _cpu_dtype(processor: Processor) -> str:
+    return "bfloat16" if processor.bf16 else "float32"
+
+
 def make_plan(
     pair: PairSpec,
     profile: Profile,
@@ -227,7 +240,7 @@ def _two_on_cpu(pair: PairSpec, profile: Profile, processor: Processor) -> list[
             "VLLM_CPU_KVCACHE_SPACE": str(reserve),
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
         }
-        options = ["--dtype", "bfloat16" if processor.bf16 else "float32"]
+        options = ["--dtype", _cpu_dtype(processor)]
         engines.append(_engine(pair, profile, (role,), usage, options, environment, cores=pin))
     return engines
 

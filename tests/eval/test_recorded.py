@@ -27,6 +27,7 @@ def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> No
         assert not any(sample.error for sample in samples)
         assert {s.model for s in samples} == {side.model for side in info.sides.values()}
         assert info.config.pair in load_config().pairs
+        assert json.loads((log.folder / "run.json").read_text())["config_hash"] == info.config_hash
 
 
 def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:

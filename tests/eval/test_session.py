@@ -33,7 +33,10 @@ from eval.sitting import Jobs
 from models.client import Endpoint
 from models.errors import ConfigError, DataError, ServerError
 from models.events import Reply
+from models.plan import make_plan, precision
+from models.processor import Processor
 from models.registry import load_config
+from models.thought import ThoughtFormat
 
 PROBLEMS = tuple(Problem(f"toy/{i}", f"What is {i} + {i}?", str(2 * i), "toy", "sums", "1") for i in range(8))
 TOY = Benchmark("toy", PROBLEMS, "abc", "made here", "math", "Toy")
@@ -162,7 +165,7 @@ def test_changed_weights_never_mix_into_a_run(tmp_path: Path) -> None:
     log = begin(tmp_path)
     progress = Session(log, served(weights={"base": "w1", "distilled": "other"})).run()
     assert progress.phase == "failed"
-    assert "have changed" in progress.message
+    assert "has changed: weights" in progress.message
     assert not log.samples()
     with pytest.raises(ConfigError, match="is loaded"):
         check_resumable(log.info(), load_config().pairs["qwen-math-7b-r1"], HASHES)
@@ -180,6 +183,64 @@ def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(tmp_path: Pa
     imported = replace(log.info(), prompt="not known", origin="imported from a.jsonl")
     with pytest.raises(ConfigError, match=r"imported from a\.jsonl"):
         check_resumable(imported, pair(), HASHES)
+
+
+def served_otherwise(**change: Any) -> Any:
+    """The pair with another distilled model: asked in another way, not of other weights."""
+    other = served()
+    distilled = pair().distilled.model_copy(update=change)
+    other.pair = pair().model_copy(update={"distilled": distilled})
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"system_prompt": "Be brief."}, "system prompt"),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "settings of the chat template"),
+        ({"thought": ThoughtFormat("none")}, "how a thought is marked"),
+    ],
+)
+def test_a_run_never_mixes_two_ways_of_asking(tmp_path: Path, change: dict[str, Any], words: str) -> None:
+    log = begin(tmp_path)
+    progress = Session(log, served_otherwise(**change)).run()
+    assert progress.phase == "failed"
+    assert f"has changed: {words}." in progress.message
+    assert not log.samples()
+
+
+def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
+    profiles = load_config().profiles
+    fp8 = next(profile for profile in profiles.values() if profile.quantization == "fp8")
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [TOY], fp8)
+    info = log.info()
+    assert (info.profile, info.sides["base"].precision) == (fp8.key, "auto, fp8")
+    assert "computed in auto, fp8" in run_report(tmp_path, info.id)
+    with pytest.raises(ConfigError, match=f"begun on profile {fp8.key}, .* has changed: precision"):
+        check_resumable(info, pair(), HASHES, profiles["cpu"])
+    check_resumable(info, pair(), HASHES, fp8)
+
+
+def test_precision_is_what_the_engine_is_told() -> None:
+    profiles, base = load_config().profiles, pair().base
+    found = {bf16: precision(base, profiles["cpu"], Processor((0, 1), bf16)) for bf16 in (True, False)}
+    assert found == {True: "bfloat16", False: "float32"}
+    assert precision(base, profiles["remote"]) == ""
+    plan = make_plan(pair(), profiles["cpu"], processor=Processor((0, 1), False))
+    assert all(engine.options[engine.options.index("--dtype") + 1] == found[False] for engine in plan.engines)
+
+
+def test_a_run_that_knows_no_precision_keeps_its_hash_and_goes_on(tmp_path: Path) -> None:
+    """As those begun before it was written down."""
+    log = begin(tmp_path)
+    path = log.folder / "run.json"
+    raw = json.loads(path.read_text())
+    raw.pop("profile")
+    for side in raw["sides"].values():
+        side.pop("precision")
+    path.write_text(json.dumps(raw))
+    assert log.info().config_hash == raw["config_hash"]
+    assert Session(log, served()).run().phase == "finished"
 
 
 def test_answers_that_wait_for_a_judge_are_drawn_and_not_graded(tmp_path: Path) -> None:
@@ -322,7 +383,7 @@ def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
     Session(log, served()).run()
     sitting = ForcedSitting(log, served(weights={"base": "w1", "distilled": "other"}), [40])
     assert sitting.run().phase == "failed"
-    assert "have changed" in sitting.progress().message
+    assert "has changed: weights" in sitting.progress().message
     assert not list(log.rows("forced"))
 
 
