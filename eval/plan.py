@@ -18,7 +18,6 @@ from eval.metrics import busy_seconds
 from eval.paired import ASSUMED_DISCORDANCE, POWER, smallest_difference
 from eval.problem import Problem, Sample
 from eval.prompts import MATHS_PROMPT
-from eval.recorded import recorded_runs
 from eval.runlog import CONCURRENCY, ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from models.errors import ConfigError
 from models.paths import ROOT
@@ -236,7 +235,7 @@ def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
     """
     found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
-        if info.origin != "run" or info.id in recorded_runs():
+        if info.origin != "run" or info.recorded:
             continue
         missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []

@@ -119,6 +119,8 @@ class RunInfo:
     """`run`, or where the outputs were imported from."""
     profile: str = ""
     """Key of the machine profile it was begun on; empty where that is not known."""
+    recorded: bool = False
+    """Whether it shipped with the product: its speed is another machine's."""
 
     @property
     def config_hash(self) -> str:
@@ -190,6 +192,7 @@ class RunLog:
                 raw["versions"],
                 raw["origin"],
                 raw.get("profile", ""),
+                raw.get("recorded", False),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(

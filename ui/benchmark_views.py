@@ -8,7 +8,6 @@ from typing import Any
 from eval.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
 from eval.plan import duration
 from eval.plots import VERDICT_COLOURS
-from eval.recorded import recorded_runs
 from eval.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runlog import ROLES, RunInfo
 from eval.runner import SideProgress
@@ -196,7 +195,7 @@ def run_label(info: RunInfo) -> str:
     sets = ", ".join(data.title for data in info.data)
     samples = f", {info.config.samples} samples" if info.config.samples > 1 else ""
     origin = "" if info.origin == "run" else f" ({info.origin})"
-    recorded = "Recorded · " if info.id in recorded_runs() else ""
+    recorded = "Recorded · " if info.recorded else ""
     return f"{recorded}{info.created_at[:16].replace('T', ' ')} · {info.config.pair} · {sets}{samples}{origin}"
 
 
