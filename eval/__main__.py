@@ -12,14 +12,14 @@ from pathlib import Path
 
 from eval.grading import Grader
 from eval.paired import smallest_differences
-from eval.plan import cost, load_benchmarks, most_in_flight, paces, prepare
+from eval.plan import check_own, cost, load_benchmarks, most_in_flight, paces, prepare
 from eval.regrade import grade_run
 from eval.runlog import ROLES, RUNS, Role, RunConfig, RunLog, find_run, list_runs
 from eval.session import Served, Session
 from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
 from models.paths import home
-from models.registry import Profile, choose_profile, load_config
+from models.registry import PairSpec, Profile, choose_profile, load_config
 
 TICK_SECONDS = 2.0
 
@@ -102,16 +102,13 @@ def runs_folder() -> Path:
 
 
 def run_command(options: argparse.Namespace) -> int:
-    spaces = load_config()
-    key = options.pair or spaces.default_pair
-    if key not in spaces.pairs:
-        raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(spaces.pairs)}.")
+    pair = chosen_pair(options.pair)
     temperature = options.temperature if options.temperature is not None else (0.6 if options.samples > 1 else 0.0)
     concurrency = options.concurrency
     if concurrency is None:
         concurrency = most_in_flight(chosen_profile(options.profile))
     config = RunConfig(
-        pair=key,
+        pair=pair.key,
         benchmarks=tuple(options.benchmark),
         samples=options.samples,
         problems=options.problems,
@@ -127,10 +124,10 @@ def run_command(options: argparse.Namespace) -> int:
         print(f"{found.name}: {len(found)} problems, sha256 {found.sha256[:12]}…, {found.source}", file=sys.stderr)
         if found.warning:
             print(f"  {found.warning}", file=sys.stderr)
-    estimate = cost(config, [len(found) for found in sets], paces(runs_folder(), spaces.pairs[key]))
+    estimate = cost(config, [len(found) for found in sets], paces(runs_folder(), pair))
     drawn = {found.title or found.name: min(len(found), config.problems or len(found)) for found in sets}
     print(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip(), file=sys.stderr)
-    with serving(key, options.profile) as served:
+    with serving(pair.key, options.profile) as served:
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         log = prepare(runs_folder(), config, served.pair, hashes, sets, served.profile)
         print(f"run {log.folder.name}", file=sys.stderr)
@@ -139,6 +136,7 @@ def run_command(options: argparse.Namespace) -> int:
 
 def resume_command(options: argparse.Namespace) -> int:
     log = find_run(options.run)
+    check_own(log.info())
     with serving(log.info().config.pair, options.profile) as served:
         return watch(Session(log, served, retry_failed=options.retry_failed))
 
@@ -149,12 +147,22 @@ def forced_command(options: argparse.Namespace) -> int:
     from eval.forced import force_answers
 
     log = RunLog.open(runs_folder(), options.run)
+    check_own(log.info())
     with serving(log.info().config.pair, options.profile) as served, log.claim():
         made = asyncio.run(
             force_answers(log, served, options.budget, options.answer_tokens, progress=_count("forced answers"))
         )
     print(f"\n{made} forced answers added to {log.path('forced')}", file=sys.stderr)
     return 0
+
+
+def chosen_pair(key: str = "") -> PairSpec:
+    """The pair of that key; without one, the default. Raises ConfigError where spaces.yaml has none of it."""
+    spaces = load_config()
+    key = key or spaces.default_pair
+    if key not in spaces.pairs:
+        raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(spaces.pairs)}.")
+    return spaces.pairs[key]
 
 
 def chosen_profile(name: str) -> Profile:
@@ -171,7 +179,7 @@ def serving(pair: str, profile: str) -> Iterator[Served]:
 
     from models.server import ServedPair
 
-    served = ServedPair(load_config().pairs[pair], chosen_profile(profile))
+    served = ServedPair(chosen_pair(pair), chosen_profile(profile))
     served.start()
     try:
         for role in ROLES:
@@ -227,19 +235,22 @@ def list_command(options: argparse.Namespace) -> int:
 
 
 def report_command(options: argparse.Namespace) -> int:
+    from eval.offline import check_output
+    from eval.results import EXPORT, Results, sides_of
+
+    form = options.export.suffix.lstrip(".") if options.export else ""
+    if options.export and form not in EXPORT:
+        raise ConfigError(f"--export {options.export}: unknown format.", f"End it in .{', .'.join(EXPORT)}.")
+    for path in filter(None, (options.out, options.export)):
+        check_output(path)
     text = _report(options.run)
     if options.out:
         options.out.write_text(text, encoding="utf-8")
     else:
         print(text)
     if options.export:
-        from eval.results import EXPORT, Results, sides_of
-
-        form = options.export.suffix.lstrip(".")
-        if form not in EXPORT:
-            raise ConfigError(f"--export {options.export}: unknown format.", f"End it in .{', .'.join(EXPORT)}.")
         log = RunLog.open(runs_folder(), options.run)
-        Results(runs_folder(), [options.run]).export(sides_of(log.info()), options.export, form)
+        Results(runs_folder(), [options.run]).export(sides_of(log.info()), options.export, form)  # type: ignore[arg-type]
     return 0
 
 

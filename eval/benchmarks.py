@@ -253,6 +253,8 @@ def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iter
         if not question or not gold:
             missing = "problem" if not question else "answer"
             raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
+        if not isinstance(question, str):
+            raise DataError(f"{source}: the problem of row {number + 1} is not text.", "Put it in quotation marks.")
         key = problem_key(row, number, seen)
         yield Problem(f"{name}/{key}", question, gold, name, str(row.get("subject") or ""), str(row.get("level") or ""))
     if not seen:
@@ -295,8 +297,16 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
             value = json.loads(piece)
         except json.JSONDecodeError as error:
             raise DataError(f"{path}, line {number} is not JSON: {error}.", remedy) from error
+        if "\\ud" in piece.lower():
+            value = _with_whole_characters(value)
         found = value if isinstance(value, list) else [value]
         if not all(isinstance(row, dict) for row in found):
             raise DataError(f"{path}, line {number} is not a JSON object.", remedy)
         rows += found
     return rows
+
+
+def _with_whole_characters(value: Any) -> Any:
+    """The value with every half of a character (a lone surrogate, which JSON can hold and UTF-8 cannot) replaced."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -21,7 +21,7 @@ from eval.session import Served, Session
 from eval.sycophancy import FORMS, NAME, Reading, Sycophancy, between, generate_probe, read, sentence, summarise
 from models.errors import ArenaError, ConfigError
 from models.paths import home
-from models.registry import PairSpec, load_config
+from models.registry import PairSpec
 
 PLAIN_PROMPT = "{question}"
 """A judged set's questions are whole: nothing is put around them."""
@@ -108,12 +108,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from eval.__main__ import serving, watch
+    from eval.__main__ import chosen_pair, serving, watch
 
-    config = load_config()
-    pair = config.pairs.get(options.pair or config.default_pair)
-    if pair is None:
-        raise ConfigError(f"There is no pair “{options.pair}” in spaces.yaml.", "Choose one of its pairs.")
+    pair = chosen_pair(options.pair)
     print(estimate(pair, options.set, options.count, options.max_tokens).sentence, file=sys.stderr)
     with serving(pair.key, options.profile) as served:
         session = start_run(

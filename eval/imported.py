@@ -8,6 +8,7 @@ Does not know how answers are graded.
 """
 
 import hashlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -71,12 +72,16 @@ def import_outputs(
             counts[model, problem.id] = index + 1
             try:
                 samples.append(_sample(run_id, model, problem, index, output, _facts_at(row, position)))
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise DataError(f"{where}: {error}.", "Mend the field, or leave it out.") from error
     sides = _sides(rows, samples, role)
     info = _info(run_id, path, sides, list(problems.values()), max(counts.values()), benchmark)
     log = RunLog.create(runs, info, problems.values())
-    log.append("samples", [asdict(sample) for sample in samples])
+    try:
+        log.append("samples", [asdict(sample) for sample in samples])
+    except DataError:
+        shutil.rmtree(log.folder, ignore_errors=True)  # an empty run would stand in the list
+        raise
     return log
 
 

@@ -8,6 +8,7 @@ Does not know how answers are graded (`eval.grading`) or how figures are compute
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections import Counter, defaultdict
@@ -98,6 +99,7 @@ def grade_command(options: argparse.Namespace) -> int:
     out = options.out or options.file.with_suffix(".grades.jsonl")
     if out.resolve() == options.file.resolve():
         raise ConfigError("--out names the file of outputs itself.", "Give another file for the grades.")
+    check_output(out)
     with Grader(workers=options.workers, seconds=options.seconds) as grader:
         graded = grade_outputs(outputs, grader, thought, options.rule)
         classes = answer_classes(graded, grader, options.rule)
@@ -106,6 +108,17 @@ def grade_command(options: argparse.Namespace) -> int:
     about = {"file": str(options.file), "grades": str(out), "rule": options.rule, "grader": version("math-verify")}
     print(json.dumps(about | summary | {"seconds": round(time.monotonic() - started, 1)}, ensure_ascii=False, indent=2))
     return 0
+
+
+def check_output(path: Path) -> None:
+    """Raise ConfigError unless a file can be written there, in a folder that is made if need be: to be asked before the
+    work that fills it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{path.parent} cannot be made: {error.strerror}.", "Give another file.") from error
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{path} cannot be written.", "Give another file.")
 
 
 def read_outputs(rows: Sequence[Mapping[str, Any]], paths: Paths, source: str) -> Iterator[Output]:

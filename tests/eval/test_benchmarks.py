@@ -47,7 +47,7 @@ def test_a_file_is_never_taken_for_the_published_set_of_its_name(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "no problems"), ("{", "line 1 is not JSON"), ("[1]", "not a JSON object"), ('{"problem": "x"}', "no answer"),
-     ('{"answer": "x"}', "no problem")],
+     ('{"answer": "x"}', "no problem"), ('{"problem": 7, "answer": "x"}', "row 1 is not text")],
 )  # fmt: skip
 def test_a_bad_file_is_named_with_its_row(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "bad.jsonl"
@@ -71,6 +71,13 @@ def test_rows_are_read_the_same_however_they_lie_in_a_file(tmp_path: Path, text:
     assert read_rows(path) == ROWS
     assert [p.question for p in load_beyond(str(path)).problems] == [row["problem"] for row in ROWS]
     assert [p.gold for p in load_benchmark(str(path)).problems] == ["1", "2"]
+
+
+def test_half_a_character_is_replaced_and_a_whole_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(r'{"problem": "a \ud83d b \ud83d\ude00", "answer": "\udc00"}')
+    (problem,) = load_benchmark(str(path)).problems
+    assert (problem.question, problem.gold) == ("a � b 😀", "�")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

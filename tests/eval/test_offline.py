@@ -102,6 +102,16 @@ def test_what_is_missing_is_named(row: dict[str, Any], fields: Paths, message: s
         list(read_outputs([row], fields, "file"))
 
 
+def test_where_the_grades_go_is_looked_at_before_anything_is_graded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.offline.Grader", lambda **_: pytest.fail("graded"))
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path, tmp_path / "file" / "grades.jsonl"):
+        with pytest.raises(ConfigError, match="cannot be"):
+            run(tmp_path, [{"answer": "5", "output": "x"}], capsys, "--out", str(out))
+
+
 def test_the_outputs_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="--out"):
         run(tmp_path, [{"answer": "5", "output": "x"}], capsys, "--out", str(tmp_path / "outputs.jsonl"))

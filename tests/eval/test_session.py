@@ -533,12 +533,35 @@ def test_no_answer_is_graded_by_another_problems_gold(tmp_path: Path, other: dic
         ([{"problem": "q", "gold": "1", "output": 3}], "no output"),
         ([{"problem": "q", "gold": "1", "outputs": []}], "no output"),
         ([{"problem": "q", "gold": "1", "output": "x", "model": m} for m in "ab"], "2 models"),
+        (
+            [{"problem": "q", "gold": "1", "output": "x", "tokens": float("inf")}],
+            "line 1: cannot convert float infinity",
+        ),
     ],
 )
 def test_imports_that_cannot_be_read(tmp_path: Path, rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(DataError, match=message):
         import_outputs(tmp_path / "runs", write(tmp_path / "a.jsonl", rows), role="base", title="t")
     assert not (tmp_path / "runs").exists()
+
+
+def test_half_a_character_in_an_output_is_replaced(tmp_path: Path) -> None:
+    rows = [{"problem": "q", "gold": "1", "output": "\ud83d \\boxed{1}"}]
+    (sample,) = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").samples()
+    assert sample.text == "\ufffd \\boxed{1}"
+
+
+def test_an_import_that_finds_the_disk_full_leaves_no_empty_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: RunLog, name: str, rows: object) -> None:
+        raise DataError("The disk is full.")
+
+    monkeypatch.setattr(RunLog, "append", full)
+    path = write(tmp_path / "a.jsonl", [{"problem": "q", "gold": "1", "output": "x"}])
+    with pytest.raises(DataError, match="full"):
+        import_outputs(tmp_path / "runs", path, role="base", title="t")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_runs_that_differ_in_more_than_the_model_say_so(tmp_path: Path) -> None:
@@ -584,6 +607,22 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
     assert f"wait for a judge: python -m eval.judged run {run} " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["resume"], ["forced", "--budget", "20"]])
+def test_what_was_made_elsewhere_or_by_a_lost_pair_cannot_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    row = {"problem": "q", "gold": "1", "output": "1"}
+    made = import_outputs(tmp_path / "runs", write(tmp_path / "a.jsonl", [row]), role="base", title="t")
+    assert main([*command, made.folder.name]) == 1
+    assert "was imported from a.jsonl: how it was asked is not known." in capsys.readouterr().err
+    lost = begin(tmp_path / "runs")
+    path = lost.folder / "run.json"
+    path.write_text(path.read_text().replace('"pair": "smol-135m"', '"pair": "gone"'))
+    assert main([*command, lost.folder.name]) == 1
+    assert "There is no pair “gone”" in capsys.readouterr().err
+
+
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
@@ -601,6 +640,8 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert main(["report", run, "--out", str(tmp_path / "r.md"), "--export", str(export)]) == 0
     assert len(export.read_text().splitlines()) >= 13
     assert (tmp_path / "r.md").read_text().startswith("## toy")
+    assert main(["report", run, "--out", str(tmp_path / "new" / "r.md")]) == 0
+    assert main(["report", run, "--out", str(tmp_path / "r.md" / "r.md")]) == 1
     assert main(["report", run, "--export", "x.xls"]) == 1
     assert main(["resume", "nothing"]) == 1
     assert main(["run", "--benchmark", "nothing"]) == 1
