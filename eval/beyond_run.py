@@ -14,7 +14,7 @@ from pathlib import Path
 from eval.benchmarks import Benchmark
 from eval.beyond import SETS, load_beyond
 from eval.grading import Grader
-from eval.plan import Cost, cost, paces, prepare
+from eval.plan import Cost, cost, most_in_flight, paces, prepare
 from eval.prompts import MATHS_PROMPT
 from eval.runlog import BEYOND, ROLES, Role, RunConfig, RunLog
 from eval.session import Served, Session
@@ -41,7 +41,14 @@ def start_run(
     if count < 1:
         raise ConfigError(f"{count} questions cannot be asked.", "Ask at least one.")
     benchmark = load_set(name, count, seed)
-    config = RunConfig(served.pair.key, (benchmark.name,), max_tokens=max_tokens, temperature=temperature, seed=seed)
+    config = RunConfig(
+        served.pair.key,
+        (benchmark.name,),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        concurrency=most_in_flight(served.profile),
+    )
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
     prompt = PLAIN_PROMPT if benchmark.rule == "judged" else MATHS_PROMPT
     log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, prompt)

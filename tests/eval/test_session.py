@@ -15,6 +15,7 @@ import pytest
 
 from eval.__main__ import main
 from eval.benchmarks import Benchmark, content_hash, read_rows
+from eval.beyond_run import start_run
 from eval.comparison import build_comparison, headline
 from eval.forced import ForcedSitting, force_answers, pending
 from eval.grading import Grader
@@ -605,6 +606,14 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
     assert main(["resume", run]) == 0
     assert len(log.samples()) == 2 * len(PROBLEMS)
     assert f"wait for a judge: python -m eval.judged run {run} " in capsys.readouterr().out
+
+
+def test_a_run_beyond_maths_asks_as_much_at_once_as_the_servers_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    log = start_run(served(), "sycophancy", 2, max_tokens=64).log
+    assert log.info().config.concurrency == served().profile.engine["max-num-seqs"]
 
 
 @pytest.mark.parametrize("command", [["resume"], ["forced", "--budget", "20"]])
