@@ -10,6 +10,7 @@ Decisions that a reader may want to know:
   y = 2x + 3 and its kind, which name an unknown, may be answered by what they say of it.
 - A unit may be left out on either side, since the question fixes it: 5 cm equals 5. Two units must agree or convert:
   5 cm differs from 5 m and equals 0.05 m. Words that are no unit (5 apples) are labels and carry no weight.
+- Number words are part of the number: 5 million is 5,000,000 and not 5, and 3 dozen eggs are 36.
 - A base may be left out of the answer when the gold has one; two bases must be the same: 4210_5 differs from 4210_7.
 - A per cent sign on one side only: 25 % equals 25 and 0.25.
 - A bare list is without order, as a set is; a tuple has its order. A point and an open interval look the same.

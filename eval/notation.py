@@ -51,7 +51,8 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}$")
 
 
 def clean(text: str) -> str:
-    """One spelling for what looks the same in print: delimiters, fonts, spacing, fraction styles, Unicode signs."""
+    """One spelling for what looks the same in print: delimiters, fonts, spacing, fraction styles, Unicode signs; and a
+    number with number words (5 million) as one number."""
     text = text.translate(_CHARACTERS).strip()
     for small, sign in _SCRIPTS:
         text = small.sub(lambda found, sign=sign: f"{sign}{{{found[0].translate(_SMALL)}}}", text)  # type: ignore[misc]
@@ -67,7 +68,7 @@ def clean(text: str) -> str:
             text = match[1].strip()
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
-    text = text.strip()
+    text = _COUNTED.sub(_multiplied, text).strip()
     while text.startswith("(") and text.endswith(")") and _closing(text, 0) == len(text) - 1:
         if len(_split_top(text[1:-1])) > 1 or not text[1:-1].strip():
             break
@@ -87,6 +88,32 @@ _FRACTION = re.compile(
     rf"(?P<whole>\d+)?\\frac(?:\{{(?P<a>-?{_NUMBER})\}}|(?P<b>\d))(?:\{{(?P<c>-?{_NUMBER})\}}|(?P<d>\d))"
     rf"|(?P<e>{_NUMBER})/(?P<f>{_NUMBER})"
 )
+
+
+_COUNTS = {
+    "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12
+}  # fmt: skip
+_COUNT = rf"(?:{'|'.join(_COUNTS)})s?(?![A-Za-z])"
+_COUNTED = re.compile(
+    r"(?<![\w.^_\\])(?<![\^_]\{)"
+    r"(?P<number>(?:\d+\s+)?\d+\s*/\s*\d+|(?:\d+\s*)?\\frac(?:\{\d+\}|\d)(?:\{\d+\}|\d)"
+    rf"|{_NUMBER}(?:\.\d+)?|\.\d+)"
+    rf"\s*(?P<text>\\text\{{\s*)?(?P<words>{_COUNT}(?:\s+{_COUNT})*)(?P<end>\s*\}})?",
+    re.IGNORECASE,
+)
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    """A number and its number words, as one number: 2.5 million is 2500000."""
+    value = numeral(match["number"])
+    if value is None:
+        return match[0]
+    for word in match["words"].lower().split():
+        value *= _COUNTS[word.removesuffix("s")]
+    shown = str(value) if value.denominator == 1 else f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+    if match["text"]:
+        return shown if match["end"] else f"{shown}\\text{{"
+    return f"{shown}{match['end'] or ''}"
 
 
 def numeral(text: str) -> Fraction | None:

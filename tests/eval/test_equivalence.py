@@ -81,6 +81,19 @@ def test_letters_of_algebra_are_no_units(text: str) -> None:
     assert split_unit(clean(text), bare_letters=False) == (clean(text), None)
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("5 million", "5000000"), (r"-2.5\text{ thousand}", "-2500"), (r"5\text{ dozen eggs}", r"60\text{ eggs}"),
+        (r"\frac{1}{3} dozen", "4"), (r"\frac{1}{7} dozen", r"\frac{12}{7}"), (r"\{2 million, 3\}", r"\{2000000, 3\}"),
+        ("5 thousandths", "5 thousandths"), ("x_2 million", "x_2 million"), ("two million", "two million"),
+    ],
+)  # fmt: skip
+def test_number_words_are_part_of_the_number(text: str, shown: str) -> None:
+    assert clean(text) == shown
+    assert clean(clean(text)) == clean(text)
+
+
 def test_words_that_are_no_unit_are_none() -> None:
     assert parse_unit("apples") is None
     assert parse_unit("a/b/c") is None
