@@ -18,7 +18,7 @@ from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 
 
 def parse_arguments() -> argparse.Namespace:
