@@ -19,7 +19,8 @@ from eval.session import Served, Session
 from eval.sitting import RunProgress
 from models.errors import ArenaError, ConfigError
 from models.paths import home
-from models.registry import PairSpec, Profile, choose_profile, load_config
+from models.plan import profile_for
+from models.registry import PairSpec, Profile, load_config
 
 TICK_SECONDS = 2.0
 
@@ -106,7 +107,7 @@ def run_command(options: argparse.Namespace) -> int:
     temperature = options.temperature if options.temperature is not None else (0.6 if options.samples > 1 else 0.0)
     concurrency = options.concurrency
     if concurrency is None:
-        concurrency = most_in_flight(chosen_profile(options.profile))
+        concurrency = most_in_flight(chosen_profile(options.profile, pair))
     config = RunConfig(
         pair=pair.key,
         benchmarks=tuple(options.benchmark),
@@ -165,11 +166,11 @@ def chosen_pair(key: str = "") -> PairSpec:
     return spaces.pairs[key]
 
 
-def chosen_profile(name: str) -> Profile:
-    """The profile of that name; without one, what fits this machine."""
+def chosen_profile(name: str, pair: PairSpec) -> Profile:
+    """The profile of that name; without one, what suits this machine and the pair."""
     if name:
         os.environ["JOURNEY_PROFILE"] = name
-    return choose_profile(load_config())
+    return profile_for(load_config(), pair)
 
 
 @contextmanager
@@ -179,7 +180,8 @@ def serving(pair: str, profile: str) -> Iterator[Served]:
 
     from models.server import ServedPair
 
-    served = ServedPair(chosen_pair(pair), chosen_profile(profile))
+    spec = chosen_pair(pair)
+    served = ServedPair(spec, chosen_profile(profile, spec))
     served.start()
     try:
         for role in ROLES:

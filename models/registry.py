@@ -190,14 +190,9 @@ def choose_pair(config: SpacesConfig) -> PairSpec:
     return _chosen(config.pairs, os.environ.get("JOURNEY_PAIR") or config.default_pair, "JOURNEY_PAIR")
 
 
-def choose_profile(config: SpacesConfig) -> Profile:
-    """The first of `profiles_here`, for whoever serves no pair; `models.plan.profile_for` also looks at the pair."""
-    return profiles_here(config)[0]
-
-
 def profiles_here(config: SpacesConfig) -> list[Profile]:
     """The profile JOURNEY_PROFILE names; else the largest that this machine's GPUs carry, which may be several; else
-    the first CPU one. Raises ConfigError where there is none."""
+    the first CPU one. `models.plan.profile_for` chooses among them. Raises ConfigError where there is none."""
     named = os.environ.get("JOURNEY_PROFILE")
     if named:
         return [_chosen(config.profiles, named, "JOURNEY_PROFILE")]

@@ -15,7 +15,8 @@ from pathlib import Path
 from models.client import Message, ModelClient
 from models.errors import ArenaError, ServerError
 from models.events import Sampling
-from models.registry import ROLES, Role, choose_pair, choose_profile, load_config
+from models.plan import profile_for
+from models.registry import ROLES, Role, choose_pair, load_config
 from models.server import ServedPair
 from traces.case_exchange import export_document, import_document
 from traces.case_files import plain
@@ -70,7 +71,8 @@ def _record(options: argparse.Namespace) -> None:
     if options.pair:
         os.environ["JOURNEY_PAIR"] = options.pair
     config = load_config()
-    served = ServedPair(choose_pair(config), choose_profile(config))
+    pair = choose_pair(config)
+    served = ServedPair(pair, profile_for(config, pair))
     served.start()
     try:
         write_recorded(asyncio.run(record(served, paper_cases(), options.max_tokens)))

@@ -19,7 +19,8 @@ from eval.retry import ask_again
 from models.client import Message, ModelClient
 from models.errors import ServerError
 from models.events import Reply, Sampling
-from models.registry import ROLES, PairSpec, Role, choose_profile, load_config
+from models.plan import profile_for
+from models.registry import ROLES, PairSpec, Role, load_config
 from models.server import ServedPair
 from models.sources import AdapterSource
 from traces.attempts import Attempt, read_attempts, summary, write_attempts
@@ -169,7 +170,7 @@ def pair_with(adapter: Path) -> PairSpec:
 @contextmanager
 def served(pair: PairSpec, roles: Sequence[Role] = ROLES) -> Iterator[ServedPair]:
     """These sides on vLLM, stopped at the end whatever happens."""
-    pair_served = ServedPair(pair, choose_profile(load_config()))
+    pair_served = ServedPair(pair, profile_for(load_config(), pair))
     pair_served.start(roles)
     try:
         yield pair_served

@@ -11,7 +11,7 @@ from huggingface_hub import SpaceHardware
 from models import registry
 from models.errors import ConfigError
 from models.paths import ROOT
-from models.registry import ROLES, choose_pair, choose_profile, load_config
+from models.registry import ROLES, choose_pair, load_config, profiles_here
 from models.sources import AdapterSource, EnvironmentSource, FolderSource, HubSource, resolve_environment
 
 CONFIG = load_config()
@@ -129,13 +129,13 @@ def test_values_are_frozen() -> None:
 def test_profile_follows_the_gpus(monkeypatch: pytest.MonkeyPatch, gpus: list[float], profile: str) -> None:
     monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
     monkeypatch.setattr(registry, "visible_gpus", lambda: gpus)
-    assert choose_profile(CONFIG).key == profile
+    assert profiles_here(CONFIG)[0].key == profile
 
 
 def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "llama-70b-r1")
-    assert (choose_pair(CONFIG).key, choose_profile(CONFIG).key) == ("llama-70b-r1", "a100-4")
+    assert (choose_pair(CONFIG).key, profiles_here(CONFIG)[0].key) == ("llama-70b-r1", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "gpt-9")
     with pytest.raises(ConfigError, match=r"JOURNEY_PAIR.*'gpt-9'.*smol-135m"):
         choose_pair(CONFIG)
