@@ -110,12 +110,19 @@ def chat_html(chat: list[Figures]) -> str:
             items.append(f"<h3>Prompts of {escape(form)}</h3>")
         cards = "".join(
             f'<section class="card {role}"><h4>{role.capitalize()}</h4>'
-            f'<div class="text">{escape(entry[role]["answer"])}</div></section>'
+            f'<div class="text">{_reply(entry[role])}</div></section>'
             for role in ("base", "distilled")
             if role in entry
         )
         items.append(f'<h4>{escape(entry["prompt"])}</h4><div class="cards">{cards}</div>')
     return "".join(items)
+
+
+def _reply(said: Figures) -> str:
+    if said["answer"].strip():
+        return escape(said["answer"])
+    what = f"thought for {said['tokens']} tokens and gave no answer" if said.get("thought") else "gave no answer"
+    return f'<span class="note">({what})</span>'
 
 
 def value_html(value: Any, title: str = "") -> str:

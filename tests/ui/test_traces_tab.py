@@ -283,6 +283,15 @@ def test_the_report_and_the_curve(tmp_path):
     assert "not been evaluated yet" in report_html(folder)
 
 
+def test_a_plain_prompt_answered_by_a_thought_alone_says_so(tmp_path):
+    empty = {"answer": "", "thought": "3*3=9.", "tokens": 12}
+    chat = [{"form": "new forms", "prompt": "Reply in YAML.", "base": {"answer": "No."}, "distilled": empty}]
+    measured = {"settings": {}, "summary": {"same_kind": {"base": FIGURES, "distilled": ROLE}}}
+    (tmp_path / "report.json").write_text(json.dumps({"evaluation": {"greedy": measured, "chat": chat}}))
+    html = report_html(tmp_path)
+    assert html.index("Prompts of new forms") < html.index("Reply in YAML.") < html.index("(thought for 12 tokens and")
+
+
 def test_the_report_names_every_way_of_asking_as_the_model_card_does(tmp_path):
     measured = {"settings": {}, "summary": {"same_kind": {"base": FIGURES, "distilled": ROLE}}}
     (tmp_path / "report.json").write_text(json.dumps({"evaluation": dict.fromkeys(WAYS, measured)}))
