@@ -61,7 +61,7 @@ def build_preferences_tab(services: Services) -> None:
         votes, pending = read_ballots(services)
         pairs = [name for name, _ in Counter(vote.pair for vote in votes).most_common()]
         chosen = chosen if chosen in pairs else next(iter(pairs), None)
-        sentences = [services.store.notice, pending_sentence(pending), "" if votes else EMPTY]
+        sentences = [services.store.notice, pending_sentence(pending), "" if votes or pending else EMPTY]
         text = "\n\n".join(sentence for sentence in sentences if sentence)
         updates: dict[Any, Any] = {
             notice: gr.update(value=text, visible=bool(text)),
