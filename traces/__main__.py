@@ -15,7 +15,7 @@ from typing import Any
 from models.errors import ArenaError, ConfigError, DataError
 from models.paths import ROOT, home
 from models.weights import merge_adapter
-from traces.recipe import Recipe, base_of, load_recipe
+from traces.recipe import Recipe, base_here, base_of, load_recipe
 
 ELSEWHERE = {
     "curate": ("traces.problems", "problem files through the paper's funnel"),
@@ -126,13 +126,10 @@ def train_command(options: argparse.Namespace) -> None:
 
 
 def check_command(options: argparse.Namespace) -> None:
-    from traces.make import base_at_hand
     from traces.sft import build_configs, memory_needed
 
     recipe, path, out = recipe_of(options)
-    embedded, own = recipe.base == "embedded", Path(recipe.base)
-    base = base_at_hand() if embedded else own if own.is_dir() else None
-    for line in build_configs(recipe, path.parent, out / "data", base):
+    for line in build_configs(recipe, path.parent, out / "data", base_here(recipe.base)):
         print(line)
     needed, launch = memory_needed(recipe, path.parent), recipe.launch
     print(f"Memory: {needed:.1f} GB a device for weights, gradients and optimiser, activations on top.")

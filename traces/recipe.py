@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 from models.errors import ConfigError
 from models.registry import PairSpec, load_config
 from models.strict import Strict, describe, read_yaml
-from models.weights import find_weights
+from models.weights import find_weights, folder_here
 
 EMBEDDED = "smol-135m"
 """The pair of spaces.yaml whose base recipes call `embedded`."""
@@ -183,6 +183,14 @@ def base_of(name: str) -> Path:
     if not Path(name).is_dir():
         raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
     return Path(name)
+
+
+def base_here(name: str) -> Path | None:
+    """What `base_of` would give, if it is on this machine already."""
+    if name == "embedded":
+        pair = load_config().pairs.get(EMBEDDED)
+        return folder_here(pair.base.weights) if pair else None
+    return Path(name) if Path(name).is_dir() else None
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -18,7 +18,7 @@ from eval.problem import Problem
 from models.errors import DataError
 from models.paths import ROOT
 from traces.keep import REASONS, Verifier, reason_code
-from traces.make import searched
+from traces.make import searched, token_counter
 from traces.search import SearchSettings
 from traces.trace import Trace, append_trace, trace_from_json, without_bulk
 
@@ -126,9 +126,9 @@ class TraceShelf:
         """Search `count` new problems, verify the thoughts and keep them all, rejects with their reason."""
         verified = []
         with Grader(workers=1) as grader:
-            verifier = Verifier(grader)
+            verifier, tokens = Verifier(grader), token_counter()
             for done, problem in enumerate(generate("train", count, seed), start=1):
-                verified.append(verifier.verify(searched(problem, seed, MADE_HERE)))
+                verified.append(verifier.verify(searched(problem, seed, MADE_HERE, tokens)))
                 self.add(verified[-1], "made-here")
                 if progress:
                     progress(done, count)

