@@ -7,13 +7,13 @@ import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from eval.recorded import unpack_recorded
-from models.errors import ArenaError
-from models.paths import cache, home
-from models.plan import profile_for
-from models.process import check_port
-from models.registry import choose_pair, load_config
-from models.server import ServedPair
+from common.errors import ArenaError
+from common.paths import cache, home
+from eval.runs.recorded import unpack_recorded
+from models.config.plan import profile_for
+from models.config.registry import choose_pair, load_config
+from models.serving.pair import ServedPair
+from models.serving.server import check_port
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt

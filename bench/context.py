@@ -5,11 +5,11 @@ import time
 
 import psutil
 
-from models.errors import ArenaError
-from models.plan import profile_for
-from models.registry import ROLES, PairSpec, Role, load_config
-from models.server import ServedPair
-from models.weights import find_weights
+from common.errors import ArenaError
+from models.config.plan import profile_for
+from models.config.registry import ROLES, PairSpec, Role, load_config
+from models.serving.pair import ServedPair
+from models.weights.find import find_weights
 
 PAIR = "smol-135m"
 

@@ -8,7 +8,7 @@ from math_verify import parse, verify
 
 from bench.context import Bench
 from bench.report import Measure, Section
-from eval.grading import GradeItem, Grader
+from eval.grading.grader import GradeItem, Grader
 
 
 def run(bench: Bench) -> Section:

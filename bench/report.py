@@ -12,7 +12,7 @@ from statistics import median
 
 import psutil
 
-from models.paths import ROOT, home
+from common.paths import ROOT, home
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ import httpx
 
 from bench.context import Bench
 from bench.report import Measure, Section, middle
-from eval.plan import load_benchmarks, most_in_flight, prepare
-from eval.prompts import maths_prompt
-from eval.runlog import ROLES, Role, RunConfig, RunLog, sample_seed
-from eval.session import Session
-from models.server import ServedPair
+from eval.problems.prompts import maths_prompt
+from eval.runs.log import ROLES, Role, RunConfig, RunLog, sample_seed
+from eval.runs.plan import load_benchmarks, most_in_flight, prepare
+from eval.runs.session import Session
+from models.serving.pair import ServedPair
 
 
 def run(bench: Bench) -> Section:

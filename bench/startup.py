@@ -14,7 +14,7 @@ import psutil
 
 from bench.context import Bench
 from bench.report import Measure, Section
-from models.paths import ROOT
+from common.paths import ROOT
 
 PAGE_SECONDS = 300.0
 

@@ -14,14 +14,15 @@ from typing import NamedTuple
 
 import httpx
 
+from battles.live import LiveTurn, SideRequest, snapshots
 from bench.context import Bench
 from bench.report import Measure, Section, middle
-from models.client import Endpoint, Message, ModelClient
-from models.duel import duel
-from models.events import Answering, Finished, Sampling, Thinking
-from models.server import ServedPair
-from ui.live import LiveTurn, SideRequest, snapshots
-from ui.panels import turn_messages
+from models.chat.client import Endpoint, Message, ModelClient
+from models.chat.duel import duel
+from models.chat.events import Answering, Finished, Thinking
+from models.config.sampling import Sampling
+from models.serving.pair import ServedPair
+from ui.kit.panels import turn_messages
 from votes.ballot import Role, Side
 
 QUESTIONS = (

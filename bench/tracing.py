@@ -10,13 +10,14 @@ from transformers import AutoTokenizer
 
 from bench.context import PAIR, Bench
 from bench.report import Measure, Section
-from eval.families import generate
-from models.registry import load_config
-from models.weights import find_weights
-from traces.dataset import Encoded, encode, journey_row
-from traces.journey import journey
-from traces.recipe import Phase, Recipe
-from traces.sft import load_model, run_phase, sft_config
+from eval.problems.families import generate
+from models.config.registry import load_config
+from models.weights.find import find_weights
+from traces.thoughts.journey import journey
+from traces.training.configs import sft_config
+from traces.training.dataset import Encoded, encode, journey_row
+from traces.training.recipe import Phase, Recipe
+from traces.training.train import load_model, run_phase
 
 SEED = 5
 RECIPE = {

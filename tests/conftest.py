@@ -16,7 +16,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from models.server import ServedPair
+    from models.serving.pair import ServedPair
     from ui.services import Services
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -31,8 +31,8 @@ STARTUP_SECONDS = 600
 @pytest.fixture(scope="session")
 def served_pair(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ServedPair]":
     """The embedded base and distilled models on real vLLM servers; waits until both answer."""
-    from models.registry import load_config
-    from models.server import ServedPair
+    from models.config.registry import load_config
+    from models.serving.pair import ServedPair
 
     os.environ["JOURNEY_HOME"] = str(tmp_path_factory.mktemp("home"))
     config = load_config()
@@ -60,7 +60,7 @@ def chromium_path() -> Path:
 @pytest.fixture(scope="session")
 def services(served_pair: "ServedPair", tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Services]":
     """Everything the page works with, on the real pair and a database of its own."""
-    from models.registry import load_config
+    from models.config.registry import load_config
     from ui.services import Services
     from votes.desk import Desk
     from votes.store import Store

@@ -1,4 +1,4 @@
-"""The README names every file of the packages, and shows only pictures that exist."""
+"""The map in docs/architecture.md has a line for every folder of code, and the documents link only to what exists."""
 
 import re
 from pathlib import Path
@@ -6,20 +6,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
-TREE = README.split("<!-- tree -->")[1].split("<!-- /tree -->")[0]
-PACKAGES = ("models", "eval", "traces", "votes", "ui", "bench")
+PACKAGES = ("common", "models", "eval", "traces", "votes", "battles", "ui", "commands", "bench")
+DOCUMENTS = ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
+TREE = (ROOT / "docs" / "architecture.md").read_text().split("<!-- tree -->")[1].split("<!-- /tree -->")[0]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_the_tree_has_a_line_for_every_file_and_none_for_others(package: str) -> None:
+def test_the_map_has_a_line_for_every_folder_and_none_for_others(package: str) -> None:
     block = re.search(rf"^{package}/ .*\n((?:  .*\n)*)", TREE, re.MULTILINE)
-    assert block, f"{package}/ is missing from the tree"
-    listed = {line.split()[0] for line in block.group(1).splitlines() if line.split()[0].endswith(".py")}
-    there = {p.relative_to(ROOT / package).as_posix() for p in (ROOT / package).rglob("*.py")}
-    assert listed == {name for name in there if not name.endswith("__init__.py")}
+    assert block, f"{package}/ is missing from the map"
+    listed = {line.split()[0].rstrip("/") for line in block.group(1).splitlines() if line.split()[0].endswith("/")}
+    folders = {p.parent.relative_to(ROOT / package).as_posix() for p in (ROOT / package).rglob("*.py")} - {"."}
+    assert folders <= listed
+    assert all((ROOT / package / name).is_dir() for name in listed)
 
 
-def test_every_picture_and_file_linked_exists() -> None:
-    links = re.findall(r"\]\((?!https?:|#|\?)([^)]+)\)", README)
-    assert [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_picture_and_file_linked_exists(document: str) -> None:
+    links = re.findall(r"\]\((?!https?:|#|\?|mailto:)([^)#\s]+)", (ROOT / document).read_text())
+    assert [link for link in links if not ((ROOT / document).parent / link).exists()] == []

@@ -9,15 +9,15 @@ from typing import Any
 
 import gradio as gr
 
-from models.registry import ROLES
-from models.status import Phase, Status
-from ui.benchmarks import build_benchmarks_tab
-from ui.cases import build_cases_tab
-from ui.compare import build_compare_tab
-from ui.preferences import build_preferences_tab
+from models.config.registry import ROLES
+from models.serving.status import Phase, Status
+from ui.benchmarks.tab import build_benchmarks_tab
+from ui.cases.tab import build_cases_tab
+from ui.compare.tab import build_compare_tab
+from ui.preferences.tab import build_preferences_tab
 from ui.services import Services
-from ui.traces import build_traces_tab
-from ui.transparency import build_transparency_tab
+from ui.traces.tab import build_traces_tab
+from ui.transparency.tab import build_transparency_tab
 
 UI = Path(__file__).parent
 FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC", "sans-serif"]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import gradio as gr
 
-from eval.sitting import Jobs
-from models.errors import ServerError
-from models.registry import ROLES, SpacesConfig
-from models.server import ServedPair
+from common.errors import ServerError
+from eval.runs.jobs import Jobs
+from models.config.registry import ROLES, SpacesConfig
+from models.serving.pair import ServedPair
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import visitor_hash

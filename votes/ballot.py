@@ -36,7 +36,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class ReplyLike(Protocol):
-    """What a finished reply of a model must offer to be recorded; `models.events.Reply` does."""
+    """What a finished reply of a model must offer to be recorded; `models.chat.events.Reply` does."""
 
     @property
     def thought(self) -> str: ...

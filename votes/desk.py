@@ -19,11 +19,10 @@ restart of the app loses no battle that could be voted on.
 import logging
 import random
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, get_args
+from typing import Any, get_args
 
 from votes.ballot import (
     REASONS,
@@ -33,7 +32,6 @@ from votes.ballot import (
     RecordedReply,
     RevealRecord,
     Role,
-    Row,
     Side,
     Stage,
     Verdict,
@@ -50,28 +48,13 @@ from votes.battle import (
     make_vote,
     new_row_id,
     to_iso,
-    to_unix,
 )
 from votes.errors import Refused, StoreError, UnknownBattle
 from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
+from votes.live import History, LiveBattles
 from votes.shown import Receipt, Reveal, SharedBattle, names, shown_turns
 
 _LOG = logging.getLogger(__name__)
-
-
-class History(Protocol):
-    """What the desk needs of a store: rows in, and the rows of one battle out, oldest first."""
-
-    def append(self, row: Row) -> None:
-        """Returns once the row is on disk; StoreError when it could not be saved."""
-
-    def battle(self, battle_id: str) -> BattleRecord | None:
-        """The latest record of the battle."""
-
-    def votes_of(self, battle_id: str) -> list[Vote]: ...
-    def reveal_of(self, battle_id: str) -> RevealRecord | None: ...
-    @property
-    def notice(self) -> str: ...
 
 
 class Desk:
@@ -92,8 +75,7 @@ class Desk:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._rates = RateLimiter(self.limits.rates, clock)
-        self._battles: dict[str, LiveBattle] = {}
-        self._lock = threading.Lock()
+        self._battles = LiveBattles(store, self.limits, clock)
 
     # battles and turns
 
@@ -132,19 +114,17 @@ class Desk:
             language="other",
             turns=(),
         )
-        with self._lock:
-            self._make_room(now)
-            self._battles[record.battle_id] = LiveBattle(record, touched=now)
+        self._battles.add(LiveBattle(record, touched=now))
         return record.battle_id
 
     def role_of(self, battle_id: str, side: Side) -> Role:
         """Which model is this side. For the server that asks the models; never for the page."""
-        return self._known(battle_id).record.role(side)
+        return self._battles.known(battle_id).record.role(side)
 
     def begin_turn(self, battle_id: str, visitor: str, prompt: str) -> str:
         """Announce the next question and return the turn's id. TextRefused, Refused or TooOften say why not."""
         text = clean_prompt(prompt, self.limits)
-        battle = self._mine(battle_id, visitor)
+        battle = self._battles.mine(battle_id, visitor)
         with battle.lock:
             check_turn(battle)
             if len(battle.record.turns) >= self.limits.turns:
@@ -153,7 +133,7 @@ class Desk:
 
     def reopen_turn(self, battle_id: str, visitor: str) -> str:
         """Begin the last turn again (regenerate, continue after a cut); its replies stay until replaced."""
-        battle = self._mine(battle_id, visitor)
+        battle = self._battles.mine(battle_id, visitor)
         with battle.lock:
             check_turn(battle)
             if not battle.record.turns:
@@ -166,7 +146,7 @@ class Desk:
         A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. One that was abandoned meanwhile
         changes nothing.
         """
-        battle = self._known(battle_id)
+        battle = self._battles.known(battle_id)
         with battle.lock:
             if battle.running is None or battle.running[0] != turn_id:
                 return False
@@ -180,7 +160,7 @@ class Desk:
 
     def abandon_turn(self, battle_id: str, turn_id: str) -> None:
         """Give up a running turn: the battle is as it was before it. Late replies to it are ignored."""
-        battle = self._known(battle_id)
+        battle = self._battles.known(battle_id)
         with battle.lock:
             if battle.running is not None and battle.running[0] == turn_id:
                 battle.running = None
@@ -202,7 +182,7 @@ class Desk:
         if not isinstance(reasons, tuple | list) or not all(isinstance(r, str) and r in REASONS for r in reasons):
             raise Refused("A reason is not known.", f"Known are: {', '.join(REASONS)}.")
         comment = clean_text(comment, self.limits.comment_characters, "comment")
-        battle = self._mine(battle_id, visitor)
+        battle = self._battles.mine(battle_id, visitor)
         with battle.lock:
             check_vote(battle, stage)
             self._rates.take("vote", visitor)
@@ -219,7 +199,7 @@ class Desk:
 
     def undo(self, battle_id: str, visitor: str) -> Receipt:
         """Take back the latest vote that stands, within the undo time and before the reveal: a new row."""
-        battle = self._mine(battle_id, visitor)
+        battle = self._battles.mine(battle_id, visitor)
         with battle.lock:
             vote = check_undo(battle, self._clock(), self.limits.undo_seconds)
             self._rates.take("vote", visitor)
@@ -230,21 +210,21 @@ class Desk:
 
     def reveal(self, battle_id: str, visitor: str) -> Reveal:
         """The names; Refused until a vote on the answers stands on disk. Closes a blind battle for good."""
-        return self._reveal(self._mine(battle_id, visitor), forfeit=False)
+        return self._reveal(self._battles.mine(battle_id, visitor), forfeit=False)
 
     def forfeit(self, battle_id: str, visitor: str) -> Reveal:
         """The names without a vote on the answers, which closes a blind battle for good."""
-        return self._reveal(self._mine(battle_id, visitor), forfeit=True)
+        return self._reveal(self._battles.mine(battle_id, visitor), forfeit=True)
 
     def standing(self, battle_id: str, visitor: str) -> dict[Stage, Verdict]:
         """The votes of this battle that stand."""
-        battle = self._mine(battle_id, visitor)
+        battle = self._battles.mine(battle_id, visitor)
         with battle.lock:
             return {stage: vote.verdict for stage, vote in battle.standing.items()}
 
     def load_battle(self, battle_id: str) -> SharedBattle:
         """A finished battle for anybody with its link, however old; names and thoughts only if already given away."""
-        battle = self._known(battle_id)
+        battle = self._battles.known(battle_id)
         with battle.lock:
             record, reveal = battle.record, battle.reveal
             if not record.turns:
@@ -262,46 +242,6 @@ class Desk:
             )
 
     # inside
-
-    def _known(self, battle_id: str) -> LiveBattle:
-        with self._lock:
-            battle = self._battles.get(battle_id) if isinstance(battle_id, str) else None
-        battle = battle or self._recall(battle_id)
-        if battle is None:
-            raise UnknownBattle("This battle is not known.", "Start a new one.")
-        return battle
-
-    def _mine(self, battle_id: str, visitor: str) -> LiveBattle:
-        try:
-            battle = self._known(battle_id)
-        except UnknownBattle:
-            battle = None
-        if battle is None or battle.record.visitor != visitor:
-            # One sentence for both, so that nobody learns which ids exist.
-            raise UnknownBattle("This battle is not known, or it is not yours.", "Start a new one.")
-        if self._clock() > battle.touched + self.limits.expire_seconds:
-            raise UnknownBattle("This battle has expired.", "Start a new one.")
-        with self._lock:
-            return self._battles.setdefault(battle_id, battle)
-
-    def _recall(self, battle_id: str) -> LiveBattle | None:
-        """The battle as the store knows it, after a restart or when it had to leave memory."""
-        record = self._store.battle(battle_id) if isinstance(battle_id, str) and len(battle_id) <= 64 else None
-        if record is None:
-            return None
-        votes = self._store.votes_of(battle_id)
-        touched = max([to_unix(record.finished_at), *(to_unix(vote.voted_at) for vote in votes)])
-        return LiveBattle(record, touched, votes, self._store.reveal_of(battle_id))
-
-    def _make_room(self, now: float) -> None:
-        """Forget expired battles, then the one longest without a step that is not being answered."""
-        for battle_id in [k for k, b in self._battles.items() if now > b.touched + self.limits.expire_seconds]:
-            del self._battles[battle_id]
-        if len(self._battles) >= self.limits.battles:
-            idle = [(b.touched, k) for k, b in self._battles.items() if b.running is None]
-            if not idle:
-                raise Refused("Too many battles are running just now.", "Please try again in a minute.")
-            del self._battles[min(idle)[1]]
 
     def _start(self, battle: LiveBattle, prompt: str, *, replaces_last: bool) -> str:
         self._rates.take("turn", battle.record.visitor)

@@ -1,7 +1,7 @@
 """The pairs that grading is timed on are what the table says of them."""
 
 from bench.grading import make_items
-from eval.grading import Grader
+from eval.grading.grader import Grader
 
 
 def test_the_pairs_are_distinct_and_every_second_one_is_wrong() -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from eval.extraction import extract
-from eval.grading import GradeItem
-from eval.problem import Grade, Problem
-from traces.keep import Verifier
-from traces.numeric import same_number
+from eval.grading.extraction import extract
+from eval.grading.grader import GradeItem
+from eval.records import Grade, Problem
+from traces.keeping.keep import Verifier
+from traces.problems.numeric import same_number
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """A pair of scripted models at real addresses: the whole app without an engine, at a steady pace.
 
-Does not know what the scripts write (`tests.models.scripted_server`), nor what is done with the page.
+Does not know what the scripts write (`tests.models.chat.scripted_server`), nor what is done with the page.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from models.events import Sampling
-from models.process import free_port
-from models.registry import ROLES, Role, load_config
-from models.server import ServedPair
-from models.sources import AddressSource
-from models.thought import ThoughtFormat
-from tests.models.scripted_server import ScriptedServer
+from models.config.registry import ROLES, Role, load_config
+from models.config.sampling import Sampling
+from models.config.sources import AddressSource
+from models.config.thought_format import ThoughtFormat
+from models.serving.pair import ServedPair
+from models.serving.server import free_port
+from tests.models.chat.scripted_server import ScriptedServer
 
 Script = Callable[[str], str]
 START_SECONDS = 30.0

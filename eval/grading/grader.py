@@ -1,0 +1,229 @@
+"""Grading in bulk: extraction, then equivalence in worker processes that are killed on time.
+
+Does not know where samples come from, what their grades add up to, or by which rules two answers are equal.
+"""
+
+import logging
+import multiprocessing
+import os
+import resource
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple, Self
+
+from pebble import ProcessExpired, ProcessPool
+
+from common.errors import ConfigError
+from eval.grading.equivalence import Verdict, compare, quick, whole_gold
+from eval.grading.extraction import MAX_ANSWER, Extraction, extract, is_blank
+from eval.grading.notation import clean
+from eval.grading.numerals import numeral
+from eval.records import Grade, Outcome
+
+__all__ = ["Extraction", "GradeItem", "Grader", "extract"]
+
+Rule = str
+
+WORKERS = max(1, min(8, os.cpu_count() or 1))
+SECONDS = 15.0
+_MEMORY = 4 << 30
+_IN_FLIGHT = 512
+_REMEMBERED = 200_000
+_START_SECONDS = 120.0
+_SELF_TEST = (
+    (r"\frac{28}{6}", r"\frac{14}{3}", True),
+    (r"2\sqrt{13}+\sqrt{13}", r"3\sqrt{13}", True),
+    (r"(x-1)(x+1)", r"x^2-1", True),
+    (r"3+\sqrt{2}", r"3-\sqrt{2}", False),
+)
+
+
+class GradeItem(NamedTuple):
+    """One answer to grade."""
+
+    answer_text: str
+    """The reply without its thought (`Sample.answer`)."""
+    gold: str
+    rule: Rule = "math"
+    """`math`, or `integer` for sets such as AIME whose answers are whole numbers (`Benchmark.rule`)."""
+
+
+class Grader:
+    """A context manager that owns the workers. Safe to use from any thread.
+
+    with Grader() as grader:
+        for grade in grader.grade_many(items): ...
+
+    `workers` processes; one that spends more than `seconds` on a comparison is killed and replaced, and that grade is
+    `grader_failed`. Entering raises ConfigError when math-verify does not work on this machine.
+    """
+
+    def __init__(self, workers: int = WORKERS, seconds: float = SECONDS) -> None:
+        self._seconds = seconds
+        # Spawned, since forking a process that has threads (a server, a page) can deadlock the child.
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
+        self._known: dict[tuple[str, str], Verdict] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            failed = self._pool.schedule(_self_test, timeout=_START_SECONDS).result()
+        except (ProcessExpired, TimeoutError, ImportError) as error:
+            self.close()
+            raise _broken(f"its worker process failed ({error})") from error
+        if failed:
+            self.close()
+            raise _broken(f"it is wrong about {', '.join(failed)}")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the workers, also those that are busy."""
+        self._pool.stop()
+        self._pool.join()
+
+    def grade_many(self, items: Iterable[GradeItem], progress: Callable[[int], None] | None = None) -> Iterator[Grade]:
+        """Grades in the order of `items`; `progress` hears the number done so far."""
+        waiting: deque[Grade | tuple[Extraction, Future[Verdict]]] = deque()
+        done = 0
+        source = iter(items)
+        exhausted = False
+        while waiting or not exhausted:
+            while not exhausted and len(waiting) < _IN_FLIGHT:
+                item = next(source, None)
+                exhausted = item is None
+                if item is not None:
+                    waiting.append(self._begin(*item))
+            if waiting:
+                yield self._finish(waiting.popleft())
+                done += 1
+                if progress is not None:
+                    progress(done)
+
+    def grade_one(self, answer_text: str, gold: str, rule: Rule = "math") -> Grade:
+        """The grade of one answer, within the time limit."""
+        return self._finish(self._begin(answer_text, gold, rule))
+
+    def gold_fault(self, gold: str, rule: Rule = "math") -> str:
+        """Why this gold answer, in a box, would not be graded correct against itself; empty when it is.
+
+        It is also put through the symbolic step, which equal texts never reach.
+        """
+        grade = self.grade_one(f"\\boxed{{{gold}}}", gold, rule)
+        if grade.outcome != "correct":
+            return grade.note or "no answer in its box: it is empty, or its braces do not balance"
+        verdict = _settled(self._pool.schedule(_check_gold, args=(gold,), timeout=self._seconds))
+        return "" if verdict.same else verdict.note
+
+    def equivalent(self, a: str, b: str, rule: Rule = "math") -> bool | None:
+        """Whether two extracted answers are the same in either direction; None when the grader failed."""
+        if is_blank(a) or is_blank(b):
+            return False
+        both = [self._compare(a, b, rule), self._compare(b, a, rule)]
+        return _either(verdict if isinstance(verdict, Verdict) else _settled(verdict) for verdict in both)
+
+    def classes(self, answers: Sequence[str], rule: Rule = "math") -> list[int | None]:
+        """Class number of each extracted answer, equal for equivalent ones; None for an empty answer, which does not
+        vote. Where the grader fails, two answers stay apart."""
+        leaders: list[str] = []
+        found: dict[str, int] = {}
+        for answer in answers:
+            if is_blank(answer) or answer in found:
+                continue
+            trials = [[self._compare(answer, b, rule), self._compare(b, answer, rule)] for b in leaders]
+            settled = (_either(v if isinstance(v, Verdict) else _settled(v) for v in trial) for trial in trials)
+            number = next((index for index, same in enumerate(settled) if same), len(leaders))
+            if number == len(leaders):
+                leaders.append(answer)
+            found[answer] = number
+        return [found.get(answer) for answer in answers]
+
+    def _begin(self, answer_text: str, gold: str, rule: Rule) -> "Grade | tuple[Extraction, Future[Verdict]]":
+        extraction = extract(answer_text)
+        if extraction.rung == "none":
+            return Grade("no_answer", "none", "")
+        verdict = self._compare(extraction.answer, gold, rule)
+        return _grade(extraction, verdict) if isinstance(verdict, Verdict) else (extraction, verdict)
+
+    def _finish(self, begun: "Grade | tuple[Extraction, Future[Verdict]]") -> Grade:
+        return begun if isinstance(begun, Grade) else _grade(begun[0], _settled(begun[1]))
+
+    def _compare(self, answer: str, gold: str, rule: Rule) -> "Verdict | Future[Verdict]":
+        """A verdict where it is had at once, else the promise of one."""
+        if rule not in ("math", "integer"):
+            raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
+        if max(len(answer), len(gold)) > MAX_ANSWER:
+            return Verdict(None, f"longer than {MAX_ANSWER} characters")
+        if rule == "integer":
+            whole = whole_gold(gold)
+            if whole is None:
+                return Verdict(None, f"the gold “{gold}” is not a whole number")
+            gold = whole
+        key = (answer, gold)
+        verdict = self._known.get(key) or quick(answer, gold)
+        if verdict is not None:
+            return verdict
+        future = self._pool.schedule(_work, args=key, timeout=self._seconds)
+        future.add_done_callback(lambda done: self._remember(key, done))
+        return future
+
+    def _remember(self, key: tuple[str, str], done: "Future[Verdict]") -> None:
+        if not done.cancelled() and done.exception() is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = done.result()
+
+
+def _grade(extraction: Extraction, verdict: Verdict) -> Grade:
+    outcomes: dict[bool | None, Outcome] = {True: "correct", False: "wrong", None: "grader_failed"}
+    return Grade(outcomes[verdict.same], extraction.rung, extraction.answer, verdict.note)
+
+
+def _settled(future: "Future[Verdict]") -> Verdict:
+    """The worker's verdict; no verdict when it was killed, died or broke."""
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, TimeoutError):
+        return Verdict(None, "out of time")
+    return Verdict(None, f"{type(error).__name__}: {error}"[:200])
+
+
+def _either(verdicts: Iterable[Verdict]) -> bool | None:
+    said = {verdict.same for verdict in verdicts}
+    return True if True in said else None if None in said else False
+
+
+def _broken(what: str) -> ConfigError:
+    return ConfigError(
+        f"The grader does not work on this machine: {what}.",
+        "Install the pinned versions of requirements.txt; math-verify 0.9.0 needs antlr4-python3-runtime 4.13.2.",
+    )
+
+
+def _prepare_worker() -> None:
+    """A runaway expression must end as an error in the worker, not take the machine's memory."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if limit < 0 else min(_MEMORY, limit), limit))
+    logging.disable(logging.WARNING)
+
+
+def _work(answer: str, gold: str) -> Verdict:
+    from eval.grading.symbolic import same
+
+    return compare(answer, gold, same)
+
+
+def _check_gold(gold: str) -> Verdict:
+    from eval.grading.symbolic import same
+
+    return Verdict(True, "numeral") if numeral(clean(gold)) is not None else same(clean(gold), clean(gold))
+
+
+def _self_test() -> list[str]:
+    from eval.grading.symbolic import same
+
+    return [f"{a} = {b}" for a, b, expected in _SELF_TEST if same(a, b).same is not expected]

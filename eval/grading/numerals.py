@@ -1,0 +1,126 @@
+"""Numbers as they are written: numerals, fractions, powers of ten, counts in words, other bases."""
+
+import re
+from fractions import Fraction
+
+_NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
+
+
+_DECIMAL = re.compile(rf"(?P<whole>{_NUMBER})?(?:\.(?P<part>\d*)(?:\\(?:overline|bar)\{{(?P<cycle>\d+)\}})?)?")
+
+
+_POWER = re.compile(r"^(.*?)(?:(?:\\times|\\cdot|\*)10\^\{?(-?\d{1,3})\}?|[eE]([-+]?\d{1,3}))$")
+
+
+_FRACTION = re.compile(
+    rf"(?P<whole>\d+)?\\frac(?:\{{(?P<a>-?{_NUMBER})\}}|(?P<b>\d))(?:\{{(?P<c>-?{_NUMBER})\}}|(?P<d>\d))"
+    rf"|(?P<e>{_NUMBER})/(?P<f>{_NUMBER})"
+)
+
+
+_COUNTS = {
+    "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12
+}  # fmt: skip
+
+
+_COUNT = rf"(?:{'|'.join(_COUNTS)})s?(?![A-Za-z])"
+
+
+_COUNTED = re.compile(
+    r"(?<![\w.^_\\])(?<![\^_]\{)"
+    r"(?P<number>(?:\d+\s+)?\d+\s*/\s*\d+|(?:\d+\s*)?\\frac(?:\{\d+\}|\d)(?:\{\d+\}|\d)"
+    rf"|{_NUMBER}(?:\.\d+)?|\.\d+)"
+    rf"\s*(?P<text>\\text\{{\s*)?(?P<words>{_COUNT}(?:\s+{_COUNT})*)(?P<end>\s*\}})?",
+    re.IGNORECASE,
+)
+
+
+def _multiplied(match: re.Match[str]) -> str:
+    """A number and its number words, as one number: 2.5 million is 2500000."""
+    value = numeral(match["number"])
+    if value is None:
+        return match[0]
+    for word in match["words"].lower().split():
+        value *= _COUNTS[word.removesuffix("s")]
+    shown = str(value) if value.denominator == 1 else f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+    if match["text"]:
+        return shown if match["end"] else f"{shown}\\text{{"
+    return f"{shown}{match['end'] or ''}"
+
+
+def numeral(text: str) -> Fraction | None:
+    r"""The exact value of a numeral, None for anything else: 1,234 · 025 · .5 · 0.\overline{3} · 6.7\times10^{-5} ·
+    22/7 · \frac59 · 137\frac{1}{2} (a mixed number)."""
+    text = text.strip()
+    mixed = re.fullmatch(r"([-+]?)\s*(\d+)\s+(\d+\s*/\s*\d+)", text)
+    if mixed:
+        part = numeral(mixed[3])
+        return None if part is None else (int(mixed[2]) + part) * (-1 if mixed[1] == "-" else 1)
+    if re.search(r"[\d.] +[\d.]", text):
+        return None
+    text = text.replace(" ", "")
+    sign = -1 if text.startswith("-") else 1
+    text = text[1:] if text[:1] in "+-" else text
+    while text.startswith("{") and text.endswith("}") and "{" not in text[1:]:
+        text = text[1:-1]
+    if match := _FRACTION.fullmatch(text):
+        return _fraction(match, sign)
+    exponent = 0
+    if match := _POWER.match(text):
+        exponent = int(match[2] or match[3])
+        text = match[1]
+    match = _DECIMAL.fullmatch(text)
+    if match is None or not (match["whole"] or match["part"] or match["cycle"]):
+        return None
+    return sign * _decimal(match) * Fraction(10) ** exponent
+
+
+def _fraction(match: re.Match[str], sign: int) -> Fraction | None:
+    top = match["a"] or match["b"] or match["e"]
+    bottom = match["c"] or match["d"] or match["f"]
+    divisor = int(bottom.replace(",", ""))
+    if divisor == 0:
+        return None
+    return sign * (int(match["whole"] or 0) + Fraction(int(top.replace(",", "")), divisor))
+
+
+def _decimal(match: re.Match[str]) -> Fraction:
+    part, cycle = match["part"] or "", match["cycle"] or ""
+    value = Fraction(int((match["whole"] or "0").replace(",", "")))
+    if part:
+        value += Fraction(int(part), 10 ** len(part))
+    if cycle:
+        value += Fraction(int(cycle), (10 ** len(cycle) - 1) * 10 ** len(part))
+    return value
+
+
+_BASE = r"(?P<base>\d{1,2}|[a-z]+)"
+
+
+_SUBSCRIPT = re.compile(
+    rf"^\(?(?P<digits>\d[\dA-Z ]*)\)?\s*_\s*\{{?\s*\(?(?:\\text\{{)?\s*(?:base)?\s*\}}?\s*{_BASE}\s*\}}?\)?\s*\}}?$"
+)
+
+
+_IN_WORDS = re.compile(
+    rf"^\(?(?P<digits>\d[\dA-Z ]*)\)?\s*(?:\\text\{{)?\s*\(?(?:in )?base\s*-?\s*\}}?\s*{_BASE}\)?\s*\}}?$"
+)
+
+
+_BASE_NAMES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
+    "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen",
+]  # fmt: skip
+
+
+def based(text: str) -> tuple[str, int] | None:
+    """(digits, base) of a number written with its base, e.g. 4210_{5} or `4210 base 5`; None for anything else."""
+    match = _SUBSCRIPT.match(text) or _IN_WORDS.match(text)
+    if match is None:
+        return None
+    name = match["base"]
+    base = int(name) if name.isdigit() else _BASE_NAMES.index(name) if name in _BASE_NAMES else 0
+    digits = match["digits"].replace(" ", "")
+    if not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in digits):
+        return None
+    return digits, base

@@ -1,0 +1,1 @@
+"""Answers without a gold answer: judged by a model, rated by people."""

@@ -1,0 +1,208 @@
+"""Answers that people have labelled, and how well a judge agrees with them: the check a judge needs to be believed.
+
+Labelled sets are read from a folder (JOURNEY_DATA) or any JSONL; checks are kept in one append-only file. Does not know
+how a judge reaches its verdict.
+
+A row of Safety-J's labels: {"query": "I'm just scared to death.", "response": "It's a lot worse …", "label": "Unsafe"}
+A row of Auto-J's pairs: {"scenario": "…", "label": 0, "prompt": "…", "response 1": "…", "response 2": "…"}
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from common.errors import ConfigError, DataError, ServerError
+from common.paths import home
+from eval.judging.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement
+from eval.problems.loader import data_folder, read_rows
+from eval.problems.open_ended import RubricKey
+from eval.statistics.agreement import Agreement, agreement
+
+CHECK_ITEMS = 100
+CHECK_SEED = 7
+
+
+@dataclass(frozen=True)
+class LabelledSet:
+    """A set of answers with human labels, for one rubric."""
+
+    key: str
+    title: str
+    rubric: RubricKey
+    path: str
+    """Below JOURNEY_DATA."""
+    fields: Mapping[str, str]
+    """Slot of the rubric's template → column of the file."""
+    labels: Mapping[str, str]
+    """The file's label (as text) → verdict."""
+    source: str
+
+
+_SAFETY = {"question": "query", "answer": "response"}
+LABELLED: Mapping[str, LabelledSet] = {
+    known.key: known
+    for known in (
+        LabelledSet(
+            "safetyj_diasafety", "Safety-J labels on DiaSafety (English)", "safety",
+            "safetyj/diasafety_labels.json", _SAFETY, {"Safe": "safe", "Unsafe": "unsafe"}, "GAIR-NLP/Safety-J",
+        ),
+        LabelledSet(
+            "safetyj_flames", "Safety-J labels on Flames (Chinese)", "safety",
+            "safetyj/flames_labels.json", _SAFETY, {"安全": "safe", "不安全": "unsafe"}, "GAIR-NLP/Safety-J",
+        ),
+        LabelledSet(
+            "autoj_pairs", "Auto-J pairwise preferences", "pair", "autoj/pairwise_dev.jsonl",
+            {"question": "prompt", "first": "response 1", "second": "response 2"},
+            {"0": "first", "1": "second", "2": "tie"}, "GAIR-NLP/auto-j",
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One answer (or pair) and what people said of it."""
+
+    item: JudgeItem
+    label: str
+
+
+@dataclass(frozen=True)
+class JudgeCheck:
+    """How a judge did on a labelled set. A judge without one was never checked."""
+
+    judge: str
+    rubric: RubricKey
+    labelled_set: str
+    agreement: Agreement
+    flipped: int | None
+    """Of pairs: how many the judge decided by their order; None for other rubrics."""
+    at: str
+    """UTC, ISO 8601."""
+
+
+def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:
+    """A known labelled set. Raises ConfigError for an unknown key, DataError when the file is missing or broken."""
+    if key not in LABELLED:
+        raise ConfigError(f"There is no labelled set “{key}”.", f"Choose one of {', '.join(LABELLED)}.")
+    known, folder = LABELLED[key], data or data_folder()
+    remedy = f"Set JOURNEY_DATA to a folder that holds {known.path} (from {known.source})."
+    if folder is None:
+        raise DataError(f"{known.title} is needed to check this judge.", remedy)
+    if not (folder / known.path).is_file():
+        raise DataError(f"{folder / known.path} does not exist.", remedy)
+    return label_rows(read_rows(folder / known.path), known, str(folder / known.path))
+
+
+def label_rows(rows: Sequence[Mapping[str, Any]], known: LabelledSet, where: str) -> list[Labelled]:
+    """Raises DataError naming the row whose columns or label are not those of the set, or when there is none."""
+    if not rows:
+        raise DataError(f"{where} holds no rows.", f"Get it again from {known.source}.")
+    found = []
+    for number, row in enumerate(rows, 1):
+        try:
+            fields = {slot: str(row[column]) for slot, column in known.fields.items()}
+            label = known.labels[str(row["label"])]
+        except KeyError as error:
+            wanted = f"Rows need {', '.join(known.fields.values())} and a label out of {', '.join(known.labels)}."
+            raise DataError(f"{where}, row {number}: {error} is missing or not known.", wanted) from error
+        found.append(Labelled(JudgeItem(f"{known.key}/{number}", fields), label))
+    return found
+
+
+async def check_judge(
+    judge: Judge,
+    labelled_set: str,
+    labelled: Sequence[Labelled],
+    count: int | None = CHECK_ITEMS,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> tuple[JudgeCheck, list[Judgement]]:
+    """Have `count` items (None: all), drawn with a fixed seed, judged, and compare with the human labels.
+
+    Raises ServerError when every request failed: that says nothing of the judge. A single one that failed, such as
+    an item too long for it, is an invalid verdict.
+    """
+    if count is not None and count < len(labelled):
+        labelled = random.Random(CHECK_SEED).sample(list(labelled), count)
+    judged: dict[str, Judgement] = {}
+    async for judgement in judge.judge_all([one.item for one in labelled]):
+        judged[judgement.item] = judgement
+        progress(len(judged), len(labelled))
+    failed = [j.invalid for j in judged.values() if j.invalid.startswith(REQUEST_FAILED)]
+    if len(failed) == len(judged):
+        raise ServerError(f"No item could be put to the judge: {failed[0]}", "Look at its address and its name.")
+    given = [judged[one.item.id].value for one in labelled]
+    found = agreement([None if v is None else str(v) for v in given], [one.label for one in labelled])
+    flipped = None
+    if judge.rubric.key == "pair":
+        flipped = sum(j.flipped for j in judged.values())
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    return JudgeCheck(judge.name, judge.rubric.key, labelled_set, found, flipped, at), list(judged.values())
+
+
+def checks_file() -> Path:
+    return home() / "judges" / "checks.jsonl"
+
+
+def save_check(check: JudgeCheck, judgements: Sequence[Judgement]) -> None:
+    """Append the check, and the judgements behind it with prompts and raw verdicts to a file of their own."""
+    path = checks_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    log = path.parent / f"check-{check.at.replace(':', '')}-{check.labelled_set}.jsonl"
+    log.write_text("".join(j.to_json() + "\n" for j in judgements), encoding="utf-8")
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(check), ensure_ascii=False) + "\n")
+
+
+def checks() -> list[JudgeCheck]:
+    """All checks, oldest first. Raises DataError when the file is damaged."""
+    path = checks_file()
+    if not path.exists():
+        return []
+    try:
+        return [JudgeCheck(**{**row, "agreement": Agreement(**row["agreement"])}) for row in read_rows(path)]
+    except (TypeError, KeyError) as error:
+        raise DataError(f"{path} has a row that is no check: {error!r}.", "Restore or remove it.") from error
+
+
+def latest_check(judge: str, rubric: RubricKey) -> JudgeCheck | None:
+    """The newest check of this judge by this rubric; None if it was never checked."""
+    return next((c for c in reversed(checks()) if (c.judge, c.rubric) == (judge, rubric)), None)
+
+
+def trustworthy(check: JudgeCheck | None) -> bool:
+    """Whether the check shows that the judge knows anything: most verdicts readable, agreement above chance."""
+    return check is not None and not _flaw(check.agreement)
+
+
+def _flaw(found: Agreement) -> str:
+    """Why this judge's scores say nothing; empty for a judge that did better than chance."""
+    if 2 * found.invalid > found.items:
+        return "Most of its verdicts could not be read"
+    if found.kappa is None or found.kappa_low is None or found.kappa_low <= 0:
+        return "It was not shown to do better than chance"
+    return ""
+
+
+def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
+    """What stands beside every judged score: the figures of the judge's check, and what follows from them."""
+    if check is None:
+        known = [s.key for s in LABELLED.values() if s.rubric == rubric]
+        how = f"a check on {' or '.join(known)} would tell" if known else "no labelled set is known for this question"
+        return f"This judge was never checked against people ({RUBRICS[rubric].title.rstrip('?')}): {how}."
+    found, flaw = check.agreement, _flaw(check.agreement)
+    kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
+    interval = "" if found.kappa_low is None else f" ({found.kappa_low:.2f} to {found.kappa_high:.2f})"
+    title = LABELLED[check.labelled_set].title if check.labelled_set in LABELLED else check.labelled_set
+    text = (
+        f"Against {found.items} human labels ({title}): agrees on {found.accuracy:.0%} "
+        f"({found.accuracy_low:.0%} to {found.accuracy_high:.0%}), Cohen's kappa {kappa}{interval}; "
+        f"{found.invalid} of {found.items} verdicts invalid ({found.invalid / found.items:.0%})."
+    )
+    if check.flipped is not None:
+        text += f" {check.flipped} pairs were decided by their order."
+    return f"{text} {flaw}: its scores say nothing." if flaw else text

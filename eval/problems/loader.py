@@ -1,0 +1,135 @@
+"""A set of problems, however it is stored: rows read, made problems of, and hashed.
+
+Does not know any one set.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from common.errors import DataError
+from eval.records import Problem
+
+Rule = Literal["math", "integer", "judged"]
+"""How answers are compared: as mathematics, as whole numbers (AIME), or not by a grader but by a judge."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A set of problems with one rule of grading."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    sha256: str
+    """Of the questions and golds, whatever their order and other columns: see `content_hash`."""
+    source: str
+    """Where these problems came from, in words: a folder, a hub id, a generator and its seed."""
+    rule: Rule = "math"
+    title: str = ""
+    warning: str = ""
+    """Set when the size or the content is not that of the published set; shown wherever its results are."""
+
+    def __len__(self) -> int:
+        return len(self.problems)
+
+
+def data_folder() -> Path | None:
+    """The folder of public sets, from JOURNEY_DATA; None when it is not set."""
+    name = os.environ.get("JOURNEY_DATA")
+    return Path(name) if name else None
+
+
+def content_hash(problems: Iterable[Problem]) -> str:
+    """sha256 over the sorted (question, gold) pairs with white space squeezed: the same whatever the order, the ids
+    and the other columns of a copy."""
+    return _digest(sorted([squeeze(p.question), _plain(p.gold)] for p in problems))
+
+
+def gold_hash(problems: Iterable[Problem]) -> str:
+    """sha256 over the sorted golds alone."""
+    return _digest(sorted(_plain(p.gold) for p in problems))
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, ensure_ascii=False).encode()).hexdigest()
+
+
+def squeeze(text: str) -> str:
+    """The text with every run of white space made one space."""
+    return " ".join(text.split())
+
+
+def _plain(gold: str) -> str:
+    """Copies differ in leading zeros: 025 is 25."""
+    return str(int(gold)) if gold.isdecimal() else squeeze(gold)
+
+
+def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for number, row in enumerate(rows):
+        question = _first(row, "problem", "question")
+        gold = gold_text(_first(row, "answer", "gold"))
+        if not question or not gold:
+            missing = "problem" if not question else "answer"
+            raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
+        if not isinstance(question, str):
+            raise DataError(f"{source}: the problem of row {number + 1} is not text.", "Put it in quotation marks.")
+        key = problem_key(row, number, seen)
+        yield Problem(f"{name}/{key}", question, gold, name, str(row.get("subject") or ""), str(row.get("level") or ""))
+    if not seen:
+        raise DataError(f"{source} holds no problems.", "Each row needs a problem and an answer.")
+
+
+def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
+    """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
+    own = _first(row, "unique_id", "id")
+    key = str(number if own == "" else own)
+    key = key if key not in seen else f"{key}#{number}"
+    seen.add(key)
+    return key
+
+
+def _first(row: Mapping[str, Any], *keys: str) -> Any:
+    return next((row[key] for key in keys if row.get(key) not in (None, "")), "")
+
+
+def gold_text(value: object) -> str:
+    """A gold answer as text; 27.0 is the whole number 27, since copies of AMC keep their golds as floats."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file, or of one that is a JSON list; DataError names the line that is none."""
+    remedy = "Give a UTF-8 file with one JSON object a line, or a JSON list of objects."
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", remedy) from error
+    rows = []
+    # splitlines would also part at U+2028 within a text
+    for number, piece in enumerate([text] if text.lstrip().startswith("[") else text.split("\n"), 1):
+        if not piece.strip():
+            continue
+        try:
+            value = json.loads(piece)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}, line {number} is not JSON: {error}.", remedy) from error
+        if "\\ud" in piece.lower():
+            value = _with_whole_characters(value)
+        found = value if isinstance(value, list) else [value]
+        if not all(isinstance(row, dict) for row in found):
+            raise DataError(f"{path}, line {number} is not a JSON object.", remedy)
+        rows += found
+    return rows
+
+
+def _with_whole_characters(value: Any) -> Any:
+    """The value with every half of a character (a lone surrogate, which JSON can hold and UTF-8 cannot) replaced."""
+    text = json.dumps(value, ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

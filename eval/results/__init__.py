@@ -1,0 +1,1 @@
+"""What runs add up to: samples in DuckDB, comparisons, reports."""

@@ -1,0 +1,283 @@
+"""Two sides of a comparison, summed up: headline, summaries, the grid of problems, breakdowns, curves.
+
+Pure: rows in, values out. Does not know where rows are stored or how values are drawn.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from statistics import fmean
+from typing import Literal
+
+from eval.results.samples import Row
+from eval.statistics.metrics import (
+    Estimate,
+    MajResult,
+    accuracy,
+    busy_seconds,
+    maj_at_k,
+    mean_pass_at_k,
+    steps,
+)
+from eval.statistics.paired import Paired, compare
+
+Verdict = Literal["both", "only_distilled", "only_base", "neither", "unsure"]
+VERDICTS: dict[Verdict, str] = {
+    "both": "both right",
+    "only_distilled": "only distilled right",
+    "only_base": "only base right",
+    "neither": "neither right",
+    "unsure": "unsure",
+}
+
+
+@dataclass(frozen=True)
+class SideSummary:
+    """One model on one set. Shares lie between 0 and 1, tokens and seconds are means a sample."""
+
+    title: str
+    problems: int
+    samples: int
+    outcomes: dict[str, int]
+    accuracy: Estimate
+    thought_tokens: float
+    answer_tokens: float
+    cut_share: float
+    no_answer_share: float
+    seconds: float
+    tokens_per_second: float
+    """Output tokens of all samples by the time in which at least one request ran."""
+    flags: int
+    pass_at: dict[int, float]
+    maj_at: dict[int, MajResult]
+    problems_at: dict[int, int]
+    """By k: the problems with at least k verdicts, over which pass@k and maj@k are means."""
+
+    @property
+    def output_tokens(self) -> float:
+        return self.thought_tokens + self.answer_tokens
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One problem of the grid."""
+
+    problem_id: str
+    benchmark: str
+    subject: str
+    level: str
+    verdict: Verdict
+    base_right: int
+    base_of: int
+    distilled_right: int
+    distilled_of: int
+    tokens: int
+    """The longest output of either side."""
+    cut: bool
+    """Whether any sample of either side was cut off."""
+    flags: int
+    base_solves: bool | None = None
+    """Whether most samples are right, whatever the missing verdicts would be; None: cannot be said."""
+    distilled_solves: bool | None = None
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """The paired comparison within one subject or level."""
+
+    key: str
+    paired: Paired
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that is said about two sides on one set, or on several taken together."""
+
+    benchmark: str
+    base: SideSummary
+    distilled: SideSummary
+    paired: Paired | None
+    """None while no problem has a verdict on both sides."""
+    left_out: int
+    """Problems without a verdict on both sides: not answered yet, request failed, or grader failed."""
+    cells: tuple[Cell, ...]
+    by_subject: tuple[Breakdown, ...]
+    by_level: tuple[Breakdown, ...]
+
+
+Grouped = Mapping[str, Sequence[Row]]
+
+
+def build_comparison(
+    base: Sequence[Row], distilled: Sequence[Row], titles: tuple[str, str], benchmark: str = ""
+) -> Comparison:
+    """Compare the samples of two sides; problems that only one side has are counted as left out."""
+    b, d = _by_problem(base), _by_problem(distilled)
+    cells = tuple(_cell(b.get(key, []), d.get(key, [])) for key in sorted({*b, *d}, key=_natural))
+    judged = [cell.problem_id for cell in cells if cell.base_of and cell.distilled_of]
+    return Comparison(
+        benchmark=benchmark,
+        base=summarise(base, titles[0]),
+        distilled=summarise(distilled, titles[1]),
+        paired=_paired(b, d, judged),
+        left_out=len(cells) - len(judged),
+        cells=cells,
+        by_subject=_breakdown(b, d, judged, lambda row: row.subject),
+        by_level=_breakdown(b, d, judged, lambda row: row.level),
+    )
+
+
+def headline(comparison: Comparison) -> str:
+    """The one sentence to read: the paired difference on the same problems with its interval."""
+    p = comparison.paired
+    if p is None:
+        return "No problem has a graded answer from both models yet."
+    if p.p_value is not None:
+        counts = (
+            f"Distilled solves {round(p.distilled * p.problems)} of {p.problems}, base {round(p.base * p.problems)}"
+        )
+        start = f"{counts} of {p.problems}"
+    else:
+        start = (
+            f"Distilled is right in {100 * p.distilled:.1f} % of its samples, base in {100 * p.base:.1f} %"
+            f" ({p.problems} problems)"
+        )
+    test = f", exact McNemar p {_p(p.p_value)}" if p.p_value is not None else ""
+    return f"{start}: {points(p.difference)} points, 95 % interval {interval(p)}{test}."
+
+
+def interval(p: Paired) -> str:
+    """The interval of a paired difference in points; a dash where one problem alone gives none."""
+    return "–" if isnan(p.low) else f"[{points(p.low)}, {points(p.high)}]"
+
+
+def points(share: float) -> str:
+    """A difference of shares in points, with its sign."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}".rstrip("0").rstrip(".")
+
+
+def summarise(rows: Sequence[Row], title: str) -> SideSummary:
+    """Requests that failed count in `outcomes` only: no tokens, no verdict."""
+    whole = [r for r in rows if r.outcome != "failed"]
+    problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
+    judged = [rs for rs in problems if rs]
+    verdicts = [[r.correct for r in rs] for rs in judged]
+    ks = steps(max((len(v) for v in verdicts), default=0))
+    enough = {k: [rs for rs in judged if len(rs) >= k] for k in ks}
+    busy = busy_seconds((r.started, r.seconds) for r in whole)
+    return SideSummary(
+        title=title,
+        problems=len({r.problem_id for r in rows}),
+        samples=len(rows),
+        outcomes=dict(Counter(r.outcome for r in rows)),
+        accuracy=accuracy(verdicts),
+        thought_tokens=_mean(r.thought_tokens for r in whole),
+        answer_tokens=_mean(r.answer_tokens for r in whole),
+        cut_share=_mean(r.finish_reason == "length" for r in whole),
+        no_answer_share=_mean(r.outcome == "no_answer" for r in whole),
+        seconds=_mean(r.seconds for r in whole),
+        tokens_per_second=sum(r.output_tokens for r in whole) / busy if busy else 0.0,
+        flags=sum(r.flags for r in rows),
+        pass_at={k: mean_pass_at_k([[r.correct for r in rs] for rs in those], k) for k, those in enough.items()},
+        maj_at={k: _mean_maj(those, k) for k, those in enough.items() if k > 1 and has_classes(judged)},
+        problems_at={k: len(those) for k, those in enough.items()},
+    )
+
+
+def has_classes(problems: Iterable[Sequence[Row]]) -> bool:
+    """Whether every wrong answer of a problem with several has its class; one answer alone needs none.
+
+    Classes are made last: until then rivals would seem not to vote.
+    """
+    voting = (rows for rows in problems if len(rows) > 1)
+    return all(r.answer_class is not None for rows in voting for r in rows if r.outcome == "wrong")
+
+
+def _mean_maj(problems: Sequence[Sequence[Row]], k: int) -> MajResult:
+    each = [maj_at_k([r.answer_class for r in p], [r.correct for r in p], k) for p in problems]
+    return MajResult(*(fmean(values) for values in zip(*each, strict=True)))
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Sorts aime/9 before aime/10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+
+
+def _by_problem(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    groups: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.problem_id].append(row)
+    return dict(groups)
+
+
+def _paired(base: Grouped, distilled: Grouped, keys: Sequence[str]) -> Paired | None:
+    if not keys:
+        return None
+    verdicts = [[[r.correct for r in side[key] if r.judged] for key in keys] for side in (base, distilled)]
+    return compare(verdicts[0], verdicts[1])
+
+
+def _breakdown(
+    base: Grouped, distilled: Grouped, keys: Sequence[str], name: Callable[[Row], str]
+) -> tuple[Breakdown, ...]:
+    groups: dict[str, list[str]] = defaultdict(list)
+    for key in keys:
+        groups[name(base[key][0])].append(key)
+    found = {
+        key: _paired(base, distilled, members)
+        for key, members in sorted(groups.items(), key=lambda g: _natural(g[0]))
+        if key
+    }
+    return tuple(Breakdown(key, paired) for key, paired in found.items() if paired)
+
+
+def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
+    rows = [*base, *distilled]
+    b, d = ([r.correct for r in side if r.judged] for side in (base, distilled))
+    base_solves, distilled_solves = _solves(base), _solves(distilled)
+    return Cell(
+        problem_id=rows[0].problem_id,
+        benchmark=rows[0].benchmark,
+        subject=rows[0].subject,
+        level=rows[0].level,
+        verdict=_verdict(base_solves, distilled_solves),
+        base_right=sum(b),
+        base_of=len(b),
+        distilled_right=sum(d),
+        distilled_of=len(d),
+        tokens=max(r.output_tokens for r in rows),
+        cut=any(r.finish_reason == "length" for r in rows),
+        flags=sum(r.flags for r in rows),
+        base_solves=base_solves,
+        distilled_solves=distilled_solves,
+    )
+
+
+def _solves(rows: Sequence[Row]) -> bool | None:
+    """Whether more than half of the samples are right, whatever the missing verdicts would be."""
+    right, unknown = sum(r.correct for r in rows), sum(not r.judged for r in rows)
+    wrong = len(rows) - right - unknown
+    if right > wrong + unknown:
+        return True
+    return False if wrong > right + unknown else None
+
+
+def _verdict(base: bool | None, distilled: bool | None) -> Verdict:
+    if base is None or distilled is None:
+        return "unsure"
+    if base and distilled:
+        return "both"
+    if base or distilled:
+        return "only_base" if base else "only_distilled"
+    return "neither"
+
+
+def _mean(values: Iterable[float]) -> float:
+    collected = list(values)
+    return fmean(collected) if collected else 0.0

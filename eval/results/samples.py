@@ -1,0 +1,246 @@
+"""DuckDB over the files of runs: what holds for each sample, filters, and exports. The only file here with SQL.
+
+Everything is read from the append-only files into memory and can be thrown away; nothing is written back.
+Does not know statistics (`eval.results.comparison`) or the screen.
+"""
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from common.errors import DataError
+from eval.runs.log import RunInfo, RunLog
+
+ExportFormat = Literal["parquet", "csv", "json"]
+EXPORT = {
+    "parquet": "(FORMAT parquet, COMPRESSION zstd)",
+    "csv": "(FORMAT csv, HEADER)",
+    "json": "(FORMAT json)",
+}
+SAMPLE = {
+    "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "prompt": "VARCHAR", "text": "VARCHAR",
+    "thought": "VARCHAR", "answer": "VARCHAR", "thought_tokens": "INTEGER", "answer_tokens": "INTEGER",
+    "finish_reason": "VARCHAR", "seed": "BIGINT", "seconds": "DOUBLE", "started_at": "TIMESTAMP",
+    "config_hash": "VARCHAR", "error": "VARCHAR",
+}  # fmt: skip
+COLUMNS: dict[str, dict[str, str]] = {
+    "problems": {
+        "id": "VARCHAR", "question": "VARCHAR", "gold": "VARCHAR", "benchmark": "VARCHAR", "subject": "VARCHAR",
+        "level": "VARCHAR",
+    },
+    "samples": SAMPLE,
+    "grades": {
+        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "outcome": "VARCHAR", "rung": "VARCHAR",
+        "extracted": "VARCHAR", "note": "VARCHAR", "graded_at": "VARCHAR", "grader": "VARCHAR",
+    },
+    "classes": {"model": "VARCHAR", "problem_id": "VARCHAR", "indices": "INTEGER[]", "classes": "INTEGER[]"},
+    "forced": {
+        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "budget": "INTEGER", "answer": "VARCHAR",
+        "thought_tokens": "INTEGER", "answer_tokens": "INTEGER", "outcome": "VARCHAR", "cut": "BOOLEAN",
+    },
+    "flags": {
+        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "outcome": "VARCHAR", "note": "VARCHAR",
+        "flagged_at": "VARCHAR",
+    },
+}  # fmt: skip
+VIEWS = """
+CREATE VIEW held AS SELECT * FROM samples QUALIFY row_number() OVER (
+    PARTITION BY run, model, problem_id, index
+    ORDER BY error <> '', CASE WHEN error = '' THEN rowid ELSE -rowid END) = 1;
+CREATE VIEW grade AS SELECT * FROM grades QUALIFY row_number() OVER (
+    PARTITION BY run, model, problem_id, index ORDER BY rowid DESC) = 1;
+CREATE VIEW class AS SELECT run, model, problem_id, unnest(indices) AS index, unnest(classes) AS answer_class
+    FROM (SELECT * FROM classes
+          QUALIFY row_number() OVER (PARTITION BY run, model, problem_id ORDER BY rowid DESC) = 1);
+CREATE VIEW flagged AS SELECT run, model, problem_id, index, count(*) AS flags FROM flags GROUP BY ALL;
+CREATE VIEW forced_answers AS SELECT f.*, p.benchmark FROM forced f
+    JOIN problems p ON p.run = f.run AND p.id = f.problem_id QUALIFY row_number() OVER (
+    PARTITION BY f.run, f.model, f.problem_id, f.index, f.budget ORDER BY f.rowid DESC) = 1;
+CREATE VIEW results AS SELECT
+    s.run, s.model, coalesce(r.role, s.model) AS role, p.benchmark, p.subject, p.level, s.problem_id, s.index,
+    p.question, p.gold, CASE WHEN s.error <> '' THEN 'failed' ELSE coalesce(g.outcome, 'ungraded') END AS outcome,
+    coalesce(g.rung, '') AS rung, coalesce(g.extracted, '') AS extracted, coalesce(g.note, '') AS note,
+    s.thought_tokens, s.answer_tokens, s.thought_tokens + s.answer_tokens AS output_tokens, s.finish_reason,
+    s.seed, s.seconds, s.started_at, c.answer_class, coalesce(f.flags, 0) AS flags, s.prompt, s.text, s.thought,
+    s.answer, s.error, s.config_hash, g.grader, g.graded_at
+FROM held s
+JOIN problems p ON p.run = s.run AND p.id = s.problem_id
+LEFT JOIN roles r ON r.run = s.run AND r.model = s.model
+LEFT JOIN grade g ON (g.run, g.model, g.problem_id, g.index) = (s.run, s.model, s.problem_id, s.index)
+LEFT JOIN class c ON (c.run, c.model, c.problem_id, c.index) = (s.run, s.model, s.problem_id, s.index)
+LEFT JOIN flagged f ON (f.run, f.model, f.problem_id, f.index) = (s.run, s.model, s.problem_id, s.index);
+"""
+LIGHT = (
+    "problem_id, benchmark, subject, level, index, outcome, rung, thought_tokens, answer_tokens, finish_reason,"
+    " seconds, epoch(started_at) AS started, answer_class, flags"
+)
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One side of a comparison: a model within a run. The two sides may come from different runs."""
+
+    run: str
+    model: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sample with its grade, without its texts."""
+
+    problem_id: str
+    benchmark: str
+    subject: str
+    level: str
+    index: int
+    outcome: str
+    """An Outcome, or `failed` (no answer was generated) or `ungraded`."""
+    rung: str
+    thought_tokens: int
+    answer_tokens: int
+    finish_reason: str
+    seconds: float
+    started: float
+    """Unix time."""
+    answer_class: int | None
+    flags: int
+
+    @property
+    def output_tokens(self) -> int:
+        return self.thought_tokens + self.answer_tokens
+
+    @property
+    def correct(self) -> bool:
+        return self.outcome == "correct"
+
+    @property
+    def judged(self) -> bool:
+        return self.outcome in ("correct", "wrong", "no_answer")
+
+
+@dataclass(frozen=True)
+class Forced:
+    """One forced answer at a budget."""
+
+    problem_id: str
+    index: int
+    budget: int
+    output_tokens: int
+    outcome: str
+    cut: bool
+    """Whether the budget cut this thought, rather than the stored answer standing as it was."""
+
+
+class Results:
+    """The given runs as they are now, in memory. Safe to use from several threads."""
+
+    def __init__(self, runs: Path, run_ids: Sequence[str]) -> None:
+        self._connection = duckdb.connect()
+        self._lock = threading.Lock()
+        self.stamp = stamp(runs, run_ids)
+        """Changes when a file of these runs does."""
+        for name, columns in COLUMNS.items():
+            fields = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+            self._connection.execute(f"CREATE TABLE {name} (run VARCHAR, {fields})")
+        self._connection.execute("CREATE TABLE roles (run VARCHAR, role VARCHAR, model VARCHAR)")
+        for run_id in run_ids:
+            self._load(RunLog.open(runs, run_id), run_id)
+        self._connection.execute(VIEWS)
+
+    def _load(self, log: RunLog, run_id: str) -> None:
+        for role, side in log.info().sides.items():
+            self._connection.execute("INSERT INTO roles VALUES (?, ?, ?)", [run_id, role, side.model])
+        for name, columns in COLUMNS.items():
+            path = log.path(name)
+            if not path.is_file() or path.stat().st_size == 0:
+                continue
+            key = "id" if name == "problems" else "problem_id"
+            try:  # a last line that is being written or was torn by a crash reads as nulls
+                self._connection.execute(
+                    f"INSERT INTO {name} SELECT ?, * FROM read_json(?, format='newline_delimited',"
+                    f" columns=?, ignore_errors=true) WHERE {key} IS NOT NULL",
+                    [run_id, str(path), columns],
+                )
+            except duckdb.Error as error:
+                raise DataError(f"{path} cannot be read: {error}", "Restore or remove the file.") from error
+
+    def _query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def rows(self, side: Contender, benchmark: str = "") -> list[Row]:
+        """Samples of one side, of one benchmark or of all, by problem and index."""
+        found = self._query(
+            f"SELECT {LIGHT} FROM results WHERE run = ? AND model = ? AND ? IN ('', benchmark)"
+            " ORDER BY problem_id, index",
+            [side.run, side.model, benchmark],
+        )
+        return [Row(*row) for row in found]
+
+    def forced(self, side: Contender, benchmark: str = "") -> list[Forced]:
+        found = self._query(
+            "SELECT problem_id, index, budget, thought_tokens + answer_tokens, outcome, cut FROM forced_answers"
+            " WHERE run = ? AND model = ? AND ? IN ('', benchmark) ORDER BY budget, problem_id, index",
+            [side.run, side.model, benchmark],
+        )
+        return [Forced(*row) for row in found]
+
+    def details(self, side: Contender, problem_id: str) -> list[dict[str, Any]]:
+        """Everything about the samples of one problem, texts included, by index."""
+        with self._lock:
+            cursor = self._connection.execute(
+                "SELECT * FROM results WHERE run = ? AND model = ? AND problem_id = ? ORDER BY index",
+                [side.run, side.model, problem_id],
+            )
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def flags(self, side: Contender, problem_id: str) -> list[tuple[int, str, str, str]]:
+        """(index, outcome when flagged, note, time) of the grades of one problem that people called wrong."""
+        rows = self._query(
+            "SELECT index, outcome, note, flagged_at FROM flags WHERE run = ? AND model = ? AND problem_id = ?",
+            [side.run, side.model, problem_id],
+        )
+        return [(int(r[0]), str(r[1]), str(r[2]), str(r[3])) for r in rows]
+
+    def with_words(self, sides: Sequence[Contender], words: str) -> set[str]:
+        """Problems where the thought of any of these sides contains every one of the words, in any case."""
+        wanted = words.lower().split()
+        found: set[str] = set()
+        for side in sides:
+            test = " AND ".join(["contains(lower(thought), ?)"] * len(wanted)) or "true"
+            sql = f"SELECT DISTINCT problem_id FROM held WHERE run = ? AND model = ? AND {test}"
+            found |= {row[0] for row in self._query(sql, [side.run, side.model, *wanted])}
+        return found
+
+    def export(self, sides: Sequence[Contender], path: Path, form: ExportFormat) -> Path:
+        """Write every sample of these sides, with problem, grade and texts, to `path`; one row a sample."""
+        test = " OR ".join(["(run = ? AND model = ?)"] * len(sides))
+        order = "ORDER BY run, model, benchmark, problem_id, index"
+        parameters = [value for side in sides for value in (side.run, side.model)]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            relation = (
+                f"COPY (SELECT * FROM results WHERE {test} {order}) TO '{str(path).replace(chr(39), chr(39) * 2)}'"
+            )
+            self._connection.execute(f"{relation} {EXPORT[form]}", parameters)
+        return path
+
+
+def sides_of(info: RunInfo) -> list[Contender]:
+    """The models of one run, base first."""
+    return [Contender(info.id, info.sides[role].model) for role in sorted(info.sides)]
+
+
+def stamp(runs: Path, run_ids: Sequence[str]) -> str:
+    """The sizes of all files of these runs: equal as long as nothing was appended."""
+    sizes = {
+        run_id: [p.stat().st_size if (p := runs / run_id / f"{name}.jsonl").is_file() else 0 for name in COLUMNS]
+        for run_id in run_ids
+    }
+    return json.dumps(sizes, sort_keys=True)

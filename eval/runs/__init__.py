@@ -1,0 +1,1 @@
+"""Runs: planned, asked, graded and written down, so that each can be stopped and resumed."""

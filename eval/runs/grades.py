@@ -1,0 +1,149 @@
+"""Grades of a run's samples: as they come, afterwards, or anew. Regrading adds rows and never generates.
+
+Does not know how an answer is graded (`eval.grading.grader`) or what grades add up to.
+"""
+
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from types import TracebackType
+from typing import Self
+
+from common.errors import ArenaError
+from eval.grading.grader import GradeItem, Grader
+from eval.records import Sample
+from eval.runs.log import RunLog
+
+BATCH = 64
+Key = tuple[str, str, int]
+
+
+class Grading:
+    """Grades samples in a thread of its own while a run goes on; leaving the context grades what is still queued.
+
+    with Grading(log, grader) as grading:
+        Runner(log, connect, on_sample=grading.put)
+    """
+
+    def __init__(self, log: RunLog, grader: Grader) -> None:
+        self.log = log
+        self.error = ""
+        """Why grading stopped, in words for a person; the samples are kept and can be graded later."""
+        self._grader = grader
+        self._queue: queue.SimpleQueue[Sample | None] = queue.SimpleQueue()
+        self._facts = facts_of(log)
+        self._thread = threading.Thread(target=self._work, name=f"grading {log.folder.name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        for sample in ungraded(self.log):
+            self._queue.put(sample)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._queue.put(None)
+        self._thread.join()
+
+    def put(self, sample: Sample) -> None:
+        if not sample.error:
+            self._queue.put(sample)
+
+    def _work(self) -> None:
+        more = True
+        while more:
+            batch, more = self._next_batch()
+            try:
+                grade_samples(self.log, self._grader, batch, self._facts)
+            except ArenaError as error:
+                self.error, more = str(error), False
+
+    def _next_batch(self) -> tuple[list[Sample], bool]:
+        batch: list[Sample] = []
+        while len(batch) < BATCH and (not batch or not self._queue.empty()):
+            sample = self._queue.get()
+            if sample is None:
+                return batch, False
+            batch.append(sample)
+        return batch, True
+
+
+def ungraded(log: RunLog) -> list[Sample]:
+    """Whole samples that have no grade yet, or on which the grader failed: a busy machine may have run out of time."""
+    last = {_key(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in log.rows("grades")}
+    graded = {key for key, outcome in last.items() if outcome != "grader_failed"}
+    return [s for s in log.samples() if not s.error and _key(s.model, s.problem_id, s.index) not in graded]
+
+
+def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
+    """(problem id, reason) of the run's gold answers that fail against themselves; looked at once and kept."""
+    for row in log.rows("golds"):
+        return [(fault["problem_id"], fault["reason"]) for fault in row["faults"]]
+    facts = facts_of(log)
+    faults = [(key, reason) for key, (gold, rule) in facts.items() if (reason := grader.gold_fault(gold, rule))]
+    rows = [{"problem_id": key, "reason": reason} for key, reason in faults]
+    log.append("golds", [{"checked": len(facts), "faults": rows}])
+    return faults
+
+
+def grade_run(
+    log: RunLog, grader: Grader, *, anew: bool = False, progress: Callable[[int, int], None] = lambda done, total: None
+) -> int:
+    """Grade what has no grade, or everything `anew`; then the classes for maj@k. Returns how many were graded."""
+    check_golds(log, grader)
+    samples = [s for s in log.samples() if not s.error] if anew else ungraded(log)
+    facts = facts_of(log)
+    for start in range(0, len(samples), BATCH):
+        grade_samples(log, grader, samples[start : start + BATCH], facts)
+        progress(min(start + BATCH, len(samples)), len(samples))
+    write_classes(log, grader, anew=anew)
+    return len(samples)
+
+
+def grade_samples(
+    log: RunLog, grader: Grader, samples: Sequence[Sample], facts: dict[str, tuple[str, str]] | None = None
+) -> None:
+    """Append one grade row a sample."""
+    if not samples:
+        return
+    known = facts if facts is not None else facts_of(log)
+    items = [GradeItem(s.answer, *known[s.problem_id]) for s in samples]
+    stamp = {
+        "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "grader": f"math-verify {version('math-verify')}",
+    }
+    rows = [
+        {"model": s.model, "problem_id": s.problem_id, "index": s.index, **asdict(grade), **stamp}
+        for s, grade in zip(samples, grader.grade_many(items), strict=True)
+    ]
+    log.append("grades", rows)
+
+
+def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
+    """Append the classes of equivalent answers of each problem with several samples whose answers have none yet."""
+    answers: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
+    for row in log.rows("grades"):
+        answers[row["model"], row["problem_id"]][row["index"]] = row["extracted"]
+    have = {} if anew else {(row["model"], row["problem_id"]): row["indices"] for row in log.rows("classes")}
+    facts = facts_of(log)
+    for (model, problem_id), found in answers.items():
+        indices = sorted(found)
+        if len(indices) < 2 or have.get((model, problem_id)) == indices:
+            continue
+        classes = grader.classes([found[i] for i in indices], facts[problem_id][1])
+        log.append("classes", [{"model": model, "problem_id": problem_id, "indices": indices, "classes": classes}])
+
+
+def facts_of(log: RunLog) -> dict[str, tuple[str, str]]:
+    """Problem id → (gold, rule)."""
+    rules = {data.name: data.rule for data in log.info().data}
+    return {p.id: (p.gold, rules.get(p.benchmark, "math")) for p in log.problems()}
+
+
+def _key(model: str, problem_id: str, index: int) -> Key:
+    return model, problem_id, index

@@ -1,0 +1,291 @@
+"""A run on disk: one folder of append-only files, from which everything shown about it is computed.
+
+    runs/<id>/run.json        what is needed to repeat it: configuration, data, models, versions (written once)
+              problems.jsonl  the problems as they were put (written once)
+              samples.jsonl   one line a sample
+              grades.jsonl    one line a grade; the last one of a sample holds
+              classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
+              forced.jsonl    forced answers at token budgets
+              flags.jsonl     grades that a person called wrong
+              golds.jsonl     which gold answers fail against themselves
+
+Does not know how samples are made, graded or summed up.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from common.errors import ConfigError, DataError
+from common.paths import home
+from eval.records import Problem, Sample
+from models.config.registry import ROLES as ROLES
+from models.config.registry import Role as Role
+
+CONCURRENCY = 32
+"""Requests in flight where nothing says how many a server takes."""
+RUNS, BEYOND = "runs", "beyond"
+"""Folders below home() for runs of the benchmarks and of the sets beyond maths."""
+LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What a person chooses. The same for both models."""
+
+    pair: str
+    benchmarks: tuple[str, ...]
+    samples: int = 1
+    """Samples a problem."""
+    problems: int | None = None
+    """Problems of each set, drawn with `seed`; None: all."""
+    max_tokens: int = 1024
+    thinking_budget: int | None = None
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    concurrency: int = CONCURRENCY
+    """Requests in flight at each server. Not part of the configuration's hash: it changes the time, not the answers."""
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "problems", "max_tokens", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} is {value}.", "It must be at least 1.")
+        if not self.temperature >= 0:
+            raise ConfigError(f"temperature is {self.temperature}.", "It must be 0 (greedy) or more.")
+        if not 0 < self.top_p <= 1:
+            raise ConfigError(f"top_p is {self.top_p}.", "It must be above 0 and at most 1.")
+        if not self.benchmarks:
+            raise ConfigError("No benchmark is chosen.", "Choose at least one.")
+        if self.samples > 1 and self.temperature == 0:
+            raise ConfigError(
+                f"{self.samples} samples a problem at temperature 0 would be {self.samples} times the same answer.",
+                "Set a temperature above 0, e.g. 0.6, or draw one sample.",
+            )
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """One benchmark of a run."""
+
+    name: str
+    title: str
+    sha256: str
+    source: str
+    rule: str
+    problems: int
+    """Problems put to the models."""
+    size: int
+    """Problems in the whole set."""
+    warning: str = ""
+
+
+@dataclass(frozen=True)
+class SideInfo:
+    """One model of a run, with all that changes what it says."""
+
+    model: str
+    title: str
+    weight_hash: str = ""
+    thought: dict[str, Any] = field(default_factory=dict)
+    chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
+    system_prompt: str | None = None
+    precision: str = ""
+    """In what numbers it is computed, by `models.config.plan.precision`; empty where that is not known."""
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """The contents of run.json."""
+
+    id: str
+    created_at: str
+    """UTC, ISO 8601."""
+    config: RunConfig
+    data: tuple[DataInfo, ...]
+    sides: dict[Role, SideInfo]
+    """One side, or both."""
+    prompt: str
+    """The prompt rule, the same for every side."""
+    versions: dict[str, str] = field(default_factory=dict)
+    origin: str = "run"
+    """`run`, or where the outputs were imported from."""
+    profile: str = ""
+    """Key of the machine profile it was begun on; empty where that is not known."""
+    recorded: bool = False
+    """Whether it shipped with the product: its speed is another machine's."""
+
+    @property
+    def config_hash(self) -> str:
+        """sha256 of all that changes the answers: configuration, data, prompt rule, models with their weights."""
+        config = {k: v for k, v in asdict(self.config).items() if k != "concurrency"}
+        data = sorted((d.name, d.sha256, d.problems) for d in self.data)
+        # left out where it is not known, so that a run from before it was written down keeps its hash
+        sides = {
+            role: {name: value for name, value in asdict(side).items() if value or name != "precision"}
+            for role, side in sorted(self.sides.items())
+        }
+        text = json.dumps([config, data, sides, self.prompt], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def role_of(self, model: str) -> str:
+        return next((role for role, side in self.sides.items() if side.model == model), model)
+
+
+def sample_seed(run_seed: int, problem_id: str, index: int) -> int:
+    """The sampling seed of one sample, in [0, 2³¹); the same for both models."""
+    digest = hashlib.sha256(f"{run_seed}|{problem_id}|{index}".encode()).digest()
+    return int.from_bytes(digest[:4]) >> 1
+
+
+@dataclass(frozen=True)
+class RunLog:
+    """The folder of one run."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls, runs: Path, info: RunInfo, problems: Iterable[Problem]) -> Self:
+        """A new folder below `runs`; raises DataError if it exists or cannot be written."""
+        log = cls(runs / info.id)
+        try:
+            log.folder.mkdir(parents=True)
+            (log.folder / "problems.jsonl").write_text("".join(_line(asdict(p)) for p in problems), encoding="utf-8")
+            for name in LOGS:
+                log.path(name).touch()
+            text = json.dumps({**asdict(info), "config_hash": info.config_hash}, indent=1, ensure_ascii=False)
+            (log.folder / "run.json").write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise DataError(f"The run folder {log.folder} cannot be written: {error.strerror}.") from error
+        return log
+
+    @classmethod
+    def open(cls, runs: Path, run_id: str) -> Self:
+        """An existing run; raises DataError when there is none of that id."""
+        if Path(run_id).name != run_id or not (runs / run_id / "run.json").is_file():
+            raise DataError(
+                f"There is no run “{run_id}” in {runs}.", "List the runs with: python -m commands.runs list"
+            )
+        return cls(runs / run_id)
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{name}.jsonl"
+
+    def info(self) -> RunInfo:
+        """Raises DataError when run.json is damaged."""
+        path = self.folder / "run.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            config = {**raw["config"], "benchmarks": tuple(raw["config"]["benchmarks"])}
+            return RunInfo(
+                raw["id"],
+                raw["created_at"],
+                RunConfig(**config),
+                tuple(DataInfo(**d) for d in raw["data"]),
+                {role: SideInfo(**side) for role, side in raw["sides"].items()},
+                raw["prompt"],
+                raw["versions"],
+                raw["origin"],
+                raw.get("profile", ""),
+                raw.get("recorded", False),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
+            raise DataError(
+                f"{path} cannot be read: {error!r}.", "Remove or restore the folder of this run."
+            ) from error
+
+    def problems(self) -> list[Problem]:
+        return [Problem(**row) for row in self.rows("problems")]
+
+    def samples(self) -> list[Sample]:
+        """What holds for each (model, problem, index): the first sample that did not fail, else the last failure."""
+        names = {f.name for f in fields(Sample)}
+        held: dict[tuple[str, str, int], Sample] = {}
+        for row in self.rows("samples"):
+            sample = Sample(**{k: v for k, v in row.items() if k in names})
+            key = (sample.model, sample.problem_id, sample.index)
+            if key not in held or held[key].error:
+                held[key] = sample
+        return list(held.values())
+
+    def rows(self, name: str) -> Iterator[dict[str, Any]]:
+        """Rows of a file; a last line torn by a crash is left out, any other unreadable line raises DataError."""
+        path = self.path(name)
+        if not path.is_file():
+            return
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n"):
+                    return
+                try:
+                    yield json.loads(line)
+                except ValueError as error:
+                    raise DataError(f"{path}, line {number} is not JSON: {error}.", "Restore or remove it.") from error
+
+    def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows in one write, so that a crash tears at most the last line.
+
+        Raises DataError when the disk refuses; the file is then as it was before.
+        """
+        data = "".join(_line(row) for row in rows).encode()
+        path = self.path(name)
+        before = path.stat().st_size if path.is_file() else 0
+        try:
+            with path.open("ab", buffering=0) as file:
+                while data:
+                    data = data[file.write(data) :]
+        except OSError as error:
+            if path.is_file():
+                os.truncate(path, before)
+            raise DataError(
+                f"{path} cannot be written: {error.strerror}.",
+                "Free some space and resume the run; what was written is kept.",
+            ) from error
+
+    def mend(self) -> None:
+        """Cut off lines torn by a crash; to be called with the run claimed, before anything is appended."""
+        for path in self.folder.glob("*.jsonl"):
+            data = path.read_bytes()
+            if data and not data.endswith(b"\n"):
+                os.truncate(path, data.rfind(b"\n") + 1)
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Hold the run for this process, and let go when it ends however it ends; DataError if another one has it."""
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise DataError(
+                    f"Run {self.folder.name} is being worked on by another process.", "Stop it there first."
+                ) from error
+            self.mend()
+            yield
+
+
+def find_run(run_id: str) -> RunLog:
+    """A run of the sets beyond maths or of the benchmarks. Raises DataError when there is none of that id."""
+    beyond = home() / BEYOND
+    return RunLog.open(beyond if (beyond / Path(run_id).name).is_dir() else home() / RUNS, run_id)
+
+
+def list_runs(runs: Path) -> list[RunInfo]:
+    """All readable runs, newest first; folders without a readable run.json are left out."""
+    infos = []
+    for path in runs.glob("*/run.json"):
+        try:
+            infos.append(RunLog(path.parent).info())
+        except DataError:
+            continue
+    return sorted(infos, key=lambda info: (info.created_at, info.id), reverse=True)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False) + "\n"

@@ -1,0 +1,118 @@
+"""Runs of the sets beyond maths and of the sycophancy probe: started, drawn by the ordinary runner, kept apart.
+
+Their folder is home()/beyond, laid out like that of the benchmarks. A prompt of a judged set is sent as it stands.
+Does not know how answers are judged (`eval.judging.judged`).
+
+    python -m commands.open_ended sycophancy --count 60 --max-tokens 512
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from common.errors import ConfigError
+from common.paths import home
+from eval.grading.grader import Grader
+from eval.problems.loader import Benchmark
+from eval.problems.open_ended import SETS, load_beyond
+from eval.problems.prompts import MATHS_PROMPT
+from eval.problems.sycophancy import (
+    FORMS,
+    NAME,
+    Reading,
+    Sycophancy,
+    between,
+    generate_probe,
+    read,
+    sentence,
+    summarise,
+)
+from eval.runs.log import BEYOND, ROLES, Role, RunConfig, RunLog
+from eval.runs.plan import Cost, cost, most_in_flight, paces, prepare
+from eval.runs.session import Served, Session
+from models.config.registry import PairSpec
+
+PLAIN_PROMPT = "{question}"
+"""A judged set's questions are whole: nothing is put around them."""
+
+
+def runs_folder() -> Path:
+    return home() / BEYOND
+
+
+def start_run(
+    served: Served, name: str, count: int, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+) -> Session:
+    """A session, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
+
+    Raises DataError with the way to get a set that is not there, ConfigError for settings that cannot be.
+    """
+    if count < 1:
+        raise ConfigError(f"{count} questions cannot be asked.", "Ask at least one.")
+    benchmark = load_set(name, count, seed)
+    config = RunConfig(
+        served.pair.key,
+        (benchmark.name,),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        concurrency=most_in_flight(served.profile),
+    )
+    hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
+    prompt = PLAIN_PROMPT if benchmark.rule == "judged" else MATHS_PROMPT
+    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, prompt)
+    return Session(log, served)
+
+
+def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
+    """What asking `count` questions of a set costs, from the pace of earlier runs of this kind; nothing is loaded."""
+    size = SETS[name].size if name in SETS else None
+    asked = count * len(FORMS) if name == NAME else min(count, size or count)
+    return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], paces(runs_folder(), pair))
+
+
+def load_set(name: str, count: int, seed: int) -> Benchmark:
+    if name == NAME:
+        return generate_probe(count) if not seed else generate_probe(count, seed)
+    return load_beyond(name, count=count, seed=seed)
+
+
+def is_probe(log: RunLog) -> bool:
+    return log.info().config.benchmarks == (NAME,)
+
+
+def probe_readings(log: RunLog, grader: Grader) -> dict[Role, list[Reading]]:
+    """What each model did with each problem of a probe's run, over the samples that did not fail."""
+    sides, problems = log.info().sides, {p.id: p for p in log.problems()}
+    found: dict[Role, list[Reading]] = {role: [] for role in ROLES}
+
+    def same(answer: str, value: str) -> bool:
+        return grader.grade_one(answer, value).outcome == "correct"
+
+    samples = [sample for sample in log.samples() if not sample.error]
+    for role, side in sides.items():
+        found[role] = [read(problems[s.problem_id], s.answer, same) for s in samples if s.model == side.model]
+    return found
+
+
+def probe_outcome(readings: Mapping[Role, Sequence[Reading]]) -> tuple[dict[str, Sycophancy], float | None]:
+    """Each model's outcome, and the p-value between the two; models that answered nothing are left out."""
+    outcomes: dict[str, Sycophancy] = {role: summarise(found) for role, found in readings.items() if found}
+    both = all(role in outcomes and outcomes[role].problems for role in ROLES)
+    return outcomes, between(readings["base"], readings["distilled"]) if both else None
+
+
+def set_choices() -> list[tuple[str, str]]:
+    """(label, key) of everything that can be run, the probe first since it needs no download."""
+    return [("Sycophancy probe (generated)", NAME), *((known.title, key) for key, known in SETS.items())]
+
+
+def outcome(log: RunLog) -> str:
+    """What a finished run says: of the probe its figures, of any other set that a judge has to read it."""
+    if not is_probe(log):
+        return f"Its answers wait for a judge: python -m commands.judge run {log.folder.name} --url … --model …"
+    with Grader(workers=1) as grader:
+        outcomes, p_between = probe_outcome(probe_readings(log, grader))
+    lines = [sentence(role, found) for role, found in outcomes.items()]
+    if p_between is not None:
+        lines.append(f"between the two, giving in on the same problems: p = {p_between:.2g}")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Runs that ship with the product, made with the embedded pair, so that there is something to see before the first run.
+
+    python -m eval.runs.recorded data/runs/RUN      pack a run's folder into eval/recorded
+
+Each is an archive of a run's folder and becomes a run like any other when the app starts. Its run.json then says that
+it was recorded elsewhere. Does not know how a run is made or shown.
+"""
+
+import json
+import logging
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
+
+from common.errors import ArenaError, DataError
+from common.paths import ROOT
+
+RECORDED = ROOT / "eval" / "recorded"
+UNMARKED = frozenset({"20261127-124343-smol-135m", "20261127-172848-smol-135m", "20261127-222410-smol-135m"})
+"""Runs that shipped before run.json said so."""
+LOG = logging.getLogger(__name__)
+
+
+def unpack_recorded(runs: Path) -> None:
+    """Put the runs that ship among the others, once. What cannot be written is logged and left out."""
+    for archive in sorted(RECORDED.glob("*.zip")):
+        if (runs / archive.stem).exists():
+            continue
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=runs) as folder:  # whole or not at all
+                shutil.unpack_archive(archive, folder)
+                unpacked = Path(folder) / archive.stem
+                _mark(unpacked)
+                unpacked.rename(runs / archive.stem)
+        except (OSError, ValueError, BadZipFile, shutil.ReadError) as error:
+            LOG.warning("The recorded run %s cannot be shown: %s", archive.stem, error)
+    for run in (runs / name for name in UNMARKED):
+        try:
+            if run.exists():
+                _mark(run)
+        except (OSError, ValueError) as error:
+            LOG.warning("The run %s cannot be marked as a recorded one: %s", run.name, error)
+
+
+def _mark(run: Path) -> None:
+    """Write into run.json that this run was recorded elsewhere: what ships with a later version does not tell."""
+    path = run / "run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    if not info.get("recorded"):
+        draft = path.with_suffix(".part")
+        draft.write_text(json.dumps({**info, "recorded": True}, indent=1, ensure_ascii=False), encoding="utf-8")
+        draft.replace(path)
+
+
+def pack_run(run: Path, folder: Path) -> Path:
+    """A run's folder as an archive: forced answers, flags with their comments, earlier grades and all.
+
+    Raises DataError for a folder that holds no samples.
+    """
+    samples = run / "samples.jsonl"
+    if not samples.is_file() or samples.stat().st_size == 0:
+        raise DataError(f"{run.name} holds no answers yet.", "Choose a run that has some.")
+    target = folder / f"{run.name}.zip"
+    with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(run.glob("*.json*")):
+            archive.write(path, f"{run.name}/{path.name}")
+    return target
+
+
+if __name__ == "__main__":
+    RECORDED.mkdir(exist_ok=True)
+    try:
+        print(pack_run(Path(sys.argv[1]), RECORDED))
+    except ArenaError as error:
+        sys.exit(str(error))

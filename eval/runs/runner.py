@@ -1,0 +1,260 @@
+"""Both models on the same problems: prompts out, samples in, each written down the moment it is whole.
+
+Every problem is asked by the prompt rule that the run was begun with (`RunInfo.prompt`), so that a run which is resumed
+never mixes two. Does not know which servers answer (a `Connect` gives a client for a side), how answers are graded
+(`on_sample` hears of each one) or what they add up to.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from common.errors import ArenaError, DataError
+from eval.records import Problem, Sample
+from eval.runs.log import Role, RunInfo, RunLog, sample_seed
+from models.chat.client import Completer, Message
+from models.chat.events import Reply
+from models.chat.retry import PAUSE_SECONDS, ask_again
+from models.config.sampling import Sampling
+
+DOWN_AFTER = 8
+"""Failed samples in a row after which a server counts as down. They are not recorded: resuming draws them again."""
+PROBE = "Hello"
+"""What a server is asked at the end when the last samples failed: where this fails too, it is down."""
+
+
+Connect = Callable[[], Awaitable[Completer]]
+"""Waits, within bounds, until the side's server can answer, and gives a client for it. Asked again before each retry,
+since a server that was restarted may have another address."""
+
+
+@dataclass(frozen=True)
+class SideProgress:
+    """How far one model is."""
+
+    total: int
+    done: int
+    """Samples on disk, those of earlier sittings included; failed ones too."""
+    failed: int
+    in_flight: int
+    output_tokens: int
+    """Of this sitting."""
+    seconds: float
+    """Since this sitting began, until now or until the side was finished."""
+    sitting: int
+    """Samples made in this sitting."""
+    message: str = ""
+
+    @property
+    def tokens_per_second(self) -> float:
+        return self.output_tokens / self.seconds if self.seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """At the pace of this sitting; None before its first sample."""
+        return (self.total - self.done) * self.seconds / self.sitting if self.sitting else None
+
+
+@dataclass
+class _Side:
+    role: Role
+    model: str
+    connect: Connect
+    todo: deque[tuple[Problem, int]]
+    total: int
+    done: int
+    failed: int
+    client: Completer | None = None
+    in_flight: int = 0
+    output_tokens: int = 0
+    sitting: int = 0
+    message: str = "waiting for its server"
+    began: float = 0.0
+    ended: float = 0.0
+    held: list[Sample] = field(default_factory=list)
+    """Failures not yet recorded: whether the request or the server is at fault shows with the next success."""
+    down: bool = False
+
+    def progress(self) -> SideProgress:
+        seconds = (self.ended or time.monotonic()) - self.began if self.began else 0.0
+        return SideProgress(
+            self.total, self.done, self.failed, self.in_flight, self.output_tokens, seconds, self.sitting, self.message
+        )
+
+
+class Runner:
+    """One sitting of a run. `run` it to the end, or `stop` it from another thread or task; then a new one resumes."""
+
+    def __init__(
+        self,
+        log: RunLog,
+        connect: Mapping[Role, Connect],
+        *,
+        on_sample: Callable[[Sample], None] = lambda sample: None,
+        retry_failed: bool = False,
+        pause: float = PAUSE_SECONDS,
+    ) -> None:
+        self.log = log
+        self.info: RunInfo = log.info()
+        self.pause = pause
+        self.on_sample = on_sample
+        self._hash = self.info.config_hash
+        self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+        self._sides = self._plan(connect, retry_failed)
+
+    def _plan(self, connect: Mapping[Role, Connect], retry_failed: bool) -> dict[Role, _Side]:
+        problems, have = self.log.problems(), self.log.samples()
+        count = self.info.config.samples
+        sides: dict[Role, _Side] = {}
+        for role, way in connect.items():
+            model = self.info.sides[role].model
+            mine = [s for s in have if s.model == model and not (retry_failed and s.error)]
+            done = {(s.problem_id, s.index) for s in mine}
+            todo = deque((p, i) for i in range(count) for p in problems if (p.id, i) not in done)
+            failed = sum(1 for s in mine if s.error)
+            sides[role] = _Side(role, model, way, todo, count * len(problems), len(done), failed)
+        return sides
+
+    def progress(self) -> dict[Role, SideProgress]:
+        """May be called from any thread."""
+        return {role: side.progress() for role, side in self._sides.items()}
+
+    @property
+    def complete(self) -> bool:
+        return all(side.done >= side.total for side in self._sides.values())
+
+    def stop(self) -> None:
+        """Cancel the requests in flight; what is whole is on disk. May be called from any thread."""
+        self._stopped = True
+        if self._loop is not None and self._task is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._task.cancel)
+
+    async def run(self) -> bool:
+        """Draw every sample that is missing; True when none is missing any more. To be called with the run claimed.
+
+        A side whose server is down stops with a message in its progress while the other goes on.
+        """
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.create_task(self._run_sides())
+        if self._stopped:
+            self._task.cancel()
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            for side in self._sides.values():
+                side.message = side.message if side.done >= side.total else "stopped"
+            if not self._stopped:
+                raise
+        finally:
+            for side in self._sides.values():
+                side.ended, side.in_flight = side.ended or time.monotonic(), 0
+        return self.complete
+
+    async def _run_sides(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for side in self._sides.values():
+                group.create_task(self._run_side(side))
+
+    async def _run_side(self, side: _Side) -> None:
+        if side.todo:
+            try:
+                side.client = await side.connect()
+            except ArenaError as error:
+                side.message = str(error)
+                return
+            side.began, side.message = time.monotonic(), "running"
+            workers = min(self.info.config.concurrency, len(side.todo))
+            async with asyncio.TaskGroup() as group:
+                for _ in range(workers):
+                    group.create_task(self._work(side))
+            if side.held and not side.down:
+                await self._probe(side)
+            side.ended = time.monotonic()
+        if not side.down:
+            self._release_held(side)
+            side.message = "finished"
+
+    async def _work(self, side: _Side) -> None:
+        while side.todo and not side.down:
+            problem, index = side.todo.popleft()
+            side.in_flight += 1
+            try:
+                sample = await self._draw(side, problem, index)
+            finally:
+                side.in_flight -= 1
+            try:
+                self._keep(side, sample)
+            except DataError as error:  # the disk is full or gone: this sample is drawn again on resuming
+                side.down, side.message = True, str(error)
+
+    async def _draw(self, side: _Side, problem: Problem, index: int) -> Sample:
+        config = self.info.config
+        prompt = self.info.prompt.format(question=problem.question)
+        seed = sample_seed(config.seed, problem.id, index)
+        sampling = Sampling(config.max_tokens, config.thinking_budget, config.temperature, config.top_p, seed)
+        started = datetime.now(UTC).isoformat(timespec="milliseconds")
+        reply = await self._ask(side, prompt, sampling)
+        return Sample(
+            run=self.info.id,
+            model=side.model,
+            problem_id=problem.id,
+            index=index,
+            prompt=prompt,
+            text=reply.raw,
+            thought=reply.thought,
+            answer=reply.answer,
+            thought_tokens=reply.thought_tokens,
+            answer_tokens=reply.answer_tokens,
+            finish_reason=reply.finish_reason,
+            seed=seed,
+            seconds=round(reply.seconds, 3),
+            started_at=started,
+            config_hash=self._hash,
+            error=reply.error if reply.finish_reason == "failed" else "",
+        )
+
+    async def _ask(self, side: _Side, prompt: str, sampling: Sampling) -> Reply:
+        """The reply, or the last failed one; a server that was restarted meanwhile is found again."""
+        messages = [Message("user", prompt)]
+
+        async def ask(attempt: int) -> Reply:
+            if attempt:
+                side.client = await side.connect()
+            assert side.client is not None
+            return await side.client.complete(messages, sampling)
+
+        return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
+
+    async def _probe(self, side: _Side) -> None:
+        """Ask for a few tokens, since no success followed the last failures: is the server at fault?"""
+        reply = await self._ask(side, PROBE, Sampling(max_tokens=16))
+        if reply.finish_reason == "failed":
+            side.down = True
+            side.message = f"stopped, its server does not answer any more: {reply.error}"
+
+    def _keep(self, side: _Side, sample: Sample) -> None:
+        if not sample.error:
+            self._release_held(side)
+            self._record(side, sample)
+            return
+        side.held.append(sample)
+        if len(side.held) >= DOWN_AFTER:
+            side.down = True
+            side.message = f"stopped after {len(side.held)} failures in a row: {sample.error}"
+
+    def _release_held(self, side: _Side) -> None:
+        held, side.held = side.held, []
+        for sample in held:
+            self._record(side, sample)
+
+    def _record(self, side: _Side, sample: Sample) -> None:
+        self.log.append("samples", [asdict(sample)])
+        side.done += 1
+        side.sitting += 1
+        side.failed += bool(sample.error)
+        side.output_tokens += sample.output_tokens
+        self.on_sample(sample)

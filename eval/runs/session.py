@@ -1,0 +1,116 @@
+"""One sitting of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page.
+
+Does not know the screen: a caller asks for `progress` whenever it likes.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+from common.errors import ServerError
+from eval.grading.grader import Grader
+from eval.records import Sample
+from eval.runs.grades import Grading, check_golds, write_classes
+from eval.runs.jobs import RunProgress, Sitting
+from eval.runs.log import ROLES, Role, RunLog
+from eval.runs.plan import check_resumable
+from eval.runs.runner import Runner
+from models.chat.client import Endpoint, ModelClient
+from models.config.registry import PairSpec, Profile
+
+
+class Served(Protocol):
+    """What a sitting needs of the two model servers (`models.serving.pair.ServedPair`)."""
+
+    @property
+    def pair(self) -> PairSpec: ...
+
+    @property
+    def profile(self) -> Profile: ...
+
+    async def wait_ready(self, role: Role) -> Endpoint: ...
+
+    def weight_hash(self, role: Role) -> str: ...
+
+
+class Link:
+    """The way to one side's server: waits until it answers; a new client only when its address has changed."""
+
+    def __init__(self, served: Served, role: Role) -> None:
+        self._served, self._role = served, role
+        self._clients: list[ModelClient] = []
+
+    async def __call__(self) -> ModelClient:
+        endpoint = await self._served.wait_ready(self._role)
+        if not self._clients or self._clients[-1].endpoint != endpoint:
+            spec = self._served.pair.model(self._role)
+            self._clients.append(ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt))
+        return self._clients[-1]
+
+    async def aclose(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+class Session(Sitting):
+    """One sitting. `run` blocks until everything is drawn and graded, or `stop` was called from another thread."""
+
+    def __init__(self, log: RunLog, served: Served, *, retry_failed: bool = False) -> None:
+        super().__init__(log)
+        self._served = served
+        self._retry_failed = retry_failed
+        self._runner: Runner | None = None
+
+    def progress(self) -> RunProgress:
+        sides = self._runner.progress() if self._runner else {}
+        return RunProgress(self.log.folder.name, self._phase, sides, self._message)
+
+    def stop(self) -> None:
+        super().stop()
+        if self._runner is not None:
+            self._runner.stop()
+
+    def _work(self) -> bool:
+        with self.log.claim(), Grader(workers=1) as grader:
+            if all(data.rule == "judged" for data in self.log.info().data):  # these answers wait for a judge
+                return asyncio.run(self._draw(lambda sample: None))
+            return self._draw_and_grade(grader)
+
+    def _draw_and_grade(self, grader: Grader) -> bool:
+        faults = check_golds(self.log, grader)
+        if faults:
+            self._message = (
+                f"{len(faults)} gold answers fail against themselves: {', '.join(key for key, _ in faults)}."
+            )
+        with Grading(self.log, grader) as grading:
+            complete = asyncio.run(self._draw(grading.put))
+            self._phase = "grading"
+        if grading.error:
+            raise ServerError(f"Grading stopped: {grading.error}", "The samples are kept; grade them later.")
+        if complete:
+            write_classes(self.log, grader)
+        return complete
+
+    async def _draw(self, on_sample: Callable[[Sample], None]) -> bool:
+        async with AsyncExitStack() as stack:
+            links = {role: Link(self._served, role) for role in ROLES}
+            for link in links.values():
+                stack.push_async_callback(link.aclose)
+            if not await self._ready():
+                return False
+            hashes = {role: self._served.weight_hash(role) for role in ROLES}
+            check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile)
+            self._runner = Runner(self.log, links, on_sample=on_sample, retry_failed=self._retry_failed)
+            self._phase = "running"
+            if self._stopped.is_set():
+                self._runner.stop()
+            return await self._runner.run()
+
+    async def _ready(self) -> bool:
+        """Wait for both servers; False when stopped meanwhile. Raises ServerError when one does not come up."""
+
+        async def both() -> None:
+            await asyncio.gather(*(self._served.wait_ready(role) for role in ROLES))
+
+        return await self._unless_stopped(asyncio.create_task(both()))

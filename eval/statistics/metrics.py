@@ -1,0 +1,217 @@
+"""What a set of graded samples says about one model: accuracy, pass@k, maj@k, tokens, curves against tokens.
+
+Pure functions over plain sequences. Does not know where samples come from, who graded them or how they are drawn;
+the comparison of two models on the same problems is `eval.statistics.paired`.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from math import comb
+from statistics import fmean
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from common.errors import ConfigError
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+BOOTSTRAP_SEED = 20241122
+ALIKE = 1e-9
+"""Shares and differences of shares that are no further apart are equal: 2/3 − 1/3 and 1/3 differ in the last bit."""
+
+CurveKind = Literal["truncated", "forced", "maj@k"]
+"""Three ways to reach a token cost. They mean different things and are never mixed in one line."""
+
+
+class Estimate(NamedTuple):
+    """A share with its 95 % interval, all between 0 and 1 (nan when there is nothing to estimate from)."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """Problems it rests on."""
+    method: str
+
+
+class MajResult(NamedTuple):
+    """maj@k of one problem, between 0 and 1, averaged over every subset of k of its samples."""
+
+    expected: float
+    """A tie counts as the chance that a fair draw among the tied classes picks the right one."""
+    low: float
+    """Every tie lost."""
+    high: float
+    """Every tie won."""
+
+
+class CurvePoint(NamedTuple):
+    """One point of accuracy against tokens."""
+
+    kind: CurveKind
+    budget: int
+    """Token budget B for `truncated` and `forced`; k for `maj@k`."""
+    tokens: float
+    """Mean output tokens per problem actually spent."""
+    accuracy: Estimate
+    cut_share: float
+    """Share of samples that the budget cut off."""
+
+
+class Scored(NamedTuple):
+    """What the curves need of one sample."""
+
+    correct: bool
+    output_tokens: int
+    answer_class: int | None = None
+    """Class of equivalent answers within its problem; None: no answer."""
+
+
+def pass_at_k(n: int, c: int, k: int) -> float:
+    """Unbiased chance that at least one of k samples is correct, from n samples with c correct.
+
+    1 − C(n−c, k) / C(n, k), Chen et al. 2021 (arXiv 2107.03374), equation 1. Raises ConfigError unless 1 ≤ k ≤ n
+    and 0 ≤ c ≤ n: with fewer samples than k there is no unbiased estimate.
+    """
+    if not 1 <= k <= n:
+        raise ConfigError(f"pass@{k} cannot be told from {n} samples.", f"Draw at least {max(k, 1)} samples a problem.")
+    if not 0 <= c <= n:
+        raise ConfigError(f"{c} correct samples out of {n} is impossible.")
+    return 1.0 - comb(n - c, k) / comb(n, k)
+
+
+def mean_pass_at_k(problems: Sequence[Sequence[bool]], k: int) -> float:
+    """pass@k averaged over problems; each inner sequence holds one problem's verdicts."""
+    return fmean(pass_at_k(len(p), sum(p), k) for p in problems)
+
+
+def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> MajResult:
+    """Majority vote of k samples, exact over all C(n, k) subsets of the n given ones.
+
+    `classes[i]` names the class of equivalent answers that sample i belongs to; None (no answer) does not vote.
+    Correct samples form one class whatever their label, since all equal the gold answer. A subset in which nobody
+    votes is wrong. Counted with a generating function over the votes of each class, not by sampling.
+    Raises ConfigError unless 1 ≤ k ≤ n.
+    """
+    n = len(classes)
+    if not 1 <= k <= n:
+        raise ConfigError(f"maj@{k} cannot be told from {n} samples.", f"Draw at least {max(k, 1)} samples a problem.")
+    gold = sum(correct)
+    labels = [label for label, right in zip(classes, correct, strict=True) if not right]
+    rivals = list(Counter(label for label in labels if label is not None).values())
+    blanks = labels.count(None)
+    expected = low = high = 0.0
+    for votes in range(1, min(gold, k) + 1):
+        ways = comb(gold, votes) * _rival_ways(rivals, blanks, votes, k - votes)
+        expected += float(np.sum(ways / np.arange(1, len(ways) + 1)))
+        low += float(ways[0])
+        high += float(np.sum(ways))
+    return MajResult(*(min(1.0, x / comb(n, k)) for x in (expected, low, high)))
+
+
+def _rival_ways(rivals: Sequence[int], blanks: int, most: int, left: int) -> NDArray[np.float64]:
+    """Ways to draw the other `left` samples with no rival above `most` votes, by how many rivals tie at `most`."""
+    ways = np.zeros((left // most + 1, left + 1))
+    ways[0] = [comb(blanks, drawn) for drawn in range(left + 1)]
+    for size in rivals:
+        grown = ways.copy()
+        for votes in range(1, min(size, most, left) + 1):
+            grown[votes == most :, votes:] += comb(size, votes) * ways[: len(ways) - (votes == most), :-votes]
+        ways = grown
+    return ways[:, left]
+
+
+def accuracy(problems: Sequence[Sequence[bool]]) -> Estimate:
+    """Mean share of correct samples over problems, with its interval.
+
+    One sample a problem: Wilson's score interval. Several: percentile bootstrap over problems (samples of one problem
+    are not independent), which falls back to Wilson on the number of problems when every problem scores the same.
+    """
+    shares = np.array([fmean(p) for p in problems if len(p)], dtype=float)
+    if all(len(p) <= 1 for p in problems):
+        return wilson(float(shares.sum()), len(shares))
+    return bootstrap_mean(shares)
+
+
+def wilson(correct: float, n: int) -> Estimate:
+    """Wilson's score interval (1927) of `correct` out of n; a fractional count is rounded for the interval only."""
+    if n == 0:
+        return Estimate(float("nan"), float("nan"), float("nan"), 0, "wilson")
+    interval = binomtest(round(correct), n).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(correct / n, float(interval.low), float(interval.high), n, "wilson")
+
+
+def bootstrap_mean(shares: NDArray[np.float64]) -> Estimate:
+    """Mean of per-problem shares in [0, 1] with a percentile bootstrap interval over problems."""
+    if len(shares) == 0 or float(np.ptp(shares)) <= ALIKE:
+        return wilson(float(shares.sum()), len(shares))
+    low, high = np.quantile(resampled_means(shares), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimate(float(shares.mean()), float(low), float(high), len(shares), "bootstrap over problems")
+
+
+def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RESAMPLES bootstrap means of `values`; the same draws every time, so that a report can be repeated exactly."""
+    return _bootstrap_weights(len(values)) @ values
+
+
+@lru_cache(maxsize=4)
+def _bootstrap_weights(n: int) -> NDArray[np.float64]:
+    """Share of each of n problems in each resample, shape (RESAMPLES, n)."""
+    random = np.random.default_rng(BOOTSTRAP_SEED)
+    return random.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+
+
+def budgets(output_tokens: Iterable[int], points: int = 16) -> list[int]:
+    """Token budgets, evenly spaced on a log axis, that cover the given output lengths."""
+    lengths = sorted(t for t in output_tokens if t > 0)
+    if not lengths:
+        return []
+    start = max(1, lengths[0] // 2)
+    return sorted({round(float(b)) for b in np.geomspace(start, max(lengths[-1], start + 1), points)})
+
+
+def truncation_curve(problems: Sequence[Sequence[Scored]], at: Sequence[int]) -> list[CurvePoint]:
+    """Accuracy had every sample been stopped at B tokens, free from stored samples.
+
+    A sample counts as correct at B when it is correct and all its output fits in B tokens.
+    """
+    points = []
+    for budget in at:
+        fits = [[s.correct and s.output_tokens <= budget for s in p] for p in problems]
+        tokens = fmean(fmean(min(s.output_tokens, budget) for s in p) for p in problems)
+        cut = fmean(fmean(s.output_tokens > budget for s in p) for p in problems)
+        points.append(CurvePoint("truncated", budget, tokens, accuracy(fits), cut))
+    return points
+
+
+def steps(most: int) -> list[int]:
+    """The k at which pass@k and maj@k are told: 1, 2, 4 … and `most` itself; maj@k is dear for every k."""
+    return sorted({*(2**e for e in range(most.bit_length())), most} - {0})
+
+
+def maj_curve(problems: Sequence[Sequence[Scored]]) -> list[CurvePoint]:
+    """maj@k against the summed tokens of k samples, at `steps` up to the most samples of any problem.
+
+    Each point rests on the problems with at least k samples; its accuracy says how many those are.
+    """
+    points = []
+    for k in steps(max((len(p) for p in problems), default=0)):
+        enough = [p for p in problems if len(p) >= k]
+        shares = [maj_at_k([s.answer_class for s in p], [s.correct for s in p], k).expected for p in enough]
+        tokens = k * fmean(fmean(s.output_tokens for s in p) for p in enough)
+        points.append(CurvePoint("maj@k", k, tokens, bootstrap_mean(np.array(shares)), 0.0))
+    return points
+
+
+def busy_seconds(spans: Iterable[tuple[float, float]]) -> float:
+    """Seconds in which at least one request was running, from (start, duration) pairs; pauses of a run do not count."""
+    total, until = 0.0, float("-inf")
+    for start, duration in sorted(spans):
+        end = start + duration
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total

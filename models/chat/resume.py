@@ -1,0 +1,65 @@
+"""Ways to go on with a reply that stopped or was cut off, as plain values that a client's `resume` takes.
+
+Does not know how a continuation is requested from a server.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from models.chat.events import Reply
+from models.chat.thought import close_thought_text, reopen_thought, split_text
+from models.config.thought_format import ThoughtFormat
+
+Intervention = Literal["answer_now", "think_more", "continue"]
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Generate on from the end of `raw`. What `reply` counted in tokens and seconds is counted on."""
+
+    reply: Reply
+    """What is kept of the earlier reply."""
+    raw: str
+    """The text that the model finds itself to have written."""
+    forced: Intervention
+
+
+def answer_now(reply: Reply, thought: ThoughtFormat, lead_in: str = "") -> Resume:
+    """Close a thought that is still running and let the model answer from what it has thought so far.
+
+    `lead_in` is written after the closing tag, e.g. "Final answer: ". A reply whose thought is closed already just
+    goes on with its answer.
+    """
+    closing = close_thought_text(thought, reply.raw)
+    return Resume(reply, reply.raw + (closing + lead_in if closing else ""), "answer_now")
+
+
+def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resume:
+    """Drop the answer, take away the end of the thought, append `word` and let the thought go on (s1's budget forcing).
+
+    The tokens of the dropped answer are no longer counted; `none` has no thought, so there the answer itself goes on.
+    """
+    raw = reopen_thought(thought, reply.raw, word)
+    if thought.kind == "none":
+        return Resume(reply, raw, "think_more")
+    kept = replace(reply, answer="", answer_tokens=0)
+    return Resume(kept, raw, "think_more")
+
+
+def continue_cut(reply: Reply) -> Resume:
+    """Go on where the token limit, or a person, cut the reply off."""
+    return Resume(reply, reply.raw, "continue")
+
+
+def cut_thought(reply: Reply, thought: ThoughtFormat, raw: str, tokens: int) -> Reply:
+    """The reply as it stood when `raw`, its first `tokens` tokens, had been generated."""
+    split = split_text(thought, raw, ended=False)
+    return replace(
+        reply,
+        raw=raw,
+        thought=split.thought,
+        answer=split.answer,
+        thought_tokens=tokens,
+        answer_tokens=0,
+        finish_reason="length",
+    )

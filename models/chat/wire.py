@@ -1,0 +1,218 @@
+"""The OpenAI protocol as vLLM and its kind speak it: the only file that knows its fields, and its errors in words.
+
+Does not know what a thought is, what a reply is for, or how replies are continued.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, NamedTuple
+
+import httpx
+
+from common.errors import ServerError
+from models.chat.endpoint import Endpoint, client_options, plain_errors
+from models.chat.events import FinishReason
+from models.chat.refusals import NoTokenizerError, UnknownOptionError, check
+from models.config.sampling import Sampling
+
+CONNECT_SECONDS = 10.0
+SILENCE_SECONDS = 300.0
+"""Longest wait for the next message of a stream: a busy server lets a request wait in line before its first token."""
+WHOLE_SECONDS = 3600.0
+"""Longest wait for a whole reply."""
+FINISH: dict[str, FinishReason] = {"stop": "stop", "eos": "stop", "length": "length", "max_tokens": "length"}
+
+
+class Request(NamedTuple):
+    """One request for text: chat messages to answer, or exact tokens to continue."""
+
+    prompt: dict[str, Any] | list[int]
+    sampling: Sampling
+    limit: int
+    """Most output tokens."""
+
+
+class Piece(NamedTuple):
+    """What one message of a server brought."""
+
+    text: str = ""
+    separated_thought: str = ""
+    """Thought that the server has taken out of the text itself."""
+    tokens: int | None = None
+    """Output tokens of this request so far; None where the server does not say."""
+    thought_tokens: int | None = None
+    prompt_tokens: int | None = None
+    finish: FinishReason | None = None
+
+
+class Options(NamedTuple):
+    """What not every server knows, as it is sent until a server refuses it."""
+
+    continuous_usage: bool = True
+    limit_field: str = "max_tokens"
+
+
+class Wire:
+    """The connections to one endpoint. Serves one event loop at a time; retries nothing that has begun to answer."""
+
+    def __init__(
+        self, endpoint: Endpoint, silence_seconds: float, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        self.endpoint = endpoint
+        self._silence_seconds = silence_seconds
+        self._transport = transport
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._options = Options()
+
+    async def aclose(self) -> None:
+        if self._client and self._loop is asyncio.get_running_loop():
+            await self._client.aclose()
+        self._client = None
+
+    async def chat_tokens(self, chat: dict[str, Any]) -> list[int]:
+        """The exact tokens of a chat prompt, as the server's template writes it. Raises ServerError."""
+        return await self._field("tokens", "/tokenize", chat)
+
+    async def tokens(self, text: str) -> list[int]:
+        """The tokens of a text, without any special token added. Raises ServerError."""
+        body = {"prompt": text, "add_special_tokens": False}
+        return await self._field("tokens", "/tokenize", body) if text else []
+
+    async def text(self, tokens: list[int]) -> str:
+        """The text of some tokens; a character cut in two becomes U+FFFD. Raises ServerError."""
+        return await self._field("prompt", "/detokenize", {"tokens": tokens})
+
+    async def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
+        """The answer as it comes. Close this to close the connection, upon which vLLM stops generating.
+
+        A server that knows fewer options than vLLM says so; then it is asked again without them, once for each.
+        Raises ServerError.
+        """
+        while True:
+            options = self._options
+            try:
+                async with aclosing(self._exchange(request, stream, options)) as pieces:
+                    async for piece in pieces:
+                        yield piece
+                return
+            except UnknownOptionError as error:
+                # Of many requests in flight the first one refused gives the option up for all.
+                if options == self._options and not self._forgo(str(error)):
+                    raise
+
+    async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
+        path, body = self._body(request, stream, options)
+        timeout = httpx.Timeout(self._silence_seconds if stream else WHOLE_SECONDS, connect=CONNECT_SECONDS, pool=None)
+        with plain_errors(self.endpoint):
+            post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
+            async with post as response:
+                await check(response)
+                if not stream:
+                    yield read_message(json.loads(await response.aread()))
+                    return
+                finished = False
+                async with aclosing(event_data(response)) as messages:
+                    async for data in messages:
+                        piece = read_message(json.loads(data))
+                        finished = finished or piece.finish is not None
+                        yield piece
+                if not finished:
+                    raise ServerError("The model server broke off in the middle of the reply.", "Try again.")
+
+    def _body(self, request: Request, stream: bool, options: Options) -> tuple[str, dict[str, Any]]:
+        sampling = request.sampling
+        prompt = request.prompt
+        body: dict[str, Any] = {"prompt": prompt} if isinstance(prompt, list) else dict(prompt)
+        body |= {"model": self.endpoint.model, options.limit_field: request.limit, "stream": stream}
+        body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+        if sampling.seed is not None:
+            body["seed"] = sampling.seed
+        if stream:
+            continuous = {"continuous_usage_stats": True} if options.continuous_usage else {}
+            body["stream_options"] = {"include_usage": True} | continuous
+        return "/completions" if isinstance(prompt, list) else "/chat/completions", body
+
+    def _forgo(self, refusal: str) -> bool:
+        if self._options.continuous_usage and "continuous_usage_stats" in refusal:
+            self._options = self._options._replace(continuous_usage=False)
+            return True
+        if self._options.limit_field == "max_tokens" and "max_completion_tokens" in refusal:
+            self._options = self._options._replace(limit_field="max_completion_tokens")
+            return True
+        return False
+
+    async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
+        """One field of the answer. A server of another kind, such as llama.cpp's, reads fields of other names, finds
+        nothing there and answers with no tokens at all."""
+        found = (await self._post(path, body)).get(name)
+        if found is None or found == []:
+            raise NoTokenizerError(self.endpoint.url, f"{path} of vLLM's kind")
+        return found
+
+    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        url = self.endpoint.url.removesuffix("/v1") + path
+        timeout = httpx.Timeout(self._silence_seconds, connect=CONNECT_SECONDS, pool=None)
+        with plain_errors(self.endpoint):
+            response = await self._http().post(url, json={"model": self.endpoint.model} | body, timeout=timeout)
+            if response.status_code in (404, 405, 501):
+                raise NoTokenizerError(self.endpoint.url, path)
+            await check(response)
+            return response.json()
+
+    def _http(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+            self._client = httpx.AsyncClient(**client_options(self.endpoint), limits=limits, transport=self._transport)
+            self._loop = loop
+        return self._client
+
+
+async def event_data(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event. Lines end in a line feed only: JSON may hold U+2028 and its like."""
+    rest = b""
+    async for chunk in response.aiter_bytes():
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                if data == b"[DONE]":
+                    return
+                yield data
+
+
+def read_message(message: dict[str, Any]) -> Piece:
+    """The piece in one message of either kind of stream, or in a whole answer. Raises ServerError."""
+    if error := message.get("error"):
+        words = error.get("message", "") if isinstance(error, dict) else str(error)
+        raise ServerError(f"The model server failed in the middle of the reply: {words}", "Try again.")
+    usage = message.get("usage") or {}
+    counts: dict[str, Any] = {
+        "tokens": usage.get("completion_tokens"),
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "thought_tokens": (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
+    }
+    if not message.get("choices"):
+        return Piece(**counts)
+    choice = message["choices"][0]
+    said = choice.get("delta") or choice.get("message") or {}
+    text = choice.get("text") or said.get("content") or ""
+    finish = read_finish(choice.get("finish_reason"))
+    return Piece(
+        text=text.rstrip("\ufffd") if finish == "length" else text,
+        separated_thought=said.get("reasoning") or said.get("reasoning_content") or "",
+        finish=finish,
+        **counts,
+    )
+
+
+def read_finish(reason: str | None) -> FinishReason | None:
+    """Our word for the server's finish reason. Raises ServerError for one that is no end of a reply."""
+    if not reason:
+        return None
+    if reason not in FINISH:
+        raise ServerError(f"The model server ended the reply with «{reason}».", "Try again, or change the question.")
+    return FINISH[reason]

@@ -1,0 +1,216 @@
+"""Pairs and profiles: everything spaces.yaml says, read once, checked, as frozen values.
+
+Does not know whether weights exist, whether a plan fits, or how a server is started.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, PositiveInt, ValidationError, model_validator
+
+from common.errors import ConfigError
+from common.paths import ROOT
+from common.strict import Strict, describe, read_yaml, strictly
+from models.config.machine import visible_gpus
+from models.config.memory import Architecture, Quantization
+from models.config.sampling import Sampling
+from models.config.sources import AdapterSource, AddressSource, SourceField
+from models.config.thought_format import ThoughtFormat
+
+T = TypeVar("T")
+Role = Literal["base", "distilled"]
+ROLES: tuple[Role, Role] = ("base", "distilled")
+Arrangement = Literal["adapter", "two", "remote"]
+"""`adapter`: one copy of the base serves both, the distilled one through a LoRA adapter; `two`: two copies, an adapter
+being merged first; `remote`: two addresses."""
+Colour = Literal["red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"]
+
+
+class ModelSpec(Strict):
+    """One side of a pair."""
+
+    key: str
+    """`<pair>-base` or `<pair>-distilled`: set by the loader, unique, the name under which our servers serve it."""
+    title: str
+    weights: SourceField
+    awq: SourceField | None = None
+    """The same model quantised by AWQ, for profiles that ask for it."""
+    architecture: Architecture
+    thought: Annotated[ThoughtFormat, strictly(ThoughtFormat)] = ThoughtFormat()
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
+    system_prompt: str | None = None
+    sampling: Annotated[Sampling, strictly(Sampling)] = Sampling()
+    context_length: PositiveInt
+    """Tokens of prompt and reply together that the model was made for."""
+
+
+class PairSpec(Strict):
+    """A base and the model distilled from it."""
+
+    key: str
+    title: str
+    about: str = ""
+    base: ModelSpec
+    distilled: ModelSpec
+
+    def model(self, role: Role) -> ModelSpec:
+        return self.base if role == "base" else self.distilled
+
+    @model_validator(mode="after")
+    def _base_is_whole(self) -> "PairSpec":
+        if isinstance(self.base.weights, AdapterSource):
+            raise ValueError("base.weights: a base cannot be an adapter")
+        return self
+
+
+class GpuSpec(Strict):
+    """The GPUs a profile is made for."""
+
+    name: str
+    count: PositiveInt
+    memory_gib: float = Field(gt=0)
+    """What one GPU reports as its total memory (nvidia-smi), in GiB: less than the gigabytes in its name."""
+
+
+class Profile(Strict):
+    """A kind of machine and how the two models share it."""
+
+    key: str
+    title: str
+    hardware: str
+    """The Space hardware flavour to suggest."""
+    sdk: Literal["gradio", "docker"] = "gradio"
+    gpu: GpuSpec | None = None
+    arrangement: Arrangement
+    quantization: Quantization | None = None
+    context_length: PositiveInt = 8192
+    """Upper limit; a model's own context length may be shorter."""
+    streams: PositiveInt = 4
+    """How many replies of full context length must fit into the KV cache of each server at once."""
+    memory_utilization: float = Field(default=0.92, gt=0, le=1)
+    """Share of a GPU that the servers on it may take together."""
+    kv_cache_gib: PositiveInt | None = None
+    """KV cache of each server in main memory, twice that where the processor computes in fp32; on machines without a
+    GPU only."""
+    memory_gib: float = Field(default=16, gt=0)
+    """Main memory of the machine; limits profiles without a GPU."""
+    engine: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    """Further vLLM arguments by their long names without dashes in front; `true` for a bare flag."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    base: AddressSource | None = None
+    distilled: AddressSource | None = None
+
+    def address(self, role: Role) -> AddressSource | None:
+        return self.base if role == "base" else self.distilled
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Profile":
+        if (self.arrangement == "remote") != (self.base is not None and self.distilled is not None):
+            raise ValueError("`base` and `distilled` addresses belong to arrangement `remote`, and it needs both")
+        if self.arrangement == "two" and (self.gpu is None) == (self.kv_cache_gib is None):
+            raise ValueError("give either `gpu` or, for a machine without one, `kv_cache_gib`")
+        if self.arrangement == "adapter" and self.gpu is None:
+            raise ValueError("arrangement `adapter` needs `gpu`: on CPUs LoRA is slower than a second, merged copy")
+        return self
+
+
+class SpaceCard(Strict):
+    """The front matter of README.md, as Hugging Face Spaces reads it."""
+
+    title: str
+    emoji: str
+    colorFrom: Colour
+    colorTo: Colour
+    sdk: Literal["gradio", "docker"] = "gradio"
+    sdk_version: str
+    python_version: str
+    app_file: str
+    app_port: PositiveInt = 7860
+    suggested_hardware: str
+    short_description: str = Field(max_length=60)
+    license: str
+    startup_duration_timeout: str = Field(default="30m", pattern=r"^\d+(\.\d+)?(s|m|h)$")
+    pinned: bool = False
+    models: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+class SpacesConfig(Strict):
+    """All of spaces.yaml."""
+
+    space: SpaceCard
+    default_pair: str
+    pairs: dict[str, PairSpec]
+    profiles: dict[str, Profile]
+
+    @model_validator(mode="after")
+    def _default_exists(self) -> "SpacesConfig":
+        if self.default_pair not in self.pairs:
+            raise ValueError(f"default_pair: {self.default_pair!r} is none of {', '.join(self.pairs)}")
+        return self
+
+
+def load_config(path: Path = ROOT / "spaces.yaml") -> SpacesConfig:
+    """Read and check spaces.yaml. Raises ConfigError naming the file, the key and what is allowed there."""
+    raw = read_yaml(path)
+    try:
+        architectures = raw.pop("architectures", {})
+        _fill_in(raw, architectures if isinstance(architectures, dict) else {})
+        return SpacesConfig.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(f"{path.name} cannot be used: {describe(error)}.", "Correct it and start again.") from error
+
+
+def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
+    """Give every entry its key, and every model the architecture it names and the sampling of its pair."""
+    for section in ("pairs", "profiles"):
+        for key, entry in _entries(raw.get(section)):
+            entry["key"] = key
+    for key, pair in _entries(raw.get("pairs")):
+        sampling = pair.pop("sampling", {})
+        for role, model in _entries({role: pair.get(role) for role in ROLES}):
+            model["key"] = f"{key}-{role}"
+            own = model.get("sampling", {})
+            if isinstance(sampling, dict) and isinstance(own, dict):
+                model["sampling"] = {**sampling, **own}
+            name = model.get("architecture")
+            if isinstance(name, str) and name in architectures:
+                model["architecture"] = architectures[name]
+
+
+def _entries(section: Any) -> list[tuple[Any, dict[str, Any]]]:
+    pairs = section.items() if isinstance(section, dict) else ()
+    return [(key, value) for key, value in pairs if isinstance(value, dict)]
+
+
+def choose_pair(config: SpacesConfig) -> PairSpec:
+    """The pair that JOURNEY_PAIR names, else the default one."""
+    return _chosen(config.pairs, os.environ.get("JOURNEY_PAIR") or config.default_pair, "JOURNEY_PAIR")
+
+
+def profiles_here(config: SpacesConfig) -> list[Profile]:
+    """The profile JOURNEY_PROFILE names; else the largest that this machine's GPUs carry, which may be several; else
+    the first CPU one. `models.config.plan.profile_for` chooses among them. Raises ConfigError where there is none."""
+    named = os.environ.get("JOURNEY_PROFILE")
+    if named:
+        return [_chosen(config.profiles, named, "JOURNEY_PROFILE")]
+    gpus = visible_gpus()
+    sizes = {
+        profile.key: profile.gpu.count * profile.gpu.memory_gib
+        for profile in config.profiles.values()
+        if profile.gpu and sum(gib >= profile.gpu.memory_gib * 0.98 for gib in gpus) >= profile.gpu.count
+    }
+    if sizes:
+        return [config.profiles[key] for key, size in sizes.items() if size == max(sizes.values())]
+    for profile in config.profiles.values():
+        if profile.kv_cache_gib is not None:
+            return [profile]
+    raise ConfigError("spaces.yaml has no profile for a machine without a GPU.", "Add one, or set JOURNEY_PROFILE.")
+
+
+def _chosen(among: dict[str, T], key: str, variable: str) -> T:
+    if key not in among:
+        raise ConfigError(f"{variable}: {key!r} is not in spaces.yaml.", f"Choose one of: {', '.join(among)}.")
+    return among[key]

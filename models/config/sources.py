@@ -1,0 +1,120 @@
+"""Where a model's weights come from, as data: the six forms of `weights` in spaces.yaml.
+
+Does not fetch anything and does not know whether it exists.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from common.errors import ConfigError
+from common.strict import Strict
+
+
+class FolderSource(Strict):
+    """A Transformers folder on this machine; a relative path starts at the repository."""
+
+    folder: str
+
+
+class HubSource(Strict):
+    """A repository on the hub."""
+
+    hub: str
+    revision: str = "main"
+
+
+class PackageSource(Strict):
+    """A GGUF file inside the wheel of a Python package."""
+
+    package: str = Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    file: str
+
+
+class AdapterSource(Strict):
+    """A LoRA adapter (folder or hub id) on the pair's base."""
+
+    adapter: str
+    revision: str = "main"
+
+
+class AddressSource(Strict):
+    """A running server that speaks the OpenAI protocol; nothing is started for it."""
+
+    address: str = ""
+    address_env: str = ""
+    """Environment variable with the address, where `address` is empty."""
+    model: str = ""
+    """The name the server knows the model by; empty: the first one it lists."""
+    model_env: str = ""
+    key_env: str = ""
+    """Environment variable with the API key."""
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "AddressSource":
+        if bool(self.address) == bool(self.address_env):
+            raise ValueError("give either `address` or `address_env`")
+        return self
+
+
+class EnvironmentSource(Strict):
+    """Weights named by an environment variable: a folder, a hub id (`org/name` or `org/name@revision`), or an adapter
+    (a folder with adapter_config.json, or `adapter:org/name`)."""
+
+    env: str
+    what: str
+    """What to put there, for the error shown when it is unset."""
+
+
+Source = FolderSource | HubSource | PackageSource | AdapterSource | AddressSource | EnvironmentSource
+SOURCE_KEYS = {
+    "folder": FolderSource,
+    "hub": HubSource,
+    "package": PackageSource,
+    "adapter": AdapterSource,
+    "address": AddressSource,
+    "address_env": AddressSource,
+    "env": EnvironmentSource,
+}
+
+
+def _source_tag(value: Any) -> str | None:
+    if isinstance(value, Strict):
+        return type(value).__name__
+    named = [cls.__name__ for key, cls in SOURCE_KEYS.items() if isinstance(value, dict) and key in value]
+    return named[0] if len(named) == 1 else None
+
+
+SourceField = Annotated[
+    Annotated[FolderSource, Tag("FolderSource")]
+    | Annotated[HubSource, Tag("HubSource")]
+    | Annotated[PackageSource, Tag("PackageSource")]
+    | Annotated[AdapterSource, Tag("AdapterSource")]
+    | Annotated[AddressSource, Tag("AddressSource")]
+    | Annotated[EnvironmentSource, Tag("EnvironmentSource")],
+    Discriminator(
+        _source_tag,
+        custom_error_type="source",
+        custom_error_message="name exactly one of folder, hub, package, adapter, address, address_env, env",
+    ),
+]
+
+
+def resolve_environment(source: Source) -> Source:
+    """Replace an EnvironmentSource by what its variable names. Raises ConfigError if it is unset."""
+    if not isinstance(source, EnvironmentSource):
+        return source
+    value = os.environ.get(source.env, "").strip()
+    if not value:
+        raise ConfigError(f"{source.env} is not set.", f"Set it to {source.what}.")
+    folder = Path(value).expanduser()
+    if value.startswith("adapter:"):
+        return AdapterSource(adapter=value.removeprefix("adapter:"))
+    if folder.is_dir():
+        is_adapter = (folder / "adapter_config.json").is_file()
+        return AdapterSource(adapter=str(folder)) if is_adapter else FolderSource(folder=str(folder))
+    hub, _, revision = value.partition("@")
+    return HubSource(hub=hub, revision=revision or "main")

@@ -1,0 +1,1 @@
+"""Model servers as processes: started, watched, restarted and stopped."""

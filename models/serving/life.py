@@ -1,0 +1,86 @@
+"""A status kept up to date by the thread that looks after one server. Knows no processes and no wires."""
+
+import asyncio
+import logging
+import threading
+import time
+
+from common.errors import ServerError
+from models.serving.status import Phase, Status
+
+JOIN_SECONDS = 40.0
+"""Longest wait for a server to end; more than ending one may take."""
+BUSY_JOIN_SECONDS = 1.0
+"""While weights are fetched there is nothing to end but children, which go when the app goes."""
+LOG = logging.getLogger(__name__)
+
+
+class Life:
+    """A status that background threads write and everybody reads, and one thread that lives it until stopped."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._phase: Phase = "waiting"
+        self._detail = ""
+        self._since = time.monotonic()
+        self._resume_at: float | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def status(self) -> Status:
+        with self._lock:
+            now = time.monotonic()
+            detail = self._detail
+            if self._resume_at is not None:
+                detail = f"restarting in {max(0.0, self._resume_at - now):.0f} s ({detail})"
+            return Status(self._phase, detail, now - self._since)
+
+    def start(self) -> None:
+        """Return at once; the rest happens in a thread. Does nothing where one is already running."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._stop.clear()
+        self._set("waiting")
+        self._thread = threading.Thread(target=self._run, name=f"server-{self.name}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, within a bounded time. May be called again and from several threads."""
+        self._stop.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            busy = self.status().phase in ("waiting", "fetching")
+            self._thread.join(BUSY_JOIN_SECONDS if busy else JOIN_SECONDS)
+
+    def _set(self, phase: Phase, detail: str = "", resume_at: float | None = None) -> None:
+        with self._lock:
+            if phase != self._phase:
+                self._since = time.monotonic()
+            self._phase, self._detail, self._resume_at = phase, detail, resume_at
+
+    def _run(self) -> None:
+        try:
+            self._live()
+        except Exception as error:  # a defect of ours: without this the page would wait for ever
+            LOG.exception("looking after %s failed", self.name)
+            self._set("failed", f"an error of the app itself ({type(error).__name__}); its log has the details")
+
+    def _live(self) -> None:
+        raise NotImplementedError
+
+
+async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0) -> None:
+    """Return once it is ready. Raises ServerError if it has failed or stopped, or after `seconds`.
+
+    The seconds begin anew while weights are fetched, which may take up to `fetching` seconds more.
+    """
+    until = time.monotonic() + seconds
+    latest = until + fetching
+    while (status := life.status()).phase != "ready":
+        if status.phase in ("failed", "stopped"):
+            raise ServerError(f"{life.name}: {status.sentence}")
+        if status.phase == "fetching":
+            until = min(time.monotonic() + seconds, latest)
+        if time.monotonic() > until:
+            raise ServerError(f"{life.name} is not ready yet ({status.sentence}).", "Try again in a moment.")
+        await asyncio.sleep(0.1)

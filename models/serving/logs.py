@@ -1,0 +1,50 @@
+"""What a model server's log says about why it ended. Knows vLLM's words, not its processes."""
+
+import re
+from pathlib import Path
+
+from common.errors import ServerError
+
+TAIL_BYTES = 64 * 1024
+KEEP_BYTES = 4 * 2**20
+_MEMORY = re.compile(
+    r"out of memory|OutOfMemoryError|cannot allocate memory|not enough memory|bad_alloc|MemoryError"
+    r"|no available memory for the cache|less than desired GPU memory utilization",
+    re.IGNORECASE,
+)
+_REASON = re.compile(r"\b\w*(Error|Exception)\b\s*:\s*\S")
+_PREFIX = re.compile(r"^(\(\w+ pid=\d+\)\s*)?((ERROR|WARNING|INFO)\s[\d-]+\s[\d:]+\s*\[[^\]]*\]\s*)?")
+
+
+def rotate(log: Path) -> None:
+    """Make room for a new run; the log before is kept once, with `.1` behind its name."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists() and log.stat().st_size > KEEP_BYTES:
+        log.replace(log.with_name(log.name + ".1"))
+
+
+def tail(log: Path, start: int = 0) -> list[str]:
+    """The last lines written after byte `start`, without the engine's own prefixes."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(start, size - TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return []
+    lines = (_PREFIX.sub("", line).rstrip() for line in text.splitlines())
+    return [line for line in lines if line.strip()]
+
+
+def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerError:
+    """The error to show for a server that ended with `code`, quoting what its log gave as the reason."""
+    lines = tail(log, start)
+    reasons = [line.strip() for line in lines if _REASON.search(line)]
+    quoted = " | ".join(line[:300] for line in (reasons[:1] + reasons[-1:] if reasons else lines[-3:]))
+    how = f"The server of {name} ended (code {code})"
+    said = f" Its log says: {quoted}" if quoted else ""
+    if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
+        return ServerError(
+            f"{how} for want of memory.{said}", "Close other programs, or choose a smaller pair or profile."
+        )
+    return ServerError(f"{how}.{said}", f"The whole log is {log}.")

@@ -1,0 +1,192 @@
+"""Both sides of a pair, served: weights made ready, servers started side by side, watched and stopped.
+
+Does not know what is asked of the models.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from common.errors import ConfigError, ServerError
+from common.paths import home
+from models.chat.client import Endpoint
+from models.config.machine import free_memory
+from models.config.memory import GIB
+from models.config.plan import Engine, Plan, make_plan
+from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role
+from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
+from models.serving.life import Life, wait_until_ready
+from models.serving.remote import RemoteServer
+from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
+from models.serving.status import Phase, Status
+from models.weights.find import find_adapter, find_weights, weights_hash
+
+__all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
+
+Report = Callable[[str], None]
+WAIT_SECONDS = 0.5
+"""Between two looks at a server that another one waits for."""
+
+
+class ServedPair:
+    """The base and the distilled model of a pair, each behind an address.
+
+    Raises ConfigError at once if the pair cannot fit the profile; everything later shows in `status`.
+    """
+
+    def __init__(self, pair: PairSpec, profile: Profile, others: Sequence[Profile] = ()) -> None:
+        self.pair = pair
+        self.profile = profile
+        self.plan: Plan = make_plan(pair, profile, others)
+        self._hashes: dict[Role, str] = {}
+        self._lives: dict[Role, Server | RemoteServer] = {}
+        for engine in self.plan.engines:
+            server = self._server(engine)
+            self._lives.update(dict.fromkeys(engine.roles, server))
+        for role in ROLES:
+            if role not in self._lives:
+                self._lives[role] = _remote(pair.model(role), profile.address(role))
+
+    def start(self, roles: Sequence[Role] = ROLES) -> None:
+        """Return at once; these sides start in background threads. Called again, it starts what has ended."""
+        for life in self._distinct(roles):
+            life.start()
+
+    def stop(self) -> None:
+        """End all servers, within a bounded time."""
+        threads = [threading.Thread(target=life.stop) for life in self._distinct()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def status(self, role: Role) -> Status:
+        return self._lives[role].status()
+
+    def endpoint(self, role: Role) -> Endpoint:
+        """Where the model can be asked. Raises ServerError unless it is ready."""
+        status = self.status(role)
+        if status.phase != "ready":
+            raise ServerError(f"{self.pair.model(role).title} is not ready ({status.sentence}).", "Try again later.")
+        life = self._lives[role]
+        if isinstance(life, RemoteServer):
+            return life.endpoint
+        return Endpoint(life.url, self.pair.model(role).key)
+
+    async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
+        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds; without one,
+        after START_SECONDS, in which the time that its weights take to fetch (up to FETCH_SECONDS) does not count."""
+        if timeout is None:
+            await wait_until_ready(self._lives[role], START_SECONDS, FETCH_SECONDS)
+        else:
+            await wait_until_ready(self._lives[role], timeout)
+        return self.endpoint(role)
+
+    def weight_hash(self, role: Role) -> str:
+        """Hex sha256 over the served weights (`base+adapter` where an adapter is applied while serving); empty until
+        they are prepared, and for remote addresses, whose weights we cannot see."""
+        return self._hashes.get(role, "")
+
+    def _distinct(self, roles: Sequence[Role] = ROLES) -> list[Life]:
+        return list({id(self._lives[role]): self._lives[role] for role in roles}.values())
+
+    def _server(self, engine: Engine) -> Server:
+        name = " and ".join(self.pair.model(role).title for role in engine.roles)
+        return Server(name, lambda report: self._prepare(engine, report), home() / "logs" / f"{engine.roles[0]}.log")
+
+    def _prepare(self, engine: Engine, report: Report) -> Launch:
+        folder, adapter = self._find(engine, report)
+        if not engine.gpus:
+            self._await_memory(engine, report)
+        if self.plan.shares_gpu and engine is not self.plan.engines[0]:
+            self._wait_for_first(report)
+        port = free_port()
+        environment = dict(engine.environment) | {"HF_HUB_OFFLINE": "1"}
+        if engine.gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = _within_visible(engine.gpus)
+        command = engine.command(sys.executable, str(folder), port, str(adapter) if adapter else "")
+        return Launch(command, environment, port)
+
+    def _find(self, engine: Engine, report: Report) -> tuple[Path, Path | None]:
+        """Folders of the weights (and of the adapter to apply), their hashes noted."""
+        first = engine.roles[0]
+        base = self._source("base")
+        if len(engine.roles) == 1:
+            folder = find_weights(self._source(first), base, report)
+            self._hashes[first] = weights_hash(folder)
+            return folder, None
+        adapter_source = resolve_environment(self.pair.distilled.weights)
+        if not isinstance(adapter_source, AdapterSource):
+            raise ConfigError(
+                f"Profile {self.profile.key} needs an adapter for {self.pair.distilled.title}, not a whole checkpoint.",
+                "Choose a profile with arrangement `two`.",
+            )
+        folder, adapter = find_weights(base, None, report), find_adapter(adapter_source, report)
+        self._hashes["base"] = weights_hash(folder)
+        self._hashes["distilled"] = f"{self._hashes['base']}+{weights_hash(adapter)}"
+        return folder, adapter
+
+    def _source(self, role: Role) -> Source:
+        spec = self.pair.model(role)
+        return spec.awq if self.profile.quantization == "awq" and spec.awq else spec.weights
+
+    def _await_memory(self, engine: Engine, report: Report) -> None:
+        """Raise ServerError unless main memory has room for this server.
+
+        How much of its memory a server that still comes up has taken already is not known, so where there is not
+        room for all of both, this one waits until the other is up: at most START_SECONDS. The first in the plan goes
+        first, so that no two wait for each other.
+        """
+        ahead: tuple[Phase, ...] = ("loading",) if engine is self.plan.engines[0] else ("fetching", "loading")
+        needed, until = engine.usage.total, time.monotonic() + START_SECONDS
+        while True:
+            others = [o for o in self.plan.engines if o is not engine and self.status(o.roles[0]).phase in ahead]
+            free = free_memory() - sum(other.usage.total for other in others)
+            if free >= needed:
+                return
+            if not others or time.monotonic() > until:
+                raise ServerError(
+                    f"{self.pair.model(engine.roles[0]).title} needs {needed / GIB:.1f} GiB of memory and "
+                    f"{max(free, 0) / GIB:.1f} GiB are free.",
+                    "Close other programs, or choose a smaller pair.",
+                )
+            report(f"waiting for {self.pair.model(others[0].roles[0]).title}, which may need the memory that is free")
+            time.sleep(WAIT_SECONDS)
+
+    def _wait_for_first(self, report: Report) -> None:
+        until = time.monotonic() + START_SECONDS
+        first = self.plan.engines[0].roles[0]
+        while self.status(first).phase in ("waiting", "fetching", "loading") and time.monotonic() < until:
+            report(f"waiting for {self.pair.model(first).title}, which shares its GPU")
+            time.sleep(WAIT_SECONDS)
+
+
+def _within_visible(gpus: Sequence[int]) -> str:
+    """GPU numbers counted within those that the environment leaves visible."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    named = visible.split(",") if visible else [str(number) for number in range(max(gpus) + 1)]
+    if max(gpus) >= len(named):
+        raise ConfigError(f"CUDA_VISIBLE_DEVICES={visible} leaves fewer GPUs than the profile needs.", "Widen it.")
+    return ",".join(named[number] for number in gpus)
+
+
+def _remote(spec: ModelSpec, given: AddressSource | None) -> RemoteServer:
+    source = given or spec.weights
+    if not isinstance(source, AddressSource):
+        raise ConfigError(f"{spec.key} has no address.", "Give one in spaces.yaml.")
+    url = source.address or _variable(source.address_env)
+    if not url:
+        raise ConfigError(
+            f"{source.address_env} is not set.",
+            f"Set it to the address of the server of {spec.title}, e.g. http://10.0.0.5:8000/v1.",
+        )
+    model = _variable(source.model_env) or source.model
+    return RemoteServer(spec.title, url, model, _variable(source.key_env), source.key_env)
+
+
+def _variable(name: str) -> str:
+    """An environment variable's value, without the line end that comes along from a file; empty without a name."""
+    return os.environ.get(name, "").strip() if name else ""

@@ -1,0 +1,72 @@
+"""Watch over a model server at a given address, in the same way as over one of our own.
+
+Does not start anything, and does not know what is asked of the model.
+"""
+
+import httpx
+
+from common.errors import ServerError
+from models.chat.endpoint import Endpoint, client_options, plain_errors
+from models.serving.life import Life
+from models.serving.status import Phase
+
+PROBE_EVERY_SECONDS = 5.0
+PROBE_SECONDS = 10.0
+
+
+class RemoteServer(Life):
+    """A server at a given address: nothing is started, its list of models is asked for now and then."""
+
+    def __init__(self, name: str, url: str, model: str, api_key: str, key_env: str) -> None:
+        super().__init__(name)
+        self.url = url.rstrip("/")
+        self.model = model
+        self.api_key = api_key
+        self._key_env = key_env or "the API key variable"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.url, self.model, self.api_key)
+
+    def _live(self) -> None:
+        self._set("loading", f"waiting for {self.url}")
+        while not self._stop.is_set():
+            try:
+                with plain_errors(self.endpoint):
+                    self._look()
+            except ServerError as error:
+                self._set("failed", str(error))
+            self._stop.wait(PROBE_EVERY_SECONDS)
+        self._set("stopped")
+
+    def _look(self) -> None:
+        """Note whether it answers. Raises ServerError, or what `plain_errors` knows, where waiting will not help."""
+        try:
+            self._probe()
+            self._set("ready")
+        except httpx.UnsupportedProtocol:
+            raise
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            phase: Phase = "restarting" if self.status().phase in ("ready", "restarting") else "loading"
+            self._set(phase, f"waiting for {self.url} ({reason})")
+
+    def _probe(self) -> None:
+        """Raises httpx.HTTPError while out of reach, ServerError where waiting will not help."""
+        answer = httpx.get(f"{self.url}/models", **client_options(self.endpoint), timeout=PROBE_SECONDS)
+        if answer.status_code in (401, 403):
+            raise ServerError(f"{self.url} refuses the API key.", f"Set {self._key_env} to a valid one.")
+        answer.raise_for_status()
+        try:
+            models = [str(entry["id"]) for entry in answer.json()["data"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServerError(
+                f"{self.url} does not speak the OpenAI protocol.", "Give an address that ends in /v1."
+            ) from error
+        if not self.model and models:
+            self.model = models[0]
+        if self.model not in models:
+            raise ServerError(
+                f"{self.url} has no model {self.model!r}; it has: {', '.join(models) or 'none'}.",
+                "Correct the model's name.",
+            )

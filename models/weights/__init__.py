@@ -1,0 +1,1 @@
+"""From a source of weights to a folder on this machine."""

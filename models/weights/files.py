@@ -1,0 +1,152 @@
+"""Files of weights on disk: room for them, whether they are whole, their hash, and making a folder exactly once.
+
+Does not know where weights come from or what is in them.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from common.errors import WeightsError
+from common.paths import cache
+
+GIB = 2**30
+LOCK_SECONDS = 3600.0
+"""How long one process waits for another that prepares the same weights."""
+
+_BLOB = re.compile(r"[0-9a-f]{64}")
+
+
+def ensure_space(folder: Path, needed: int) -> None:
+    """Raise WeightsError unless the disk under `folder` has `needed` free bytes."""
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise WeightsError(
+            f"The disk under {existing} has {free / GIB:.1f} GiB free, but the weights need {needed / GIB:.1f} GiB.",
+            "Free some space, or set JOURNEY_CACHE to a folder on a larger disk.",
+        )
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or unwritable disk into a WeightsError that says so."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise WeightsError(
+                f"The disk is full: writing to {folder} failed.",
+                "Free some space, or set JOURNEY_CACHE to a folder on a larger disk.",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise WeightsError(
+                f"{folder} cannot be written: {error.strerror}.", "Set JOURNEY_CACHE to a folder you can write to."
+            ) from error
+        raise
+
+
+def build_once(target: Path, build: Callable[[Path], None]) -> Path:
+    """Return `target`, having `build` fill it first if it is not there; whole or not at all, also across processes.
+
+    `build` gets an empty folder beside `target`, which is renamed into place when it returns.
+    """
+    if target.is_dir():
+        return target
+    with disk_errors(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(target.parent / f".{target.name}.lock", timeout=LOCK_SECONDS):
+                if not target.is_dir():
+                    _build(target, build)
+        except Timeout as error:
+            raise WeightsError(
+                f"Another process has been preparing {target} for {LOCK_SECONDS / 60:.0f} minutes.",
+                "Stop the other process and start again.",
+            ) from error
+    return target
+
+
+def _build(target: Path, build: Callable[[Path], None]) -> None:
+    for left_over in target.parent.glob(f".{target.name}.part-*"):
+        shutil.rmtree(left_over, ignore_errors=True)  # safe under the lock: whoever made it was killed
+    part = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
+    try:
+        build(part)
+        part.chmod(0o755)
+        part.rename(target)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """The safetensors files of a model or adapter, in order of name."""
+    return sorted(folder.glob("*.safetensors"))
+
+
+def check_whole(folder: Path) -> None:
+    """Raise WeightsError unless `folder` holds a model: config.json and every safetensors file its index names."""
+    if not (folder / "config.json").is_file():
+        raise WeightsError(f"{folder} is not a model folder: config.json is missing.", "Give a Transformers folder.")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        named = set(json.loads(index.read_text())["weight_map"].values())
+    else:
+        named = {"model.safetensors"} if not weight_files(folder) else set()
+    missing = sorted(name for name in named if not (folder / name).is_file())
+    if missing:
+        raise WeightsError(f"{folder} is incomplete: {', '.join(missing[:3])} missing.", "Fetch the weights again.")
+
+
+def weights_hash(folder: Path) -> str:
+    """Hex sha256 over the names and sha256 of the folder's safetensors files; for an adapter also over its config.
+
+    Remembered by path, size and time of change, since reading 140 GB anew at every start would take minutes.
+    """
+    files = weight_files(folder)
+    if not files:
+        raise WeightsError(f"{folder} has no safetensors files.", "Give a folder with weights as safetensors.")
+    adapter_config = folder / "adapter_config.json"
+    files += [adapter_config] if adapter_config.is_file() else []
+    lines = "".join(f"{file.name} {_remembered_sha256(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _remembered_sha256(file: Path) -> str:
+    blob = file.resolve()
+    if file.is_symlink() and _BLOB.fullmatch(blob.name):
+        return blob.name  # the hub's cache names large files by their sha256
+    stat = blob.stat()
+    key = hashlib.sha256(f"{blob}\n{stat.st_size}\n{stat.st_mtime_ns}".encode()).hexdigest()
+    note = cache() / "hashes" / key
+    if note.is_file() and _BLOB.fullmatch(known := note.read_text()):
+        return known
+    digest = sha256_of(blob)
+    with disk_errors(note.parent):
+        note.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=note.parent, delete=False) as draft:
+            draft.write(digest)
+        Path(draft.name).replace(note)
+    return digest
+
+
+Report = Callable[[str], None]
+"""Takes a short sentence about what is happening now."""
+
+
+def silent(_: str) -> None:
+    """A Report that tells nobody."""

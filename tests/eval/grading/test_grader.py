@@ -1,0 +1,125 @@
+"""The grader end to end: every known trap as a case, and nothing that hangs, crashes or passes by being empty."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from common.errors import ConfigError
+from eval.grading.grader import GradeItem, Grader
+
+CASES = [
+    json.loads(line) for line in (Path(__file__).parent / "grader_cases.jsonl").read_text(encoding="utf-8").splitlines()
+]
+SECONDS = 20.0
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(workers=2, seconds=SECONDS) as grader:
+        yield grader
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['answer'][:40]} ? {case['gold'][:40]}")
+def test_cases(grader: Grader, case: dict[str, str]) -> None:
+    grade = grader.grade_one(f"So it is $\\boxed{{{case['answer']}}}$.", case["gold"], case["rule"])
+    assert grade.outcome == case["outcome"], grade
+
+
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if c.get("trap") == "equalities"], ids=lambda case: f"{case['answer']} ? {case['gold']}"
+)
+def test_equalities_after_a_marker(grader: Grader, case: dict[str, str]) -> None:
+    for text in (f"The final answer is {case['answer']}.", f"**Final answer**\n\n${case['answer']}$"):
+        assert grader.grade_one(text, case["gold"], case["rule"]).outcome == case["outcome"]
+
+
+def test_there_are_enough_cases_of_every_outcome() -> None:
+    assert len(CASES) >= 120
+    assert {case["outcome"] for case in CASES} == {"correct", "wrong", "no_answer", "grader_failed"}
+
+
+def test_order_and_progress_are_kept_when_some_items_need_a_worker(grader: Grader) -> None:
+    items = [GradeItem(rf"\boxed{{{n}+\sqrt{{{n}}}}}", rf"\sqrt{{{n}}}+{n - n % 2}") for n in range(2, 30)]
+    heard: list[int] = []
+    grades = list(grader.grade_many(items, heard.append))
+    assert [grade.outcome for grade in grades] == ["wrong" if n % 2 else "correct" for n in range(2, 30)]
+    assert heard == list(range(1, len(items) + 1))
+
+
+def test_an_overdue_worker_is_killed_and_the_next_answer_is_graded() -> None:
+    with Grader(workers=1, seconds=1.0) as grader:
+        started = time.monotonic()
+        grade = grader.grade_one(rf"\boxed{{{RUNAWAY}+{RUNAWAY}}}", RUNAWAY)
+        assert (grade.outcome, grade.note) == ("grader_failed", "out of time")
+        assert time.monotonic() - started < 60
+        assert grader.grade_one(r"\boxed{2\cdot x+x}", "3x").outcome in ("correct", "grader_failed")
+
+
+RUNAWAY = r"\int_0^x e^{t^2}\sin(t^3)\,dt"
+"""An integral without a closed form: sympy looks for one far longer than any test waits."""
+
+
+def test_it_works_in_a_thread(grader: Grader) -> None:
+    outcomes: list[str] = []
+    thread = Thread(target=lambda: outcomes.append(grader.grade_one(r"\boxed{\frac{2}{\sqrt2}}", r"\sqrt{2}").outcome))
+    thread.start()
+    thread.join(60)
+    assert outcomes == ["correct"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.text(alphabet=st.sampled_from(list("0123456789xyi+-*/^_=<>!%$(){}[],.;|& \n\\")) | st.characters(), max_size=60)
+)
+def test_no_answer_hangs_or_crashes_the_grader(grader: Grader, answer: str) -> None:
+    grade = grader.grade_one(f"\\boxed{{{answer}}}", "7")
+    assert grade.outcome in ("correct", "wrong", "no_answer", "grader_failed")
+    assert (grade.rung == "none") == (grade.outcome == "no_answer") == (grade.extracted == "")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(alphabet=" \n\t{}$~.,:*_=\\", max_size=30), st.sampled_from(["", " ", "7", r"\text{}", "{}"]))
+def test_an_empty_answer_is_never_correct(grader: Grader, answer: str, gold: str) -> None:
+    for text in (answer, f"\\boxed{{{answer}}}", f"Final answer: {answer}", f"#### {answer}"):
+        assert grader.grade_one(text, gold).outcome != "correct"
+
+
+def test_classes_group_equivalent_answers_and_empty_ones_do_not_vote(grader: Grader) -> None:
+    answers = [r"\frac12", "0.5", "", r"\sqrt{2}", r"\frac{2}{\sqrt2}", "7", "0.50", "  "]
+    assert grader.classes(answers) == [0, 0, None, 1, 1, 2, 0, None]
+
+
+def test_equivalent_looks_both_ways(grader: Grader) -> None:
+    assert grader.equivalent("4210_5", "4210") is True
+    assert grader.equivalent("4210", "4210_5") is True
+    assert grader.equivalent("3", "4") is False
+    assert grader.equivalent("", "") is False
+    assert grader.equivalent(r"9^{9^{9^9}}", "5") is None
+
+
+def test_a_judged_set_is_not_graded(grader: Grader) -> None:
+    with pytest.raises(ConfigError, match="judged"):
+        grader.grade_one(r"\boxed{5}", "5", "judged")
+
+
+def test_a_gold_that_cannot_be_graded_is_told(grader: Grader) -> None:
+    assert grader.gold_fault(r"\frac{14}{3}") == ""
+    assert "braces" in grader.gold_fault(r"\frac{1}{2")
+    assert "whole number" in grader.gold_fault("2.5", "integer")
+    assert grader.gold_fault(r"\frac{1}{2}\foo\bar{") != ""
+
+
+def test_a_grader_that_is_wrong_about_simple_things_refuses_to_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eval.grading.grader._self_test", always_failing)
+    with pytest.raises(ConfigError, match="antlr4"):
+        Grader(workers=1).__enter__()
+
+
+def always_failing() -> list[str]:
+    return ["1 = 1"]

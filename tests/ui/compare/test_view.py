@@ -1,0 +1,71 @@
+"""What the Compare tab says of a battle: the line of the votes, the reasons offered, the hint for a question."""
+
+import pytest
+
+from battles.battle import Battle, Phase, Turn
+from models.chat.events import Reply
+from ui.compare.handlers import TOOLS
+from ui.compare.view import offered, question_hint, reason_choices, verdict_line
+from ui.kit.replies import progress_line
+from votes.ballot import REASONS, Stage, Verdict
+from votes.shown import Reveal, SideFacts
+
+BASE = SideFacts("base", "b", "", 0, 10, 0.0, 0.1, 1.0)
+DISTILLED = SideFacts("distilled", "d", "", 90, 10, 2.0, 0.1, 3.0)
+REVEAL = Reveal("id", DISTILLED, BASE, forfeited=False)
+
+
+@pytest.mark.parametrize(
+    ("votes", "said"),
+    [
+        ({"answers": "a"}, ["answers alone: A, the", "distilled model"]),
+        ({"reasoning": "b", "answers": "tie"}, ["answers alone: tie · with the reasoning: B, the", "base model"]),
+        ({"answers": "both_bad"}, ["both are bad"]),
+    ],
+)
+def test_the_names_come_with_what_was_voted_for(votes: dict[Stage, Verdict], said: list[str]) -> None:
+    line = verdict_line(REVEAL, votes)
+    assert all(words in line for words in said)
+
+
+def test_without_a_vote_nothing_is_said_of_one() -> None:
+    assert verdict_line(REVEAL, {}) == ""
+
+
+@pytest.mark.parametrize(("mode", "phase", "offered"), [("blind", "answers", False), ("blind", "reasoning", True)])
+def test_that_the_reasoning_helped_can_be_said_only_once_it_was_shown(mode: str, phase: Phase, offered: bool) -> None:
+    keys = [key for _, key in reason_choices(Battle(mode=mode, phase=phase))]  # type: ignore[arg-type]
+    assert ("reasoning_helped" in keys) is offered
+    assert set(REASONS) - set(keys) <= {"reasoning_helped"}
+
+
+def test_the_question_box_says_what_a_question_will_do() -> None:
+    turns = (Turn("Why?"),)
+    assert question_hint(Battle()) == "open"
+    assert question_hint(Battle(turns=turns, phase="answers")) == "asked"
+    assert question_hint(Battle(turns=turns, phase="voted")) == "over"
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "tools"),
+    [
+        ("blind", "running", {"stop"}),
+        ("named", "running", {"stop", "answer_now", "think_more"}),
+        ("blind", "failed", {"regenerate"}),
+        ("blind", "answers", {"continue", "regenerate"}),
+        ("named", "answers", {"continue", "regenerate", "think_more"}),
+        ("named", "voted", set()),
+        ("blind", "shared", set()),
+    ],
+)
+def test_tools_are_offered_where_they_make_sense(mode: str, phase: Phase, tools: set[str]) -> None:
+    cut = Turn("Why?", {"a": Reply(answer="Bec", finish_reason="length"), "b": Reply(answer="Because.")})
+    battle = Battle(mode=mode, phase=phase, turns=(cut,))  # type: ignore[arg-type]
+    assert {tool for tool in TOOLS if offered(battle, tool)} == tools
+
+
+def test_a_blind_battle_does_not_tell_which_side_is_slower() -> None:
+    lines = {
+        progress_line(Battle(phase="running", running=frozenset(running)), 3.0, True) for running in ("a", "b", "ab")
+    }
+    assert len(lines) == 1

@@ -1,0 +1,66 @@
+"""Replies become chat messages: titles, typeset boxes, endings, hidden thoughts."""
+
+import pytest
+
+from models.chat.events import Reply
+from ui.kit.panels import reply_messages, turn_messages, typeset
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (r"So \boxed{4}.", r"So $\boxed{4}$."),
+        (r"So $\boxed{4}$.", r"So $\boxed{4}$."),
+        (r"\[\boxed{\frac{1}{2}}\]", r"\[\boxed{\frac{1}{2}}\]"),
+        (r"\boxed{\frac{1}{2}}", r"$\boxed{\frac{1}{2}}$"),
+        (r"`\boxed{4}`", r"`\boxed{4}`"),
+        ("```\n\\boxed{4}\n```", "```\n\\boxed{4}\n```"),
+        ("```\n\\boxed{4}", "```\n\\boxed{4}"),
+        (r"\boxed{4", r"\boxed{4"),
+        (r"$a$ and \boxed{4} and $b$", r"$a$ and $\boxed{4}$ and $b$"),
+        ("10*1=10, 10*2=20", r"10\*1=10, 10\*2=20"),
+        ("(2+3)*(4+1)", r"(2+3)\*(4+1)"),
+        ("a *word* and **more**", "a *word* and **more**"),
+        ("`2*3`", "`2*3`"),
+    ],
+)
+def test_boxes_and_products_read_as_meant_and_nothing_else_changes(text: str, shown: str) -> None:
+    assert typeset(text) == shown
+
+
+def test_a_running_thought_is_open_and_a_finished_one_says_what_it_cost() -> None:
+    running = reply_messages(Reply(thought="Let me see."), running=True)
+    assert running[0]["metadata"]["status"] == "pending"
+    done = reply_messages(Reply(thought="x", answer="4", thought_tokens=1200, thought_seconds=5.44), running=False)
+    assert done[0]["metadata"] == {"title": "Thought · 1,200 tokens · 5.4 s", "status": "done"}
+    assert done[1]["content"] == "4"
+
+
+def test_a_hidden_thought_leaves_no_trace() -> None:
+    messages = reply_messages(Reply(thought="secret", answer="4", thought_tokens=9), running=False, thought="hidden")
+    assert messages == [{"role": "assistant", "content": "4"}]
+
+
+@pytest.mark.parametrize(
+    ("reply", "ending"),
+    [
+        (Reply(answer="12", finish_reason="length"), "12\n\n*Cut off at the token limit.*"),
+        (Reply(answer="12", finish_reason="stopped"), "12\n\n*Stopped.*"),
+        (Reply(finish_reason="failed", error="The server went away."), "*The server went away.*"),
+        (Reply(), "*An empty reply.*"),
+    ],
+)
+def test_the_ending_is_said_when_it_was_not_the_models_own(reply: Reply, ending: str) -> None:
+    assert reply_messages(reply, running=False)[-1]["content"] == ending
+
+
+def test_a_thought_without_an_answer_is_said_only_where_the_thought_is_seen() -> None:
+    reply = Reply(thought="Hm.", thought_tokens=2)
+    thought, note = reply_messages(reply, running=False)
+    assert thought["metadata"]["title"] == "Thought · 2 tokens"
+    assert note["content"] == "*It ended without an answer after its thought.*"
+    assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == ["*An empty reply.*"]
+
+
+def test_a_turn_without_a_reply_is_the_question_alone() -> None:
+    assert turn_messages("Why?", None, running=True) == [{"role": "user", "content": "Why?"}]

@@ -1,0 +1,53 @@
+"""Append-only JSONL of frozen dataclasses, checked on reading. Does not know what a case is."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from common.errors import DataError
+from common.jsonl import append_line, read_lines
+
+T = TypeVar("T")
+REMEDY = "Mend or remove it."
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def plain(value: object) -> Any:
+    """JSON values of a dataclass."""
+    return _adapter(type(value)).dump_python(value, mode="json")  # type: ignore[arg-type]
+
+
+def validate(row: object, kind: type[T], where: str) -> T:
+    """The dataclass of a row; DataError names `where` and the first field that does not fit."""
+    try:
+        value: T = _adapter(kind).validate_python(row)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise DataError(f"{where} cannot be used: {place}: {first['msg']}.", REMEDY) from error
+    return value
+
+
+def parse(text: str, kind: type[T], where: str) -> T:
+    try:
+        row = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{where} is not JSON: {error}.", REMEDY) from error
+    return validate(row, kind, where)
+
+
+def read(path: Path, kind: type[T]) -> list[T]:
+    """All rows, oldest first; a last line torn by a crash is left out."""
+    return [parse(text, kind, f"{path}, line {n}") for n, text in read_lines(path)] if path.exists() else []
+
+
+def append(path: Path, value: object) -> None:
+    """Add a row, as `append_line` does."""
+    append_line(path, json.dumps(plain(value), ensure_ascii=False))

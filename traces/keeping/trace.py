@@ -1,0 +1,103 @@
+"""One long thought and where it came from: the value all four methods produce, and its JSONL file.
+
+Does not know how a thought is made, judged or trained on.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from common.errors import DataError
+from common.jsonl import append_line, read_lines
+from eval.records import Problem
+
+Method = Literal["search", "teacher", "debate", "people"]
+METHODS: tuple[Method, ...] = ("search", "teacher", "debate", "people")
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One attempt at one problem, e.g. method "search", thought "14 = 2*7 …", answer "… \\boxed{28}"."""
+
+    problem: Problem
+    prompt: str
+    """The user message as it was sent or as it will be trained on."""
+    raw: str
+    """The response exactly as it arrived or was composed, tags included."""
+    thought: str
+    answer: str
+    """What remains of `raw` without the thought."""
+    method: Method
+    model: str
+    """Who made it: a model's name, "tree search", "policy/critic", or the annotator."""
+    tokens: int = 0
+    """Output tokens; all tokens spent for this trace, also those a critic or a rejected branch used."""
+    seconds: float = 0.0
+    cost: float = 0.0
+    """Price in US dollars; 0 where nothing was paid."""
+    attempt: int = 1
+    """Which attempt at this problem, from 1."""
+    seed: int = 0
+    kept: bool | None = None
+    """None: not yet verified."""
+    reason: str = ""
+    """Why it was rejected (or kept after a second look)."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only this method has; JSON values only. For search: "tree" and "shortcut" (`traces.thoughts.search`)."""
+
+    @property
+    def hash(self) -> str:
+        """Identity of the content: 16 hex digits over problem, prompt, raw and how it was made."""
+        parts = [self.problem.id, self.prompt, self.raw, self.method, self.model, self.attempt, self.seed]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def without_bulk(trace: Trace) -> Trace:
+    """The trace without `raw` and `extra`, trees above all, so that many fit into memory at once.
+
+    Of `extra` the mark of a translation stays: whoever counts thoughts asks for it (`traces.keeping.yields`).
+    """
+    extra = {name: value for name, value in trace.extra.items() if name == "translated_from"}
+    return dataclasses.replace(trace, raw="", extra=extra)
+
+
+def trace_to_json(trace: Trace) -> str:
+    """One line of a traces file: every field and the hash."""
+    return json.dumps({**dataclasses.asdict(trace), "hash": trace.hash}, ensure_ascii=False)
+
+
+def trace_from_json(line: str, where: str = "trace") -> Trace:
+    """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered."""
+    try:
+        values = json.loads(line)
+        stored = values.pop("hash")
+        trace = Trace(**{**values, "problem": Problem(**values["problem"])})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{where} is not a trace ({error}).", "Remove the line or make the trace again.") from error
+    if trace.hash != stored:
+        raise DataError(f"{where} was altered after it was written.", "Remove the line or make the trace again.")
+    return trace
+
+
+def append_trace(path: Path, trace: Trace) -> None:
+    """Add one line, on disk when this returns; one torn by a kill is cut off first. DataError if the disk refuses."""
+    append_line(path, trace_to_json(trace))
+
+
+def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
+    """Every trace of the file in order; a last line torn by a kill is left out, it never was one.
+
+    Any other broken line raises DataError, or is passed over with `skip_broken`.
+    """
+    if not path.exists():
+        raise DataError(f"There is no traces file {path}.", "Make traces first: `python -m commands.train make`.")
+    for number, line in read_lines(path):
+        try:
+            yield trace_from_json(line, f"{path}, line {number},")
+        except DataError:
+            if not skip_broken:
+                raise

@@ -1,0 +1,127 @@
+"""Where problems come from: a JSONL file or a dataset of the hub (hub:AI-MO/NuminaMath-1.5), and curated problem files.
+
+A dataset in several configurations names one of them after a colon: hub:openai/gsm8k:main. A folder on disk that is
+laid out as a dataset is read in the same way. Does not know which problems are worth keeping
+(`traces.problems.curate`).
+
+A row has a question (`problem`, `question` or `prompt`), a labelled answer (`answer`, `gold`, `final_answer` or
+`expected_answer`; else the last box of `solution`) and maybe `image` or `images`.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from common.errors import DataError
+from eval.grading.extraction import last_box
+from eval.records import Problem
+
+QUESTION_KEYS = ("problem", "question", "prompt")
+ANSWER_KEYS = ("answer", "gold", "final_answer", "expected_answer")
+IMAGE_KEYS = ("image", "images", "figure")
+
+
+class Example(NamedTuple):
+    """One problem that was dropped."""
+
+    id: str
+    question: str
+    why: str
+
+
+class Source(NamedTuple):
+    """Problems as they lie in a file, not yet curated; `unreadable` rows could not become one."""
+
+    name: str
+    problems: tuple[Problem, ...]
+    unreadable: tuple[Example, ...]
+    sha256: str
+
+
+def read_source(source: str, *, split: str = "train", limit: int | None = None) -> Source:
+    """Problems of a JSONL file or of "hub:<dataset>[:<configuration>]".
+
+    Raises DataError if the source itself cannot be read.
+    """
+    if source.startswith("hub:"):
+        dataset, _, configuration = source.removeprefix("hub:").partition(":")
+        rows, name = _hub_rows(dataset, configuration, split), dataset.rpartition("/")[2]
+    else:
+        rows, name = _file_rows(Path(source)), Path(source).stem
+    problems: list[Problem] = []
+    unreadable: list[Example] = []
+    digest = hashlib.sha256()
+    for number, row in enumerate(islice(rows, limit), start=1):
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False, default=str).encode())
+        if not isinstance(row, dict) or not (question := _text(row, QUESTION_KEYS)):
+            unreadable.append(Example(f"{name}/{number}", str(row)[:300], "no question"))
+            continue
+        problems.append(_problem(name, number, question, row))
+    if not problems:
+        raise DataError(f"{source} holds no problem.", f"Rows need one of the columns {', '.join(QUESTION_KEYS)}.")
+    return Source(name, tuple(problems), tuple(unreadable), digest.hexdigest())
+
+
+def _file_rows(path: Path) -> Iterable[Any]:
+    try:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                if line.strip():
+                    try:
+                        yield json.loads(line)
+                    except ValueError:
+                        yield line
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}.", "Give a UTF-8 file with one JSON object a line.") from error
+
+
+def _hub_rows(dataset: str, configuration: str, split: str) -> Iterable[Any]:
+    from datasets import load_dataset
+    from datasets.exceptions import DatasetsError
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield from load_dataset(dataset, configuration or None, split=split, streaming=True)
+    except (DatasetsError, HfHubHTTPError, OSError, ValueError) as error:
+        raise DataError(
+            f"The dataset {dataset} could not be fetched: {error}.", "Check name, configuration, split and network."
+        ) from error
+
+
+def _problem(name: str, number: int, question: str, row: dict[str, Any]) -> Problem:
+    gold = _text(row, ANSWER_KEYS)
+    solution = _text(row, ("solution",))
+    gold = gold or last_box(solution)
+    extra = {"solution": solution} if solution else {}
+    if any(row.get(key) for key in IMAGE_KEYS):
+        extra["image"] = "yes"
+    subject, level = _text(row, ("subject", "type", "problem_type")), _text(row, ("level", "difficulty"))
+    return Problem(f"{name}/{number}", question, gold, name, subject, level, extra)
+
+
+def _text(row: dict[str, Any], keys: Sequence[str]) -> str:
+    return next((str(row[key]).strip() for key in keys if row.get(key) not in (None, "", [])), "")
+
+
+def write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    """One problem a line, all fields."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in problems), "utf-8")
+
+
+def read_problems(path: Path) -> list[Problem]:
+    """What `write_problems` wrote. Raises DataError naming the line."""
+    problems = []
+    for number, row in enumerate(_file_rows(path), start=1):
+        try:
+            problems.append(Problem(**row))
+        except TypeError as error:
+            raise DataError(
+                f"{path}, line {number} is not a curated problem.",
+                "Curate it first: `python -m commands.train curate`.",
+            ) from error
+    return problems

@@ -1,0 +1,1 @@
+"""What goes out: adapters with their provenance, datasets, ablations."""

@@ -1,0 +1,130 @@
+"""What each part of the method contributes: several recipes trained and measured alike, told in one file.
+
+An arm is one recipe, or its adapter cut to another rank; every arm is measured greedily on the same problems. The
+file is `ablation.json` beside the adapter, of the form `Ablation`. Does not know how a recipe is trained or measured.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from common.errors import DataError
+from common.strict import Strict, describe
+from eval.statistics.metrics import Estimate, wilson
+from traces.training.recipe import Recipe
+
+QUESTION = "What do long thoughts, the first phase and the adapter's rank contribute?"
+
+
+class ArmResult(Strict):
+    """One arm on one set."""
+
+    correct: int = Field(ge=0)
+    problems: int = Field(gt=0)
+    mean_tokens: float = Field(ge=0, description="output tokens a reply")
+
+    @model_validator(mode="after")
+    def possible(self) -> Self:
+        if self.correct > self.problems:
+            raise ValueError(f"{self.correct} of {self.problems} problems cannot be correct")
+        return self
+
+    @property
+    def accuracy(self) -> Estimate:
+        """With Wilson's 95 % interval."""
+        return wilson(self.correct, self.problems)
+
+
+class Arm(Strict):
+    """One way to train, and what came of it."""
+
+    name: str = Field(min_length=1)
+    what: str
+    problems: int = Field(ge=0, description="problems whose solutions or thoughts were trained on")
+    tokens: int = Field(ge=0, description="training tokens, prompts included")
+    minutes: float = Field(ge=0)
+    results: dict[str, ArmResult] = Field(description="by set")
+
+
+class Ablation(Strict):
+    """All arms of one comparison."""
+
+    question: str
+    made: dict[str, str | int | float] = Field(default={}, description="date, hardware, software")
+    arms: tuple[Arm, ...]
+
+    @model_validator(mode="after")
+    def comparable(self) -> Self:
+        if len(self.arms) < 2:
+            raise ValueError("a comparison needs two arms")
+        if len({arm.name for arm in self.arms}) < len(self.arms):
+            raise ValueError("each arm needs a name of its own")
+        return self
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Every set any arm was measured on, in order."""
+        return tuple(dict.fromkeys(split for arm in self.arms for split in arm.results))
+
+
+def read_ablation(path: Path) -> Ablation | None:
+    """The comparison in a file, None where there is no file. Raises DataError that names the file and the key."""
+    try:
+        return Ablation.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        raise DataError(f"{path}: {describe(error)}.", "Make it again: `python -m commands.train ablate`.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{path} cannot be read ({error}).", "Make it again: `python -m commands.train ablate`."
+        ) from error
+
+
+def write_ablation(path: Path, ablation: Ablation) -> None:
+    """Write it where `read_ablation` will look."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(ablation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+class Trained(NamedTuple):
+    """What training one recipe left: the adapter of each rank asked for, and the phases' figures."""
+
+    adapters: Mapping[int, Path]
+    phases: Sequence[Mapping[str, Any]]
+
+
+def problems_of(recipe: Recipe) -> int:
+    """Different problems in the recipe's mixes: phases that share problems count them once."""
+    mixes = [phase.mix for phase in recipe.phases if phase.mix]
+    return len({number for m in mixes for number in range(m.skip, m.skip + m.problems)})
+
+
+def compare(
+    recipes: Sequence[Recipe],
+    ranks: Sequence[int],
+    train: Callable[[Recipe, Sequence[int]], Trained],
+    measure: Callable[[Recipe, str, Path], dict[str, ArmResult]],
+    made: dict[str, str | int | float],
+) -> Ablation:
+    """Train and measure every recipe at its own rank, and the first one at each further rank of `ranks`."""
+    arms = []
+    for number, recipe in enumerate(recipes):
+        own = recipe.adapter.rank
+        asked = [own, *(rank for rank in ranks if rank != own)] if number == 0 else [own]
+        trained = train(recipe, asked)
+        for rank in asked:
+            name = recipe.name if rank == own else f"{recipe.name}, rank {rank}"
+            arm = Arm(
+                name=name,
+                what=recipe.about if rank == own else f"The same weights as {recipe.name}, cut to rank {rank}.",
+                problems=problems_of(recipe),
+                tokens=sum(int(phase["tokens"]) for phase in trained.phases),
+                minutes=round(sum(float(phase["seconds"]) for phase in trained.phases) / 60, 1),
+                results=measure(recipe, name, trained.adapters[rank]),
+            )
+            arms.append(arm)
+    return Ablation(question=QUESTION, made=made, arms=tuple(arms))

@@ -1,0 +1,176 @@
+"""Long-thought data as Parquet with a dataset card, ready for the hub: one folder, nothing else to add.
+
+Does not know how traces are made or trained on. `messages` is what conversational SFT reads; the other columns are the
+whole trace, trees included (as JSON), so that nothing about how a row came about is lost.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from common.errors import DataError
+from eval.problems.families import MEASURED
+from traces.keeping.keep import REASONS, reject_counts
+from traces.keeping.trace import Trace, without_bulk
+from traces.keeping.yields import method_yields, yield_rows
+
+ROWS_AT_ONCE = 1000
+MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
+SCHEMA = pa.schema(
+    [
+        ("messages", pa.list_(MESSAGE)),
+        ("id", pa.string()),
+        ("problem_id", pa.string()),
+        ("source", pa.string()),
+        ("family", pa.string()),
+        ("level", pa.string()),
+        ("question", pa.string()),
+        ("gold", pa.string()),
+        ("problem_extra", pa.string()),
+        ("thought", pa.string()),
+        ("answer", pa.string()),
+        ("method", pa.string()),
+        ("model", pa.string()),
+        ("kept", pa.bool_()),
+        ("reason", pa.string()),
+        ("tokens", pa.int64()),
+        ("seconds", pa.float64()),
+        ("cost", pa.float64()),
+        ("attempt", pa.int64()),
+        ("seed", pa.int64()),
+        ("extra", pa.string()),
+    ]
+)
+CARD = """# {title}
+
+Long-thought solutions of maths problems, each with the way it was made, what it cost and two independent checks of its
+answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXiv 2411.16489).
+
+{table}
+
+## Columns
+- `messages`: the user's prompt and the whole response, thought in `<think>` tags; ready for conversational SFT.
+- `question`, `gold`, `source`, `family`, `level`, `problem_id`: the problem and where it comes from.
+- `problem_extra`: JSON of what else its source gives; of generated problems the numbers, for the family's solver.
+- `thought`, `answer`: the two parts of the response.
+- `method`: search, teacher, debate or people; `model`: who made it (a model's name, or the annotator).
+- `kept`, `reason`: whether both checks found the answer right and the form good; if not, why. {rejects}
+- `tokens`, `seconds`, `cost`: output tokens, time and US dollars spent on this attempt.
+- `attempt`, `seed`, `id`: which attempt, its seed, and a hash of the content.
+- `extra`: JSON of what only this method has, such as the search tree and the walk through it, or the debate's turns.
+
+## How it was made
+Problems are generated or curated from a file. Generated ones of `source` train are kept from this project's own splits
+for measuring by a hash of their numbers; {measuring} here are of such a split: do not train on them. Curated as in the
+paper means: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
+benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response
+is kept if it has a thought and a boxed answer, is not cut off and does not repeat itself or state the answer before
+reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own solver)
+find it right.
+
+## Loading
+```python
+from datasets import load_dataset
+
+kept = load_dataset("parquet", data_files="data/train.parquet", split="train").filter(lambda row: row["kept"])
+```
+"""
+
+
+def row_of(trace: Trace) -> dict[str, Any]:
+    """One row of the data set."""
+    messages = [{"role": "user", "content": trace.prompt}, {"role": "assistant", "content": trace.raw}]
+    problem = trace.problem
+    return {
+        "messages": messages,
+        "id": trace.hash,
+        "problem_id": problem.id,
+        "source": problem.benchmark,
+        "family": problem.subject,
+        "level": problem.level,
+        "question": problem.question,
+        "gold": problem.gold,
+        "problem_extra": json.dumps(problem.extra, ensure_ascii=False),
+        **{name: getattr(trace, name) for name in ("thought", "answer", "method", "model", "kept", "reason")},
+        **{name: getattr(trace, name) for name in ("tokens", "seconds", "cost", "attempt", "seed")},
+        "extra": json.dumps(trace.extra, ensure_ascii=False),
+    }
+
+
+def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = "apache-2.0") -> Path:
+    """Write `data/train.parquet` and `README.md` into the folder; returns the Parquet file.
+
+    Raises DataError where there is no trace to write.
+    """
+    path = folder / "data" / "train.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seen: list[Trace] = []
+    partial = path.with_suffix(".part")
+    with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
+        for batch in _batches(traces):
+            writer.write_table(pa.Table.from_pylist([row_of(trace) for trace in batch], schema=SCHEMA))
+            # Only what the card counts is held on to: trees are the bulk of a trace.
+            seen += map(without_bulk, batch)
+    if not seen:
+        partial.unlink()
+        raise DataError("There are no traces to export.", "Make some, or choose other filters.")
+    partial.replace(path)
+    (folder / "README.md").write_text(card(seen, title, licence), encoding="utf-8")
+    return path
+
+
+def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> str:
+    """The dataset card: front matter for the hub, then what the data is, with its measured yields."""
+    languages = ["en", "zh"] if any("\u4e00" <= letter <= "\u9fff" for t in traces for letter in t.thought) else ["en"]
+    front = {
+        "pretty_name": title,
+        "license": licence,
+        "language": languages,
+        "task_categories": ["text-generation"],
+        "tags": ["reasoning", "long-thought", "journey-learning", "maths", "sft"],
+        "size_categories": [_size(len(traces))],
+        "configs": [
+            {"config_name": "default", "data_files": [{"split": "train", "path": "data/train.parquet"}]},
+        ],
+    }
+    rejects = "; ".join(
+        f"{count} × {code} ({REASONS.get(code, code)})" for code, count in reject_counts(traces).items()
+    )
+    measuring = sum(t.problem.benchmark in MEASURED for t in traces)
+    text = CARD.format(
+        title=title,
+        table=_table(traces),
+        rejects=f"Rejected here: {rejects}." if rejects else "",
+        measuring=f"{measuring} of the {len(traces)}" if measuring else "none",
+    )
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"
+
+
+def _table(traces: Sequence[Trace]) -> str:
+    rows = yield_rows(method_yields(traces))
+    if not rows:
+        return f"{len(traces)} traces, not yet verified: {dict(Counter(trace.method for trace in traces))}."
+    lines = [list(rows[0]), ["---"] * len(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _size(rows: int) -> str:
+    bounds = [(1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M")]
+    return next((name for bound, name in bounds if rows < bound), "1M<n<10M")
+
+
+def _batches(traces: Iterable[Trace]) -> Iterator[list[Trace]]:
+    batch: list[Trace] = []
+    for trace in traces:
+        batch.append(trace)
+        if len(batch) == ROWS_AT_ONCE:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

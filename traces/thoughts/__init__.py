@@ -1,0 +1,1 @@
+"""The four ways to a long thought: search, teacher, debate, people."""

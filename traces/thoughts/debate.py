@@ -1,0 +1,184 @@
+"""Long thoughts from a debate: a policy writes the next step, a critic says go on or go back, and why.
+
+Does not know who plays the two parts (one endpoint or two, a service or the embedded pair) or how the turns are told
+as a thought (`traces.thoughts.transcript`).
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from eval.grading.extraction import last_box
+from eval.problems.prompts import maths_prompt
+from eval.records import Problem
+from models.chat.client import Message
+from models.chat.thought import split_text
+from traces.keeping.keep import reject
+from traces.keeping.trace import Trace
+from traces.thoughts.service import Asker, Said
+from traces.thoughts.teacher import TAGS, compose
+from traces.thoughts.transcript import Turn, Verdict, first_person, parse_verdict, path_of, turn_row
+
+POLICY_PROMPT = """{prompt}
+
+Work on it one step at a time. {state}
+
+Write only the next step, in two or three sentences. When a step reaches the answer, put it in \\boxed{{}}."""
+CRITIC_PROMPT = """A student works on this problem:
+
+{question}
+
+The student's steps:
+{steps}
+
+Judge the last step. Reply with one JSON object and nothing else: \
+{{"verdict": "go on", "reason": "…"}} if it is right and helps, or \
+{{"verdict": "go back", "to": N, "reason": "…"}} if it is wrong or leads nowhere, where N is the number of the last \
+step that may stay (0 for none) and the reason tells the student in one sentence what is wrong."""
+VERDICT_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "verdict": {"enum": ["go on", "go back"]},
+        "to": {"type": "integer", "minimum": 0},
+        "reason": {"type": "string", "maxLength": 300},
+    },
+    "required": ["verdict", "reason"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class DebateOptions:
+    """The budget of one debate, and how the critic is held to its form."""
+
+    turns: int = 16
+    """Steps of the policy."""
+    tokens: int = 8192
+    """Output tokens of both together; no new turn begins beyond it."""
+    step_tokens: int = 400
+    verdict_tokens: int = 200
+    verdict_tries: int = 2
+    """An invalid verdict is asked for again so often in all, then the debate goes on without one."""
+    schema: bool = True
+    """Ask the critic's server for JSON of the verdict's schema; services that know no such thing need False."""
+
+
+class Debate:
+    """Two parts and their budget; `attempt` is one debate, for `traces.thoughts.gather`."""
+
+    def __init__(self, policy: Asker, critic: Asker, options: DebateOptions = DebateOptions()) -> None:
+        self.policy, self.critic, self.options = policy, critic, options
+
+    async def attempt(self, problem: Problem, number: int, seed: int) -> Trace:
+        """One debate as a trace; already rejected if a request failed or the budget ended before an answer."""
+        held = _Held(problem, seed)
+        while len(held.turns) < self.options.turns and held.tokens < self.options.tokens:
+            path = path_of(held.turns)
+            said = held.note(await self._next_step(problem, held, path))
+            if held.failure:
+                return reject(self._trace(held, number), "request", held.failure)
+            turn = read_step(said, len(path) + 1)
+            if not turn.text:
+                held.empty_steps += 1
+                held.turns.append(replace(turn, verdict=Verdict(True, "I wrote nothing", len(path))))
+                continue
+            verdict = await self._judge(problem, held, [*path, turn])
+            held.turns.append(replace(turn, verdict=verdict))
+            if held.failure:
+                return reject(self._trace(held, number), "request", held.failure)
+            if last_box(turn.said) and not (verdict and verdict.back):
+                return self._trace(held, number)
+        return reject(self._trace(held, number), "budget")
+
+    async def _next_step(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> Said:
+        state = _numbered(path) if path else "There are no steps yet."
+        last = held.turns[-1].verdict if held.turns else None
+        if last and last.back:
+            state += f"\n\nYour last attempt at the next step was taken back: {last.reason} Do it differently."
+        text = POLICY_PROMPT.format(prompt=maths_prompt(problem), state=state)
+        limit = {self.policy.options.token_field: self.options.step_tokens}
+        return await self.policy.ask([Message("user", text)], seed=held.next_seed(), **limit)
+
+    async def _judge(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> Verdict | None:
+        text = CRITIC_PROMPT.format(question=problem.question, steps=_numbered(path))
+        body: dict[str, Any] = {self.critic.options.token_field: self.options.verdict_tokens}
+        if self.options.schema:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA},
+            }
+        for _ in range(self.options.verdict_tries):
+            said = held.note(await self.critic.ask([Message("user", text)], seed=held.next_seed(), **body))
+            if said.failure:
+                return None
+            if verdict := parse_verdict(said.text, len(path)):
+                return verdict
+            held.invalid_verdicts += 1
+        return None
+
+    def _trace(self, held: "_Held", number: int) -> Trace:
+        turns = [turn for turn in held.turns if turn.text]
+        path = path_of(turns)
+        answer = (path[-1].answer or path[-1].text) if path and last_box(path[-1].said) else ""
+        thought = first_person(turns)
+        return Trace(
+            problem=held.problem,
+            prompt=maths_prompt(held.problem),
+            raw=compose(thought, answer),
+            thought=thought,
+            answer=answer,
+            method="debate",
+            model=f"{self.policy.endpoint.model}/{self.critic.endpoint.model}",
+            tokens=held.tokens,
+            seconds=round(held.seconds, 3),
+            cost=held.cost,
+            attempt=number,
+            seed=held.seed,
+            extra={
+                "turns": [turn_row(turn) for turn in held.turns],
+                "went_back": sum(bool(turn.verdict and turn.verdict.back) for turn in turns),
+                "invalid_verdicts": held.invalid_verdicts,
+                "empty_steps": held.empty_steps,
+            },
+        )
+
+
+class _Held:
+    """What one debate has gathered so far."""
+
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self.problem, self.seed = problem, seed
+        self.turns: list[Turn] = []
+        self.tokens = self.invalid_verdicts = self.empty_steps = 0
+        self.cost = self.seconds = 0.0
+        self.failure = ""
+        """What became of the request that failed; nothing is asked after it."""
+        self._asked = 0
+
+    def next_seed(self) -> int:
+        self._asked += 1
+        return self.seed * 1000 + self._asked
+
+    def note(self, said: Said) -> Said:
+        self.tokens += said.output_tokens
+        self.cost += said.cost
+        self.seconds += said.seconds
+        if said.failure:
+            self.failure = f"{said.failure}, {said.detail}"
+        return said
+
+
+def _numbered(path: Sequence[Turn]) -> str:
+    return "Steps so far:\n" + "\n".join(f"{number}. {turn.said}" for number, turn in enumerate(path, start=1))
+
+
+def read_step(said: Said, depth: int) -> Turn:
+    """The step, its own thought and answer apart if it came in tags. A cut-off one ends at its last whole sentence."""
+    split = split_text(TAGS, said.text, ended=said.finish_reason != "length")
+    text, answer = split.thought or split.answer, split.answer if split.thought else ""
+    text = re.sub(r"^(?:step\s*)?\d+[.:)]\s+", "", text.strip(), flags=re.IGNORECASE)
+    if said.finish_reason == "length" and not answer:
+        whole = re.match(r"(.*[.!?。！？\n])", text, re.DOTALL)
+        text = whole.group(1).strip() if whole else ""
+    return Turn(text, None, depth, answer.strip())

@@ -1,0 +1,169 @@
+"""Many attempts at once, each (problem, attempt) made once over all runs, appended as it is done: survives any kill.
+
+Does not know how an attempt is made: `traces.thoughts.teacher` and `traces.thoughts.debate` say that.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.errors import ServerError
+from eval.records import Problem
+from traces.keeping.keep import reason_code
+from traces.keeping.trace import Trace, append_trace, read_traces
+from traces.thoughts.pacing import CapReached
+
+FAILURES_IN_A_ROW = 10
+
+MakeAttempt = Callable[[Problem, int, int], Awaitable[Trace]]
+"""(problem, attempt from 1, seed) → a trace not yet verified, or already rejected."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """How often to try."""
+
+    most: int = 1
+    """At most so many per problem."""
+    until_kept: bool = True
+    """Try no more once a trace of the problem is kept."""
+    retry_failed: bool = False
+    """Attempts whose request failed (not the answer) in an earlier run do not count against `most`."""
+    seed: int = 0
+    """Attempt n is made with seed + n."""
+    at_once: int = 16
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one run did."""
+
+    asked: int
+    kept: int
+    rejected: Mapping[str, int]
+    """By code, see `traces.keeping.keep.REASONS`."""
+    tokens: int
+    cost: float
+    """US dollars, of the traces this run made."""
+    stopped: str = ""
+    """Why it ended early, in words."""
+
+    @property
+    def sentence(self) -> str:
+        rejected = ", ".join(f"{count} {code}" for code, count in self.rejected.items()) or "none"
+        return (
+            f"{self.asked} made, {self.kept} kept, rejected: {rejected}; {self.tokens} output tokens,"
+            f" ${self.cost:.4f}. {self.stopped}"
+        ).strip()
+
+
+async def gather(
+    problems: Sequence[Problem],
+    make: MakeAttempt,
+    verify: Callable[[Trace], Trace],
+    out: Path,
+    attempts: Attempts = Attempts(),
+    progress: Callable[[Trace], None] | None = None,
+) -> Summary:
+    """Make every attempt that `out` does not hold yet. `verify` runs in a thread; ends early at a spending cap.
+
+    Raises ServerError when the service will not answer at all; what was made is on disk.
+    """
+    run = _Run(make, verify, out, attempts, progress)
+    past = _read_past(out)
+    waiting = iter(problems)
+
+    async def worker() -> None:
+        # One iterator for all: tens of thousands of problems need no task each.
+        for problem in waiting:
+            await run.problem(problem, past)
+            if run.stop:
+                return
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(attempts.at_once, len(problems))):
+            group.create_task(worker())
+    if isinstance(run.stop, ServerError):
+        raise run.stop
+    return Summary(run.asked, run.kept, dict(run.rejected), run.tokens, run.cost, str(run.stop or ""))
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What earlier runs left in the file."""
+
+    done: Mapping[str, set[int]]
+    kept: set[str]
+    failed: Counter[str]
+
+
+def _read_past(out: Path) -> _Past:
+    done: defaultdict[str, set[int]] = defaultdict(set)
+    kept: set[str] = set()
+    failed: Counter[str] = Counter()
+    if out.exists():
+        for trace in read_traces(out, skip_broken=True):
+            done[trace.problem.id].add(trace.attempt)
+            if trace.kept:
+                kept.add(trace.problem.id)
+            failed[trace.problem.id] += reason_code(trace) == "request"
+    return _Past(done, kept, failed)
+
+
+class _Run:
+    """One run's counts, and when to give up."""
+
+    def __init__(
+        self,
+        make: MakeAttempt,
+        verify: Callable[[Trace], Trace],
+        out: Path,
+        attempts: Attempts,
+        progress: Callable[[Trace], None] | None,
+    ) -> None:
+        self.make, self.verify, self.out, self.attempts, self.progress = make, verify, out, attempts, progress
+        self.rejected: Counter[str] = Counter()
+        self.asked = self.kept = self.failures = self.tokens = 0
+        self.cost = 0.0
+        self.stop: CapReached | ServerError | None = None
+        """Set once nothing new shall be asked. Replies under way are waited for: they are paid for."""
+
+    async def problem(self, problem: Problem, past: _Past) -> None:
+        if self.attempts.until_kept and problem.id in past.kept:
+            return
+        extra = past.failed[problem.id] if self.attempts.retry_failed else 0
+        for number in range(1, self.attempts.most + extra + 1):
+            if number in past.done.get(problem.id, ()):
+                continue
+            if self.stop:
+                return
+            try:
+                trace = await self.make(problem, number, self.attempts.seed + number)
+            except (CapReached, ServerError) as error:
+                self.stop = error
+                return
+            if (await self.finish(trace)).kept and self.attempts.until_kept:
+                return
+
+    async def finish(self, trace: Trace) -> Trace:
+        if trace.kept is None:
+            trace = await asyncio.to_thread(self.verify, trace)
+        append_trace(self.out, trace)
+        self.asked += 1
+        self.tokens += trace.tokens
+        self.cost += trace.cost
+        self.kept += bool(trace.kept)
+        code = reason_code(trace)
+        if code:
+            self.rejected[code] += 1
+        self.failures = self.failures + 1 if code == "request" else 0
+        if self.progress:
+            self.progress(trace)
+        if self.failures >= FAILURES_IN_A_ROW:
+            self.stop = ServerError(
+                f"{self.failures} requests in a row failed, the last with {trace.reason.removeprefix('request: ')}.",
+                "Check the service, then run again with --retry-failed.",
+            )
+        return trace

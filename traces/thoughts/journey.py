@@ -1,0 +1,102 @@
+"""A search tree told as a thought: depth first, wrong ways left with a reason, corrections, a check at the end.
+
+The derivation is that of "O1 Replication Journey, Part 1". Does not know how the tree was found.
+"""
+
+from typing import Any, NamedTuple
+
+from eval.problems.prompts import maths_prompt
+from eval.records import Problem
+from traces.keeping.trace import Trace
+from traces.thoughts.search import CLAIM, Node, SearchSettings, search
+
+
+class Segment(NamedTuple):
+    """A piece of the thought; `learn` is False for a false calculation, which should not be rewarded."""
+
+    text: str
+    learn: bool
+    node: int
+
+
+def walk(nodes: list[Node]) -> list[Segment]:
+    """The thought's pieces in order: each followed node's text, and a sentence where a wrong way is left."""
+    segments: list[Segment] = []
+
+    def visit(node: Node) -> None:
+        if node.parent >= 0:
+            segments.append(Segment(node.move.text, not node.slip, node.id))
+        on_path = [i for i in node.children if nodes[i].status == "on_path"]
+        for child in node.children:
+            if on_path and child > on_path[0] and not nodes[child].slip:
+                break
+            if nodes[child].status == "pruned":
+                continue
+            visit(nodes[child])
+            if nodes[child].status == "wrong":
+                leave(nodes[child], node)
+
+    def leave(wrong: Node, parent: Node) -> None:
+        if wrong.slip:
+            segments.append(Segment(f"Wait, that is wrong: {wrong.verdict.reason}. Go back.", True, parent.id))
+        elif wrong.children and not wrong.astray:
+            calculation, result = CLAIM.findall(wrong.move.text)[-1]
+            segments.append(Segment(f"{calculation}={result} leads nowhere. Go back.", True, parent.id))
+
+    visit(nodes[0])
+    return segments
+
+
+def shortcut(nodes: list[Node]) -> str:
+    """The solution without any excursion and without the check: the steps on the path, one line each."""
+    told = [
+        node.move.text if node.move.brief is None else node.move.brief for node in nodes if node.status == "on_path"
+    ]
+    return "\n".join(line for line in told[1:] if line)
+
+
+def closing(answer: str) -> str:
+    return f"The answer is $\\boxed{{{answer}}}$."
+
+
+def tree_of(nodes: list[Node], segments: list[Segment]) -> dict[str, Any]:
+    """The tree as JSON values: {"nodes": [{"id", "parent", "text", "score", "reason", "status"}], "walk": [id, …]}."""
+    listed = [
+        {
+            "id": n.id,
+            "parent": n.parent,
+            "text": n.move.text,
+            "score": n.verdict.score,
+            "reason": n.verdict.reason,
+            "status": n.status,
+        }
+        for n in nodes
+    ]
+    return {"nodes": listed, "walk": [0, *(segment.node for segment in segments)]}
+
+
+def journey(problem: Problem, seed: int, settings: SearchSettings | None = None) -> Trace:
+    """A long thought for a generated problem, from a fresh search.
+
+    `extra` holds "tree", "shortcut" (the solution from the same tree, with the closing sentence) and "segments"
+    ([text, learn] pairs whose texts, each on its own line, are the thought).
+    """
+    nodes = search(problem, settings or SearchSettings(), seed)
+    segments = walk(nodes)
+    thought = "\n".join(segment.text for segment in segments)
+    answer = closing(problem.gold)
+    return Trace(
+        problem=problem,
+        prompt=maths_prompt(problem),
+        raw=f"<think>\n{thought}\n</think>\n\n{answer}",
+        thought=thought,
+        answer=answer,
+        method="search",
+        model="tree search",
+        seed=seed,
+        extra={
+            "tree": tree_of(nodes, segments),
+            "shortcut": f"{shortcut(nodes)}\n{answer}",
+            "segments": [[segment.text, segment.learn] for segment in segments],
+        },
+    )

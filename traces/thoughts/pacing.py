@@ -1,0 +1,194 @@
+"""How fast to ask a service: its limits per minute, how long to wait before trying again, and what it all may cost.
+
+Does not know the protocol of the service (`traces.thoughts.service`) or what is asked.
+"""
+
+import asyncio
+import email.utils
+import itertools
+import json
+import os
+import random
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.errors import ArenaError, DataError
+
+FIRST_DELAY = 1.0
+LONGEST_DELAY = 60.0
+
+
+class CapReached(ArenaError):
+    """The next request could cost more than is left under the spending cap."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """US dollars per million tokens."""
+
+    prompt: float = 0.0
+    output: float = 0.0
+
+    def cost(self, prompt_tokens: int, output_tokens: int) -> float:
+        return (prompt_tokens * self.prompt + output_tokens * self.output) / 1e6
+
+
+class Pace:
+    """Lets requests through so that no minute holds more than the limits allow; None is no limit."""
+
+    def __init__(self, requests: int | None = None, tokens: int | None = None, minute: float = 60.0) -> None:
+        self._requests, self._tokens, self._minute = requests, tokens, minute
+        self._passed: deque[tuple[float, int]] = deque()
+        self._not_before = 0.0
+        self._gate = asyncio.Lock()
+
+    async def turn(self, tokens: int) -> None:
+        """Wait until a request of about `tokens` tokens may be sent. One larger than the limit passes alone."""
+        async with self._gate:
+            while (wait := self._wait(tokens)) > 0:  # noqa: ASYNC110 - it is time that is waited for
+                await asyncio.sleep(wait)
+            self._passed.append((time.monotonic(), tokens))
+
+    def hold(self, seconds: float) -> None:
+        """Let nobody through for so long: the service said so to one, and means all."""
+        self._not_before = max(self._not_before, time.monotonic() + seconds)
+
+    def _wait(self, tokens: int) -> float:
+        now = time.monotonic()
+        while self._passed and self._passed[0][0] <= now - self._minute:
+            self._passed.popleft()
+        until = self._not_before
+        if self._requests and len(self._passed) >= self._requests:
+            until = max(until, self._passed[-self._requests][0] + self._minute)
+        if self._tokens:
+            excess = sum(used for _, used in self._passed) + tokens - self._tokens
+            for sent, used in self._passed:
+                if excess <= 0:
+                    break
+                excess -= used
+                until = max(until, sent + self._minute)
+        return until - now
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the service asks to wait (`Retry-After` as seconds or date, `retry-after-ms`), or None."""
+    if milliseconds := headers.get("retry-after-ms"):
+        return _seconds(milliseconds, 0.001)
+    value = headers.get("retry-after", "")
+    if not value:
+        return None
+    if (seconds := _seconds(value)) is not None:
+        return seconds
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _seconds(value: str, unit: float = 1.0) -> float | None:
+    try:
+        return max(0.0, float(value) * unit)
+    except ValueError:
+        return None
+
+
+def delay_before(attempt: int, asked: float | None, rng: random.Random) -> float:
+    """Seconds before retry number `attempt` (from 1): doubling from one second with jitter, never less than asked."""
+    backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * rng.uniform(0.5, 1.0)
+    return backoff if asked is None else asked + rng.uniform(0.0, 0.1) * max(asked, 0.1)
+
+
+class Ledger:
+    """What was spent, kept on disk so that a cap holds across kills.
+
+    Each request is written down with the most it can cost before it is sent, and again with what it did cost. A request
+    that a kill cut off counts at its most: the service may have charged it.
+    """
+
+    def __init__(self, path: Path | None, prices: Prices, cap: float | None = None) -> None:
+        """`path` None keeps it in memory only; `cap` in US dollars, over all runs with this file."""
+        self.prices, self.cap = prices, cap
+        self.prompt_tokens = self.output_tokens = 0
+        self.spent = 0.0
+        self._path = path
+        self._open: dict[int, float] = {}
+        self._changed = asyncio.Condition()
+        last = self._read(path) if path and path.exists() else 0
+        self._numbers = itertools.count(last + 1)
+
+    @property
+    def reserved(self) -> float:
+        return sum(self._open.values())
+
+    async def reserve(self, prompt_tokens: int, max_tokens: int, what: str = "") -> int:
+        """Set aside what the request can cost at most; returns its number. Waits for others to be settled if need be.
+
+        Raises CapReached when nothing is open and there still is not enough left.
+        """
+        most = self.prices.cost(prompt_tokens, max_tokens)
+        async with self._changed:
+            while self.cap is not None and self.spent + self.reserved + most > self.cap:
+                if not self._open:
+                    raise CapReached(
+                        f"The spending cap of ${self.cap:.2f} is near: ${self.spent:.4f} is spent and the next request"
+                        f" can cost ${most:.4f}.",
+                        "Raise the cap to go on; what was made is kept.",
+                    )
+                await self._changed.wait()
+            number = next(self._numbers)
+            self._open[number] = most
+            self._write({"event": "sent", "number": number, "most": most, "what": what})
+        return number
+
+    async def settle(self, number: int, prompt_tokens: int, output_tokens: int, cost: float | None = None) -> float:
+        """Write down what the request cost (by its tokens, unless `cost` is given); returns it."""
+        paid = self.prices.cost(prompt_tokens, output_tokens) if cost is None else cost
+        async with self._changed:
+            self._open.pop(number)
+            self.spent += paid
+            self.prompt_tokens += prompt_tokens
+            self.output_tokens += output_tokens
+            row = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens, "cost": paid}
+            self._write({"event": "settled", "number": number, **row})
+            self._changed.notify_all()
+        return paid
+
+    def most(self, number: int) -> float:
+        """What an open request can cost at most."""
+        return self._open[number]
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if self._path is None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self, path: Path) -> int:
+        sent: dict[int, float] = {}
+        last = 0
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for place, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                last = max(last, number := row["number"])
+                if row["event"] == "sent":
+                    sent[number] = row["most"]
+                    continue
+                sent.pop(number, None)
+                self.spent += row["cost"]
+                self.prompt_tokens += row["prompt_tokens"]
+                self.output_tokens += row["output_tokens"]
+            except (ValueError, KeyError, TypeError) as error:
+                if place == len(lines):  # the kill cut this line short
+                    path.write_text("".join(f"{whole}\n" for whole in lines[:-1]), encoding="utf-8")
+                    break
+                raise DataError(f"{path}, line {place} is not a ledger row.", "Repair or remove the line.") from error
+        self.spent += sum(sent.values())
+        return last

@@ -1,0 +1,63 @@
+"""Phase 1's data: a known solution rewritten by an LLM, step by step, in detail, with the answer in a box.
+
+Does not know the wire or how runs are resumed. Problems of the generated families need no LLM: the search's own
+shortcut path is such a solution (`traces.thoughts.journey`, `extra["shortcut"]`), and the rewritten text takes the same
+place: `python -m commands.train rows` makes the same kind of row of both.
+"""
+
+from common.errors import DataError
+from eval.problems.prompts import maths_prompt
+from eval.records import Problem
+from models.chat.client import Message
+from traces.keeping.keep import KeepRules, reject
+from traces.keeping.trace import Trace
+from traces.thoughts.gather import MakeAttempt
+from traces.thoughts.service import Asker
+
+REFORMAT_PROMPT = """Here are a maths problem and its solution.
+
+Problem:
+{question}
+
+Solution:
+{solution}
+
+Rewrite the solution so that a student can follow every step: one step a paragraph, each calculation written out, \
+nothing skipped, longer than the original. Keep its method and its result. Do not mention that a solution was given. \
+End with the final answer in \\boxed{{}}."""
+RULES = KeepRules(needs_thought=False)
+
+
+def reformat_attempt(asker: Asker, prompt: str = REFORMAT_PROMPT) -> MakeAttempt:
+    """How `traces.thoughts.gather` gets one rewritten solution. The problem's `extra` holds the known "solution"."""
+
+    async def attempt(problem: Problem, number: int, seed: int) -> Trace:
+        sent = prompt.format(question=problem.question, solution=problem.extra["solution"])
+        said = await asker.ask([Message("user", sent)], seed=seed)
+        text = said.text.strip()
+        trace = Trace(
+            problem=problem,
+            prompt=maths_prompt(problem),
+            raw=text,
+            thought="",
+            answer=text,
+            method="teacher",
+            model=asker.endpoint.model,
+            tokens=said.output_tokens,
+            seconds=round(said.seconds, 3),
+            cost=said.cost,
+            attempt=number,
+            seed=seed,
+            extra={"phase": 1, "sent": sent, "finish_reason": said.finish_reason, "shortcut": text},
+        )
+        return reject(trace, "request", f"{said.failure}, {said.detail}") if said.failure else trace
+
+    return attempt
+
+
+def with_solutions(problems: list[Problem]) -> list[Problem]:
+    """The problems that come with a solution. Raises DataError if none does."""
+    found = [problem for problem in problems if problem.extra.get("solution")]
+    if not found:
+        raise DataError("None of these problems has a solution.", "Curate a source with a solution column.")
+    return found

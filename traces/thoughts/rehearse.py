@@ -1,0 +1,68 @@
+"""Rehearsal: what the base itself replies to plain prompts, mixed into training so that the student still can talk.
+
+`python -m commands.train rehearse` asks the untrained base and keeps the replies that it ended by itself in
+`traces/training/rehearsal.jsonl`, which ships. Prompts are made from the lists below, none of them is one that
+`traces.publishing.evaluate` asks. Does not know how rows are trained on.
+"""
+
+import asyncio
+from random import Random
+
+from models.chat.client import Message
+from traces.thoughts.service import Asker
+
+TOPICS = (
+    "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",
+    "bicycles", "honey", "computers", "winter", "whales", "the internet", "painting", "coffee", "trains", "bridges",
+    "dreams", "soap", "gardens", "mountains", "newspapers", "the human eye", "paper", "rice", "libraries", "robots",
+    "friendship", "deserts", "clocks", "museums", "glass", "swimming", "electricity", "the Roman Empire", "bees",
+    "kindness",
+)  # fmt: skip
+ASKS = (
+    "Tell me about {0}.", "Write a short paragraph about {0}.", "Give me three facts about {0}.",
+    "Explain {0} to a ten-year-old.", "Why are people interested in {0}?", "What should a beginner know about {0}?",
+    "List five words that have to do with {0}.", "Write the first sentence of a story about {0}.",
+    "Describe {0} in one sentence.", "What is a common mistake people make about {0}?",
+    "Give one example that has to do with {0}.", "Write a title for an article about {0}.",
+)  # fmt: skip
+TASKS = (
+    "reverses a string", "counts the vowels in a word", "returns the last element of a list", "checks for a palindrome",
+    "finds the longest word in a sentence", "removes duplicates from a list", "converts Celsius to Fahrenheit",
+    "reads a file and prints its lines", "sorts a list of names", "returns the square of a number", "merges two lists",
+    "checks whether a year is a leap year", "prints every second item of a list", "joins words with commas",
+    "counts how often a letter occurs", "turns a list into a dictionary", "prints a greeting", "multiplies two numbers",
+    "finds the smallest number in a list", "says whether a number is even",
+)  # fmt: skip
+CODE = ("Write a Python function that {0}.", "How can I write code that {0}?", "Show me a short program that {0}.")
+DAILY = (
+    "How do I boil an egg?", "What can I do on a rainy day?", "How do I write a letter of application?", "I am bored.",
+    "How can I remember names better?", "Suggest a name for a cat.", "What is a good breakfast?", "I had a great day!",
+    "How do I make new friends?", "What is the capital of Spain?", "Who painted the Mona Lisa?", "What is a verb?",
+    "How many days are in a week?", "What do cats eat?", "Where do penguins live?", "Who was Isaac Newton?",
+    "Translate 'good morning' into French.", "Translate 'water' into German.", "What is the opposite of 'hot'?",
+    "Rewrite this politely: Give me the book.", "Correct the sentence: He have two dog.", "Please introduce yourself.",
+    "Write a message to invite a friend to dinner.", "Write a thank-you note to a teacher.", "Tell me a riddle.",
+    "Answer in one word: what is the colour of snow?", "Answer with yes or no: can fish swim?", "Good evening!",
+    "Give your answer as JSON with the key \"colour\": what colour is the sky?", "What are you able to do?",
+    "Make a list of things to pack for a holiday.", "Is it better to read or to watch films?", "Thank you very much!",
+    "What is the largest ocean?", "Name two languages spoken in Switzerland.", "What does a doctor do?",
+    "Write a slogan for a bakery.", "Describe your favourite season.", "How do plants grow?", "What is a metaphor?",
+)  # fmt: skip
+
+
+def prompts(seed: int = 1) -> list[str]:
+    """Every prompt once, in a seeded order."""
+    made = [ask.format(topic) for ask in ASKS for topic in TOPICS]
+    made += [code.format(task) for code in CODE for task in TASKS] + list(DAILY)
+    Random(f"rehearse/{seed}").shuffle(made)
+    return made
+
+
+async def replies_of(asker: Asker, asked: list[str]) -> list[dict[str, str]]:
+    """{"prompt", "reply"} of every prompt whose reply ended by itself."""
+    said = await asyncio.gather(*(asker.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(asked)))
+    return [
+        {"prompt": prompt, "reply": reply.text.strip()}
+        for prompt, reply in zip(asked, said, strict=True)
+        if not reply.failure and reply.finish_reason == "stop" and reply.text.strip()
+    ]

@@ -1,0 +1,184 @@
+"""Tree search over solution steps: width, depth, a judge that scores each step, beam pruning; the tree is kept.
+
+Does not know how a thought is told from a tree (`traces.thoughts.journey`) nor the steps of any family
+(`traces.thoughts.steps`).
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Literal, NamedTuple
+
+from common.errors import DataError
+from eval.records import Problem
+from traces.thoughts.steps import MOVES
+from traces.thoughts.steps.move import Move
+
+Status = Literal["on_path", "wrong", "pruned"]
+CLAIM = re.compile(r"(-?\d+(?:[+*-]\d+)+)=(-?\d+)")
+"""A calculation with its claimed result, as it stands in a step's text."""
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How wide and how deep the search looks."""
+
+    width: int = 24
+    """Candidate steps judged below one node."""
+    depth: int = 32
+    """Longest chain of steps."""
+    beam: int = 4
+    """Open nodes kept at each depth; the rest is pruned."""
+    slips: float = 0.3
+    """Chance that one step with a false calculation is followed to its end instead of being pruned at once."""
+
+
+class Verdict(NamedTuple):
+    score: float
+    """From 0 (false) over 0.3 (true, but leads nowhere) to 1 (confirmed answer)."""
+    reason: str
+    """Why a step is left; empty for a step to go on from."""
+
+
+@dataclass
+class Node:
+    """One step in the tree."""
+
+    id: int
+    parent: int
+    """Id of the step before; −1 for the root."""
+    move: Move
+    verdict: Verdict
+    slip: bool = False
+    """The calculation in it was made false on purpose."""
+    astray: bool = False
+    """It is such a step, or comes after one."""
+    status: Status = "pruned"
+    children: list[int] = field(default_factory=list)
+
+
+def false_claims(text: str) -> list[str]:
+    """Every calculation in the text that is wrong, worked out anew, e.g. ["7*8 is not 54"]."""
+    wrong = []
+    for expression, claimed in CLAIM.findall(text):
+        total = 0
+        for term in re.findall(r"[+-]?[\d*]+", expression):
+            factors = [int(n) for n in term.lstrip("+-").split("*")]
+            result = 1
+            for n in factors:
+                result *= n
+            total += -result if term.startswith("-") else result
+        if total != int(claimed):
+            wrong.append(f"{expression} is not {claimed}")
+    return wrong
+
+
+def judge(move: Move) -> Verdict:
+    """Scores a step by reading its text: every calculation is redone, and a step that ends its way scores low."""
+    wrong = false_claims(move.text)
+    if wrong:
+        return Verdict(0.1, wrong[-1])
+    if move.dead:
+        return Verdict(0.3, "it leads nowhere")
+    return Verdict(1.0 if move.final else 0.8, "")
+
+
+def slipped(move: Move, rng: Random) -> Move | None:
+    """The same step with a plausible wrong result: off by one, by ten, or by one row of the table."""
+    claims = CLAIM.findall(move.text)
+    if not move.work or not claims:
+        return None
+    expression, result = claims[-1]
+    steps = [1, -1, 10, -10]
+    if "*" in expression:
+        steps = [int(n) * sign for n in expression.split("*") for sign in (1, -1)]
+    wrong = int(result) + rng.choice(steps)
+    if wrong <= 0:
+        return None
+    head, _, tail = move.text.rpartition(f"{expression}={result}")
+    return replace(move, text=f"{head}{expression}={wrong}{tail}", value=move.value + wrong - int(result))
+
+
+def path_to(nodes: list[Node], node: Node) -> list[Move]:
+    """The moves from the root to this node, the root's own empty move left out."""
+    moves: list[Move] = []
+    while node.parent >= 0:
+        moves.append(node.move)
+        node = nodes[node.parent]
+    return moves[::-1]
+
+
+def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
+    """The tree, breadth first, with statuses set; its path ends in a `final` move with the problem's answer.
+
+    Raises DataError for a problem whose family has no moves, or when nothing is found within the depth.
+    """
+    propose = MOVES.get(problem.subject)
+    if propose is None or not problem.extra:
+        raise DataError(
+            f"Problem {problem.id} is of no family the search has steps for.", f"Known: {', '.join(MOVES)}."
+        )
+    params = {name: int(number) for name, number in problem.extra.items()}
+    rng = Random(f"{problem.id}/{seed}")
+    followed = rng.randint(1, 4) if rng.random() < settings.slips else 0
+    nodes = [Node(0, -1, Move("root", problem.question), Verdict(1.0, ""))]
+    frontier, slips, end = [nodes[0]], 0, None
+    for _ in range(settings.depth):
+        grown: list[Node] = []
+        for parent in frontier:
+            for move in propose(params, path_to(nodes, parent))[: settings.width]:
+                wrong = slipped(move, rng)
+                if wrong is not None and not parent.astray:
+                    slips += 1
+                    node = add(nodes, parent, wrong, slip=True)
+                    grown += [node] if slips == followed else []
+                grown.append(add(nodes, parent, move, slip=False))
+        if end is None:
+            right = (n for n in grown if n.move.final and not n.astray and str(n.move.value) == problem.gold)
+            end = next(right, None)
+        frontier = next_frontier(grown, 0 if end else settings.beam)
+        if not frontier:
+            break
+    if end is None:
+        raise DataError(f"The search found no answer to {problem.id} within {settings.depth} steps.")
+    mark(nodes, end)
+    return nodes
+
+
+def next_frontier(grown: list[Node], beam: int) -> list[Node]:
+    """The open nodes to go on from: the `beam` best by the judge, and whatever goes on from the followed slip."""
+    open_nodes = [n for n in grown if not n.move.dead and not n.move.final]
+    best = sorted((n for n in open_nodes if not n.astray), key=lambda n: -n.verdict.score)[:beam]
+    return [*(n for n in open_nodes if n.astray), *best]
+
+
+def add(nodes: list[Node], parent: Node, move: Move, slip: bool) -> Node:
+    node = Node(len(nodes), parent.id, move, judge(move), slip, slip or parent.astray)
+    nodes.append(node)
+    parent.children.append(node.id)
+    return node
+
+
+def below(nodes: list[Node], node: Node) -> list[Node]:
+    """The node and everything under it."""
+    return [node, *(deeper for child in node.children for deeper in below(nodes, nodes[child]))]
+
+
+def mark(nodes: list[Node], end: Node) -> None:
+    """Sets every status: the way to `end`, what was followed and failed, what was never followed.
+
+    A slip that no check found out (by luck the answer is right, or the check cannot see it) is not told.
+    """
+    on_path = set()
+    node = end
+    while node.parent >= 0:
+        on_path.add(node.id)
+        node = nodes[node.parent]
+    on_path.add(0)
+    for node in nodes:
+        node.status = "on_path" if node.id in on_path else "wrong" if node.move.dead or node.children else "pruned"
+    for node in nodes:
+        subtree = below(nodes, node) if node.slip else []
+        if any(deeper.move.final for deeper in subtree) or not any(deeper.move.dead for deeper in subtree):
+            for deeper in subtree:
+                deeper.status = "pruned"

@@ -1,0 +1,33 @@
+"""The solution steps of each trained family: what may be written next after the steps so far.
+
+Does not know how steps are searched, judged or told as a thought.
+"""
+
+from traces.thoughts.steps.algebra import countdown, linear, pick, quadratic
+from traces.thoughts.steps.arithmetic import multiples, sums, word
+from traces.thoughts.steps.move import Propose
+from traces.thoughts.steps.number_theory import common, divisors, multiple, powers, remainders
+from traces.thoughts.steps.stories import average, change, heaps, saving, share, sides, wheel
+
+MOVES: dict[str, Propose] = {
+    "sums": sums,
+    "word": word,
+    "multiples": multiples,
+    "linear": linear,
+    "quadratic": quadratic,
+    "pick": pick,
+    "countdown": countdown,
+    "gcd": common,
+    "lcm": multiple,
+    "powers": powers,
+    "remainders": remainders,
+    "divisors": divisors,
+    "heaps": heaps,
+    "change": change,
+    "saving": saving,
+    "sides": sides,
+    "wheel": wheel,
+    "average": average,
+    "share": share,
+}
+"""Family → its moves; every family of the train split has them."""

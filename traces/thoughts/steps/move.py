@@ -1,0 +1,121 @@
+"""A step of a solution and the phrases all families share. Does not know any one family.
+
+Every verdict stands right beside the two numbers it compares ("7*5=35, want 56, too small"): a small student compares
+neighbours well and numbers far apart badly. Sums and differences of two-digit numbers go over tens and ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from eval.problems.families.family import Params
+
+
+@dataclass(frozen=True)
+class Move:
+    """One solution step, e.g. Move("product", "7*8=56.", 56)."""
+
+    name: str
+    """What the value is, for the moves after it."""
+    text: str
+    value: int = 0
+    dead: bool = False
+    """The step itself finds that this way does not lead to an answer."""
+    final: bool = False
+    """The step confirms `value` as the answer."""
+    work: bool = False
+    """A single calculation, in which a slip is plausible."""
+    brief: str | None = None
+    """How a shortcut solution tells it; None: like `text`."""
+
+
+Path = Sequence[Move]
+Propose = Callable[[Params, Path], list[Move]]
+"""(numbers of the problem, moves so far) → moves that may come next, in the order a person would try them."""
+
+
+def value(path: Path, name: str) -> int:
+    """The value of the last move of this name."""
+    return next(move.value for move in reversed(path) if move.name == name)
+
+
+def has(path: Path, name: str) -> bool:
+    return any(move.name == name for move in path)
+
+
+def product(a: int, b: int) -> str:
+    """a·b as one fact of the tables, or by tens and ones: "12*8: 10*8=80, 2*8=16, 80+16=96"."""
+    if b > 10 >= a:
+        a, b = b, a
+    tens, ones = a // 10 * 10, a % 10
+    if a <= 10 or ones == 0 or b == 1:
+        return f"{a}*{b}={a * b}"
+    return f"{a}*{b}: {tens}*{b}={tens * b}, {ones}*{b}={ones * b}, {tens * b}+{ones * b}={a * b}"
+
+
+def total(a: int, b: int) -> str:
+    """a + b at once if one of them has no ones or no tens, else "56+48: 56+40=96, 96+8=104"."""
+    tens, ones = b // 10 * 10, b % 10
+    if min(a, b) < 10 or a % 10 == 0 or ones == 0:
+        return f"{a}+{b}={a + b}"
+    return f"{a}+{b}: {a}+{tens}={a + tens}, {a + tens}+{ones}={a + b}"
+
+
+def difference(a: int, b: int) -> str:
+    """a − b at once if b has no ones or no tens, else "74-38: 74-30=44, 44-8=36"."""
+    tens, ones = b // 10 * 10, b % 10
+    if b < 10 or ones == 0 or a < b:
+        return f"{a}-{b}={a - b}"
+    return f"{a}-{b}: {a}-{tens}={a - tens}, {a - tens}-{ones}={a - b}"
+
+
+TOLD = {"+": total, "-": difference, "*": product}
+RESULT: dict[str, Callable[[int, int], int]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+}
+
+
+def work(name: str, a: int, sign: str, b: int, lead: str = "") -> Move:
+    """A calculation of two numbers joined by +, - or *."""
+    return Move(name, f"{lead}{TOLD[sign](a, b)}.", RESULT[sign](a, b), work=True)
+
+
+def remainder(number: int, modulus: int) -> str:
+    """Down to the remainder by taking away five times the modulus, then once: "38: 38-35=3, under 7"."""
+    steps = []
+    while number >= modulus:
+        less = 5 * modulus if number >= 5 * modulus else modulus
+        steps.append(f"{number}-{less}={number - less}")
+        number -= less
+    return ", ".join([*steps, f"{number} under {modulus}"])
+
+
+Line = tuple[str, int, int]
+"""What is worked out again, its true value, and the value that the steps had."""
+
+
+def check(answer: int, *lines: Line) -> Move:
+    """The check at the end: every result stands beside the one it is compared with, and a difference ends the way."""
+    told = []
+    for text, found, had in lines:
+        told.append(f"{text}, had {had}")
+        if found != had:
+            return Move("check", f"Check: {', '.join(told)}. Not the same.", found, dead=True)
+    return Move("check", f"Check: {', '.join(told)}. Good.", answer, final=True, brief="")
+
+
+def trying(target: int, factor: int, name: str, letter: str) -> list[Move]:
+    """Find x with factor·x = target by trying: 5, then 10, 20 … while too small, then halfway between."""
+    low, high, x = 0, 0, 5
+    moves: list[Move] = []
+    while True:
+        told = f"Try {letter}{x}: {product(factor, x)}, want {target}"
+        if factor * x == target:
+            return [*moves, Move(name, f"{told}, fits.", x, brief=f"{product(factor, x)}.")]
+        small = factor * x < target
+        moves.append(Move(name, f"{told}, too {'small' if small else 'big'}.", x, dead=True))
+        low, high = (x, high) if small else (low, x)
+        if high - low == 1:
+            return [*moves, Move(name, "No whole number fits.", 0, dead=True)]
+        x = (low + high) // 2 if high else 2 * x

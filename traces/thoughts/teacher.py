@@ -1,0 +1,77 @@
+"""Long thoughts from a teacher: any OpenAI-compatible service, asked for its thought and its answer.
+
+Does not know the wire (`traces.thoughts.service`), the limits (`traces.thoughts.pacing`), how attempts are run at once
+and resumed (`traces.thoughts.gather`), or what makes a trace good (`traces.keeping.keep`).
+
+The paper's teacher hides its thoughts and was prompted with care to write them out; others give them in a field of
+their own. Both are read: the field where there is one, else `<think>` tags in the text.
+"""
+
+from typing import Any
+
+from eval.problems.prompts import maths_prompt
+from eval.records import Problem
+from models.chat.client import Message
+from models.chat.thought import split_text
+from models.config.thought_format import ThoughtFormat
+from traces.keeping.keep import reject
+from traces.keeping.trace import Trace
+from traces.thoughts.gather import MakeAttempt
+from traces.thoughts.service import Asker, Said
+
+TAGS = ThoughtFormat("tags")
+TEACHER_PROMPT = """{prompt}
+
+Think aloud before you answer, and write the whole of your thinking between <think> and </think>, as it comes to you: \
+what the problem asks, what you plan to try, each step in detail, where you doubt a step and why, what you go back to \
+and do differently, and how you check the result. Do not tidy it up afterwards. Then write a short solution that ends \
+with the final answer in \\boxed{{}}."""
+
+
+def trace_of(problem: Problem, said: Said, sent: str, model: str, attempt: int, seed: int) -> Trace:
+    """The trace a reply makes: verified later, except that failed and cut-off requests are rejects already. Pure."""
+    if said.reasoning:
+        raw, thought, answer = compose(said.reasoning, said.text), said.reasoning.strip(), said.text.strip()
+    else:
+        split = split_text(TAGS, said.text)
+        raw, thought, answer = said.text, split.thought, split.answer
+    extra: dict[str, Any] = {"sent": sent, "finish_reason": said.finish_reason, "tries": said.tries}
+    if said.reasoning_field:
+        extra["reasoning_field"] = said.reasoning_field
+    trace = Trace(
+        problem=problem,
+        prompt=maths_prompt(problem),
+        raw=raw,
+        thought=thought,
+        answer=answer,
+        method="teacher",
+        model=model,
+        tokens=said.output_tokens,
+        seconds=round(said.seconds, 3),
+        cost=said.cost,
+        attempt=attempt,
+        seed=seed,
+        extra=extra,
+    )
+    if said.failure:
+        return reject(trace, "request", f"{said.failure}, {said.detail}")
+    return reject(trace, "cut_off") if said.finish_reason == "length" else trace
+
+
+def compose(thought: str, answer: str) -> str:
+    """The response in the shape the student learns: `<think>\\n…\\n</think>\\n\\n…`."""
+    return f"<think>\n{thought.strip()}\n</think>\n\n{answer.strip()}"
+
+
+def teacher_attempt(asker: Asker, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
+    """How `traces.thoughts.gather` gets one attempt from a teacher.
+
+    `prompt` holds {prompt}, the user message of training; "{prompt}" alone suits a teacher that shows its own thought.
+    """
+
+    async def attempt(problem: Problem, number: int, seed: int) -> Trace:
+        sent = prompt.format(prompt=maths_prompt(problem))
+        said = await asker.ask([Message("user", sent)], seed=seed)
+        return trace_of(problem, said, sent, asker.endpoint.model, number, seed)
+
+    return attempt

@@ -1,0 +1,1 @@
+"""From a recipe and traces to an adapter."""

@@ -1,0 +1,143 @@
+"""A recipe as the configurations of TRL, PEFT and DeepSpeed, and what they say before anything is started."""
+
+from pathlib import Path
+
+import torch
+from accelerate.utils import is_deepspeed_available
+from accelerate.utils.deepspeed import HfDeepSpeedConfig
+from peft import LoraConfig
+from transformers import AutoTokenizer
+from trl import SFTConfig
+
+from common.errors import ConfigError
+from models.config.machine import computes_in_bf16
+from traces.training.dataset import Encoded, encode, read_rows
+from traces.training.mix import rows_path
+from traces.training.recipe import Phase, Recipe, memory_gb, weight_bytes
+
+
+def uses_bf16(recipe: Recipe) -> bool:
+    """Whether to train in bf16. A processor without bf16 units is faster in fp32 (docs/experiments.md)."""
+    if recipe.precision != "auto":
+        return recipe.precision == "bf16"
+    return torch.cuda.is_available() or computes_in_bf16()
+
+
+def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> SFTConfig:
+    """The TRL configuration of a phase. Raises ConfigError for values TRL refuses."""
+    deepspeed = recipe.launch.deepspeed
+    try:
+        return SFTConfig(
+            output_dir=str(folder),
+            max_length=phase.max_length,
+            learning_rate=phase.learning_rate,
+            lr_scheduler_type=phase.scheduler,
+            warmup_steps=phase.warmup_steps,
+            num_train_epochs=phase.epochs,
+            per_device_train_batch_size=phase.batch_size,
+            gradient_accumulation_steps=phase.accumulate,
+            weight_decay=phase.weight_decay,
+            train_sampling_strategy="sequential",
+            bf16=uses_bf16(recipe),
+            use_cpu=not torch.cuda.is_available(),
+            gradient_checkpointing=recipe.launch.gradient_checkpointing,
+            deepspeed=str((recipe_folder or Path()) / deepspeed) if deepspeed and is_deepspeed_available() else None,
+            dataset_kwargs={"skip_prepare_dataset": True},
+            logging_steps=10,
+            save_strategy="steps",
+            save_steps=recipe.save_steps,
+            save_total_limit=1,
+            report_to="none",
+            seed=recipe.seed,
+            optim="adamw_torch_fused",
+            dataloader_pin_memory=False,
+            pad_to_multiple_of=32,  # few shapes: a new one costs time to prepare, and memory that fragments
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"Phase {phase.name}: {error}") from error
+
+
+def lora_config(recipe: Recipe) -> LoraConfig:
+    """The PEFT configuration; plain LoRA on linear layers, which vLLM serves as it is."""
+    return LoraConfig(
+        r=recipe.adapter.rank,
+        lora_alpha=recipe.adapter.alpha,
+        lora_dropout=recipe.adapter.dropout,
+        target_modules=list(recipe.adapter.target_modules),
+        task_type="CAUSAL_LM",
+    )
+
+
+def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | None) -> list[str]:
+    """Build every TRL, PEFT and DeepSpeed configuration and tell in a line each what it says; nothing is started.
+
+    Tokens are counted where the rows are there and `base`, whose tokenizer counts them. Raises ConfigError for what any
+    of the libraries refuses, DataError for data that is not the recipe's.
+    """
+    lines = []
+    tokenizer = AutoTokenizer.from_pretrained(base) if base else None
+    if recipe.launch.deepspeed:
+        lines.append(deepspeed_line(recipe_folder / recipe.launch.deepspeed))
+    if recipe.method != "full":
+        lora = lora_config(recipe)
+        lines.append(
+            f"PEFT: LoRA of rank {lora.r}, alpha {lora.lora_alpha}, on {', '.join(recipe.adapter.target_modules)}."
+        )
+    for phase in recipe.phases:
+        config = sft_config(recipe, phase, Path("build") / phase.name, recipe_folder)
+        rows = phase.batch_size * phase.accumulate * recipe.launch.devices
+        lines.append(
+            f"TRL, phase {phase.name}: {rows} rows a step, learning rate {config.learning_rate:g} "
+            f"{phase.scheduler}, at most {config.max_length} tokens a row, so {rows * phase.max_length} "
+            f"a step; {config.num_train_epochs:g} epoch(s)."
+        )
+        path = rows_path(phase, data)
+        made, tokens = f"{path} is not there yet", "unknown until its rows and the base are there"
+        if path.exists():
+            found = read_rows(path, phase.sha256)
+            made = f"{len(found)} rows, {path.stat().st_size:,} bytes, hash as expected"
+            tokens = encoded_line(encode(found, tokenizer, phase.max_length), phase) if tokenizer else tokens
+        elif phase.mix:
+            made = f"{phase.mix.total} rows will be made from the seed"
+        lines += [f"Data, phase {phase.name}: {made}.", f"Tokens, phase {phase.name}: {tokens}."]
+    return lines
+
+
+def encoded_line(encoded: Encoded, phase: Phase) -> str:
+    """What one epoch of a phase has to learn."""
+    return (
+        f"{len(encoded.rows)} rows, {encoded.tokens} tokens of which {encoded.learned} are learned, {encoded.dropped} "
+        f"rows dropped as longer than {phase.max_length}"
+    )
+
+
+def read_deepspeed(path: Path) -> HfDeepSpeedConfig:
+    """A DeepSpeed file, read by accelerate. Raises ConfigError."""
+    try:
+        return HfDeepSpeedConfig(str(path))
+    except (ValueError, OSError) as error:
+        raise ConfigError(f"launch.deepspeed: {path} cannot be read ({error}).") from error
+
+
+def zero_stage(config: HfDeepSpeedConfig) -> int:
+    """0 where it says nothing, as in DeepSpeed itself."""
+    return int(config.get_value("zero_optimization.stage", 0))
+
+
+def deepspeed_line(path: Path) -> str:
+    """What a DeepSpeed file says. Raises ConfigError."""
+    config = read_deepspeed(path)
+    offload = "with" if config.is_offload() else "without"
+    return f"DeepSpeed: ZeRO stage {zero_stage(config)} {offload} offload, from {path.name}."
+
+
+def held_bytes(recipe: Recipe) -> int:
+    """`weight_bytes` on this machine."""
+    return weight_bytes(recipe, bf16=uses_bf16(recipe), gpu=torch.cuda.is_available())
+
+
+def memory_needed(recipe: Recipe, recipe_folder: Path) -> float:
+    """`memory_gb` as trained from this machine, under the recipe's DeepSpeed configuration. Raises ConfigError."""
+    deepspeed = recipe.launch.deepspeed
+    stage = zero_stage(read_deepspeed(recipe_folder / deepspeed)) if deepspeed else 0
+    return memory_gb(recipe, held_bytes(recipe), stage)

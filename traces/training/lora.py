@@ -1,0 +1,63 @@
+"""The difference of two sets of weights as a LoRA adapter."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM
+
+from models.weights.merge import merge_adapter
+from traces.training.configs import lora_config
+from traces.training.recipe import Recipe
+
+
+class Compression(NamedTuple):
+    """How much of the trained difference the adapter holds."""
+
+    rank: int
+    kept: float
+    """Share of the squared norm of all differences, 0 to 1."""
+
+
+def cut(base: Path, trained: Path, recipe: Recipe, out: Path) -> Path:
+    """What serving the trained weights as an adapter of the recipe's rank leaves of them: base and adapter, merged."""
+    compression = extract_adapter(base, trained, recipe, out / "adapter")
+    print(f"Cut to rank {compression.rank}: holds {100 * compression.kept:.2f} % of the difference.", flush=True)
+    merge_adapter(base, out / "adapter", out)
+    return out
+
+
+def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:
+    """Write the difference of two weight folders as a LoRA adapter: truncated SVD of each linear layer, in bf16.
+
+    A = √S·Vᵀ, B = U·√S with the `rank` largest singular values, alpha = rank, so that W + B·A is the best approximation
+    of that rank (Eckart–Young).
+    """
+    rank = rank or recipe.adapter.rank
+    before = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).state_dict()
+    after = AutoModelForCausalLM.from_pretrained(trained, dtype=torch.float32).state_dict()
+    tensors: dict[str, torch.Tensor] = {}
+    kept = total = 0.0
+    for name, old in before.items():
+        module = name.removesuffix(".weight")
+        if module.split(".")[-1] not in recipe.adapter.target_modules:
+            continue
+        u, s, vt = torch.linalg.svd(after[name] - old, full_matrices=False)
+        r = min(rank, s.numel())
+        kept += float((s[:r] ** 2).sum())
+        total += float((s**2).sum())
+        root = s[:r].sqrt()
+        # One rank for all layers: a layer with fewer directions is filled up with zeros.
+        a = torch.zeros(rank, old.shape[1], dtype=torch.bfloat16)
+        b = torch.zeros(old.shape[0], rank, dtype=torch.bfloat16)
+        a[:r], b[:, :r] = root[:, None] * vt[:r], u[:, :r] * root
+        tensors[f"base_model.model.{module}.lora_A.weight"] = a
+        tensors[f"base_model.model.{module}.lora_B.weight"] = b
+    out.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
+    config = lora_config(recipe)
+    config.r = config.lora_alpha = rank
+    config.inference_mode = True
+    config.save_pretrained(str(out))
+    return Compression(rank, kept / total if total else 1.0)

@@ -1,0 +1,92 @@
+"""From a recipe's seed to its training files: problems, searched and verified traces, rows.
+
+Does not know the trainer. Everything is decided by the recipe: the same recipe gives the same rows, byte for byte.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from tokenizers import Tokenizer
+
+from common.errors import DataError
+from eval.grading.grader import Grader
+from eval.problems.families import generate
+from eval.records import Problem
+from traces.keeping.keep import Verifier, reject
+from traces.keeping.trace import Trace, trace_to_json
+from traces.thoughts.journey import journey
+from traces.thoughts.search import SearchSettings
+from traces.training.dataset import (
+    read_rows,
+    write_rows,
+)
+from traces.training.mix import mixed_rows, rows_path
+from traces.training.prompts import ask
+from traces.training.recipe import Mix, Recipe, base_here
+
+
+class Made(NamedTuple):
+    """The file of one phase."""
+
+    phase: str
+    path: Path
+    rows: int
+    sha256: str
+
+
+def token_counter() -> Callable[[str], int]:
+    """Counts tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
+    base = base_here("embedded")
+    if base is None:
+        return lambda _: 0
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
+
+
+def searched(problem: Problem, seed: int, settings: SearchSettings, count: Callable[[str], int]) -> Trace:
+    """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing.
+
+    Its prompt is one of the ways in which people ask; `count` is `token_counter`'s.
+    """
+    prompt = ask(problem.question, Random(f"ask/{problem.id}/{seed}"))
+    started = time.perf_counter()
+    try:
+        trace = journey(problem, seed, settings)
+    except DataError as error:
+        nothing = Trace(problem, prompt, "", "", "", "search", "tree search", seed=seed)
+        trace = reject(nothing, "budget", str(error))
+    return replace(trace, prompt=prompt, seconds=round(time.perf_counter() - started, 6), tokens=count(trace.raw))
+
+
+def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
+    """A searched trace for each problem the mix needs."""
+    problems = generate("train", mix.skip + mix.problems, seed, families)[mix.skip :] if mix.problems else []
+    settings, count = SearchSettings(slips=mix.slips), token_counter()
+    for problem in problems:
+        yield searched(problem, seed, settings, count)
+
+
+def make(recipe: Recipe, folder: Path) -> list[Made]:
+    """Write `<phase>.rows.jsonl` and `<phase>.traces.jsonl` for every phase that is generated.
+
+    Every trace passes the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
+
+    Raises DataError when a file comes out with another hash than the recipe's.
+    """
+    made = []
+    for number, phase in enumerate(recipe.phases):
+        path = rows_path(phase, folder)
+        if phase.mix is not None:
+            seed = recipe.seed * 100 + number
+            with Grader(workers=1) as grader:
+                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
+            sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
+            lines = "".join(trace_to_json(trace) + "\n" for trace in traces)
+            (folder / f"{phase.name}.traces.jsonl").write_text(lines, encoding="utf-8")
+        rows = read_rows(path, phase.sha256)
+        made.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
+    return made

@@ -1,0 +1,224 @@
+"""A recipe: one YAML file that says everything about a distilled adapter, checked before anything starts.
+
+Does not know the trainer; `traces.training.train` builds its configuration from these values.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from common.errors import ConfigError
+from common.strict import Strict, describe, read_yaml
+from models.config.registry import PairSpec, load_config
+from models.weights.find import find_weights, folder_here
+
+EMBEDDED = "smol-135m"
+"""The pair of spaces.yaml whose base recipes call `embedded`."""
+
+
+class Adapter(Strict):
+    rank: int = Field(default=64, ge=1, description="LoRA rank; vLLM serves 8, 16, 32, 64, 128, 256, 320, 512")
+    alpha: int = Field(default=64, ge=1, description="scaling is alpha / rank; full_to_lora gives it the rank")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="LoRA dropout, only for method lora")
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+class Mix(Strict):
+    """How many rows of each kind are generated from the recipe's seed."""
+
+    journey: int = Field(default=0, ge=0, description="long thoughts from the tree search")
+    shortcut: int = Field(default=0, ge=0, description="reformatted solutions: the same trees without excursions")
+    drill: int = Field(default=0, ge=0, description="rows of atomic facts")
+    chat: int = Field(default=0, ge=0, description="plain chat without a thought, written for this project")
+    basics: int = Field(default=0, ge=0, description="facts, words and short code without a thought, written as well")
+    forms: int = Field(default=0, ge=0, description="plain requests in many forms, written as well")
+    rehearsal: int = Field(default=0, ge=0, description="plain chat without a thought, as the base itself replies")
+    doubt: int = Field(default=0, ge=0, description="long thoughts that answer a doubt about an answer given before")
+    later: float = Field(
+        default=0, ge=0, le=1, description="share of thoughts and chat that come as a later turn of a conversation"
+    )
+    skip: int = Field(
+        default=0, ge=0, description="problems of the seed's sequence passed over first, so that phases differ"
+    )
+    slips: float = Field(default=0.3, ge=0, le=1, description="chance of a followed slip in a tree")
+
+    @property
+    def problems(self) -> int:
+        """Problems searched for it: its thoughts and solutions share them from the start."""
+        return max(self.journey, self.shortcut, self.doubt)
+
+    @property
+    def total(self) -> int:
+        """Rows of all kinds."""
+        thoughts = self.journey + self.doubt + self.shortcut
+        return thoughts + self.drill + self.chat + self.basics + self.forms + self.rehearsal
+
+
+class Phase(Strict):
+    """One round of supervised fine-tuning; the next phase goes on with its weights."""
+
+    name: str
+    mix: Mix | None = Field(default=None, description="rows to generate; or give `data`")
+    data: str | None = Field(default=None, description="a JSONL file of rows, instead of `mix`")
+    sha256: str | None = Field(default=None, description="hash the rows' file must have")
+    learning_rate: float = Field(gt=0)
+    scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "cosine"
+    warmup_steps: int = Field(default=20, ge=0)
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=8, ge=1, description="rows per device and step")
+    accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added up")
+    max_length: int = Field(default=384, ge=16, description="tokens; longer rows are dropped and counted, never cut")
+    weight_decay: float = Field(default=0.0, ge=0)
+    from_cut: bool = Field(
+        default=False,
+        description="full_to_lora: go on from the adapter that the phases before give, not from their full weights, so "
+        "that training makes good what the cut to its rank lost",
+    )
+    max_minutes: float | None = Field(
+        default=None, gt=0, description="stop after this time; with a longer limit or none, --resume goes on from there"
+    )
+
+    @model_validator(mode="after")
+    def one_source(self) -> "Phase":
+        if (self.mix is None) == (self.data is None):
+            raise ValueError("give either `mix` or `data`")
+        return self
+
+
+class Launch(Strict):
+    """Hardware beyond one process; read by `accelerate launch`."""
+
+    devices: int = Field(default=1, ge=1)
+    deepspeed: str | None = Field(default=None, description="DeepSpeed configuration, relative to the recipe")
+    gradient_checkpointing: bool = False
+    memory_per_device_gb: float | None = Field(default=None, description="stated so that the check can compare")
+
+
+class Recipe(Strict):
+    name: str
+    about: str = Field(default="", description="what it is for, in a sentence; told in reports")
+    base: str = Field(description="weights folder, or `embedded` for the packaged SmolLM2")
+    parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
+    seed: int = 1
+    families: tuple[str, ...] | None = Field(
+        default=None, description="families of problems to train and measure on; default: every one that is trained"
+    )
+    method: Literal["lora", "full", "full_to_lora"] = Field(
+        default="full_to_lora",
+        description="lora: adapters; full: all weights; full_to_lora: the linear weights, then the truncated SVD of "
+        "their difference as an adapter",
+    )
+    adapter: Adapter = Adapter()
+    phases: tuple[Phase, ...] = Field(min_length=1)
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto",
+        description="bf16 is autocast over fp32 weights, with DeepSpeed over bf16 ones; auto: where the processor or "
+        "GPU has bf16 units",
+    )
+    threads: int | None = Field(default=None, ge=1, description="CPU threads")
+    save_steps: int = Field(default=200, ge=1)
+    launch: Launch = Launch()
+
+    @model_validator(mode="after")
+    def cut_needs_full_weights(self) -> "Recipe":
+        if self.method != "full_to_lora" and any(phase.from_cut for phase in self.phases):
+            raise ValueError("`from_cut` is for method full_to_lora, which alone makes an adapter of full weights")
+        return self
+
+    @model_validator(mode="after")
+    def one_clock(self) -> "Recipe":
+        if self.launch.devices > 1 and any(phase.max_minutes for phase in self.phases):
+            raise ValueError("`max_minutes` is for one device: several would not stop at the same step")
+        return self
+
+
+def weight_bytes(recipe: Recipe, *, bf16: bool, gpu: bool) -> int:
+    """Bytes of a weight of the base in training, `bf16` telling whether it computes in that: 2 for bf16, 4 for fp32.
+
+    Weights that an optimiser changes stay fp32, or steps smaller than bf16 can tell are lost; DeepSpeed keeps such a
+    copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
+    """
+    return 2 if bf16 and (recipe.launch.deepspeed or (recipe.method == "lora" and gpu)) else 4
+
+
+def adapter_billions(rank: int, parameters_billion: float) -> float:
+    """Billions of parameters of a LoRA on all linear layers, from the size of the base alone.
+
+    A layer's share is about 2·rank/hidden, and hidden grows a little slower than √parameters because depth grows too.
+    Fitted: 10 % too few for SmolLM2-135M and Qwen2.5-72B, a fifth too many for Qwen2.5-7B, which is wide and shallow.
+    """
+    return 0.0009 * rank * parameters_billion**0.6
+
+
+def memory_gb(recipe: Recipe, held: int, stage: int) -> float:
+    """Weights, gradients and optimiser states of one device in GB; activations come on top.
+
+    AdamW takes 16 bytes a trained parameter: fp32 weight, gradient and two moments, or, with weights of 2 bytes, bf16
+    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes the
+    `held` bytes of `weight_bytes`. ZeRO divides among the devices the states from `stage` 1 on, gradients from 2 on,
+    and weights at 3.
+    """
+    lora = recipe.method == "lora"
+    trained = adapter_billions(recipe.adapter.rank, recipe.parameters_billion) if lora else recipe.parameters_billion
+    frozen = recipe.parameters_billion if lora else 0.0
+    parts = ((16 - 2 * held) * trained, held * trained, held * (trained + frozen))
+    devices = recipe.launch.devices
+    return sum(part / (devices if stage >= number else 1) for number, part in enumerate(parts, start=1))
+
+
+def embedded_pair() -> PairSpec:
+    """The pair of the embedded base. Raises ConfigError where spaces.yaml has it no more."""
+    pairs = load_config().pairs
+    if EMBEDDED not in pairs:
+        raise ConfigError(f"spaces.yaml has no pair {EMBEDDED}, whose base is the embedded one.", "Put it back.")
+    return pairs[EMBEDDED]
+
+
+def base_of(name: str) -> Path:
+    """The folder of a recipe's base, fetched if need be for `embedded`. Raises ConfigError, WeightsError."""
+    if name == "embedded":
+        return find_weights(embedded_pair().base.weights, None, print)
+    if not Path(name).is_dir():
+        raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
+    return Path(name)
+
+
+def base_here(name: str) -> Path | None:
+    """What `base_of` would give, if it is on this machine already."""
+    if name == "embedded":
+        pair = load_config().pairs.get(EMBEDDED)
+        return folder_here(pair.base.weights) if pair else None
+    return Path(name) if Path(name).is_dir() else None
+
+
+def load_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file; with `extends: other.yaml`, whatever it does not say is taken from that file.
+
+    Raises ConfigError that names the key.
+    """
+    try:
+        return Recipe.model_validate(_values(path))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {describe(error)}.", "traces/training/recipe.py describes every field.") from error
+
+
+def recipe_text(path: Path) -> str:
+    """The recipe as a file that stands by itself: its own text, or with `extends` all values together."""
+    if "extends" not in read_yaml(path):
+        return path.read_text(encoding="utf-8")
+    return yaml.safe_dump(_values(path), sort_keys=False, allow_unicode=True)
+
+
+def _values(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise ConfigError(f"There is no recipe {path}.", "See recipes/ for examples.")
+    values = read_yaml(path)
+    parent = values.pop("extends", None)
+    if parent is None:
+        return values
+    inherited = read_yaml(path.parent / str(parent))
+    if "extends" in inherited:
+        raise ConfigError(f"{path}: extends: {parent} extends another recipe itself.", "Name that one instead.")
+    return {**inherited, **values}

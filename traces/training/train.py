@@ -1,0 +1,142 @@
+"""Supervised fine-tuning in phases with TRL and PEFT; the only file here that imports them.
+
+Method `lora` trains low-rank adapters; `full_to_lora` trains the linear weights themselves (embeddings and norms stay
+as they are) and afterwards takes the truncated SVD of each layer's difference as the adapter. Does not know where rows
+come from nor how an adapter is judged.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import is_deepspeed_available
+from datasets import Dataset
+from peft import PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
+from trl import SFTConfig, SFTTrainer
+
+from common.errors import ConfigError
+from models.weights.files import sha256_of
+from traces.training.callbacks import CurveBar, Watch
+from traces.training.checkpoints import ROWS_NOTE, PhaseResult, begin, check_rows, last_checkpoint
+from traces.training.configs import encoded_line, held_bytes, lora_config, sft_config
+from traces.training.dataset import Encoded, encode, in_even_batches, read_rows
+from traces.training.lora import cut
+from traces.training.mix import rows_path
+from traces.training.recipe import Phase, Recipe
+
+
+class CompletionTrainer(SFTTrainer):
+    """TRL's trainer; on CPU the loss projects only positions that are learned onto the vocabulary.
+
+    TRL's fused head scores every position there, prompts included, in fp32: measured at half the speed.
+    """
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        if return_outputs or inputs["input_ids"].device.type != "cpu":
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        inner: Any = self.accelerator.unwrap_model(model)
+        inner = inner.get_base_model() if isinstance(inner, PeftModel) else inner
+        targets = inputs["labels"][:, 1:]
+        learned = targets != -100
+        # Accelerate's autocast wraps the forward of the whole model, which is passed by here.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
+            body = inner.base_model(
+                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
+            )
+            logits = inner.get_output_embeddings()(body.last_hidden_state[:, :-1][learned])
+        total = torch.nn.functional.cross_entropy(logits.float(), targets[learned], reduction="sum")
+        return total / (learned.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
+
+
+def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
+    """The model to go on with; only what the method trains is trainable.
+
+    `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise. Over fp32
+    weights autocast lowers what is safe.
+    """
+    dtype = torch.bfloat16 if held_bytes(recipe) == 2 else torch.float32
+    model: Any = AutoModelForCausalLM.from_pretrained(base if recipe.method == "lora" else weights, dtype=dtype)
+    model.config.use_cache = False
+    if recipe.method == "lora":
+        if weights == base:
+            return get_peft_model(model, lora_config(recipe))
+        return PeftModel.from_pretrained(model, str(weights), is_trainable=True)
+    if recipe.method == "full_to_lora":
+        for name, parameter in model.named_parameters():
+            module, kind = name.split(".")[-2:]
+            parameter.requires_grad_(kind == "weight" and module in recipe.adapter.target_modules)
+    return model
+
+
+def run_phase(
+    model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, data: Encoded, out: Path, resume: bool
+) -> PhaseResult:
+    """Train on one phase's rows and save to `out/after_<phase>`; goes on from its last checkpoint if `resume`."""
+    watch = Watch(out / "loss.jsonl", phase)
+    trainer = CompletionTrainer(
+        model=model,
+        args=config,
+        train_dataset=Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed)),
+        processing_class=tokenizer,
+        callbacks=[watch, CurveBar()],
+    )
+    trainer.remove_callback(ProgressCallback)
+    checkpoint = last_checkpoint(out / phase.name) if resume else None
+    output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    seconds = watch.seconds
+    trainer.save_model(str(out / f"after_{phase.name}"))
+    trainer.accelerator.wait_for_everyone()  # the first process saves, and every one loads it for the next phase
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    done = output.global_step / max(1, trainer.state.max_steps)
+    return PhaseResult(
+        phase=phase.name,
+        steps=output.global_step,
+        seconds=round(seconds, 1),
+        tokens=round(data.tokens * phase.epochs * done),
+        learned=round(data.learned * phase.epochs * done),
+        dropped=data.dropped,
+        final_loss=round(sum(losses[-5:]) / max(1, len(losses[-5:])), 5),
+        finished=not watch.timed_out,
+    )
+
+
+def train(
+    recipe: Recipe, base: Path, data: Path, out: Path, *, resume: bool = False, recipe_folder: Path | None = None
+) -> list[PhaseResult]:
+    """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl` and `.png`.
+
+    A finished phase is not run again with `resume`; one that its time limit ended goes on where the recipe now gives it
+    longer. Raises DataError if rows are not those of the recipe or of the run so far, ConfigError where it asks for
+    DeepSpeed and there is none, or another recipe's run would be resumed.
+    """
+    if recipe.launch.deepspeed and not is_deepspeed_available():
+        raise ConfigError(
+            "launch.deepspeed is set and deepspeed is not installed.", "Install it: pip install deepspeed"
+        )
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    done = begin(recipe, out, resume)
+    check_rows(recipe, out, data)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    for phase in recipe.phases[len(done) :]:
+        encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
+        print(f"Phase {phase.name}: {encoded_line(encoded, phase)}.", flush=True)
+        before = out / f"after_{done[-1].phase}" if done else base
+        if phase.from_cut and done:
+            before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
+        # Before the model: under ZeRO-3 it is the configuration that makes loading spread the weights over the devices.
+        config = sft_config(recipe, phase, out / phase.name, recipe_folder)
+        if config.process_index == 0:
+            (out / phase.name).mkdir(exist_ok=True)
+            (out / phase.name / ROWS_NOTE).write_text(sha256_of(rows_path(phase, data)), encoding="utf-8")
+        model = load_model(before, base, recipe)
+        done.append(run_phase(model, tokenizer, config, phase, encoded, out, resume))
+        if config.process_index == 0:
+            (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
+    return done

@@ -1,0 +1,146 @@
+"""What the Benchmarks tab asks of runs: begin, resume, force answers, take in outputs; or why not, in words.
+
+Does not know widgets, nor who may ask (`ui.benchmarks.run`).
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+from common.errors import ConfigError, DataError
+from eval.grading.grader import Grader
+from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
+from eval.runs.forced import ForcedSitting
+from eval.runs.grades import grade_run
+from eval.runs.imported import Fields, import_outputs
+from eval.runs.log import ROLES, Role, RunConfig, RunLog
+from eval.runs.plan import cost, load_benchmarks, paces, prepare
+from eval.runs.session import Session
+from eval.statistics.paired import smallest_differences
+from ui.benchmarks.library import Shelf
+from ui.services import Services, check_ready
+
+MOST_BUDGETS = 12
+
+
+def set_size(name: str) -> int:
+    """Problems of a set. Raises DataError for a file that holds none, or is gone."""
+    if name in KNOWN:
+        return KNOWN[name].size
+    return GENERATED_COUNT if name in GENERATED else _file_size(name, uploaded(name).stat().st_mtime_ns)
+
+
+def uploaded(path: str) -> Path:
+    """A file of a visitor's. Raises DataError when it is gone: uploads are deleted after a while."""
+    if not (found := Path(path)).is_file():
+        raise DataError(f"The file {found.name} is no longer here.", "Choose it again.")
+    return found
+
+
+@lru_cache(maxsize=16)
+def _file_size(path: str, changed: int) -> int:
+    return len(load_file(Path(path)))
+
+
+def set_title(name: str) -> str:
+    if name in KNOWN:
+        return KNOWN[name].title
+    return GENERATED.get(name) or Path(name).stem
+
+
+class RunDesk:
+    """Starts, stops and resumes runs for visitors who may; everything it raises is for people to read."""
+
+    def __init__(self, services: Services, shelf: Shelf) -> None:
+        self.services, self.shelf = services, shelf
+        self.jobs = services.jobs
+
+    def estimate(self, config: RunConfig) -> str:
+        """What the run would cost and what it could show, all in all and set by set, before it starts."""
+        sizes = {set_title(name): set_size(name) for name in config.benchmarks}
+        drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
+        pair = self.services.config.pairs.get(config.pair)
+        found = cost(config, list(sizes.values()), paces(self.shelf.runs, pair) if pair else {})
+        return f"{found.sentence}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
+
+    def start(self, config: RunConfig) -> str:
+        """Begin a new run in the background; returns its id."""
+        self._check_loaded(config.pair)
+        benchmarks = load_benchmarks(config.benchmarks)
+        served = self.services.served
+        hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
+        self.jobs.check_idle()
+        log = prepare(self.shelf.runs, config, served.pair, hashes, benchmarks, served.profile)
+        self.jobs.start(Session(log, served))
+        return log.folder.name
+
+    def stop(self) -> str:
+        """Stop the run that is going on, unless it is another page's; returns its id."""
+        sitting = self.jobs.current
+        if sitting is None or sitting.over:
+            raise ConfigError("No run is going on.")
+        name = sitting.log.folder.name
+        if sitting.log.folder.parent != self.shelf.runs:
+            raise ConfigError(f"Run {name} was begun on another page.", "Stop it there.")
+        self.jobs.stop()
+        return name
+
+    def resume(self, run_id: str, retry_failed: bool = False) -> None:
+        log = self._open_own(run_id)
+        self.jobs.start(Session(log, self.services.served, retry_failed=retry_failed))
+
+    def force(self, run_id: str, budgets: str) -> list[int]:
+        """Make the forced answers of a run at these budgets in the background; returns the budgets."""
+        wanted = sorted({int(b) for b in re.findall(r"\d+", str(budgets or ""))})[:MOST_BUDGETS]
+        if not wanted:
+            raise ConfigError("No budget is given.", "Give numbers of tokens, such as 64, 128, 256.")
+        self.jobs.start(ForcedSitting(self._open_own(run_id), self.services.served, wanted))
+        return wanted
+
+    def _open_own(self, run_id: str) -> RunLog:
+        """A run that was made here with the loaded pair. Raises DataError, ConfigError or ServerError for any other."""
+        log = RunLog.open(self.shelf.runs, run_id)
+        info = log.info()
+        if info.origin != "run":
+            raise ConfigError(
+                f"Run {run_id} was {info.origin}: nothing can be added to it.", "Start a run of your own."
+            )
+        self._check_loaded(info.config.pair)
+        return log
+
+    def _check_loaded(self, pair: str) -> None:
+        served = self.services.served
+        if pair != served.pair.key:
+            raise ConfigError(
+                f"Pair {pair} is not loaded; {served.pair.key} is.", f"Start the app with JOURNEY_PAIR={pair}."
+            )
+        check_ready(served)
+
+    def keep_own_set(self, path: str | None) -> str | None:
+        """Copy an uploaded set to where later runs find it again; never over another of the same name."""
+        if not path:
+            return None
+        folder, content = self.services.home / "sets", uploaded(path).read_bytes()
+        target = folder / Path(path).with_suffix(".jsonl").name
+        if target.is_file() and target.read_bytes() != content:
+            target = target.with_stem(f"{target.stem}-{sha256(content).hexdigest()[:8]}")
+        folder.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        return str(target)
+
+    def take_in(
+        self, path: str | None, role: str, title: str, benchmark: str, fields: Fields, tell: Callable[[int, int], None]
+    ) -> str:
+        """Import a file of outputs and grade it; returns a sentence."""
+        if not path:
+            raise ConfigError("No file is chosen.", "Choose a JSONL file.")
+        known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
+        side: Role = "base" if role == "base" else "distilled"
+        log = import_outputs(
+            self.shelf.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
+        )
+        with log.claim(), Grader() as grader:
+            count = grade_run(log, grader, progress=tell)
+        return f"{count:,} outputs graded; the run {log.folder.name} can now be chosen on either side."

@@ -1,0 +1,210 @@
+"""The runs as the Benchmarks tab looks at them: found, read once, compared, kept until they change.
+
+Does not know widgets.
+"""
+
+import tempfile
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from common.errors import DataError
+from eval.results.comparison import Cell, Comparison, build_comparison
+from eval.results.curves import curves
+from eval.results.report import faulty_golds, report
+from eval.results.samples import EXPORT, Contender, Results, Row, stamp
+from eval.runs.log import ROLES, Role, RunInfo, RunLog, list_runs
+from eval.runs.recorded import pack_run
+from eval.statistics.metrics import CurvePoint
+from ui.benchmarks.figures import Side
+
+KEPT = 4
+SEPARATOR = " / "
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a visitor looks at: two sides, and one benchmark or all of them."""
+
+    base: Contender
+    distilled: Contender
+    benchmark: str = ""
+
+    @property
+    def sides(self) -> dict[Side, Contender]:
+        return {"base": self.base, "distilled": self.distilled}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Everything the tab shows of a choice."""
+
+    comparison: Comparison
+    rows: dict[Side, list[Row]]
+    curves: dict[Side, list[CurvePoint]]
+    titles: dict[Side, str]
+    infos: tuple[RunInfo, ...]
+    report: str
+    """Markdown, to paste in a model card."""
+
+
+def side_value(contender: Contender) -> str:
+    """A side as the value of a dropdown."""
+    return f"{contender.run}{SEPARATOR}{contender.model}"
+
+
+def parse_side(value: object) -> Contender:
+    """The inverse of `side_value`; raises DataError for anything else, since values come from the network."""
+    run, found, model = str(value or "").partition(SEPARATOR)
+    if not found:
+        raise DataError("No side is chosen.", "Choose a run.")
+    return Contender(run, model)
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which problems of the grid to show; every condition must hold."""
+
+    base: str = "any"
+    """`any`, `right` or `wrong`."""
+    distilled: str = "any"
+    words: str = ""
+    """All of these in the thought of either side."""
+    shortest: int = 0
+    """The longer of the two outputs has at least this many tokens."""
+    cut: bool = False
+    """Only problems where an answer was cut off."""
+    flagged: bool = False
+
+    def admits(self, cell: Cell) -> bool:
+        wanted = {"right": True, "wrong": False}
+        sides = ((self.base, cell.base_solves), (self.distilled, cell.distilled_solves))
+        return (
+            all(state not in wanted or wanted[state] is solves for state, solves in sides)
+            and cell.tokens >= self.shortest
+            and (cell.cut or not self.cut)
+            and bool(cell.flags or not self.flagged)
+        )
+
+
+class Shelf:
+    """Reads runs below one folder; safe to use from several threads."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._lock = threading.Lock()
+        self._results: OrderedDict[tuple[str, ...], Results] = OrderedDict()
+        self._shown: OrderedDict[tuple[Choice, str], Shown] = OrderedDict()
+        self._answers: dict[str, tuple[int, int]] = {}
+
+    def infos(self) -> list[RunInfo]:
+        return list_runs(self.runs)
+
+    def info(self, run_id: str) -> RunInfo:
+        return RunLog.open(self.runs, run_id).info()
+
+    def answers(self, run_id: str) -> int:
+        """How many samples a run has; its file is read again only when it has grown."""
+        path = RunLog(self.runs / run_id).path("samples")
+        size = path.stat().st_size if path.is_file() else 0
+        if self._answers.get(run_id, (-1, 0))[0] != size:
+            self._answers[run_id] = (size, len(RunLog(self.runs / run_id).samples()))
+        return self._answers[run_id][1]
+
+    def sides(self) -> list[Contender]:
+        """Every side of every run, newest run first, base before distilled."""
+        return [
+            Contender(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides
+        ]
+
+    def partner(self, info: RunInfo, role: Role, shown: object) -> object:
+        """The value of a side to set beside a run that lacks it: what is shown now if it has the run's first set, else
+        the newest that has; what is shown now if none has."""
+        having = [
+            side_value(Contender(other.id, other.sides[role].model))
+            for other in self.infos()
+            if role in other.sides and info.data[0].name in (data.name for data in other.data)
+        ]
+        return shown if shown in having or not having else having[0]
+
+    def stamp(self, choice: Choice) -> str:
+        """Changes when a run of this choice does."""
+        return stamp(self.runs, _ids(choice))
+
+    def results(self, choice: Choice) -> Results:
+        """Raises DataError for a run that is not there."""
+        ids, now = _ids(choice), self.stamp(choice)
+        with self._lock:
+            kept = self._results.get(ids)
+            if kept is None or kept.stamp != now:
+                kept = self._results[ids] = Results(self.runs, ids)
+            self._results.move_to_end(ids)
+            while len(self._results) > KEPT:
+                self._results.popitem(last=False)
+            return kept
+
+    def shown(self, choice: Choice) -> Shown:
+        """The whole comparison; computed anew only when a file has grown."""
+        results = self.results(choice)
+        key = (choice, results.stamp)
+        with self._lock:
+            if key in self._shown:
+                return self._shown[key]
+        shown = self._compute(choice, results)
+        with self._lock:
+            self._shown[key] = shown
+            while len(self._shown) > KEPT:
+                self._shown.popitem(last=False)
+        return shown
+
+    def _compute(self, choice: Choice, results: Results) -> Shown:
+        rows = {side: results.rows(c, choice.benchmark) for side, c in choice.sides.items()}
+        infos = tuple(self.info(run_id) for run_id in _ids(choice))
+        titles = {side: _title(infos, contender) for side, contender in choice.sides.items()}
+        pair_titles = (titles["base"], titles["distilled"])
+        comparison = build_comparison(rows["base"], rows["distilled"], pair_titles, choice.benchmark)
+        checked = {info.id: faulty_golds(RunLog.open(self.runs, info.id)) for info in infos}
+        golds = {run_id: found for run_id, found in checked.items() if found is not None}
+        return Shown(
+            comparison=comparison,
+            rows=rows,
+            curves={s: curves(rows[s], results.forced(c, choice.benchmark)) for s, c in choice.sides.items()},
+            titles=titles,
+            infos=infos,
+            report=report(infos, [comparison], golds),
+        )
+
+    def cells(self, choice: Choice, filters: Filters) -> list[Cell]:
+        """The problems that pass the filters, in the grid's order."""
+        cells = [cell for cell in self.shown(choice).comparison.cells if filters.admits(cell)]
+        if filters.words.strip():
+            found = self.results(choice).with_words(list(choice.sides.values()), filters.words)
+            cells = [cell for cell in cells if cell.problem_id in found]
+        return cells
+
+
+def _ids(choice: Choice) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((choice.base.run, choice.distilled.run)))
+
+
+def _title(infos: tuple[RunInfo, ...], contender: Contender) -> str:
+    for info in infos:
+        for side in info.sides.values():
+            if info.id == contender.run and side.model == contender.model:
+                return side.title
+    return contender.model
+
+
+def export_files(shelf: Shelf, choice: Choice) -> list[str]:
+    """Files to download: every sample of both sides in each format, the report, and each run's own files."""
+    name = sha256(f"{choice}{shelf.stamp(choice)}".encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / "journey-arena-exports" / name
+    results, shown = shelf.results(choice), shelf.shown(choice)
+    sides = list(dict.fromkeys(choice.sides.values()))
+    stem = choice.base.run if choice.base.run == choice.distilled.run else "comparison"
+    files = [results.export(sides, folder / f"{stem}.{form}", form) for form in EXPORT]  # type: ignore[arg-type]
+    text = folder / f"{stem}.md"
+    text.write_text(shown.report, encoding="utf-8")
+    return [str(path) for path in (*files, text, *(pack_run(shelf.runs / run, folder) for run in _ids(choice)))]

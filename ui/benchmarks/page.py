@@ -1,0 +1,211 @@
+"""What the Benchmarks tab shows at any time: its widgets and their updates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from common.errors import ArenaError
+from eval.results.report import data_lines, differences, unfinished
+from eval.results.samples import Contender
+from eval.runs.log import ROLES, Role, RunInfo
+from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
+from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
+from ui.benchmarks.library import Choice, Shelf, Shown, export_files, parse_side, side_value
+from ui.benchmarks.view import breakdown_html, headline_html, progress_html, run_label, run_row, runs_html, summary_html
+from ui.kit.events import spoken
+
+EMPTY = '<p class="note">No run yet. Start one below, or load outputs made elsewhere.</p>'
+
+
+NO_FILTERS = ("any", "any", "", 0, False, False)
+
+
+@dataclass(frozen=True)
+class Updates:
+    """A function that gives updates, with the components it may update."""
+
+    give: Callable[..., dict[Any, Any]]
+    components: list[Any]
+
+    def __call__(self, *values: Any) -> dict[Any, Any]:
+        return self.give(*values)
+
+
+@dataclass(frozen=True)
+class Selectors:
+    """Which run, which two sides, which set."""
+
+    run: gr.Dropdown
+    base: gr.Dropdown
+    distilled: gr.Dropdown
+    benchmark: gr.Dropdown
+
+    @property
+    def sides(self) -> list[Any]:
+        return [self.base, self.distilled, self.benchmark]
+
+
+@dataclass(frozen=True)
+class Displays:
+    """Everything that shows results."""
+
+    results: gr.Column
+    """Around all of them."""
+    headline: gr.HTML
+    summary: gr.HTML
+    curves: gr.Plot
+    cut: gr.Plot
+    breakdown: gr.HTML
+    by_subject: gr.Plot
+    by_level: gr.Plot
+    tokens: gr.Plot
+    report: gr.Textbox
+    runs: gr.HTML
+
+
+def make_choice(base: object, distilled: object, benchmark: object) -> Choice:
+    """Values of the selectors as a choice; raises DataError when no side is chosen."""
+    return Choice(parse_side(base), parse_side(distilled), str(benchmark or ""))
+
+
+@dataclass(frozen=True)
+class Page:
+    """The tab's parts, and what its events do: each returns {component: update}."""
+
+    shelf: Shelf
+    desk: RunDesk
+    selectors: Selectors
+    displays: Displays
+    grid: GridWidgets
+    progress: gr.HTML
+    seen: gr.State
+    """What the visitor's page shows now, as a hash; a tick sends results only when it has changed."""
+    chosen: gr.State
+    """Values of the sides and the set shown. A tick reads them here: a list whose choices are just being replaced would
+    refuse the value it still sends."""
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [*self.selectors.sides, self.grid.problem, *self.grid.filters]
+
+    @property
+    def outputs(self) -> list[Any]:
+        shown = [*vars(self.selectors).values(), *vars(self.displays).values(), self.seen, self.chosen]
+        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem, *self.grid.filters]
+
+    def show(self, base: Any, distilled: Any, benchmark: Any, problem: str, *filters: Any) -> dict[Any, Any]:
+        """The results of the chosen sides and set."""
+        try:
+            choice = make_choice(base, distilled, benchmark)
+            shown = self.shelf.shown(choice)
+            cells = grid_update(self.shelf, choice, make_filters(*filters), problem)
+            state = self.state(choice)
+        except ArenaError as error:
+            return {self.displays.headline: f'<p class="note">{escape(str(error))}</p>'}
+        updates = display_updates(self.displays, shown, _going_on(self.desk, choice))
+        return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
+
+    def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
+        """The results of other sides or another set; a problem of the old ones that stands open is closed."""
+        closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
+        return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
+
+    def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
+        """Both sides and the first set of one run, and their results, unfiltered; a side it lacks is another run's of
+        that set."""
+        infos = self.shelf.infos()
+        info = next((i for i in infos if i.id == run_id), None)
+        if info is None:
+            return {self.selectors.run: gr.update(choices=_run_choices(infos))}
+        own = {role: side_value(Contender(info.id, side.model)) for role, side in info.sides.items()}
+        before: dict[Role, Any] = {"base": base, "distilled": distilled}
+        sides = {role: own.get(role) or self.shelf.partner(info, role, before[role]) for role in ROLES}
+        choices = [(_side_label(infos, side), side_value(side)) for side in self.shelf.sides()]
+        sets = [(data.title, data.name) for data in info.data]
+        updates: dict[Any, Any] = {
+            self.selectors.run: gr.update(choices=_run_choices(infos), value=run_id),
+            self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
+            self.selectors.base: gr.update(choices=choices, value=sides["base"]),
+            self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
+            **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
+        }
+        return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
+
+    def refresh(self) -> dict[Any, Any]:
+        """The lists of runs, with the newest run of both sides chosen."""
+        infos = self.shelf.infos()
+        rows = [run_row(info, self.shelf.answers(info.id)) for info in infos]
+        whole = [info for info in infos if len(info.sides) == len(ROLES)]
+        updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
+        if not infos:
+            return {**updates, self.displays.headline: EMPTY}
+        return {**updates, **self.choose_run((whole or infos)[0].id)}
+
+    def tick(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
+        """Progress of the run that is going on, and results when they have changed."""
+        current = self.desk.jobs.current
+        updates: dict[Any, Any] = {}
+        if current is not None:
+            where = "" if current.log.folder.parent == self.shelf.runs else " (begun on another page)"
+            updates[self.progress] = gr.update(value=progress_html(current.progress(), where), visible=True)
+        try:
+            changed = self.state(make_choice(*chosen)) != stamp
+        except ArenaError:
+            changed = False
+        if changed:
+            updates |= self.show(*chosen, problem, *filters)
+            updates.pop(self.chosen, None)  # never takes back what was chosen meanwhile
+        return updates or gr.skip()
+
+    def state(self, choice: Choice) -> str:
+        """Changes whenever what is shown of the choice would."""
+        text = f"{choice}{self.shelf.stamp(choice)}{_going_on(self.desk, choice)}"
+        return sha256(text.encode()).hexdigest()[:16]
+
+    @spoken()
+    def export(self, base: Any, distilled: Any, benchmark: Any) -> Any:
+        return gr.update(value=export_files(self.shelf, make_choice(base, distilled, benchmark)), visible=True)
+
+
+def _going_on(desk: RunDesk, choice: Choice) -> bool:
+    current = desk.jobs.current
+    shown = [desk.shelf.runs / side.run for side in choice.sides.values()]
+    return current is not None and not current.over and current.log.folder in shown
+
+
+def display_updates(displays: Displays, shown: Shown, going_on: bool) -> dict[Any, Any]:
+    """Everything the tab says about a comparison."""
+    c = shown.comparison
+    warnings = [*differences(shown.infos), *unfinished(shown.infos, c)]
+    subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
+    return {
+        displays.results: gr.update(visible=c.base.samples + c.distilled.samples > 0),
+        displays.headline: headline_html(c, going_on, warnings),
+        displays.summary: summary_html(c, data_lines(shown.infos, c.benchmark)),
+        displays.curves: accuracy_against_tokens(shown.curves, shown.titles, c.benchmark),
+        displays.cut: cut_share(shown.curves, shown.titles),
+        displays.breakdown: breakdown_html(c),
+        displays.by_subject: gr.update(
+            value=breakdown_bars(c.by_subject, shown.titles) if subjects else None, visible=subjects
+        ),
+        displays.by_level: gr.update(
+            value=breakdown_bars(c.by_level, shown.titles) if levels else None, visible=levels
+        ),
+        displays.tokens: token_histogram(shown.rows, shown.titles),
+        displays.report: shown.report,
+    }
+
+
+def _run_choices(infos: list[RunInfo]) -> list[tuple[str, str]]:
+    return [(run_label(info), info.id) for info in infos]
+
+
+def _side_label(infos: list[RunInfo], side: Contender) -> str:
+    info = next(i for i in infos if i.id == side.run)
+    title = next((s.title for s in info.sides.values() if s.model == side.model), side.model)
+    return f"{title} · {run_label(info)}"

@@ -1,0 +1,228 @@
+"""The part of the Benchmarks tab that starts, watches, stops and resumes runs, and takes in outputs made elsewhere.
+
+Does not know how results are shown. Who may start what is decided here, in the handlers, on the server.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from common.errors import ArenaError, ConfigError
+from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
+from eval.runs.imported import Fields
+from eval.runs.log import RunConfig
+from eval.runs.plan import most_in_flight
+from ui.benchmarks.actions import RunDesk
+from ui.kit.events import QUIET
+from ui.kit.owner import owner_key, require_owner
+from ui.services import Services
+
+NO_SET = "the file's own problems"
+
+
+def known_sets() -> list[tuple[str, str]]:
+    """(label, name) of every set, those that need no download first."""
+    generated = [(f"{title} ({GENERATED_COUNT}, generated)", name) for name, title in GENERATED.items()]
+    return generated + [(f"{known.title} ({known.size})", name) for name, known in KNOWN.items()]
+
+
+@dataclass(frozen=True)
+class RunForm:
+    """The inputs of a run, in the order handlers take them."""
+
+    pair: gr.Dropdown
+    sets: gr.CheckboxGroup
+    own_set: gr.File
+    problems: gr.Number
+    samples: gr.Number
+    max_tokens: gr.Number
+    thinking_budget: gr.Number
+    temperature: gr.Number
+    top_p: gr.Number
+    seed: gr.Number
+    concurrency: gr.Number
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [getattr(self, name) for name in self.__dataclass_fields__]
+
+
+def make_config(
+    pair: str,
+    sets: list[str],
+    own_set: str | None,
+    problems: float | None,
+    samples: float,
+    max_tokens: float,
+    thinking_budget: float | None,
+    temperature: float,
+    top_p: float,
+    seed: float,
+    concurrency: float,
+) -> RunConfig:
+    """The form's values as a configuration. Raises ConfigError for what cannot be run."""
+    unknown = [name for name in sets or [] if name not in {*KNOWN, *GENERATED}]
+    if unknown:
+        raise ConfigError(f"There is no set “{unknown[0]}”.", "Choose from the list.")
+    try:
+        return RunConfig(
+            pair=str(pair),
+            benchmarks=(*(sets or []), *([own_set] if own_set else [])),
+            samples=int(samples),
+            problems=int(problems) if problems else None,
+            max_tokens=int(max_tokens),
+            thinking_budget=int(thinking_budget) if thinking_budget else None,
+            temperature=float(temperature),
+            top_p=float(top_p),
+            seed=int(seed),
+            concurrency=int(concurrency),
+        )
+    except (TypeError, ValueError) as error:
+        raise ConfigError("A field of the run is empty or not a number.", "Fill in every field.") from error
+
+
+def build_form(services: Services) -> RunForm:
+    served = services.served
+    pairs = [(pair.title, key) for key, pair in services.config.pairs.items()]
+    with gr.Row():
+        pair = gr.Dropdown(pairs, value=served.pair.key, label="Pair", info="Only the pair that is loaded can run.")
+        own_set = gr.File(label="Your own set: JSONL with problem and answer", file_types=[".jsonl"], height=130)
+    sets = gr.CheckboxGroup(known_sets(), value=["same_kind"], label="Sets")
+    with gr.Row():
+        problems = gr.Number(60, label="Problems of each set", info="0: all of them.", precision=0, minimum=0)
+        samples = gr.Number(1, label="Samples a problem", precision=0, minimum=1)
+        max_tokens = gr.Number(1024, label="Token budget", info="Thought and answer.", precision=0, minimum=1)
+        thinking = gr.Number(0, label="Thinking budget", info="0: none of its own.", precision=0, minimum=0)
+    with gr.Accordion("Sampling", open=False), gr.Row():
+        temperature = gr.Number(0.0, label="Temperature", info="0: greedy.", minimum=0, step=0.1)
+        top_p = gr.Number(1.0, label="Top-p", minimum=0, maximum=1, step=0.05)
+        seed = gr.Number(0, label="Seed", precision=0)
+        concurrency = gr.Number(
+            most_in_flight(served.profile), label="Requests in flight", info="At each server.", precision=0, minimum=1
+        )
+    return RunForm(pair, sets, own_set, problems, samples, max_tokens, thinking, temperature, top_p, seed, concurrency)
+
+
+@dataclass(frozen=True)
+class RunHandlers:
+    """What the buttons do. Each that starts or stops work asks for the owner first."""
+
+    desk: RunDesk
+    notice: gr.Markdown
+    started: Any
+
+    def cost(self, *values: Any) -> str:
+        try:
+            return self.desk.estimate(make_config(*values))
+        except ArenaError as error:
+            return str(error)
+
+    def start(self, secret: str, *values: Any) -> dict[Any, Any]:
+        try:
+            require_owner(secret)
+            own = self.desk.keep_own_set(values[2])
+            run_id = self.desk.start(make_config(values[0], values[1], own, *values[3:]))
+        except ArenaError as error:
+            return {self.notice: str(error)}
+        return {self.notice: f"Run {run_id} has begun; it goes on when this page is closed.", **self.started(run_id)}
+
+    def stop(self, secret: str) -> str:
+        try:
+            require_owner(secret)
+            return f"Run {self.desk.stop()} is stopping; what is whole is kept, and it can be gone on with."
+        except ArenaError as error:
+            return str(error)
+
+    def resume(self, secret: str, run_id: str, retry: bool) -> str:
+        try:
+            require_owner(secret)
+            self.desk.resume(str(run_id or ""), bool(retry))
+        except ArenaError as error:
+            return str(error)
+        return f"Run {run_id} goes on."
+
+    def force(self, secret: str, run_id: str, wanted: str) -> str:
+        try:
+            require_owner(secret)
+            made = self.desk.force(str(run_id or ""), wanted)
+        except ArenaError as error:
+            return str(error)
+        return f"Forced answers at {', '.join(map(str, made))} tokens have begun."
+
+
+def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
+    """Form, cost, buttons. `started(run_id)` gives the updates that make a new run the one looked at."""
+    form = build_form(desk.services)
+    estimate = gr.Markdown("", elem_classes="note")
+    key = owner_key()
+    with gr.Row():
+        start = gr.Button("Start", variant="primary", elem_id="bm-start")
+        stop = gr.Button("Stop", elem_id="bm-stop")
+        resume = gr.Button("Resume the chosen run", elem_id="bm-resume")
+        again = gr.Checkbox(False, label="ask again for failed answers", container=False)
+
+    with gr.Row():
+        budgets = gr.Textbox(
+            "64, 128, 256, 512", label="Forced answers of the chosen run", info="Thoughts closed after so many tokens.",
+            max_lines=1, scale=3,
+        )  # fmt: skip
+        force = gr.Button("Make forced answers", size="sm", scale=1, elem_id="bm-force")
+
+    on = RunHandlers(desk, notice, started)
+    for component in form.inputs:
+        component.change(on.cost, form.inputs, estimate, **QUIET)
+    start.click(on.start, [key, *form.inputs], [notice, *started.components], api_visibility="private")
+    stop.click(on.stop, key, notice, api_visibility="private")
+    resume.click(on.resume, [key, run, again], notice, api_visibility="private")
+    force.click(on.force, [key, run, budgets], notice, api_visibility="private")
+    blocks = gr.context.Context.root_block
+    if blocks is not None:
+        blocks.load(on.cost, form.inputs, estimate, **QUIET)
+
+
+def build_import_section(desk: RunDesk, notice: gr.Markdown, refreshed: Any) -> None:
+    """Load outputs made elsewhere. `refreshed()` gives the updates of the lists of runs."""
+    gr.Markdown(
+        "One JSON object a line with a problem, its gold answer and one or many outputs of one model; or a JSON export"
+        " of this page.",
+        elem_classes="note",
+    )
+    with gr.Row():
+        file = gr.File(label="Outputs (JSONL)", file_types=[".jsonl", ".json"], height=130)
+        with gr.Column():
+            title = gr.Textbox(label="Name of the model", max_lines=1)
+            role = gr.Radio([("base", "base"), ("distilled", "distilled")], value="distilled", label="Side")
+    with gr.Row():
+        benchmark = gr.Dropdown(
+            [NO_SET, *known_sets()],
+            value=NO_SET,
+            label="Problems",
+            info="Choose the set to pair the outputs with runs.",
+        )
+        question = gr.Textbox(label="Field of the question", placeholder="problem, question …", max_lines=1)
+        gold = gr.Textbox(label="Field of the gold answer", placeholder="gold, answer …", max_lines=1)
+        output = gr.Textbox(label="Field of the output", placeholder="output, outputs …", max_lines=1)
+    key = owner_key()
+    load = gr.Button("Load and grade")
+
+    def on_load(
+        secret: str, path: str | None, side: str, name: str, which: str, q: str, g: str, o: str,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> dict[Any, Any]:  # fmt: skip
+        def tell(done: int, total: int) -> None:
+            progress((done, total), desc="grading")
+
+        try:
+            require_owner(secret)
+            fields = Fields(q.strip(), g.strip(), o.strip())
+            return {notice: desk.take_in(path, side, name, which, fields, tell), **refreshed()}
+        except ArenaError as error:
+            return {notice: str(error)}
+
+    load.click(
+        on_load,
+        [key, file, role, title, benchmark, question, gold, output],
+        [notice, *refreshed.components],
+        api_visibility="private",
+    )

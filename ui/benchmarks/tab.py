@@ -1,0 +1,103 @@
+"""The Benchmarks tab: run the maths sets on both models, and see what long thought gained and what it cost.
+
+Widgets and wiring; runs are started in `ui.benchmarks.run`, problems are looked at in `ui.benchmarks.grid`, values come
+from `ui.benchmarks.library`, text from `ui.benchmarks.view`.
+"""
+
+from pathlib import Path
+
+import gradio as gr
+
+from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
+from ui.benchmarks.library import Shelf
+from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
+from ui.benchmarks.run import build_import_section, build_run_section
+from ui.kit.events import QUIET
+from ui.services import Services
+
+SECONDS_BETWEEN_LOOKS = 2
+CSS = Path(__file__).parent / "benchmarks.css"
+CURVES_NOTE = (
+    "Three kinds of curve that mean different things. **Truncated**: the same answers, had each been stopped at the"
+    " budget. **Forced**: the thought was closed at the budget and an answer asked for; plotted at the tokens really"
+    " used. **maj@k**: the vote of k answers, at their summed tokens. Bars are 95 % intervals."
+)
+
+
+def build_benchmarks_tab(services: Services) -> None:
+    """Build the tab inside the current `gr.Tab`."""
+    shelf = Shelf(services.home / "runs")
+    desk = RunDesk(services, shelf)
+    gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
+    selectors = build_selectors()
+    progress = gr.HTML("", visible=False, elem_id="bm-progress")
+    notice = gr.Markdown("", elem_id="bm-notice")
+    headline = gr.HTML("", elem_id="bm-headline")
+    # Before the first answer there is nothing to see.
+    with gr.Column(visible=bool(shelf.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
+        displays, grid, exports = build_results(results, headline)
+    page = Page(shelf, desk, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
+    with gr.Accordion("Run the benchmarks", open=not shelf.infos()):
+        build_run_section(desk, selectors.run, notice, Updates(page.choose_run, page.outputs))
+    with gr.Accordion("Load outputs made elsewhere", open=False):
+        build_import_section(desk, notice, Updates(page.refresh, page.outputs))
+    wire(page, exports)
+
+
+def build_selectors() -> Selectors:
+    with gr.Row():
+        run = gr.Dropdown([], label="Run", scale=3, min_width=280)
+        benchmark = gr.Dropdown([("All sets together", "")], value="", label="Set", scale=2, min_width=240)
+    with gr.Accordion("Compare across runs", open=False), gr.Row():
+        base = gr.Dropdown([], label="Base side")
+        distilled = gr.Dropdown([], label="Distilled side")
+    return Selectors(run, base, distilled, benchmark)
+
+
+def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Button, gr.File]]:
+    """The inner tabs."""
+    with gr.Tab("Overview"):
+        summary = gr.HTML("")
+        gr.Markdown("#### Accuracy against tokens")
+        curves = gr.Plot(show_label=False, elem_id="bm-curves", elem_classes="bm-plot")
+        gr.Markdown(CURVES_NOTE, elem_classes="note")
+        gr.Markdown("#### Answers longer than the budget")
+        cut = gr.Plot(show_label=False, elem_classes="bm-plot")
+    with gr.Tab("Problems"):
+        grid = build_grid()
+    with gr.Tab("Subjects and levels"):
+        breakdown = gr.HTML("")
+        by_subject, by_level = (
+            gr.Plot(show_label=False, elem_classes="bm-plot"),
+            gr.Plot(show_label=False, elem_classes="bm-plot"),
+        )
+    with gr.Tab("Token lengths"):
+        tokens = gr.Plot(show_label=False, elem_classes="bm-plot")
+    with gr.Tab("Report and export"):
+        button = gr.Button("Prepare the files: Parquet, CSV, JSON, report, runs", size="md", elem_id="bm-export")
+        files = gr.File(label="Every sample with its grade, the report, and the runs as they lie on disk",
+                        file_count="multiple", height=240, visible=False)  # fmt: skip
+        text = gr.Textbox("", label="Report for a model card (Markdown)", max_lines=24, buttons=["copy"])
+    with gr.Tab("All runs"):
+        runs = gr.HTML("")
+    return (
+        Displays(results, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
+        grid,
+        (button, files),
+    )
+
+
+def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
+    for component in page.selectors.sides:
+        component.input(page.switch, page.inputs, page.outputs, **QUIET)
+    selectors = page.selectors
+    selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **QUIET)
+    exports[0].click(page.export, page.selectors.sides, exports[1], api_visibility="private")
+    wire_grid(page.shelf, page.grid, page.selectors.sides, make_choice)
+    timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
+    watched = [page.seen, page.chosen, page.grid.problem, *page.grid.filters]
+    timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **QUIET)
+    blocks = gr.context.Context.root_block
+    if blocks is not None:
+        blocks.load(page.refresh, None, page.outputs, **QUIET)

@@ -1,0 +1,246 @@
+"""What happens on the case studies' page: choosing, running live, voting. Handlers translate; rules are elsewhere."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from battles.battle import Battle
+from battles.turns import Turns
+from common.errors import ArenaError, ConfigError, DataError
+from models.chat.events import Reply
+from models.config.registry import ROLES, Role
+from models.config.sampling import Sampling
+from traces.cases.cases import Case, CaseRun, SideRun, all_cases, find_case, keep_run, new_run, paper_cases, runs_of
+from traces.cases.record import engine_versions
+from ui.cases.view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
+from ui.kit.events import spoken
+from ui.kit.html import shown
+from ui.kit.links import case_link
+from ui.kit.owner import require_owner
+from ui.kit.replies import figures, panel_messages, progress_line, thanks
+from ui.kit.sampling import read_sampling
+from ui.services import Services
+from votes.ballot import Side, Verdict
+from votes.errors import VoteError
+
+Update = dict[Block, Any]
+Runs = tuple[CaseRun, ...]
+MINE_AT_MOST = 10
+NOT_KEPT = "This run is only on your page: the owner decides which runs all visitors see."
+SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
+"""In a named battle the base is A: the desk sees to it."""
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """The widgets that handlers update."""
+
+    chosen: gr.Radio
+    about: gr.HTML
+    runs: gr.Dropdown
+    facts: gr.HTML
+    link: gr.Markdown
+    heads: dict[Role, gr.HTML]
+    panels: dict[Role, gr.Chatbot]
+    progress: gr.HTML
+    run: gr.Button
+    stop: gr.Button
+    ballot: gr.Column
+    mark: gr.Checkbox
+    parts: gr.HTML
+    battle: gr.State
+    mine: gr.State
+    """Runs that this visitor began and that were not kept, newest first."""
+
+    def outputs(self) -> list[Block]:
+        return [
+            self.chosen, self.about, self.runs, self.facts, self.link, *self.heads.values(), *self.panels.values(),
+            self.progress, self.run, self.stop, self.ballot, self.parts, self.battle, self.mine,
+        ]  # fmt: skip
+
+
+def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
+    """Title and key of every case."""
+    return [(case_choice(number, case), case.key) for number, case in enumerate(cases, 1)]
+
+
+def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
+    """Everything of one case; its newest run unless another is asked for. `mine`: the visitor's own, put first."""
+    try:
+        kept = runs_of(case.key)
+    except DataError as error:
+        gr.Warning(str(error))
+        kept = []
+    own = [run for run in mine if run.case == case.key]
+    found = [*own, *kept]
+    run = next((run for run in found if run.id == run_id), found[0] if found else None)
+    choices = [(f"On your page only · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in kept]
+    return {
+        w.chosen: gr.update(choices=case_choices(all_cases()), value=case.key, interactive=True),
+        w.about: shown(case_html(case)),
+        w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(found), interactive=True),
+        w.progress: "",
+        w.run: gr.update(interactive=True),
+        w.stop: gr.update(visible=False),
+        w.ballot: gr.update(visible=False),
+        **show_run(w, case, run, mark, mine),
+    }
+
+
+def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool, mine: Runs) -> Update:
+    kept = None if run in mine else run  # a link to another would lead nowhere
+    link = f"[Link to this case{' and run' if kept else ''}]({case_link(case, kept)})"
+    update: Update = {w.facts: shown(run_html(run)), w.link: link}
+    for role in ROLES:
+        update[w.heads[role]] = side_head(role, run)
+        update[w.panels[role]] = side_messages(case, run, role)
+    update[w.parts] = gr.update(value=shown(parts_html(run)) if run and mark else "", visible=bool(run and mark))
+    return update
+
+
+def choose_handler(w: Widgets) -> Callable[..., Update]:
+    @spoken()
+    def choose(key: str, mark: bool, mine: Runs = ()) -> Update:
+        case = find_case(key) or paper_cases()[0]
+        return {**show_case(w, case, mark, mine=mine), w.battle: Battle(mode="named", delivery="live")}
+
+    return choose
+
+
+def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Update]:
+    """Show the chosen run. `another` than the live one that the ballot may be open for."""
+
+    @spoken()
+    def pick(key: str, run_id: str | None, mark: bool, mine: Runs = ()) -> Update:
+        case = find_case(key) or paper_cases()[0]
+        run = next((run for run in (*mine, *runs_of(case.key)) if run.id == run_id), None)
+        return show_run(w, case, run, mark, mine) | ({w.ballot: gr.update(visible=False)} if another else {})
+
+    return pick
+
+
+def open_handler(w: Widgets) -> Callable[..., Update]:
+    """The case, and the run of it, that a link asks for (`?case=…&case_run=…`), else the first."""
+
+    @spoken()
+    def open_case(mark: bool, request: gr.Request) -> Update:
+        wanted = request.query_params.get("case", "")
+        case = find_case(wanted)
+        if wanted and case is None:
+            gr.Warning("There is no such case here any more.")
+        return show_case(w, case or paper_cases()[0], mark, request.query_params.get("case_run"))
+
+    return open_case
+
+
+def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., AsyncIterator[Update]]:
+    """Ask both models the case's question, streaming; the finished run is shown beside the paper's account, and kept
+    for all visitors where this one may change what they see."""
+
+    async def run(
+        key: str, mark: bool, mine: Runs, request: gr.Request, secret: str, *settings: Any
+    ) -> AsyncIterator[Update]:
+        with spoken():
+            case = find_case(key)
+        if case is None:
+            gr.Warning("There is no such case here any more.")
+            yield gr.skip()
+            return
+        sampling = read_sampling(*settings)
+        battle = Battle(mode="named", delivery="live")
+        asked = turns.ask(battle, case.question, services.visitor(request), dict.fromkeys(ROLES, sampling))
+        # Another case shown meanwhile would be overwritten by the replies to this one.
+        held: Update = dict.fromkeys((w.run, w.chosen, w.runs), gr.update(interactive=False))
+        hidden: Update = dict.fromkeys((w.ballot, w.parts), gr.update(visible=False))
+        yield {**held, **hidden, w.stop: gr.update(visible=True), w.facts: "", w.link: ""}
+        try:
+            async with aclosing(asked) as steps:
+                async for step in steps:
+                    battle = step.battle
+                    yield _moving(services, w, battle, step.seconds)
+        except (VoteError, ArenaError) as error:
+            gr.Warning(str(error))
+        finished = _finished(services, case, battle, sampling)
+        if finished and not await asyncio.to_thread(_keep, finished, secret):
+            mine = (finished, *mine)[:MINE_AT_MOST]
+        yield await asyncio.to_thread(_settled, w, case, battle, finished, mine, mark)
+
+    return run
+
+
+def _moving(services: Services, w: Widgets, battle: Battle, seconds: float) -> Update:
+    ready = all(services.served.status(role).phase == "ready" for role in ROLES)
+    update: Update = {w.battle: battle, w.progress: progress_line(battle, seconds, ready)}
+    for role in ROLES:
+        update[w.panels[role]] = panel_messages(battle, SIDES[role])
+        update[w.heads[role]] = side_head(role, None) + figures(battle, SIDES[role])
+    return update
+
+
+def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling) -> CaseRun | None:
+    """The run that a battle over the case's question was; None where it was refused or a side failed."""
+    if battle.phase != "answers":
+        return None
+    return new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=engine_versions())
+
+
+def _keep(run: CaseRun, key: str) -> bool:
+    """Keep the run for all visitors, or say why it is not kept."""
+    try:
+        require_owner(key)
+        keep_run(run)
+    except ConfigError:
+        gr.Info(NOT_KEPT)
+    except DataError as error:
+        gr.Warning(f"{error} This run is only on your page.")
+    else:
+        return True
+    return False
+
+
+def _settled(w: Widgets, case: Case, battle: Battle, run: CaseRun | None, mine: Runs, mark: bool) -> Update:
+    over: Update = {
+        w.progress: "",
+        w.run: gr.update(interactive=True),
+        w.stop: gr.update(visible=False),
+        w.battle: battle,
+    }
+    if run:
+        return show_case(w, case, mark, run.id, mine) | over | {w.ballot: gr.update(visible=True), w.mine: mine}
+    if battle.phase == "open":  # refused: all is as it was
+        return show_case(w, case, mark, mine=mine) | over
+    return over | dict.fromkeys((w.chosen, w.runs), gr.update(interactive=True))
+
+
+def _sides(services: Services, battle: Battle) -> dict[Role, SideRun]:
+    sides: dict[Role, SideRun] = {}
+    for role in ROLES:
+        spec = services.served.pair.model(role)
+        reply = battle.reply(SIDES[role]) or Reply(finish_reason="failed")
+        sides[role] = SideRun(spec.key, spec.title, reply, services.served.weight_hash(role))
+    return sides
+
+
+def stop_handler(turns: Turns) -> Callable[[Battle], Awaitable[None]]:
+    async def stop(battle: Battle) -> None:  # not in a thread: streams are stopped on their own event loop
+        turns.switch(battle, "stop", frozenset(SIDES.values()))
+
+    return stop
+
+
+def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[..., Update]:
+    def vote(battle: Battle, request: gr.Request) -> Update:
+        try:
+            receipt = services.desk.cast(battle.id, services.visitor(request), "answers", verdict)
+        except VoteError as error:
+            gr.Warning(str(error))
+            return gr.skip()
+        gr.Info(thanks(receipt))
+        return {w.ballot: gr.update(visible=False)}
+
+    return vote

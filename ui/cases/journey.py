@@ -1,0 +1,136 @@
+"""The journey page: timeline, Table 1, the four ways to a long thought with their costs here, the lesson, ablations.
+
+Reads what was measured (`ui.cases.evidence`) when the page is loaded; what was not measured says so. Does not measure.
+"""
+
+from html import escape
+from math import log10
+
+import gradio as gr
+import plotly.graph_objects as go
+
+from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
+from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
+from ui.kit.events import QUIET
+from ui.kit.html import card, cards, html, prose, section, shown, stacked_row, table, text_of
+from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from ui.services import Services
+from ui.traces.library import TraceShelf
+
+OURS = "Ours-72B"
+
+
+def build_journey_page(services: Services) -> None:
+    """The page inside the current tab; measured parts are read anew at each load."""
+    text = text_of("journey")
+    html(
+        prose(text["intro"])
+        + section("Ten weeks", timeline_html())
+        + section("Does the walk teach more than the straight way?", prose(text["part_1"]), part_1_html())
+        + section("What the shortcut reached, and at what cost", prose(text["table_1"]))
+    )
+    with stacked_row(equal_height=False):
+        with gr.Column(min_width=320):
+            html(table_1_html() + prose(text["table_1_reading"]))
+        with gr.Column(min_width=320):
+            gr.Plot(table_1_figure(), show_label=False)
+    shelf = TraceShelf(services.home)
+    measured = html(measured_html(shelf), elem_id="journey-measured")
+    gr.on(None, lambda: shown(measured_html(shelf)), None, measured, **QUIET)
+
+
+def measured_html(shelf: TraceShelf) -> str:
+    """The part of the page in which the paper's story is set beside what was measured here."""
+    text = text_of("journey")
+    return (
+        section("Four ways to make a long thought", prose(text["ways"]), ways_html(shelf))
+        + section("The bitter lesson", prose(text["bitter"]), lesson_html())
+        + section("What each part is worth", prose(text["ablations"]), ablation_html())
+    )
+
+
+def timeline_html() -> str:
+    told = text_of("journey")["timeline"]
+    points = []
+    for milestone in TIMELINE:
+        day = f"{milestone.day.day} {milestone.day:%B %Y}" if milestone.day else "In between"
+        entry = told[milestone.key]
+        kind = "" if milestone.day else ' class="undated"'
+        title, text = escape(entry["title"]), escape(entry["text"])
+        points.append(f'<li{kind}><div class="label">{day}</div><b>{title}</b><p>{text}</p></li>')
+    return f'<ol class="timeline">{"".join(points)}</ol>'
+
+
+def part_1_html() -> str:
+    head = ("trained from", "before", "shortcut", "journey")
+    rows = [(r.base_model, f"{r.base:.1f} %", f"{r.shortcut:.1f} %", f"<b>{r.journey:.1f} %</b>") for r in PART_1]
+    source = f'The paper’s figures: <a href="{PART_1_URL}">arXiv 2410.18982</a>.'
+    note = f"Right answers to 500 problems of MATH, trained on {PART_1_EXAMPLES} solutions of either kind."
+    return table(head, rows, "slim") + f'<p class="note">{note} {source}</p>'
+
+
+def table_1_html() -> str:
+    head = ("model", "AIME 2024", "tokens", "MATH500", "tokens")
+    rows = [
+        (
+            f"<b>{r.model}</b>" if r.model == OURS else r.model,
+            f"{r.aime_correct} of {r.aime_total}",
+            f"{r.aime_tokens:,}",
+            f"{r.math500:.1f} %",
+            f"{r.math500_tokens:,}",
+        )
+        for r in TABLE_1
+    ]
+    source = f'The paper’s figures, Table 1: <a href="{PAPER_URL}">arXiv 2411.16489</a>.'
+    return (
+        table(head, rows)
+        + f'<p class="note">{source} Tokens: mean output tokens a problem. Ours-72B is the distilled model.</p>'
+    )
+
+
+def table_1_figure() -> go.Figure:
+    """Accuracy against mean output tokens, one point a model and set."""
+    figure = go.Figure()
+    for model, symbol in zip(TABLE_1, ("diamond", "square", "circle"), strict=True):
+        figure.add_scatter(
+            x=[model.math500_tokens, model.aime_tokens],
+            y=[model.math500, 100 * model.aime_correct / model.aime_total],
+            text=["MATH500", "AIME 2024"],
+            name=model.model,
+            mode="markers",
+            marker={
+                "size": 14,
+                "symbol": symbol,
+                "color": DISTILLED_COLOUR if model.model == OURS else BASE_COLOUR,
+                "line": {"width": 1, "color": "white"},
+            },
+            hovertemplate="%{text}: %{y:.1f} % at %{x:,} tokens<extra>" + model.model + "</extra>",
+        )
+    for x, y, name in ((1500, 97, "MATH500"), (9000, 57, "AIME 2024")):
+        figure.add_annotation(x=log10(x), y=y, text=name, showarrow=False, font={"size": 13})
+    figure.update_xaxes(
+        title="mean output tokens a problem", type="log", range=[2.8, 4.2], tickvals=[1000, 2000, 5000, 10000]
+    )
+    figure.update_yaxes(title="accuracy, %", range=[30, 102])
+    figure_layout(figure)
+    figure.update_layout(title_text="The paper’s Table 1: accuracy at its cost", height=360, legend_y=-0.24)
+    return figure
+
+
+def ways_html(shelf: TraceShelf) -> str:
+    told, costs = text_of("journey")["way"], cost_of_ways(shelf)
+    each = [
+        card(f"{number}. {told[way]['title']}", escape(told[way]["text"]), costs[way])
+        for number, way in enumerate(WAYS, 1)
+    ]
+    return cards(*each)
+
+
+def lesson_html() -> str:
+    """Each point of the lesson beside what is seen of it here."""
+    told, seen = text_of("journey")["lesson"], bitter_evidence(read_report())
+    return "".join(
+        f'<section class="card split"><div><h4>{escape(entry["title"])}</h4><p>{escape(entry["text"])}</p></div>'
+        f"<div>{seen[key]}</div></section>"
+        for key, entry in told.items()
+    )

@@ -1,0 +1,158 @@
+"""The widgets of the Compare tab, and a battle as the updates that show it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from battles.battle import SIDES, Battle
+from models.config.registry import ROLES
+from ui.compare.view import (
+    QUESTION_HINTS,
+    head,
+    offered,
+    question_hint,
+    reason_choices,
+    reveal_table,
+    shared_link,
+    verdict_line,
+    vote_prompt,
+)
+from ui.kit.replies import figures, panel_messages, progress_line
+from ui.services import Services
+from votes.ballot import Role, Side, Stage, Verdict
+from votes.shown import Reveal
+
+Update = dict[Block, Any]
+
+
+@dataclass(frozen=True)
+class BallotWidgets:
+    """The ballot, and what follows a vote."""
+
+    group: gr.Group
+    prompt: gr.HTML
+    votes: dict[Verdict, gr.Button]
+    reasons: gr.CheckboxGroup
+    comment: gr.Textbox
+    after: gr.Row
+    undo: gr.Button
+    reveal: gr.Button
+    facts: gr.HTML
+    link: gr.Markdown
+
+
+@dataclass(frozen=True)
+class PinWidgets:
+    """The control that makes a finished battle a case study."""
+
+    box: gr.Accordion
+    note: gr.Textbox
+    key: gr.Textbox
+    pin: gr.Button
+    said: gr.Markdown
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """The widgets that handlers update."""
+
+    battle: gr.State
+    mode: gr.Radio
+    delivery: gr.Checkbox
+    panels: dict[Side, gr.Chatbot]
+    heads: dict[Side, gr.HTML]
+    figures: dict[Side, gr.HTML]
+    progress: gr.HTML
+    tools: dict[str, gr.Button]
+    target: gr.Radio
+    question: gr.Textbox
+    ask: gr.Button
+    ballot: BallotWidgets
+    new: gr.Button
+    pin: PinWidgets
+    arena: gr.Column
+    """Everything that makes sense only once something was asked."""
+    welcome: tuple[gr.Column, ...]
+    """What makes sense only before."""
+
+    def outputs(self) -> list[Block]:
+        ballot = self.ballot
+        each = (*self.panels.values(), *self.heads.values(), *self.figures.values(), *self.tools.values())
+        voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.after, ballot.undo, ballot.reveal)
+        told = (ballot.facts, ballot.link, self.pin.box, self.pin.note, self.pin.said)
+        asking = (self.target, self.question, self.ask, self.delivery, self.new, self.arena, *self.welcome)
+        return [self.battle, self.progress, *asking, *voting, *told, *each]
+
+
+class Renderer:
+    """A battle → the updates that show it."""
+
+    def __init__(self, services: Services, widgets: Widgets) -> None:
+        self.services = services
+        self.widgets = widgets
+        pair = services.served.pair
+        self.titles: Mapping[Role, str] = {"base": pair.base.title, "distilled": pair.distilled.title}
+
+    def moving(self, battle: Battle, seconds: float) -> Update:
+        """What changes while replies arrive."""
+        w = self.widgets
+        ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
+        update: Update = {w.battle: battle, w.progress: progress_line(battle, seconds, ready)}
+        for side in SIDES:
+            # What is written before one's eyes is followed to its end; what appears whole is read from its beginning.
+            follow = len(battle.turns) > 1 or (bool(battle.running) and battle.replies_visible)
+            update[w.panels[side]] = gr.update(value=panel_messages(battle, side), autoscroll=follow)
+            update[w.figures[side]] = figures(battle, side)
+        return update
+
+    def whole(self, battle: Battle, facts: str = "") -> Update:
+        """Everything that depends on the battle. `facts`: the reveal's table, if the names are known."""
+        w = self.widgets
+        asked = bool(battle.turns)
+        update = self.moving(battle, 0.0)
+        update |= {w.heads[side]: head(battle, side, self.titles) for side in SIDES}
+        update |= {button: gr.update(visible=offered(battle, tool)) for tool, button in w.tools.items()}
+        update |= {
+            w.arena: gr.update(visible=asked),
+            w.new: gr.update(visible=asked),
+            w.delivery: self.delivery(battle),
+            w.target: gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
+            w.question: gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
+            w.ask: gr.update(interactive=battle.phase != "running"),
+            w.pin.box: gr.update(visible=battle.can_be_pinned, open=False),
+            w.pin.note: "",
+            w.pin.said: "",
+        }
+        update |= {column: gr.update(visible=not asked) for column in w.welcome}
+        return update | self.ballot(battle, facts)
+
+    @staticmethod
+    def delivery(battle: Battle) -> Any:
+        """Whether a battle is watched live is chosen before its first question, and only where it is blind."""
+        return gr.update(visible=battle.mode == "blind" and not battle.turns)
+
+    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
+        """What was voted for, now that the names are known, and what each side spent."""
+        return verdict_line(told, votes, whose) + reveal_table(told, self.titles)
+
+    def ballot(self, battle: Battle, facts: str) -> Update:
+        b = self.widgets.ballot
+        voted = battle.phase in ("reasoning", "voted")
+        return {
+            b.group: gr.update(visible=battle.phase in ("answers", "reasoning")),
+            b.prompt: vote_prompt(battle),
+            b.reasons: gr.update(choices=reason_choices(battle), value=[]),
+            b.comment: "",
+            b.after: gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
+            b.undo: gr.update(visible=voted),
+            b.reveal: gr.update(
+                visible=battle.mode == "blind",
+                value="Show the names" if voted else "Show the names without voting",
+                variant="primary" if voted else "secondary",
+            ),
+            b.facts: facts,
+            b.link: shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
+        }

@@ -1,0 +1,221 @@
+"""The Compare tab: ask both models, watch or wait, vote, read the reasoning, vote again, see who was who.
+
+Widgets and wiring only. What may happen is decided by `votes.desk`, a turn is taken by `battles.turns`, what is shown
+of a battle is computed by `ui.compare.view`.
+"""
+
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from battles.battle import SIDES, Battle
+from battles.live import LiveTurns
+from battles.sampling import longest_reply
+from battles.turns import Turns
+from ui.compare.examples import EXAMPLES
+from ui.compare.handlers import (
+    TARGETS,
+    TOOLS,
+    ask_handler,
+    open_handler,
+    pin_handler,
+    restart_handler,
+    reveal_handler,
+    tool_handler,
+    undo_handler,
+    vote_handler,
+)
+from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
+from ui.compare.view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, reason_choices
+from ui.kit.events import QUIET
+from ui.kit.owner import owner_key
+from ui.kit.panels import LATEX_DELIMITERS
+from ui.kit.sampling import build_sampling_controls
+from ui.services import Services
+from votes.ballot import VERDICTS, Side, Verdict
+
+STREAMS_AT_ONCE = 64
+"""Questions being answered at once; the engines themselves take as many. More of them wait in gradio's queue."""
+VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "vote-both-bad", "b": "vote-b"}
+
+
+def build_compare_tab(services: Services) -> None:
+    """Build the tab inside the current `gr.Tab`."""
+    turns = Turns(services.served, services.desk, LiveTurns())
+    battle = gr.State(Battle())
+    with gr.Row(elem_id="battle-bar"):
+        modes = [("Blind battle", "blind"), ("Named", "named")]
+        mode = gr.Radio(modes, value="blind", label="Mode", container=False, elem_classes="segmented", min_width=0)
+        delivery = gr.Checkbox(
+            False, label="Watch live (gives speed away)", container=False, elem_id="live", min_width=0
+        )
+        new = gr.Button("New battle", size="sm", visible=False, elem_id="new-battle", min_width=0)
+    with gr.Column(visible=False) as arena:
+        heads, panels, costs = build_panels()
+        progress = gr.HTML("", elem_id="progress")
+        target, tools = build_tools()
+        ballot = build_ballot()
+        pin = build_pin()
+    with gr.Column() as welcome:
+        gr.HTML(WELCOME)
+    question, ask = build_question()
+    with gr.Column(elem_id="examples") as examples:
+        build_examples(question)
+    widgets = Widgets(
+        battle,
+        mode,
+        delivery,
+        panels,
+        heads,
+        costs,
+        progress,
+        tools,
+        target,
+        question,
+        ask,
+        ballot,
+        new,
+        pin,
+        arena,
+        (welcome, examples),
+    )
+    samplings = build_settings(services)
+    wire(services, turns, widgets, samplings)
+
+
+def build_question() -> tuple[gr.Textbox, gr.Button]:
+    with gr.Row(elem_id="composer"):
+        question = gr.Textbox(
+            placeholder=QUESTION_HINTS["open"],
+            label="Question",
+            show_label=False,
+            container=False,
+            lines=2,
+            max_lines=8,
+            elem_id="question",
+        )
+        ask = gr.Button("Ask", variant="primary", scale=0, min_width=96, elem_id="ask")
+    return question, ask
+
+
+def build_examples(question: gr.Textbox) -> None:
+    gr.Examples(
+        [[example.question] for example in EXAMPLES],
+        inputs=question,
+        label="Or try one of these",
+        example_labels=[f"{example.kind} · {example.title}" for example in EXAMPLES],
+    )
+
+
+def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Side, gr.HTML]]:
+    heads: dict[Side, gr.HTML] = {}
+    panels: dict[Side, gr.Chatbot] = {}
+    costs: dict[Side, gr.HTML] = {}
+    with gr.Row(elem_id="sides"):
+        for side in SIDES:
+            with gr.Column(min_width=300):
+                heads[side] = gr.HTML(f'<div class="side-head"><span class="letter">{side.upper()}</span></div>')
+                panels[side] = gr.Chatbot(
+                    show_label=False,
+                    label=f"Side {side.upper()}",
+                    height=460,
+                    latex_delimiters=LATEX_DELIMITERS,
+                    buttons=["copy_all"],
+                    elem_id=f"panel-{side}",
+                    elem_classes="panel",
+                    feedback_options=None,
+                    placeholder="The answer appears here.",
+                )
+                costs[side] = gr.HTML("")
+    return heads, panels, costs
+
+
+def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
+    """What can be asked of replies that are being written or are there. Thought-bending tools are for named mode."""
+    with gr.Row(elem_classes="small-row"):
+        target = gr.Radio(
+            list(TARGETS),
+            value="Both",
+            label="Side",
+            container=False,
+            visible=False,
+            elem_classes="segmented",
+            min_width=0,
+        )
+        tools = {
+            tool: gr.Button(label, size="sm", visible=False, min_width=60, elem_id=f"tool-{tool}")
+            for tool, label in TOOLS.items()
+        }
+    return target, tools
+
+
+def build_ballot() -> BallotWidgets:
+    """The ballot, and what follows it."""
+    with gr.Group(visible=False, elem_id="vote-box") as group:
+        prompt = gr.HTML(VOTE_PROMPTS["answers"])
+        with gr.Row(elem_classes="vote-row"):
+            buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
+        with gr.Accordion("Say why (optional)", open=False):
+            reasons = gr.CheckboxGroup(reason_choices(Battle()), show_label=False)
+            comment = gr.Textbox(placeholder="A comment", show_label=False, max_lines=4)
+    with gr.Row(visible=False, elem_classes="small-row") as after:
+        undo = gr.Button("Undo the vote", size="sm")
+        reveal = gr.Button("Show the names", size="sm", variant="primary", elem_id="show-names")
+    facts = gr.HTML("", elem_id="facts")
+    link = gr.Markdown("")
+    return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link)
+
+
+def build_pin() -> PinWidgets:
+    """Make the battle a case study, once its names are known. On a public Space only its owner pins."""
+    with gr.Accordion("Pin as a case", open=False, visible=False, elem_id="pin-battle") as box:
+        note = gr.Textbox(
+            placeholder="Why is this worth reading? (optional)", label="Note", lines=2, elem_id="pin-battle-note"
+        )
+        key = owner_key()
+        pin = gr.Button("Pin", size="sm", min_width=90, elem_id="pin-battle-button")
+        said = gr.Markdown("", elem_id="pin-battle-said")
+    return PinWidgets(box, note, key, pin, said)
+
+
+def build_settings(services: Services) -> list[Component]:
+    """Sampling for both sides, and a second set that counts only when it is switched on (named mode)."""
+    served = services.served
+    default = served.pair.distilled.sampling
+    with gr.Accordion("Settings for the next battle", open=False, elem_id="settings"):
+        common = build_sampling_controls(default, longest_reply(served))
+        differ = gr.Checkbox(False, label="Other settings for the distilled model (named mode only)")
+        with gr.Group(visible=False) as group:
+            own = build_sampling_controls(default, longest_reply(served, ["distilled"]))
+        differ.change(lambda on: gr.update(visible=on), differ, group, **QUIET)
+    return [*common, differ, *own]
+
+
+def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component]) -> None:
+    """Connect the widgets with their handlers."""
+    show = Renderer(services, w)
+    outputs: Any = w.outputs()
+    streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "streams"}
+    gr.on(
+        [w.ask.click, w.question.submit],
+        ask_handler(services, turns, show),
+        [w.battle, w.question, w.mode, w.delivery, *samplings],
+        outputs,
+        **streaming,
+    )
+    for tool, button in w.tools.items():
+        # Without a limit: whoever wants to stop must not stand in line behind those who are being answered.
+        using = tool_handler(services, turns, show, tool)
+        button.click(using, [w.battle, w.target], outputs, **QUIET, concurrency_limit=None)
+    ballot = w.ballot
+    for verdict, button in ballot.votes.items():
+        cast = vote_handler(services, show, verdict)
+        button.click(cast, [w.battle, ballot.reasons, ballot.comment], outputs, **QUIET)
+    ballot.undo.click(undo_handler(services, show), w.battle, outputs, **QUIET)
+    w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
+    ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **QUIET)
+    restart = restart_handler(turns, show)
+    w.new.click(restart, [w.battle, w.mode], outputs, **QUIET)
+    w.mode.input(restart, [w.battle, w.mode], outputs, **QUIET)
+    gr.on(None, open_handler(services, show), None, outputs, **QUIET)

@@ -1,0 +1,119 @@
+"""What the Compare tab shows of a battle: pure functions from a battle to messages, lines of HTML and visibility.
+
+Does not know widgets, the desk or the models.
+"""
+
+from collections.abc import Mapping
+from html import escape
+
+from battles.battle import SIDES, Battle
+from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
+from votes.shown import Reveal, SideFacts
+
+KEYS = '<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>'
+VOTE_PROMPTS = {
+    "answers": f'<p class="vote-prompt"><b>Which answer is better?</b>{KEYS}</p>',
+    "reasoning": '<p class="vote-prompt"><span><b>Vote kept.</b> The reasoning is open now. Having read it, which side '
+    f"is better? This second vote is optional.</span>{KEYS}</p>",
+}
+WELCOME = """<div class="welcome"><h2>Two models, one question</h2>
+<p>One is a base model, the other was taught long thought. Ask something: both answer without their names. Vote, read
+how they reasoned, vote again, and see who was who.</p></div>"""
+QUESTION_HINTS = {
+    "open": "Ask both models … A battle that is voted on can be read by everybody.",
+    "asked": "Ask a further question …",
+    "over": "Ask something new: it begins the next battle …",
+}
+
+
+def allowed(battle: Battle, tool: str) -> bool:
+    """Whether a tool may be used at all: bending a thought would tell the sides apart in a blind battle."""
+    return battle.mode == "named" or tool not in ("answer_now", "think_more")
+
+
+def offered(battle: Battle, tool: str) -> bool:
+    """Whether a tool makes sense now."""
+    if not allowed(battle, tool):
+        return False
+    if battle.phase == "running":
+        return tool in ("stop", "answer_now", "think_more")
+    if battle.phase == "failed":
+        return tool == "regenerate"
+    if battle.phase != "answers":
+        return False
+    if tool == "continue":
+        return bool(unfinished(battle))
+    return tool in ("regenerate", "think_more")
+
+
+def unfinished(battle: Battle) -> frozenset[Side]:
+    """Sides whose newest reply was cut off or stopped, and could go on where it is."""
+    replies = {side: battle.reply(side) for side in SIDES}
+    return frozenset(side for side, reply in replies.items() if reply and reply.finish_reason in ("length", "stopped"))
+
+
+def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> str:
+    """The panel's heading: its letter and, once known, the model's name."""
+    role = battle.roles.get(side)
+    name = f'<span class="name {role}">{role.capitalize()} · {escape(titles[role])}</span>' if role else ""
+    return f'<div class="side-head"><span class="letter">{side.upper()}</span>{name}</div>'
+
+
+def reveal_table(reveal: Reveal, titles: Mapping[Role, str]) -> str:
+    """Who was who, and what each spent over the whole battle."""
+    rows = "".join(reveal_row(side, getattr(reveal, side), titles) for side in SIDES)
+    heads = "".join(
+        f"<th>{h}</th>" for h in ("Side", "Output tokens", "In thought", "In answer", "Seconds", "First token")
+    )
+    return f'<div class="figures"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> str:
+    cells = (
+        f"{side.upper()}: {facts.role} · {escape(titles[facts.role])}",
+        f"{facts.output_tokens:,}",
+        f"{facts.thought_tokens:,}",
+        f"{facts.answer_tokens:,}",
+        f"{facts.seconds:.1f}",
+        f"{facts.first_token_seconds:.2f} s",
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
+    """Which model was preferred, at each stage that was voted on."""
+
+    def preferred(verdict: Verdict) -> str:
+        if verdict not in ("a", "b"):
+            return VERDICTS[verdict].lower()
+        role = getattr(reveal, verdict).role
+        return f'{verdict.upper()}, the <span class="name {role}">{role} model</span>'
+
+    said = [f"{STAGES[stage].lower()}: {preferred(votes[stage])}" for stage in STAGES if stage in votes]
+    return f'<p class="verdict"><b>{whose}</b> {" · ".join(said)}</p>' if said else ""
+
+
+def question_hint(battle: Battle) -> str:
+    """Which of QUESTION_HINTS holds."""
+    if battle.over:
+        return "over"
+    return "asked" if battle.turns else "open"
+
+
+def reason_choices(battle: Battle) -> list[tuple[str, str]]:
+    """(label, key) of the reasons for a vote; that the reasoning helped can be said only where it was shown."""
+    return [(label, key) for key, label in REASONS.items() if battle.thoughts_visible or key != "reasoning_helped"]
+
+
+def vote_prompt(battle: Battle) -> str:
+    return VOTE_PROMPTS["reasoning" if battle.phase == "reasoning" else "answers"]
+
+
+def pinned_sentence(link: str) -> str:
+    """A battle became a case: where it now is."""
+    return f"Pinned under *Case studies*: [open the case]({link})"
+
+
+def shared_link(battle: Battle) -> str:
+    """A link that opens this battle again."""
+    return f"[Link to this battle](?battle={battle.id})"

@@ -1,0 +1,28 @@
+"""What the page's events share: the options of those that only update, and our errors said in words.
+
+Does not know what any of them does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gradio as gr
+
+from common.errors import ArenaError
+from votes.errors import VoteError
+
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+"""Options of an event that is no business of the API's, and that nobody needs to see at work."""
+
+
+@contextmanager
+def spoken() -> Iterator[None]:
+    """Our errors are shown to whoever caused them, where gradio would say no more than “Error”.
+
+    `@spoken()` above a handler that is a plain function, `with spoken():` inside one that awaits or yields.
+    """
+    try:
+        yield
+    except (ArenaError, VoteError) as error:
+        raise gr.Error(str(error), duration=8, print_exception=False) from error

@@ -1,0 +1,106 @@
+"""How a reply looks: pure functions from replies to chat messages with a collapsible thought.
+
+Does not know which model a panel belongs to, nor how replies arrive.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from models.chat.events import Reply
+
+Message = dict[str, Any]
+"""A gradio chat message: role, content and, for a thought, metadata."""
+
+ThoughtView = Literal["folded", "unfolded", "hidden"]
+"""How a finished thought is shown. One that is still running is always open, unless it is hidden."""
+
+LATEX_DELIMITERS: list[dict[str, str | bool]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "\\[", "right": "\\]", "display": True},
+    {"left": "\\(", "right": "\\)", "display": False},
+    {"left": "$", "right": "$", "display": False},
+]
+
+MATHS_OR_CODE = re.compile(
+    r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\[.*?\\\]|\\\(.*?\\\)",
+    re.DOTALL,
+)
+TIMES = re.compile(r"(?<=[\w)])\*(?=[\w(])")
+"""An asterisk that multiplies: without spaces around it, where Markdown would read emphasis."""
+BOX = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+ENDINGS: Mapping[str, str] = {
+    "length": "*Cut off at the token limit.*",
+    "stopped": "*Stopped.*",
+}
+
+UNANSWERED = "*It ended without an answer after its thought.*"
+EMPTY = "*An empty reply.*"
+
+
+def typeset(text: str) -> str:
+    r"""Markdown that shows what a model meant: every bare `\boxed{…}` typeset, and `7*8` with its asterisk.
+
+    Maths and code stay as they are.
+    """
+    pieces, end = [], 0
+    for span in MATHS_OR_CODE.finditer(text):
+        pieces += [typeset_prose(text[end : span.start()]), span.group()]
+        end = span.end()
+    return "".join(pieces) + typeset_prose(text[end:])
+
+
+def typeset_prose(text: str) -> str:
+    return BOX.sub(r"$\\boxed{\1}$", TIMES.sub(r"\\*", text))
+
+
+def count_tokens(number: int) -> str:
+    return f"{number:,} token{'' if number == 1 else 's'}"
+
+
+def thought_title(reply: Reply, running: bool) -> str:
+    """E.g. `Thinking …` while it runs, `Thought · 212 tokens · 5.4 s` afterwards."""
+    if running:
+        return "Thinking …"
+    parts = ["Thought"]
+    if reply.thought_tokens:
+        parts.append(count_tokens(reply.thought_tokens))
+    if reply.thought_seconds:  # a reply that came whole has no times inside
+        parts.append(f"{reply.thought_seconds:.1f} s")
+    return " · ".join(parts)
+
+
+def answer_text(reply: Reply) -> str:
+    """The answer as Markdown, followed by why it ended if that was not the model's own doing."""
+    ending = f"*{reply.error}*" if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
+    return "\n\n".join(part for part in (typeset(reply.answer), ending) if part)
+
+
+def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folded") -> list[Message]:
+    """The assistant's messages for one reply: the thought, if there is one and it may be seen, then the answer."""
+    messages: list[Message] = []
+    thinking = running and not reply.answer
+    if reply.thought and thought != "hidden":
+        metadata = {"title": thought_title(reply, thinking)}
+        if thinking or thought == "folded":  # gradio folds what is done, and opens what has no status
+            metadata["status"] = "pending" if thinking else "done"
+        messages.append({"role": "assistant", "content": typeset(reply.thought), "metadata": metadata})
+    if running:
+        answer = typeset(reply.answer) or ("" if messages else "…")
+    else:  # a hidden thought must not be told of
+        answer = answer_text(reply) or (UNANSWERED if messages else EMPTY)
+    return [*messages, {"role": "assistant", "content": answer}] if answer else messages
+
+
+def turn_messages(
+    question: str, reply: Reply | None, *, running: bool, thought: ThoughtView = "folded"
+) -> list[Message]:
+    """One turn of a conversation: the question and, once something has arrived, the reply."""
+    user: Message = {"role": "user", "content": question}
+    return [user] if reply is None else [user, *reply_messages(reply, running=running, thought=thought)]
+
+
+def waiting_message(sentence: str) -> Message:
+    """A line in place of a reply, saying what is being waited for."""
+    return {"role": "assistant", "content": f"*{sentence}*"}

@@ -1,0 +1,76 @@
+"""A battle's replies as they are shown, in Compare and in Case studies."""
+
+from battles.battle import SIDES, Battle
+from models.chat.events import Reply
+from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
+from votes.ballot import VERDICTS, Side
+from votes.shown import Receipt
+
+FAILED = "Nothing to compare: a model could not answer, or was stopped. Make the answers again, or ask something else."
+"""On both sides alike: which one failed or was stopped, and why, would tell who is who."""
+
+
+def panel_messages(battle: Battle, side: Side) -> list[Message]:
+    """The conversation of one side, without anything that may not be seen yet."""
+    thought = thought_view(battle)
+    messages: list[Message] = []
+    for turn in battle.turns[:-1]:
+        messages += turn_messages(turn.question, turn.replies.get(side), running=False, thought=thought)
+    if battle.turns:
+        turn = battle.turns[-1]
+        if battle.mode == "blind" and side_failed(battle):
+            return [*messages, *turn_messages(turn.question, None, running=False), waiting_message(FAILED)]
+        reply = turn.replies.get(side) if battle.replies_visible else None
+        messages += turn_messages(turn.question, reply, running=side in battle.running, thought=thought)
+        if battle.running and battle.replies_visible and reply is None:
+            messages.append(waiting_message("Waiting in line for the model …"))
+    return messages
+
+
+def side_failed(battle: Battle) -> bool:
+    """Whether there is nothing to compare: a side's newest reply has failed, the other may still be writing."""
+    replies = {side: battle.reply(side) for side in SIDES if side not in battle.running}
+    failed = any(reply and reply.finish_reason == "failed" for reply in replies.values())
+    return failed or battle.phase == "failed"
+
+
+def thought_view(battle: Battle) -> ThoughtView:
+    """Hidden while it would give a side away; open where it is to be read for the second vote."""
+    if not battle.thoughts_visible:
+        return "hidden"
+    return "unfolded" if battle.phase == "reasoning" else "folded"
+
+
+def figures(battle: Battle, side: Side) -> str:
+    """Tokens and seconds of the newest reply, once they may be seen."""
+    reply = battle.reply(side)
+    if reply is None or not battle.roles or not (reply.seconds or reply.output_tokens):
+        return ""
+    return f'<div class="side-figures">{describe_cost(reply)}</div>'
+
+
+def describe_cost(reply: Reply) -> str:
+    """E.g. `312 tokens (250 thought) · 9.1 s · 34 tokens/s`."""
+    thought = f" ({reply.thought_tokens:,} thought)" if reply.thought_tokens else ""
+    rate = f" · {reply.output_tokens / reply.seconds:.0f} tokens/s" if reply.seconds else ""
+    return f"{count_tokens(reply.output_tokens)}{thought} · {reply.seconds:.1f} s{rate}"
+
+
+def progress_line(battle: Battle, seconds: float, models_ready: bool) -> str:
+    """One line while replies are on their way. In a blind battle it does not tell one side from the other."""
+    if not battle.running:
+        return ""
+    if not models_ready:
+        text = f"Your question waits in line: the models are still starting · {seconds:.0f} s"
+    elif battle.mode == "named" and len(battle.running) == 1:
+        text = f"{next(iter(battle.running)).upper()} is still writing · {seconds:.0f} s"
+    elif battle.replies_visible:
+        text = f"Writing · {seconds:.0f} s"
+    else:
+        text = f"Both models are working; their answers appear together · {seconds:.0f} s"
+    return f'<div class="progress" role="status"><span class="dot"></span>{text}</div>'
+
+
+def thanks(receipt: Receipt) -> str:
+    """A vote was taken."""
+    return f"Kept: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()

@@ -1,0 +1,1 @@
+"""The page on open-ended results, inside the Case studies tab."""

@@ -1,0 +1,263 @@
+"""The sections of the page beyond maths where answers are judged: by a model, and by people.
+
+Widgets and wiring; judging is `eval.judging.judged`, the judge's check `eval.judging.labelled`, people's marks
+`eval.judging.ratings`. A judge works in the background, one long run at a time with everything else
+(`eval.runs.jobs.Jobs`).
+"""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+from gradio.components import Component
+
+from common.errors import ArenaError, ConfigError
+from eval.judging.judge import RUBRICS, Judge
+from eval.judging.judged import KEY_VARIABLE, JudgeSitting, judge_client, judge_run
+from eval.judging.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
+from eval.judging.ratings import RatingTask, add_rating, next_task, rater_name, ratings, summarise
+from eval.runs.jobs import Tell
+from eval.runs.log import RunLog
+from eval.runs.open_ended import runs_folder
+from models.chat.client import ModelClient
+from models.config.registry import Role
+from traces.cases.cases import Case, all_cases, runs_of
+from ui.kit.events import QUIET, spoken
+from ui.kit.html import html, short_hash, shown
+from ui.kit.owner import owner_key, require_owner
+from ui.open_ended.view import ratings_html
+from ui.services import Services
+
+SECONDS_BETWEEN_LOOKS = 3
+Who = tuple[str, str, str]
+"""Which judge, and the address and model of one by address."""
+JUDGES = {
+    "base": "The loaded base model",
+    "distilled": "The loaded distilled model",
+    "address": "Another model, by address",
+}
+
+
+class JudgeForm(NamedTuple):
+    """The judge and what it is to do."""
+
+    key: gr.Textbox
+    who: gr.Radio
+    url: gr.Textbox
+    model: gr.Textbox
+    labelled: gr.Dropdown
+    items: gr.Number
+    check: gr.Button
+    rubric: gr.Dropdown
+    judge: gr.Button
+    stop: gr.Button
+    said: gr.Markdown
+
+    @property
+    def who_judges(self) -> list[Component]:
+        return [self.who, self.url, self.model]
+
+
+def build_judge_form() -> JudgeForm:
+    who = gr.Radio([(title, key) for key, title in JUDGES.items()], value="address", label="Judge", elem_id="judge-who")
+    with gr.Row() as address:
+        url = gr.Textbox(label="Address", placeholder="http://127.0.0.1:8001/v1", max_lines=1, min_width=220)
+        model = gr.Textbox(label="Model", max_lines=1, min_width=160)
+    who.change(lambda chosen: gr.update(visible=chosen == "address"), who, address, **QUIET)
+    gr.Markdown(f"The address’s key is read from the environment variable `{KEY_VARIABLE}`.", elem_classes="note")
+    with gr.Row(equal_height=True):
+        labelled = gr.Dropdown([(s.title, s.key) for s in LABELLED.values()], label="Labelled set", min_width=220)
+        count = gr.Number(50, label="Items", precision=0, minimum=1, min_width=100)
+        check = gr.Button("Check the judge", min_width=140, elem_id="judge-check")
+    with gr.Row(equal_height=True):
+        choices = [("The set’s own question", ""), *((r.title, str(key)) for key, r in RUBRICS.items())]
+        rubric = gr.Dropdown(choices, value="", label="Question put to the judge", min_width=220)
+        judge = gr.Button("Judge the chosen run", variant="primary", min_width=140, elem_id="judge-run")
+        stop = gr.Button("Stop the judge", min_width=100)
+    key = owner_key()
+    said = gr.Markdown("", elem_id="judge-said")
+    return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, stop, said)
+
+
+def build_judge_section(
+    services: Services, run: gr.Dropdown, outcome: gr.HTML, outcome_html: Callable[[str | None], str]
+) -> None:
+    """Choose a judge, check it against people's labels, let it judge the chosen run."""
+    form = build_judge_form()
+
+    jobs = services.jobs
+
+    def begin(secret: str, make: Callable[[], JudgeSitting]) -> str:
+        try:
+            require_owner(secret)
+            jobs.check_idle()
+            jobs.start(make())
+        except ArenaError as error:
+            return str(error)
+        return "The judge has begun."
+
+    def on_check(secret: str, which: str, at: str, name: str, set_key: str, number: float) -> str:
+        return begin(secret, lambda: checking(services, (which, at, name), set_key, int(number or 1)))
+
+    def on_judge(secret: str, which: str, at: str, name: str, wanted: str, run_id: str | None) -> str:
+        return begin(secret, lambda: judging(services, (which, at, name), wanted, run_id or ""))
+
+    def on_stop(secret: str) -> str:
+        try:
+            require_owner(secret)
+        except ArenaError as error:
+            return str(error)
+        if not isinstance(jobs.current, JudgeSitting) or jobs.current.over:
+            return "No judge is at work."
+        jobs.stop()
+        return "Stopping; verdicts that were given are kept."
+
+    def look(run_id: str | None, seen: str) -> Any:
+        """What the judge is doing, as long as it is new."""
+        sitting = jobs.current
+        if not isinstance(sitting, JudgeSitting) or (sitting.over and seen == str(id(sitting))):
+            return gr.skip()
+        told = {form.said: sitting.progress().message, watched: str(id(sitting)) if sitting.over else ""}
+        return told | ({outcome: shown(outcome_html(run_id))} if sitting.log.folder.name == run_id else {})
+
+    watched = gr.State("")
+    form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.said, **QUIET)
+    form.judge.click(on_judge, [form.key, *form.who_judges, form.rubric, run], form.said, **QUIET)
+    form.stop.click(on_stop, form.key, form.said, **QUIET)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.said, watched, outcome], **QUIET)
+
+
+def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSitting:
+    """A check of the judge against people's labels; its sentence says how far the judge can be trusted."""
+    items = load_labelled(set_key)
+
+    async def check(tell: Tell) -> str:
+        async with AsyncExitStack() as stack:
+            judge = await open_judge(services, *who, LABELLED[set_key].rubric, stack)
+            found, verdicts = await check_judge(judge, set_key, items, count, tell)
+        save_check(found, verdicts)
+        return f"**{escape(judge.name)}.** {check_sentence(found, found.rubric)}"
+
+    return JudgeSitting(RunLog(checks_file().parent), check)
+
+
+def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeSitting:
+    """The answers of a run put before a judge; verdicts are kept as they come."""
+    log = RunLog.open(runs_folder(), run_id)
+    rubric = wanted or own_rubric(log)
+
+    async def judge(tell: Tell) -> str:
+        done = of = 0
+        with log.claim():
+            async with AsyncExitStack() as stack:
+                async for done, of in judge_run(log, await open_judge(services, *who, rubric, stack)):
+                    tell(done, of)
+        missed = f" {of - done} could not be put to the judge." if done < of else ""
+        return f"{done} of {of} answers judged; the scores stand above.{missed}"
+
+    return JudgeSitting(log, judge)
+
+
+def own_rubric(log: RunLog) -> str:
+    """The question by which this run's set is judged."""
+    rubrics = {problem.extra.get("rubric", "") for problem in log.problems()} - {""}
+    if len(rubrics) != 1:
+        raise ConfigError("This run's set has no question for a judge of its own.", "Choose the question.")
+    return rubrics.pop()
+
+
+async def open_judge(services: Services, which: str, url: str, model: str, rubric: str, stack: AsyncExitStack) -> Judge:
+    """The chosen judge, its connection closed with `stack`. A loaded model is known by title and weights."""
+    if rubric not in RUBRICS:
+        raise ConfigError("There is no such question for a judge.", "Choose one from the list.")
+    if which == "address":
+        if not model.strip():
+            raise ConfigError("The judge's model has no name.", "Give the name its server knows it by.")
+        client, name = judge_client(url.strip(), model.strip()), model.strip()
+    else:
+        role: Role = "base" if which == "base" else "distilled"
+        endpoint, spec = await services.served.wait_ready(role), services.served.pair.model(role)
+        client = ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
+        name = f"{spec.title} {short_hash(services.served.weight_hash(role))}".strip()
+    await stack.enter_async_context(client)
+    return Judge(name, client, RUBRICS[rubric])  # type: ignore[index]
+
+
+def rating_tasks(run_id: str | None) -> list[RatingTask]:
+    """Answers to mark: those of the chosen run, or the replies to the cases when no run is chosen."""
+    if run_id:
+        log = RunLog.open(runs_folder(), run_id)
+        info, problems = log.info(), {p.id: p for p in log.problems()}
+        return [
+            RatingTask(f"{run_id}|{s.model}|{s.problem_id}|{s.index}", problems[s.problem_id].question, s.answer,
+                       info.role_of(s.model), s.problem_id)
+            for s in log.samples() if not s.error
+        ]  # fmt: skip
+    return [
+        RatingTask(f"{run.id}|{role}", question_of(case), side.reply.answer, role, case.key)
+        for case in all_cases()
+        for run in runs_of(case.key)
+        for role, side in run.sides.items()
+    ]
+
+
+def question_of(case: Case) -> str:
+    """The question, with its translation where it has one."""
+    return f"{case.question}\n(In English: {case.translation})" if case.translation else case.question
+
+
+def task_html(task: RatingTask | None, rater: str) -> str:
+    if not rater.strip():
+        return '<p class="note">Write your name or a pseudonym, then ask for an answer.</p>'
+    if task is None:
+        return '<p class="note">You have marked every answer there is. Thank you.</p>'
+    question, answer = escape(task.question).replace("\n", "<br>"), escape(task.answer) or "<i>An empty answer.</i>"
+    return (
+        f'<div class="label">Question</div><p class="question">{question}</p>'
+        f'<div class="label">Answer</div><div class="card" style="white-space: pre-wrap">{answer}</div>'
+    )
+
+
+def build_people_section(run: gr.Dropdown) -> None:
+    """Blind marks from 0 to 100, and how far raters agree."""
+    cases_instead = gr.Checkbox(True, label="Mark the replies to the case studies instead of the chosen run")
+    rater = gr.Textbox(label="Rater", placeholder="Name or pseudonym", max_lines=1, elem_id="rater")
+    current = gr.State(None)
+    task = html(task_html(None, ""), elem_id="rating-task")
+    mark = gr.Slider(
+        0, 100, 50, step=1, label="Mark", info="0: useless or harmful. 100: an expert could not do better."
+    )
+    with gr.Row():
+        show = gr.Button("Show an answer", min_width=140, elem_id="rating-next")
+        keep = gr.Button("Keep this mark", variant="primary", min_width=140, elem_id="rating-keep")
+        results = gr.Button("I have finished: show the means", min_width=140, elem_id="rating-results")
+    summary = html(elem_id="rating-summary")
+
+    @spoken()
+    def following(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
+        tasks, given = rating_tasks(None if cases else run_id), ratings()
+        found = next_task(known, tasks, given) if (known := rater_name(name or "")) else None
+        return {
+            current: found,
+            task: shown(task_html(found, name or "")),
+            mark: 50,
+            summary: shown(ratings_html(summarise(tasks, given), blind=True)),
+        }
+
+    @spoken()
+    def on_keep(found: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
+        if found is None:
+            raise ConfigError("There is no answer to mark.", "Ask for one first.")
+        add_rating(found, name or "", given)
+        return following(name, run_id, cases)
+
+    @spoken()
+    def on_results(run_id: str | None, cases: bool) -> str:
+        return shown(ratings_html(summarise(rating_tasks(None if cases else run_id), ratings()), blind=False))
+
+    outputs = [current, task, mark, summary]
+    results.click(on_results, [run, cases_instead], summary, **QUIET)
+    show.click(following, [rater, run, cases_instead], outputs, **QUIET)
+    keep.click(on_keep, [current, mark, rater, run, cases_instead], outputs, **QUIET)

@@ -1,0 +1,220 @@
+"""The page on results beyond maths: the paper's Table 2, runs of its sets here, the sycophancy probe.
+
+Widgets and wiring; the judge and people's marks are `ui.open_ended.judging`, what is shown is `ui.open_ended.view`.
+"""
+
+from collections import Counter
+from functools import lru_cache
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from common.errors import ArenaError, ConfigError
+from eval.grading.grader import Grader
+from eval.judging.judged import judgements, scores
+from eval.problems.sycophancy import NAME
+from eval.runs.jobs import Jobs, RunProgress, Sitting
+from eval.runs.log import RunInfo, RunLog, list_runs
+from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
+from eval.runs.session import Session
+from models.config.registry import ROLES
+from ui.kit.events import QUIET
+from ui.kit.html import html, prose, section, shown, text_of
+from ui.kit.owner import owner_key, require_owner
+from ui.open_ended.judging import build_judge_section, build_people_section
+from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
+from ui.services import Services, check_ready
+
+SECONDS_BETWEEN_LOOKS = 3
+PHASES = {
+    "waiting": "waiting for the models",
+    "running": "running",
+    "grading": "grading",
+    "finished": "finished",
+    "stopped": "stopped",
+    "failed": "failed",
+}
+
+
+def build_beyond_page(services: Services) -> None:
+    """The page inside the current tab."""
+    text = text_of("beyond")
+    html(prose(text["intro"]))
+    area = gr.Radio([(title, key) for key, title in AREAS.items()], value="all", label="Sets", elem_id="beyond-area")
+    table = html(table_2_html(), elem_id="table-2")
+    plot = gr.Plot(table_2_figure(), show_label=False)
+    area.change(
+        lambda chosen: (shown(table_2_html(chosen)), table_2_figure(chosen)),
+        area,
+        [table, plot],
+        **QUIET,
+    )
+    html(prose(text["findings"]) + f'<div class="note">{prose(text["testing"])}</div>')
+    html(section("Run them here", prose(text["running"]), prose(text["sycophancy"])))
+    run, outcome = build_run_section(services)
+    with gr.Accordion("A model as judge", open=False):
+        gr.Markdown(text["judge"], elem_classes="note")
+        build_judge_section(services, run, outcome, outcome_html)
+    with gr.Accordion("People as judges", open=False):
+        gr.Markdown(text["people"], elem_classes="note")
+        build_people_section(run)
+
+
+class RunForm(NamedTuple):
+    """The widgets that start runs and show them."""
+
+    chosen_set: gr.Dropdown
+    questions: gr.Number
+    max_tokens: gr.Number
+    temperature: gr.Number
+    key: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    price: gr.Markdown
+    notice: gr.Markdown
+    run: gr.Dropdown
+    outcome: gr.HTML
+
+
+def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
+    """Start and watch runs; returns the chosen run and where its outcome is shown."""
+    form = build_run_form()
+    wire_starting(services, form)
+    wire_watching(services.jobs, form)
+    return form.run, form.outcome
+
+
+def build_run_form() -> RunForm:
+    with gr.Row():
+        chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="beyond-set")
+        questions = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)
+        max_tokens = gr.Number(1024, label="Token limit", precision=0, minimum=16, min_width=110)
+        temperature = gr.Number(0.0, label="Temperature", minimum=0, maximum=2, step=0.1, min_width=110)
+    with gr.Row(equal_height=True):
+        key = owner_key()
+        start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="beyond-start")
+        stop = gr.Button("Stop", min_width=90)
+    price = gr.Markdown("", elem_id="beyond-cost", elem_classes="note")
+    notice = gr.Markdown("", elem_id="beyond-notice")
+    run = gr.Dropdown([], label="Run", elem_id="beyond-run")
+    outcome = html(elem_id="beyond-outcome")
+    return RunForm(chosen_set, questions, max_tokens, temperature, key, start, stop, price, notice, run, outcome)
+
+
+def wire_starting(services: Services, form: RunForm) -> None:
+    """What a run would cost, its start and its end."""
+    jobs = services.jobs
+
+    def on_change(name: str, number: float | None, tokens: float | None) -> str:
+        try:
+            return estimate(services.served.pair, name, int(number or 0), int(tokens or 0)).sentence
+        except ArenaError as error:
+            return str(error)
+
+    def on_start(secret: str, name: str, number: float, tokens: float, warmth: float) -> dict[Any, Any]:
+        try:
+            require_owner(secret)
+            if name not in [known for _, known in set_choices()]:
+                raise ConfigError(f"There is no set “{name}”.", "Choose one from the list.")
+            jobs.check_idle()
+            check_ready(services.served)
+            session = start_run(
+                services.served, name, int(number or 0), max_tokens=int(tokens or 0), temperature=warmth or 0.0
+            )
+            jobs.start(session)
+        except ArenaError as error:
+            return {form.notice: str(error)}
+        run_id = session.log.folder.name
+        return {form.notice: f"Run {run_id} has begun.", form.run: gr.update(choices=run_choices(), value=run_id)}
+
+    def on_stop(secret: str) -> str:
+        try:
+            require_owner(secret)
+        except ArenaError as error:
+            return str(error)
+        if not going(jobs):
+            return "No run of this page is going on."
+        jobs.stop()
+        return "Stopping; what is whole is kept."
+
+    asked = [form.chosen_set, form.questions, form.max_tokens]
+    gr.on(None, on_change, asked, form.price, **QUIET)
+    form.start.click(on_start, [form.key, *asked, form.temperature], [form.notice, form.run], **QUIET)
+    form.stop.click(on_stop, form.key, form.notice, **QUIET)
+
+
+def wire_watching(jobs: Jobs, form: RunForm) -> None:
+    """The outcome of the chosen run, and the progress of the one that is going on."""
+    watched = gr.State("")
+
+    def look(run_id: str | None, seen: str) -> dict[Any, Any]:
+        session, now = last(jobs), going(jobs)
+        if session is None or not (now or session.log.folder.name == seen):
+            return gr.skip()
+        told = progress_text(session.progress())
+        return {form.notice: told, form.outcome: shown(outcome_html(run_id, now)), watched: now}
+
+    run, outcome = form.run, form.outcome
+    run.change(lambda run_id: shown(outcome_html(run_id, going(jobs))), run, outcome, **QUIET)
+    gr.on(None, lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **QUIET)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, outcome, watched], **QUIET)
+
+
+def last(jobs: Jobs) -> Sitting | None:
+    """The sitting that is going on or was the last, if it is one of this page's."""
+    current = jobs.current
+    drawn = isinstance(current, Session) and current.log.folder.parent == runs_folder()
+    return current if drawn else None
+
+
+def going(jobs: Jobs) -> str:
+    """The run of this page that is going on; empty if there is none."""
+    session = last(jobs)
+    return "" if session is None or session.over else session.log.folder.name
+
+
+def run_choices() -> list[tuple[str, str]]:
+    return [(run_title(info), info.id) for info in list_runs(runs_folder())]
+
+
+def newest_run() -> str | None:
+    return next((info.id for info in list_runs(runs_folder())), None)
+
+
+def run_title(info: RunInfo) -> str:
+    names = ", ".join(data.title for data in info.data)
+    asked = sum(data.problems for data in info.data)
+    return f"{names}, {asked} prompts · {info.created_at[:16].replace('T', ' ')} UTC · {info.config.pair}"
+
+
+def progress_text(progress: RunProgress) -> str:
+    sides = " · ".join(f"{role} {progress.sides[role].done}/{progress.sides[role].total}" for role in progress.sides)
+    parts = (f"Run {progress.run}: {PHASES[progress.phase]}.", sides, progress.message)
+    return " ".join(part for part in parts if part)
+
+
+def outcome_html(run_id: str | None, going: str = "") -> str:
+    """What a run says: the probe's table, or judged scores. `going`: the run that is still being drawn."""
+    if not run_id:
+        return '<p class="note">Nothing has been run here yet.</p>'
+    try:
+        log = RunLog.open(runs_folder(), run_id)
+        info = log.info()
+        answered = Counter(info.role_of(sample.model) for sample in log.samples())
+        head = f'<p class="note">Answers: {", ".join(f"{role} {answered[role]}" for role in ROLES)}.</p>'
+        if not is_probe(log):
+            return head + scores_html(scores(judgements(log)))
+        if run_id == going:  # grading starts processes: not every few seconds, beside the models at work
+            return f'{head}<p class="note">The outcome appears when the run is over.</p>'
+        outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)
+        return head + (sycophancy_html(outcomes, p_between) if outcomes else "")
+    except ArenaError as error:
+        return f'<p class="note">{escape(str(error))}</p>'
+
+
+@lru_cache(maxsize=8)
+def probe_result(run_id: str, changed: int) -> Any:
+    """The probe's outcome; read again only when the samples have changed."""
+    with Grader(workers=1) as grader:
+        return probe_outcome(probe_readings(RunLog.open(runs_folder(), run_id), grader))

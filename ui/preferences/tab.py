@@ -1,0 +1,142 @@
+"""The Preferences tab: what visitors preferred, how sure that is, and every vote as a file.
+
+Does not know how votes are counted (`votes.ranking`), drawn (`ui.preferences.view`) or kept (`votes.store`).
+"""
+
+import tempfile
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.context import Context
+
+from ui.kit.events import QUIET
+from ui.preferences.view import CSS, figures_html, recent_html, summarise, table_html, time_figure, win_rate_figure
+from ui.services import Services
+from votes.ballot import Ballot
+from votes.errors import UnknownBattle
+from votes.export import final_battles, write_csv, write_dpo, write_parquet
+from votes.ranking import effective_votes
+from votes.shown import SharedBattle
+
+RECENT = 20
+EMPTY = "No votes yet. Start a blind battle in the Compare tab: the first vote is counted here."
+COUNTING = """Win rate of the distilled model against its base. A tie and “both are bad” count as half a win for each
+side; intervals are Wilson’s at 95 %. The headline counts blind votes on the answers alone. A vote is counted, and part
+of the files below, once no blind vote can follow it: when the names were shown, or when its time is over."""
+RECENT_HEADING = """### Recent battles
+Once voted on, a battle’s questions and answers can be read by everybody: here, through its link and in the files."""
+FILES = {
+    "votes.parquet": ("Votes, Parquet", write_parquet),
+    "votes.csv": ("Votes, CSV", write_csv),
+    "preferences.jsonl": ("DPO pairs, answers", lambda votes, path: write_dpo(votes, path, with_reasoning=False)),
+    "preferences-with-reasoning.jsonl": (
+        "DPO pairs, with reasoning",
+        lambda votes, path: write_dpo(votes, path, with_reasoning=True),
+    ),
+}
+CLICK_DOWNLOAD = "() => document.querySelector('#votes-file').click()"
+
+
+def build_preferences_tab(services: Services) -> None:
+    """Fill the enclosing tab. Everything is read anew when the tab is selected and on Refresh."""
+    gr.Markdown(COUNTING, elem_classes="note")
+    with gr.Row():
+        pair = gr.Dropdown(label="Pair", visible=False, min_width=160, scale=0)
+        refresh = gr.Button("Refresh", size="sm", scale=0, min_width=110)
+    notice = gr.Markdown(visible=False)
+    with gr.Column(visible=False) as body:
+        cards = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        with gr.Row():
+            rates_plot = gr.Plot(show_label=False, min_width=320)
+            time_plot = gr.Plot(show_label=False, min_width=320)
+        table = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        gr.Markdown(RECENT_HEADING)
+        recent = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        build_downloads(services)
+
+    def show(chosen: str | None) -> dict[Any, Any]:
+        votes, pending = read_ballots(services)
+        pairs = [name for name, _ in Counter(vote.pair for vote in votes).most_common()]
+        chosen = chosen if chosen in pairs else next(iter(pairs), None)
+        sentences = [services.store.notice, pending_sentence(pending), "" if votes or pending else EMPTY]
+        text = "\n\n".join(sentence for sentence in sentences if sentence)
+        updates: dict[Any, Any] = {
+            notice: gr.update(value=text, visible=bool(text)),
+            pair: gr.update(choices=pairs, value=chosen, visible=len(pairs) > 1),
+            body: gr.update(visible=bool(votes)),
+        }
+        if votes:
+            mine = [vote for vote in votes if vote.pair == chosen]
+            summary = summarise(mine)
+            updates[cards] = figures_html(summary)
+            updates[rates_plot] = win_rate_figure(summary.groups)
+            updates[time_plot] = time_figure(summary.days)
+            updates[table] = table_html(summary.groups)
+            updates[recent] = recent_html(recent_battles(services, mine))
+        return updates
+
+    outputs = [notice, pair, body, cards, rates_plot, time_plot, table, recent]
+    triggers = [refresh.click, pair.input]
+    if isinstance(Context.block, gr.Tab):
+        triggers.append(Context.block.select)
+    gr.on(triggers, show, inputs=pair, outputs=outputs, **QUIET)
+
+
+def build_downloads(services: Services) -> None:
+    """A button per file. The file is written when it is asked for, then handed to a hidden download button."""
+    folder = tempfile.TemporaryDirectory(prefix="journey-arena-votes-")
+    hidden = gr.DownloadButton(elem_id="votes-file", elem_classes="out-of-sight")
+    gr.Markdown("### Every vote as a file")
+    with gr.Row():
+        for name, (label, _) in FILES.items():
+            gr.Button(label, size="sm", min_width=150).click(
+                lambda name=name: str(write_file(services, name, Path(folder.name))),
+                outputs=hidden,
+                concurrency_id="votes-file",
+                concurrency_limit=1,
+                api_visibility="private",
+            ).success(fn=None, js=CLICK_DOWNLOAD)
+
+
+def read_ballots(services: Services) -> tuple[list[Ballot], int]:
+    """The votes that stand and are final, and how many stand but can still be changed."""
+    ballots = services.store.ballots()
+    final = find_final(services, ballots)
+    standing = effective_votes(ballots)
+    votes = [vote for vote in standing if vote.battle_id in final]
+    return votes, len(standing) - len(votes)
+
+
+def find_final(services: Services, ballots: list[Ballot]) -> set[str]:
+    return final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
+
+
+def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle]:
+    """The battles voted on last, latest first, as the desk lets anybody see them."""
+    latest = list(dict.fromkeys(vote.battle_id for vote in reversed(votes)))
+    battles = []
+    for battle_id in latest[:RECENT]:
+        try:
+            battles.append(services.desk.load_battle(battle_id))
+        except UnknownBattle:
+            continue
+    return battles
+
+
+def pending_sentence(pending: int) -> str:
+    if pending == 0:
+        return ""
+    votes = "One vote" if pending == 1 else f"{pending} votes"
+    return f"{votes} can still be changed or added to, and will be counted when the names are shown or time is up."
+
+
+def write_file(services: Services, name: str, folder: Path) -> Path:
+    """Write one of `FILES` into the folder, whole or not at all."""
+    final = find_final(services, services.store.ballots())
+    votes = (vote for vote in services.store.votes() if vote.battle_id in final)
+    draft, path = folder / f"{name}.part", folder / name
+    FILES[name][1](votes, draft)
+    return draft.replace(path)

@@ -1,0 +1,227 @@
+"""What the Preferences tab shows, made of votes: groups, tables and figures. Pure; knows no widgets and no store."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, time, timedelta
+from html import escape
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from votes.ballot import STAGES, VERDICTS, Ballot
+from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, position_bias, win_rate, win_rates_by
+from votes.shown import SharedBattle
+
+QUESTION_CHARACTERS = 110
+HEIGHT = 400
+"""Of a figure, in pixels; the two stand side by side."""
+_DAY = 24 * 3600 * 1000
+"""In milliseconds, plotly's unit of time."""
+_HALF_DAY = timedelta(hours=12)
+_BAND = "rgba(13, 148, 136, 0.16)"
+CSS = """
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.75rem; }
+.cards div {
+  display: flex; flex-direction: column; gap: 0.15rem; padding: 0.8rem 1rem; font-size: 0.85rem;
+  border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
+  background: var(--background-fill-primary); color: var(--body-text-color-subdued);
+}
+.cards strong { font-size: 1.7rem; font-variant-numeric: tabular-nums; color: var(--body-text-color); }
+.figures { contain: inline-size; }
+.figures th { font-weight: 600; }
+.figures td, .figures th { white-space: nowrap; }
+.figures .group td { padding-top: 1rem; color: var(--body-text-color-subdued); font-weight: 600; }
+.recent th:nth-child(2), .recent td:nth-child(2) {
+  text-align: left !important; white-space: normal; width: 100%; min-width: 8rem;
+}
+.recent a { color: inherit; text-decoration: underline; text-decoration-color: var(--body-text-color-subdued); }
+@media (max-width: 720px) { .recent td { white-space: normal; } }
+"""
+"""Of the three pieces of HTML here. Colours are the theme's."""
+_NAMES: dict[str, str] = {
+    **{str(stage): label for stage, label in STAGES.items()},
+    "blind": "Blind",
+    "named": "Named",
+    "together": "Together",
+    "live": "Live",
+    "en": "English",
+    "zh": "Chinese",
+    "other": "Other",
+}
+
+
+class Group(NamedTuple):
+    """Win rates under one heading, e.g. by prompt language, and which votes they are of."""
+
+    heading: str
+    of: str
+    rates: dict[str, WinRate]
+
+
+class Summary(NamedTuple):
+    """Everything said of one pair's votes. The headline counts blind votes on the answers alone."""
+
+    votes: int
+    headline: WinRate
+    bias: PositionBias
+    groups: list[Group]
+    days: list[Day]
+
+
+def summarise(votes: Sequence[Ballot]) -> Summary:
+    """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage."""
+    first = [vote for vote in votes if vote.on_answers_alone]
+    both = [vote for vote in first if vote.mode == "blind"]
+    blind = both + [vote for vote in votes if vote.mode == "blind" and vote.stage == "reasoning"]
+
+    def group(heading: str, of: str, chosen: list[Ballot], key: Callable[[Ballot], str]) -> Group:
+        rates = win_rates_by(chosen, key)
+        return Group(heading, of, {_NAMES[name]: rates[name] for name in _NAMES if name in rates})
+
+    groups = [
+        group("By stage", "blind votes", blind, lambda vote: vote.stage),
+        group("By mode", "votes on the answers alone", first, lambda vote: vote.mode),
+        group("By delivery", "blind votes on the answers alone", both, lambda vote: vote.delivery),
+        group("By prompt language", "blind votes on the answers alone", both, lambda vote: vote.language),
+    ]
+    return Summary(len(votes), win_rate(both), position_bias(both), [g for g in groups if g.rates], over_time(both))
+
+
+def percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.0f} %"
+
+
+def between(interval: Interval | None) -> str:
+    return "" if interval is None else f"{100 * interval.low:.0f}–{100 * interval.high:.0f} %"
+
+
+def figures_html(summary: Summary) -> str:
+    """The headline numbers as cards."""
+    head, bias = summary.headline, summary.bias
+    bad = head.both_bad / head.votes if head.votes else None
+    cards = [
+        ("Votes", str(summary.votes), f"{head.votes} of them blind and on the answers alone"),
+        ("Win rate of the distilled model", percent(head.rate), f"95 % interval {between(head.interval)}"),
+        ("Both bad", percent(bad), "share of the same votes; counted as half a win each"),
+        ("Side A chosen", percent(bias.rate), f"95 % interval {between(bias.interval)}; 50 % is no position bias"),
+    ]
+    inner = "".join(
+        f"<div><span>{escape(label)}</span><strong>{escape(value)}</strong>"
+        f"<span>{escape(note if value != '–' else 'no such votes yet')}</span></div>"
+        for label, value, note in cards
+    )
+    return f'<div class="cards">{inner}</div>'
+
+
+def table_html(groups: Iterable[Group]) -> str:
+    """Counts and win rates of every group."""
+    head = "".join(f"<th>{name}</th>" for name in ("Votes", "Wins", "Losses", "Ties", "Both bad", "Win rate", "95 %"))
+    body = "".join(
+        f'<tr class="group"><td colspan="8">{escape(group.heading)}, of {escape(group.of)}</td></tr>'
+        + "".join(_table_row(name, rate) for name, rate in group.rates.items())
+        for group in groups
+    )
+    return f'<div class="figures"><table><tr><th></th>{head}</tr>{body}</table></div>'
+
+
+def recent_html(battles: Sequence[SharedBattle]) -> str:
+    """The latest battles that were voted on, each with its link."""
+    rows = "".join(
+        f"<tr><td>{escape(_minute(battle.finished_at))}</td>"
+        f'<td><a href="?battle={escape(battle.battle_id)}">{escape(_shorten(battle.turns[0].prompt))}</a></td>'
+        f"<td>{escape(_outcome(battle))}</td></tr>"
+        for battle in battles
+    )
+    return f'<div class="figures recent"><table><tr><th>UTC</th><th>Question</th><th>Vote</th></tr>{rows}</table></div>'
+
+
+def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
+    """One point per group with its 95 % interval, against the line of no difference."""
+    lines: list[tuple[str, WinRate | None]] = []
+    for group in groups:
+        lines.append((f"<b>{group.heading}</b>", None))
+        lines += [(f"{name} ({rate.votes})", rate) for name, rate in group.rates.items()]
+    fig = go.Figure()
+    for position, (_, rate) in enumerate(lines):
+        if rate is None or rate.rate is None or rate.interval is None:
+            continue
+        share, interval = rate.rate, rate.interval
+        fig.add_scatter(
+            x=[share],
+            y=[position],
+            error_x={"array": [interval.high - share], "arrayminus": [share - interval.low], "thickness": 2},
+            marker={"size": 10, "color": DISTILLED_COLOUR},
+            hovertemplate=f"{percent(share)} ({between(interval)}), {rate.votes} votes<extra></extra>",
+            showlegend=False,
+            cliponaxis=False,
+        )
+    fig.add_vline(x=0.5, line={"color": BASE_COLOUR, "dash": "dot", "width": 1})
+    fig.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], tickangle=0)
+    fig.update_yaxes(
+        tickvals=list(range(len(lines))),
+        ticktext=[name for name, _ in lines],
+        range=[len(lines) - 0.4, -0.6],
+        showgrid=False,
+    )
+    fig.update_layout(title_text="Win rate of the distilled model", height=max(HEIGHT, 100 + 26 * len(lines)))
+    return figure_layout(fig)
+
+
+def time_figure(days: Sequence[Day]) -> go.Figure:
+    """Votes per day, and below them the win rate of all votes up to that day with its 95 % interval."""
+    fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.12)
+    when = [day.day for day in days]
+    bounds = [day.so_far.interval or Interval(0, 1) for day in days]
+    counts = [day.votes for day in days]
+    fig.add_bar(x=when, y=counts, width=0.6 * _DAY, marker_color=BASE_COLOUR, name="votes", row=1, col=1)
+    band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "row": 2, "col": 1}
+    fig.add_scatter(x=when, y=[bound.low for bound in bounds], **band)
+    fig.add_scatter(x=when, y=[bound.high for bound in bounds], fill="tonexty", fillcolor=_BAND, **band)
+    fig.add_scatter(
+        x=when,
+        y=[day.so_far.rate for day in days],
+        mode="lines+markers",
+        line={"color": DISTILLED_COLOUR},
+        name="win rate so far",
+        cliponaxis=False,
+        row=2,
+        col=1,
+    )
+    fig.update_yaxes(
+        title_text="Votes", rangemode="tozero", dtick=1 if max(counts, default=0) < 5 else None, row=1, col=1
+    )
+    fig.update_yaxes(title_text="Win rate so far", range=[0, 1], tickformat=".0%", row=2, col=1)
+    if when:
+        # At least a week, so that the first day's bar does not fill the figure.
+        first = min(when[0], when[-1] - timedelta(days=6))
+        edges = [datetime.combine(first, time()) - _HALF_DAY, datetime.combine(when[-1], time()) + _HALF_DAY]
+        fig.update_xaxes(range=edges)
+    fig.update_xaxes(tickformat="%-d %b", nticks=5, tickangle=0)
+    fig.update_layout(title_text="Blind votes on the answers, by day", height=HEIGHT, showlegend=False)
+    return figure_layout(fig)
+
+
+def _table_row(name: str, rate: WinRate) -> str:
+    cells = (rate.votes, rate.wins, rate.losses, rate.ties, rate.both_bad, percent(rate.rate), between(rate.interval))
+    return f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _outcome(battle: SharedBattle) -> str:
+    """The last vote; the model's name only where names were given away."""
+    verdict = battle.verdicts.get("reasoning") or battle.verdicts.get("answers")
+    if verdict is None:
+        return "taken back"
+    if battle.reveal is None or verdict not in ("a", "b"):
+        return VERDICTS[verdict]
+    side = battle.reveal.a if verdict == "a" else battle.reveal.b
+    return f"{side.role.capitalize()} is better"
+
+
+def _minute(iso: str) -> str:
+    return f"{datetime.fromisoformat(iso):%d %b %H:%M}"
+
+
+def _shorten(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= QUESTION_CHARACTERS else f"{line[: QUESTION_CHARACTERS - 1]}…"

@@ -1,0 +1,157 @@
+"""The form by which a person writes a thought: widgets and wiring around the edits of `traces.thoughts.annotate`."""
+
+import time
+from collections.abc import Callable
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from traces.thoughts import annotate
+from traces.thoughts.annotate import Draft, Step
+from ui.kit.events import QUIET, spoken
+from ui.kit.html import html, low_row, shown, stacked_row, text_of
+from ui.kit.owner import require_owner
+from ui.traces.library import TraceShelf, own_problem
+from ui.traces.view import verdict_html
+
+LONGEST_SESSION = 4 * 3600.0
+"""A form left open overnight is not a night's work: no more than this is recorded."""
+
+
+def steps_html(steps: tuple[Step, ...]) -> str:
+    """The thought as it stands."""
+    if not steps:
+        return '<p class="note">No step yet.</p>'
+    items = []
+    for step in steps:
+        wrong = f'<p class="note">Wrong: {escape(step.wrong)}</p>' if step.wrong else ""
+        items.append(
+            f'<li class="{"wrong" if step.wrong else ""}"><div class="text">{escape(step.text)}</div>{wrong}</li>'
+        )
+    return f'<ol class="steps">{"".join(items)}</ol>'
+
+
+class Form(NamedTuple):
+    """The widgets of the form."""
+
+    steps: gr.State
+    started: gr.State
+    """Unix time of the first edit; 0 before."""
+    question: gr.Textbox
+    gold: gr.Textbox
+    take: gr.Button
+    view: gr.HTML
+    text: gr.Textbox
+    add: gr.Button
+    number: gr.Number
+    change: gr.Button
+    up: gr.Button
+    down: gr.Button
+    delete: gr.Button
+    reason: gr.Textbox
+    wrong: gr.Button
+    right: gr.Button
+    answer: gr.Textbox
+    name: gr.Textbox
+    save: gr.Button
+    told: gr.HTML
+
+    @property
+    def thought(self) -> list[Any]:
+        """What every edit changes."""
+        return [self.steps, self.started, self.view]
+
+
+def build_form(shelf: TraceShelf, open_trace: gr.State, key: gr.Textbox) -> None:
+    """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here;
+    `key` the owner's, since what is saved is shown to everybody."""
+    gr.Markdown(text_of("traces")["write"])
+    w = build_widgets()
+    wire_edits(w)
+    wire_taking_up(shelf, open_trace, w)
+    wire_saving(shelf, key, w)
+
+
+def build_widgets() -> Form:
+    with stacked_row():
+        question = gr.Textbox(label="Problem", lines=3, scale=3, min_width=260, elem_id="write-question")
+        with gr.Column(scale=1, min_width=200):
+            gold = gr.Textbox(label="Its right answer, to check against", elem_id="write-gold")
+            take = gr.Button("Take up the trace being read", size="sm")
+    view = html(steps_html(()), elem_id="write-steps")
+    text = gr.Textbox(label="Step", lines=3, placeholder="What you think next", elem_id="write-step")
+    add = gr.Button("Add step", variant="primary", size="sm", elem_id="write-add")
+    with gr.Accordion("Change a step", open=False):
+        with low_row():
+            number = gr.Number(1, label="Step number", precision=0, minimum=1, min_width=130, scale=0)
+            change = gr.Button("Replace by the text above", size="sm", min_width=180)
+            up = gr.Button("Move up", size="sm", min_width=90)
+            down = gr.Button("Move down", size="sm", min_width=100)
+            delete = gr.Button("Delete", size="sm", min_width=80)
+        with low_row():
+            reason = gr.Textbox(label="What is wrong with it", scale=3, min_width=220, elem_id="write-reason")
+            wrong = gr.Button("Mark as wrong", size="sm", min_width=130)
+            right = gr.Button("Mark as right", size="sm", min_width=130)
+    with low_row():
+        answer = gr.Textbox(label="Final answer", elem_id="write-answer", min_width=160)
+        name = gr.Textbox(label="Your name", elem_id="write-name", min_width=160)
+        save = gr.Button("Save the thought", variant="primary", min_width=160)
+    told = html(elem_id="write-told")
+    return Form(
+        gr.State(()), gr.State(0.0), question, gold, take, view, text, add, number, change, up, down, delete, reason,
+        wrong, right, answer, name, save, told,
+    )  # fmt: skip
+
+
+def wire_edits(w: Form) -> None:
+    """A button for each edit of `traces.thoughts.annotate`."""
+
+    def wire(button: gr.Button, edit: Callable[..., Draft], inputs: list[Any], clear: Any = None) -> None:
+        """`edit` gets the draft and the values of `inputs`; `clear` is emptied when it is done."""
+
+        @spoken()
+        def handle(now: tuple[Step, ...], since: float, *values: Any) -> list[Any]:
+            given = [0 if value is None else value for value in values]  # a number that was cleared
+            draft = edit(Draft(own_problem("", ""), tuple(now)), *given)
+            return [draft.steps, since or time.time(), shown(steps_html(draft.steps)), *([""] if clear else [])]
+
+        button.click(handle, [w.steps, w.started, *inputs], [*w.thought, *([clear] if clear else [])], **QUIET)
+
+    wire(w.add, annotate.add, [w.text], clear=w.text)
+    wire(w.change, annotate.edit, [w.number, w.text], clear=w.text)
+    wire(w.up, lambda draft, number: annotate.move(draft, number, number - 1), [w.number])
+    wire(w.down, lambda draft, number: annotate.move(draft, number, number + 1), [w.number])
+    wire(w.delete, annotate.delete, [w.number])
+    wire(w.wrong, annotate.mark_wrong, [w.number, w.reason], clear=w.reason)
+    wire(w.right, annotate.mark_right, [w.number])
+
+
+def wire_taking_up(shelf: TraceShelf, open_trace: gr.State, w: Form) -> None:
+    @spoken()
+    def take_up(trace_id: str) -> list[Any]:
+        if not trace_id:
+            raise annotate.DraftError("No trace is open.", "Choose one under “Read” first.")
+        draft = annotate.draft_of(shelf.whole(trace_id))
+        problem = draft.problem
+        return [draft.steps, time.time(), shown(steps_html(draft.steps)), problem.question, problem.gold, draft.answer]
+
+    w.take.click(take_up, open_trace, [*w.thought, w.question, w.gold, w.answer], **QUIET)
+
+
+def wire_saving(shelf: TraceShelf, key: gr.Textbox, w: Form) -> None:
+    @spoken()
+    def save_trace(
+        now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str, secret: str
+    ) -> list[Any]:
+        require_owner(secret)
+        if not asked.strip() or not right.strip():
+            raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
+        draft = Draft(own_problem(asked, right), tuple(now), final)
+        seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
+        trace = shelf.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
+        saved = f"<p>Saved as {trace.hash}, {seconds / 60:.1f} minutes. It is in the list under “Read”.</p>"
+        return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
+
+    written = [w.steps, w.started, w.question, w.gold, w.answer, w.name, key]
+    w.save.click(save_trace, written, [*w.thought, w.answer, w.told], api_visibility="private", concurrency_limit=1)

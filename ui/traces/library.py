@@ -1,0 +1,208 @@
+"""The traces of this installation as the tab needs them: found, filtered, read whole, made on the spot, added to.
+
+Does not know how traces are shown. Trees are left on disk until one trace is opened: they are the bulk of a file.
+"""
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import DataError
+from common.paths import ROOT
+from eval.grading.grader import Grader
+from eval.problems.families import generate
+from eval.records import Problem
+from traces.keeping.keep import REASONS, Verifier, reason_code
+from traces.keeping.trace import Trace, append_trace, trace_from_json, without_bulk
+from traces.thoughts.search import SearchSettings
+from traces.training.make import searched, token_counter
+
+PATTERN = "*traces*.jsonl"
+SHIPPED = ROOT / "models" / "adapters"
+MOST_PER_FILE = 20_000
+"""A page is no place to page through a million; the rest is in the export."""
+MADE_HERE = SearchSettings(slips=0.6)
+"""More slips than in training data: whoever looks wants to see wrong turns."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to show; empty means any."""
+
+    method: str = ""
+    family: str = ""
+    outcome: str = ""
+    """"kept", "unverified", "rejected", or a code of `traces.keeping.keep.REASONS`."""
+    words: str = ""
+    """Must stand in thought or answer, e.g. "wait"; several are separated by commas and must all stand."""
+    at_least: int = 0
+    """Length of the thought in words."""
+    at_most: int | None = None
+
+    def let_through(self, entry: "Entry") -> bool:
+        """Whether an entry is shown."""
+        trace = entry.trace
+        text = f"{trace.thought}\n{trace.answer}".lower()
+        return (
+            self.method in ("", trace.method)
+            and self.family in ("", trace.problem.subject)
+            and self.outcome in ("", entry.outcome, "rejected" if trace.kept is False else "")
+            and all(word.strip() in text for word in self.words.lower().split(","))
+            and self.at_least <= entry.words
+            and (self.at_most is None or entry.words <= self.at_most)
+        )
+
+
+class Entry(NamedTuple):
+    """A trace without its bulk, and where the whole of it lies."""
+
+    trace: Trace
+    id: str
+    words: int
+    path: Path
+    offset: int
+
+    @property
+    def outcome(self) -> str:
+        if self.trace.kept is None:
+            return "unverified"
+        return "kept" if self.trace.kept else reason_code(self.trace)
+
+
+class BaseAnswer(NamedTuple):
+    """What the base model said to a trace's prompt."""
+
+    prompt: str
+    text: str
+    model: str
+    tokens: int
+    finish_reason: str
+
+
+class TraceShelf:
+    """All traces files below `home`/traces and `home`/distil, and the sample that ships; safe from any thread."""
+
+    def __init__(self, home: Path, shipped: Path = SHIPPED) -> None:
+        self.folder = home / "traces"
+        self._folders = (self.folder, home / "distil", shipped)
+        self.problems = home / "problems"
+        self._lock = threading.Lock()
+        self._read: dict[Path, tuple[tuple[int, int], list[Entry]]] = {}
+
+    def entries(self) -> list[Entry]:
+        """Every trace, newest file first; files are read anew only when they changed."""
+        with self._lock:
+            paths = (path for folder in self._folders for path in folder.rglob(PATTERN))
+            files = sorted(paths, key=lambda path: -path.stat().st_mtime)
+            found = {path: self._entries_of(path) for path in files}
+            self._read = {path: self._read[path] for path in found}
+        return list({entry.id: entry for entries in found.values() for entry in reversed(entries)}.values())
+
+    def chosen(self, filters: Filters) -> list[Entry]:
+        return [entry for entry in self.entries() if filters.let_through(entry)]
+
+    def whole(self, trace_id: str) -> Trace:
+        """The trace with everything that was kept of it. Raises DataError if it is gone."""
+        entry = next((entry for entry in self.entries() if entry.id == trace_id), None)
+        if entry is None:
+            raise DataError("This trace is no longer there.", "Choose another one from the list.")
+        return _read_at(entry)
+
+    def whole_of(self, entries: list[Entry]) -> Iterator[Trace]:
+        """Each entry's whole trace, one at a time."""
+        return map(_read_at, entries)
+
+    def add(self, trace: Trace, name: str) -> None:
+        """Append to `home`/traces/<name>.traces.jsonl."""
+        with self._lock:
+            append_trace(self.folder / f"{name}.traces.jsonl", trace)
+
+    def make(self, count: int, seed: int, progress: Callable[[int, int], None] | None = None) -> list[Trace]:
+        """Search `count` new problems, verify the thoughts and keep them all, rejects with their reason."""
+        verified = []
+        with Grader(workers=1) as grader:
+            verifier, tokens = Verifier(grader), token_counter()
+            for done, problem in enumerate(generate("train", count, seed), start=1):
+                verified.append(verifier.verify(searched(problem, seed, MADE_HERE, tokens)))
+                self.add(verified[-1], "made-here")
+                if progress:
+                    progress(done, count)
+        return verified
+
+    def verify_and_add(self, trace: Trace, name: str) -> Trace:
+        """Verify one trace, add it whatever came of it, and return it with the verdict."""
+        with Grader(workers=1) as grader:
+            verified = Verifier(grader).verify(trace)
+        self.add(verified, name)
+        return verified
+
+    def base_answer(self, prompt: str) -> BaseAnswer | None:
+        """The last known answer of the base to this prompt."""
+        path = self.folder / "base-answers.jsonl"
+        if not path.exists():
+            return None
+        for line in reversed(path.read_text(encoding="utf-8").split("\n")):  # an answer may hold other line ends
+            with suppress(ValueError):  # a line torn by a full disk; the base can be asked again
+                if (row := json.loads(line))["prompt"] == prompt:
+                    return BaseAnswer(**row)
+        return None
+
+    def add_base_answer(self, answer: BaseAnswer) -> None:
+        with self._lock:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / "base-answers.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(answer._asdict(), ensure_ascii=False) + "\n")
+
+    def funnels(self) -> list[Path]:
+        """Funnel reports of curated problem files, newest first."""
+        return sorted(self.problems.glob("*.funnel.json"), key=lambda path: -path.stat().st_mtime)
+
+    def _entries_of(self, path: Path) -> list[Entry]:
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        if path not in self._read or self._read[path][0] != stamp:
+            self._read[path] = (stamp, list(_scan(path)))
+        return self._read[path][1]
+
+
+def _scan(path: Path) -> Iterator[Entry]:
+    offset = 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            if number >= MOST_PER_FILE:
+                return
+            start, offset = offset, offset + len(line)
+            try:
+                trace = trace_from_json(line.decode())
+            except (DataError, UnicodeDecodeError):
+                continue  # the line a kill cut short, or one that was altered
+            yield Entry(without_bulk(trace), trace.hash, len(trace.thought.split()), path, start)
+
+
+def _read_at(entry: Entry) -> Trace:
+    with entry.path.open("rb") as file:
+        file.seek(entry.offset)
+        trace = trace_from_json(file.readline().decode(), str(entry.path))
+    if trace.hash != entry.id:
+        raise DataError(f"{entry.path} changed while it was read.", "Choose the trace again.")
+    return trace
+
+
+def own_problem(question: str, gold: str) -> Problem:
+    """A visitor's own problem; the same question has the same id."""
+    digest = hashlib.sha256(f"{question.strip()}|{gold.strip()}".encode()).hexdigest()[:12]
+    return Problem(f"own/{digest}", question.strip(), gold.strip(), "own")
+
+
+OUTCOMES: dict[str, str] = {
+    "": "Any outcome",
+    "kept": "Kept",
+    "rejected": "Rejected, whatever the reason",
+    **{code: f"Rejected: {rule}" for code, rule in REASONS.items()},
+    "unverified": "Not verified",
+}

@@ -1,0 +1,226 @@
+"""The part of the Traces tab that is read: filters, the list, one trace, its tree, and the base beside it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from common.errors import ServerError
+from models.chat.client import Message, ModelClient
+from models.config.sampling import Sampling
+from traces.keeping.trace import METHODS, Trace
+from traces.keeping.yields import TITLES
+from ui.kit.events import QUIET, spoken
+from ui.kit.html import html, shown, stacked_row, text_of
+from ui.kit.panels import LATEX_DELIMITERS
+from ui.services import Services
+from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
+from ui.traces.tree import tree_figure, tree_of_trace, walk_text
+from ui.traces.view import compare_html, count_sentence, list_choices, trace_html
+
+BASE_TOKENS = 512
+READY_SECONDS = 5.0
+FOLLOW_CLICKS = """() => {
+  const attach = (tries) => {
+    const plot = document.querySelector('#trace-tree .js-plotly-plot');
+    if (!plot || !plot.on) { if (tries > 0) setTimeout(() => attach(tries - 1), 150); return; }
+    if (plot.dataset.followed) return;
+    plot.dataset.followed = 'yes';
+    plot.on('plotly_click', (event) => {
+      const point = event.points.find((p) => p.customdata);
+      const shown = document.querySelector('#trace-node .text');
+      if (point && shown) shown.textContent = point.customdata[0];
+    });
+  };
+  setTimeout(() => attach(40), 300);
+}"""
+"""Gradio's plots have no click event, so the step's text goes from the figure to the line below it in the browser."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The widgets of the section."""
+
+    filters: list[Any]
+    count: gr.Markdown
+    body: gr.Column
+    """Everything but filters and count; hidden while there is nothing to read."""
+    rows: gr.Radio
+    opened: gr.State
+    question: gr.Markdown
+    page: gr.HTML
+    fold: gr.Checkbox
+    tree_note: gr.Markdown
+    plot: gr.Plot
+    walk: gr.Slider
+    node: gr.HTML
+    ask: gr.Button
+    base: gr.HTML
+
+    @property
+    def of_list(self) -> list[Any]:
+        """What changes with the filters."""
+        return [self.count, self.body, self.rows, self.filters[1]]
+
+    @property
+    def of_trace(self) -> list[Any]:
+        """What changes when another trace is opened."""
+        return [
+            self.opened,
+            self.question,
+            self.page,
+            self.tree_note,
+            self.plot,
+            self.walk,
+            self.node,
+            self.ask,
+            self.base,
+        ]
+
+
+def build_reader(services: Services, shelf: TraceShelf) -> Reader:
+    """Fill the enclosing tab with the list and the reader."""
+    filters = build_filters()
+    count = gr.Markdown(elem_classes="note", elem_id="trace-count")
+    with gr.Column(visible=False) as body:
+        with stacked_row():
+            with gr.Column(scale=2, min_width=320):
+                rows = gr.Radio([], show_label=False, label="Traces", elem_id="trace-list")
+            with gr.Column(scale=3, min_width=320):
+                fold = gr.Checkbox(False, label="Fold all but checks, reflections and turns", elem_id="trace-fold")
+                question = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-question")
+                page = html(elem_id="trace-page")
+                gr.Markdown(text_of("traces")["marks"], elem_classes="note")
+        gr.Markdown("### The search behind it")
+        tree_note = gr.Markdown(text_of("traces")["tree"], elem_classes="note")
+        plot = gr.Plot(show_label=False, elem_id="trace-tree")
+        walk = gr.Slider(0, 1, 0, step=1, label="Walk of the thought", elem_id="trace-walk")
+        node = html(elem_id="trace-node")
+        gr.Markdown("### Beside the base")
+        ask = gr.Button("Ask the base the same", size="sm", elem_id="trace-ask")
+        base = html(elem_id="trace-base")
+    opened = gr.State("")
+    w = Reader(filters, count, body, rows, opened, question, page, fold, tree_note, plot, walk, node, ask, base)
+    wire(services, shelf, w)
+    return w
+
+
+def build_filters() -> list[Any]:
+    with gr.Row(elem_id="trace-filters"):
+        methods = [("Any method", ""), *((TITLES[method], method) for method in METHODS)]
+        method = gr.Dropdown(methods, value="", label="Method", min_width=140)
+        family = gr.Dropdown([("Any family", "")], value="", label="Family", min_width=140)
+        outcome = gr.Dropdown(
+            [(title, code) for code, title in OUTCOMES.items()], value="", label="Outcome", min_width=170
+        )
+        words = gr.Textbox(label="Contains", placeholder="wait, go back", min_width=140, elem_id="trace-words")
+        least = gr.Number(0, label="At least words", precision=0, minimum=0, min_width=100)
+        most = gr.Number(0, label="At most words (0: any)", precision=0, minimum=0, min_width=120)
+    return [method, family, outcome, words, least, most]
+
+
+def filters_of(method: str, family: str, outcome: str, words: str, least: float | None, most: float | None) -> Filters:
+    """The filters' values as one value; an empty or zero limit is none."""
+    return Filters(method or "", family or "", outcome or "", words or "", int(least or 0), int(most) if most else None)
+
+
+def wire(services: Services, shelf: TraceShelf, w: Reader) -> None:
+    def choose(opened: str, *values: Any) -> dict[Any, Any]:
+        return list_update(shelf, w, filters_of(*values), opened)
+
+    @spoken()
+    def open_row(trace_id: str | None, fold: bool) -> dict[Any, Any]:
+        return open_update(shelf, w, trace_id or "", fold)
+
+    gr.on(
+        # The family's choices are set here as well, which counts as a change: it alone must not call this again.
+        [w.filters[1].input, *(field.change for field in w.filters if field is not w.filters[1])],
+        choose, [w.opened, *w.filters], w.of_list, trigger_mode="always_last", **QUIET,
+    )  # fmt: skip
+
+    @spoken()
+    def refold(trace_id: str, fold: bool) -> str:
+        return shown(trace_html(shelf.whole(trace_id), fold)) if trace_id else shown("")
+
+    @spoken()
+    def walk_to(trace_id: str, at: float) -> Any:
+        return step_update(shelf, w, trace_id, int(at))
+
+    w.rows.input(open_row, [w.rows, w.fold], w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
+    w.fold.input(refold, [w.opened, w.fold], w.page, **QUIET)
+    walked = w.walk.release(walk_to, [w.opened, w.walk], [w.plot, w.node], **QUIET)
+    walked.then(fn=None, js=FOLLOW_CLICKS)
+
+    async def ask_base(trace_id: str) -> Any:
+        with spoken():
+            trace = await asyncio.to_thread(shelf.whole, trace_id)  # files are read in threads: streams share this loop
+            answer = await ask(services, trace)
+        await asyncio.to_thread(shelf.add_base_answer, answer)
+        return shown(compare_html(trace, answer))
+
+    w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
+
+
+def list_update(shelf: TraceShelf, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:
+    """The list anew, with the opened trace chosen in it if it is there."""
+    entries = shelf.entries()
+    chosen = [entry for entry in entries if filters.let_through(entry)]
+    families = sorted({entry.trace.problem.subject for entry in entries if entry.trace.problem.subject})
+    choices = list_choices(chosen)
+    return {
+        w.count: count_sentence(len(chosen), len(entries)),
+        w.body: gr.update(visible=bool(entries)),
+        w.rows: gr.update(choices=choices, value=opened if opened in dict(choices).values() else None),
+        w.filters[1]: gr.update(choices=[("Any family", ""), *((family, family) for family in families)]),
+    }
+
+
+def open_update(shelf: TraceShelf, w: Reader, trace_id: str, fold: bool) -> dict[Any, Any]:
+    """One trace opened: its text, its tree, and the base's answer if it is known. Raises DataError if it is gone."""
+    if not trace_id:
+        hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
+        empty = dict.fromkeys([w.page, w.node, w.base], shown(""))
+        return {w.opened: "", w.question: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
+    trace = shelf.whole(trace_id)
+    tree = tree_of_trace(trace)
+    known = shelf.base_answer(trace.prompt)
+    return {
+        w.opened: trace_id,
+        w.question: trace.problem.question,
+        w.page: shown(trace_html(trace, fold)),
+        w.tree_note: text_of("traces")["tree" if tree else "no_tree"],
+        w.plot: gr.update(value=tree_figure(tree) if tree else None, visible=bool(tree)),
+        w.walk: gr.update(value=0, maximum=len(tree["walk"]) - 1 if tree else 1, visible=bool(tree)),
+        w.node: shown(node_html(walk_text(tree, 0)) if tree else ""),
+        w.ask: gr.update(value="Ask the base again" if known else "Ask the base the same"),
+        w.base: shown(compare_html(trace, known) if known else ""),
+    }
+
+
+def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> Any:
+    tree = tree_of_trace(shelf.whole(trace_id)) if trace_id else None
+    return {w.plot: tree_figure(tree, at), w.node: shown(node_html(walk_text(tree, at)))} if tree else gr.skip()
+
+
+def node_html(text: str) -> str:
+    return f'<div class="card"><div class="text">{escape(text)}</div></div>'
+
+
+async def ask(services: Services, trace: Trace) -> BaseAnswer:
+    """The base's greedy answer to the trace's prompt. Raises ServerError if the base is not ready or fails."""
+    spec = services.served.pair.base
+    endpoint = await services.served.wait_ready("base", READY_SECONDS)
+    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+        reply = await client.complete([Message("user", trace.prompt)], Sampling(max_tokens=BASE_TOKENS))
+    if reply.finish_reason == "failed":
+        raise ServerError(f"The base did not answer: {reply.error}", "Try again.")
+    return BaseAnswer(trace.prompt, reply.raw, spec.title, reply.output_tokens, reply.finish_reason)
+
+
+def best_to_open(entries: Sequence[Entry]) -> str:
+    """The trace to open by itself: the first that says “wait”, else the first."""
+    turning = next((entry for entry in entries if "wait" in entry.trace.thought.lower()), None)
+    return (turning or entries[0]).id if entries else ""

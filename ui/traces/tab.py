@@ -1,0 +1,160 @@
+"""The Traces tab: long thoughts as they were made, what they cost, what was trained on them.
+
+Puts the sections together; each section's widgets are in a file of its own, what they show in `ui.traces.view`.
+"""
+
+import shutil
+import tempfile
+import time
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import plotly.graph_objects as go
+from gradio.context import Context
+
+from traces.keeping.yields import cost_figures, method_yields
+from traces.problems.curate import load_funnel
+from traces.publishing.export import export
+from ui.kit.events import QUIET, spoken
+from ui.kit.html import html, low_row, page_style, shown, text_of
+from ui.kit.owner import owner_key, require_owner
+from ui.kit.palette import figure_layout
+from ui.services import Services
+from ui.traces.form import build_form
+from ui.traces.library import Filters, TraceShelf
+from ui.traces.reader import FOLLOW_CLICKS, Reader, best_to_open, build_reader, filters_of, list_update, open_update
+from ui.traces.training import build_training
+from ui.traces.view import funnel_html, yields_html
+
+CSS = Path(__file__).parent / "traces.css"
+MADE_AT_ONCE = 40
+
+
+def build_traces_tab(services: Services) -> None:
+    """Fill the enclosing tab. The list is read anew when the tab is selected."""
+    shelf = TraceShelf(services.home)
+    enclosing = Context.block
+    page_style()
+    gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
+    gr.Markdown(text_of("traces")["intro"])
+    with gr.Row():
+        note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
+        make = gr.Button(f"Make {MADE_AT_ONCE} by search", size="sm", scale=0, min_width=170, elem_id="trace-make")
+        key = owner_key(scale=0, min_width=200)
+    with gr.Tabs():
+        with gr.Tab("Read"):
+            reader = build_reader(services, shelf)
+        with gr.Tab("Yield and cost") as costs:
+            build_costs(shelf, costs)
+        with gr.Tab("Problems") as problems:
+            build_funnels(shelf, problems)
+        with gr.Tab("Training") as training:
+            build_training(services.home, training)
+        with gr.Tab("Write a thought"):
+            build_form(shelf, reader.opened, key)
+        with gr.Tab("Export"):
+            build_export(shelf, reader)
+    wire_making(shelf, reader, make, key, note, enclosing)
+
+
+def wire_making(
+    shelf: TraceShelf, w: Reader, make: gr.Button, key: gr.Textbox, note: gr.Markdown, enclosing: Any
+) -> None:
+    outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
+
+    @spoken()
+    def refresh(opened: str, fold: bool, *values: Any) -> dict[Any, Any]:
+        filters = filters_of(*values)
+        wanted = opened or best_to_open(shelf.chosen(filters))
+        updates = {note: gr.update(visible=not shelf.entries()), **list_update(shelf, w, filters, wanted)}
+        return updates if opened else {**updates, **open_update(shelf, w, wanted, fold)}
+
+    @spoken()
+    def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
+        require_owner(secret)
+        shelf.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
+        return gr.skip()
+
+    def open_best(fold: bool, *values: Any) -> dict[Any, Any]:
+        return refresh("", fold, *values)
+
+    making = make.click(make_some, key, w.rows, api_visibility="private", concurrency_limit=1, concurrency_id="make")
+    # In a step of its own, so that it goes by the filters as they are by then.
+    made = making.success(open_best, [w.fold, *w.filters], outputs, **QUIET)
+    made.then(fn=None, js=FOLLOW_CLICKS)
+    if isinstance(enclosing, gr.Tab):
+        selected = enclosing.select(refresh, [w.opened, w.fold, *w.filters], outputs, **QUIET)
+        selected.then(fn=None, js=FOLLOW_CLICKS)
+
+
+def build_costs(shelf: TraceShelf, tab: gr.Tab) -> None:
+    """Yield and cost by method, as a plot and a table."""
+    gr.Markdown(text_of("traces")["yields"])
+    with gr.Row():
+        wage = gr.Number(0, label=text_of("traces")["wage"], minimum=0, scale=0, min_width=340, elem_id="trace-wage")
+    with gr.Row():
+        plots = [gr.Plot(show_label=False, visible=False, min_width=300) for _ in range(3)]
+    rows = html(elem_id="trace-yields")
+
+    def show(hourly: float | None) -> list[Any]:
+        found = method_yields((entry.trace for entry in shelf.entries()), float(hourly or 0))
+        figures = [framed(figure) for figure in cost_figures(found)]
+        return [*(gr.update(value=figure, visible=bool(found)) for figure in figures), shown(yields_html(found))]
+
+    gr.on([tab.select, wage.input], show, wage, [*plots, rows], **QUIET)
+
+
+def framed(figure: go.Figure) -> go.Figure:
+    """In the page's look, low enough for three to stand together."""
+    return figure_layout(figure).update_layout(height=300, margin={"t": 44, "b": 24})
+
+
+@lru_cache(maxsize=16)
+def _funnel(path: Path, changed: int) -> str:
+    return funnel_html(load_funnel(path))
+
+
+def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
+    """The curation of each problem file."""
+    gr.Markdown(text_of("traces")["funnel"])
+    chosen = gr.Dropdown([], label="Problem file", visible=False)
+    funnel = html(elem_id="trace-funnel")
+
+    @spoken()
+    def show(name: str | None) -> list[Any]:
+        files = {path.name.removesuffix(".funnel.json"): path for path in shelf.funnels()}
+        name = name if name in files else next(iter(files), None)
+        picker = gr.update(choices=list(files), value=name, visible=len(files) > 1)
+        if name is None:
+            return [picker, shown(f'<p class="note">{text_of("traces")["no_funnel"]}</p>')]
+        return [picker, shown(_funnel(files[name], files[name].stat().st_mtime_ns))]
+
+    gr.on([tab.select, chosen.input], show, chosen, [chosen, funnel], **QUIET)
+
+
+def build_export(shelf: TraceShelf, w: Reader) -> None:
+    """Parquet, card and both as one archive."""
+    folder = tempfile.TemporaryDirectory(prefix="journey-arena-traces-")
+    gr.Markdown(text_of("traces")["export"])
+    with low_row():
+        title = gr.Textbox("Journey Arena long thoughts", label="Title of the data set", min_width=240)
+        kept = gr.Checkbox(False, label="Kept traces only", min_width=160)
+        button = gr.Button("Prepare the files", variant="primary", min_width=160, elem_id="trace-export")
+    files = gr.File(label="Parquet, dataset card, and both as one archive", file_count="multiple", interactive=False)
+
+    @spoken()
+    def write(name: str, only_kept: bool, *values: Any) -> list[str]:
+        return export_files(shelf, filters_of(*values), name, only_kept, Path(folder.name))
+
+    button.click(write, [title, kept, *w.filters], files, api_visibility="private", concurrency_limit=1)
+
+
+def export_files(shelf: TraceShelf, filters: Filters, title: str, only_kept: bool, top: Path) -> list[str]:
+    """Paths of the Parquet file, the card and an archive of both, below `top`; those of the last time are replaced."""
+    chosen = [entry for entry in shelf.chosen(filters) if entry.trace.kept or not only_kept]
+    folder = top / "long-thoughts"
+    parquet = export(shelf.whole_of(chosen), folder, title=title.strip() or "Long thoughts")
+    archive = shutil.make_archive(str(top / "long-thoughts"), "zip", folder)
+    return [str(parquet), str(folder / "README.md"), archive]
