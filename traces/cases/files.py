@@ -1,14 +1,13 @@
 """Append-only JSONL of frozen dataclasses, checked on reading. Does not know what a case is."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from common import jsonl
 from common.errors import DataError
-from common.jsonl import append_line, read_lines
 
 T = TypeVar("T")
 REMEDY = "Mend or remove it."
@@ -36,18 +35,14 @@ def validate(row: object, kind: type[T], where: str) -> T:
 
 
 def parse(text: str, kind: type[T], where: str) -> T:
-    try:
-        row = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{where} is not JSON: {error}.", REMEDY) from error
-    return validate(row, kind, where)
+    return validate(jsonl.parse(text, where), kind, where)
 
 
 def read(path: Path, kind: type[T]) -> list[T]:
     """All rows, oldest first; a last line torn by a crash is left out."""
-    return [parse(text, kind, f"{path}, line {n}") for n, text in read_lines(path)] if path.exists() else []
+    return [validate(value, kind, f"{path}, line {n}") for n, value in jsonl.read(path)] if path.exists() else []
 
 
 def append(path: Path, value: object) -> None:
-    """Add a row, as `append_line` does."""
-    append_line(path, json.dumps(plain(value), ensure_ascii=False))
+    """Add a row, on disk when this returns."""
+    jsonl.append(path, [plain(value)])

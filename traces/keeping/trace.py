@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from common.errors import DataError
-from common.jsonl import append_line, read_lines
+from common.jsonl import append_text, parse, read_lines
 from eval.records import Problem
 
 Method = Literal["search", "teacher", "debate", "people"]
@@ -73,10 +73,10 @@ def trace_to_json(trace: Trace) -> str:
 def trace_from_json(line: str, where: str = "trace") -> Trace:
     """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered."""
     try:
-        values = json.loads(line)
+        values = parse(line, "the line")
         stored = values.pop("hash")
         trace = Trace(**{**values, "problem": Problem(**values["problem"])})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DataError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} is not a trace ({error}).", "Remove the line or make the trace again.") from error
     if trace.hash != stored:
         raise DataError(f"{where} was altered after it was written.", "Remove the line or make the trace again.")
@@ -85,7 +85,7 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
 
 def append_trace(path: Path, trace: Trace) -> None:
     """Add one line, on disk when this returns; one torn by a kill is cut off first. DataError if the disk refuses."""
-    append_line(path, trace_to_json(trace))
+    append_text(path, trace_to_json(trace) + "\n")
 
 
 def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
