@@ -17,7 +17,7 @@ from traces.training.recipe import Phase, Recipe, memory_gb, weight_bytes
 
 
 def uses_bf16(recipe: Recipe) -> bool:
-    """Whether to train in bf16. A processor without bf16 units is faster in fp32 (docs/experiments.md)."""
+    """Whether to train in bf16. A processor without bf16 units is faster in fp32 (docs/history/smol-135m.md)."""
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
     return torch.cuda.is_available() or computes_in_bf16()
