@@ -4,6 +4,7 @@ One policy for every such file: a value is on disk when `append` returns; a last
 when reading and cut off before the next value is added. Concurrent processes are the caller's business (a run's lock).
 """
 
+import contextlib
 import json
 import os
 import threading
@@ -13,6 +14,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from common.errors import DataError
 
+MOST_DEPTH = 200
+"""Levels of nesting that are read. Whoever copies or writes a value does so recursively, and Python ends a recursion
+at about 1,000 calls; nothing written by this product comes near."""
 _appending = threading.Lock()
 
 
@@ -41,18 +45,68 @@ def read(path: Path) -> Iterator[Line]:
         yield Line(number, parse(text, f"{path}, line {number}"))
 
 
+def read_text(path: Path) -> str:
+    """The whole of a UTF-8 text file, without a byte order mark. DataError if it is none or cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 text.", "Give a text file, saved as UTF-8.") from error
+    except (OSError, ValueError) as error:  # a path with a null character is a ValueError
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} cannot be read: {why}.", "Check the path and its permissions.") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file anew, in a folder that is made if need be: readers see the old content or the new, never a
+    part. Lone surrogates are replaced. DataError if the disk refuses."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8", errors="replace")
+        draft.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} cannot be written: {error.strerror}.", "Free some disk space or check the permissions."
+        ) from error
+
+
 def parse(text: str, where: str) -> Any:
     """The value of a JSON text. DataError, which begins with `where`, for anything that is none.
 
     Lone halves of a surrogate pair, which JSON can hold and UTF-8 cannot, are replaced.
     """
     try:
-        value = json.loads(text)
-    except RecursionError as error:
-        raise DataError(f"{where} is nested too deeply.", "Give a file of plain JSON objects.") from error
-    except ValueError as error:  # also for an integer of thousands of digits
+        value = json.loads(text.removeprefix("\ufeff"))
+        too_deep = is_deeper(value, MOST_DEPTH)
+    except RecursionError:
+        too_deep = True
+    except json.JSONDecodeError as error:
         raise DataError(f"{where} is not JSON: {error}.", "Give a UTF-8 file of JSON.") from error
+    except ValueError as error:
+        raise DataError(f"{where} holds a number of thousands of digits.", "Write it as text.") from error
+    if too_deep:
+        raise DataError(f"{where} is nested too deeply.", "Give a file of plain JSON objects.")
     return _whole_characters(value) if "\\ud" in text.lower() else value
+
+
+def is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and mappings are nested more than `most` levels deep; also for a value that contains itself."""
+    level = [value]
+    for _ in range(most + 1):
+        # By identity: YAML's references make values whose parts are shared, exponentially many if each was counted.
+        inner = {
+            id(part): part
+            for whole in level
+            if isinstance(whole, dict | list)
+            for part in (whole.values() if isinstance(whole, dict) else whole)
+            if isinstance(part, dict | list)
+        }
+        if not inner:
+            return False
+        level = list(inner.values())
+    return True
 
 
 def append(path: Path, values: Iterable[Any]) -> None:
@@ -78,17 +132,8 @@ def append_text(path: Path, text: str) -> None:
 
 
 def write(path: Path, values: Iterable[Any]) -> None:
-    """Write the whole file anew: readers see the old content or the new, never a part. DataError if it cannot be."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-        draft.replace(path)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}.", "Free some disk space or check the permissions."
-        ) from error
+    """Write the whole file anew, as `write_text` does."""
+    write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
 
 def _whole_characters(value: Any) -> Any:

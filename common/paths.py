@@ -1,4 +1,4 @@
-"""Where things lie on disk. Knows no file formats and creates nothing."""
+"""Where things are on disk. Nothing is created here."""
 
 import os
 from pathlib import Path

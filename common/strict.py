@@ -1,7 +1,4 @@
-"""Reading a YAML file strictly: no doubled key, no unknown key, every complaint with the path of its key.
-
-Does not know what the file is about.
-"""
+"""Reading a YAML file strictly: no repeated key, no unknown key, and every complaint names the path of its key."""
 
 import dataclasses
 from collections.abc import Hashable
@@ -11,7 +8,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
+from common.jsonl import MOST_DEPTH, is_deeper, read_text
+
+_SHOWN_CHARACTERS = 80
+"""Of a value that is quoted in a complaint."""
 
 
 class Strict(BaseModel):
@@ -45,22 +46,29 @@ def describe(error: ValidationError, most: int = 5) -> str:
         path = ".".join(str(part) for part in detail["loc"] if not str(part).endswith("Source"))
         message = detail["msg"].removeprefix("Value error, ")
         found = detail["input"]
-        shown = f" (found {found!r})" if isinstance(found, str | int | float | bool) else ""
+        shown = f" (found {_quoted(found)})" if isinstance(found, str | int | float | bool) else ""
         complaints.append(f"{path}: {message}{shown}" if path else f"{message}{shown}")
     more = error.error_count() - most
     return "; ".join(complaints) + (f"; and {more} more" if more > 0 else "")
 
 
-class _NoDoubles(yaml.SafeLoader):
+def _quoted(value: str | int | float) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer of thousands of digits
+        return "a very large number"
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+
+
+class _NoRepeats(yaml.SafeLoader):
     """PyYAML silently keeps the last of two equal keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise ConfigError(
-                    f"{key.value!r} stands twice (line {key.start_mark.line + 1}).", "Remove one of them."
-                )
+                problem = f"key {_quoted(key.value)} appears twice"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
@@ -68,11 +76,21 @@ class _NoDoubles(yaml.SafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file. Raises ConfigError with file and line."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), _NoDoubles)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.", "It belongs to the repository.") from error
+        raw = yaml.load(read_text(path), _NoRepeats)
+    except DataError as error:
+        raise ConfigError(str(error)) from error
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}," if error.problem_mark else ""
+        raise ConfigError(f"{path}{line} is not YAML that can be used: {error.problem}.", "Correct it.") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name} is not YAML: {error}.", "Correct it and start again.") from error
+        raise ConfigError(f"{path} is not YAML: {str(error).splitlines()[0]}.", "Correct it.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply.", "See the README for its sections.") from error
+    except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+        # PyYAML lets these escape for a tag whose value does not fit it: `!!int x`, 2024-99-99, `!!timestamp x`
+        raise ConfigError(f"{path} holds a value that does not fit its type: {error}.", "Correct it.") from error
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path.name} holds no mapping.", "See the README for its sections.")
+        raise ConfigError(f"{path} is not a mapping of keys to values.", "See the README for its sections.")
+    if is_deeper(raw, MOST_DEPTH):
+        raise ConfigError(f"{path} is nested too deeply.", "See the README for its sections.")
     return raw

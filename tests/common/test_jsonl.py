@@ -1,5 +1,6 @@
 """One policy for a torn last line, and bad JSON told in a sentence."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from common.jsonl import append, parse, read, write
+from common.jsonl import MOST_DEPTH, append, parse, read, read_text, write, write_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -58,7 +59,14 @@ def test_an_editor_that_drops_the_last_line_end_loses_nothing(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("[" * 100_000, "nested too deeply"), ("7" * 5000, "not JSON"), ('{"a": ', "not JSON"), ("\x00\x01", "not JSON")],
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000, "nested too deeply"),
+        ("[" * 300 + "]" * 300, "nested too deeply"),
+        ("7" * 5000, "thousands of digits"),
+        ('{"a": ', "not JSON"),
+        ("\x00\x01", "not JSON"),
+    ],
 )
 def test_what_is_no_json_is_told_with_its_place(text: str, words: str) -> None:
     with pytest.raises(DataError, match=rf"rows\.jsonl, line 3 .*{words}"):
@@ -75,3 +83,27 @@ def test_a_folder_where_a_file_is_wanted_is_told(tmp_path: Path) -> None:
     for use in (lambda: list(read(tmp_path)), lambda: append(tmp_path, [1]), lambda: write(tmp_path, [1])):
         with pytest.raises(DataError, match="cannot be"):
             use()
+
+
+def test_what_is_read_can_be_copied_and_written(tmp_path: Path) -> None:
+    text = "[" * MOST_DEPTH + "]" * MOST_DEPTH
+    value = parse(text, "here")
+    assert json.dumps(copy.deepcopy(value)) == text
+
+
+def test_a_text_file_is_read_and_written_whole_or_explained(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file.md"
+    write_text(path, "half \ud800 é")
+    assert read_text(path) == "half ? é"
+    path.write_text("\ufeffmark", encoding="utf-8")
+    assert read_text(path) == "mark"
+    path.write_bytes(b"\xff\x00")
+    with pytest.raises(DataError, match="is not UTF-8"):
+        read_text(path)
+    for wrong in (tmp_path, tmp_path / "none", path / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(DataError, match="cannot be read"):
+            read_text(wrong)
+    for wrong in (tmp_path, path / "below", tmp_path / ("x" * 300)):
+        with pytest.raises(DataError, match="cannot be written"):
+            write_text(wrong, "x")
+    assert list(tmp_path.rglob(".*")) == []

@@ -75,7 +75,7 @@ def test_mistake_is_named(tmp_path: Path, path: str, value: Any, words: list[str
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a: 1\nb: 2\na: 3\n", ["'a' stands twice", "line 3"]), ("a: [", ["not YAML"]), ("- 1", ["no mapping"])],
+    [("a: 1\nb: 2\na: 3\n", ["'a' appears twice", "line 3"]), ("a: [", ["not YAML"]), ("- 1", ["not a mapping"])],
 )
 def test_not_even_yaml(tmp_path: Path, text: str, words: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
