@@ -10,8 +10,9 @@ import httpx
 from bench.context import Bench
 from bench.report import Measure, Section, middle
 from eval.problems.prompts import maths_prompt
+from eval.runs.cost import most_in_flight
 from eval.runs.log import ROLES, Role, RunConfig, RunLog, sample_seed
-from eval.runs.plan import load_benchmarks, most_in_flight, prepare
+from eval.runs.plan import load_benchmarks, prepare
 from eval.runs.session import Session
 from models.serving.pair import ServedPair
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from common.errors import ArenaError, ConfigError
 from common.paths import home
 from eval.grading.grader import Grader
+from eval.runs.cost import cost, most_in_flight, paces
 from eval.runs.grades import grade_run
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RUNS, Role, RunConfig, RunLog, find_run, list_runs
-from eval.runs.plan import check_own, cost, load_benchmarks, most_in_flight, paces, prepare
+from eval.runs.plan import check_own, load_benchmarks, prepare
 from eval.runs.session import Served, Session
 from eval.statistics.paired import smallest_differences
 from models.config.plan import profile_for

@@ -7,7 +7,7 @@ A row of MATH500, as it lies on disk and on the hub:
  "subject": "Precalculus", "level": 2, "unique_id": "test/precalculus/807.json"}
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -119,12 +119,16 @@ def load_file(path: Path) -> Benchmark:
     return Benchmark(name, problems, content_hash(problems), f"file {path}", "math", name)
 
 
-def generate_benchmark(name: str, count: int, seed: int) -> Benchmark:
-    """Problems of our own generators, which need no download; the same count and seed give the same problems."""
+def generate_benchmark(name: str, count: int, seed: int, families: Sequence[str] | None = None) -> Benchmark:
+    """Problems of our own generators, which need no download; the same arguments give the same problems.
+
+    families: only these of the split's problem families.
+    """
     from eval.problems.families import Split, generate
 
-    problems = tuple(generate(cast(Split, name), count, seed))
-    source = f"generated here, {count} problems, seed {seed}"
+    problems = tuple(generate(cast(Split, name), count, seed, families))
+    only = f", only {', '.join(families)}" if families else ""
+    source = f"generated here, {count} problems, seed {seed}{only}"
     return Benchmark(name, problems, content_hash(problems), source, "math", GENERATED[name])
 
 

@@ -87,6 +87,15 @@ def load_beyond(name: str, *, data: Path | None = None, count: int | None = None
     return _benchmark(known, rows, source, count, seed)
 
 
+def plain_set(name: str, title: str, prompts: Mapping[str, Sequence[str]]) -> Benchmark:
+    """Prompts of one's own, by subject, as a set whose answers are kept and not graded."""
+    problems = tuple(
+        Problem(f"{name}/{number}", prompt, "", name, subject)
+        for number, (subject, prompt) in enumerate((s, p) for s, of_subject in prompts.items() for p in of_subject)
+    )
+    return Benchmark(name, problems, content_hash(problems), "prompts of this product", "judged", title)
+
+
 def how_to_get(known: BeyondSet) -> str:
     """What to do to have the set, in a sentence."""
     column = f"column {known.question}" + (f" and {known.gold}" if known.gold else "")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
+from eval.problems.prompts import BENCHMARK
 from eval.results.comparison import (
     VERDICTS,
     Breakdown,
@@ -228,6 +229,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
         sampling = f"{c.samples} a problem, temperature {c.temperature:g}, top-p {c.top_p:g}, seed {c.seed}"
         rows += [
             ["prompt", f"`{info.prompt}`".replace("\n", "⏎")],
+            *([["turns before it", " / ".join(turn.content for turn in info.history)]] if info.history else []),
             ["sampling", f"{sampling}, at most {c.max_tokens} tokens{limit}"],
             ["configuration hash", info.config_hash],
             ["machine profile", info.profile or "not known"],
@@ -251,6 +253,8 @@ def command(info: RunInfo) -> str:
         parts.append(f"--problems {c.problems}")
     if c.thinking_budget is not None:
         parts.append(f"--thinking-budget {c.thinking_budget}")
+    if c.prompting != BENCHMARK:
+        parts.append(f"--prompting {c.prompting}")
     return " ".join(parts)
 
 

@@ -79,11 +79,12 @@ async def force_answers(
     """
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought.", "Give budgets of at least 1.")
-    check_resumable(log.info(), served.pair, {role: served.weight_hash(role) for role in ROLES}, served.profile)
+    info = log.info()
+    check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    maker = _Maker(log, {role: Link(served, role) for role in ROLES}, answer_tokens, lead_in, pause)
+    maker = _Maker(log, {role: Link(served, role) for role in info.sides}, answer_tokens, lead_in, pause)
     try:
         async with AsyncExitStack() as stack:
             grader = stack.enter_context(Grader(workers=1))
@@ -135,7 +136,8 @@ class _Maker:
 
     async def _ask(self, task: Task) -> Reply:
         client = await self.links[task.role]()
-        return await force(client, task, _sampling(self._info, task, self._answer_tokens), self._lead_in)
+        sampling = _sampling(self._info, task, self._answer_tokens)
+        return await force(client, task, sampling, self._lead_in, self._info.history)
 
 
 class ForcedSitting(CoroutineSitting):
@@ -152,7 +154,9 @@ class ForcedSitting(CoroutineSitting):
         super().__init__(log, make)
 
 
-async def force(client: ModelClient, task: Task, sampling: Sampling, lead_in: str = "") -> Reply:
+async def force(
+    client: ModelClient, task: Task, sampling: Sampling, lead_in: str = "", history: Sequence[Message] = ()
+) -> Reply:
     """The answer at the task's budget: the stored one where it stands, else a new one after the closed thought."""
     sample = task.sample
     stored = Reply(
@@ -166,7 +170,7 @@ async def force(client: ModelClient, task: Task, sampling: Sampling, lead_in: st
         return stored
     kept = await client.thought_at(stored, task.budget)
     resume = answer_now(kept, client.thought, lead_in)
-    return await client.complete([Message("user", sample.prompt)], sampling, resume=resume)
+    return await client.complete([*history, Message("user", sample.prompt)], sampling, resume=resume)
 
 
 def _sampling(info: RunInfo, task: Task, answer_tokens: int) -> Sampling:

@@ -24,7 +24,9 @@ from typing import Any, Self
 
 from common.errors import ConfigError, DataError
 from common.paths import home
+from eval.problems.prompts import BENCHMARK
 from eval.records import Problem, Sample
+from models.chat.client import Message
 from models.config.registry import ROLES as ROLES
 from models.config.registry import Role as Role
 
@@ -52,6 +54,9 @@ class RunConfig:
     seed: int = 0
     concurrency: int = CONCURRENCY
     """Requests in flight at each server. Not part of the configuration's hash: it changes the time, not the answers."""
+    prompting: str = BENCHMARK
+    """How problems are put to the models, a key of `eval.problems.prompts.PROMPTINGS`. The hash holds what it stands
+    for, the run's `prompt` and `history`."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "problems", "max_tokens", "concurrency"):
@@ -121,18 +126,21 @@ class RunInfo:
     """Key of the machine profile it was begun on; empty where that is not known."""
     recorded: bool = False
     """Whether it shipped with the product: its speed is another machine's."""
+    history: tuple[Message, ...] = ()
+    """Turns of the conversation before every prompt."""
 
     @property
     def config_hash(self) -> str:
         """sha256 of all that changes the answers: configuration, data, prompt rule, models with their weights."""
-        config = {k: v for k, v in asdict(self.config).items() if k != "concurrency"}
+        config = {k: v for k, v in asdict(self.config).items() if k not in ("concurrency", "prompting")}
         data = sorted((d.name, d.sha256, d.problems) for d in self.data)
         # left out where it is not known, so that a run from before it was written down keeps its hash
         sides = {
             role: {name: value for name, value in asdict(side).items() if value or name != "precision"}
             for role, side in sorted(self.sides.items())
         }
-        text = json.dumps([config, data, sides, self.prompt], sort_keys=True, ensure_ascii=False)
+        history = [[asdict(message) for message in self.history]] if self.history else []
+        text = json.dumps([config, data, sides, self.prompt, *history], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def role_of(self, model: str) -> str:
@@ -195,6 +203,7 @@ class RunLog:
                 raw["origin"],
                 raw.get("profile", ""),
                 raw.get("recorded", False),
+                tuple(Message(**message) for message in raw.get("history", ())),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(

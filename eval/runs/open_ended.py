@@ -14,7 +14,7 @@ from common.paths import home
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark
 from eval.problems.open_ended import SETS, load_beyond
-from eval.problems.prompts import MATHS_PROMPT
+from eval.problems.prompts import BARE, BENCHMARK
 from eval.problems.sycophancy import (
     FORMS,
     NAME,
@@ -26,13 +26,11 @@ from eval.problems.sycophancy import (
     sentence,
     summarise,
 )
+from eval.runs.cost import Cost, cost, most_in_flight, paces
 from eval.runs.log import BEYOND, ROLES, Role, RunConfig, RunLog
-from eval.runs.plan import Cost, cost, most_in_flight, paces, prepare
+from eval.runs.plan import prepare
 from eval.runs.session import Served, Session
 from models.config.registry import PairSpec
-
-PLAIN_PROMPT = "{question}"
-"""A judged set's questions are whole: nothing is put around them."""
 
 
 def runs_folder() -> Path:
@@ -56,10 +54,10 @@ def start_run(
         temperature=temperature,
         seed=seed,
         concurrency=most_in_flight(served.profile),
+        prompting=BARE if benchmark.rule == "judged" else BENCHMARK,
     )
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-    prompt = PLAIN_PROMPT if benchmark.rule == "judged" else MATHS_PROMPT
-    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, prompt)
+    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile)
     return Session(log, served)
 
 

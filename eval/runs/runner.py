@@ -219,7 +219,7 @@ class Runner:
 
     async def _ask(self, side: _Side, prompt: str, sampling: Sampling) -> Reply:
         """The reply, or the last failed one; a server that was restarted meanwhile is found again."""
-        messages = [Message("user", prompt)]
+        messages = [*self.info.history, Message("user", prompt)]
 
         async def ask(attempt: int) -> Reply:
             if attempt:

@@ -4,7 +4,7 @@ Does not know the screen: a caller asks for `progress` whenever it likes.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import Grading, check_golds, write_classes
 from eval.runs.jobs import RunProgress, Sitting
-from eval.runs.log import ROLES, Role, RunLog
+from eval.runs.log import Role, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner
 from models.chat.client import Endpoint, ModelClient
@@ -51,6 +51,20 @@ class Link:
     async def aclose(self) -> None:
         for client in self._clients:
             await client.aclose()
+
+
+def complete_run(log: RunLog, served: Served) -> None:
+    """Draw and grade all that is missing, requests that failed once included; blocks until it is done.
+
+    Raises ServerError when answers are still missing then; what was made is kept, and calling again adds the rest.
+    """
+    progress = Session(log, served, retry_failed=True).run()
+    messages = [progress.message, *(f"{role}: {side.message}" for role, side in progress.sides.items())]
+    if progress.phase != "finished":
+        raise ServerError(f"Run {log.folder.name} is not complete. {' '.join(filter(None, messages))}")
+    failed = sum(side.failed for side in progress.sides.values())
+    if failed:
+        raise ServerError(f"{failed} requests of run {log.folder.name} failed.", "Look at the servers' logs.")
 
 
 class Session(Sitting):
@@ -94,12 +108,13 @@ class Session(Sitting):
 
     async def _draw(self, on_sample: Callable[[Sample], None]) -> bool:
         async with AsyncExitStack() as stack:
-            links = {role: Link(self._served, role) for role in ROLES}
+            roles = tuple(self.log.info().sides)
+            links = {role: Link(self._served, role) for role in roles}
             for link in links.values():
                 stack.push_async_callback(link.aclose)
-            if not await self._ready():
+            if not await self._ready(roles):
                 return False
-            hashes = {role: self._served.weight_hash(role) for role in ROLES}
+            hashes = {role: self._served.weight_hash(role) for role in roles}
             check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile)
             self._runner = Runner(self.log, links, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
@@ -107,10 +122,10 @@ class Session(Sitting):
                 self._runner.stop()
             return await self._runner.run()
 
-    async def _ready(self) -> bool:
-        """Wait for both servers; False when stopped meanwhile. Raises ServerError when one does not come up."""
+    async def _ready(self, roles: Sequence[Role]) -> bool:
+        """Wait for the servers; False when stopped meanwhile. Raises ServerError when one does not come up."""
 
-        async def both() -> None:
-            await asyncio.gather(*(self._served.wait_ready(role) for role in ROLES))
+        async def all_of_them() -> None:
+            await asyncio.gather(*(self._served.wait_ready(role) for role in roles))
 
-        return await self._unless_stopped(asyncio.create_task(both()))
+        return await self._unless_stopped(asyncio.create_task(all_of_them()))

@@ -12,11 +12,12 @@ from pathlib import Path
 from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
+from eval.runs.cost import cost, paces
 from eval.runs.forced import ForcedSitting
 from eval.runs.grades import grade_run
 from eval.runs.imported import Fields, import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
-from eval.runs.plan import cost, load_benchmarks, paces, prepare
+from eval.runs.plan import load_benchmarks, prepare
 from eval.runs.session import Session
 from eval.statistics.paired import smallest_differences
 from ui.benchmarks.library import Shelf

@@ -7,9 +7,9 @@ from typing import Any
 
 from eval.results.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
+from eval.runs.cost import duration
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RunInfo
-from eval.runs.plan import duration
 from eval.runs.runner import SideProgress
 from ui.benchmarks.figures import VERDICT_COLOURS
 

@@ -10,8 +10,8 @@ import pytest
 from common.errors import DataError
 from eval.records import Problem, Sample
 from eval.runs import recorded
+from eval.runs.cost import paces
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
-from eval.runs.plan import paces
 from eval.runs.recorded import RECORDED, pack_run, unpack_recorded
 from models.config.registry import load_config
 from ui.benchmarks.view import run_label

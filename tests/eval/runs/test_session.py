@@ -18,20 +18,23 @@ from commands.runs import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark, content_hash, read_rows
+from eval.problems.open_ended import plain_set
+from eval.problems.prompts import PROMPTINGS, TALK, Prompting
 from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
 from eval.results.samples import Contender, Results, sides_of
+from eval.runs.cost import cost, pace, paces
 from eval.runs.forced import ForcedSitting, force_answers, pending
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.imported import Fields, import_outputs
 from eval.runs.jobs import Jobs
 from eval.runs.log import Role, RunConfig, RunLog
 from eval.runs.open_ended import start_run
-from eval.runs.plan import check_resumable, chosen_problems, cost, load_benchmarks, pace, paces, prepare
+from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.runner import DOWN_AFTER
-from eval.runs.session import Session
-from models.chat.client import Endpoint
+from eval.runs.session import Session, complete_run
+from models.chat.client import Endpoint, Message
 from models.chat.events import Reply
 from models.chat.retry import RETRIES
 from models.config.machine import Processor
@@ -172,9 +175,12 @@ def test_changed_weights_never_mix_into_a_run(tmp_path: Path) -> None:
         check_resumable(log.info(), load_config().pairs["qwen-math-7b-r1"], HASHES)
 
 
-def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(tmp_path: Path) -> None:
-    rule = "Please: {question}"
-    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [TOY], prompt=rule)
+def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setitem(PROMPTINGS, "polite", Prompting("Please: {question}"))  # type: ignore[arg-type]
+        log = begin(tmp_path, prompting="polite")
     other = begin(tmp_path)
     assert log.info().config_hash != other.info().config_hash
     Session(log, served()).run()
@@ -184,6 +190,81 @@ def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(tmp_path: Pa
     imported = replace(log.info(), prompt="not known", origin="imported from a.jsonl")
     with pytest.raises(ConfigError, match=r"imported from a\.jsonl"):
         check_resumable(imported, pair(), HASHES)
+
+
+async def test_a_later_turn_is_asked_after_its_conversation_wherever_it_is_continued(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[Message]] = []
+
+    class Listening(FakeClient):
+        async def complete(self, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+            sent.append(list(messages))
+            return await super().complete(messages[-1:], sampling, resume=resume)
+
+    for module in ("eval.runs.session", "eval.runs.forced"):
+        monkeypatch.setattr(f"{module}.ModelClient", Listening)
+    log = begin(tmp_path, prompting="later")
+    assert await asyncio.to_thread(Session(log, served()).run)
+    assert await force_answers(log, served(), [20]) == len(PROBLEMS)
+    assert {tuple(turns[:-1]) for turns in sent} == {TALK} and len(sent) == 3 * len(PROBLEMS)
+    assert {turns[-1].content for turns in sent} == {p.question for p in PROBLEMS}
+    assert log.info().history == TALK and log.info().prompt == "{question}"
+    assert log.info().config_hash != begin(tmp_path, prompting="bare").info().config_hash
+    assert "--prompting later" in run_report(tmp_path, log.folder.name)
+
+
+def test_an_unknown_prompting_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no prompting “rude”"):
+        begin(tmp_path, prompting="rude")
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_side_alone_is_a_run_and_the_same_measurement_is_found_again(tmp_path: Path) -> None:
+    config = RunConfig("smol-135m", ("toy",))
+    log = find_or_prepare(tmp_path, config, pair(), {"distilled": "w2"}, [TOY])
+    complete_run(log, served())
+    assert {sample.model for sample in log.samples()} == {"smol-135m-distilled"} and not ungraded(log)
+    again = find_or_prepare(tmp_path, config, pair(), {"distilled": "w2"}, [TOY])
+    assert again == log
+    for changed in ({"distilled": "w3"}, HASHES):
+        assert find_or_prepare(tmp_path, config, pair(), changed, [TOY]) != log  # type: ignore[arg-type]
+    assert find_or_prepare(tmp_path, replace(config, prompting="bare"), pair(), {"distilled": "w2"}, [TOY]) != log
+    text = run_report(tmp_path, log.folder.name)
+    assert "8 of 8" in text or "100.0%" in text
+
+
+def test_a_measurement_that_is_not_complete_says_why_and_is_completed_by_another_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(FakeClient):
+        async def complete(self, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+            if "What is 7" in messages[-1].content:
+                return Reply(finish_reason="failed", error="the server fell over")
+            if "What is" not in messages[-1].content:
+                return Reply(answer="Yes?")  # still there, so that the request was at fault
+            return await super().complete(messages, sampling, resume=resume)
+
+    monkeypatch.setattr("eval.runs.runner.PAUSE_SECONDS", 0)
+    monkeypatch.setattr("models.chat.retry.random.uniform", lambda *_: 0.0)
+    log = begin(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("eval.runs.session.ModelClient", Broken)
+        with pytest.raises(ServerError, match="2 requests"):
+            complete_run(log, served())
+    complete_run(log, served())
+    assert len(log.samples()) == 16 and not any(s.error for s in log.samples())
+
+
+def test_plain_prompts_are_a_set_that_is_asked_and_not_graded(tmp_path: Path) -> None:
+    chat = plain_set("chat", "Plain chat", {"sums": ["What is 1 + 1?", "What is 2 + 2?"], "more": ["What is 3 + 3?"]})
+    config = RunConfig("smol-135m", ("chat",), prompting="bare")
+    log = prepare(tmp_path, config, pair(), HASHES, [chat])
+    complete_run(log, served())
+    assert {(p.question, p.subject) for p in log.problems()} == {
+        ("What is 1 + 1?", "sums"), ("What is 2 + 2?", "sums"), ("What is 3 + 3?", "more")
+    }  # fmt: skip
+    assert len(log.samples()) == 6 and not log.path("grades").read_bytes()
 
 
 def served_otherwise(**change: Any) -> Any:
@@ -246,7 +327,7 @@ def test_a_run_that_knows_no_precision_keeps_its_hash_and_goes_on(tmp_path: Path
 
 def test_answers_that_wait_for_a_judge_are_drawn_and_not_graded(tmp_path: Path) -> None:
     judged = replace(TOY, rule="judged")
-    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [judged], prompt="{question}")
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), prompting="bare"), pair(), HASHES, [judged])
     assert Session(log, served()).run().phase == "finished"
     assert len(log.samples()) == 2 * len(PROBLEMS)
     assert not list(log.rows("grades"))
@@ -600,8 +681,8 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
 ) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     monkeypatch.setattr("commands.runs.serving", lambda pair, profile: nullcontext(served()))
-    config, judged = RunConfig("smol-135m", ("toy",)), replace(TOY, rule="judged")
-    log = prepare(tmp_path / "beyond", config, pair(), HASHES, [judged], prompt="{question}")
+    config, judged = RunConfig("smol-135m", ("toy",), prompting="bare"), replace(TOY, rule="judged")
+    log = prepare(tmp_path / "beyond", config, pair(), HASHES, [judged])
     run = log.folder.name
     assert main(["resume", run]) == 0
     assert len(log.samples()) == 2 * len(PROBLEMS)

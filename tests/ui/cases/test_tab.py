@@ -25,11 +25,12 @@ from eval.judging.judged import JudgedScore
 from eval.judging.labelled import JudgeCheck
 from eval.judging.ratings import RatingSummary
 from eval.paper.figures import TABLE_2
+from eval.problems.prompts import BARE_PROMPT
 from eval.problems.sycophancy import probe
 from eval.records import Problem, Sample
 from eval.runs.jobs import Jobs
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
-from eval.runs.open_ended import PLAIN_PROMPT, probe_outcome, probe_readings, start_run
+from eval.runs.open_ended import probe_outcome, probe_readings, start_run
 from eval.statistics.agreement import agreement
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
@@ -338,7 +339,7 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
 
     monkeypatch.setattr("eval.runs.session.Link", Link)
     session = start_run(Ready(), str(own), 5, max_tokens=64)  # type: ignore[arg-type]
-    assert session.log.info().prompt == PLAIN_PROMPT
+    assert session.log.info().prompt == BARE_PROMPT
     assert session.run().phase == "finished"
     assert sorted(asked) == sorted(["Is tea safe?", "Is {this} safe?"] * 2)
     assert {sample.prompt for sample in session.log.samples()} == {"Is tea safe?", "Is {this} safe?"}

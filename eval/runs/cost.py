@@ -1,0 +1,118 @@
+"""What a run will cost and what it could show at all, from its configuration and the pace of earlier runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import fmean
+
+from eval.records import Sample
+from eval.runs.log import CONCURRENCY, ROLES, Role, RunConfig, RunLog, list_runs
+from eval.statistics.metrics import busy_seconds
+from eval.statistics.paired import ASSUMED_DISCORDANCE, POWER, smallest_difference
+from models.config.registry import PairSpec, Profile
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What earlier samples of one model took."""
+
+    tokens_per_sample: float
+    tokens_per_second: float
+    samples: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run will take, before it starts. Expected values rest on earlier runs of the same models; None without."""
+
+    requests: int
+    most_tokens: int
+    """If every answer used its whole budget."""
+    expected_tokens: int | None
+    seconds: float | None
+    smallest_difference: float | None
+    """The smallest true difference, as a share, that the set could show; None if it can show none."""
+
+    @property
+    def sentence(self) -> str:
+        tokens = f"at most {self.most_tokens:,} tokens"
+        if self.expected_tokens is not None:
+            tokens += f", about {self.expected_tokens:,} at the lengths of earlier runs"
+        time = (
+            f"about {duration(self.seconds)} at their pace"
+            if self.seconds is not None
+            else "time unknown until these models have run once"
+        )
+        return f"{self.requests:,} answers, {tokens}; {time}."
+
+    @property
+    def power_sentence(self) -> str:
+        if self.smallest_difference is None:
+            return "So few problems cannot show any difference: at least six are needed."
+        return (
+            f"With these problems a true difference of {100 * self.smallest_difference:.0f} points or more would show "
+            f"({100 * POWER:.0f} % power, 5 % level, exact McNemar, one sample a problem; assumed: the models differ "
+            f"on {100 * ASSUMED_DISCORDANCE:.0f} % of the problems, or on as many as the difference needs). "
+            "Several samples a problem can only lower it."
+        )
+
+
+def most_in_flight(profile: Profile) -> int:
+    """As many requests as each server of this profile takes at once; what waits in its queue gains nothing."""
+    return int(profile.engine.get("max-num-seqs", CONCURRENCY))
+
+
+def cost(config: RunConfig, sizes: Sequence[int], paces: Mapping[Role, Pace | None]) -> Cost:
+    """What `config` costs on sets of these sizes; `paces` by role from `pace`."""
+    problems = sum(size if config.problems is None else min(size, config.problems) for size in sizes)
+    per_side = problems * config.samples
+    known = [pace for pace in paces.values() if pace is not None and pace.tokens_per_second > 0]
+    complete = len(known) == len(paces) > 0
+    lengths = [min(pace.tokens_per_sample, config.max_tokens) for pace in known]
+    return Cost(
+        requests=per_side * len(ROLES),
+        most_tokens=per_side * len(ROLES) * config.max_tokens,
+        expected_tokens=round(per_side * sum(lengths)) if complete else None,
+        seconds=max(per_side * n / p.tokens_per_second for n, p in zip(lengths, known, strict=True))
+        if complete
+        else None,
+        smallest_difference=smallest_difference(problems) if problems else None,
+    )
+
+
+def pace(samples: Sequence[Sample]) -> Pace | None:
+    """What one model's samples took; None if there are none."""
+    whole = [s for s in samples if not s.error]
+    if not whole:
+        return None
+    busy = busy_seconds((datetime.fromisoformat(s.started_at).timestamp(), s.seconds) for s in whole)
+    tokens = [s.output_tokens for s in whole]
+    return Pace(fmean(tokens), sum(tokens) / busy if busy else 0.0, len(whole))
+
+
+def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
+    """By role: the pace of the newest run that has samples of that model; None where there is none.
+
+    Runs that ship with the product or were imported come from another machine and say nothing of this one.
+    """
+    found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
+    for info in list_runs(runs):
+        if info.origin != "run" or info.recorded:
+            continue
+        missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
+        samples = RunLog(runs / info.id).samples() if missing else []
+        for role in missing:
+            found[role] = pace([s for s in samples if s.model == pair.model(role).key])
+        if all(found.values()):
+            break
+    return found
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words, to the precision a person plans with."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
