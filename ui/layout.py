@@ -3,7 +3,6 @@
 Does not know what happens inside a tab.
 """
 
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from models.serving.status import Phase, Status
 from ui.benchmarks.tab import build_benchmarks_tab
 from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
+from ui.kit.html import Markup, join, render
 from ui.preferences.tab import build_preferences_tab
 from ui.services import Services
 from ui.traces.tab import build_traces_tab
@@ -65,18 +65,23 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def status_chip(title: str, status: Status) -> str:
+def status_chip(title: str, status: Status) -> Markup:
     tone = TONES.get(status.phase, "busy")
-    return f'<span class="chip {tone}"><b>{escape(title)}</b> {escape(status.sentence)}</span>'
+    return render(
+        '<span class="chip {{ tone }}"><b>{{ title }}</b> {{ sentence }}</span>',
+        tone=tone,
+        title=title,
+        sentence=status.sentence,
+    )
 
 
-def status_line(services: Services) -> str:
+def status_line(services: Services) -> Markup:
     """One chip per model: its title and what it is doing."""
     served = services.served
     chips = [
         status_chip(f"{role.capitalize()}: {served.pair.model(role).title}", served.status(role)) for role in ROLES
     ]
-    return f'<div class="chips" role="status">{"".join(chips)}</div>'
+    return render('<div class="chips" role="status">{{ chips }}</div>', chips=join(chips))
 
 
 def build_header(services: Services) -> gr.HTML:

@@ -17,7 +17,7 @@ from eval.paper.transparency import full_marks, score, self_score
 from traces.keeping.trace import METHODS
 from traces.keeping.yields import MethodYield, method_yields, yield_rows
 from traces.publishing.ablation import Ablation, Arm, ArmResult, read_ablation
-from ui.kit.html import bullets, inline, missing, table
+from ui.kit.raw import bullets, inline, missing, table
 from ui.traces.library import TraceShelf
 
 MEASURE = {

@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
 from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
 from ui.kit.events import QUIET
-from ui.kit.html import card, cards, html, prose, section, shown, stacked_row, table, text_of
+from ui.kit.html import stacked_row, text_of
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from ui.kit.raw import card, cards, html, prose, section, shown, table
 from ui.services import Services
 from ui.traces.library import TraceShelf
 

@@ -26,7 +26,7 @@ from traces.cases.cases import (
 from traces.cases.exchange import export_document, import_document
 from traces.cases.pinning import pin_from_run, problem_choices
 from ui.cases.handlers import Widgets, show_case
-from ui.kit.downloads import download_button
+from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import text_of
 from ui.kit.owner import owner_key, require_owner
@@ -79,7 +79,7 @@ def build_form() -> PinForm:
         keep_note = gr.Button("Save the note on the chosen case", size="sm", min_width=160)
         remove = gr.Button("Take the chosen case off the list", size="sm", min_width=160)
     with gr.Row():
-        download_button("Export own cases", "cases-export", export_cases)
+        download_button("Export own cases", "cases-export", as_text(export_cases))
         upload = gr.UploadButton("Import cases", file_types=[".json"], size="sm", min_width=140)
     return PinForm(
         question, pin_question, battle, pin_battle, run, problem, pin_chosen, note, keep_note, remove, upload, key

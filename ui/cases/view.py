@@ -9,8 +9,9 @@ from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from traces.cases.cases import Case, CaseRun
 from traces.keeping.anatomy import KINDS, TITLES, counts, segments
-from ui.kit.html import card, cards, short_hash, table
+from ui.kit.html import short_hash
 from ui.kit.panels import Message, turn_messages
+from ui.kit.raw import card, cards, table
 from ui.kit.replies import describe_cost
 
 ORIGINS = {"recorded": "Recorded", "live": "Live", "pinned": "Pinned", "imported": "Imported"}

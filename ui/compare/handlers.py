@@ -13,7 +13,6 @@ import gradio as gr
 from battles.battle import SIDES, Battle, fail, shared
 from battles.pinning import pin_from_battle
 from battles.turns import Turns
-from common.errors import ArenaError
 from ui.compare.screen import Renderer, Update
 from ui.compare.view import (
     QUESTION_HINTS,
@@ -22,13 +21,13 @@ from ui.compare.view import (
     pinned_sentence,
     unfinished,
 )
+from ui.kit.events import spoken
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
 from ui.kit.replies import thanks
 from ui.kit.sampling import read_samplings
 from ui.services import Services
 from votes.ballot import Side, Stage, Verdict
-from votes.errors import VoteError
 
 TARGETS: dict[str, frozenset[Side]] = {
     "Both": frozenset(SIDES),
@@ -95,7 +94,7 @@ async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
     """
     phase = ""
     seen: Update = {}
-    try:
+    with spoken():
         async with aclosing(progress) as steps:
             async for step in steps:
                 moving = show.moving(step.battle, step.seconds)
@@ -105,21 +104,16 @@ async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
                 elif visible != seen:
                     yield moving
                 phase, seen = step.battle.phase, visible
-    except (VoteError, ArenaError) as error:
-        gr.Warning(str(error))
     if not phase:
         yield gr.skip()  # gradio empties every output of a generator that ends without a value
 
 
 def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callable[..., Update]:
+    @spoken()
     def cast(battle: Battle, reasons: list[str], comment: str | None, request: gr.Request) -> Update:
         stage: Stage = "reasoning" if battle.phase == "reasoning" else "answers"
         visitor = services.visitor(request)
-        try:
-            receipt = services.desk.cast(battle.id, visitor, stage, verdict, tuple(reasons), comment or "")
-        except VoteError as error:
-            gr.Warning(str(error))
-            return gr.skip()
+        receipt = services.desk.cast(battle.id, visitor, stage, verdict, tuple(reasons), comment or "")
         gr.Info(thanks(receipt), duration=4)
         if battle.mode == "named":
             facts = show.revealed(services.desk.reveal(battle.id, visitor), services.desk.standing(battle.id, visitor))
@@ -130,28 +124,22 @@ def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callab
 
 
 def undo_handler(services: Services, show: Renderer) -> Callable[..., Update]:
+    @spoken()
     def undo(battle: Battle, request: gr.Request) -> Update:
-        try:
-            receipt = services.desk.undo(battle.id, services.visitor(request))
-        except VoteError as error:
-            gr.Warning(str(error))
-            return gr.skip()
-        gr.Info("The vote is taken back; you can vote again.", duration=4)
+        receipt = services.desk.undo(battle.id, services.visitor(request))
+        gr.Info("Your vote was withdrawn. You can vote again.", duration=4)
         return show.whole(replace(battle, phase=receipt.stage))
 
     return undo
 
 
 def reveal_handler(services: Services, show: Renderer) -> Callable[..., Update]:
+    @spoken()
     def reveal(battle: Battle, request: gr.Request) -> Update:
         ask_desk = services.desk.forfeit if battle.phase == "answers" else services.desk.reveal
         visitor = services.visitor(request)
-        try:
-            told = ask_desk(battle.id, visitor)
-            votes = services.desk.standing(battle.id, visitor)
-        except VoteError as error:
-            gr.Warning(str(error))
-            return gr.skip()
+        told = ask_desk(battle.id, visitor)
+        votes = services.desk.standing(battle.id, visitor)
         named = replace(battle, phase="revealed", roles={"a": told.a.role, "b": told.b.role})
         return show.whole(named, show.revealed(told, votes))
 
@@ -159,14 +147,12 @@ def reveal_handler(services: Services, show: Renderer) -> Callable[..., Update]:
 
 
 def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
-    """Battle, note, owner's key → what became of it. The desk says whether the names may be told."""
+    """Battle, note, owner's key → where the case is. The desk says whether the names may be told."""
 
+    @spoken()
     def pin(battle: Battle, note: str, key: str) -> str:
-        try:
-            require_owner(key)
-            return pinned_sentence(case_link(pin_from_battle(services.desk, battle.id, note or "")))
-        except (ArenaError, VoteError) as error:
-            return str(error)
+        require_owner(key)
+        return pinned_sentence(case_link(pin_from_battle(services.desk, battle.id, note or "")))
 
     return pin
 
@@ -183,15 +169,12 @@ def restart_handler(turns: Turns, show: Renderer) -> Callable[..., Any]:
 
 
 def open_handler(services: Services, show: Renderer) -> Callable[..., Update]:
+    @spoken()
     def open_battle(request: gr.Request) -> Update:
         battle_id = request.query_params.get("battle")
         if not battle_id:
             return gr.skip()
-        try:
-            found = services.desk.load_battle(battle_id)
-        except VoteError as error:
-            gr.Warning(str(error))
-            return gr.skip()
+        found = services.desk.load_battle(battle_id)
         facts = show.revealed(found.reveal, found.verdicts, whose="The vote") if found.reveal else ""
         return show.whole(shared(found), facts)
 

@@ -20,6 +20,7 @@ from ui.compare.view import (
     verdict_line,
     vote_prompt,
 )
+from ui.kit.html import Markup, shown
 from ui.kit.replies import figures, panel_messages, progress_line
 from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
@@ -134,9 +135,9 @@ class Renderer:
         """Whether a battle is watched live is chosen before its first question, and only where it is blind."""
         return gr.update(visible=battle.mode == "blind" and not battle.turns)
 
-    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
+    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> Markup:
         """What was voted for, now that the names are known, and what each side spent."""
-        return verdict_line(told, votes, whose) + reveal_table(told, self.titles)
+        return shown(verdict_line(told, votes, whose) + reveal_table(told, self.titles))
 
     def ballot(self, battle: Battle, facts: str) -> Update:
         b = self.widgets.ballot

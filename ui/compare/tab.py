@@ -27,8 +27,9 @@ from ui.compare.handlers import (
     vote_handler,
 )
 from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
-from ui.compare.view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, reason_choices
+from ui.compare.view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, head, reason_choices
 from ui.kit.events import QUIET
+from ui.kit.html import html
 from ui.kit.owner import owner_key
 from ui.kit.panels import LATEX_DELIMITERS
 from ui.kit.sampling import build_sampling_controls
@@ -115,7 +116,7 @@ def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Si
     with gr.Row(elem_id="sides"):
         for side in SIDES:
             with gr.Column(min_width=300):
-                heads[side] = gr.HTML(f'<div class="side-head"><span class="letter">{side.upper()}</span></div>')
+                heads[side] = gr.HTML(head(Battle(), side, {}))
                 panels[side] = gr.Chatbot(
                     show_label=False,
                     label=f"Side {side.upper()}",
@@ -162,7 +163,7 @@ def build_ballot() -> BallotWidgets:
     with gr.Row(visible=False, elem_classes="small-row") as after:
         undo = gr.Button("Undo the vote", size="sm")
         reveal = gr.Button("Show the names", size="sm", variant="primary", elem_id="show-names")
-    facts = gr.HTML("", elem_id="facts")
+    facts = html(elem_id="facts")
     link = gr.Markdown("")
     return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link)
 

@@ -4,21 +4,26 @@ Does not know widgets, the desk or the models.
 """
 
 from collections.abc import Mapping
-from html import escape
 
 from battles.battle import SIDES, Battle
+from ui.kit.html import Markup, join, render, table
 from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
 from votes.shown import Reveal, SideFacts
 
-KEYS = '<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>'
+KEYS = Markup('<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>')
 VOTE_PROMPTS = {
-    "answers": f'<p class="vote-prompt"><b>Which answer is better?</b>{KEYS}</p>',
-    "reasoning": '<p class="vote-prompt"><span><b>Vote kept.</b> The reasoning is open now. Having read it, which side '
-    f"is better? This second vote is optional.</span>{KEYS}</p>",
+    "answers": render('<p class="vote-prompt"><b>Which answer is better?</b>{{ keys }}</p>', keys=KEYS),
+    "reasoning": render(
+        '<p class="vote-prompt"><span><b>Your vote is saved.</b> The reasoning is now open. Having read it, which side '
+        "is better? This second vote is optional.</span>{{ keys }}</p>",
+        keys=KEYS,
+    ),
 }
-WELCOME = """<div class="welcome"><h2>Two models, one question</h2>
+WELCOME = Markup(
+    """<div class="welcome"><h2>Two models, one question</h2>
 <p>One is a base model, the other was taught long thought. Ask something: both answer without their names. Vote, read
 how they reasoned, vote again, and see who was who.</p></div>"""
+)
 QUESTION_HINTS = {
     "open": "Ask both models … A battle that is voted on can be read by everybody.",
     "asked": "Ask a further question …",
@@ -52,45 +57,50 @@ def unfinished(battle: Battle) -> frozenset[Side]:
     return frozenset(side for side, reply in replies.items() if reply and reply.finish_reason in ("length", "stopped"))
 
 
-def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> str:
+def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> Markup:
     """The panel's heading: its letter and, once known, the model's name."""
     role = battle.roles.get(side)
-    name = f'<span class="name {role}">{role.capitalize()} · {escape(titles[role])}</span>' if role else ""
-    return f'<div class="side-head"><span class="letter">{side.upper()}</span>{name}</div>'
-
-
-def reveal_table(reveal: Reveal, titles: Mapping[Role, str]) -> str:
-    """Who was who, and what each spent over the whole battle."""
-    rows = "".join(reveal_row(side, getattr(reveal, side), titles) for side in SIDES)
-    heads = "".join(
-        f"<th>{h}</th>" for h in ("Side", "Output tokens", "In thought", "In answer", "Seconds", "First token")
+    return render(
+        '<div class="side-head"><span class="letter">{{ side|upper }}</span>'
+        '{% if role %}<span class="name {{ role }}">{{ role|capitalize }} · {{ title }}</span>{% endif %}</div>',
+        side=side,
+        role=role,
+        title=titles[role] if role else "",
     )
-    return f'<div class="figures"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> str:
-    cells = (
-        f"{side.upper()}: {facts.role} · {escape(titles[facts.role])}",
+def reveal_table(reveal: Reveal, titles: Mapping[Role, str]) -> Markup:
+    """Who was who, and what each spent over the whole battle."""
+    head = ("Side", "Output tokens", "In thought", "In answer", "Seconds", "First token")
+    return table(head, [reveal_row(side, getattr(reveal, side), titles) for side in SIDES])
+
+
+def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> tuple[str, ...]:
+    return (
+        f"{side.upper()}: {facts.role} · {titles[facts.role]}",
         f"{facts.output_tokens:,}",
         f"{facts.thought_tokens:,}",
         f"{facts.answer_tokens:,}",
         f"{facts.seconds:.1f}",
         f"{facts.first_token_seconds:.2f} s",
     )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> str:
+def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> Markup:
     """Which model was preferred, at each stage that was voted on."""
 
-    def preferred(verdict: Verdict) -> str:
+    def preferred(verdict: Verdict) -> str | Markup:
         if verdict not in ("a", "b"):
             return VERDICTS[verdict].lower()
         role = getattr(reveal, verdict).role
-        return f'{verdict.upper()}, the <span class="name {role}">{role} model</span>'
+        return render(
+            '{{ side|upper }}, the <span class="name {{ role }}">{{ role }} model</span>', side=verdict, role=role
+        )
 
-    said = [f"{STAGES[stage].lower()}: {preferred(votes[stage])}" for stage in STAGES if stage in votes]
-    return f'<p class="verdict"><b>{whose}</b> {" · ".join(said)}</p>' if said else ""
+    stages = [join((STAGES[stage].lower(), preferred(votes[stage])), ": ") for stage in STAGES if stage in votes]
+    if not stages:
+        return Markup()
+    return render('<p class="verdict"><b>{{ whose }}</b> {{ stages }}</p>', whose=whose, stages=join(stages, " · "))
 
 
 def question_hint(battle: Battle) -> str:
@@ -105,7 +115,7 @@ def reason_choices(battle: Battle) -> list[tuple[str, str]]:
     return [(label, key) for key, label in REASONS.items() if battle.thoughts_visible or key != "reasoning_helped"]
 
 
-def vote_prompt(battle: Battle) -> str:
+def vote_prompt(battle: Battle) -> Markup:
     return VOTE_PROMPTS["reasoning" if battle.phase == "reasoning" else "answers"]
 
 

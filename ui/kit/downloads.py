@@ -3,7 +3,9 @@
 Gradio's DownloadButton offers the file it had before the press: the file goes to a hidden one, which is then pressed.
 """
 
+import shutil
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,16 @@ from gradio.components import Component
 
 from ui.kit.events import QUIET, spoken
 
+SECONDS_KEPT = 600
+
 
 def download_button(
-    label: str, elem_id: str, write: Callable[..., tuple[str, str]], inputs: Sequence[Component] = ()
+    label: str, elem_id: str, write: Callable[..., Path], inputs: Sequence[Component] = ()
 ) -> gr.Button:
-    """`write` gets the inputs' values and returns the file's name and its text; an ArenaError of its is shown."""
+    """`write` gets an empty folder and the inputs' values, writes one file and returns its path.
+
+    Each press has a folder of its own, so that two visitors never get each other's file. Gradio makes its own copy.
+    """
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-download-")
     # Not `visible="hidden"`: gradio shows such a button when the column around it becomes visible.
     hidden = gr.DownloadButton(elem_id=f"{elem_id}-file", elem_classes="out-of-sight")
@@ -25,12 +32,29 @@ def download_button(
 
     @spoken()
     def make(*values: Any) -> str:
-        name, text = write(*values)
-        path = Path(folder.name, Path(name).name)
-        path.write_text(text, encoding="utf-8")
-        return str(path)
+        forget_old(Path(folder.name))
+        return str(write(Path(tempfile.mkdtemp(dir=folder.name)), *values))
 
     press = f"() => document.querySelector('#{elem_id}-file').click()"
     made = button.click(make, list(inputs), hidden, **QUIET, concurrency_limit=1)
     made.success(fn=None, js=press)
     return button
+
+
+def as_text(make: Callable[..., tuple[str, str]]) -> Callable[..., Path]:
+    """A maker of a file's name and text as what `download_button` takes."""
+
+    def write(folder: Path, *values: Any) -> Path:
+        name, text = make(*values)
+        path = folder / Path(name).name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def forget_old(folder: Path) -> None:
+    """Remove what earlier presses wrote."""
+    for written in folder.iterdir():
+        if time.time() - written.stat().st_mtime > SECONDS_KEPT:
+            shutil.rmtree(written, ignore_errors=True)

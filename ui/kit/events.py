@@ -1,7 +1,4 @@
-"""What the page's events share: the options of those that only update, and our errors said in words.
-
-Does not know what any of them does.
-"""
+"""What the page's events share: the options of those that only update, and our errors said in words."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +15,11 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Our errors are shown to whoever caused them, where gradio would say no more than “Error”.
+    """Show our errors to whoever caused them, where gradio would say no more than “Error”.
 
     `@spoken()` above a handler that is a plain function, `with spoken():` inside one that awaits or yields.
     """
     try:
         yield
     except (ArenaError, VoteError) as error:
-        raise gr.Error(str(error), duration=8, print_exception=False) from error
+        raise gr.Error(str(error), duration=8, title="That did not work", print_exception=False) from error

@@ -1,19 +1,40 @@
-"""Building blocks of the pages that are read: text kept beside the code, tables, cards, and their look.
+"""Pieces of HTML: templates that escape what they are given, tables, cards, sections, and their look.
 
-Does not know what the pages say.
+Every builder takes text and `Markup`. Text is escaped; `Markup` is HTML that one of these builders made. So nothing
+that a model or a person wrote can become HTML by being forgotten.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
-from html import escape
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import yaml
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup, escape
 
 TEXT = Path(__file__).parent.parent / "text"
+_TEMPLATES = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+@lru_cache(512)
+def _compiled(template: str) -> Template:
+    return _TEMPLATES.from_string(template)
+
+
+def render(template: str, **values: Any) -> Markup:
+    """A Jinja template with these values: `render('<b>{{ name }}</b>', name=model.title)`.
+
+    The template is a constant in the code, never put together from values.
+    """
+    return Markup(_compiled(template).render(values))
+
+
+def join(pieces: Iterable[str], between: str = "") -> Markup:
+    """The pieces in a row; text among them is escaped, `between` too."""
+    return escape(between).join(pieces)
 
 
 @cache
@@ -29,8 +50,13 @@ def _css() -> str:
 
 
 def html(value: str = "", **options: Any) -> gr.HTML:
-    """A piece of HTML in the look of the reading pages."""
+    """A component that shows a piece of HTML in the look of the reading pages. Update it with `shown`."""
     return gr.HTML(shown(value), css_template=_css(), apply_default_css=False, padding=False, **options)
+
+
+def shown(value: str) -> Markup:
+    """A new value for a component made by `html`."""
+    return render('<div class="reading">{{ value }}</div>', value=value)
 
 
 def page_style() -> None:
@@ -48,50 +74,66 @@ def low_row() -> gr.Row:
     return gr.Row(elem_classes=["low", "stacked"])
 
 
-def prose(text: str) -> str:
-    """Paragraphs of one of our texts as HTML."""
-    return "".join(f"<p>{inline(paragraph)}</p>" for paragraph in text.strip().split("\n\n"))
+def prose(text: str) -> Markup:
+    """Paragraphs of one of our texts."""
+    return join(render("<p>{{ line }}</p>", line=inline(paragraph)) for paragraph in text.strip().split("\n\n"))
 
 
-def inline(text: str) -> str:
-    """A piece of our text as HTML: `**strong**`, `[words](address)` and `code` are all it knows."""
-    line = escape(" ".join(text.split()), quote=False)
+def inline(text: str) -> Markup:
+    """A piece of our own text: `**strong**`, `[words](address)` and `code` are all it knows."""
+    line = str(escape(" ".join(text.split())))
     line = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", line)
     line = re.sub(r"\[(.+?)\]\((\S+?)\)", r'<a href="\2">\1</a>', line)
-    return re.sub(r"`(.+?)`", r"<code>\1</code>", line)
+    return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", line))
 
 
-def section(title: str, *parts: str) -> str:
-    """A titled section of a page; parts are HTML."""
-    return f"<section><h3>{escape(title)}</h3>{''.join(parts)}</section>"
+def note(text: str) -> Markup:
+    """A small remark in a paragraph of its own."""
+    return render('<p class="note">{{ text }}</p>', text=text)
 
 
-def shown(value: str) -> str:
-    """A new value for a component made by `html`."""
-    return f'<div class="reading">{value}</div>'
+def section(title: str, *parts: str) -> Markup:
+    """A titled section of a page."""
+    return render("<section><h3>{{ title }}</h3>{{ inner }}</section>", title=title, inner=join(parts))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], classes: str = "") -> str:
-    """Cells are HTML: escape what people wrote. The first column is left-aligned, the others right unless `words`."""
-    heads = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    whole = f'<table class="{classes}"><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="scroll">{whole}</div>'
+def table(head: Sequence[str], rows: Iterable[Sequence[str] | str], classes: str = "") -> Markup:
+    """A table that scrolls by itself where it is too wide. A row that is one text is a heading over those below it.
+
+    Of `classes`, `words` aligns all columns left (else only the first), `slim` is no wider than it must be.
+    """
+    return render(
+        '<div class="scroll"><table class="{{ classes }}">'
+        '<thead><tr>{% for cell in head %}<th scope="col">{{ cell }}</th>{% endfor %}</tr></thead><tbody>'
+        "{% for row in rows %}{% if row is string %}"
+        '<tr class="group"><td colspan="{{ head|length }}">{{ row }}</td></tr>'
+        "{% else %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endif %}{% endfor %}"
+        "</tbody></table></div>",
+        head=list(head),
+        rows=rows,
+        classes=classes,
+    )
 
 
-def bullets(points: Iterable[str]) -> str:
-    """A list; points are HTML."""
-    return f"<ul>{''.join(f'<li>{point}</li>' for point in points)}</ul>"
+def bullets(points: Iterable[str]) -> Markup:
+    """A list."""
+    return render("<ul>{% for point in points %}<li>{{ point }}</li>{% endfor %}</ul>", points=points)
 
 
-def card(title: str, *paragraphs: str, classes: str = "") -> str:
-    """A titled box; `title` is plain text, paragraphs are HTML."""
-    inner = "".join(f'<div class="p">{p}</div>' for p in paragraphs if p)
-    return f'<section class="card {classes}"><h4>{escape(title)}</h4>{inner}</section>'
+def card(title: str, *paragraphs: str, classes: str = "") -> Markup:
+    """A titled box. Empty paragraphs are left out."""
+    return render(
+        '<section class="card {{ classes }}"><h4>{{ title }}</h4>'
+        '{% for p in paragraphs if p %}<div class="p">{{ p }}</div>{% endfor %}</section>',
+        title=title,
+        paragraphs=paragraphs,
+        classes=classes,
+    )
 
 
-def cards(*each: str) -> str:
-    return f'<div class="cards">{"".join(each)}</div>'
+def cards(*each: str) -> Markup:
+    """Boxes side by side, as many as fit."""
+    return render('<div class="cards">{{ inner }}</div>', inner=join(each))
 
 
 def short_hash(weights: str) -> str:
@@ -99,11 +141,15 @@ def short_hash(weights: str) -> str:
     return " + ".join(part[:8] for part in weights.split("+") if part)
 
 
-def command(line: str) -> str:
+def command(line: str) -> Markup:
     """A command to type."""
-    return f"<code>{escape(line)}</code>"
+    return render("<code>{{ line }}</code>", line=line)
 
 
-def missing(what: str, line: str) -> str:
-    """In place of a number that nobody measured yet: what is missing, and the command that measures it."""
-    return f'<span class="missing">{escape(what)}: not measured yet on this machine.</span> {command(line)}'
+def missing(what: str, line: str) -> Markup:
+    """In place of a number that is not there: what is missing, and the command that measures it."""
+    return render(
+        '<span class="missing">{{ what }}: not measured yet on this machine.</span> {{ command }}',
+        what=what,
+        command=command(line),
+    )

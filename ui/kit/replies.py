@@ -2,6 +2,7 @@
 
 from battles.battle import SIDES, Battle
 from models.chat.events import Reply
+from ui.kit.html import Markup, render
 from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
 from votes.ballot import VERDICTS, Side
 from votes.shown import Receipt
@@ -41,12 +42,12 @@ def thought_view(battle: Battle) -> ThoughtView:
     return "unfolded" if battle.phase == "reasoning" else "folded"
 
 
-def figures(battle: Battle, side: Side) -> str:
+def figures(battle: Battle, side: Side) -> Markup:
     """Tokens and seconds of the newest reply, once they may be seen."""
     reply = battle.reply(side)
     if reply is None or not battle.roles or not (reply.seconds or reply.output_tokens):
-        return ""
-    return f'<div class="side-figures">{describe_cost(reply)}</div>'
+        return Markup()
+    return render('<div class="side-figures">{{ cost }}</div>', cost=describe_cost(reply))
 
 
 def describe_cost(reply: Reply) -> str:
@@ -56,10 +57,10 @@ def describe_cost(reply: Reply) -> str:
     return f"{count_tokens(reply.output_tokens)}{thought} · {reply.seconds:.1f} s{rate}"
 
 
-def progress_line(battle: Battle, seconds: float, models_ready: bool) -> str:
+def progress_line(battle: Battle, seconds: float, models_ready: bool) -> Markup:
     """One line while replies are on their way. In a blind battle it does not tell one side from the other."""
     if not battle.running:
-        return ""
+        return Markup()
     if not models_ready:
         text = f"Your question waits in line: the models are still starting · {seconds:.0f} s"
     elif battle.mode == "named" and len(battle.running) == 1:
@@ -68,7 +69,7 @@ def progress_line(battle: Battle, seconds: float, models_ready: bool) -> str:
         text = f"Writing · {seconds:.0f} s"
     else:
         text = f"Both models are working; their answers appear together · {seconds:.0f} s"
-    return f'<div class="progress" role="status"><span class="dot"></span>{text}</div>'
+    return render('<div class="progress" role="status"><span class="dot"></span>{{ text }}</div>', text=text)
 
 
 def thanks(receipt: Receipt) -> str:

@@ -25,8 +25,9 @@ from models.chat.client import ModelClient
 from models.config.registry import Role
 from traces.cases.cases import Case, all_cases, runs_of
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import html, short_hash, shown
+from ui.kit.html import short_hash
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.raw import html, shown
 from ui.open_ended.view import ratings_html
 from ui.services import Services
 

@@ -20,8 +20,9 @@ from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readin
 from eval.runs.session import Session
 from models.config.registry import ROLES
 from ui.kit.events import QUIET
-from ui.kit.html import html, prose, section, shown, text_of
+from ui.kit.html import text_of
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.raw import html, prose, section, shown
 from ui.open_ended.judging import build_judge_section, build_people_section
 from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.services import Services, check_ready

@@ -12,8 +12,8 @@ from eval.judging.ratings import RatingSummary
 from eval.paper.figures import TABLE_2, BeyondResult, Counts, counts, safety_together, unpaired_difference
 from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
-from ui.kit.html import table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from ui.kit.raw import table
 
 AREAS = {"all": "All", "safety": "Safety", "factuality": "Factuality", "general": "General"}
 SIGNIFICANT = 0.05

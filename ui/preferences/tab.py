@@ -3,17 +3,19 @@
 Does not know how votes are counted (`votes.ranking`), drawn (`ui.preferences.view`) or kept (`votes.store`).
 """
 
-import tempfile
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 
+from ui.kit.downloads import download_button
 from ui.kit.events import QUIET
-from ui.preferences.view import CSS, figures_html, recent_html, summarise, table_html, time_figure, win_rate_figure
+from ui.kit.html import html, page_style, shown
+from ui.preferences.view import figures_html, recent_html, summarise, table_html, time_figure, win_rate_figure
 from ui.services import Services
 from votes.ballot import Ballot
 from votes.errors import UnknownBattle
@@ -37,24 +39,24 @@ FILES = {
         lambda votes, path: write_dpo(votes, path, with_reasoning=True),
     ),
 }
-CLICK_DOWNLOAD = "() => document.querySelector('#votes-file').click()"
 
 
 def build_preferences_tab(services: Services) -> None:
     """Fill the enclosing tab. Everything is read anew when the tab is selected and on Refresh."""
+    page_style()
     gr.Markdown(COUNTING, elem_classes="note")
     with gr.Row():
         pair = gr.Dropdown(label="Pair", visible=False, min_width=160, scale=0)
         refresh = gr.Button("Refresh", size="sm", scale=0, min_width=110)
     notice = gr.Markdown(visible=False)
     with gr.Column(visible=False) as body:
-        cards = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        tiles = html()
         with gr.Row():
             rates_plot = gr.Plot(show_label=False, min_width=320)
             time_plot = gr.Plot(show_label=False, min_width=320)
-        table = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        table = html()
         gr.Markdown(RECENT_HEADING)
-        recent = gr.HTML(css_template=CSS, apply_default_css=False, elem_classes="flush")
+        recent = html()
         build_downloads(services)
 
     def show(chosen: str | None) -> dict[Any, Any]:
@@ -71,14 +73,14 @@ def build_preferences_tab(services: Services) -> None:
         if votes:
             mine = [vote for vote in votes if vote.pair == chosen]
             summary = summarise(mine)
-            updates[cards] = figures_html(summary)
+            updates[tiles] = shown(figures_html(summary))
             updates[rates_plot] = win_rate_figure(summary.groups)
             updates[time_plot] = time_figure(summary.days)
-            updates[table] = table_html(summary.groups)
-            updates[recent] = recent_html(recent_battles(services, mine))
+            updates[table] = shown(table_html(summary.groups))
+            updates[recent] = shown(recent_html(recent_battles(services, mine)))
         return updates
 
-    outputs = [notice, pair, body, cards, rates_plot, time_plot, table, recent]
+    outputs = [notice, pair, body, tiles, rates_plot, time_plot, table, recent]
     triggers = [refresh.click, pair.input]
     if isinstance(Context.block, gr.Tab):
         triggers.append(Context.block.select)
@@ -86,19 +88,10 @@ def build_preferences_tab(services: Services) -> None:
 
 
 def build_downloads(services: Services) -> None:
-    """A button per file. The file is written when it is asked for, then handed to a hidden download button."""
-    folder = tempfile.TemporaryDirectory(prefix="journey-arena-votes-")
-    hidden = gr.DownloadButton(elem_id="votes-file", elem_classes="out-of-sight")
-    gr.Markdown("### Every vote as a file")
+    gr.Markdown("### Download every vote")
     with gr.Row():
         for name, (label, _) in FILES.items():
-            gr.Button(label, size="sm", min_width=150).click(
-                lambda name=name: str(write_file(services, name, Path(folder.name))),
-                outputs=hidden,
-                concurrency_id="votes-file",
-                concurrency_limit=1,
-                api_visibility="private",
-            ).success(fn=None, js=CLICK_DOWNLOAD)
+            download_button(label, f"votes-{name.replace('.', '-')}", partial(write_file, services, name))
 
 
 def read_ballots(services: Services) -> tuple[list[Ballot], int]:
@@ -134,9 +127,9 @@ def pending_sentence(pending: int) -> str:
 
 
 def write_file(services: Services, name: str, folder: Path) -> Path:
-    """Write one of `FILES` into the folder, whole or not at all."""
+    """Write one of `FILES` into the folder."""
     final = find_final(services, services.store.ballots())
     votes = (vote for vote in services.store.votes() if vote.battle_id in final)
-    draft, path = folder / f"{name}.part", folder / name
-    FILES[name][1](votes, draft)
-    return draft.replace(path)
+    path = folder / name
+    FILES[name][1](votes, path)
+    return path

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
-from html import escape
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from ui.kit.html import Markup, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from votes.ballot import STAGES, VERDICTS, Ballot
 from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, position_bias, win_rate, win_rates_by
@@ -20,25 +20,6 @@ _DAY = 24 * 3600 * 1000
 """In milliseconds, plotly's unit of time."""
 _HALF_DAY = timedelta(hours=12)
 _BAND = "rgba(13, 148, 136, 0.16)"
-CSS = """
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr)); gap: 0.75rem; }
-.cards div {
-  display: flex; flex-direction: column; gap: 0.15rem; padding: 0.8rem 1rem; font-size: 0.85rem;
-  border: 1px solid var(--border-color-primary); border-radius: var(--radius-lg);
-  background: var(--background-fill-primary); color: var(--body-text-color-subdued);
-}
-.cards strong { font-size: 1.7rem; font-variant-numeric: tabular-nums; color: var(--body-text-color); }
-.figures { contain: inline-size; }
-.figures th { font-weight: 600; }
-.figures td, .figures th { white-space: nowrap; }
-.figures .group td { padding-top: 1rem; color: var(--body-text-color-subdued); font-weight: 600; }
-.recent th:nth-child(2), .recent td:nth-child(2) {
-  text-align: left !important; white-space: normal; width: 100%; min-width: 8rem;
-}
-.recent a { color: inherit; text-decoration: underline; text-decoration-color: var(--body-text-color-subdued); }
-@media (max-width: 720px) { .recent td { white-space: normal; } }
-"""
-"""Of the three pieces of HTML here. Colours are the theme's."""
 _NAMES: dict[str, str] = {
     **{str(stage): label for stage, label in STAGES.items()},
     "blind": "Blind",
@@ -96,44 +77,45 @@ def between(interval: Interval | None) -> str:
     return "" if interval is None else f"{100 * interval.low:.0f}–{100 * interval.high:.0f} %"
 
 
-def figures_html(summary: Summary) -> str:
-    """The headline numbers as cards."""
+def figures_html(summary: Summary) -> Markup:
+    """The headline numbers as tiles."""
     head, bias = summary.headline, summary.bias
     bad = head.both_bad / head.votes if head.votes else None
-    cards = [
+    tiles = [
         ("Votes", str(summary.votes), f"{head.votes} of them blind and on the answers alone"),
         ("Win rate of the distilled model", percent(head.rate), f"95 % interval {between(head.interval)}"),
         ("Both bad", percent(bad), "share of the same votes; counted as half a win each"),
         ("Side A chosen", percent(bias.rate), f"95 % interval {between(bias.interval)}; 50 % is no position bias"),
     ]
-    inner = "".join(
-        f"<div><span>{escape(label)}</span><strong>{escape(value)}</strong>"
-        f"<span>{escape(note if value != '–' else 'no such votes yet')}</span></div>"
-        for label, value, note in cards
+    return render(
+        '<div class="tiles">{% for label, value, note in tiles %}<div><span>{{ label }}</span>'
+        "<strong>{{ value }}</strong><span>{{ note if value != '–' else 'no such votes yet' }}</span></div>"
+        "{% endfor %}</div>",
+        tiles=tiles,
     )
-    return f'<div class="cards">{inner}</div>'
 
 
-def table_html(groups: Iterable[Group]) -> str:
+def table_html(groups: Iterable[Group]) -> Markup:
     """Counts and win rates of every group."""
-    head = "".join(f"<th>{name}</th>" for name in ("Votes", "Wins", "Losses", "Ties", "Both bad", "Win rate", "95 %"))
-    body = "".join(
-        f'<tr class="group"><td colspan="8">{escape(group.heading)}, of {escape(group.of)}</td></tr>'
-        + "".join(_table_row(name, rate) for name, rate in group.rates.items())
-        for group in groups
-    )
-    return f'<div class="figures"><table><tr><th></th>{head}</tr>{body}</table></div>'
+    rows: list[str | tuple[str, ...]] = []
+    for group in groups:
+        rows.append(f"{group.heading}, of {group.of}")
+        rows += [_table_row(name, rate) for name, rate in group.rates.items()]
+    return table(("", "Votes", "Wins", "Losses", "Ties", "Both bad", "Win rate", "95 %"), rows)
 
 
-def recent_html(battles: Sequence[SharedBattle]) -> str:
+def recent_html(battles: Sequence[SharedBattle]) -> Markup:
     """The latest battles that were voted on, each with its link."""
-    rows = "".join(
-        f"<tr><td>{escape(_minute(battle.finished_at))}</td>"
-        f'<td><a href="?battle={escape(battle.battle_id)}">{escape(_shorten(battle.turns[0].prompt))}</a></td>'
-        f"<td>{escape(_outcome(battle))}</td></tr>"
+    link = '<a href="?battle={{ battle }}">{{ question }}</a>'
+    rows = [
+        (
+            _minute(battle.finished_at),
+            render(link, battle=battle.battle_id, question=_shorten(battle.turns[0].prompt)),
+            _outcome(battle),
+        )
         for battle in battles
-    )
-    return f'<div class="figures recent"><table><tr><th>UTC</th><th>Question</th><th>Vote</th></tr>{rows}</table></div>'
+    ]
+    return table(("UTC", "Question", "Vote"), rows, "words")
 
 
 def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
@@ -202,9 +184,9 @@ def time_figure(days: Sequence[Day]) -> go.Figure:
     return figure_layout(fig)
 
 
-def _table_row(name: str, rate: WinRate) -> str:
-    cells = (rate.votes, rate.wins, rate.losses, rate.ties, rate.both_bad, percent(rate.rate), between(rate.interval))
-    return f"<tr><td>{escape(name)}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+def _table_row(name: str, rate: WinRate) -> tuple[str, ...]:
+    counts = (rate.votes, rate.wins, rate.losses, rate.ties, rate.both_bad)
+    return name, *map(str, counts), percent(rate.rate), between(rate.interval)
 
 
 def _outcome(battle: SharedBattle) -> str:

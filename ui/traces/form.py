@@ -10,8 +10,9 @@ import gradio as gr
 from traces.thoughts import annotate
 from traces.thoughts.annotate import Draft, Step
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import html, low_row, shown, stacked_row, text_of
+from ui.kit.html import low_row, stacked_row, text_of
 from ui.kit.owner import require_owner
+from ui.kit.raw import html, shown
 from ui.traces.library import TraceShelf, own_problem
 from ui.traces.view import verdict_html
 

@@ -14,8 +14,9 @@ from models.config.sampling import Sampling
 from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import html, shown, stacked_row, text_of
+from ui.kit.html import stacked_row, text_of
 from ui.kit.panels import LATEX_DELIMITERS
+from ui.kit.raw import html, shown
 from ui.services import Services
 from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text

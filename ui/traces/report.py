@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from traces.publishing.publish import WAYS
-from ui.kit.html import table
+from ui.kit.raw import table
 
 Figures = Mapping[str, Any]
 CORRECTIONS = {

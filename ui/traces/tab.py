@@ -18,9 +18,10 @@ from traces.keeping.yields import cost_figures, method_yields
 from traces.problems.curate import load_funnel
 from traces.publishing.export import export
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import html, low_row, page_style, shown, text_of
+from ui.kit.html import low_row, page_style, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.palette import figure_layout
+from ui.kit.raw import html, shown
 from ui.services import Services
 from ui.traces.form import build_form
 from ui.traces.library import Filters, TraceShelf

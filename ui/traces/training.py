@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 
 from common.paths import ROOT
 from ui.kit.events import QUIET
-from ui.kit.html import html, shown, text_of
+from ui.kit.html import text_of
 from ui.kit.palette import DISTILLED_COLOUR, figure_layout
+from ui.kit.raw import html, shown
 from ui.traces.report import report_html
 
 ADAPTERS = ROOT / "models" / "adapters"

@@ -10,7 +10,7 @@ from traces.keeping.trace import Trace
 from traces.keeping.yields import TITLES as METHOD_TITLES
 from traces.keeping.yields import MethodYield, duration, yield_rows
 from traces.problems.curate import FunnelReport
-from ui.kit.html import table
+from ui.kit.raw import table
 from ui.traces.library import BaseAnswer, Entry
 
 SIGNS = {r"\cdot": "·", r"\times": "×", r"\equiv": "≡", r"\bmod": "mod", r"\gcd": "gcd"}

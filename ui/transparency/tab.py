@@ -6,6 +6,7 @@ Widgets and wiring; scores are `eval.paper.transparency`, what is shown is `ui.t
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,10 +32,11 @@ from eval.paper.transparency import (
     to_json,
     to_markdown,
 )
-from ui.kit.downloads import download_button
+from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import command, html, page_style, shown, stacked_row, text_of
+from ui.kit.html import page_style, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.raw import command, html, shown
 from ui.services import Services
 from ui.transparency.view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
 
@@ -191,8 +193,9 @@ def keep_score(work: str, assessor: str, *values: Any) -> None:
 def build_files(form: Form) -> None:
     """Take the form out as JSON or Markdown, and put a JSON back in."""
     with gr.Row():
-        download_button("Download JSON", "score-json", lambda *v: form_file("json", *v), form.inputs())
-        download_button("Download Markdown and badge", "score-markdown", lambda *v: form_file("md", *v), form.inputs())
+        download_button("Download JSON", "score-json", as_text(partial(form_file, "json")), form.inputs())
+        as_markdown = as_text(partial(form_file, "md"))
+        download_button("Download Markdown and badge", "score-markdown", as_markdown, form.inputs())
         upload = gr.UploadButton("Load a JSON", file_types=[".json"], size="sm", min_width=140, elem_id="score-upload")
     loaded = upload.upload(load_form, upload, form.inputs(), **QUIET)
     loaded.success(show_total, form.inputs(), [form.total, form.radar], **QUIET)

@@ -7,8 +7,8 @@ import plotly.graph_objects as go
 
 from eval.paper.figures import LEADERBOARD, Standing
 from eval.paper.transparency import ANSWERS, DIMENSIONS, Assessment, Entry, earns, full_marks, items, score, unsupported
-from ui.kit.html import table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from ui.kit.raw import table
 
 COMPARED = "O1-Journey (Part 2)"
 GRID = "rgba(124, 135, 150, 0.3)"

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from battles.battle import SIDES, Battle, Phase
@@ -78,9 +79,11 @@ def test_a_blind_battle_is_pinned_after_the_reveal_and_not_before(services: Any)
     desk, pin = services.desk, pin_handler(services)
     battle = finished(desk)
     forged = Battle(battle, roles={"a": "base", "b": "distilled"}, phase="revealed")
-    assert "still hidden" in pin(forged, "early", "")
+    with pytest.raises(gr.Error, match="still hidden"):
+        pin(forged, "early", "")
     desk.cast(battle, "visitor", "answers", "a")
-    assert "still hidden" in pin(forged, "early", "")
+    with pytest.raises(gr.Error, match="still hidden"):
+        pin(forged, "early", "")
     assert own_cases() == ()
     desk.reveal(battle, "visitor")
     said = pin(forged, "worth reading", "")
@@ -93,12 +96,14 @@ def test_a_blind_battle_is_pinned_after_the_reveal_and_not_before(services: Any)
 def test_a_named_battle_is_pinned_at_once_and_an_unknown_one_never(services: Any) -> None:
     pin = pin_handler(services)
     assert "open the case" in pin(Battle(finished(services.desk, mode="named"), "named"), "", "")
-    assert "not known" in pin(Battle(), "", "")
+    with pytest.raises(gr.Error, match="not known"):
+        pin(Battle(), "", "")
     assert len(own_cases()) == 1
 
 
 def test_where_there_is_an_owner_only_the_owner_pins(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "secret")
     battle = Battle(finished(services.desk, mode="named"), "named")
-    assert "owner" in pin_handler(services)(battle, "", "guess")
+    with pytest.raises(gr.Error, match="owner"):
+        pin_handler(services)(battle, "", "guess")
     assert "open the case" in pin_handler(services)(battle, "", "secret")

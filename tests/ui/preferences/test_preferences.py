@@ -109,7 +109,7 @@ def test_every_file_is_written(services: Any, tmp_path: Path, name: str) -> None
     past(services)
     vote(services, "distilled")
     path = write_file(services, name, tmp_path)
-    assert path.name == name and path.stat().st_size > 0 and not list(tmp_path.glob("*.part"))
+    assert path.name == name and path.stat().st_size > 0
     if name.endswith(".parquet"):
         assert pq.read_table(path).num_rows == len(services.store.ballots())
 
@@ -153,5 +153,5 @@ def test_download_buttons_write_their_own_file(services: Any) -> None:
     vote(services, "distilled")
     with gr.Blocks() as page, gr.Tab("Preferences"):
         build_preferences_tab(services)
-    buttons = [fn for fn in page.fns.values() if fn.concurrency_id == "votes-file"]
+    buttons = [fn for fn in page.fns.values() if fn.name == "make"]
     assert [Path(button.fn()).name for button in buttons if button.fn] == list(FILES)
