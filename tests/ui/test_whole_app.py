@@ -46,7 +46,7 @@ def test_a_blind_battle_from_question_to_names(page: Page, services: Services) -
     assert "distilled" not in page.locator("#sides").inner_text().lower()
 
     page.keyboard.press("a")
-    expect(page.get_by_text("Vote kept.")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("Your vote is saved.")).to_be_visible(timeout=10_000)
     assert len(services.store.ballots()) == votes_before + 1
     expect(page.locator("#sides .thought-group").first).to_be_visible()
     assert "distilled" not in page.locator("#sides").inner_text().lower()
