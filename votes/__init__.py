@@ -1,4 +1,1 @@
-"""Preferences: ballots, the rules for casting them, their store and what they add up to.
-
-Stands alone: imports nothing else of this repository.
-"""
+"""Preferences: ballots, the rules for casting them, their store and what they add up to."""

@@ -1,28 +1,18 @@
-"""Errors of voting meant to be shown to a person.
+"""Why a battle or a vote was refused, in words for the visitor. They name no files and quote no database."""
 
-They have the shape of the app's own errors and no tie to them, since `votes` stands alone. Anything else that escapes
-is a defect, and is logged rather than shown.
-"""
+from common.errors import ArenaError
 
 
-class VoteError(Exception):
-    """Something the visitor can act on. `str(error)` says what happened and what to do next (`remedy`)."""
-
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        message = super().__str__()
-        return f"{message} {self.remedy}" if self.remedy else message
+class VoteError(ArenaError):
+    """Something the visitor can act on."""
 
 
 class UnknownBattle(VoteError):
-    """No battle of this id belongs to this visitor, or it has expired."""
+    """No battle with this id belongs to this visitor, or it has expired."""
 
 
 class Refused(VoteError):
-    """The battle is known, but this step is not allowed now."""
+    """The battle exists, but this step is not allowed now."""
 
 
 class TextRefused(VoteError):
@@ -30,11 +20,12 @@ class TextRefused(VoteError):
 
 
 class TooOften(VoteError):
-    """A rate limit; `retry_after`, in seconds, is part of what it says."""
+    """A rate limit was reached; the message says when to try again."""
 
     def __init__(self, message: str, retry_after: float) -> None:
+        """`retry_after`: seconds."""
         super().__init__(message, f"Please try again in {max(1, round(retry_after))} s.")
 
 
 class StoreError(VoteError):
-    """The row could be written neither to the database nor to a journal: it is not saved."""
+    """The row could be written neither to the database nor to a journal. It is not saved."""

@@ -1,16 +1,16 @@
-"""Votes → what can be said of them: win rates with intervals, position bias, counts over time. Pure.
+"""What votes add up to: win rates with intervals, position bias, counts over time. Pure functions.
 
-Does not know where votes are kept or how they are drawn. How verdicts are counted:
+How verdicts are counted:
 
 * A tie is half a win for each side.
 * `both_bad` is half a win for each side too, as in Chatbot Arena (Chiang et al. 2024, arXiv 2403.04132; its published
-  analysis treats "tie (bothbad)" as a tie): neither model was better. Because it also says something a tie does not,
+  analysis treats "tie (bothbad)" as a tie): neither model was better. It also says something that a tie does not, so
   its share is always shown beside the win rate.
-* The interval is Wilson's (1927) at 95 %, with halves entering as fractional successes. A score of three values varies
-  less than one of two with the same mean, so with ties the interval is wider than it need be, never narrower. It treats
-  votes as independent, which several votes of one visitor are not quite.
+* The interval is Wilson's (1927) at 95 %, with halves as fractional successes. A score with three values varies less
+  than one with two and the same mean, so with ties the interval is wider than necessary, never narrower. It treats
+  votes as independent; several votes by one visitor are not quite that.
 
-No ratings: with two models a Bradley–Terry or Elo difference is the win rate on another scale.
+There are no ratings: with two models, a Bradley–Terry or Elo difference is the win rate on another scale.
 """
 
 import math
@@ -56,7 +56,7 @@ class WinRate:
 
 @dataclass(frozen=True)
 class PositionBias:
-    """How often side A won, among votes that named a winner. Sides are shuffled: without bias it is one half."""
+    """How often side A won, among votes that named a winner. Sides are shuffled, so without bias it is one half."""
 
     a_wins: int
     decisive: int
@@ -71,7 +71,7 @@ class PositionBias:
 
 
 class Day(NamedTuple):
-    """One day (UTC) with votes: how many that day, and how the distilled model stands up to then."""
+    """One day (UTC) with votes: how many there were, and the distilled model's record up to then."""
 
     day: date
     votes: int
@@ -90,7 +90,7 @@ def wilson(successes: float, trials: int, z: float = Z95) -> Interval | None:
 
 
 def effective_votes(rows: Iterable[BallotT]) -> list[BallotT]:
-    """The votes that stand, in the order given: not retracted, and the last one of each battle and stage."""
+    """The votes that stand, in the order given: those not retracted, and the last one of each battle and stage."""
     rows = list(rows)
     retracted = {row.retracts for row in rows if row.retracts}
     standing: dict[tuple[str, str], BallotT] = {}
@@ -102,13 +102,13 @@ def effective_votes(rows: Iterable[BallotT]) -> list[BallotT]:
 
 
 def win_rate(votes: Iterable[Ballot]) -> WinRate:
-    """Of votes that stand (see `effective_votes`)."""
+    """The win rate over votes that stand (see `effective_votes`)."""
     count: Counter[str] = Counter(vote.winner or vote.verdict for vote in votes)
     return WinRate(count["distilled"], count["base"], count["tie"], count["both_bad"])
 
 
 def win_rates_by(votes: Iterable[Ballot], key: Callable[[Ballot], str]) -> dict[str, WinRate]:
-    """Win rate of each group, groups in order of first appearance."""
+    """The win rate of each group, in order of first appearance."""
     groups: dict[str, list[Ballot]] = {}
     for vote in votes:
         groups.setdefault(key(vote), []).append(vote)
