@@ -12,8 +12,8 @@ import duckdb
 from bench.context import Bench
 from bench.report import Measure, Section, percentile
 from votes.ballot import RecordedReply, Turn, Vote, columns, to_row
-from votes.migrations import migrate
 from votes.store import Store
+from votes.store.migrations import migrate
 
 WRITERS = 32
 

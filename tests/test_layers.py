@@ -37,7 +37,7 @@ FLOORS = {
 """The folders of a package in their order: each may import from those before it."""
 HOME = {
     "gradio": ("ui/",),
-    "duckdb": ("votes/store.py", "votes/migrations.py", "eval/results/samples.py"),
+    "duckdb": ("votes/store/", "eval/results/samples.py"),
     "trl": ("traces/training/",),
     "peft": ("traces/training/", "models/weights/merge.py"),
     "argparse": ("commands/",),

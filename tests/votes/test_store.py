@@ -1,5 +1,6 @@
 """Rows that were acknowledged are there: under threads, after `kill -9`, and when the database cannot be used."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,12 +14,16 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.votes.helpers import Clock, play
 from votes.ballot import RevealRecord, Vote
 from votes.desk import Desk
 from votes.errors import StoreError
 from votes.store import Store
+from votes.store.journal import Journal, waiting
+from votes.store.tables import to_entry
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
@@ -156,7 +161,7 @@ def test_a_journal_that_is_being_written_is_left_alone(tmp_path: Path, clock: Cl
 
 
 @pytest.mark.parametrize("damage", ["garbage", "flipped", "empty"])
-def test_a_corrupt_database_is_set_aside(store: Store, damage: str) -> None:
+def test_a_corrupt_database_is_set_aside(store: Store, damage: str, caplog: pytest.LogCaptureFixture) -> None:
     store.append(reveal(1))
     store.close()
     whole = store.path.read_bytes()
@@ -166,14 +171,15 @@ def test_a_corrupt_database_is_set_aside(store: Store, damage: str) -> None:
     again = Store(store.path)
     [aside] = store.path.parent.glob("*.corrupt-*")
     assert aside.read_bytes() == broken
-    assert "damaged" in again.notice and aside.name in again.notice
+    assert "damaged" in again.notice and store.path.stem + "." not in again.notice
+    assert aside.name in caplog.text
     again.append(reveal(2))
     assert ids(reopen(again)) == {"battle-2"}
 
 
 def test_damage_found_while_running_costs_no_row(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.append(reveal(1))
-    insert, calls = "votes.store._insert_all", []
+    insert, calls = "votes.store.database.insert_all", []
 
     def fail(con: object, entries: list[object]) -> None:
         calls.append(entries)
@@ -234,7 +240,7 @@ def test_a_read_only_folder(open_folder: Path, spare: bool) -> None:
             limited.append(reveal(2))
             assert ids(limited) == {"battle-1", "battle-2"}
         else:
-            with pytest.raises(StoreError, match=r"Nothing was saved.*journal cannot be written.*rights"):
+            with pytest.raises(StoreError, match=r"could not be saved.*no place to write it"):
                 limited.append(reveal(2))
 
     assert as_nobody(work) == 0
@@ -249,8 +255,10 @@ def test_a_folder_that_may_not_be_entered(open_folder: Path) -> None:
     folder.mkdir(mode=0o700)
 
     def work() -> None:
-        with pytest.raises(StoreError, match="read-only"):
-            Store(folder / "home" / "votes.duckdb").append(reveal(1))
+        closed = Store(folder / "home" / "votes.duckdb")
+        assert "read-only" in closed.notice
+        with pytest.raises(StoreError, match="could not be saved"):
+            closed.append(reveal(1))
 
     if os.getuid() == 0:
         assert as_nobody(work) == 0
@@ -295,3 +303,138 @@ def test_a_vote_is_one_row_with_everything(store: Store, desk: Desk) -> None:
         thought = con.execute("SELECT turns->'$[0].a.thought' FROM votes").fetchone()
     assert names == set(Vote.__dataclass_fields__)
     assert thought is not None and "thought of" in thought[0]
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch, folder: Path, written: int = 0) -> None:
+    """Files of this folder can be created, but once one holds `written` bytes the disk is full."""
+    sync = os.fsync
+
+    def fsync(handle: int) -> None:
+        path = Path(f"/proc/self/fd/{handle}").readlink()
+        if path.parent == folder and path.suffix == ".jsonl":
+            os.truncate(path, written)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("written", [0, 40])
+def test_the_spare_folder_is_used_when_the_disk_is_full(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    home, spare = tmp_path / "home", tmp_path / "spare"
+    holder = start_holder_at(home)
+    store = Store(home / "votes.duckdb", spare=spare, clock=clock)
+    with monkeypatch.context() as patch:
+        full_disk(patch, home, written)
+        store.append(reveal(1))
+        store.append(reveal(2))
+    assert not list(home.glob("*.jsonl")), "a journal that took nothing is not left behind"
+    assert len(list(spare.glob("*/*.jsonl"))) == 1
+    holder.communicate(timeout=30)
+    clock.now += 31
+    assert ids(store) == {"battle-1", "battle-2"} and store.notice == ""
+
+
+def test_a_journal_that_fills_its_disk_goes_on_in_the_spare_folder(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, spare = tmp_path / "home", tmp_path / "spare"
+    holder = start_holder_at(home)
+    store = Store(home / "votes.duckdb", spare=spare, clock=clock)
+    store.append(reveal(1))
+    [journal] = home.glob("*.jsonl")
+    before = journal.read_bytes()
+    with monkeypatch.context() as patch:
+        full_disk(patch, home, len(before) + 9)
+        store.append(reveal(2))
+    assert journal.read_bytes() == before, "half a line is taken back"
+    store.append(reveal(3))
+    holder.communicate(timeout=30)
+    clock.now += 31
+    assert ids(store) == {"battle-1", "battle-2", "battle-3"} and store.notice == ""
+
+
+def test_what_no_folder_takes_is_refused_and_never_turns_up(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    holder = start_holder_at(home)
+    store = Store(home / "votes.duckdb", clock=clock)
+    with monkeypatch.context() as patch:
+        full_disk(patch, home, 40)
+        with pytest.raises(StoreError) as refusal:
+            store.append(reveal(1))
+    for word in (str(tmp_path), "votes.duckdb", "No space", "Error"):
+        assert word not in str(refusal.value)
+    holder.communicate(timeout=30)
+    clock.now += 31
+    assert ids(store) == set()
+
+
+def start_holder_at(home: Path) -> subprocess.Popen[str]:
+    Store(home / "votes.duckdb").close()
+    return start_holder(home / "votes.duckdb")
+
+
+CRASHED = """
+import os, sys
+from pathlib import Path
+from tests.votes.test_store import reveal
+from votes.store import Store
+store = Store(Path(sys.argv[1]))
+for number in range(9):
+    store.append(reveal(number))
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("cut", [1, 300, 10**6])
+def test_rows_lost_with_a_torn_log_are_noticed_once(tmp_path: Path, cut: int) -> None:
+    path, log = tmp_path / "votes.duckdb", tmp_path / "votes.duckdb.wal"
+    Store(path).close()  # the tables are in the file itself, the rows are in the log
+    subprocess.run([sys.executable, "-c", CRASHED, str(path)], cwd=ROOT, check=False)
+    log.write_bytes(log.read_bytes()[:-cut])
+    store = Store(path)
+    lost = 9 - len(ids(store))
+    assert lost >= 1
+    assert (f"{lost} rows" if lost > 1 else "One row") in store.notice and "lost" in store.notice
+    store.append(reveal(99))
+    assert reopen(store).notice == ""
+
+
+def test_a_crash_that_loses_nothing_is_not_told_as_a_loss(tmp_path: Path) -> None:
+    path = tmp_path / "votes.duckdb"
+    subprocess.run([sys.executable, "-c", CRASHED, str(path)], cwd=ROOT, check=False)
+    store = Store(path)
+    assert len(ids(store)) == 9 and store.notice == ""
+    again = reopen(store)
+    again.append(reveal(1))  # there already
+    assert reopen(again).notice == ""
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[1]", b"null", b'{"votes": "x"}', b"\xff\xfe"])
+def test_a_damaged_tally_is_no_loss(store: Store, text: bytes) -> None:
+    store.append(reveal(1))
+    store.close()
+    store.path.with_name("votes.duckdb.tally").write_bytes(text)
+    assert Store(store.path).notice == ""
+
+
+@given(st.lists(st.integers(0, 30), max_size=20), st.integers(0, 400))
+@settings(deadline=None, max_examples=40)
+def test_a_journal_cut_anywhere_gives_every_whole_line(numbers: list[int], cut: int) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        journal = Journal([folder], "votes")
+        paths = {journal.append([to_entry(reveal(number))]) for number in numbers}
+        journal.close()
+        for path in paths:
+            content = path.read_bytes()[: -cut or None]
+            path.write_bytes(content)
+            [found] = waiting([folder], "votes")
+            whole = numbers[: content.count(b"\n")]
+            # A last line that lacks only its line end is whole.
+            assert [entry.row["row_id"] for entry in found.entries][: len(whole)] == [f"row-{n}" for n in whole]
+            assert len(found.entries) - len(whole) in (0, 1) and found.damaged == 0

@@ -1,40 +1,38 @@
 """Battles, votes and reveals on disk: one DuckDB file, rows only added, one writer.
 
-Does not know who may vote (`votes.desk`) or what votes say (`votes.ranking`). What it promises:
-
 * `append` returns only after the row is committed (or synced to a journal, see below), so an acknowledged vote survives
-  `kill -9` at any moment. Threads that wait together are committed together.
-* When the database is locked by another process, read-only, of a later version, damaged while running, or the disk
-  fails, the row goes to a journal beside it (`<name>.journal-*.jsonl`, or in the spare folder when even that cannot be
-  written); `notice` says so in a sentence. Opening is tried again at most every `retry_seconds`; at the next success
-  the journals are replayed, each row once by its id, and kept as `*.replayed`. Only when no journal can be written
-  either does `append` raise StoreError: then the row is not saved and the vote can be cast again.
+  `kill -9` at any moment. Threads that wait at the same time are committed together.
+* When the database is locked by another process, read-only, from a later version, damaged while running, or the disk
+  fails, the row goes to a journal beside it (`<name>.journal-*.jsonl`), or to one in the spare folder if that cannot be
+  written. `notice` says so in a sentence. The database is tried again at most every `retry_seconds`; once it opens, the
+  journals are replayed, each row once by its id, and kept as `*.replayed`. Only if no journal can be written either
+  does `append` raise StoreError: then the row is not saved, and the vote can be cast again.
 * A corrupt file is renamed to `<name>.corrupt-<UTC time>` and a new one is begun. Nothing is ever deleted.
+* Rows that were committed and are gone at the next start (a log that was cut short) are noticed and told.
 """
 
 import contextlib
 import hashlib
-import itertools
 import logging
 import secrets
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from votes.ballot import Ballot, BattleRecord, RevealRecord, Row, RowT, Vote, columns, from_row, to_row
+from common.errors import DataError
+from votes.ballot import Ballot, BattleRecord, RevealRecord, Row, RowT, Vote
 from votes.errors import StoreError
-from votes.journal import Entry, Journal, retire, waiting
-from votes.migrations import NewerSchema, migrate
+from votes.store.journal import Entry, Journal, retire, waiting
+from votes.store.migrations import NewerSchema, migrate
+from votes.store.tables import count_rows, insert_all, read_entry, select, to_entry
+from votes.store.tally import Tally, missing
 
 _LOG = logging.getLogger(__name__)
-_TABLES: dict[type, str] = {Vote: "votes", BattleRecord: "battles", RevealRecord: "reveals"}
-_KINDS = {table: kind for kind, table in _TABLES.items()}
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database file", "Failure while replaying WAL")
 
 
@@ -47,7 +45,7 @@ class _Pending:
 
 
 class Store:
-    """Opens at once and never fails to: when the database cannot be used, `notice` says why. Thread-safe."""
+    """Opens at once and never fails to: if the database cannot be used, `notice` says why. Thread-safe."""
 
     def __init__(
         self,
@@ -58,31 +56,34 @@ class Store:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
-        mine = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
-        self._folders = (path.parent, *([spare / mine] if spare else []))
+        own = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
+        self._folders = (path.parent, *([spare / own] if spare else []))
         self._retry_seconds = retry_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._queue: deque[_Pending] = deque()
         self._journal = Journal(self._folders, path.stem)
+        self._tally = Tally(path)
+        self._counts: Counter[str] = Counter()
         self._spilled: dict[str, Row] = {}
         self._con: duckdb.DuckDBPyConnection | None = None
         self._reader: duckdb.DuckDBPyConnection | None = None
         self._trouble = ""
-        self._remark = ""
+        self._remarks: list[str] = []
         self._retry_at = 0.0
         with self._lock:
             self._open()
 
     @property
     def notice(self) -> str:
-        """What a person should know about the state of the store; empty when all is well."""
-        return " ".join(filter(None, (self._trouble, self._remark)))
+        """What a visitor should know about the state of the store; empty if all is well. The log has the details."""
+        return " ".join(filter(None, (self._trouble, *self._remarks)))
 
     def append(self, row: Row) -> None:
-        """Returns once the row is on disk; StoreError when it could not be saved anywhere."""
-        pending = _Pending(row, _entry(row))
+        """Return once the row is on disk. StoreError if it could not be saved anywhere."""
+        pending = _Pending(row, to_entry(row))
         self._queue.append(pending)
+        # Whoever gets the lock first saves the rows of all who wait for it: one commit, one sync for many votes.
         with self._lock:
             if not pending.done:
                 self._flush()
@@ -101,18 +102,18 @@ class Store:
         return max(self._read(BattleRecord, battle_id), key=lambda record: record.finished_at, default=None)
 
     def votes_of(self, battle_id: str) -> list[Vote]:
-        """All rows of the battle, retractions too, oldest first."""
+        """All rows of the battle, including retractions, oldest first."""
         return sorted(self._read(Vote, battle_id), key=lambda vote: vote.voted_at)
 
     def reveal_of(self, battle_id: str) -> RevealRecord | None:
         return next(self._read(RevealRecord, battle_id), None)
 
     def ballots(self) -> list[Ballot]:
-        """The countable part of every row of votes, retractions too, oldest first."""
+        """The countable part of every row of votes, including retractions, oldest first."""
         return sorted(self._read(Ballot), key=lambda ballot: ballot.voted_at)
 
     def votes(self) -> Iterator[Vote]:
-        """Every row of votes whole, retractions too, in the order they were saved; fetched in portions."""
+        """Every row of votes whole, including retractions, in the order they were saved; fetched in portions."""
         return self._read(Vote)
 
     def revealed(self) -> set[str]:
@@ -125,10 +126,11 @@ class Store:
             self._reopen_if_due()
             spilled = {k: row for k, row in self._spilled.items() if isinstance(row, kind)}
             con = self._con or self._reader
+            # A cursor of its own for each reader: threads that share one connection lose rows.
             cursor = con.cursor() if con is not None else None
         if cursor is not None:
             try:
-                yield from (row for row in _select(cursor, kind, battle_id) if row.row_id not in spilled)
+                yield from (row for row in select(cursor, kind, battle_id) if row.row_id not in spilled)
             except duckdb.Error as error:
                 with self._lock:
                     if con in (self._con, self._reader):
@@ -138,9 +140,9 @@ class Store:
     # writing; everything from here on happens under the lock
 
     def _flush(self) -> None:
-        """Save all that waits in one transaction, in the database or else in the journal."""
+        """Save everything that waits in one transaction, in the database or else in the journal."""
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
-        error: StoreError | None = StoreError("Nothing was saved.", "Try again.")
+        error: StoreError | None = StoreError("Your vote could not be saved.", "Please try again.")
         try:
             error = self._save(batch)
         finally:
@@ -154,9 +156,10 @@ class Store:
             return None
         try:
             self._journal.append(entries)
-        except OSError as error:
-            message = f"Nothing was saved. {self._trouble} The journal cannot be written either ({error.strerror})."
-            return StoreError(message, "Make room or give rights in the data folder, then try again.")
+        except (OSError, DataError) as error:
+            _LOG.error("nothing was saved: neither the database nor a journal can be written", exc_info=error)
+            message = "Your vote could not be saved: the server has no place to write it."
+            return StoreError(message, "Please tell whoever runs this page, then try again.")
         self._spilled |= {item.row.row_id: item.row for item in batch}
         return None
 
@@ -166,7 +169,7 @@ class Store:
             if self._con is None:
                 return False
             try:
-                _insert_all(self._con, entries)
+                self._count(insert_all(self._con, entries))
                 return True
             except duckdb.Error as error:
                 self._give_up(error)
@@ -177,42 +180,58 @@ class Store:
             self._open()
 
     def _open(self, *, renew: bool = True) -> None:
-        """Try to use the database; what keeps us from it is told by `notice`."""
+        """Try to use the database; `notice` says what prevents it."""
         self._disconnect()
         self._retry_at = self._clock() + self._retry_seconds
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._con = duckdb.connect(self.path, config={"threads": 1})
             migrate(self._con)
+            self._check_tally(self._con)
             self._replay(self._con)
             self._trouble = ""
         except (duckdb.Error, NewerSchema, OSError) as error:
             self._give_up(error, renew=renew)
 
+    def _check_tally(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Compare the rows that are there with those that were."""
+        self._counts = count_rows(con)
+        if lost := missing(self._tally.read(), self._counts):
+            rows = "One row" if lost == 1 else f"{lost} rows"
+            self._remark(f"{rows} of earlier battles and votes were lost: the database's log was cut short.")
+        self._count({})
+
+    def _count(self, added: dict[str, int]) -> None:
+        self._counts.update(added)
+        self._tally.write(self._counts)
+
     def _give_up(self, error: Exception, *, renew: bool = True) -> None:
-        """Go on without the database, reading it at least if that is allowed; a corrupt one is begun anew, once."""
-        _LOG.warning("the vote database cannot be used", exc_info=error)
+        """Go on without the database, but read it if that is allowed. A corrupt one is begun anew, once."""
+        _LOG.warning("the vote database %s cannot be used", self.path, exc_info=error)
         self._disconnect()
-        self._trouble = f"{_explain(self.path, error)} New votes wait in a journal until it can be opened."
+        self._trouble = f"{_explain(error)} New votes are kept in a journal until it can be opened."
         if renew and _is_corrupt(error) and self._set_aside():
             self._open(renew=False)
             return
         with contextlib.suppress(duckdb.Error):
             self._reader = duckdb.connect(self.path, read_only=True)
         for journal in waiting(self._folders, self.path.stem):
-            self._spilled |= {row.row_id: row for row in map(_revive, journal.entries) if row is not None}
+            self._spilled |= {row.row_id: row for row in map(read_entry, journal.entries) if row is not None}
 
     def _replay(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Move every waiting journal into the database. Rows that are there already stay as they are."""
+        """Move every waiting journal into the database. Rows that are already there stay as they are."""
         self._journal.close()
         for journal in waiting(self._folders, self.path.stem):
-            rows = [row for row in map(_revive, journal.entries) if row is not None]
-            _insert_all(con, [_entry(row) for row in rows])
+            rows = [row for row in map(read_entry, journal.entries) if row is not None]
+            self._count(insert_all(con, [to_entry(row) for row in rows]))
             damaged = journal.damaged + len(journal.entries) - len(rows)
-            with contextlib.suppress(OSError):  # Replayed again at the next opening, to no effect.
+            # If it cannot be renamed it is replayed again at the next opening, to no effect.
+            with contextlib.suppress(OSError):
                 retire(journal._replace(damaged=damaged))
             if damaged:
-                self._remark = f"{damaged} rows of a journal are unreadable; it is kept as {journal.path.stem}.damaged."
+                _LOG.warning("%d lines of %s cannot be read; it is kept as *.damaged", damaged, journal.path)
+                rows_of = "One row of a journal is" if damaged == 1 else f"{damaged} rows of a journal are"
+                self._remark(f"{rows_of} unreadable; the journal is kept.")
         self._spilled.clear()
 
     def _set_aside(self) -> bool:
@@ -225,8 +244,14 @@ class Store:
                 wal.rename(aside.with_name(f"{aside.name}.wal"))
         except OSError:
             return False
-        self._remark = f"The vote database was damaged and is kept as {aside.name}; a new one was begun."
+        self._tally.forget()
+        _LOG.warning("the damaged vote database is kept as %s", aside)
+        self._remark("The vote database was damaged. The damaged file is kept, and a new one was begun.")
         return True
+
+    def _remark(self, sentence: str) -> None:
+        _LOG.warning("%s: %s", self.path, sentence)
+        self._remarks.append(sentence)
 
     def _disconnect(self) -> None:
         for con in (self._con, self._reader):
@@ -236,61 +261,21 @@ class Store:
         self._con = self._reader = None
 
 
-def _select(cursor: duckdb.DuckDBPyConnection, kind: type[RowT], battle_id: str | None) -> Iterator[RowT]:
-    names = columns(kind)
-    where = "" if battle_id is None else "WHERE battle_id = ?"
-    query = f"SELECT {', '.join(names)} FROM {_TABLES.get(kind, 'votes')} {where}"
-    result = cursor.execute(query, [] if battle_id is None else [battle_id])
-    while portion := result.fetchmany(500):
-        yield from (from_row(kind, dict(zip(names, row, strict=True))) for row in portion)
-
-
-def _insert_all(con: duckdb.DuckDBPyConnection, entries: list[Entry]) -> None:
-    """All or none; rows whose id is there already are left as they are."""
-    con.begin()
-    try:
-        for table, group in itertools.groupby(entries, key=lambda entry: entry.table):
-            # One statement for many rows: preparing it costs more than a row does.
-            for rows in _portions([entry.row for entry in group], 100):
-                marks = ", ".join([f"({', '.join('?' * len(rows[0]))})"] * len(rows))
-                query = f"INSERT INTO {table} ({', '.join(rows[0])}) VALUES {marks} ON CONFLICT DO NOTHING"
-                con.execute(query, [value for row in rows for value in row.values()])
-    except duckdb.Error:
-        with contextlib.suppress(duckdb.Error):
-            con.rollback()
-        raise
-    con.commit()
-
-
-def _entry(row: Row) -> Entry:
-    return Entry(_TABLES[type(row)], to_row(row))
-
-
-def _portions(rows: list[dict[str, Any]], size: int) -> list[list[dict[str, Any]]]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
-
-
-def _revive(entry: Entry) -> Row | None:
-    """The row of a journal's line; None when it is not one."""
-    try:
-        row: Row = from_row(_KINDS[entry.table], entry.row)
-        return row
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
 def _is_corrupt(error: Exception) -> bool:
     return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in _CORRUPT)
 
 
-def _explain(path: Path, error: Exception) -> str:
+def _explain(error: Exception) -> str:
+    """What is wrong, without the database's own words: they name files and reach visitors."""
     text = str(error)
     if "Could not set lock" in text:
-        return f"The vote database {path.name} is in use by another program."
-    if "Permission denied" in text or "read-only" in text.lower() or "Read-only" in text:
-        return f"The vote database {path.name} cannot be written: it is read-only here."
+        return "The vote database is in use by another program."
+    if "Permission denied" in text or "read-only" in text.lower():
+        return "The vote database cannot be written: it is read-only here."
     if isinstance(error, NewerSchema):
-        return f"The vote database {path.name} was written by a later version of the app ({error})."
+        return "The vote database was written by a later version of the app."
     if _is_corrupt(error):
-        return f"The vote database {path.name} is damaged."
-    return f"The vote database {path.name} cannot be used ({text.splitlines()[0] if text else type(error).__name__})."
+        return "The vote database is damaged."
+    if "No space left" in text:
+        return "The vote database cannot be written: the disk is full."
+    return "The vote database cannot be used."

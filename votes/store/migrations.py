@@ -1,7 +1,6 @@
-"""The schema of the vote database, as ordered steps that are each applied once. Rows are only ever added.
+"""The schema of the vote database, as ordered steps that are each applied once.
 
-Does not know what the rows mean (`votes.ballot`) or when they are written (`votes.store`). A released step is never
-edited; a change of the schema is a new step at the end.
+A released step is never edited: a change to the schema is a new step at the end.
 """
 
 import duckdb
@@ -39,7 +38,7 @@ STEPS = (m001_votes_battles_reveals,)
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:
-    """Bring the database up to the last step, each step in its own transaction. NewerSchema when it is beyond it."""
+    """Bring the database up to the last step, each in its own transaction. NewerSchema if it is already past it."""
     con.execute("CREATE TABLE IF NOT EXISTS migrations (step INTEGER PRIMARY KEY, name VARCHAR, applied_at VARCHAR)")
     row = con.execute("SELECT coalesce(max(step), 0) FROM migrations").fetchone()
     done = int(row[0]) if row else 0

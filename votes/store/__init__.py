@@ -1,0 +1,5 @@
+"""Battles, votes and reveals on disk: rows are only added, and a row that was acknowledged is never lost."""
+
+from votes.store.database import Store
+
+__all__ = ["Store"]
