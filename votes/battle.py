@@ -1,16 +1,16 @@
-"""One battle in memory, and the rules of its steps as functions that only read it.
-
-Does not know other battles, rate limits, the store or the clock; `votes.desk` holds those and takes the steps.
-"""
+"""One battle in memory, and the rules of its steps as functions that only read it. `votes.desk` takes the steps."""
 
 import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any, get_args
 
 from votes.ballot import (
     BattleRecord,
+    Delivery,
+    Mode,
     RecordedReply,
     RevealRecord,
     Role,
@@ -22,6 +22,7 @@ from votes.ballot import (
 )
 from votes.errors import Refused
 from votes.ranking import effective_votes
+from votes.shown import Receipt, SharedBattle, names, shown_turns
 
 
 @dataclass
@@ -36,6 +37,10 @@ class LiveBattle:
     running: tuple[str, str] | None = None
     """(turn id, prompt) of the turn being answered."""
     replaces_last: bool = False
+    stored: bool = False
+    """Whether the store has all of it, so that it may leave memory."""
+    gesture: tuple[float, Receipt] | None = None
+    """When a vote was last cast or repeated, and what it was answered with."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -45,6 +50,45 @@ class LiveBattle:
     @property
     def thoughts_open(self) -> bool:
         return self.record.mode == "named" or bool(self.votes) or self.reveal is not None
+
+
+def new_battle(
+    visitor: str,
+    pair: str,
+    mode: Mode,
+    delivery: Delivery,
+    a_role: Role,
+    sampling: dict[str, Any],
+    seed: int | None,
+    now: float,
+) -> BattleRecord:
+    """A battle before its first question. Its id cannot be guessed; hexadecimal is safe in links, files and cells."""
+    return BattleRecord(
+        row_id="",
+        battle_id=secrets.token_hex(16),
+        visitor=visitor,
+        pair=pair,
+        mode=mode,
+        delivery=delivery,
+        a_role=a_role,
+        sampling=sampling,
+        seed=seed,
+        created_at=to_iso(now),
+        finished_at="",
+        language="other",
+        turns=(),
+    )
+
+
+def open_stage(battle: LiveBattle) -> Stage | None:
+    """The vote that may be cast now."""
+    for stage in get_args(Stage):
+        try:
+            check_vote(battle, stage)
+        except Refused:
+            continue
+        return stage  # type: ignore[no-any-return]
+    return None
 
 
 def check_turn(battle: LiveBattle) -> None:
@@ -58,20 +102,20 @@ def check_turn(battle: LiveBattle) -> None:
 
 def check_vote(battle: LiveBattle, stage: Stage) -> None:
     if battle.running is not None:
-        raise Refused("The models are still answering.", "Vote when both answers are finished.")
+        raise Refused("The models are still answering.", "Vote once both answers are finished.")
     if not battle.record.turns:
         raise Refused("There is nothing to vote on yet.", "Ask a question first.")
     if battle.record.mode == "blind" and battle.reveal is not None:
-        raise Refused("The names have been revealed: no vote of this battle is taken any more.")
+        raise Refused("The names have been revealed: this battle takes no more votes.")
     standing = battle.standing
     if stage in standing:
-        raise Refused("You have voted at this stage already.", "Undo that vote first to change it.")
+        raise Refused("You have already voted at this stage.", "Undo that vote first to change it.")
     if stage == "reasoning" and "answers" not in standing:
         raise Refused("The vote on the answers comes first.")
 
 
 def check_undo(battle: LiveBattle, now: float, undo_seconds: float) -> Vote:
-    """The vote that an undo takes back: the latest that stands."""
+    """The vote that an undo withdraws: the latest that stands."""
     if battle.reveal is not None:
         raise Refused("The names have been revealed: the votes of this battle are final.")
     standing = battle.standing
@@ -79,36 +123,57 @@ def check_undo(battle: LiveBattle, now: float, undo_seconds: float) -> Vote:
     if vote is None:
         raise Refused("There is no vote to undo.")
     if now > to_unix(vote.voted_at) + undo_seconds:
-        raise Refused(f"A vote can be undone for {undo_seconds:.0f} s; this one is older.")
+        raise Refused(f"A vote can be undone for {undo_seconds:.0f} s. This one is older.")
     return vote
 
 
 def check_reveal(battle: LiveBattle, *, forfeit: bool) -> None:
     if not battle.record.turns or battle.running is not None:
-        raise Refused("There is nothing to reveal before both answers are finished.")
+        raise Refused("There is nothing to reveal until both answers are finished.")
     hidden = battle.record.mode == "blind" and battle.reveal is None
     if hidden and "answers" not in battle.standing and not forfeit:
-        raise Refused("The names are shown after the vote.", "Vote, or give up the vote to see them.")
+        raise Refused("The names are shown after the vote.", "Vote, or give up your vote to see them.")
 
 
 def comparable(record: BattleRecord, replies: Mapping[Role, RecordedReply]) -> bool:
     """Whether a turn that has ended gives two answers to compare.
 
-    A failed reply is none. Where names and thoughts are hidden and both answers appear together, a stopped one is none
-    either: a side stopped inside its thought would have nothing to show beside the other's text, and be known by it.
+    A failed reply is no answer. If names and thoughts are hidden and both answers appear together, neither is a reply
+    that was stopped inside its thought: with nothing to show beside the other's text, it would give its model away.
     """
     hidden = record.mode == "blind" and record.delivery == "together"
-    without = ("failed", "stopped") if hidden else ("failed",)
-    return all(reply.finish_reason not in without for reply in replies.values())
+
+    def is_answer(reply: RecordedReply) -> bool:
+        if hidden and reply.finish_reason == "stopped":
+            return bool(reply.answer.strip())
+        return reply.finish_reason != "failed"
+
+    return all(is_answer(reply) for reply in replies.values())
 
 
 def finished(battle: LiveBattle, prompt: str, replies: Mapping[Role, RecordedReply], now: float) -> BattleRecord:
-    """The battle's record with the turn that has just been answered."""
+    """The battle's record including the turn that has just been answered."""
     record = battle.record
     earlier = record.turns[:-1] if battle.replaces_last else record.turns
     turns = (*earlier, Turn(prompt, a=replies[record.role("a")], b=replies[record.role("b")]))
     language = detect_language("\n".join(turn.prompt for turn in turns))
     return replace(record, row_id=new_row_id(), finished_at=to_iso(now), language=language, turns=turns)
+
+
+def shared_view(battle: LiveBattle) -> SharedBattle:
+    """A battle with finished turns, as anyone may see it now."""
+    record, reveal = battle.record, battle.reveal
+    named = record.mode == "named" or reveal is not None
+    return SharedBattle(
+        battle_id=record.battle_id,
+        pair=record.pair,
+        mode=record.mode,
+        delivery=record.delivery,
+        finished_at=record.finished_at,
+        turns=shown_turns(record, with_thoughts=battle.thoughts_open),
+        verdicts={stage: vote.verdict for stage, vote in battle.standing.items()},
+        reveal=names(record, forfeited=reveal is not None and reveal.forfeited) if named else None,
+    )
 
 
 def make_vote(
@@ -121,7 +186,7 @@ def make_vote(
     now: float,
     app_version: str,
 ) -> Vote:
-    """The whole row. Models and weights are those of the last turn."""
+    """The whole row of a vote. Models and weights are those of the last turn."""
     record, last = battle.record, battle.record.turns[-1]
     base, distilled = (last.a, last.b) if record.a_role == "base" else (last.b, last.a)
     since = battle.standing["answers"].voted_at if stage == "reasoning" else record.finished_at

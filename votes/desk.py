@@ -1,18 +1,20 @@
-"""The desk: the one authority on battles and votes. Holds who may do what and when; the page only asks.
+"""The desk: the one authority on battles and votes. It decides who may do what and when; the page only asks.
 
-Every rule is enforced here, also against calls that never came through the page and against threads at once. Does not
-know models, the page, or how rows are kept (`votes.store`). The order of a blind battle:
+Every rule is enforced here, even against calls that did not come through the page, and against many threads at once.
+The order of a blind battle:
 
     open → begin_turn → finish_turn → … → cast "answers" → [reasoning, cast "reasoning"] → reveal
 
 * One vote a stage; the second needs the first. The latest vote can be undone for a short time, until the reveal.
-* The reasoning is shown once a vote on the answers has been taken (or the vote was forfeited). A first vote given again
-  after an undo is therefore marked `reasoning_seen`.
+* One gesture, one vote: a vote says which stage it is for. A repeat of a vote that stands, or the same verdict within
+  `Limits.gesture_seconds` of the call before it, writes nothing and is answered as that vote was.
+* The reasoning is shown after a vote on the answers (or after it was forfeited). A first vote cast again after an undo
+  is therefore marked `reasoning_seen`.
 * The reveal needs a committed vote on the answers that still stands, or `forfeit`. Either closes the battle for good:
   no vote, undo or turn after it.
-* In a named battle the names are known from the start: nothing is hidden, the reveal closes nothing.
+* In a named battle the names are known from the start: nothing is hidden, and the reveal closes nothing.
 
-Battles live in memory for a bounded time and number; those with a finished turn are found again in the store, so that a
+Battles stay in memory for a bounded time and number. Those with a finished turn are found again in the store, so a
 restart of the app loses no battle that could be voted on.
 """
 
@@ -46,19 +48,22 @@ from votes.battle import (
     comparable,
     finished,
     make_vote,
+    new_battle,
     new_row_id,
+    open_stage,
+    shared_view,
     to_iso,
 )
 from votes.errors import Refused, StoreError, UnknownBattle
 from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
 from votes.live import History, LiveBattles
-from votes.shown import Receipt, Reveal, SharedBattle, names, shown_turns
+from votes.shown import OwnBattle, Receipt, Reveal, SharedBattle, names
 
 _LOG = logging.getLogger(__name__)
 
 
 class Desk:
-    """Thread-safe. Every call with a `visitor` (a salted hash) raises UnknownBattle unless the battle is theirs."""
+    """Thread-safe. Every call with a `visitor` (a salted hash) raises UnknownBattle if the battle is not theirs."""
 
     def __init__(
         self,
@@ -89,7 +94,7 @@ class Desk:
         sampling: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> str:
-        """Start a battle and return its id. Blind sides are shuffled here; in a named battle A is the base model.
+        """Start a battle and return its id. Blind sides are shuffled here; in a named battle, A is the base model.
 
         Refused for an unknown mode or delivery, TooOften beyond the rate limits.
         """
@@ -98,53 +103,37 @@ class Desk:
         if seed is not None and not (isinstance(seed, int) and abs(seed) < 2**63):
             raise Refused(f"The seed {seed!r} is not a whole number of 64 bits.")
         self._rates.take("battle", visitor)
-        now = self._clock()
-        record = BattleRecord(
-            row_id="",
-            battle_id=secrets.token_urlsafe(16),
-            visitor=visitor,
-            pair=pair,
-            mode=mode,
-            delivery=delivery,
-            a_role="base" if mode == "named" else self._rng.choice(get_args(Role)),
-            sampling=dict(sampling or {}),
-            seed=seed,
-            created_at=to_iso(now),
-            finished_at="",
-            language="other",
-            turns=(),
-        )
-        self._battles.add(LiveBattle(record, touched=now))
+        a_role: Role = "base" if mode == "named" else self._rng.choice(get_args(Role))
+        record = new_battle(visitor, pair, mode, delivery, a_role, dict(sampling or {}), seed, self._clock())
+        self._battles.add(LiveBattle(record, touched=self._clock()))
         return record.battle_id
 
     def role_of(self, battle_id: str, side: Side) -> Role:
-        """Which model is this side. For the server that asks the models; never for the page."""
+        """Which model this side is. For the server that asks the models; never for the page."""
         return self._battles.known(battle_id).record.role(side)
 
     def begin_turn(self, battle_id: str, visitor: str, prompt: str) -> str:
         """Announce the next question and return the turn's id. TextRefused, Refused or TooOften say why not."""
         text = clean_prompt(prompt, self.limits)
-        battle = self._battles.mine(battle_id, visitor)
-        with battle.lock:
+        with self._battles.held(battle_id, visitor) as battle:
             check_turn(battle)
             if len(battle.record.turns) >= self.limits.turns:
                 raise Refused(f"A battle has at most {self.limits.turns} turns.", "Vote, or start a new battle.")
             return self._start(battle, text, replaces_last=False)
 
     def reopen_turn(self, battle_id: str, visitor: str) -> str:
-        """Begin the last turn again (regenerate, continue after a cut); its replies stay until replaced."""
-        battle = self._battles.mine(battle_id, visitor)
-        with battle.lock:
+        """Begin the last turn again (regenerate, continue after a cut). Its replies stay until they are replaced."""
+        with self._battles.held(battle_id, visitor) as battle:
             check_turn(battle)
             if not battle.record.turns:
-                raise Refused("There is no answer yet to make again.", "Ask a question first.")
+                raise Refused("There is no answer to regenerate yet.", "Ask a question first.")
             return self._start(battle, battle.record.turns[-1].prompt, replaces_last=True)
 
     def finish_turn(self, battle_id: str, turn_id: str, replies: Mapping[Role, RecordedReply]) -> bool:
-        """Record both replies of a running turn; True when the battle can now be voted on.
+        """Record both replies of a running turn. True if the battle can now be voted on.
 
-        A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. One that was abandoned meanwhile
-        changes nothing.
+        A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. A turn that was abandoned in the
+        meantime changes nothing.
         """
         battle = self._battles.known(battle_id)
         with battle.lock:
@@ -155,11 +144,11 @@ class Desk:
             if not comparable(battle.record, replies):
                 return False
             battle.record = finished(battle, prompt, replies, battle.touched)
-            self._keep(battle.record)
+            battle.stored = self._keep(battle.record)
             return True
 
     def abandon_turn(self, battle_id: str, turn_id: str) -> None:
-        """Give up a running turn: the battle is as it was before it. Late replies to it are ignored."""
+        """Give up a running turn: the battle is as it was before. Late replies to it are ignored."""
         battle = self._battles.known(battle_id)
         with battle.lock:
             if battle.running is not None and battle.running[0] == turn_id:
@@ -176,14 +165,18 @@ class Desk:
         reasons: tuple[str, ...] | list[str] = (),
         comment: str = "",
     ) -> Receipt:
-        """Take a vote; the receipt is given after the row is on disk. StoreError: it is not, and may be cast again."""
+        """Take a vote. The receipt is given once the row is on disk; after a StoreError it may be cast again.
+
+        `stage` is the one that the page showed at the click. A repeat writes nothing: see `Receipt.repeated`.
+        """
         if stage not in get_args(Stage) or verdict not in get_args(Verdict):
             raise Refused(f"There is no vote {verdict!r} at stage {stage!r}.")
         if not isinstance(reasons, tuple | list) or not all(isinstance(r, str) and r in REASONS for r in reasons):
-            raise Refused("A reason is not known.", f"Known are: {', '.join(REASONS)}.")
+            raise Refused("A reason is not known.", f"The reasons are: {', '.join(REASONS)}.")
         comment = clean_text(comment, self.limits.comment_characters, "comment")
-        battle = self._battles.mine(battle_id, visitor)
-        with battle.lock:
+        with self._battles.held(battle_id, visitor) as battle:
+            if repeated := self._repeated(battle, stage, verdict):
+                return repeated
             check_vote(battle, stage)
             self._rates.take("vote", visitor)
             vote = make_vote(
@@ -198,48 +191,48 @@ class Desk:
             return self._commit(battle, vote)
 
     def undo(self, battle_id: str, visitor: str) -> Receipt:
-        """Take back the latest vote that stands, within the undo time and before the reveal: a new row."""
-        battle = self._battles.mine(battle_id, visitor)
-        with battle.lock:
+        """Withdraw the latest vote that stands, within the undo time and before the reveal: a new row."""
+        with self._battles.held(battle_id, visitor) as battle:
             vote = check_undo(battle, self._clock(), self.limits.undo_seconds)
             self._rates.take("vote", visitor)
             back = replace(vote, row_id=new_row_id(), voted_at=to_iso(self._clock()), retracts=vote.row_id)
-            return self._commit(battle, back)
+            receipt = self._commit(battle, back)
+            battle.gesture = None
+            return receipt
 
     # what may be shown
 
     def reveal(self, battle_id: str, visitor: str) -> Reveal:
-        """The names; Refused until a vote on the answers stands on disk. Closes a blind battle for good."""
-        return self._reveal(self._battles.mine(battle_id, visitor), forfeit=False)
+        """The names. Refused until a vote on the answers stands on disk. Closes a blind battle for good."""
+        return self._reveal(battle_id, visitor, forfeit=False)
 
     def forfeit(self, battle_id: str, visitor: str) -> Reveal:
         """The names without a vote on the answers, which closes a blind battle for good."""
-        return self._reveal(self._battles.mine(battle_id, visitor), forfeit=True)
+        return self._reveal(battle_id, visitor, forfeit=True)
 
     def standing(self, battle_id: str, visitor: str) -> dict[Stage, Verdict]:
         """The votes of this battle that stand."""
-        battle = self._battles.mine(battle_id, visitor)
-        with battle.lock:
+        with self._battles.held(battle_id, visitor) as battle:
             return {stage: vote.verdict for stage, vote in battle.standing.items()}
 
+    def mine(self, battle_id: str, visitor: str) -> OwnBattle:
+        """A visitor's own battle as it stands, e.g. after the page was loaded anew."""
+        with self._battles.held(battle_id, visitor) as battle:
+            return OwnBattle(
+                battle_id=battle_id,
+                shared=shared_view(battle) if battle.record.turns else None,
+                stage=open_stage(battle),
+                running=battle.running is not None,
+                record=battle.record,
+            )
+
     def load_battle(self, battle_id: str) -> SharedBattle:
-        """A finished battle for anybody with its link, however old; names and thoughts only if already given away."""
+        """A finished battle for anyone with its link, however old. Names and thoughts only if already shown."""
         battle = self._battles.known(battle_id)
         with battle.lock:
-            record, reveal = battle.record, battle.reveal
-            if not record.turns:
+            if not battle.record.turns:
                 raise UnknownBattle("This battle has no finished answer yet.")
-            named = record.mode == "named" or reveal is not None
-            return SharedBattle(
-                battle_id=record.battle_id,
-                pair=record.pair,
-                mode=record.mode,
-                delivery=record.delivery,
-                finished_at=record.finished_at,
-                turns=shown_turns(record, with_thoughts=battle.thoughts_open),
-                verdicts={stage: vote.verdict for stage, vote in battle.standing.items()},
-                reveal=names(record, forfeited=reveal is not None and reveal.forfeited) if named else None,
-            )
+            return shared_view(battle)
 
     # inside
 
@@ -250,10 +243,29 @@ class Desk:
         battle.touched = self._clock()
         return battle.running[0]
 
+    def _repeated(self, battle: LiveBattle, stage: Stage, verdict: Verdict) -> Receipt | None:
+        """The answer to a call that is no vote of its own: part of the gesture before it, or a vote that stands."""
+        now = self._clock()
+        if battle.gesture is not None:
+            at, receipt = battle.gesture
+            if receipt.verdict == verdict and now - at < self.limits.gesture_seconds:
+                # A held key repeats for as long as it is held, so each repeat starts the time again.
+                battle.gesture = now, receipt
+                return replace(receipt, repeated=True)
+        vote = battle.standing.get(stage)
+        if vote is None or vote.verdict != verdict or battle.reveal is not None:
+            return None
+        return replace(self._receipt(vote), repeated=True)
+
     def _commit(self, battle: LiveBattle, vote: Vote) -> Receipt:
         self._store.append(vote)
         battle.votes.append(vote)
         battle.touched = self._clock()
+        receipt = self._receipt(vote)
+        battle.gesture = battle.touched, receipt
+        return receipt
+
+    def _receipt(self, vote: Vote) -> Receipt:
         return Receipt(
             row_id=vote.row_id,
             battle_id=vote.battle_id,
@@ -262,8 +274,8 @@ class Desk:
             notice=self._store.notice,
         )
 
-    def _reveal(self, battle: LiveBattle, *, forfeit: bool) -> Reveal:
-        with battle.lock:
+    def _reveal(self, battle_id: str, visitor: str, *, forfeit: bool) -> Reveal:
+        with self._battles.held(battle_id, visitor) as battle:
             check_reveal(battle, forfeit=forfeit)
             record, now = battle.record, self._clock()
             if record.mode == "blind" and battle.reveal is None:
@@ -271,11 +283,15 @@ class Desk:
                 reveal = RevealRecord(new_row_id(), record.battle_id, record.visitor, forfeited, to_iso(now))
                 self._store.append(reveal)
                 battle.reveal, battle.touched = reveal, now
+                self._battles.forget(battle)
             return names(record, forfeited=battle.reveal is not None and battle.reveal.forfeited)
 
-    def _keep(self, record: BattleRecord) -> None:
+    def _keep(self, record: BattleRecord) -> bool:
+        """Whether the store has it now."""
         try:
             self._store.append(record)
         except StoreError:
-            # Only the link to this battle is lost; the vote on it carries the whole battle and may still be saved.
+            # Only the link to this battle is lost: a vote on it carries the whole battle and may still be saved.
             _LOG.exception("battle %s could not be stored", record.battle_id)
+            return False
+        return True

@@ -1,7 +1,4 @@
-"""What is too much: texts that are too long or not text, and visitors who are too fast.
-
-Does not know what a battle is. The clock is injected; all times in seconds.
-"""
+"""What is too much: texts that are too long or are not text, and visitors who are too fast. All times in seconds."""
 
 import threading
 import unicodedata
@@ -25,10 +22,11 @@ class Rate(NamedTuple):
 
 
 RATES: dict[Action, Rate] = {
-    "battle": Rate(per_visitor=8, in_total=120),
-    "turn": Rate(per_visitor=12, in_total=180),
-    "vote": Rate(per_visitor=20, in_total=600),
+    "battle": Rate(per_visitor=20, in_total=600),
+    "turn": Rate(per_visitor=30, in_total=900),
+    "vote": Rate(per_visitor=40, in_total=1200),
 }
+"""A visitor is an address, behind which a classroom may sit. Even so, it takes thirty of them to use up a total."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,12 @@ class Limits:
     battles: int = 2000
     """Battles kept in memory at once."""
     expire_seconds: float = 2 * 3600
-    """A battle takes no step after this long without one."""
+    """After this long without a step, a battle is closed."""
+    idle_seconds: float = 300.0
+    """After this long without a step, a battle whose answers are stored leaves memory; its next step reads it again."""
     undo_seconds: float = 60.0
+    gesture_seconds: float = 1.0
+    """Votes closer together than this are one gesture (a held key, a double click) and count once."""
     rates: Mapping[Action, Rate] = field(default_factory=lambda: dict(RATES))
 
 
@@ -57,25 +59,25 @@ class RateLimiter:
         self._taken: dict[Action, deque[tuple[float, str]]] = {action: deque() for action in rates}
 
     def take(self, action: Action, visitor: str) -> None:
-        """Count one `action` of this visitor; TooOften, and nothing counted, when that is one too many."""
+        """Count one `action` of this visitor. TooOften, with nothing counted, if that is one too many."""
         rate, now = self._rates[action], self._clock()
         with self._lock:
             taken = self._taken[action]
             while taken and taken[0][0] <= now - rate.seconds:
                 taken.popleft()
-            mine = [at for at, who in taken if who == visitor]
-            if len(mine) >= rate.per_visitor:
+            own = [at for at, who in taken if who == visitor]
+            if len(own) >= rate.per_visitor:
                 message = (
                     f"Too many {_DONE[action]} by you just now (at most {rate.per_visitor} in {rate.seconds:.0f} s)."
                 )
-                raise TooOften(message, mine[0] + rate.seconds - now)
+                raise TooOften(message, own[0] + rate.seconds - now)
             if len(taken) >= rate.in_total:
                 raise TooOften(f"Too many {_DONE[action]} by all visitors just now.", taken[0][0] + rate.seconds - now)
             taken.append((now, visitor))
 
 
 def clean_text(text: object, limit: int, what: str) -> str:
-    """`text` without surrounding space and with plain line ends; TextRefused says why it is not taken."""
+    """`text` without surrounding space and with plain line ends. TextRefused says why it is not accepted."""
     if not isinstance(text, str):
         raise TextRefused(f"The {what} is not text.", "Send plain text.")
     if len(text) > limit:
@@ -83,12 +85,13 @@ def clean_text(text: object, limit: int, what: str) -> str:
     clean = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     odd = next((c for c in clean if c not in "\n\t" and unicodedata.category(c) in ("Cc", "Cs")), None)
     if odd is not None:
-        message = f"The {what} holds a control character (U+{ord(odd):04X}), as binary data does."
+        message = f"The {what} contains a control character (U+{ord(odd):04X}), which plain text does not."
         raise TextRefused(message, "Paste it as plain text.")
     return clean
 
 
 def clean_prompt(text: object, limits: Limits) -> str:
+    """A question as it is asked. TextRefused if it is empty, too long or not plain text."""
     clean = clean_text(text, limits.prompt_characters, "question")
     if not clean:
         raise TextRefused("The question is empty.", "Type one first.")

@@ -1,10 +1,8 @@
-"""The battles in memory: bounded in time and number, and found again in the store after a restart.
-
-Does not know what may be done with a battle (`votes.desk`).
-"""
+"""The battles in memory: bounded in time and number, and read again from the store when they are needed."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from votes.ballot import BattleRecord, RevealRecord, Row, Vote
@@ -14,10 +12,10 @@ from votes.limits import Limits
 
 
 class History(Protocol):
-    """What the desk needs of a store: rows in, and the rows of one battle out, oldest first."""
+    """What the desk needs from a store: rows in, and the rows of one battle out, oldest first."""
 
     def append(self, row: Row) -> None:
-        """Returns once the row is on disk; StoreError when it could not be saved."""
+        """Return once the row is on disk. StoreError if it could not be saved."""
 
     def battle(self, battle_id: str) -> BattleRecord | None:
         """The latest record of the battle."""
@@ -37,18 +35,21 @@ class LiveBattles:
         self._clock = clock
         self._battles: dict[str, LiveBattle] = {}
         self._lock = threading.Lock()
+        self._forgotten = 0
+        """How many battles have left memory."""
+        self._next_sweep = 0.0
 
     def __len__(self) -> int:
         return len(self._battles)
 
     def add(self, battle: LiveBattle) -> None:
-        """Take in a new battle. Raises Refused where every place is taken by a battle that is being answered."""
+        """Take in a new battle. Refused if every place is taken by a battle that is being answered."""
         with self._lock:
             self._make_room(battle.touched)
             self._battles[battle.record.battle_id] = battle
 
     def known(self, battle_id: str) -> LiveBattle:
-        """The battle of that id. Raises UnknownBattle."""
+        """The battle with that id, for reading. UnknownBattle if there is none."""
         with self._lock:
             battle = self._battles.get(battle_id) if isinstance(battle_id, str) else None
         battle = battle or self._recall(battle_id)
@@ -56,35 +57,75 @@ class LiveBattles:
             raise UnknownBattle("This battle is not known.", "Start a new one.")
         return battle
 
-    def mine(self, battle_id: str, visitor: str) -> LiveBattle:
-        """The battle, if it is this visitor's and has not expired. Raises UnknownBattle."""
-        try:
-            battle = self.known(battle_id)
-        except UnknownBattle:
-            battle = None
-        if battle is None or battle.record.visitor != visitor:
-            # One sentence for both, so that nobody learns which ids exist.
-            raise UnknownBattle("This battle is not known, or it is not yours.", "Start a new one.")
-        if self._clock() > battle.touched + self._limits.expire_seconds:
-            raise UnknownBattle("This battle has expired.", "Start a new one.")
+    @contextmanager
+    def held(self, battle_id: str, visitor: str) -> Iterator[LiveBattle]:
+        """The battle, locked for one step of this visitor. UnknownBattle if it is not theirs or has expired."""
+        while True:
+            battle = self._own(battle_id, visitor)
+            with battle.lock:
+                # While we waited for the lock, the battle may have left memory and somebody may hold its successor:
+                # two values of one battle would take two votes.
+                if self._battles.get(battle_id) is not battle:
+                    continue
+                yield battle
+                return
+
+    def forget(self, battle: LiveBattle) -> None:
+        """Let a battle that is over leave memory. Its link goes on working, from the store."""
         with self._lock:
-            return self._battles.setdefault(battle_id, battle)
+            if battle.stored and self._battles.get(battle.record.battle_id) is battle:
+                self._drop(battle.record.battle_id)
+
+    def _own(self, battle_id: str, visitor: str) -> LiveBattle:
+        while True:
+            with self._lock:
+                forgotten = self._forgotten
+            try:
+                battle = self.known(battle_id)
+            except UnknownBattle:
+                battle = None
+            if battle is None or battle.record.visitor != visitor:
+                # One sentence for both cases, so that nobody learns which ids exist.
+                raise UnknownBattle("This battle is not known, or it is not yours.", "Start a new one.")
+            if self._clock() > battle.touched + self._limits.expire_seconds:
+                raise UnknownBattle("This battle has expired.", "Start a new one.")
+            with self._lock:
+                # What was read from the store is old if a battle left memory meanwhile: it may be this very one.
+                if battle_id in self._battles or forgotten == self._forgotten:
+                    return self._battles.setdefault(battle_id, battle)
 
     def _recall(self, battle_id: str) -> LiveBattle | None:
-        """The battle as the store knows it, after a restart or when it had to leave memory."""
+        """The battle as the store knows it, after a restart or after it has left memory."""
         record = self._store.battle(battle_id) if isinstance(battle_id, str) and len(battle_id) <= 64 else None
         if record is None:
             return None
         votes = self._store.votes_of(battle_id)
         touched = max([to_unix(record.finished_at), *(to_unix(vote.voted_at) for vote in votes)])
-        return LiveBattle(record, touched, votes, self._store.reveal_of(battle_id))
+        return LiveBattle(record, touched, votes, self._store.reveal_of(battle_id), stored=True)
 
     def _make_room(self, now: float) -> None:
-        """Forget expired battles, then the one longest without a step that is not being answered."""
-        for battle_id in [k for k, b in self._battles.items() if now > b.touched + self._limits.expire_seconds]:
-            del self._battles[battle_id]
+        """Let expired battles go, idle ones that are stored, and if needed the one longest without a step."""
+        if now >= self._next_sweep or len(self._battles) >= self._limits.battles:
+            self._next_sweep = now + self._limits.idle_seconds / 10
+            for battle_id, battle in list(self._battles.items()):
+                seconds = self._limits.idle_seconds if battle.stored else self._limits.expire_seconds
+                if now > battle.touched + seconds:
+                    self._drop_unless_busy(battle_id, battle)
         if len(self._battles) >= self._limits.battles:
-            idle = [(b.touched, k) for k, b in self._battles.items() if b.running is None]
-            if not idle:
+            longest_idle = sorted(self._battles.items(), key=lambda item: item[1].touched)
+            if not any(self._drop_unless_busy(battle_id, battle) for battle_id, battle in longest_idle):
                 raise Refused("Too many battles are running just now.", "Please try again in a minute.")
-            del self._battles[min(idle)[1]]
+
+    def _drop_unless_busy(self, battle_id: str, battle: LiveBattle) -> bool:
+        """Whether it could go: not while it is being answered, and not in the middle of somebody's step."""
+        if battle.running is not None or not battle.lock.acquire(blocking=False):
+            return False
+        try:
+            self._drop(battle_id)
+        finally:
+            battle.lock.release()
+        return True
+
+    def _drop(self, battle_id: str) -> None:
+        del self._battles[battle_id]
+        self._forgotten += 1

@@ -1,6 +1,6 @@
-"""What the desk gives away: receipts, names, and a battle with everything hidden that may not be shown yet.
+"""What the desk hands out: receipts, names, and a battle without anything that may not be shown yet.
 
-Pure values and how they are made from records. Does not decide what may be shown; `votes.desk` does.
+Pure values, and how they are made from records. What may be shown is decided by `votes.desk`.
 """
 
 from dataclasses import dataclass
@@ -17,12 +17,14 @@ class Receipt:
     stage: Stage
     verdict: Verdict
     notice: str
-    """A sentence about the store when it is not well, e.g. that the vote waits in a journal; else empty."""
+    """A sentence about the store if something is wrong, e.g. that the vote waits in a journal; otherwise empty."""
+    repeated: bool = False
+    """True if nothing was written: this vote was already there, or the call belonged to the same gesture."""
 
 
 @dataclass(frozen=True)
 class SideFacts:
-    """Who one side was and what its replies cost, summed over the turns. Times in seconds."""
+    """Which model a side was and what its replies cost, summed over the turns. Times in seconds."""
 
     role: Role
     model: str
@@ -47,12 +49,12 @@ class Reveal:
     a: SideFacts
     b: SideFacts
     forfeited: bool
-    """True when the names were asked for without a vote on the answers."""
+    """True if the names were shown without a vote on the answers."""
 
 
 @dataclass(frozen=True)
 class ShownReply:
-    """A reply without whose it was. The fields of the thought are None as long as it is hidden."""
+    """A reply without its author. The fields of the thought are None as long as it is hidden."""
 
     answer: str
     finish_reason: str
@@ -72,7 +74,7 @@ class ShownTurn:
 
 @dataclass(frozen=True)
 class SharedBattle:
-    """A finished battle as anybody with its link may see it."""
+    """A finished battle as anyone with its link may see it."""
 
     battle_id: str
     pair: str
@@ -84,6 +86,21 @@ class SharedBattle:
     """The votes that stand."""
     reveal: Reveal | None
     """None as long as the names are hidden."""
+
+
+@dataclass(frozen=True)
+class OwnBattle:
+    """A battle as its own visitor finds it again, e.g. after the page was loaded anew."""
+
+    battle_id: str
+    shared: SharedBattle | None
+    """What may be seen of it; None before the first answers."""
+    stage: Stage | None
+    """The vote that may be cast now."""
+    running: bool
+    """Whether the models are still answering."""
+    record: BattleRecord
+    """Everything, for the server that continues the battle; never for the page."""
 
 
 def side_facts(record: BattleRecord, side: Side) -> SideFacts:

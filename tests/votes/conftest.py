@@ -28,7 +28,9 @@ def make_desk(store: Store, clock: Clock) -> Callable[..., Desk]:
     """A desk on the store; called again, it is what a restarted app would have."""
 
     def make(**limits: object) -> Desk:
-        return Desk(store, limits=Limits(**{"rates": FREE, **limits}), clock=clock, app_version="1.2.3")
+        return Desk(
+            store, limits=Limits(**{"rates": FREE, "gesture_seconds": 0.0, **limits}), clock=clock, app_version="1.2.3"
+        )
 
     return make
 

@@ -140,6 +140,13 @@ def test_a_stopped_side_is_nothing_to_compare_where_its_thought_is_hidden(
     assert desk.finish_turn(battle, turn, replies) is kept
 
 
+def test_what_was_stopped_inside_its_answer_can_be_compared(desk: Desk) -> None:
+    battle = desk.open("visitor", pair="pair")
+    turn = desk.begin_turn(battle, "visitor", "question")
+    assert desk.finish_turn(battle, turn, make_replies(finish_reason="stopped"))
+    desk.cast(battle, "visitor", "answers", "a")
+
+
 def test_one_vote_a_stage(desk: Desk, store: Store) -> None:
     battle = play(desk)
     for stage in ("answers", "reasoning"):
@@ -147,6 +154,108 @@ def test_one_vote_a_stage(desk: Desk, store: Store) -> None:
         with pytest.raises(Refused, match="already"):
             desk.cast(battle, "visitor", stage, "a")
     assert len(store.ballots()) == 2
+
+
+def test_a_repeated_vote_is_answered_as_the_first_and_writes_nothing(desk: Desk, store: Store, clock: Clock) -> None:
+    battle = play(desk)
+    first = desk.cast(battle, "visitor", "answers", "b")
+    clock.now += 3600  # e.g. a request that a proxy sends again
+    again = desk.cast(battle, "visitor", "answers", "b", ["correct"], "more")
+    assert again == replace(first, repeated=True)
+    assert len(store.ballots()) == 1
+
+
+@pytest.mark.parametrize("calls", [2, 40])
+def test_a_held_key_casts_one_vote(make_desk: MakeDesk, store: Store, clock: Clock, calls: int) -> None:
+    """The page shows the second stage at once, so later repeats of the key are sent for that one."""
+    desk = make_desk(gesture_seconds=1.0)
+    battle = play(desk)
+    first = desk.cast(battle, "visitor", "answers", "a")
+    for _ in range(calls - 1):
+        clock.now += 0.9
+        assert desk.cast(battle, "visitor", "reasoning", "a") == replace(first, repeated=True)
+    assert desk.mine(battle, "visitor").stage == "reasoning"
+    clock.now += 1
+    assert desk.cast(battle, "visitor", "reasoning", "a").stage == "reasoning"
+    assert [vote.stage for vote in store.votes()] == ["answers", "reasoning"]
+
+
+def test_another_verdict_is_another_gesture_and_so_is_a_vote_after_an_undo(make_desk: MakeDesk, store: Store) -> None:
+    desk = make_desk(gesture_seconds=1.0)
+    battle = play(desk)
+    desk.cast(battle, "visitor", "answers", "a")
+    with pytest.raises(Refused, match="already"):
+        desk.cast(battle, "visitor", "answers", "b")
+    desk.undo(battle, "visitor")
+    assert not desk.cast(battle, "visitor", "answers", "a").repeated
+    assert not desk.cast(battle, "visitor", "reasoning", "b").repeated
+    assert len(store.ballots()) == 4
+
+
+def test_a_visitor_finds_the_own_battle_again(make_desk: MakeDesk, clock: Clock) -> None:
+    desk = make_desk()
+    battle = desk.open("visitor", pair="pair", sampling={"temperature": 0.5})
+    before = desk.mine(battle, "visitor")
+    assert (before.shared, before.stage, before.running) == (None, None, False)
+    turn = desk.begin_turn(battle, "visitor", "What is 2 + 2?")
+    assert desk.mine(battle, "visitor").running
+    desk.finish_turn(battle, turn, make_replies())
+    for authority in (desk, make_desk()):  # The second one has been restarted.
+        own = authority.mine(battle, "visitor")
+        assert own.stage == "answers" and own.shared is not None
+        assert own.shared.reveal is None and own.shared.turns[0].a.thought is None
+        with pytest.raises(UnknownBattle):
+            authority.mine(battle, "stranger")
+    desk.cast(battle, "visitor", "answers", "a")
+    own = make_desk().mine(battle, "visitor")
+    assert own.stage == "reasoning" and own.shared is not None and own.shared.turns[0].a.thought
+    desk.cast(battle, "visitor", "reasoning", "b")
+    assert desk.mine(battle, "visitor").stage is None
+    desk.reveal(battle, "visitor")
+    own = desk.mine(battle, "visitor")
+    assert own.stage is None and own.shared is not None and own.shared.reveal is not None
+    assert own.shared.verdicts == {"answers": "a", "reasoning": "b"}
+
+
+def test_what_is_stored_leaves_memory_and_comes_back(make_desk: MakeDesk, clock: Clock) -> None:
+    desk = make_desk()
+    idle, revealed = play(desk), play(desk)
+    desk.forfeit(revealed, "visitor")
+    assert len(desk._battles) == 1
+    clock.now += 301
+    running = desk.open("visitor", pair="pair")
+    turn = desk.begin_turn(running, "visitor", "question")
+    clock.now += 301
+    desk.open("visitor", pair="pair")
+    assert running in desk._battles._battles and idle not in desk._battles._battles
+    assert desk.finish_turn(running, turn, make_replies())
+    desk.cast(idle, "visitor", "answers", "a")
+    assert desk.mine(idle, "visitor").stage == "reasoning"
+
+
+def test_a_battle_that_leaves_memory_in_the_middle_of_votes_takes_one(make_desk: MakeDesk, store: Store) -> None:
+    """Threads vote while others push the battle out of memory: each stage still takes one vote."""
+    desk = make_desk(battles=2)
+    for _ in range(5):
+        battle, start = play(desk), threading.Barrier(8)
+
+        def vote(verdict: Any, battle: str = battle, start: threading.Barrier = start) -> None:
+            start.wait()
+            with contextlib.suppress(Refused):
+                desk.cast(battle, "visitor", "answers", verdict)
+
+        def crowd(start: threading.Barrier = start) -> None:
+            start.wait()
+            for _ in range(5):
+                desk.open("another", pair="pair")
+
+        threads = [threading.Thread(target=vote, args=("ab"[number % 2],)) for number in range(4)]
+        threads += [threading.Thread(target=crowd) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert len(store.votes_of(battle)) == 1
 
 
 def test_undo_is_a_new_row_and_opens_the_stage_again(desk: Desk, store: Store, clock: Clock) -> None:
@@ -316,15 +425,16 @@ def test_threads_at_once_cast_one_vote(desk: Desk, store: Store) -> None:
 
     def cast() -> None:
         start.wait()
-        with contextlib.suppress(Refused):
-            taken.append(desk.cast(battle, "visitor", "answers", "a"))
+        taken.append(desk.cast(battle, "visitor", "answers", "a"))
 
     threads = [threading.Thread(target=cast) for _ in range(16)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert len(taken) == len(store.ballots()) == 1
+    assert len(store.ballots()) == 1 and len(taken) == 16
+    assert len({receipt.row_id for receipt in taken}) == 1
+    assert [receipt.repeated for receipt in taken].count(False) == 1
 
 
 class FullDisk:
@@ -351,6 +461,7 @@ def test_what_was_not_saved_was_not_done() -> None:
     for _ in range(2):
         with pytest.raises(StoreError):
             desk.cast(battle, "visitor", "answers", "a")
+    assert desk.mine(battle, "visitor").stage == "answers"
     with pytest.raises(Refused):
         desk.reveal(battle, "visitor")
     with pytest.raises(StoreError):

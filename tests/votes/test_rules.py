@@ -1,5 +1,7 @@
 """The desk against a model of its rules: any order of calls, by the owner and by a stranger, with time passing."""
 
+from typing import Any
+
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -51,7 +53,7 @@ class OneBattle(RuleBasedStateMachine):
         self.standing: dict[Stage, tuple[Verdict, float]] = {}
         self.revealed = False
 
-    def attempt(self, allowed: bool, call: object) -> object:
+    def attempt(self, allowed: bool, call: object) -> Any:
         """The call succeeds exactly when the model says so."""
         assert callable(call)
         try:
@@ -65,7 +67,7 @@ class OneBattle(RuleBasedStateMachine):
     @precondition(lambda self: self.turns and not self.turn)
     @rule()
     def restart(self) -> None:
-        self.desk = Desk(self.store, limits=Limits(rates=FREE), clock=self.clock)
+        self.desk = Desk(self.store, limits=Limits(rates=FREE, gesture_seconds=0.0), clock=self.clock)
 
     @rule(seconds=st.sampled_from([1.0, 25.0, 61.0]))
     def wait(self, seconds: float) -> None:
@@ -94,7 +96,10 @@ class OneBattle(RuleBasedStateMachine):
     def cast(self, stage: Stage, verdict: Verdict) -> None:
         allowed = bool(self.turns) and not self.turn and not self.revealed and stage not in self.standing
         allowed = allowed and (stage == "answers" or "answers" in self.standing)
-        if self.attempt(allowed, lambda: self.desk.cast(self.battle, "owner", stage, verdict)):
+        repeated = not self.revealed and self.standing.get(stage, ("", 0))[0] == verdict
+        receipt = self.attempt(allowed or repeated, lambda: self.desk.cast(self.battle, "owner", stage, verdict))
+        assert receipt is None or receipt.repeated is repeated
+        if receipt and not repeated:
             self.standing[stage] = (verdict, self.clock.now)
 
     @rule()
@@ -125,6 +130,10 @@ class OneBattle(RuleBasedStateMachine):
     def rows_say_the_same(self) -> None:
         standing = {vote.stage: vote.verdict for vote in effective_votes(self.store.votes_of(self.battle))}
         assert standing == {stage: verdict for stage, (verdict, _) in self.standing.items()}
+        own = self.desk.mine(self.battle, "owner")
+        assert own.running is bool(self.turn)
+        votable = self.turns and not self.turn and not self.revealed and len(standing) < 2
+        assert own.stage == (STAGES[len(standing)] if votable else None)
         if self.turns:
             shared = self.desk.load_battle(self.battle)
             assert (shared.reveal is not None) is self.revealed
