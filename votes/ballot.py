@@ -1,7 +1,4 @@
-"""The values of a vote: a recorded reply, a battle of two models, a ballot, and the whole row that is kept.
-
-Does not know how votes are checked (`votes.desk`), kept (`votes.store`) or counted (`votes.ranking`).
-"""
+"""The values of a vote: a recorded reply, a battle of two models, a ballot, and the whole row that is stored."""
 
 import json
 import re
@@ -13,12 +10,12 @@ from pydantic import TypeAdapter
 
 Verdict = Literal["a", "b", "tie", "both_bad"]
 Stage = Literal["answers", "reasoning"]
-"""`answers`: the first vote, on the answers alone; `reasoning`: the second, having read the reasoning."""
+"""`answers`: the first vote, on the answers alone; `reasoning`: the second, after reading the reasoning."""
 Role = Literal["base", "distilled"]
 Side = Literal["a", "b"]
 Mode = Literal["blind", "named"]
 Delivery = Literal["together", "live"]
-"""`together`: both answers appear once both are finished; `live`: they are watched as they are written."""
+"""`together`: both answers appear once both are finished; `live`: they appear as they are written."""
 Language = Literal["en", "zh", "other"]
 
 VERDICTS: dict[Verdict, str] = {"a": "A is better", "b": "B is better", "tie": "Tie", "both_bad": "Both are bad"}
@@ -36,7 +33,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class ReplyLike(Protocol):
-    """What a finished reply of a model must offer to be recorded; `models.chat.events.Reply` does."""
+    """What a model's reply must offer to be recorded, as `models.chat.events.Reply` does."""
 
     @property
     def thought(self) -> str: ...
@@ -62,7 +59,7 @@ class ReplyLike(Protocol):
 
 @dataclass(frozen=True)
 class RecordedReply:
-    """One reply as it is kept, with whose it was. Times in seconds from the request."""
+    """One reply as it is stored, and which model wrote it. Times in seconds from the request."""
 
     role: Role
     model: str
@@ -72,6 +69,8 @@ class RecordedReply:
     answer: str = ""
     raw: str = ""
     """The model's text exactly as generated, tags included."""
+    opened: str = ""
+    """What the chat template wrote ahead of `raw`: the start of the thought, if the model did not write it itself."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     first_token_seconds: float = 0.0
@@ -85,8 +84,13 @@ class RecordedReply:
     def output_tokens(self) -> int:
         return self.thought_tokens + self.answer_tokens
 
+    @property
+    def whole(self) -> str:
+        """Thought and answer with all their tags; empty if there are no words in either."""
+        return self.opened + self.raw if self.thought.strip() or self.answer.strip() else ""
+
     @classmethod
-    def of(cls, reply: ReplyLike, *, role: Role, model: str, weight_hash: str) -> "RecordedReply":
+    def of(cls, reply: ReplyLike, *, role: Role, model: str, weight_hash: str, opened: str = "") -> "RecordedReply":
         return cls(
             role=role,
             model=model,
@@ -94,6 +98,7 @@ class RecordedReply:
             thought=reply.thought,
             answer=reply.answer,
             raw=reply.raw,
+            opened=opened,
             thought_tokens=reply.thought_tokens,
             answer_tokens=reply.answer_tokens,
             first_token_seconds=reply.first_token_seconds,
@@ -144,13 +149,13 @@ class BattleRecord:
 
 @dataclass(frozen=True)
 class RevealRecord:
-    """The names of a battle were given away at this time: from here on no vote of it is taken."""
+    """The names of a battle were shown at this time. From then on it takes no vote."""
 
     row_id: str
     battle_id: str
     visitor: str
     forfeited: bool
-    """True when the names were asked for without a vote on the answers."""
+    """True if the names were shown without a vote on the answers."""
     revealed_at: str
 
 
@@ -170,9 +175,9 @@ class Ballot:
     delivery: Delivery
     language: Language
     retracts: str
-    """Row id of the vote that this row takes back; empty for a vote."""
+    """Row id of the vote that this row withdraws; empty for a vote."""
     reasoning_seen: bool
-    """Whether the reasoning had been shown before this vote: always in named mode, and in a first vote given again
+    """Whether the reasoning had been shown before this vote: always in named mode, and when a first vote is cast again
     after an undo."""
 
     @property
@@ -184,7 +189,7 @@ class Ballot:
 
     @property
     def on_answers_alone(self) -> bool:
-        """A first vote, and not one that was given again after the reasoning of a blind battle was seen."""
+        """A first vote, but not one cast again after the reasoning of a blind battle was seen."""
         return self.stage == "answers" and (self.mode == "named" or not self.reasoning_seen)
 
 
@@ -202,7 +207,7 @@ class Vote(Ballot):
     sampling: dict[str, Any]
     seed: int | None
     seconds_to_vote: float
-    """From the end of the last turn (second vote: from the first vote) to this vote, on the server's clock."""
+    """From the end of the last turn (for a second vote: from the first vote) to this vote, on the server's clock."""
     app_version: str
     turns: tuple[Turn, ...]
     """All messages and both full replies of every turn."""
@@ -216,20 +221,20 @@ def other_role(role: Role) -> Role:
 
 
 def conversation(turns: Iterable[Turn], side: Side, *, with_thoughts: bool = False) -> list[dict[str, str]]:
-    """The messages of one side in order; with thoughts the raw text of each reply, else the answers alone."""
+    """The messages of one side in order: with thoughts, the whole text of each reply; otherwise its answer alone."""
     messages = []
     for turn in turns:
         reply = turn.reply(side)
         messages.append({"role": "user", "content": turn.prompt})
-        messages.append({"role": "assistant", "content": reply.raw if with_thoughts else reply.answer})
+        messages.append({"role": "assistant", "content": reply.whole if with_thoughts else reply.answer})
     return messages
 
 
 def detect_language(text: str) -> Language:
     """`zh` when at least half of the words are Han, `en` when at least 90 % of the letters are ASCII, else `other`.
 
-    A coarse split for grouping votes: each Han character counts as a word, as does each run of other letters; any kana
-    rules `zh` out; other languages in plain ASCII letters count as `en`; no letters at all is `other`.
+    A coarse split for grouping votes. Each Han character counts as a word, and so does each run of other letters. Any
+    kana rules out `zh`. Other languages in plain ASCII letters count as `en`. Text without letters is `other`.
     """
     letters = [c for c in text if c.isalpha()]
     if not letters:
@@ -250,14 +255,17 @@ def columns(kind: type[RowT]) -> tuple[str, ...]:
 
 
 def to_row(value: Row) -> dict[str, Any]:
-    """Column → scalar; nested values become JSON text. Lone surrogates, which no UTF-8 text can hold, become `?`."""
+    """Column → scalar. Nested values become JSON text. Lone surrogates, which UTF-8 cannot hold, become `?`."""
     plain: dict[str, Any] = _KINDS[type(value)].dump_python(value)
+    for reply in (turn[side] for turn in plain.get("turns", ()) for side in ("a", "b")):
+        if not reply["opened"]:
+            del reply["opened"]  # most models write their own tags: rows stay as they have always been
     flat = {k: json.dumps(v, ensure_ascii=False, allow_nan=False) if k in _NESTED else v for k, v in plain.items()}
     return {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in flat.items()}
 
 
 def from_row(kind: type[RowT], row: Mapping[str, Any]) -> RowT:
-    """The inverse of `to_row`. ValueError when a column is missing or does not hold what it should."""
+    """The inverse of `to_row`. ValueError if a column is missing or does not hold what it should."""
     plain = {k: json.loads(row[k]) if k in _NESTED else row[k] for k in columns(kind) if k in row}
     value: RowT = _KINDS[kind].validate_python(plain)
     return value

@@ -1,17 +1,18 @@
-"""Votes as files for others: Parquet and CSV of every row, and preference pairs for DPO as JSONL.
+"""Votes as files for others: Parquet and CSV with every row, and preference pairs for DPO as JSONL.
 
-Does not know where votes are kept or who asks for them. Retractions are rows like any other in Parquet and CSV (column
-`retracts`); the preference pairs hold only votes that stand and name a winner.
+In Parquet and CSV, retractions are rows like any other (column `retracts`). Preference pairs come only from votes that
+stand and name a winner.
 """
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,15 +23,28 @@ from votes.ranking import effective_votes
 
 _BOOL, _FLOAT, _INT = ("reasoning_seen",), ("seconds_to_vote",), ("seed",)
 _PORTION = 500
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""How a cell begins that a spreadsheet would run."""
+PairFault = Literal["equal", "empty"]
+
+
+class PairCount(NamedTuple):
+    """Preference pairs that were written, and votes left out because there is nothing to learn from them."""
+
+    written: int
+    equal: int
+    """Both sides say the same."""
+    empty: int
+    """A side has a reply without text."""
 
 
 def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, limits: Limits) -> set[str]:
-    """Ids of the battles in which no blind vote can be cast any more.
+    """Ids of the battles that can take no further blind vote.
 
-    Only these are counted and given out; otherwise a visitor could read in them which side was which, and vote. They
-    are named battles (nothing is hidden in them), revealed ones, and blind ones that have been left alone: for the undo
-    time where both votes stand, else until the battle expires. Where no vote stands, only the reveal makes it final:
-    questions, of which the rows say nothing, may have kept the battle open.
+    Only these are counted and exported; otherwise a visitor could learn from them which side was which, and then vote.
+    They are named battles (nothing is hidden in them), revealed ones, and blind ones that have been left alone: for the
+    undo time if both votes stand, otherwise until the battle expires. If no vote stands, only the reveal makes a battle
+    final: further questions, of which the rows say nothing, may have kept it open.
     """
     battles: dict[str, list[Ballot]] = {}
     for row in rows:
@@ -47,7 +61,7 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
 
 
 def write_parquet(votes: Iterable[Vote], path: Path) -> int:
-    """One row a vote; nested columns (`turns`, `sampling`, `reasons`) are JSON text. Returns the number of rows."""
+    """One row per vote. Nested columns (`turns`, `sampling`, `reasons`) are JSON text. Returns the number of rows."""
     schema = pa.schema([(field.name, _arrow_type(field.name)) for field in fields(Vote)])
     count = 0
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
@@ -58,36 +72,60 @@ def write_parquet(votes: Iterable[Vote], path: Path) -> int:
 
 
 def write_csv(votes: Iterable[Vote], path: Path) -> int:
-    """The same rows and columns as the Parquet file, in UTF-8 with a header. Returns the number of rows."""
+    """The same rows and columns as the Parquet file, in UTF-8 with a header. Returns the number of rows.
+
+    A text that a spreadsheet would run as a formula gets a leading apostrophe.
+    """
     count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Vote)])
         writer.writeheader()
         for rows in _portions(votes):
-            writer.writerows(rows)
+            writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
             count += len(rows)
     return count
 
 
-def write_dpo(votes: Iterable[Vote], path: Path, *, with_reasoning: bool) -> int:
-    """Preference pairs, one JSON object a line (see `preference_pairs`). Returns the number of pairs."""
-    count = 0
+def safe_cell(value: Any) -> Any:
+    """The value as a CSV cell that no spreadsheet runs."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def write_dpo(votes: Iterable[Vote], path: Path, *, with_reasoning: bool) -> PairCount:
+    """Write preference pairs, one JSON object a line (see `preference_pairs`); count them and what was left out."""
+    faults: Counter[PairFault | None] = Counter()
     with path.open("w", encoding="utf-8") as file:
-        for pair in preference_pairs(votes, with_reasoning=with_reasoning):
-            file.write(json.dumps(pair, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+        for pair in _all_pairs(votes, with_reasoning):
+            fault = pair_fault(pair)
+            faults[fault] += 1
+            if fault is None:
+                file.write(json.dumps(pair, ensure_ascii=False) + "\n")
+    return PairCount(faults[None], faults["equal"], faults["empty"])
 
 
 def preference_pairs(votes: Iterable[Vote], *, with_reasoning: bool) -> Iterator[dict[str, Any]]:
     """TRL's conversational preference format: `prompt`, `chosen` and `rejected` are lists of messages.
 
-    `prompt` is the first question; `chosen` and `rejected` are all that followed on the preferred and on the other
-    side, so that a battle of several turns, where each model has its own history, stays one pair. With reasoning, a
-    reply is its raw text, thought and tags included, and the vote given after reading it counts (the vote on the
-    answers where there is no second one). Without reasoning, a reply is its answer alone, and the vote on the answers
-    counts, unless it was given again after the reasoning was seen.
+    `prompt` is the first question. `chosen` and `rejected` are everything that followed on the preferred side and on
+    the other, so that a battle of several turns, in which each model has a history of its own, stays one pair.
+
+    With reasoning, a reply is its whole text, including the thought and its tags, and the vote cast after reading it
+    counts (or the vote on the answers, if there is no second one). Without reasoning, a reply is its answer alone, and
+    the vote on the answers counts, unless it was cast again after the reasoning was seen. Pairs that teach nothing are
+    left out (see `pair_fault`).
     """
+    return (pair for pair in _all_pairs(votes, with_reasoning) if pair_fault(pair) is None)
+
+
+def pair_fault(pair: dict[str, Any]) -> PairFault | None:
+    """Why a trainer learns nothing, or something wrong, from this pair; None if it is sound."""
+    sides = [[message["content"].strip() for message in pair[side]] for side in ("chosen", "rejected")]
+    if not all(text for side in sides for text in side):
+        return "empty"
+    return "equal" if sides[0] == sides[1] else None
+
+
+def _all_pairs(votes: Iterable[Vote], with_reasoning: bool) -> Iterator[dict[str, Any]]:
     standing = effective_votes(votes)
     if with_reasoning:
         read = {vote.battle_id for vote in standing if vote.stage == "reasoning"}

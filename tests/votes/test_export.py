@@ -2,16 +2,19 @@
 
 import csv
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.votes.helpers import Clock, make_replies, play
 from votes.ballot import Vote, from_row
 from votes.desk import Desk
-from votes.export import final_battles, preference_pairs, write_csv, write_dpo, write_parquet
+from votes.export import PairCount, final_battles, preference_pairs, safe_cell, write_csv, write_dpo, write_parquet
 from votes.store import Store
 
 
@@ -77,7 +80,7 @@ def test_a_first_vote_given_again_after_the_reasoning_is_no_pair_of_answers(desk
 @pytest.mark.parametrize("with_reasoning", [False, True])
 def test_jsonl_is_one_object_a_line(votes: list[Vote], tmp_path: Path, with_reasoning: bool) -> None:
     path = tmp_path / "pairs.jsonl"
-    assert write_dpo(votes, path, with_reasoning=with_reasoning) == 2
+    assert write_dpo(votes, path, with_reasoning=with_reasoning) == PairCount(2, 0, 0)
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [set(json.loads(line)) for line in lines] == [{"prompt", "chosen", "rejected", "battle_id"}] * 2
 
@@ -125,3 +128,64 @@ def test_a_vote_taken_back_is_given_out_only_after_the_reveal(desk: Desk, store:
     assert final() == set()
     desk.forfeit(battle, "visitor")
     assert final() == {battle}
+
+
+@pytest.mark.parametrize(
+    "comment",
+    ['=HYPERLINK("http://example.org","x")', "+1", "-1+2", "@SUM(A1)", "=cmd|' /C calc'!A0", "''=1", "fine = ok"],
+)
+def test_no_cell_of_the_csv_is_a_formula(desk: Desk, store: Store, tmp_path: Path, comment: str) -> None:
+    desk.cast(play(desk), "visitor", "answers", "a", comment=comment)
+    write_csv(store.votes(), tmp_path / "v.csv")
+    with (tmp_path / "v.csv").open(encoding="utf-8", newline="") as file:
+        [row] = csv.DictReader(file)
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
+    assert row["comment"].removeprefix("'") == comment.removeprefix("'")
+
+
+@given(st.one_of(st.text(), st.integers(), st.floats(), st.none(), st.booleans()))
+def test_only_text_is_escaped_and_can_be_had_back(value: object) -> None:
+    cell = safe_cell(value)
+    if isinstance(value, str):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+        assert cell in (value, f"'{value}")
+    else:
+        assert cell is value
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "answers", "reasoning"),
+    [
+        ({}, {}, PairCount(1, 0, 0), PairCount(1, 0, 0)),
+        ({"answer": "4"}, {"answer": " 4\n"}, PairCount(0, 1, 0), PairCount(1, 0, 0)),
+        ({"answer": "4", "raw": "4"}, {"answer": "4", "raw": "4 "}, PairCount(0, 1, 0), PairCount(0, 1, 0)),
+        ({"answer": ""}, {}, PairCount(0, 0, 1), PairCount(1, 0, 0)),
+        ({}, {"answer": " \n"}, PairCount(0, 0, 1), PairCount(1, 0, 0)),
+        ({"answer": "", "thought": "", "raw": "<think></think>"}, {}, PairCount(0, 0, 1), PairCount(0, 0, 1)),
+    ],
+)
+def test_pairs_that_teach_nothing_are_left_out_and_counted(
+    votes: list[Vote], tmp_path: Path, a: dict, b: dict, answers: PairCount, reasoning: PairCount
+) -> None:
+    turn = votes[-1].turns[0]
+    vote = replace(votes[-1], turns=(replace(turn, a=replace(turn.a, **a), b=replace(turn.b, **b)),))
+    for kind, count in ((False, answers), (True, reasoning)):
+        assert write_dpo([vote], tmp_path / "pairs.jsonl", with_reasoning=kind) == count
+        assert len((tmp_path / "pairs.jsonl").read_text().splitlines()) == count.written
+        assert len(list(preference_pairs([vote], with_reasoning=kind))) == count.written
+
+
+def test_an_empty_reply_in_an_earlier_turn_counts_too(votes: list[Vote], tmp_path: Path) -> None:
+    first, last = votes[0].turns
+    vote = replace(votes[0], turns=(replace(first, a=replace(first.a, answer="")), last))
+    assert write_dpo([vote], tmp_path / "pairs.jsonl", with_reasoning=False) == PairCount(0, 0, 1)
+
+
+def test_a_thought_that_the_template_opened_is_exported_with_its_tag(votes: list[Vote]) -> None:
+    turn = votes[-1].turns[0]
+    prefilled = replace(turn.a, opened="<think>\n", raw="hm\n</think>\n\n4", thought="hm", answer="4")
+    vote = replace(votes[-1], turns=(replace(turn, a=prefilled),))
+    [pair] = preference_pairs([vote], with_reasoning=True)
+    [other] = preference_pairs([vote], with_reasoning=False)
+    assert pair["rejected"][0]["content"] == "<think>\nhm\n</think>\n\n4"
+    assert other["rejected"][0]["content"] == "4"
