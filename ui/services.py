@@ -12,7 +12,7 @@ from models.config.registry import ROLES, SpacesConfig
 from models.serving.pair import ServedPair
 from votes.desk import Desk
 from votes.store import Store
-from votes.visitor import visitor_hash
+from votes.visitor import network, visitor_hash
 
 
 def check_ready(served: ServedPair) -> None:
@@ -45,4 +45,5 @@ class Services:
         address = request.client.host if request.client else ""
         if os.environ.get("SPACE_ID"):
             address = request.headers.get("x-forwarded-for", address).split(",")[-1].strip()
-        return visitor_hash(self.salt, f"{address} {request.headers.get('user-agent', '')}")
+        # Nothing else that a browser says counts: whoever changes it would get round the limits.
+        return visitor_hash(self.salt, network(address))

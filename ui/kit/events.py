@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 
 from common.errors import ArenaError
-from votes.errors import VoteError
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of an event that is no business of the API's, and that nobody needs to see at work."""
@@ -21,5 +20,5 @@ def spoken() -> Iterator[None]:
     """
     try:
         yield
-    except (ArenaError, VoteError) as error:
+    except ArenaError as error:
         raise gr.Error(str(error), duration=8, title="That did not work", print_exception=False) from error
