@@ -21,7 +21,8 @@ from typing import Any, NamedTuple, get_args
 
 from common.errors import ConfigError, DataError
 from eval.grading.grader import SECONDS, WORKERS, GradeItem, Grader
-from eval.problems.loader import gold_text, read_rows
+from eval.problems.loader import gold_text
+from eval.problems.rows import read_rows
 from eval.records import CUT_OFF, Grade, Outcome
 from eval.runs.imported import GOLD, OUTPUT
 from eval.statistics.metrics import accuracy, maj_at_k, mean_pass_at_k, steps

@@ -18,48 +18,41 @@ from typing import Any
 from common.errors import ConfigError, DataError, ServerError
 from common.paths import home
 from eval.judging.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement
-from eval.problems.loader import data_folder, read_rows
 from eval.problems.open_ended import RubricKey
+from eval.problems.rows import KnownSet, fetch, read_rows
 from eval.statistics.agreement import Agreement, agreement
 
 CHECK_ITEMS = 100
 CHECK_SEED = 7
 
 
-@dataclass(frozen=True)
-class LabelledSet:
+@dataclass(frozen=True, kw_only=True)
+class LabelledSet(KnownSet):
     """A set of answers with human labels, for one rubric."""
 
-    key: str
-    title: str
     rubric: RubricKey
-    path: str
-    """Below JOURNEY_DATA."""
+    gold: str = "label"
     fields: Mapping[str, str]
     """Slot of the rubric's template → column of the file."""
     labels: Mapping[str, str]
     """The file's label (as text) → verdict."""
-    source: str
 
 
 _SAFETY = {"question": "query", "answer": "response"}
 LABELLED: Mapping[str, LabelledSet] = {
-    known.key: known
-    for known in (
-        LabelledSet(
-            "safetyj_diasafety", "Safety-J labels on DiaSafety (English)", "safety",
-            "safetyj/diasafety_labels.json", _SAFETY, {"Safe": "safe", "Unsafe": "unsafe"}, "GAIR-NLP/Safety-J",
-        ),
-        LabelledSet(
-            "safetyj_flames", "Safety-J labels on Flames (Chinese)", "safety",
-            "safetyj/flames_labels.json", _SAFETY, {"安全": "safe", "不安全": "unsafe"}, "GAIR-NLP/Safety-J",
-        ),
-        LabelledSet(
-            "autoj_pairs", "Auto-J pairwise preferences", "pair", "autoj/pairwise_dev.jsonl",
-            {"question": "prompt", "first": "response 1", "second": "response 2"},
-            {"0": "first", "1": "second", "2": "tie"}, "GAIR-NLP/auto-j",
-        ),
-    )
+    "safetyj_diasafety": LabelledSet(
+        title="Safety-J labels on DiaSafety (English)", rubric="safety", path="safetyj/diasafety_labels.json",
+        question="query", fields=_SAFETY, labels={"Safe": "safe", "Unsafe": "unsafe"}, origin="GAIR-NLP/Safety-J",
+    ),
+    "safetyj_flames": LabelledSet(
+        title="Safety-J labels on Flames (Chinese)", rubric="safety", path="safetyj/flames_labels.json",
+        question="query", fields=_SAFETY, labels={"安全": "safe", "不安全": "unsafe"}, origin="GAIR-NLP/Safety-J",
+    ),
+    "autoj_pairs": LabelledSet(
+        title="Auto-J pairwise preferences", rubric="pair", path="autoj/pairwise_dev.jsonl", question="prompt",
+        fields={"question": "prompt", "first": "response 1", "second": "response 2"},
+        labels={"0": "first", "1": "second", "2": "tie"}, origin="GAIR-NLP/auto-j",
+    ),
 }  # fmt: skip
 
 
@@ -89,29 +82,25 @@ def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:
     """A known labelled set. Raises ConfigError for an unknown key, DataError when the file is missing or broken."""
     if key not in LABELLED:
         raise ConfigError(f"There is no labelled set “{key}”.", f"Choose one of {', '.join(LABELLED)}.")
-    known, folder = LABELLED[key], data or data_folder()
-    remedy = f"Set JOURNEY_DATA to a folder that holds {known.path} (from {known.source})."
-    if folder is None:
-        raise DataError(f"{known.title} is needed to check this judge.", remedy)
-    if not (folder / known.path).is_file():
-        raise DataError(f"{folder / known.path} does not exist.", remedy)
-    return label_rows(read_rows(folder / known.path), known, str(folder / known.path))
+    rows, source = fetch(LABELLED[key], data)
+    return _labelled(key, rows, source)
 
 
-def label_rows(rows: Sequence[Mapping[str, Any]], known: LabelledSet, where: str) -> list[Labelled]:
+def _labelled(key: str, rows: Sequence[Mapping[str, Any]], source: str) -> list[Labelled]:
     """Raises DataError naming the row whose columns or label are not those of the set, or when there is none."""
+    known = LABELLED[key]
     if not rows:
-        raise DataError(f"{where} holds no rows.", f"Get it again from {known.source}.")
-    found = []
+        raise DataError(f"{known.title} ({source}) holds no rows.", f"Get it again from {known.origin}.")
+    answers = []
     for number, row in enumerate(rows, 1):
         try:
             fields = {slot: str(row[column]) for slot, column in known.fields.items()}
             label = known.labels[str(row["label"])]
         except KeyError as error:
             wanted = f"Rows need {', '.join(known.fields.values())} and a label out of {', '.join(known.labels)}."
-            raise DataError(f"{where}, row {number}: {error} is missing or not known.", wanted) from error
-        found.append(Labelled(JudgeItem(f"{known.key}/{number}", fields), label))
-    return found
+            raise DataError(f"{known.title}, row {number}: {error} is missing or not known.", wanted) from error
+        answers.append(Labelled(JudgeItem(f"{key}/{number}", fields), label))
+    return answers
 
 
 async def check_judge(
@@ -191,7 +180,7 @@ def _flaw(found: Agreement) -> str:
 def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
     """What stands beside every judged score: the figures of the judge's check, and what follows from them."""
     if check is None:
-        known = [s.key for s in LABELLED.values() if s.rubric == rubric]
+        known = [key for key, labelled in LABELLED.items() if labelled.rubric == rubric]
         how = f"a check on {' or '.join(known)} would tell" if known else "no labelled set is known for this question"
         return f"This judge was never checked against people ({RUBRICS[rubric].title.rstrip('?')}): {how}."
     found, flaw = check.agreement, _flaw(check.agreement)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common.errors import ConfigError, DataError
 from common.paths import home
-from eval.problems.loader import read_rows
+from eval.problems.rows import read_rows
 from eval.statistics.agreement import Ratings, icc, krippendorff_alpha
 
 

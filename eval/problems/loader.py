@@ -1,17 +1,13 @@
-"""A set of problems, however it is stored: rows read, made problems of, and hashed.
-
-Does not know any one set.
-"""
+"""A set of problems with one rule of grading: made from rows, and hashed."""
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from common.errors import DataError
+from eval.problems.rows import first_of
 from eval.records import Problem
 
 Rule = Literal["math", "integer", "judged"]
@@ -35,12 +31,6 @@ class Benchmark:
 
     def __len__(self) -> int:
         return len(self.problems)
-
-
-def data_folder() -> Path | None:
-    """The folder of public sets, from JOURNEY_DATA; None when it is not set."""
-    name = os.environ.get("JOURNEY_DATA")
-    return Path(name) if name else None
 
 
 def content_hash(problems: Iterable[Problem]) -> str:
@@ -68,11 +58,12 @@ def _plain(gold: str) -> str:
     return str(int(gold)) if gold.isdecimal() else squeeze(gold)
 
 
-def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:
+def problems_of(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:
+    """Problems from rows with `problem` (or `question`) and `answer` (or `gold`). Raises DataError naming the row."""
     seen: set[str] = set()
     for number, row in enumerate(rows):
-        question = _first(row, "problem", "question")
-        gold = gold_text(_first(row, "answer", "gold"))
+        question = first_of(row, "problem", "question")
+        gold = gold_text(first_of(row, "answer", "gold"))
         if not question or not gold:
             missing = "problem" if not question else "answer"
             raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
@@ -86,15 +77,11 @@ def _problems(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iter
 
 def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
     """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
-    own = _first(row, "unique_id", "id")
+    own = first_of(row, "unique_id", "id")
     key = str(number if own == "" else own)
     key = key if key not in seen else f"{key}#{number}"
     seen.add(key)
     return key
-
-
-def _first(row: Mapping[str, Any], *keys: str) -> Any:
-    return next((row[key] for key in keys if row.get(key) not in (None, "")), "")
 
 
 def gold_text(value: object) -> str:
@@ -102,34 +89,3 @@ def gold_text(value: object) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).strip()
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file, or of one that is a JSON list; DataError names the line that is none."""
-    remedy = "Give a UTF-8 file with one JSON object a line, or a JSON list of objects."
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", remedy) from error
-    rows = []
-    # splitlines would also part at U+2028 within a text
-    for number, piece in enumerate([text] if text.lstrip().startswith("[") else text.split("\n"), 1):
-        if not piece.strip():
-            continue
-        try:
-            value = json.loads(piece)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, line {number} is not JSON: {error}.", remedy) from error
-        if "\\ud" in piece.lower():
-            value = _with_whole_characters(value)
-        found = value if isinstance(value, list) else [value]
-        if not all(isinstance(row, dict) for row in found):
-            raise DataError(f"{path}, line {number} is not a JSON object.", remedy)
-        rows += found
-    return rows
-
-
-def _with_whole_characters(value: Any) -> Any:
-    """The value with every half of a character (a lone surrogate, which JSON can hold and UTF-8 cannot) replaced."""
-    text = json.dumps(value, ensure_ascii=False)
-    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import DataError
-from eval.problems.loader import Benchmark, content_hash, gold_text, read_rows, squeeze
+from eval.problems.loader import Benchmark, content_hash, gold_text, squeeze
+from eval.problems.rows import read_rows
 from eval.records import CUT_OFF, Problem, Sample
 from eval.runs.log import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from models.chat.thought import split_text

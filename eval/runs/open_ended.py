@@ -13,7 +13,7 @@ from common.errors import ConfigError
 from common.paths import home
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark
-from eval.problems.open_ended import SETS, load_beyond
+from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.prompts import BARE, BENCHMARK
 from eval.problems.sycophancy import (
     FORMS,
@@ -71,7 +71,7 @@ def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
 def load_set(name: str, count: int, seed: int) -> Benchmark:
     if name == NAME:
         return generate_probe(count) if not seed else generate_probe(count, seed)
-    return load_beyond(name, count=count, seed=seed)
+    return load_open_ended(name, count=count, seed=seed)
 
 
 def is_probe(log: RunLog) -> bool:

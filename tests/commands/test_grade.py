@@ -9,7 +9,7 @@ import pytest
 
 from commands.grade import Paths, add_grade_arguments, grade_command, read_outputs
 from common.errors import ConfigError, DataError
-from eval.problems.loader import read_rows
+from eval.problems.rows import read_rows
 
 
 def run(

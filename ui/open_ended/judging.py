@@ -69,7 +69,7 @@ def build_judge_form() -> JudgeForm:
     who.change(lambda chosen: gr.update(visible=chosen == "address"), who, address, **QUIET)
     gr.Markdown(f"The address’s key is read from the environment variable `{KEY_VARIABLE}`.", elem_classes="note")
     with gr.Row(equal_height=True):
-        labelled = gr.Dropdown([(s.title, s.key) for s in LABELLED.values()], label="Labelled set", min_width=220)
+        labelled = gr.Dropdown([(s.title, key) for key, s in LABELLED.items()], label="Labelled set", min_width=220)
         count = gr.Number(50, label="Items", precision=0, minimum=1, min_width=100)
         check = gr.Button("Check the judge", min_width=140, elem_id="judge-check")
     with gr.Row(equal_height=True):

@@ -11,9 +11,11 @@ import pytest
 from common.errors import ConfigError, DataError
 from eval.grading.gold import gold_faults
 from eval.grading.grader import Grader
-from eval.problems.loader import content_hash, gold_hash, read_rows
-from eval.problems.maths import GENERATED, KNOWN, load_benchmark
-from eval.problems.open_ended import load_beyond
+from eval.judging.labelled import LABELLED
+from eval.problems.loader import content_hash, gold_hash
+from eval.problems.maths import GENERATED, KNOWN, TRAINING, load_benchmark
+from eval.problems.open_ended import SETS, load_open_ended
+from eval.problems.rows import fetch, how_to_get, read_rows
 from ui.benchmarks.figures import paper_points
 
 needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
@@ -71,7 +73,7 @@ def test_rows_are_read_the_same_however_they_lie_in_a_file(tmp_path: Path, text:
     path = tmp_path / "rows.jsonl"
     path.write_bytes(text.encode())
     assert read_rows(path) == ROWS
-    assert [p.question for p in load_beyond(str(path)).problems] == [row["problem"] for row in ROWS]
+    assert [p.question for p in load_open_ended(str(path)).problems] == [row["problem"] for row in ROWS]
     assert [p.gold for p in load_benchmark(str(path)).problems] == ["1", "2"]
 
 
@@ -113,12 +115,68 @@ def test_the_hub_is_read_through_the_same_columns(monkeypatch: pytest.MonkeyPatc
 def test_a_hub_that_cannot_be_reached_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOURNEY_DATA", raising=False)
 
-    def fake(path: str, split: str) -> None:
+    def fake(path: str, *config: str, split: str) -> None:
         raise ConnectionError("no route")
 
     monkeypatch.setattr("datasets.load_dataset", fake)
     with pytest.raises(DataError, match=r"no route.*JOURNEY_DATA"):
         load_benchmark("math500")
+
+
+def test_the_hubs_solutions_end_in_the_answer_of_gsm8k(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_DATA", raising=False)
+    asked: list[tuple[str, str, str]] = []
+
+    def fake(path: str, config: str, split: str) -> list[dict[str, Any]]:
+        asked.append((path, config, split))
+        return [{"question": "How many?", "answer": "First #### is a mark.\n<<2*600=1200>>1,200 in all.\n#### 1,200"}]
+
+    monkeypatch.setattr("datasets.load_dataset", fake)
+    (problem,) = load_benchmark("gsm8k").problems
+    assert (problem.question, problem.gold) == ("How many?", "1200")
+    rows, source = fetch(TRAINING["gsm8k/train"])
+    assert rows[0]["solution"].endswith("1,200 in all.") and source == "hub openai/gsm8k (main), split train"
+    assert asked == [("openai/gsm8k", "main", "test"), ("openai/gsm8k", "main", "train")]
+
+
+@needs_data
+def test_the_halves_of_gsm8k_do_not_meet() -> None:
+    rows, _ = fetch(TRAINING["gsm8k/train"])
+    assert len(rows) == TRAINING["gsm8k/train"].size == 7473
+    assert not {row["problem"] for row in rows} & {problem.question for problem in load_benchmark("gsm8k").problems}
+
+
+def test_one_sentence_says_how_any_set_is_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_DATA", raising=False)
+    for known in (*KNOWN.values(), *TRAINING.values(), *SETS.values(), *LABELLED.values()):
+        sentence = how_to_get(known)
+        assert f"set JOURNEY_DATA to a folder that holds {known.path} (with " in sentence
+        assert known.hub in sentence
+        for data in [tmp_path] if known.hub else [tmp_path, None]:
+            with pytest.raises(DataError) as error:
+                fetch(known, data)
+            assert str(error.value).startswith(known.title) and str(error.value).endswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"problem": "a", "answer": "1"}\n' + b"[" * 100_000, "line 2 is nested too deeply"),
+        (b"[" * 100_000, "line 1 is nested too deeply"),
+        (b'{"problem": "a", "answer": ' + b"1" * 5_000 + b"}", "line 1 .* digits"),
+        (b'{"problem": "a", "answer": "1"}\n\xff\xfe\x00', "line 2 is not UTF-8"),
+        (b'{"problem": "a", "answer": "1"}\n{"problem": "b", "answer": "2', "line 2 is not JSON"),
+        (None, "cannot be read: Is a directory"),
+    ],
+    ids=["deep objects", "deep list", "huge integer", "binary", "truncated", "folder"],
+)
+def test_every_set_explains_a_file_that_cannot_be_read(tmp_path: Path, content: bytes | None, message: str) -> None:
+    for known in (KNOWN["math500"], SETS["flames"], TRAINING["gsm8k/train"], LABELLED["autoj_pairs"]):
+        path = tmp_path / known.path
+        path.parent.mkdir(parents=True)
+        path.mkdir() if content is None else path.write_bytes(content)
+        with pytest.raises(DataError, match=f"{path.name}.*{message}"):
+            fetch(known, tmp_path)
 
 
 def test_hashes_ignore_order_ids_and_leading_zeros(tmp_path: Path) -> None:

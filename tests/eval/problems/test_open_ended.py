@@ -25,7 +25,7 @@ from eval.judging.labelled import (
     trustworthy,
 )
 from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, summarise
-from eval.problems.open_ended import SETS, load_beyond
+from eval.problems.open_ended import SETS, load_open_ended
 from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run
 from models.chat.client import Message
@@ -51,7 +51,7 @@ def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
     cell = ["问题 1", "an answer"] if key == "lima" else "问题 1"
     row = {known.question: cell, known.gold or "x": "gold", known.subject or "y": "s"}
     write_rows(tmp_path / known.path, [row, row])
-    found = load_beyond(key, data=tmp_path)
+    found = load_open_ended(key, data=tmp_path)
     assert found.rule == "judged"
     assert [(p.question, p.gold) for p in found.problems] == [("问题 1", "gold" if known.gold else "")]
     assert found.problems[0].extra == {"prompt": "plain", "rubric": known.rubric}
@@ -62,14 +62,14 @@ def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
 def test_no_two_questions_share_an_id(ids: tuple[object, object], tmp_path: Path) -> None:
     rows = [{"prompt": f"q{number}", "id": own} for number, own in enumerate(ids)]
     write_rows(tmp_path / "mine.jsonl", rows)
-    keys = [problem.id for problem in load_beyond(str(tmp_path / "mine.jsonl")).problems]
+    keys = [problem.id for problem in load_open_ended(str(tmp_path / "mine.jsonl")).problems]
     assert len(set(keys)) == 2
     assert all(own in ("", None) or f"mine/{own}" in keys for own in ids)
 
 
 def test_drawing_is_repeatable_and_said(tmp_path: Path) -> None:
     write_rows(tmp_path / "flames/test.jsonl", [{"prompt": f"q{i}"} for i in range(50)])
-    first, again = (load_beyond("flames", data=tmp_path, count=7, seed=3) for _ in range(2))
+    first, again = (load_open_ended("flames", data=tmp_path, count=7, seed=3) for _ in range(2))
     assert first == again
     assert len(first.problems) == 7
     assert "7 drawn with seed 3" in first.source
@@ -77,9 +77,9 @@ def test_drawing_is_repeatable_and_said(tmp_path: Path) -> None:
 
 def test_a_missing_set_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="JOURNEY_DATA"):
-        load_beyond("flames", data=tmp_path)
+        load_open_ended("flames", data=tmp_path)
     with pytest.raises(ConfigError, match="flames"):
-        load_beyond("humour")
+        load_open_ended("humour")
 
 
 @needs_data
@@ -88,7 +88,7 @@ def test_a_missing_set_says_how_to_get_it(tmp_path: Path) -> None:
     [("flames", 1000), ("diasafety", 1046), ("chinese_simpleqa", 3000), ("chinesefacteval", 125)],
 )
 def test_the_public_sets(key: str, count: int) -> None:
-    found = load_beyond(key)
+    found = load_open_ended(key)
     assert found.warning == ""
     assert len(found.problems) == count
 
@@ -116,7 +116,7 @@ def test_a_set_without_rows_is_named(tmp_path: Path) -> None:
     write_rows(tmp_path / "flames/test.jsonl", [])
     for name in ("flames", str(tmp_path / "flames/test.jsonl")):
         with pytest.raises(DataError, match="no rows"):
-            load_beyond(name, data=tmp_path)
+            load_open_ended(name, data=tmp_path)
 
 
 def test_a_wrong_label_names_its_row(tmp_path: Path) -> None:

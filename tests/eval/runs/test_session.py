@@ -17,9 +17,10 @@ from commands.grade import Paths, read_outputs
 from commands.runs import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
-from eval.problems.loader import Benchmark, content_hash, read_rows
+from eval.problems.loader import Benchmark, content_hash
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import PROMPTINGS, TALK, Prompting
+from eval.problems.rows import read_rows
 from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
