@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import fmean
 
 from common.paths import ROOT, home
+from common.software import versions
 from traces.publishing.ablation import ArmResult, Trained, compare, write_ablation
 from traces.publishing.evaluate import measure_distilled
-from traces.publishing.publish import versions
 from traces.training.lora import extract_adapter
 from traces.training.make import make
 from traces.training.recipe import Recipe, base_of, load_recipe
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     recipes = [load_recipe(path) for path in args.recipes]
     made: dict[str, str | int | float] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "torch": versions()["torch"],
+        "torch": versions(["torch"])["torch"],
         "decoding": "greedy, 512 tokens",
     }
     write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, made))

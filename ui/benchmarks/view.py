@@ -5,9 +5,9 @@ from html import escape
 from math import isnan
 from typing import Any
 
+from common.text import duration
 from eval.results.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
-from eval.runs.cost import duration
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RunInfo
 from eval.runs.runner import SideProgress

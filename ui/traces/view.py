@@ -4,11 +4,12 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from common.text import duration
 from traces.keeping.anatomy import KINDS, MARKS, TITLES, Segment, counts, first_divergence, segments
 from traces.keeping.keep import REASONS
 from traces.keeping.trace import Trace
 from traces.keeping.yields import TITLES as METHOD_TITLES
-from traces.keeping.yields import MethodYield, duration, yield_rows
+from traces.keeping.yields import MethodYield, yield_rows
 from traces.problems.curate import FunnelReport
 from ui.kit.raw import table
 from ui.traces.library import BaseAnswer, Entry

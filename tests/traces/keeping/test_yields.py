@@ -44,7 +44,7 @@ def test_a_persons_time_has_a_price_only_if_one_is_given():
 
 def test_the_table_shows_a_dash_for_what_was_not_measured():
     rows = {row["Method"]: row for row in yield_rows(method_yields(TRACES))}
-    assert rows["People"]["Tokens per kept"] == "–" and rows["People"]["Time per kept"] == "30.0 min"
+    assert rows["People"]["Tokens per kept"] == "–" and rows["People"]["Time per kept"] == "30 min"
     assert rows["Debate"]["US$ per kept"] == "–" and rows["Debate"]["Yield"].startswith("0% (0% to ")
 
 

@@ -1,0 +1,16 @@
+"""Values written the same way wherever a person reads them."""
+
+
+def duration(seconds: float | None) -> str:
+    """A time in the unit that suits it, to two digits or so: "12 ms", "4.5 s", "30 min"; "–" for None."""
+    if seconds is None:
+        return "–"
+    if seconds < 0.1:
+        return f"{_short(seconds * 1000)} ms"
+    if seconds < 90:
+        return f"{_short(seconds)} s"
+    return f"{_short(seconds / 60)} min" if seconds < 90 * 60 else f"{_short(seconds / 3600)} h"
+
+
+def _short(number: float) -> str:
+    return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
