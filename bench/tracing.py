@@ -15,7 +15,8 @@ from models.config.registry import load_config
 from models.weights.find import find_weights
 from traces.thoughts.journey import journey
 from traces.training.configs import sft_config
-from traces.training.dataset import Encoded, encode, journey_row
+from traces.training.dataset import Encoded, encode
+from traces.training.mix import journey_row
 from traces.training.recipe import Phase, Recipe
 from traces.training.train import load_model, run_phase
 

@@ -158,7 +158,8 @@ def evaluate_command(options: argparse.Namespace) -> None:
 def rows_command(options: argparse.Namespace) -> None:
     from eval.problems.families import MEASURED
     from traces.keeping.trace import read_traces
-    from traces.training.dataset import journey_row, shortcut_row, write_rows
+    from traces.training.dataset import write_rows
+    from traces.training.mix import journey_row, shortcut_row
 
     traces = [trace for path in options.traces for trace in read_traces(path)]
     kept = [trace for trace in traces if trace.kept]

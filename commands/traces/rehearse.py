@@ -9,7 +9,7 @@ from commands.traces.service_options import add_endpoint_arguments, asker_from
 from common.errors import DataError, ServerError
 from common.paths import home
 from traces.thoughts.rehearse import prompts, replies_of
-from traces.training.chat import REHEARSAL
+from traces.training.mix import REHEARSAL
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -47,7 +47,7 @@ from traces.problems.sources import read_problems
 from traces.thoughts.annotate import Step, draft_of
 from traces.thoughts.gather import gather
 from traces.thoughts.pacing import Ledger, Prices
-from traces.training.dataset import journey_row
+from traces.training.mix import journey_row
 from ui.open_ended.judging import rating_tasks
 from ui.traces.library import TraceShelf
 from votes.desk import Desk

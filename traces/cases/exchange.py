@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common import jsonl
 from common.errors import DataError
 from traces.cases.cases import QUESTION_CHARACTERS, Case, CaseRun, folder, own_cases, paper_cases, recorded_runs
 from traces.cases.files import append, plain, read, validate
@@ -52,10 +53,7 @@ def import_document(text: str, where: str = "The file") -> Imported:
 
 
 def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where} is not JSON: {error}.", REMEDY) from error
+    document = jsonl.parse(text.removeprefix("\ufeff"), where)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise DataError(f"{where} is not an export of cases.", REMEDY)
     rows: dict[str, Any] = {key: document.get(key, []) for key in ("cases", "runs")}

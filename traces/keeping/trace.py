@@ -6,13 +6,13 @@ Does not know how a thought is made, judged or trained on.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from common import jsonl
 from common.errors import DataError
-from common.jsonl import append_text, parse, read_lines
 from eval.records import Problem
 
 Method = Literal["search", "teacher", "debate", "people"]
@@ -65,15 +65,15 @@ def without_bulk(trace: Trace) -> Trace:
     return dataclasses.replace(trace, raw="", extra=extra)
 
 
-def trace_to_json(trace: Trace) -> str:
-    """One line of a traces file: every field and the hash."""
-    return json.dumps({**dataclasses.asdict(trace), "hash": trace.hash}, ensure_ascii=False)
+def trace_row(trace: Trace) -> dict[str, Any]:
+    """The JSON values of one line of a traces file: every field and the hash."""
+    return {**dataclasses.asdict(trace), "hash": trace.hash}
 
 
 def trace_from_json(line: str, where: str = "trace") -> Trace:
     """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered."""
     try:
-        values = parse(line, "the line")
+        values = jsonl.parse(line, "the line")
         stored = values.pop("hash")
         trace = Trace(**{**values, "problem": Problem(**values["problem"])})
     except (DataError, KeyError, TypeError, AttributeError) as error:
@@ -85,7 +85,12 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
 
 def append_trace(path: Path, trace: Trace) -> None:
     """Add one line, on disk when this returns; one torn by a kill is cut off first. DataError if the disk refuses."""
-    append_text(path, trace_to_json(trace) + "\n")
+    jsonl.append(path, [trace_row(trace)])
+
+
+def write_traces(path: Path, traces: Iterable[Trace]) -> None:
+    """Write the whole file anew. DataError if the disk refuses."""
+    jsonl.write(path, map(trace_row, traces))
 
 
 def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
@@ -95,7 +100,7 @@ def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
     """
     if not path.exists():
         raise DataError(f"There is no traces file {path}.", "Make traces first: `python -m commands.train make`.")
-    for number, line in read_lines(path):
+    for number, line in jsonl.read_lines(path):
         try:
             yield trace_from_json(line, f"{path}, line {number},")
         except DataError:

@@ -16,13 +16,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
+from common import jsonl
 from common.errors import DataError
+from common.strict import describe
 from eval.grading.extraction import last_box
 from eval.records import Problem
 
 QUESTION_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "gold", "final_answer", "expected_answer")
 IMAGE_KEYS = ("image", "images", "figure")
+_PROBLEM = TypeAdapter(Problem)
 
 
 class Example(NamedTuple):
@@ -67,16 +72,12 @@ def read_source(source: str, *, split: str = "train", limit: int | None = None) 
 
 
 def _file_rows(path: Path) -> Iterable[Any]:
-    try:
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.strip():
-                    try:
-                        yield json.loads(line)
-                    except ValueError:
-                        yield line
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Give a UTF-8 file with one JSON object a line.") from error
+    """The value of each line; a line that is not JSON as its text, so that the funnel can count it."""
+    for number, text in jsonl.read_lines(path):
+        try:
+            yield jsonl.parse(text, f"{path}, line {number}")
+        except DataError:
+            yield text
 
 
 def _hub_rows(dataset: str, configuration: str, split: str) -> Iterable[Any]:
@@ -108,20 +109,19 @@ def _text(row: dict[str, Any], keys: Sequence[str]) -> str:
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """One problem a line, all fields."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(dataclasses.asdict(p), ensure_ascii=False) + "\n" for p in problems), "utf-8")
+    """One problem a line, all fields. DataError if the disk refuses."""
+    jsonl.write(path, map(dataclasses.asdict, problems))
 
 
 def read_problems(path: Path) -> list[Problem]:
-    """What `write_problems` wrote. Raises DataError naming the line."""
+    """What `write_problems` wrote. Raises DataError naming the line and its first wrong field."""
     problems = []
-    for number, row in enumerate(_file_rows(path), start=1):
+    for number, row in jsonl.read(path):
         try:
-            problems.append(Problem(**row))
-        except TypeError as error:
+            problems.append(_PROBLEM.validate_python(row))
+        except ValidationError as error:
             raise DataError(
-                f"{path}, line {number} is not a curated problem.",
-                "Curate it first: `python -m commands.train curate`.",
+                f"{path}, line {number} is not a curated problem: {describe(error, 1)}.",
+                "Curate the file first: `arena traces curate`.",
             ) from error
     return problems

@@ -13,7 +13,7 @@ from typing import Any
 from common.errors import DataError
 from common.software import versions
 from models.weights.find import weights_hash
-from traces.keeping.trace import Trace, read_traces, trace_to_json
+from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
 from traces.training.losses import plot_losses
 from traces.training.recipe import recipe_text
@@ -103,8 +103,7 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
             yield trace
 
     export(sampled(), folder, title=f"Long thoughts of {out.name}")
-    lines = "".join(trace_to_json(trace) + "\n" for trace in sample.values())
-    (folder / "sample.traces.jsonl").write_text(lines, encoding="utf-8")
+    write_traces(folder / "sample.traces.jsonl", sample.values())
     return folder
 
 

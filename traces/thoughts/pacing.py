@@ -6,8 +6,6 @@ Does not know the protocol of the service (`traces.thoughts.service`) or what is
 import asyncio
 import email.utils
 import itertools
-import json
-import os
 import random
 import time
 from collections import deque
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common import jsonl
 from common.errors import ArenaError, DataError
 
 FIRST_DELAY = 1.0
@@ -162,21 +161,14 @@ class Ledger:
         return self._open[number]
 
     def _write(self, row: dict[str, Any]) -> None:
-        if self._path is None:
-            return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        if self._path is not None:
+            jsonl.append(self._path, [row])
 
     def _read(self, path: Path) -> int:
         sent: dict[int, float] = {}
         last = 0
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for place, line in enumerate(lines, start=1):
+        for line, row in jsonl.read(path):
             try:
-                row = json.loads(line)
                 last = max(last, number := row["number"])
                 if row["event"] == "sent":
                     sent[number] = row["most"]
@@ -185,10 +177,7 @@ class Ledger:
                 self.spent += row["cost"]
                 self.prompt_tokens += row["prompt_tokens"]
                 self.output_tokens += row["output_tokens"]
-            except (ValueError, KeyError, TypeError) as error:
-                if place == len(lines):  # the kill cut this line short
-                    path.write_text("".join(f"{whole}\n" for whole in lines[:-1]), encoding="utf-8")
-                    break
-                raise DataError(f"{path}, line {place} is not a ledger row.", "Repair or remove the line.") from error
+            except (KeyError, TypeError) as error:
+                raise DataError(f"{path}, line {line} is not a ledger row.", "Repair or remove the line.") from error
         self.spent += sum(sent.values())
         return last

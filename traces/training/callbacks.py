@@ -1,12 +1,12 @@
 """What watches a phase while it trains: the log of losses, the time limit, the progress bar."""
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from transformers import ProgressCallback, TrainerCallback
 
+from common import jsonl
 from traces.training.losses import plot_losses, sparkline
 from traces.training.recipe import Phase
 
@@ -31,10 +31,9 @@ class Watch(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if not state.is_world_process_zero:
             return
-        lines = self.log.read_text(encoding="utf-8").splitlines() if self.log.exists() else []
-        entries = [json.loads(line) for line in lines]
+        entries = [entry for _, entry in jsonl.read(self.log)] if self.log.exists() else []
         kept = [e for e in entries if e["phase"] != self.phase.name or e["step"] <= state.global_step]
-        self.log.write_text("".join(json.dumps(entry) + "\n" for entry in kept), encoding="utf-8")
+        jsonl.write(self.log, kept)
         self.started -= max((e["seconds"] for e in kept if e["phase"] == self.phase.name), default=0.0)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
@@ -46,8 +45,7 @@ class Watch(TrainerCallback):
                 "learning_rate": logs.get("learning_rate"),
                 "seconds": round(self.seconds, 1),
             }
-            with self.log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(entry) + "\n")
+            jsonl.append(self.log, [entry])
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         limit = self.phase.max_minutes

@@ -1,27 +1,20 @@
-"""Traces → rows for supervised fine-tuning: what is shown, what is learned, and a hash that pins the file.
+"""Training rows: one example each, as a file pinned by its hash and as tokens with labels.
 
-Does not know the trainer. A row is a prompt and the pieces of its completion; the loss is on learned pieces only.
+A row is a prompt and the pieces of its completion; the loss is on learned pieces only.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
 
+from common import jsonl
 from common.errors import DataError
-from traces.keeping.trace import Trace
-from traces.training.chat import dialogues
-from traces.training.drills import drill
+from models.weights.files import sha256_of
 
 Kind = Literal["journey", "shortcut", "drill", "chat"]
 THOUGHT_ENDS = "</think>\n\n"
-DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don't think so. Try again.", "Really?")
-"""What people say to an answer to have it thought over."""
-SHORT = 300
-"""Characters of an exchange that may stand before a row."""
 
 
 @dataclass(frozen=True)
@@ -45,95 +38,32 @@ class Row:
         return self.completion.rpartition(THOUGHT_ENDS)[2]
 
 
-def journey_row(trace: Trace) -> Row:
-    """The long thought and its answer. A false calculation made on purpose is read but not learned."""
-    segments = trace.extra.get("segments") or [[trace.thought, True]]
-    pieces: list[tuple[str, bool]] = [("<think>\n", True)]
-    pieces += [(f"{text}\n", bool(learn)) for text, learn in segments]
-    return Row("journey", trace.prompt, (*pieces, (f"{THOUGHT_ENDS}{trace.answer}", True)))
-
-
-def shortcut_row(trace: Trace) -> Row:
-    """The solution of the same tree without thought, excursion or check."""
-    return Row("shortcut", trace.prompt, ((str(trace.extra["shortcut"]), True),))
-
-
-def doubted_row(trace: Trace, rng: Random) -> Row:
-    """The long thought as the reply to a doubt about an answer, which is wrong about every other time."""
-    gold = trace.problem.gold
-    near = (abs(int(gold) + off) for off in (-10, -2, -1, 1, 2, 10))
-    wrong = str(rng.choice([number for number in near if number not in (0, int(gold))]))
-    answer = trace.answer if rng.random() < 0.5 else trace.answer.replace(f"{{{gold}}}", f"{{{wrong}}}")
-    return replace(journey_row(trace), prompt=rng.choice(DOUBTS), history=((trace.prompt, answer),))
-
-
-def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
-    """The rows in their order, of which this share of thoughts and chat has one or two other exchanges before it."""
-    rng = Random(f"conversations/{seed}")
-    said: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
-    for row in rows:
-        if row.kind in said and not row.history and len(row.prompt) + len(row.spoken) <= SHORT:
-            said[row.kind].append((row.prompt, row.spoken))
-    before = [exchanges for exchanges in said.values() if exchanges]
-
-    def placed(row: Row) -> Row:
-        if row.kind not in said or row.history or rng.random() >= share:
-            return row
-        return replace(row, history=tuple(rng.choice(rng.choice(before)) for _ in range(rng.randint(1, 2))))
-
-    return [placed(row) for row in rows] if before else list(rows)
-
-
-def drill_rows(count: int, seed: int) -> list[Row]:
-    rng = Random(f"drill/{seed}")
-    made = (drill(rng) for _ in range(count))
-    return [Row("drill", prompt, tuple(pieces)) for prompt, pieces in made]
-
-
-def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
-    """`count` plain dialogues of a file without a thought, each as often as any other, so that chat stays usable."""
-    if not count:
-        return []
-    rng = Random(f"{file.stem}/{seed}")
-    rows = [Row("chat", prompt, ((reply, True),)) for prompt, reply in dialogues(file)]
-    return [row for _ in range(-(-count // len(rows))) for row in rng.sample(rows, len(rows))][:count]
-
-
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
     """Write the rows as JSONL, whole or not at all; returns the file's sha256."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     # A row without a history is written without one: files made before rows had histories keep their hash.
     values = ({name: value for name, value in asdict(row).items() if name != "history" or value} for row in rows)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in values)
-    partial = path.with_suffix(".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-    return hashlib.sha256(text.encode()).hexdigest()
+    jsonl.write(path, values)
+    return sha256_of(path)
 
 
 def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
     """The rows of a file. Raises DataError if it is missing, broken, or not the file the recipe names by hash."""
-    if not path.exists():
+    if not path.is_file():
         raise DataError(
             f"There is no training data at {path}.", "Make it first: `python -m commands.train make RECIPE`."
         )
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if sha256 and found != sha256:
+    if sha256 and (actual := sha256_of(path)) != sha256:
         raise DataError(
-            f"{path} has sha256 {found}, but the recipe was written for {sha256}.",
+            f"{path} has sha256 {actual}, but the recipe was written for {sha256}.",
             "Make the data again from the recipe's seed, or put the new hash into the recipe if the change is meant.",
         )
     rows = []
-    for number, line in enumerate(data.decode().split("\n"), start=1):  # not splitlines, which cuts at U+2028 as well
-        if not line:
-            continue
+    for number, values in jsonl.read(path):
         try:
-            values = json.loads(line)
             pieces = tuple((text, bool(learn)) for text, learn in values["pieces"])
             history = tuple((question, answer) for question, answer in values.get("history", ()))
             rows.append(Row(values["kind"], values["prompt"], pieces, history))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataError(f"{path}, line {number}, is not a training row ({error}).") from error
     return rows
 

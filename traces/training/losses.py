@@ -3,11 +3,12 @@
 Does not know what is trained.
 """
 
-import json
 from collections.abc import Sequence
 from math import log
 from pathlib import Path
 from statistics import fmean
+
+from common import jsonl
 
 BARS = "▁▂▃▄▅▆▇█"
 
@@ -25,7 +26,7 @@ def plot_losses(log_file: Path, out: Path) -> None:
     """Draw the log of all phases, one after the other; nothing where nothing is logged yet."""
     from matplotlib.figure import Figure
 
-    entries = [json.loads(line) for line in log_file.read_text(encoding="utf-8").splitlines()]
+    entries = [entry for _, entry in jsonl.read(log_file)]
     if not entries:
         return
     figure = Figure(figsize=(7, 3.2), layout="constrained")

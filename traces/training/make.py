@@ -17,7 +17,7 @@ from eval.grading.grader import Grader
 from eval.problems.families import generate
 from eval.records import Problem
 from traces.keeping.keep import Verifier, reject
-from traces.keeping.trace import Trace, trace_to_json
+from traces.keeping.trace import Trace, write_traces
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
 from traces.training.dataset import (
@@ -85,8 +85,7 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
             with Grader(workers=1) as grader:
                 traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
             sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
-            lines = "".join(trace_to_json(trace) + "\n" for trace in traces)
-            (folder / f"{phase.name}.traces.jsonl").write_text(lines, encoding="utf-8")
+            write_traces(folder / f"{phase.name}.traces.jsonl", traces)
         rows = read_rows(path, phase.sha256)
         made.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
     return made

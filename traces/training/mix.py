@@ -1,20 +1,90 @@
-"""The rows of a phase: kinds of rows, counted by the recipe's mix and shuffled. Does not know how traces are made."""
+"""The rows of a phase: each kind of row, and how many of each by the recipe's mix.
 
+Plain chat without a thought is mixed in so that ordinary talk survives training. It has four sources: short dialogues
+written for this project; basics (facts, words in other languages, short code) and forms (requests of which hardly two
+are put alike), written for it as well; and what the untrained base itself replies (`traces.thoughts.rehearse`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from random import Random
 
+from common import jsonl
 from traces.keeping.trace import Trace
-from traces.training.chat import BASICS, FORMS, REHEARSAL, WRITTEN
-from traces.training.dataset import (
-    Row,
-    chat_rows,
-    doubted_row,
-    drill_rows,
-    in_conversations,
-    journey_row,
-    shortcut_row,
-)
+from traces.training.dataset import THOUGHT_ENDS, Row
+from traces.training.drills import drill
 from traces.training.recipe import Mix, Phase
+
+WRITTEN = Path(__file__).with_name("chat.jsonl")
+BASICS = Path(__file__).with_name("basics.jsonl")
+FORMS = Path(__file__).with_name("forms.jsonl")
+REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
+DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don't think so. Try again.", "Really?")
+"""What people say to an answer to have it thought over."""
+SHORT = 300
+"""Characters of an exchange that may stand before a row."""
+
+
+def journey_row(trace: Trace) -> Row:
+    """The long thought and its answer. A false calculation made on purpose is read but not learned."""
+    segments = trace.extra.get("segments") or [[trace.thought, True]]
+    pieces: list[tuple[str, bool]] = [("<think>\n", True)]
+    pieces += [(f"{text}\n", bool(learn)) for text, learn in segments]
+    return Row("journey", trace.prompt, (*pieces, (f"{THOUGHT_ENDS}{trace.answer}", True)))
+
+
+def shortcut_row(trace: Trace) -> Row:
+    """The solution of the same tree without thought, excursion or check."""
+    return Row("shortcut", trace.prompt, ((str(trace.extra["shortcut"]), True),))
+
+
+def doubted_row(trace: Trace, rng: Random) -> Row:
+    """The long thought as the reply to a doubt about an answer, which is wrong about every other time."""
+    gold = trace.problem.gold
+    near = (abs(int(gold) + off) for off in (-10, -2, -1, 1, 2, 10))
+    wrong = str(rng.choice([number for number in near if number not in (0, int(gold))]))
+    answer = trace.answer if rng.random() < 0.5 else trace.answer.replace(f"{{{gold}}}", f"{{{wrong}}}")
+    return replace(journey_row(trace), prompt=rng.choice(DOUBTS), history=((trace.prompt, answer),))
+
+
+def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
+    """The rows in their order, of which this share of thoughts and chat has one or two other exchanges before it."""
+    rng = Random(f"conversations/{seed}")
+    said: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
+    for row in rows:
+        if row.kind in said and not row.history and len(row.prompt) + len(row.spoken) <= SHORT:
+            said[row.kind].append((row.prompt, row.spoken))
+    before = [exchanges for exchanges in said.values() if exchanges]
+
+    def placed(row: Row) -> Row:
+        if row.kind not in said or row.history or rng.random() >= share:
+            return row
+        return replace(row, history=tuple(rng.choice(rng.choice(before)) for _ in range(rng.randint(1, 2))))
+
+    return [placed(row) for row in rows] if before else list(rows)
+
+
+def drill_rows(count: int, seed: int) -> list[Row]:
+    rng = Random(f"drill/{seed}")
+    made = (drill(rng) for _ in range(count))
+    return [Row("drill", prompt, tuple(pieces)) for prompt, pieces in made]
+
+
+def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
+    """`count` plain dialogues of a file without a thought, each as often as any other, so that chat stays usable."""
+    if not count:
+        return []
+    rng = Random(f"{file.stem}/{seed}")
+    rows = [Row("chat", prompt, ((reply, True),)) for prompt, reply in dialogues(file)]
+    return [row for _ in range(-(-count // len(rows))) for row in rng.sample(rows, len(rows))][:count]
+
+
+@cache
+def dialogues(file: Path) -> tuple[tuple[str, str], ...]:
+    """(prompt, reply) pairs of one file."""
+    return tuple((entry["prompt"], entry["reply"]) for _, entry in jsonl.read(file))
 
 
 def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:

@@ -1,5 +1,6 @@
 """The traces file: what a kill leaves at its end costs nothing but itself, and nothing else is passed over."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,11 @@ import pytest
 
 from common.errors import DataError
 from eval.records import Problem
-from traces.keeping.trace import Trace, append_trace, read_traces, trace_to_json
+from traces.keeping.trace import Trace, append_trace, read_traces, trace_row
 
 FIRST = Trace(Problem("own/1", "问题", "1", "own"), "q", "r" * 9000, "t", "a", "teacher", "m")
 SECOND = replace(FIRST, attempt=2)
-LINE = trace_to_json(SECOND).encode()
+LINE = json.dumps(trace_row(SECOND), ensure_ascii=False).encode()
 
 
 @pytest.fixture

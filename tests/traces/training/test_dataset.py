@@ -18,22 +18,22 @@ from traces.publishing.evaluate import CHAT_PROMPTS
 from traces.thoughts.journey import journey
 from traces.thoughts.rehearse import prompts
 from traces.thoughts.search import SearchSettings, false_claims
-from traces.training.chat import BASICS, FORMS, REHEARSAL, WRITTEN, dialogues
-from traces.training.dataset import (
+from traces.training.dataset import Row, encode, in_even_batches, read_rows, write_rows
+from traces.training.drills import KINDS
+from traces.training.mix import (
+    BASICS,
     DOUBTS,
-    Row,
+    FORMS,
+    REHEARSAL,
+    WRITTEN,
     chat_rows,
+    dialogues,
     doubted_row,
     drill_rows,
-    encode,
     in_conversations,
-    in_even_batches,
     journey_row,
-    read_rows,
     shortcut_row,
-    write_rows,
 )
-from traces.training.drills import KINDS
 from traces.training.prompts import WAYS, ask
 
 TOKENIZER = tiny_tokenizer()
