@@ -22,6 +22,7 @@ from common import jsonl
 from common.errors import DataError
 from common.strict import describe
 from eval.grading.extraction import last_box
+from eval.problems.rows import hub_rows
 from eval.records import Problem
 
 QUESTION_KEYS = ("problem", "question", "prompt")
@@ -54,7 +55,8 @@ def read_source(source: str, *, split: str = "train", limit: int | None = None) 
     """
     if source.startswith("hub:"):
         dataset, _, configuration = source.removeprefix("hub:").partition(":")
-        rows, name = _hub_rows(dataset, configuration, split), dataset.rpartition("/")[2]
+        rows: Iterable[Any] = hub_rows(dataset, configuration, split, streaming=True)
+        name = dataset.rpartition("/")[2]
     else:
         rows, name = _file_rows(Path(source)), Path(source).stem
     problems: list[Problem] = []
@@ -78,19 +80,6 @@ def _file_rows(path: Path) -> Iterable[Any]:
             yield jsonl.parse(text, f"{path}, line {number}")
         except DataError:
             yield text
-
-
-def _hub_rows(dataset: str, configuration: str, split: str) -> Iterable[Any]:
-    from datasets import load_dataset
-    from datasets.exceptions import DatasetsError
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        yield from load_dataset(dataset, configuration or None, split=split, streaming=True)
-    except (DatasetsError, HfHubHTTPError, OSError, ValueError) as error:
-        raise DataError(
-            f"The dataset {dataset} could not be fetched: {error}.", "Check name, configuration, split and network."
-        ) from error
 
 
 def _problem(name: str, number: int, question: str, row: dict[str, Any]) -> Problem:
