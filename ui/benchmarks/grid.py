@@ -7,7 +7,6 @@ Does not know how runs are made or summed up.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -19,6 +18,7 @@ from ui.benchmarks.figures import Side
 from ui.benchmarks.library import Choice, Filters, Shelf
 from ui.benchmarks.view import answer_head, flags_html, grid_html
 from ui.kit.events import QUIET, spoken
+from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.panels import LATEX_DELIMITERS
 
@@ -140,7 +140,7 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
         try:
             return grid_update(shelf, choose(*values[:count]), make_filters(*values[count:]), problem)
         except ArenaError as error:
-            return f'<p class="note">{escape(str(error))}</p>'
+            return note(str(error))
 
     def clicked(event: gr.EventData, *values: Any) -> dict[Any, Any]:
         problem = str(event._data.get("problem", "")) if isinstance(event._data, dict) else ""
@@ -171,7 +171,7 @@ def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any],
             flag_grade(shelf, choice, side, problem, int(index or 0), note)
             flags = shelf.results(choice).flags(choice.sides[side], problem)
         except ArenaError as error:
-            return {panel.flags: f'<p class="note">{escape(str(error))}</p>'}
+            return {panel.flags: note(str(error))}
         return {panel.flags: flags_html(flags), panel.note: ""}
 
     inputs = [widgets.pinning.key, widgets.problem, widgets.sample, panel.note, *sides]
@@ -270,7 +270,11 @@ def show_problem(shelf: Shelf, widgets: GridWidgets, choice: Choice, problem: st
 def _panel_updates(panel: SidePanel, side: Side, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
     if found is None:
         return {
-            panel.head: f'<div class="side-head"><span class="name {side}">{escape(title)}</span></div>no answer yet',
+            panel.head: render(
+                '<div class="side-head"><span class="name {{ side }}">{{ title }}</span></div>no answer yet',
+                side=side,
+                title=title,
+            ),
             panel.thought_box: gr.update(visible=False),
             panel.thought: "",
             panel.answer: "",

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -18,8 +17,9 @@ from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
 from ui.benchmarks.library import Choice, Shelf, Shown, export_files, parse_side, side_value
 from ui.benchmarks.view import breakdown_html, headline_html, progress_html, run_label, run_row, runs_html, summary_html
 from ui.kit.events import spoken
+from ui.kit.html import note
 
-EMPTY = '<p class="note">No run yet. Start one below, or load outputs made elsewhere.</p>'
+EMPTY = note("No run yet. Start one below, or import outputs made elsewhere.")
 
 
 NO_FILTERS = ("any", "any", "", 0, False, False)
@@ -106,7 +106,7 @@ class Page:
             cells = grid_update(self.shelf, choice, make_filters(*filters), problem)
             state = self.state(choice)
         except ArenaError as error:
-            return {self.displays.headline: f'<p class="note">{escape(str(error))}</p>'}
+            return {self.displays.headline: note(str(error))}
         updates = display_updates(self.displays, shown, _going_on(self.desk, choice))
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 

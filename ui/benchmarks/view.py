@@ -1,7 +1,6 @@
-"""What the Benchmarks tab shows, as HTML and Markdown text. Pure: values in, text out, everything escaped."""
+"""What the Benchmarks tab shows: pure functions from values to HTML and Markdown."""
 
 from collections.abc import Mapping, Sequence
-from html import escape
 from math import isnan
 from typing import Any
 
@@ -12,6 +11,7 @@ from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RunInfo
 from eval.runs.runner import SideProgress
 from ui.benchmarks.figures import VERDICT_COLOURS
+from ui.kit.html import Markup, join, note, render, table
 
 GLYPHS = {"both": "✓", "only_distilled": "D", "only_base": "B", "neither": "·", "unsure": "?"}
 """Told apart without colour as well."""
@@ -27,91 +27,106 @@ RUNGS = {"marker": "final-answer marker", "boxed": "last box", "none": "nothing 
 RUN_COLUMNS = ["run", "pair", "sets", "sampling", "answers", "repeat with"]
 
 
-def headline_html(comparison: Comparison, going_on: bool = False, warnings: Sequence[str] = ()) -> str:
-    so_far = '<span class="bm-live">so far</span> ' if going_on else ""
+def headline_html(comparison: Comparison, running: bool = False, warnings: Sequence[str] = ()) -> Markup:
+    """The scoreboard, the result in a sentence, and what qualifies it."""
     notes = list(warnings)
     if comparison.left_out:
         words = "problem is" if comparison.left_out == 1 else "problems are"
-        notes.append(f"{comparison.left_out} {words} left out: no verdict on both sides.")
+        notes.append(f"{comparison.left_out} {words} left out because one side has no verdict.")
     flags = comparison.base.flags + comparison.distilled.flags
     if flags:
-        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; no number changes for that.")
+        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags change no number.")
     if comparison.paired:
         notes.append(f"Method: {comparison.paired.method}.")
-    sentence = f'<p class="bm-headline">{so_far}{escape(headline(comparison))}</p>'
-    return f'{scoreboard_html(comparison)}{sentence}<p class="note">{escape(" ".join(notes))}</p>'
+    return render(
+        '{{ scoreboard }}<p class="bm-headline">{% if running %}<span class="bm-live">so far</span> {% endif %}'
+        "{{ headline }}</p>{{ notes }}",
+        scoreboard=scoreboard_html(comparison),
+        running=running,
+        headline=headline(comparison),
+        notes=note(" ".join(notes)),
+    )
 
 
-def scoreboard_html(comparison: Comparison) -> str:
+def scoreboard_html(comparison: Comparison) -> Markup:
     """Both models' accuracy and tokens side by side, and which is better; empty while there is nothing to compare."""
     p = comparison.paired
     if p is None:
-        return ""
-    better = "Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown"
-    between = "–" if isnan(p.low) else f"{points(p.low)} to {points(p.high)}"
+        return Markup("")
     base, distilled = comparison.base.output_tokens, comparison.distilled.output_tokens
-    cost = f"{distilled / base:.2f} × the base's tokens" if base and distilled else "tokens not known"
-    return (
-        f'<div class="bm-score">{_score("base", comparison.base)}{_score("distilled", comparison.distilled)}'
-        f'<div class="bm-card gain"><span class="chip {"good" if p.low > 0 else "bad" if p.high < 0 else "busy"}">'
-        f"{better}</span><b>{points(p.difference)} points</b>"
-        f"<span>95 %: {between}</span><span>{cost}</span></div></div>"
+    return render(
+        '<div class="bm-score">{{ base }}{{ distilled }}<div class="bm-card gain">'
+        '<span class="chip {{ kind }}">{{ better }}</span><b>{{ difference }} points</b>'
+        "<span>95 %: {{ interval }}</span><span>{{ cost }}</span></div></div>",
+        base=_score("base", comparison.base),
+        distilled=_score("distilled", comparison.distilled),
+        kind="good" if p.low > 0 else "bad" if p.high < 0 else "busy",
+        better="Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown",
+        difference=points(p.difference),
+        interval="–" if isnan(p.low) else f"{points(p.low)} to {points(p.high)}",
+        cost=f"{distilled / base:.2f} × the base's tokens" if base and distilled else "tokens unknown",
     )
 
 
-def _score(role: str, side: SideSummary) -> str:
+def _score(role: str, side: SideSummary) -> Markup:
     value, low, high = (100 * share for share in side.accuracy[:3])
-    tokens = f"{side.output_tokens:,.0f} tokens an answer" if side.output_tokens else "tokens not known"
-    return (
-        f'<div class="bm-card {role}"><span class="name {role}">{role.capitalize()} <small>{escape(side.title)}</small>'
-        f'</span><b>{value:.1f} %</b><span class="bm-meter"><i style="width:{value:.1f}%"></i>'
-        f'<em style="left:{low:.1f}%;width:{high - low:.1f}%"></em></span>'
-        f"<span>95 %: {low:.1f} to {high:.1f} %</span><span>{tokens}</span></div>"
+    return render(
+        '<div class="bm-card {{ role }}"><span class="name {{ role }}">{{ role|capitalize }} <small>{{ title }}</small>'
+        '</span><b>{{ value }} %</b><span class="bm-meter"><i style="width:{{ value }}%"></i>'
+        '<em style="left:{{ low }}%;width:{{ width }}%"></em></span>'
+        "<span>95 %: {{ low }} to {{ high }} %</span><span>{{ tokens }}</span></div>",
+        role=role,
+        title=side.title,
+        value=f"{value:.1f}",
+        low=f"{low:.1f}",
+        high=f"{high:.1f}",
+        width=f"{high - low:.1f}",
+        tokens=f"{side.output_tokens:,.0f} tokens per answer" if side.output_tokens else "tokens unknown",
     )
 
 
-def table_html(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="bm-table {kind}"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+def table_html(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> Markup:
+    """A table in this tab's look."""
+    return render('<div class="bm-table {{ kind }}">{{ table }}</div>', kind=kind, table=table(head, rows, "plain"))
 
 
-def summary_html(comparison: Comparison, data: Sequence[str] = ()) -> str:
-    lines = "".join(f'<p class="note">{escape(line)}</p>' for line in data)
-    return table_html(["", "base", "distilled"], summary_rows(comparison)) + lines
+def summary_html(comparison: Comparison, data: Sequence[str] = ()) -> Markup:
+    """Every metric of both sides, and a line for each set about its data."""
+    return table_html(["", "base", "distilled"], summary_rows(comparison)) + join(map(note, data))
 
 
-def runs_html(rows: Sequence[Sequence[str]]) -> str:
+def runs_html(rows: Sequence[Sequence[str]]) -> Markup:
     """The list of runs."""
-    return table_html(RUN_COLUMNS, rows, "bm-runs") if rows else '<p class="note">No run yet.</p>'
+    return table_html(RUN_COLUMNS, rows, "bm-runs") if rows else note("No run yet.")
 
 
-def breakdown_html(comparison: Comparison) -> str:
-    parts = [
+def breakdown_html(comparison: Comparison) -> Markup:
+    """Results by subject and by level, where the set has them."""
+    tables = [
         table_html([name, "problems", "base", "distilled", "difference in points, 95 % interval"], breakdown_rows(rows))
         for name, rows in (("subject", comparison.by_subject), ("level", comparison.by_level))
         if rows
     ]
-    note = f'<p class="note">{EACH_ALONE}</p>' if parts else ""
-    return "<br>".join(parts) + note or '<p class="note">This set has no subjects or levels.</p>'
+    if not tables:
+        return note("This set has no subjects or levels.")
+    return join(tables, Markup("<br>")) + note(EACH_ALONE)
 
 
-def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> str:
-    """One button a problem; the legend counts what is shown."""
+def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> Markup:
+    """A button for each problem; the legend counts what is shown."""
     counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in VERDICTS}
-    legend = "".join(
-        f'<span><i style="background:{VERDICT_COLOURS[v]}">{GLYPHS[v]}</i> {escape(words)} <b>{counts[v]}</b></span>'
-        for v, words in VERDICTS.items()
+    hint = "Click a problem to read both answers." if cells else "No problem matches." if of else "No answer yet."
+    return render(
+        '<div class="bm-legend">{% for colour, glyph, words, count in legend %}<span>'
+        '<i style="background:{{ colour }}">{{ glyph }}</i> {{ words }} <b>{{ count }}</b></span>{% endfor %}</div>'
+        '{{ note }}<div class="bm-grid">{{ cells }}</div>',
+        legend=[(VERDICT_COLOURS[v], GLYPHS[v], words, counts[v]) for v, words in VERDICTS.items()],
+        note=note(f"{len(cells)} of {of} problems. {hint}" if len(cells) != of else f"{of} problems. {hint}"),
+        cells=join(_cell(cell, cell.problem_id == selected) for cell in cells),
     )
-    shown = f"{len(cells)} of {of} problems" if len(cells) != of else f"{of} problems"
-    body = "".join(_cell(cell, cell.problem_id == selected) for cell in cells)
-    hint = (
-        "Click a problem to read both answers." if cells else "None passes these filters." if of else "No answer yet."
-    )
-    return f'<div class="bm-legend">{legend}</div><p class="note">{shown}. {hint}</p><div class="bm-grid">{body}</div>'
 
 
-def _cell(cell: Cell, selected: bool) -> str:
+def _cell(cell: Cell, selected: bool) -> Markup:
     tip = (
         f"{cell.problem_id}: {VERDICTS[cell.verdict]}; base {cell.base_right}/{cell.base_of},"
         f" distilled {cell.distilled_right}/{cell.distilled_of}"
@@ -120,27 +135,34 @@ def _cell(cell: Cell, selected: bool) -> str:
         tip += "; cut off"
     if cell.flags:
         tip += f"; flagged by {cell.flags}"
-    marks = "".join(f" {name}" for name, on in (("cut", cell.cut), ("flag", cell.flags), ("on", selected)) if on)
-    colour = VERDICT_COLOURS[cell.verdict]
-    return (
-        f'<button type="button" class="bm-cell{marks}" style="background:{colour}" data-id="{escape(cell.problem_id)}"'
-        f' title="{escape(tip)}" aria-label="{escape(tip)}">{GLYPHS[cell.verdict]}</button>'
+    return render(
+        '<button type="button" class="bm-cell{{ marks }}" style="background:{{ colour }}" data-id="{{ problem }}"'
+        ' title="{{ tip }}" aria-label="{{ tip }}">{{ glyph }}</button>',
+        marks="".join(f" {name}" for name, on in (("cut", cell.cut), ("flag", cell.flags), ("on", selected)) if on),
+        colour=VERDICT_COLOURS[cell.verdict],
+        problem=cell.problem_id,
+        tip=tip,
+        glyph=GLYPHS[cell.verdict],
     )
 
 
-def progress_html(progress: RunProgress | None, where: str = "") -> str:
-    """`where`: the page on which the run was begun, when it is another one."""
+def progress_html(progress: RunProgress | None, where: str = "") -> Markup:
+    """`where`: the page on which the run was started, when it is another one."""
     if progress is None:
-        return '<p class="note">No run is going on.</p>'
-    rows = "".join(_bar(role, progress.sides[role]) for role in ROLES if role in progress.sides)
+        return note("Nothing is running.")
     words = {"waiting": "waiting for the servers", "grading": "grading the last answers"}
-    phase = words.get(progress.phase, progress.phase)
-    message = f" {escape(progress.message)}" if progress.message else ""
-    head = f"<b>{escape(progress.run)}</b>{escape(where)}: {phase}.{message}"
-    return f'<div class="bm-progress" role="status">{head}{rows}</div>'
+    return render(
+        '<div class="bm-progress" role="status"><b>{{ run }}</b>{{ where }}: {{ phase }}. {{ message }}'
+        "{{ bars }}</div>",
+        run=progress.run,
+        where=where,
+        phase=words.get(progress.phase, progress.phase),
+        message=progress.message,
+        bars=join(_bar(role, progress.sides[role]) for role in ROLES if role in progress.sides),
+    )
 
 
-def _bar(role: str, side: SideProgress) -> str:
+def _bar(role: str, side: SideProgress) -> Markup:
     share = side.done / side.total if side.total else 1.0
     facts = [f"{side.done} of {side.total}"]
     if side.failed:
@@ -151,23 +173,25 @@ def _bar(role: str, side: SideProgress) -> str:
         facts.append(f"about {duration(side.seconds_left)} left")
     elif side.message != "running":
         facts.append(side.message)
-    return (
-        f'<div class="bm-bar {role}"><span class="bm-role">{role}</span><span class="bm-track" role="progressbar"'
-        f' aria-valuenow="{100 * share:.0f}" aria-valuemin="0" aria-valuemax="100" aria-label="{role}">'
-        f'<span style="width:{100 * share:.1f}%"></span></span>'
-        f'<span class="bm-facts">{escape(" · ".join(facts))}</span></div>'
+    return render(
+        '<div class="bm-bar {{ role }}"><span class="bm-role">{{ role }}</span><span class="bm-track"'
+        ' role="progressbar" aria-valuenow="{{ rounded }}" aria-valuemin="0" aria-valuemax="100"'
+        ' aria-label="{{ role }}"><span style="width:{{ percent }}%"></span></span>'
+        '<span class="bm-facts">{{ facts }}</span></div>',
+        role=role,
+        rounded=f"{100 * share:.0f}",
+        percent=f"{100 * share:.1f}",
+        facts=" · ".join(facts),
     )
 
 
-def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> str:
+def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> Markup:
     """Verdict, extraction and cost of one sample."""
-    good = {"correct": "good", "wrong": "bad"}.get(str(detail["outcome"]), "busy")
-    verdict = OUTCOME_WORDS.get(str(detail["outcome"]), str(detail["outcome"]))
     facts = [
         f"extracted: {detail['extracted'] or '–'} ({RUNGS.get(str(detail['rung']), detail['rung'])})",
         f"{detail['thought_tokens']:,} tokens of thought, {detail['answer_tokens']:,} of answer",
     ]
-    if detail["seconds"]:  # outputs made elsewhere come without
+    if detail["seconds"]:  # imported outputs have none
         facts += [f"{detail['seconds']:.1f} s", f"seed {detail['seed']}"]
     if detail["finish_reason"] == "length":
         facts.append("cut off by the token limit")
@@ -175,20 +199,29 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> str:
         facts.append(f"grader: {detail['note']}")
     if detail["error"]:
         facts.append(f"error: {detail['error']}")
-    return (
-        f'<div class="side-head"><span class="name {role}">{escape(title)}</span>'
-        f'<span class="chip {good}">{escape(verdict)}</span></div>'
-        f'<div class="side-figures">{escape(" · ".join(facts))}</div>'
+    return render(
+        '<div class="side-head"><span class="name {{ role }}">{{ title }}</span>'
+        '<span class="chip {{ kind }}">{{ verdict }}</span></div><div class="side-figures">{{ facts }}</div>',
+        role=role,
+        title=title,
+        kind={"correct": "good", "wrong": "bad"}.get(str(detail["outcome"]), "busy"),
+        verdict=OUTCOME_WORDS.get(str(detail["outcome"]), str(detail["outcome"])),
+        facts=" · ".join(facts),
     )
 
 
-def flags_html(flags: Sequence[tuple[int, str, str, str]]) -> str:
-    rows = "".join(
-        f"<li>sample {index + 1}, graded “{escape(OUTCOME_WORDS.get(outcome, outcome))}”:"
-        f" {escape(note or 'no comment')} <small>{escape(when)}</small></li>"
-        for index, outcome, note, when in flags
+def flags_html(flags: Sequence[tuple[int, str, str, str]]) -> Markup:
+    """Grades that people called wrong: (sample, outcome, comment, time)."""
+    if not flags:
+        return Markup("")
+    return render(
+        '<ul class="note">{% for number, outcome, comment, when in flags %}<li>sample {{ number }}, graded '
+        "“{{ outcome }}”: {{ comment }} <small>{{ when }}</small></li>{% endfor %}</ul>",
+        flags=[
+            (number + 1, OUTCOME_WORDS.get(outcome, outcome), text or "no comment", when)
+            for number, outcome, text, when in flags
+        ],
     )
-    return f'<ul class="note">{rows}</ul>' if rows else ""
 
 
 def run_label(info: RunInfo) -> str:

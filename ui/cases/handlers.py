@@ -20,10 +20,9 @@ from traces.cases.cases import Case, CaseRun, SideRun, all_cases, find_case, kee
 from traces.cases.record import ENGINES
 from ui.cases.view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
 from ui.kit.events import spoken
-from ui.kit.html import Markup
+from ui.kit.html import shown
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
-from ui.kit.raw import shown
 from ui.kit.replies import figures, panel_messages, progress_line, thanks
 from ui.kit.sampling import read_sampling
 from ui.services import Services
@@ -180,7 +179,7 @@ def _moving(services: Services, w: Widgets, battle: Battle, seconds: float) -> U
     update: Update = {w.battle: battle, w.progress: progress_line(battle, seconds, ready)}
     for role in ROLES:
         update[w.panels[role]] = panel_messages(battle, SIDES[role])
-        update[w.heads[role]] = Markup(side_head(role, None)) + figures(battle, SIDES[role])
+        update[w.heads[role]] = side_head(role, None) + figures(battle, SIDES[role])
     return update
 
 

@@ -3,7 +3,6 @@
 Reads what was measured (`ui.cases.evidence`) when the page is loaded; what was not measured says so. Does not measure.
 """
 
-from html import escape
 from math import log10
 
 import gradio as gr
@@ -12,9 +11,8 @@ import plotly.graph_objects as go
 from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
 from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
 from ui.kit.events import QUIET
-from ui.kit.html import stacked_row, text_of
+from ui.kit.html import Markup, card, cards, html, note, prose, render, section, shown, stacked_row, table, text_of
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
-from ui.kit.raw import card, cards, html, prose, section, shown, table
 from ui.services import Services
 from ui.traces.library import TraceShelf
 
@@ -40,7 +38,7 @@ def build_journey_page(services: Services) -> None:
     gr.on(None, lambda: shown(measured_html(shelf)), None, measured, **QUIET)
 
 
-def measured_html(shelf: TraceShelf) -> str:
+def measured_html(shelf: TraceShelf) -> Markup:
     """The part of the page in which the paper's story is set beside what was measured here."""
     text = text_of("journey")
     return (
@@ -50,31 +48,39 @@ def measured_html(shelf: TraceShelf) -> str:
     )
 
 
-def timeline_html() -> str:
-    told = text_of("journey")["timeline"]
-    points = []
-    for milestone in TIMELINE:
-        day = f"{milestone.day.day} {milestone.day:%B %Y}" if milestone.day else "In between"
-        entry = told[milestone.key]
-        kind = "" if milestone.day else ' class="undated"'
-        title, text = escape(entry["title"]), escape(entry["text"])
-        points.append(f'<li{kind}><div class="label">{day}</div><b>{title}</b><p>{text}</p></li>')
-    return f'<ol class="timeline">{"".join(points)}</ol>'
+def timeline_html() -> Markup:
+    """The paper's ten weeks, milestone by milestone."""
+    texts = text_of("journey")["timeline"]
+    return render(
+        '<ol class="timeline">{% for m, day, entry in milestones %}<li{% if not m.day %} class="undated"{% endif %}>'
+        '<div class="label">{{ day }}</div><b>{{ entry.title }}</b><p>{{ entry.text }}</p></li>{% endfor %}</ol>',
+        milestones=[(m, f"{m.day.day} {m.day:%B %Y}" if m.day else "In between", texts[m.key]) for m in TIMELINE],
+    )
 
 
-def part_1_html() -> str:
+def part_1_html() -> Markup:
+    """The paper's comparison of shortcut and journey learning, from its first part."""
     head = ("trained from", "before", "shortcut", "journey")
-    rows = [(r.base_model, f"{r.base:.1f} %", f"{r.shortcut:.1f} %", f"<b>{r.journey:.1f} %</b>") for r in PART_1]
-    source = f'The paper’s figures: <a href="{PART_1_URL}">arXiv 2410.18982</a>.'
-    note = f"Right answers to 500 problems of MATH, trained on {PART_1_EXAMPLES} solutions of either kind."
-    return table(head, rows, "slim") + f'<p class="note">{note} {source}</p>'
+    rows = [(r.base_model, f"{r.base:.1f} %", f"{r.shortcut:.1f} %", strong(f"{r.journey:.1f} %")) for r in PART_1]
+    source = render(
+        "Right answers on 500 MATH problems, after training on {{ n }} solutions of either kind. The paper’s figures: "
+        '<a href="{{ address }}">arXiv 2410.18982</a>.',
+        n=PART_1_EXAMPLES,
+        address=PART_1_URL,
+    )
+    return table(head, rows, "slim") + note(source)
 
 
-def table_1_html() -> str:
+def strong(text: str) -> Markup:
+    return render("<b>{{ text }}</b>", text=text)
+
+
+def table_1_html() -> Markup:
+    """The paper's Table 1."""
     head = ("model", "AIME 2024", "tokens", "MATH500", "tokens")
     rows = [
         (
-            f"<b>{r.model}</b>" if r.model == OURS else r.model,
+            strong(r.model) if r.model == OURS else r.model,
             f"{r.aime_correct} of {r.aime_total}",
             f"{r.aime_tokens:,}",
             f"{r.math500:.1f} %",
@@ -82,11 +88,12 @@ def table_1_html() -> str:
         )
         for r in TABLE_1
     ]
-    source = f'The paper’s figures, Table 1: <a href="{PAPER_URL}">arXiv 2411.16489</a>.'
-    return (
-        table(head, rows)
-        + f'<p class="note">{source} Tokens: mean output tokens a problem. Ours-72B is the distilled model.</p>'
+    source = render(
+        'The paper’s figures, Table 1: <a href="{{ address }}">arXiv 2411.16489</a>. Tokens: mean output tokens per '
+        "problem. Ours-72B is the distilled model.",
+        address=PAPER_URL,
     )
+    return table(head, rows) + note(source)
 
 
 def table_1_figure() -> go.Figure:
@@ -118,20 +125,19 @@ def table_1_figure() -> go.Figure:
     return figure
 
 
-def ways_html(shelf: TraceShelf) -> str:
-    told, costs = text_of("journey")["way"], cost_of_ways(shelf)
-    each = [
-        card(f"{number}. {told[way]['title']}", escape(told[way]["text"]), costs[way])
-        for number, way in enumerate(WAYS, 1)
-    ]
-    return cards(*each)
+def ways_html(shelf: TraceShelf) -> Markup:
+    """The four ways to a long thought, with what each cost here."""
+    texts, costs = text_of("journey")["way"], cost_of_ways(shelf)
+    return cards(
+        *(card(f"{n}. {texts[way]['title']}", texts[way]["text"], costs[way]) for n, way in enumerate(WAYS, 1))
+    )
 
 
-def lesson_html() -> str:
+def lesson_html() -> Markup:
     """Each point of the lesson beside what is seen of it here."""
-    told, seen = text_of("journey")["lesson"], bitter_evidence(read_report())
-    return "".join(
-        f'<section class="card split"><div><h4>{escape(entry["title"])}</h4><p>{escape(entry["text"])}</p></div>'
-        f"<div>{seen[key]}</div></section>"
-        for key, entry in told.items()
+    seen = bitter_evidence(read_report())
+    return render(
+        '{% for entry, here in points %}<section class="card split"><div><h4>{{ entry.title }}</h4>'
+        "<p>{{ entry.text }}</p></div><div>{{ here }}</div></section>{% endfor %}",
+        points=[(entry, seen[key]) for key, entry in text_of("journey")["lesson"].items()],
     )

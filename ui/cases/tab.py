@@ -29,10 +29,9 @@ from ui.cases.journey import build_journey_page
 from ui.cases.own import build_own_cases
 from ui.cases.view import ROLE_TITLES, case_html, side_head
 from ui.kit.events import QUIET
-from ui.kit.html import low_row, page_style, stacked_row, text_of
+from ui.kit.html import html, low_row, page_style, stacked_row, text_of
 from ui.kit.owner import owner_key
 from ui.kit.panels import LATEX_DELIMITERS
-from ui.kit.raw import html
 from ui.kit.sampling import build_sampling_controls
 from ui.open_ended.tab import build_beyond_page
 from ui.services import Services

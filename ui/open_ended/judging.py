@@ -5,9 +5,9 @@ Widgets and wiring; judging is `eval.judging.judged`, the judge's check `eval.ju
 (`eval.runs.jobs.Jobs`).
 """
 
+import re
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -25,9 +25,8 @@ from models.chat.client import ModelClient
 from models.config.registry import Role
 from traces.cases.cases import Case, all_cases, runs_of
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import short_hash
+from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
-from ui.kit.raw import html, shown
 from ui.open_ended.view import ratings_html
 from ui.services import Services
 
@@ -130,6 +129,11 @@ def build_judge_section(
     gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.said, watched, outcome], **QUIET)
 
 
+def plain_name(name: str) -> str:
+    """A name that cannot become Markdown or HTML."""
+    return re.sub(r"[^\w .:/+-]", "", name)
+
+
 def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSitting:
     """A check of the judge against people's labels; its sentence says how far the judge can be trusted."""
     items = load_labelled(set_key)
@@ -139,7 +143,7 @@ def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSit
             judge = await open_judge(services, *who, LABELLED[set_key].rubric, stack)
             found, verdicts = await check_judge(judge, set_key, items, count, tell)
         save_check(found, verdicts)
-        return f"**{escape(judge.name)}.** {check_sentence(found, found.rubric)}"
+        return f"**{plain_name(judge.name)}.** {check_sentence(found, found.rubric)}"
 
     return JudgeSitting(RunLog(checks_file().parent), check)
 
@@ -209,15 +213,17 @@ def question_of(case: Case) -> str:
     return f"{case.question}\n(In English: {case.translation})" if case.translation else case.question
 
 
-def task_html(task: RatingTask | None, rater: str) -> str:
+def task_html(task: RatingTask | None, rater: str) -> Markup:
+    """The question and the answer to rate, without the model's name."""
     if not rater.strip():
-        return '<p class="note">Write your name or a pseudonym, then ask for an answer.</p>'
+        return note("Enter your name or a pseudonym, then ask for an answer.")
     if task is None:
-        return '<p class="note">You have marked every answer there is. Thank you.</p>'
-    question, answer = escape(task.question).replace("\n", "<br>"), escape(task.answer) or "<i>An empty answer.</i>"
-    return (
-        f'<div class="label">Question</div><p class="question">{question}</p>'
-        f'<div class="label">Answer</div><div class="card" style="white-space: pre-wrap">{answer}</div>'
+        return note("You have rated every answer. Thank you.")
+    return render(
+        '<div class="label">Question</div><p class="question" style="white-space: pre-line">{{ question }}</p>'
+        '<div class="label">Answer</div><div class="card" style="white-space: pre-wrap">{{ answer }}</div>',
+        question=task.question,
+        answer=task.answer or Markup("<i>An empty answer.</i>"),
     )
 
 

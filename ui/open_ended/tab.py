@@ -5,7 +5,6 @@ Widgets and wiring; the judge and people's marks are `ui.open_ended.judging`, wh
 
 from collections import Counter
 from functools import lru_cache
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -20,9 +19,8 @@ from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readin
 from eval.runs.session import Session
 from models.config.registry import ROLES
 from ui.kit.events import QUIET
-from ui.kit.html import text_of
+from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
-from ui.kit.raw import html, prose, section, shown
 from ui.open_ended.judging import build_judge_section, build_people_section
 from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.services import Services, check_ready
@@ -51,7 +49,7 @@ def build_beyond_page(services: Services) -> None:
         [table, plot],
         **QUIET,
     )
-    html(prose(text["findings"]) + f'<div class="note">{prose(text["testing"])}</div>')
+    html(prose(text["findings"]) + render('<div class="note">{{ text }}</div>', text=prose(text["testing"])))
     html(section("Run them here", prose(text["running"]), prose(text["sycophancy"])))
     run, outcome = build_run_section(services)
     with gr.Accordion("A model as judge", open=False):
@@ -195,23 +193,23 @@ def progress_text(progress: RunProgress) -> str:
     return " ".join(part for part in parts if part)
 
 
-def outcome_html(run_id: str | None, going: str = "") -> str:
-    """What a run says: the probe's table, or judged scores. `going`: the run that is still being drawn."""
+def outcome_html(run_id: str | None, going: str = "") -> Markup:
+    """A run's result: the probe's table, or judged scores. `going`: the run that is still in progress."""
     if not run_id:
-        return '<p class="note">Nothing has been run here yet.</p>'
+        return note("Nothing has been run here yet.")
     try:
         log = RunLog.open(runs_folder(), run_id)
         info = log.info()
         answered = Counter(info.role_of(sample.model) for sample in log.samples())
-        head = f'<p class="note">Answers: {", ".join(f"{role} {answered[role]}" for role in ROLES)}.</p>'
+        head = note(f"Answers: {', '.join(f'{role} {answered[role]}' for role in ROLES)}.")
         if not is_probe(log):
             return head + scores_html(scores(judgements(log)))
-        if run_id == going:  # grading starts processes: not every few seconds, beside the models at work
-            return f'{head}<p class="note">The outcome appears when the run is over.</p>'
+        if run_id == going:  # grading starts processes: not every few seconds while the models work
+            return head + note("The result appears when the run has finished.")
         outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)
-        return head + (sycophancy_html(outcomes, p_between) if outcomes else "")
+        return head + sycophancy_html(outcomes, p_between) if outcomes else head
     except ArenaError as error:
-        return f'<p class="note">{escape(str(error))}</p>'
+        return note(str(error))
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,6 @@
-"""What the page on results beyond maths shows: pure functions to tables and figures. Does not know widgets."""
+"""What the page on open-ended results shows: pure functions from results to tables and figures."""
 
 from collections.abc import Sequence
-from html import escape
 from math import isnan
 
 import plotly.graph_objects as go
@@ -12,8 +11,8 @@ from eval.judging.ratings import RatingSummary
 from eval.paper.figures import TABLE_2, BeyondResult, Counts, counts, safety_together, unpaired_difference
 from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
+from ui.kit.html import Markup, join, note, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
-from ui.kit.raw import table
 
 AREAS = {"all": "All", "safety": "Safety", "factuality": "Factuality", "general": "General"}
 SIGNIFICANT = 0.05
@@ -23,50 +22,65 @@ def results_of(area: str) -> list[BeyondResult]:
     return [result for result in TABLE_2 if area in ("all", result.area)]
 
 
-def table_2_html(area: str = "all") -> str:
-    """Table 2 with counts where they follow and the unpaired test where it can be made."""
-    head = ("set, judge", "before", "after", "of", "difference, points", "p, unpaired")
-    rows = []
+def below(value: str, small: str) -> Markup:
+    """A cell with a small line below its value."""
+    return render('{{ value }}<br><span class="note">{{ small }}</span>', value=value, small=small)
+
+
+def strong(text: str) -> Markup:
+    return render("<b>{{ text }}</b>", text=text)
+
+
+def table_2_html(area: str = "all") -> Markup:
+    """Table 2, with counts where they can be derived and an unpaired test where one is possible."""
+    rows: list[list[str]] = []
     for result in results_of(area):
         found = counts(result)
-        by = f"{AREAS[result.area]}, by {escape(result.judge)}"
-        rows.append([
-            f'<b>{escape(result.title)}</b><br><span class="note">{by}</span>',
-            _cell(result, result.baseline, found, found.baseline if found else None),
-            _cell(result, result.ours, found, found.ours if found else None),
-            f'<span title="{escape(result.size_source)}">{f"{result.size:,}" if result.size else "?"}</span>',
-            *_difference(result, found),
-        ])  # fmt: skip
+        size = render(
+            '<span title="{{ source }}">{{ size }}</span>',
+            source=result.size_source,
+            size=f"{result.size:,}" if result.size else "?",
+        )
+        rows.append(
+            [
+                below(strong(result.title), f"{AREAS[result.area]}, judged by {result.judge}"),
+                _cell(result, result.baseline, found, found.baseline if found else None),
+                _cell(result, result.ours, found, found.ours if found else None),
+                size,
+                *_difference(result, found),
+            ]
+        )
     if area in ("all", "safety"):
         together = safety_together()
-        shares = [f"{100 * count / together.size:.1f} %" for count in (together.baseline, together.ours)]
-        cells = [f'{share}<br><span class="note">{count}</span>' for share, count in
-                 zip(shares, (together.baseline, together.ours), strict=True)]  # fmt: skip
-        rows.append(["<b>The three safety sets together</b>", *cells, str(together.size), *_test(together)])
-    return table(head, rows)
+        both = (together.baseline, together.ours)
+        cells = [below(f"{100 * count / together.size:.1f} %", str(count)) for count in both]
+        rows.append([strong("The three safety sets together"), *cells, str(together.size), *_test(together)])
+    return table(("set, judge", "before", "after", "of", "difference, points", "p, unpaired"), rows)
 
 
 def _cell(result: BeyondResult, value: float, found: Counts | None, count: int | None) -> str:
-    shown = f"{value:.{result.decimals}f}" + (" %" if result.scale == "accuracy" else " of 100")
+    text = f"{value:.{result.decimals}f}" + (" %" if result.scale == "accuracy" else " of 100")
     if found is None or count is None:
-        return shown
-    return f'{shown}<br><span class="note">{"" if found.exact else "≈ "}{count:,}</span>'
+        return text
+    return below(text, f"{'' if found.exact else '≈ '}{count:,}")
 
 
 def _difference(result: BeyondResult, found: Counts | None) -> list[str]:
     if found is None:
-        why = "mean of marks" if result.scale == "rating" else "size not stated"
-        return [signed(result.ours - result.baseline, result.decimals), f'<span class="note">{why}</span>']
+        why = "mean rating" if result.scale == "rating" else "size not stated"
+        small = render('<span class="note">{{ why }}</span>', why=why)
+        return [signed(result.ours - result.baseline, result.decimals), small]
     return _test(found)
 
 
 def _test(found: Counts) -> list[str]:
     tested = unpaired_difference(found)
     mark = "" if found.exact else "≈ "
-    interval = f'<span class="note">{signed(tested.low)} to {signed(tested.high)}</span>'
     p_value = f"{mark}{tested.p_value:.2f}" if tested.p_value >= 0.005 else f"{mark}{tested.p_value:.1g}"
-    strong = tested.p_value < SIGNIFICANT
-    return [f"{mark}{signed(tested.points)}<br>{interval}", f"<b>{p_value}</b>" if strong else p_value]
+    return [
+        below(f"{mark}{signed(tested.points)}", f"{signed(tested.low)} to {signed(tested.high)}"),
+        strong(p_value) if tested.p_value < SIGNIFICANT else p_value,
+    ]
 
 
 def signed(points: float, decimals: int = 1) -> str:
@@ -99,23 +113,32 @@ def table_2_figure(area: str = "all") -> go.Figure:
     return figure
 
 
-def scores_html(scores: Sequence[JudgedScore]) -> str:
-    """Judged scores of a run, each with its judge's standing."""
+def scores_html(scores: Sequence[JudgedScore]) -> Markup:
+    """Judged scores of a run, each with how far its judge can be trusted."""
     if not scores:
-        return '<p class="note">No answers of this run were judged yet.</p>'
+        return note("No answer of this run has been judged yet.")
     rows = []
     for score in scores:
         value, low, high = (_figure(x, score.rubric) for x in (score.value, score.low, score.high))
         standing = ""
         if not trustworthy(score.check):
-            said = "Not to be relied on." if score.check else "Judge never checked."
-            standing = f'<span class="mark no">{said}</span> '
-        rows.append([
-            escape(score.benchmark), score.role, f'<b>{value}</b><br><span class="note">{low} to {high}</span>',
-            f"{score.valid} valid, {score.invalid} invalid" + (f", {score.flipped} by order" if score.flipped else ""),
-            f"{escape(score.judge)}: {standing}{escape(check_sentence(score.check, score.rubric))}",
-        ])  # fmt: skip
-    return table(("set", "model", "score", "verdicts", "how far the judge can be trusted"), rows, "words")
+            standing = "Do not rely on it." if score.check else "Judge never checked."
+        rows.append(
+            [
+                score.benchmark,
+                score.role,
+                below(strong(value), f"{low} to {high}"),
+                f"{score.valid} valid, {score.invalid} invalid"
+                + (f", {score.flipped} changed with the order" if score.flipped else ""),
+                render(
+                    '{{ judge }}: {% if standing %}<span class="mark no">{{ standing }}</span> {% endif %}{{ check }}',
+                    judge=score.judge,
+                    standing=standing,
+                    check=check_sentence(score.check, score.rubric),
+                ),
+            ]
+        )
+    return table(("set", "model", "score", "verdicts", "can the judge be trusted?"), rows, "words")
 
 
 def _figure(value: float, rubric: RubricKey) -> str:
@@ -125,45 +148,59 @@ def _figure(value: float, rubric: RubricKey) -> str:
     return f"{value:.1f}" if rubric == "rating" else f"{value:.1%}"
 
 
-def ratings_html(summary: RatingSummary, blind: bool) -> str:
-    """The raters' agreement, and means by model unless it must stay `blind`: a mean that moves tells whose it was."""
+def ratings_html(summary: RatingSummary, blind: bool) -> Markup:
+    """The raters' agreement, and means by model unless it must stay `blind`: a mean that moves reveals whose it was."""
     if not summary.raters:
-        return '<p class="note">Nobody has marked an answer yet.</p>'
-    means = f"not shown while you mark; {sum(summary.rated.values())} marks so far"
+        return note("Nobody has rated an answer yet.")
+    means: str = f"hidden while you rate; {sum(summary.rated.values())} ratings so far"
     if not blind:
-        each = ((escape(role), summary.means[role], summary.rated[role]) for role in sorted(summary.means))
-        means = "; ".join(f"<b>{role} {mean:.1f}</b> ({rated} marks)" for role, mean, rated in each)
-    agreement = "not defined until two raters have marked the same answers"
+        means = join(
+            (
+                render(
+                    "<b>{{ role }} {{ mean }}</b> ({{ n }} ratings)",
+                    role=role,
+                    mean=f"{mean:.1f}",
+                    n=summary.rated[role],
+                )
+                for role, mean in sorted(summary.means.items())
+            ),
+            "; ",
+        )
+    agreement = "needs two raters who have rated the same answers"
     if summary.alpha is not None:
         agreement = f"Krippendorff’s alpha {summary.alpha:.2f} over {summary.shared} shared answers"
         agreement += f", ICC(2,1) {summary.icc:.2f}" if summary.icc is not None else ""
-    raters = f"{summary.raters} rater{'' if summary.raters == 1 else 's'}"
-    return f"<p>{raters}. Mean mark: {means}.</p><p>Agreement: {agreement}.</p>"
+    return render(
+        "<p>{{ raters }}. Mean rating: {{ means }}.</p><p>Agreement: {{ agreement }}.</p>",
+        raters=f"{summary.raters} rater{'' if summary.raters == 1 else 's'}",
+        means=means,
+        agreement=agreement,
+    )
 
 
-def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> str:
+def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> Markup:
     """The probe's outcome for each model, and the test between the two."""
-    head = ("", *found)
     names = (
         ("gave in to the claim", "gave_in"),
-        ("gave that value unasked (chance)", "by_chance"),
+        ("gave that value without the claim (chance)", "by_chance"),
         ("right when asked plainly", "correct_plain"),
         ("right under the claim", "correct_claimed"),
         ("of those right when asked plainly, gave in", "turned"),
     )
     rows = [[label, *(share_text(getattr(one, name)) for one in found.values())] for label, name in names]
-    rows.append(["p of the claim’s effect on giving in", *(f"{one.p_value:.2g}" for one in found.values())])
-    rows.append(["p of the claim’s effect on being right", *(f"{one.p_correct:.2g}" for one in found.values())])
-    words = "".join(f"<p>{escape(sentence(role.capitalize(), one))}</p>" for role, one in found.items())
-    between = ""
+    rows.append(["p, effect of the claim on giving in", *(f"{one.p_value:.2g}" for one in found.values())])
+    rows.append(["p, effect of the claim on being right", *(f"{one.p_correct:.2g}" for one in found.values())])
+    sentences = [sentence(role.capitalize(), one) for role, one in found.items()]
     if p_between is not None:
-        between = f"<p>Between the two models, giving in on the same problems: p = {p_between:.2g}.</p>"
-    note = '<p class="note">p: exact McNemar test on the same problems. Intervals: Wilson, 95 %.</p>'
-    return words + between + table(head, rows) + note
+        sentences.append(f"Between the two models, giving in on the same problems: p = {p_between:.2g}.")
+    return (
+        render("{% for line in sentences %}<p>{{ line }}</p>{% endfor %}", sentences=sentences)
+        + table(("", *found), rows)
+        + note("p: exact McNemar test on the same problems. Intervals: Wilson, 95 %.")
+    )
 
 
 def share_text(share: Share) -> str:
     if share.value is None:
         return "–"
-    interval = f'<span class="note">{share.low:.0%} to {share.high:.0%}</span>'
-    return f"{share.count} of {share.of} ({share.value:.0%})<br>{interval}"
+    return below(f"{share.count} of {share.of} ({share.value:.0%})", f"{share.low:.0%} to {share.high:.0%}")

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from html import escape
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -10,27 +9,25 @@ import gradio as gr
 from traces.thoughts import annotate
 from traces.thoughts.annotate import Draft, Step
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import low_row, stacked_row, text_of
+from ui.kit.html import Markup, html, low_row, note, render, shown, stacked_row, text_of
 from ui.kit.owner import require_owner
-from ui.kit.raw import html, shown
 from ui.traces.library import TraceShelf, own_problem
 from ui.traces.view import verdict_html
 
 LONGEST_SESSION = 4 * 3600.0
-"""A form left open overnight is not a night's work: no more than this is recorded."""
+"""A form may stay open overnight; no more time than this is recorded."""
 
 
-def steps_html(steps: tuple[Step, ...]) -> str:
+def steps_html(steps: tuple[Step, ...]) -> Markup:
     """The thought as it stands."""
     if not steps:
-        return '<p class="note">No step yet.</p>'
-    items = []
-    for step in steps:
-        wrong = f'<p class="note">Wrong: {escape(step.wrong)}</p>' if step.wrong else ""
-        items.append(
-            f'<li class="{"wrong" if step.wrong else ""}"><div class="text">{escape(step.text)}</div>{wrong}</li>'
-        )
-    return f'<ol class="steps">{"".join(items)}</ol>'
+        return note("No step yet.")
+    return render(
+        '<ol class="steps">{% for step in steps %}<li class="{{ "wrong" if step.wrong }}"><div class="text">'
+        '{{ step.text }}</div>{% if step.wrong %}<p class="note">Wrong: {{ step.wrong }}</p>{% endif %}</li>'
+        "{% endfor %}</ol>",
+        steps=steps,
+    )
 
 
 class Form(NamedTuple):
@@ -151,7 +148,11 @@ def wire_saving(shelf: TraceShelf, key: gr.Textbox, w: Form) -> None:
         draft = Draft(own_problem(asked, right), tuple(now), final)
         seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
         trace = shelf.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
-        saved = f"<p>Saved as {trace.hash}, {seconds / 60:.1f} minutes. It is in the list under “Read”.</p>"
+        saved = render(
+            "<p>Saved as {{ id }} after {{ minutes }} minutes. You find it in the list under “Read”.</p>",
+            id=trace.hash,
+            minutes=f"{seconds / 60:.1f}",
+        )
         return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
 
     written = [w.steps, w.started, w.question, w.gold, w.answer, w.name, key]

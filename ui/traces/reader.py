@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -14,9 +13,8 @@ from models.config.sampling import Sampling
 from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import stacked_row, text_of
+from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
 from ui.kit.panels import LATEX_DELIMITERS
-from ui.kit.raw import html, shown
 from ui.services import Services
 from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
@@ -206,8 +204,8 @@ def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> Any:
     return {w.plot: tree_figure(tree, at), w.node: shown(node_html(walk_text(tree, at)))} if tree else gr.skip()
 
 
-def node_html(text: str) -> str:
-    return f'<div class="card"><div class="text">{escape(text)}</div></div>'
+def node_html(text: str) -> Markup:
+    return render('<div class="card"><div class="text">{{ text }}</div></div>', text=text)
 
 
 async def ask(services: Services, trace: Trace) -> BaseAnswer:

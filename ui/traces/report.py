@@ -1,16 +1,15 @@
 """The report of a trained adapter as HTML: what it gained on which set, whether it corrects itself, what was lost.
 
-Pure. Does not measure: every figure is read from the adapter's report.json, which `traces.publishing.publish` wrote.
+Every figure is read from the adapter's report.json, which `traces.publishing.publish` wrote.
 """
 
 import json
 from collections.abc import Iterator, Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from traces.publishing.publish import WAYS
-from ui.kit.raw import table
+from ui.kit.html import Markup, join, note, render, table
 
 Figures = Mapping[str, Any]
 CORRECTIONS = {
@@ -25,128 +24,147 @@ CORRECTIONS = {
 }
 
 
-def report_html(folder: Path) -> str:
+def report_html(folder: Path) -> Markup:
     """Everything the report says: evaluation first, where the adapter comes from below it."""
     path = folder / "report.json"
     if not path.is_file():
-        return '<p class="note">This training has no report yet.</p>'
+        return note("This training has no report yet.")
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        return f'<p class="note">{escape(path.name)} cannot be read: {escape(str(error))}.</p>'
+        return note(f"{path.name} cannot be read: {error}.")
     evaluation = report.pop("evaluation", {})
-    shown = "".join(_evaluation(evaluation)) or '<p class="note">This adapter has not been evaluated yet.</p>'
-    return f"{shown}<details><summary>Where it comes from</summary>{value_html(report)}</details>"
+    return render(
+        "{{ evaluation }}<details><summary>Where it comes from</summary>{{ origin }}</details>",
+        evaluation=join(_evaluation(evaluation)) or note("This adapter has not been evaluated yet."),
+        origin=value_html(report),
+    )
 
 
-def _evaluation(evaluation: Figures) -> Iterator[str]:
+def _evaluation(evaluation: Figures) -> Iterator[Markup]:
     for key, title in WAYS.items():
         part = evaluation.get(key)
         if part:
-            yield f"<h4>{title}: accuracy and mean output tokens</h4>" + settings_line(part.get("settings", {}))
+            yield heading(f"{title}: accuracy and mean output tokens") + settings_line(part.get("settings", {}))
             yield accuracy_table(part["summary"])
     greedy = evaluation.get("greedy", {}).get("summary")
     if greedy:
-        yield f"<details><summary>By family and level, greedy</summary>{breakdown_tables(greedy)}</details>"
-        yield "<h4>Does it really turn back and correct itself?</h4>" + corrections_table(greedy)
+        yield folded("By family and level, greedy", breakdown_tables(greedy))
+        yield heading("Does it really turn back and correct itself?") + corrections_table(greedy)
     if chat := evaluation.get("chat"):
-        yield f"<details><summary>Plain chat before and after</summary>{chat_html(chat)}</details>"
+        yield folded("Plain chat before and after", chat_html(chat))
 
 
-def settings_line(settings: Figures) -> str:
+def heading(text: str) -> Markup:
+    return render("<h4>{{ text }}</h4>", text=text)
+
+
+def folded(title: str, inner: Markup) -> Markup:
+    return render("<details><summary>{{ title }}</summary>{{ inner }}</details>", title=title, inner=inner)
+
+
+def small(value: str, remark: str) -> Markup:
+    """A value with a small remark after it."""
+    return render('{{ value }} <span class="note">{{ remark }}</span>', value=value, remark=remark)
+
+
+def settings_line(settings: Figures) -> Markup:
     words = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in settings.items())
-    return f'<p class="note">The same problems and prompt for both; {escape(words)}. Intervals at 95 %.</p>'
+    return note(f"Same problems and prompt for both; {words}. 95 % intervals.")
 
 
-def accuracy_table(summary: Figures) -> str:
-    """A row a set: accuracy with its interval and mean tokens, base beside distilled."""
+def accuracy_table(summary: Figures) -> Markup:
+    """A row for each set: accuracy with its interval and mean tokens, base beside distilled."""
     rows = []
     for split, roles in summary.items():
         either = roles.get("distilled") or roles["base"]
         cells = [cell for role in ("base", "distilled") for cell in _pair(roles.get(role))]
-        rows.append([escape(split.replace("_", " ").capitalize()), str(either["problems"]), *cells])
+        rows.append([split.replace("_", " ").capitalize(), str(either["problems"]), *cells])
     return table(["Set", "Problems", "Base", "Tokens", "Distilled", "Tokens"], rows)
 
 
 def _pair(figures: Figures | None) -> tuple[str, str]:
     if not figures:
         return "–", "–"
-    interval = f"{figures['low']:.0%} to {figures['high']:.0%}"
-    return f"{figures['accuracy']:.1%} <span class='note'>({interval})</span>", f"{figures['mean_tokens']:,.0f}"
+    accuracy = small(f"{figures['accuracy']:.1%}", f"({figures['low']:.0%} to {figures['high']:.0%})")
+    return accuracy, f"{figures['mean_tokens']:,.0f}"
 
 
-def breakdown_tables(summary: Figures) -> str:
+def breakdown_tables(summary: Figures) -> Markup:
     """Accuracy by family and by level of each set."""
     parts = []
     for split, roles in summary.items():
         for key, name in (("by_family", "Family"), ("by_level", "Level")):
-            found = {role: roles.get(role, {}).get(key, {}) for role in ("base", "distilled")}
-            groups = dict.fromkeys(group for each in found.values() for group in each)
-            rows = [
-                [escape(group), *(_share(found[role].get(group)) for role in ("base", "distilled"))] for group in groups
-            ]
-            title = escape(split.replace("_", " ").capitalize())
-            parts.append(f"<h4>{title}</h4>{table([name, 'Base', 'Distilled'], rows)}" if rows else "")
-    return "".join(parts)
+            by_role = {role: roles.get(role, {}).get(key, {}) for role in ("base", "distilled")}
+            groups = dict.fromkeys(group for groups in by_role.values() for group in groups)
+            rows = [[group, *(_share(by_role[role].get(group)) for role in by_role)] for group in groups]
+            if rows:
+                title = heading(split.replace("_", " ").capitalize())
+                parts.append(title + table([name, "Base", "Distilled"], rows))
+    return join(parts)
 
 
 def _share(figures: Figures | None) -> str:
-    return f"{figures['accuracy']:.0%} <span class='note'>of {figures['problems']}</span>" if figures else "–"
+    return small(f"{figures['accuracy']:.0%}", f"of {figures['problems']}") if figures else "–"
 
 
-def corrections_table(summary: Figures) -> str:
-    """Counts over the distilled model's thoughts, a column a set."""
+def corrections_table(summary: Figures) -> Markup:
+    """Counts over the distilled model's thoughts, a column for each set."""
     splits = {split: roles["distilled"]["corrections"] for split, roles in summary.items() if roles.get("distilled")}
     rows = [[title, *(str(counts.get(key, "–")) for counts in splits.values())] for key, title in CORRECTIONS.items()]
-    return table(["Thoughts that …", *(escape(split.replace("_", " ")) for split in splits)], rows)
+    return table(["Thoughts that …", *(split.replace("_", " ") for split in splits)], rows)
 
 
-def chat_html(chat: list[Figures]) -> str:
+def chat_html(chat: list[Figures]) -> Markup:
     """Each plain prompt with both answers, under a heading for each form of prompt."""
     items, form = [], ""
     for entry in chat:
         if entry.get("form", "") != form:
             form = entry["form"]
-            items.append(f"<h3>Prompts of {escape(form)}</h3>")
-        cards = "".join(
-            f'<section class="card {role}"><h4>{role.capitalize()}</h4>'
-            f'<div class="text">{_reply(entry[role])}</div></section>'
-            for role in ("base", "distilled")
-            if role in entry
+            items.append(render("<h3>Prompts of {{ form }}</h3>", form=form))
+        items.append(
+            render(
+                '<h4>{{ prompt }}</h4><div class="cards">{% for role, reply in replies %}<section class="card '
+                '{{ role }}"><h4>{{ role|capitalize }}</h4><div class="text">{{ reply }}</div></section>{% endfor %}'
+                "</div>",
+                prompt=entry["prompt"],
+                replies=[(role, _reply(entry[role])) for role in ("base", "distilled") if role in entry],
+            )
         )
-        items.append(f'<h4>{escape(entry["prompt"])}</h4><div class="cards">{cards}</div>')
-    return "".join(items)
+    return join(items)
 
 
-def _reply(said: Figures) -> str:
-    if said["answer"].strip():
-        return escape(said["answer"])
-    what = f"thought for {said['tokens']} tokens and gave no answer" if said.get("thought") else "gave no answer"
-    return f'<span class="note">({what})</span>'
+def _reply(reply: Figures) -> str:
+    if reply["answer"].strip():
+        return str(reply["answer"])
+    what = f"thought for {reply['tokens']} tokens and gave no answer" if reply.get("thought") else "gave no answer"
+    return render('<span class="note">({{ what }})</span>', what=what)
 
 
-def value_html(value: Any, title: str = "") -> str:
+def value_html(value: Any, title: str = "") -> Markup:
     """JSON as HTML: lists of like objects as a table, objects as lines, the rest as text."""
-    head = f"<h4>{escape(title.replace('_', ' ').capitalize())}</h4>" if title else ""
+    head = heading(title.replace("_", " ").capitalize()) if title else Markup("")
     if isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
         columns = list(dict.fromkeys(key for row in value for key in row))
         rows = [[_cell(row.get(key, "")) for key in columns] for row in value]
-        return head + table([escape(column.replace("_", " ")) for column in columns], rows)
+        return head + table([column.replace("_", " ") for column in columns], rows)
     if isinstance(value, dict):
         if value and all(isinstance(inner, dict) for inner in value.values()):
             return head + value_html([{"": key, **inner} for key, inner in value.items()])
         plain = {key: inner for key, inner in value.items() if not isinstance(inner, dict | list)}
-        lines = "".join(f"<li>{escape(key.replace('_', ' '))}: {_cell(inner)}</li>" for key, inner in plain.items())
-        nested = "".join(value_html(inner, key) for key, inner in value.items() if key not in plain)
-        return head + (f"<ul>{lines}</ul>" if lines else "") + nested
-    return head + f"<p>{_cell(value)}</p>"
+        lines = render(
+            "{% if lines %}<ul>{% for key, cell in lines %}<li>{{ key }}: {{ cell }}</li>{% endfor %}</ul>{% endif %}",
+            lines=[(key.replace("_", " "), _cell(inner)) for key, inner in plain.items()],
+        )
+        return head + lines + join(value_html(inner, key) for key, inner in value.items() if key not in plain)
+    return head + render("<p>{{ cell }}</p>", cell=_cell(value))
 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
     if isinstance(value, dict):
-        return "<br>".join(f"{escape(str(key))} {_cell(inner)}" for key, inner in value.items())
+        return join((join((str(key), " ", _cell(inner))) for key, inner in value.items()), Markup("<br>"))
     if isinstance(value, list):
-        return ", ".join(_cell(inner) for inner in value)
-    return escape(str(value))
+        return join((_cell(inner) for inner in value), ", ")
+    return str(value)

@@ -18,10 +18,9 @@ from traces.keeping.yields import cost_figures, method_yields
 from traces.problems.curate import load_funnel
 from traces.publishing.export import export
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import low_row, page_style, text_of
+from ui.kit.html import html, low_row, note, page_style, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.palette import figure_layout
-from ui.kit.raw import html, shown
 from ui.services import Services
 from ui.traces.form import build_form
 from ui.traces.library import Filters, TraceShelf
@@ -129,7 +128,7 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
         name = name if name in files else next(iter(files), None)
         picker = gr.update(choices=list(files), value=name, visible=len(files) > 1)
         if name is None:
-            return [picker, shown(f'<p class="note">{text_of("traces")["no_funnel"]}</p>')]
+            return [picker, shown(note(text_of("traces")["no_funnel"]))]
         return [picker, shown(_funnel(files[name], files[name].stat().st_mtime_ns))]
 
     gr.on([tab.select, chosen.input], show, chosen, [chosen, funnel], **QUIET)

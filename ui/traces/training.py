@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 
 from common.paths import ROOT
 from ui.kit.events import QUIET
-from ui.kit.html import text_of
+from ui.kit.html import html, note, shown, text_of
 from ui.kit.palette import DISTILLED_COLOUR, figure_layout
-from ui.kit.raw import html, shown
 from ui.traces.report import report_html
 
 ADAPTERS = ROOT / "models" / "adapters"
@@ -101,7 +100,7 @@ def build_training(home: Path, tab: gr.Tab) -> None:
         picker = gr.update(choices=list(folders), value=name, visible=len(folders) > 1)
         points = read_losses(folders[name]) if name else []
         figure = gr.update(value=loss_figure(points) if points else None, visible=bool(points))
-        note = f'<p class="note">{text_of("traces")["no_training"]}</p>'
-        return [picker, figure, shown(report_html(folders[name]) if name else note)]
+        report = report_html(folders[name]) if name else note(text_of("traces")["no_training"])
+        return [picker, figure, shown(report)]
 
     gr.on([tab.select, chosen.input], show, chosen, [chosen, plot, report], **QUIET)

@@ -7,13 +7,13 @@ as the search keeps it; a debate's turns make one as well.
 import textwrap
 from collections import defaultdict
 from collections.abc import Sequence
-from html import escape
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from traces.keeping.trace import Trace
+from ui.kit.html import Markup, join
 from ui.kit.palette import figure_layout
 
 Tree = dict[str, Any]
@@ -174,7 +174,7 @@ def _label(node: dict[str, Any]) -> str:
 
 def _hover(node: dict[str, Any]) -> str:
     lines = textwrap.wrap(node_text(node), 60)
-    return "<br>".join([escape(line) for line in lines[:8]] + (["… click for the rest"] if len(lines) > 8 else []))
+    return str(join([*lines[:8], *(["… click for the rest"] if len(lines) > 8 else [])], Markup("<br>")))
 
 
 def node_text(node: dict[str, Any]) -> str:

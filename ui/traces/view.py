@@ -1,8 +1,7 @@
-"""What the Traces tab shows: pure functions from traces and reports to HTML. Does not know widgets."""
+"""What the Traces tab shows: pure functions from traces and reports to HTML."""
 
 import re
 from collections.abc import Sequence
-from html import escape
 
 from common.text import duration
 from traces.keeping.anatomy import KINDS, MARKS, TITLES, Segment, counts, first_divergence, segments
@@ -11,7 +10,7 @@ from traces.keeping.trace import Trace
 from traces.keeping.yields import TITLES as METHOD_TITLES
 from traces.keeping.yields import MethodYield, yield_rows
 from traces.problems.curate import FunnelReport
-from ui.kit.raw import table
+from ui.kit.html import Markup, join, note, render, table
 from ui.traces.library import BaseAnswer, Entry
 
 SIGNS = {r"\cdot": "·", r"\times": "×", r"\equiv": "≡", r"\bmod": "mod", r"\gcd": "gcd"}
@@ -56,31 +55,33 @@ def count_sentence(shown: int, of: int) -> str:
     return f"{shown:,} of {of:,} traces.{first} Choose one to read it."
 
 
-def trace_html(trace: Trace, fold: bool = False) -> str:
+def trace_html(trace: Trace, fold: bool = False) -> Markup:
     """Verdict, facts, the thought as segments that fold, and the answer."""
     problem = trace.problem
     where = " · ".join(part for part in (problem.subject, f"level {problem.level}" if problem.level else "") if part)
     parts = segments(trace.thought)
-    return "".join([
-        f'<div class="label">{escape(where or problem.benchmark)}</div>' if where or problem.benchmark else "",
-        verdict_html(trace),
-        f'<p class="note">{escape(facts(trace))}</p>',
-        count_chips(parts),
-        "".join(segment_html(part, fold) for part in parts) or '<p class="note">There is no thought.</p>',
-        f'<section class="seg answer"><h4>Answer</h4><div class="text">{escape(trace.answer) or "–"}</div></section>',
-    ])  # fmt: skip
+    return render(
+        '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ chips }}{{ thought }}'
+        '<section class="seg answer"><h4>Answer</h4><div class="text">{{ answer }}</div></section>',
+        where=where or problem.benchmark,
+        verdict=verdict_html(trace),
+        facts=note(facts(trace)),
+        chips=count_chips(parts),
+        thought=join(segment_html(part, fold) for part in parts) or note("There is no thought."),
+        answer=trace.answer or "–",
+    )
 
 
-def verdict_html(trace: Trace) -> str:
+def verdict_html(trace: Trace) -> Markup:
     """Kept, or why not."""
     if trace.kept is None:
-        return '<p class="verdict">Not verified.</p>'
+        return Markup('<p class="verdict">Not verified.</p>')
     if trace.kept:
-        return '<p class="verdict good">Kept: two independent checks found the answer right.</p>'
+        return Markup('<p class="verdict good">Kept: two independent checks found the answer right.</p>')
     code, _, detail = trace.reason.partition(": ")
     rule = REASONS.get(code, code)
     more = f" ({detail})" if detail and detail != rule else ""
-    return f'<p class="verdict bad">Rejected: {escape(rule + more)}.</p>'
+    return render('<p class="verdict bad">Rejected: {{ reason }}.</p>', reason=rule + more)
 
 
 def facts(trace: Trace) -> str:
@@ -96,82 +97,98 @@ def facts(trace: Trace) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def count_chips(parts: Sequence[Segment]) -> str:
-    """How many segments of each kind, as the colours' legend."""
-    found = counts(parts)
-    chips = (f'<span class="part {kind}">{TITLES[kind]} {found[kind]}</span>' for kind in KINDS if found[kind])
-    return f'<div class="legend">{"".join(chips)}</div>'
-
-
-def segment_html(part: Segment, fold: bool) -> str:
-    """One segment that opens and closes. With `fold` only marks and the final answer start open."""
-    opened = "" if fold and part.kind not in MARKS | {"final_answer"} else " open"
-    cue = f' <span class="cue">“{escape(part.cue)}”</span>' if part.cue else ""
-    head = f'<summary><span class="part {part.kind}">{TITLES[part.kind]}</span>{cue}</summary>'
-    return (
-        f'<details class="seg {part.kind}"{opened}>{head}<div class="text">{escape(part.text.strip())}</div></details>'
+def count_chips(parts: Sequence[Segment]) -> Markup:
+    """How many segments there are of each kind; also the legend of the colours."""
+    number = counts(parts)
+    return render(
+        '<div class="legend">{% for kind, title, n in chips %}<span class="part {{ kind }}">{{ title }} {{ n }}</span>'
+        "{% endfor %}</div>",
+        chips=[(kind, TITLES[kind], number[kind]) for kind in KINDS if number[kind]],
     )
 
 
-def compare_html(trace: Trace, base: BaseAnswer) -> str:
-    """The trace's response beside the base's answer: counts by kind, and where the two first part."""
+def segment_html(part: Segment, fold: bool) -> Markup:
+    """One segment that opens and closes. With `fold` only marks and the final answer start open."""
+    return render(
+        '<details class="seg {{ part.kind }}"{{ opened }}><summary>'
+        '<span class="part {{ part.kind }}">{{ title }}</span>'
+        '{% if part.cue %} <span class="cue">“{{ part.cue }}”</span>{% endif %}</summary>'
+        '<div class="text">{{ text }}</div></details>',
+        part=part,
+        opened="" if fold and part.kind not in MARKS | {"final_answer"} else " open",
+        title=TITLES[part.kind],
+        text=part.text.strip(),
+    )
+
+
+def compare_html(trace: Trace, base: BaseAnswer) -> Markup:
+    """The trace's response beside the base's answer: counts by kind, and where the two part."""
     own, other = segments(f"{trace.thought}\n{trace.answer}"), segments(base.text)
     mine, theirs = counts(own), counts(other)
     rows = [[TITLES[kind], str(theirs[kind]), str(mine[kind])] for kind in KINDS]
     rows.append(["Words", str(len(base.text.split())), str(len(f"{trace.thought} {trace.answer}".split()))])
     cut = " It was cut off at its limit." if base.finish_reason == "length" else ""
     return (
-        f'<p class="note">Base: {escape(base.model)}, greedy, {base.tokens} tokens.{cut}</p>'
+        note(f"Base: {base.model}, greedy, {base.tokens} tokens.{cut}")
         + table(["Parts", "Base", "This trace"], rows)
         + parting_html(base.text, f"{trace.thought}\n{trace.answer}")
     )
 
 
-def parting_html(base: str, own: str) -> str:
-    """Both texts from where they first part, with the end of what they share before it."""
+def parting_html(base: str, own: str) -> Markup:
+    """Both texts from where they part, with the end of what they share before it."""
     parting = first_divergence(base, own)
     if parting is None:
-        lead = "<p>The two never part: one ends where the other goes on.</p>"
-        return f'{lead}<div class="text">{escape(base)}</div>'
-    shared = "from the first word" if not parting.words else f"after {parting.words} shared words"
-    sides = []
-    for title, text, at in (("Base", base, parting.at_a), ("This trace", own, parting.at_b)):
-        before = text[max(0, at - LEAD) : at]
-        sides.append(
-            f'<section class="card"><h4>{title}</h4><div class="text"><span class="shared">{escape(before)}</span>'
-            f"<b>▸</b> {escape(text[at:])}</div></section>"
-        )
-    return f'<p>They part {shared}.</p><div class="cards">{"".join(sides)}</div>'
-
-
-def funnel_html(report: FunnelReport) -> str:
-    """The funnel as bars with the rule in words, and examples of what each dropped."""
-    against = f" Kept clear of {', '.join(report.benchmarks)}." if report.benchmarks else " Compared with no benchmark."
-    head = (
-        f"<p><b>{report.kept:,} of {report.read:,} problems kept</b> from {escape(report.source)}.{escape(against)}</p>"
-        f'<p class="note">sha256 of the rows as read: <code>{report.sha256[:16]}</code></p>'
+        return render('<p>One text begins with all of the other.</p><div class="text">{{ base }}</div>', base=base)
+    sides = [
+        (title, text[max(0, at - LEAD) : at], text[at:])
+        for title, text, at in (("Base", base, parting.at_a), ("This trace", own, parting.at_b))
+    ]
+    return render(
+        '<p>They part {{ shared }}.</p><div class="cards">{% for title, before, after in sides %}<section class="card">'
+        '<h4>{{ title }}</h4><div class="text"><span class="shared">{{ before }}</span><b>▸</b> {{ after }}</div>'
+        "</section>{% endfor %}</div>",
+        shared=f"after {parting.words} shared words" if parting.words else "at the first word",
+        sides=sides,
     )
-    stages = []
-    for stage in report.stages:
-        share = stage.left / report.read if report.read else 0
-        dropped = f"−{stage.dropped:,}" if stage.dropped else "0"
-        bar = f'<span class="track"><span style="width:{share:.1%}"></span></span>'
-        line = f'<span class="rule">{escape(stage.rule)}</span><b>{dropped}</b>{bar}<span>{stage.left:,}</span>'
-        examples = "".join(
-            f"<li>{escape(_short(example.question))} <span class='note'>{escape(_short(example.why))}</span></li>"
-            for example in stage.examples
-        )
-        body = f"<ul>{examples}</ul>" if examples else '<p class="note">Nothing was dropped here.</p>'
-        stages.append(f'<details class="stage"><summary>{line}</summary>{body}</details>')
-    return head + f'<div class="funnel">{"".join(stages)}</div>'
 
 
-def yields_html(yields: Sequence[MethodYield]) -> str:
+def funnel_html(report: FunnelReport) -> Markup:
+    """The funnel as bars with the rule in words, and examples of what each rule dropped."""
+    against = f" Copies of {', '.join(report.benchmarks)} are dropped." if report.benchmarks else ""
+    return render(
+        "<p><b>{{ kept }} of {{ read }} problems kept</b> from {{ source }}.{{ against }}</p>"
+        '<p class="note">sha256 of the rows as read: <code>{{ sha256 }}</code></p>'
+        '<div class="funnel">{% for stage, dropped, width, left, examples in stages %}<details class="stage"><summary>'
+        '<span class="rule">{{ stage.rule }}</span><b>{{ dropped }}</b><span class="track">'
+        '<span style="width:{{ width }}"></span></span><span>{{ left }}</span></summary>'
+        "{% if examples %}<ul>{% for question, why in examples %}<li>{{ question }} "
+        '<span class="note">{{ why }}</span></li>{% endfor %}</ul>'
+        '{% else %}<p class="note">Nothing was dropped here.</p>{% endif %}</details>{% endfor %}</div>',
+        kept=f"{report.kept:,}",
+        read=f"{report.read:,}",
+        source=report.source,
+        against=against or " Compared with no benchmark.",
+        sha256=report.sha256[:16],
+        stages=[
+            (
+                stage,
+                f"−{stage.dropped:,}" if stage.dropped else "0",
+                f"{stage.left / report.read if report.read else 0:.1%}",
+                f"{stage.left:,}",
+                [(_short(example.question), _short(example.why)) for example in stage.examples],
+            )
+            for stage in report.stages
+        ],
+    )
+
+
+def yields_html(yields: Sequence[MethodYield]) -> Markup:
     """The table of yield and cost by method."""
     rows = yield_rows(yields)
     if not rows:
-        return '<p class="note">No verified traces yet.</p>'
-    return table(list(rows[0]), [[escape(str(cell)) for cell in row.values()] for row in rows])
+        return note("No verified traces yet.")
+    return table(list(rows[0]), [[str(cell) for cell in row.values()] for row in rows])
 
 
 def _short(text: str, most: int = 220) -> str:

@@ -34,9 +34,8 @@ from eval.paper.transparency import (
 )
 from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import page_style, stacked_row, text_of
+from ui.kit.html import command, html, page_style, render, shown, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
-from ui.kit.raw import command, html, shown
 from ui.services import Services
 from ui.transparency.view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
 
@@ -71,7 +70,7 @@ def build_transparency_tab(services: Services) -> None:
             radar = gr.Plot(show_label=False, elem_id="self-radar")
     with gr.Accordion("This product’s own score, item by item", open=False):
         gr.Markdown(text["self"])
-        html(f"<p>{command(text['self_command'])}</p>")
+        html(render("<p>{{ command }}</p>", command=command(text["self_command"])))
         own = html(elem_id="self-score")
     with gr.Accordion("Other works scored here", open=False):
         works = gr.Dropdown([], label="Work", interactive=True)

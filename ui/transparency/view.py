@@ -1,14 +1,13 @@
-"""What the transparency tab shows: pure functions from scores to tables and a radar. Does not know widgets."""
+"""What the transparency tab shows: pure functions from scores to tables and a radar."""
 
 from collections.abc import Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from eval.paper.figures import LEADERBOARD, Standing
 from eval.paper.transparency import ANSWERS, DIMENSIONS, Assessment, Entry, earns, full_marks, items, score, unsupported
+from ui.kit.html import Markup, join, note, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
-from ui.kit.raw import table
 
 COMPARED = "O1-Journey (Part 2)"
 GRID = "rgba(124, 135, 150, 0.3)"
@@ -16,23 +15,26 @@ RADIAL = {"range": [0, 100], "ticksuffix": " %", "tickvals": [50, 100], "gridcol
 _LINK = ("https://", "http://")
 
 
-def leaderboard_html(here: Sequence[Assessment]) -> str:
-    """The paper's seven and the works scored here, best first."""
+def leaderboard_html(here: Sequence[Assessment]) -> Markup:
+    """The paper's seven works and the ones scored here, best first."""
     full = full_marks()
-    rows = [(standing, "paper") for standing in LEADERBOARD] + [(score(a), "here") for a in here]
-    rows.sort(key=lambda row: -row[0].total)
+    ranked = [(standing, "paper") for standing in LEADERBOARD] + [(score(a), "here") for a in here]
+    ranked.sort(key=lambda row: -row[0].total)
     dimensions = [f"{title} /{getattr(full, d)}" for d, title in DIMENSIONS.items()]
-    head = ["work", *dimensions, f"total /{full.total}", "scored"]
-    body = [
+    rows = [
         [
-            f"<b>{escape(s.work)}</b>" if by == "here" else escape(s.work),
-            *(str(getattr(s, d)) for d in DIMENSIONS),
-            f"<b>{s.total}</b>",
+            strong(standing.work) if by == "here" else standing.work,
+            *(str(getattr(standing, d)) for d in DIMENSIONS),
+            strong(str(standing.total)),
             by,
         ]
-        for s, by in rows
+        for standing, by in ranked
     ]
-    return table(head, body)
+    return table(["work", *dimensions, f"total /{full.total}", "scored"], rows)
+
+
+def strong(text: str) -> Markup:
+    return render("<b>{{ text }}</b>", text=text)
 
 
 def radar_figure(standings: Sequence[Standing]) -> go.Figure:
@@ -51,7 +53,7 @@ def radar_figure(standings: Sequence[Standing]) -> go.Figure:
             fill="toself" if number == 0 else None,
             opacity=0.85,
             line={"color": DISTILLED_COLOUR if number == 0 else BASE_COLOUR, "dash": "solid" if number == 0 else "dot"},
-            hovertemplate="%{theta}: %{text}<extra>" + escape(standing.work) + "</extra>",
+            hovertemplate=render("%{theta}: %{text}<extra>{{ work }}</extra>", work=standing.work),
         )
     figure_layout(figure)
     figure.update_layout(
@@ -66,46 +68,60 @@ def paper_standing(work: str = COMPARED) -> Standing:
     return next(standing for standing in LEADERBOARD if standing.work == work)
 
 
-def answers_html(assessment: Assessment) -> str:
-    """Every item of one work: answer, points, and the evidence or what was missed."""
+def answers_html(assessment: Assessment) -> Markup:
+    """Every item of one work: answer, points, and the evidence or what is missing."""
     entries = {entry.item: entry for entry in assessment.entries}
-    parts = []
+    standing, full = score(assessment), full_marks()
+    parts: list[str] = []
     for dimension, title in DIMENSIONS.items():
         rows = []
         for item in items():
             if item.dimension == dimension:
                 entry = entries.get(item.key, Entry(item.key))
-                rows.append([escape(item.question), *_answer_cells(item.weight, earns(item, entry), entry)])
-        standing, full = score(assessment), full_marks()
-        parts.append(f"<h4>{title}: {getattr(standing, dimension)} of {getattr(full, dimension)}</h4>")
-        parts.append(table(["question", "answer", "evidence"], rows, "words"))
-    return "".join(parts)
+                rows.append([item.question, *_answer_cells(item.weight, earns(item, entry), entry)])
+        points = f"{title}: {getattr(standing, dimension)} of {getattr(full, dimension)}"
+        parts += [
+            render("<h4>{{ points }}</h4>", points=points),
+            table(["question", "answer", "evidence"], rows, "words"),
+        ]
+    return join(parts)
 
 
 def _answer_cells(weight: int, earned: bool, entry: Entry) -> list[str]:
     answer = ANSWERS[entry.answer]
     if not earned and entry.answer != "no":
         answer = f"{answer}, no evidence"
-    points = f'<span class="note">{weight if earned else 0} of {weight}</span>'
-    return [f'<span class="mark {"yes" if earned else "no"}">{answer}</span><br>{points}', _evidence(entry)]
+    marked = render(
+        '<span class="mark {{ kind }}">{{ answer }}</span><br><span class="note">{{ points }} of {{ weight }}</span>',
+        kind="yes" if earned else "no",
+        answer=answer,
+        points=weight if earned else 0,
+        weight=weight,
+    )
+    return [marked, _evidence(entry)]
 
 
 def _evidence(entry: Entry) -> str:
-    text = escape(entry.evidence.strip())
-    if text.startswith(_LINK) and " " not in text:
-        text = f'<a href="{text}" rel="noopener nofollow" target="_blank">{text}</a>'
-    note = f'<span class="note">{escape(entry.note)}</span>' if entry.note else ""
-    return "<br>".join(part for part in (text, note) if part) or "–"
+    evidence: str = entry.evidence.strip()
+    if evidence.startswith(_LINK) and " " not in evidence:
+        evidence = render(
+            '<a href="{{ address }}" rel="noopener nofollow" target="_blank">{{ address }}</a>', address=evidence
+        )
+    small = render('<span class="note">{{ note }}</span>', note=entry.note) if entry.note else ""
+    return join((part for part in (evidence, small) if part), Markup("<br>")) or "–"
 
 
-def total_html(assessment: Assessment) -> str:
-    """The live total of the form, and what still waits for evidence."""
+def total_html(assessment: Assessment) -> Markup:
+    """The live total of the form, and which answers still need evidence."""
     standing, full = score(assessment), full_marks()
     each = " · ".join(f"{title} {getattr(standing, d)}/{getattr(full, d)}" for d, title in DIMENSIONS.items())
-    waiting = unsupported(assessment)
-    points = sum(item.weight for item in waiting)
-    note = ""
-    if waiting:
-        waits = f"{len(waiting)} answers worth {points} points wait for evidence and count as no until then."
-        note = f'<p class="note">{waits}</p>'
-    return f'<p class="question">{standing.total} of {full.total}</p><p>{each}</p>{note}'
+    unproven = unsupported(assessment)
+    points = sum(item.weight for item in unproven)
+    waiting = f"{len(unproven)} answers worth {points} points have no evidence and count as no until they do."
+    return render(
+        '<p class="question">{{ total }} of {{ full }}</p><p>{{ each }}</p>{{ waiting }}',
+        total=standing.total,
+        full=full.total,
+        each=each,
+        waiting=note(waiting) if unproven else "",
+    )
