@@ -49,7 +49,7 @@ from traces.thoughts.gather import gather
 from traces.thoughts.pacing import Ledger, Prices
 from traces.training.mix import journey_row
 from ui.open_ended.judging import rating_tasks
-from ui.traces.library import TraceShelf
+from ui.traces.library import TraceLibrary
 from votes.desk import Desk
 from votes.export import final_battles, write_csv, write_dpo
 from votes.limits import Limits
@@ -359,7 +359,7 @@ def traces(name: str) -> list[Trace]:
 
 
 def test_what_each_way_to_a_thought_gave_and_cost(tmp_path: Path) -> None:
-    entries = TraceShelf(home(), shipped=tmp_path / "none").entries()
+    entries = TraceLibrary(home(), shipped=tmp_path / "none").entries()
     assert len(entries) == 10
     found = {row.method: row for row in method_yields(entry.trace for entry in entries)}
     assert {name: (row.asked, row.kept, row.tokens) for name, row in found.items()} == {
@@ -370,8 +370,8 @@ def test_what_each_way_to_a_thought_gave_and_cost(tmp_path: Path) -> None:
 
 
 def test_searched_traces_with_their_trees(tmp_path: Path) -> None:
-    shelf = TraceShelf(home(), shipped=tmp_path / "none")
-    trace = shelf.whole("d4eed39cef9531d6")
+    library = TraceLibrary(home(), shipped=tmp_path / "none")
+    trace = library.whole("d4eed39cef9531d6")
     assert (trace.problem.id, trace.problem.gold, trace.kept) == ("train/sums/17dd32d16e89", "12", True)
     tree = trace.extra["tree"]
     assert tree["walk"] == [0, 1, 3, 6, 0, 2, 5, 7]
@@ -381,7 +381,7 @@ def test_searched_traces_with_their_trees(tmp_path: Path) -> None:
     row = journey_row(trace)
     assert [text for text, learn in row.pieces if not learn] == ["2*3=9.\n"]
     searched = next(t for t in traces("made-here") if t.problem.subject == "multiples")
-    answer = shelf.base_answer(searched.prompt)
+    answer = library.base_answer(searched.prompt)
     assert answer is not None and answer.text == "I think 12.\u2028Or not."
 
 

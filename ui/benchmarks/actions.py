@@ -20,7 +20,7 @@ from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import load_benchmarks, prepare
 from eval.runs.session import Session
 from eval.statistics.paired import smallest_differences
-from ui.benchmarks.library import Shelf
+from ui.benchmarks.library import RunLibrary
 from ui.services import Services, check_ready
 
 MOST_BUDGETS = 12
@@ -51,11 +51,11 @@ def set_title(name: str) -> str:
     return GENERATED.get(name) or Path(name).stem
 
 
-class RunDesk:
+class RunActions:
     """Starts, stops and resumes runs for visitors who may; everything it raises is for people to read."""
 
-    def __init__(self, services: Services, shelf: Shelf) -> None:
-        self.services, self.shelf = services, shelf
+    def __init__(self, services: Services, library: RunLibrary) -> None:
+        self.services, self.library = services, library
         self.jobs = services.jobs
 
     def estimate(self, config: RunConfig) -> str:
@@ -63,7 +63,7 @@ class RunDesk:
         sizes = {set_title(name): set_size(name) for name in config.benchmarks}
         drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
-        found = cost(config, list(sizes.values()), paces(self.shelf.runs, pair) if pair else {})
+        found = cost(config, list(sizes.values()), paces(self.library.runs, pair) if pair else {})
         return f"{found.sentence}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
 
     def start(self, config: RunConfig) -> str:
@@ -73,7 +73,7 @@ class RunDesk:
         served = self.services.served
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         self.jobs.check_idle()
-        log = prepare(self.shelf.runs, config, served.pair, hashes, benchmarks, served.profile)
+        log = prepare(self.library.runs, config, served.pair, hashes, benchmarks, served.profile)
         self.jobs.start(Session(log, served))
         return log.folder.name
 
@@ -83,7 +83,7 @@ class RunDesk:
         if sitting is None or sitting.over:
             raise ConfigError("No run is going on.")
         name = sitting.log.folder.name
-        if sitting.log.folder.parent != self.shelf.runs:
+        if sitting.log.folder.parent != self.library.runs:
             raise ConfigError(f"Run {name} was begun on another page.", "Stop it there.")
         self.jobs.stop()
         return name
@@ -102,7 +102,7 @@ class RunDesk:
 
     def _open_own(self, run_id: str) -> RunLog:
         """A run that was made here with the loaded pair. Raises DataError, ConfigError or ServerError for any other."""
-        log = RunLog.open(self.shelf.runs, run_id)
+        log = RunLog.open(self.library.runs, run_id)
         info = log.info()
         if info.origin != "run":
             raise ConfigError(
@@ -140,7 +140,7 @@ class RunDesk:
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
         side: Role = "base" if role == "base" else "distilled"
         log = import_outputs(
-            self.shelf.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
+            self.library.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
         )
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)

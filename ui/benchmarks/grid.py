@@ -15,7 +15,7 @@ from common.errors import ArenaError, DataError
 from eval.runs.log import RunLog
 from traces.cases.pinning import pin_from_run
 from ui.benchmarks.figures import Side
-from ui.benchmarks.library import Choice, Filters, Shelf
+from ui.benchmarks.library import Choice, Filters, RunLibrary
 from ui.benchmarks.view import answer_head, flags_html, grid_html
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import note, render
@@ -131,14 +131,14 @@ def make_filters(*values: Any) -> Filters:
     return Filters(str(base), str(distilled), str(words or "")[:200], int(shortest or 0), bool(cut), bool(flagged))
 
 
-def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:
+def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:
     """`sides`: the inputs from which `choose` makes the Choice."""
     count = len(sides)
     outputs = _detail_outputs(widgets)
 
     def filtered(problem: str, *values: Any) -> str:
         try:
-            return grid_update(shelf, choose(*values[:count]), make_filters(*values[count:]), problem)
+            return grid_update(library, choose(*values[:count]), make_filters(*values[count:]), problem)
         except ArenaError as error:
             return note(str(error))
 
@@ -149,7 +149,7 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
 
     @spoken()
     def other_sample(problem: str, index: int, *values: Any) -> dict[Any, Any]:
-        return show_problem(shelf, widgets, choose(*values), problem, int(index or 0))
+        return show_problem(library, widgets, choose(*values), problem, int(index or 0))
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
@@ -157,19 +157,21 @@ def wire_grid(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Call
     widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
     widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:
-        _wire_flag(shelf, widgets, side, sides, choose)
-    _wire_pin(shelf, widgets, sides, choose)
+        _wire_flag(library, widgets, side, sides, choose)
+    _wire_pin(library, widgets, sides, choose)
 
 
-def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]) -> None:
+def _wire_flag(
+    library: RunLibrary, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]
+) -> None:
     panel = widgets.panels[side]
 
-    def flag(secret: str, problem: str, index: int, note: str, *values: Any) -> dict[Any, Any]:
+    def flag(secret: str, problem: str, index: int, comment: str, *values: Any) -> dict[Any, Any]:
         try:
             require_owner(secret)
             choice = choose(*values)
-            flag_grade(shelf, choice, side, problem, int(index or 0), note)
-            flags = shelf.results(choice).flags(choice.sides[side], problem)
+            flag_grade(library, choice, side, problem, int(index or 0), comment)
+            flags = library.results(choice).flags(choice.sides[side], problem)
         except ArenaError as error:
             return {panel.flags: note(str(error))}
         return {panel.flags: flags_html(flags), panel.note: ""}
@@ -178,43 +180,43 @@ def _wire_flag(shelf: Shelf, widgets: GridWidgets, side: Side, sides: list[Any],
     panel.flag.click(flag, inputs, [panel.flags, panel.note], **QUIET)
 
 
-def _wire_pin(shelf: Shelf, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:
+def _wire_pin(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choose: Callable[..., Choice]) -> None:
     panel = widgets.pinning
 
-    def pin(secret: str, problem: str, note: str, *values: Any) -> dict[Any, Any]:
+    def pin(secret: str, problem: str, comment: str, *values: Any) -> dict[Any, Any]:
         try:
             require_owner(secret)
-            return {panel.said: pin_problem(shelf, choose(*values), problem, note), panel.note: ""}
+            return {panel.said: pin_problem(library, choose(*values), problem, comment), panel.note: ""}
         except ArenaError as error:
             return {panel.said: str(error)}
 
     panel.pin.click(pin, [panel.key, widgets.problem, panel.note, *sides], [panel.said, panel.note], **QUIET)
 
 
-def pin_problem(shelf: Shelf, choice: Choice, problem: str, note: str) -> str:
+def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str) -> str:
     """Pin a problem with the first answer of each side as a case study; returns a sentence that says where it is.
 
     Two sides of two runs make two cases. Raises DataError for a problem that is not there.
     """
-    results = shelf.results(choice)
+    results = library.results(choice)
     runs = dict.fromkeys(side.run for side in choice.sides.values() if results.details(side, problem))
     if not runs:
         raise DataError("There is no such problem.", "Choose a problem first.")
-    keys = {run: pin_from_run(shelf.runs, run, problem, str(note or "")).key for run in runs}
+    keys = {run: pin_from_run(library.runs, run, problem, str(comment or "")).key for run in runs}
     links = " and ".join(f"[with the first answers of run {run}](?case={key})" for run, key in keys.items())
     return f"Pinned in the tab Case studies, {links}."
 
 
-def flag_grade(shelf: Shelf, choice: Choice, side: Side, problem: str, index: int, note: str) -> None:
+def flag_grade(library: RunLibrary, choice: Choice, side: Side, problem: str, index: int, comment: str) -> None:
     """Keep a person's word that a grade is wrong. It is shown and counted, and changes no number.
 
     Raises DataError for a sample that is not there, or when a run has too many flags already.
     """
     contender = choice.sides[side]
-    details = [d for d in shelf.results(choice).details(contender, problem) if d["index"] == index]
+    details = [d for d in library.results(choice).details(contender, problem) if d["index"] == index]
     if not details:
         raise DataError("There is no such answer.", "Choose a problem first.")
-    log = RunLog.open(shelf.runs, contender.run)
+    log = RunLog.open(library.runs, contender.run)
     if sum(1 for _ in log.rows("flags")) >= MOST_FLAGS:
         raise DataError(f"This run has {MOST_FLAGS} flags already.")
     row = {
@@ -222,15 +224,15 @@ def flag_grade(shelf: Shelf, choice: Choice, side: Side, problem: str, index: in
         "problem_id": problem,
         "index": index,
         "outcome": details[0]["outcome"],
-        "note": str(note or "")[:MOST_NOTE],
+        "note": str(comment or "")[:MOST_NOTE],
         "flagged_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     log.append("flags", [row])
 
 
-def grid_update(shelf: Shelf, choice: Choice, filters: Filters, selected: str = "") -> str:
-    cells = shelf.cells(choice, filters)
-    return grid_html(cells, len(shelf.shown(choice).comparison.cells), selected)
+def grid_update(library: RunLibrary, choice: Choice, filters: Filters, selected: str = "") -> str:
+    cells = library.cells(choice, filters)
+    return grid_html(cells, len(library.shown(choice).comparison.cells), selected)
 
 
 def _detail_outputs(widgets: GridWidgets) -> list[Any]:
@@ -240,9 +242,9 @@ def _detail_outputs(widgets: GridWidgets) -> list[Any]:
     return parts
 
 
-def show_problem(shelf: Shelf, widgets: GridWidgets, choice: Choice, problem: str, index: int) -> dict[Any, Any]:
+def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, problem: str, index: int) -> dict[Any, Any]:
     """Updates that show both answers to one problem."""
-    results = shelf.results(choice)
+    results = library.results(choice)
     details = {side: results.details(contender, problem) for side, contender in choice.sides.items()}
     everything = [*details["base"], *details["distilled"]]
     if not everything:
@@ -259,7 +261,7 @@ def show_problem(shelf: Shelf, widgets: GridWidgets, choice: Choice, problem: st
             choices=[(str(i + 1), i) for i in range(count)], value=min(index, count - 1), visible=count > 1
         ),
     }
-    titles = shelf.shown(choice).titles
+    titles = library.shown(choice).titles
     for side, panel in widgets.panels.items():
         found = next((d for d in details[side] if d["index"] == index), None)
         updates |= _panel_updates(panel, side, titles[side], found)

@@ -89,7 +89,7 @@ class Filters:
         )
 
 
-class Shelf:
+class RunLibrary:
     """Reads runs below one folder; safe to use from several threads."""
 
     def __init__(self, runs: Path) -> None:
@@ -197,14 +197,14 @@ def _title(infos: tuple[RunInfo, ...], contender: Contender) -> str:
     return contender.model
 
 
-def export_files(shelf: Shelf, choice: Choice) -> list[str]:
+def export_files(library: RunLibrary, choice: Choice) -> list[str]:
     """Files to download: every sample of both sides in each format, the report, and each run's own files."""
-    name = sha256(f"{choice}{shelf.stamp(choice)}".encode()).hexdigest()[:12]
+    name = sha256(f"{choice}{library.stamp(choice)}".encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / "journey-arena-exports" / name
-    results, shown = shelf.results(choice), shelf.shown(choice)
+    results, shown = library.results(choice), library.shown(choice)
     sides = list(dict.fromkeys(choice.sides.values()))
     stem = choice.base.run if choice.base.run == choice.distilled.run else "comparison"
     files = [results.export(sides, folder / f"{stem}.{form}", form) for form in EXPORT]  # type: ignore[arg-type]
     text = folder / f"{stem}.md"
     text.write_text(shown.report, encoding="utf-8")
-    return [str(path) for path in (*files, text, *(pack_run(shelf.runs / run, folder) for run in _ids(choice)))]
+    return [str(path) for path in (*files, text, *(pack_run(library.runs / run, folder) for run in _ids(choice)))]

@@ -11,10 +11,10 @@ from common.errors import ArenaError
 from eval.results.report import data_lines, differences, unfinished
 from eval.results.samples import Contender
 from eval.runs.log import ROLES, Role, RunInfo
-from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.actions import RunActions
 from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
 from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
-from ui.benchmarks.library import Choice, Shelf, Shown, export_files, parse_side, side_value
+from ui.benchmarks.library import Choice, RunLibrary, Shown, export_files, parse_side, side_value
 from ui.benchmarks.view import breakdown_html, headline_html, progress_html, run_label, run_row, runs_html, summary_html
 from ui.kit.events import spoken
 from ui.kit.html import note
@@ -77,8 +77,8 @@ def make_choice(base: object, distilled: object, benchmark: object) -> Choice:
 class Page:
     """The tab's parts, and what its events do: each returns {component: update}."""
 
-    shelf: Shelf
-    desk: RunDesk
+    library: RunLibrary
+    actions: RunActions
     selectors: Selectors
     displays: Displays
     grid: GridWidgets
@@ -102,12 +102,12 @@ class Page:
         """The results of the chosen sides and set."""
         try:
             choice = make_choice(base, distilled, benchmark)
-            shown = self.shelf.shown(choice)
-            cells = grid_update(self.shelf, choice, make_filters(*filters), problem)
+            shown = self.library.shown(choice)
+            cells = grid_update(self.library, choice, make_filters(*filters), problem)
             state = self.state(choice)
         except ArenaError as error:
             return {self.displays.headline: note(str(error))}
-        updates = display_updates(self.displays, shown, _going_on(self.desk, choice))
+        updates = display_updates(self.displays, shown, _is_running(self.actions, choice))
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 
     def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
@@ -118,14 +118,14 @@ class Page:
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
         """Both sides and the first set of one run, and their results, unfiltered; a side it lacks is another run's of
         that set."""
-        infos = self.shelf.infos()
+        infos = self.library.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
             return {self.selectors.run: gr.update(choices=_run_choices(infos))}
         own = {role: side_value(Contender(info.id, side.model)) for role, side in info.sides.items()}
         before: dict[Role, Any] = {"base": base, "distilled": distilled}
-        sides = {role: own.get(role) or self.shelf.partner(info, role, before[role]) for role in ROLES}
-        choices = [(_side_label(infos, side), side_value(side)) for side in self.shelf.sides()]
+        sides = {role: own.get(role) or self.library.partner(info, role, before[role]) for role in ROLES}
+        choices = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
         sets = [(data.title, data.name) for data in info.data]
         updates: dict[Any, Any] = {
             self.selectors.run: gr.update(choices=_run_choices(infos), value=run_id),
@@ -138,8 +138,8 @@ class Page:
 
     def refresh(self) -> dict[Any, Any]:
         """The lists of runs, with the newest run of both sides chosen."""
-        infos = self.shelf.infos()
-        rows = [run_row(info, self.shelf.answers(info.id)) for info in infos]
+        infos = self.library.infos()
+        rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         whole = [info for info in infos if len(info.sides) == len(ROLES)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
@@ -148,10 +148,10 @@ class Page:
 
     def tick(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
         """Progress of the run that is going on, and results when they have changed."""
-        current = self.desk.jobs.current
+        current = self.actions.jobs.current
         updates: dict[Any, Any] = {}
         if current is not None:
-            where = "" if current.log.folder.parent == self.shelf.runs else " (begun on another page)"
+            where = "" if current.log.folder.parent == self.library.runs else " (begun on another page)"
             updates[self.progress] = gr.update(value=progress_html(current.progress(), where), visible=True)
         try:
             changed = self.state(make_choice(*chosen)) != stamp
@@ -164,28 +164,28 @@ class Page:
 
     def state(self, choice: Choice) -> str:
         """Changes whenever what is shown of the choice would."""
-        text = f"{choice}{self.shelf.stamp(choice)}{_going_on(self.desk, choice)}"
+        text = f"{choice}{self.library.stamp(choice)}{_is_running(self.actions, choice)}"
         return sha256(text.encode()).hexdigest()[:16]
 
     @spoken()
     def export(self, base: Any, distilled: Any, benchmark: Any) -> Any:
-        return gr.update(value=export_files(self.shelf, make_choice(base, distilled, benchmark)), visible=True)
+        return gr.update(value=export_files(self.library, make_choice(base, distilled, benchmark)), visible=True)
 
 
-def _going_on(desk: RunDesk, choice: Choice) -> bool:
-    current = desk.jobs.current
-    shown = [desk.shelf.runs / side.run for side in choice.sides.values()]
+def _is_running(actions: RunActions, choice: Choice) -> bool:
+    current = actions.jobs.current
+    shown = [actions.library.runs / side.run for side in choice.sides.values()]
     return current is not None and not current.over and current.log.folder in shown
 
 
-def display_updates(displays: Displays, shown: Shown, going_on: bool) -> dict[Any, Any]:
+def display_updates(displays: Displays, shown: Shown, running: bool) -> dict[Any, Any]:
     """Everything the tab says about a comparison."""
     c = shown.comparison
     warnings = [*differences(shown.infos), *unfinished(shown.infos, c)]
     subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
     return {
         displays.results: gr.update(visible=c.base.samples + c.distilled.samples > 0),
-        displays.headline: headline_html(c, going_on, warnings),
+        displays.headline: headline_html(c, running, warnings),
         displays.summary: summary_html(c, data_lines(shown.infos, c.benchmark)),
         displays.curves: accuracy_against_tokens(shown.curves, shown.titles, c.benchmark),
         displays.cut: cut_share(shown.curves, shown.titles),

@@ -13,7 +13,7 @@ from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
 from eval.runs.cost import most_in_flight
 from eval.runs.imported import Fields
 from eval.runs.log import RunConfig
-from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.actions import RunActions
 from ui.kit.events import QUIET
 from ui.kit.owner import owner_key, require_owner
 from ui.services import Services
@@ -108,21 +108,21 @@ def build_form(services: Services) -> RunForm:
 class RunHandlers:
     """What the buttons do. Each that starts or stops work asks for the owner first."""
 
-    desk: RunDesk
+    actions: RunActions
     notice: gr.Markdown
     started: Any
 
     def cost(self, *values: Any) -> str:
         try:
-            return self.desk.estimate(make_config(*values))
+            return self.actions.estimate(make_config(*values))
         except ArenaError as error:
             return str(error)
 
     def start(self, secret: str, *values: Any) -> dict[Any, Any]:
         try:
             require_owner(secret)
-            own = self.desk.keep_own_set(values[2])
-            run_id = self.desk.start(make_config(values[0], values[1], own, *values[3:]))
+            own = self.actions.keep_own_set(values[2])
+            run_id = self.actions.start(make_config(values[0], values[1], own, *values[3:]))
         except ArenaError as error:
             return {self.notice: str(error)}
         return {self.notice: f"Run {run_id} has begun; it goes on when this page is closed.", **self.started(run_id)}
@@ -130,14 +130,14 @@ class RunHandlers:
     def stop(self, secret: str) -> str:
         try:
             require_owner(secret)
-            return f"Run {self.desk.stop()} is stopping; what is whole is kept, and it can be gone on with."
+            return f"Run {self.actions.stop()} is stopping; what is whole is kept, and it can be gone on with."
         except ArenaError as error:
             return str(error)
 
     def resume(self, secret: str, run_id: str, retry: bool) -> str:
         try:
             require_owner(secret)
-            self.desk.resume(str(run_id or ""), bool(retry))
+            self.actions.resume(str(run_id or ""), bool(retry))
         except ArenaError as error:
             return str(error)
         return f"Run {run_id} goes on."
@@ -145,15 +145,15 @@ class RunHandlers:
     def force(self, secret: str, run_id: str, wanted: str) -> str:
         try:
             require_owner(secret)
-            made = self.desk.force(str(run_id or ""), wanted)
+            made = self.actions.force(str(run_id or ""), wanted)
         except ArenaError as error:
             return str(error)
         return f"Forced answers at {', '.join(map(str, made))} tokens have begun."
 
 
-def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
+def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
     """Form, cost, buttons. `started(run_id)` gives the updates that make a new run the one looked at."""
-    form = build_form(desk.services)
+    form = build_form(actions.services)
     estimate = gr.Markdown("", elem_classes="note")
     key = owner_key()
     with gr.Row():
@@ -169,7 +169,7 @@ def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, star
         )  # fmt: skip
         force = gr.Button("Make forced answers", size="sm", scale=1, elem_id="bm-force")
 
-    on = RunHandlers(desk, notice, started)
+    on = RunHandlers(actions, notice, started)
     for component in form.inputs:
         component.change(on.cost, form.inputs, estimate, **QUIET)
     start.click(on.start, [key, *form.inputs], [notice, *started.components], api_visibility="private")
@@ -181,7 +181,7 @@ def build_run_section(desk: RunDesk, run: gr.Dropdown, notice: gr.Markdown, star
         blocks.load(on.cost, form.inputs, estimate, **QUIET)
 
 
-def build_import_section(desk: RunDesk, notice: gr.Markdown, refreshed: Any) -> None:
+def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
     """Load outputs made elsewhere. `refreshed()` gives the updates of the lists of runs."""
     gr.Markdown(
         "One JSON object a line with a problem, its gold answer and one or many outputs of one model; or a JSON export"
@@ -216,7 +216,7 @@ def build_import_section(desk: RunDesk, notice: gr.Markdown, refreshed: Any) -> 
         try:
             require_owner(secret)
             fields = Fields(q.strip(), g.strip(), o.strip())
-            return {notice: desk.take_in(path, side, name, which, fields, tell), **refreshed()}
+            return {notice: actions.take_in(path, side, name, which, fields, tell), **refreshed()}
         except ArenaError as error:
             return {notice: str(error)}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import gradio as gr
 
-from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.actions import RunActions
 from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
-from ui.benchmarks.library import Shelf
+from ui.benchmarks.library import RunLibrary
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
 from ui.benchmarks.run import build_import_section, build_run_section
 from ui.kit.events import QUIET
@@ -27,21 +27,21 @@ CURVES_NOTE = (
 
 def build_benchmarks_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
-    shelf = Shelf(services.home / "runs")
-    desk = RunDesk(services, shelf)
+    library = RunLibrary(services.home / "runs")
+    actions = RunActions(services, library)
     gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
     selectors = build_selectors()
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")
     headline = gr.HTML("", elem_id="bm-headline")
     # Before the first answer there is nothing to see.
-    with gr.Column(visible=bool(shelf.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
+    with gr.Column(visible=bool(library.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
         displays, grid, exports = build_results(results, headline)
-    page = Page(shelf, desk, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
-    with gr.Accordion("Run the benchmarks", open=not shelf.infos()):
-        build_run_section(desk, selectors.run, notice, Updates(page.choose_run, page.outputs))
+    page = Page(library, actions, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
+    with gr.Accordion("Run the benchmarks", open=not library.infos()):
+        build_run_section(actions, selectors.run, notice, Updates(page.choose_run, page.outputs))
     with gr.Accordion("Load outputs made elsewhere", open=False):
-        build_import_section(desk, notice, Updates(page.refresh, page.outputs))
+        build_import_section(actions, notice, Updates(page.refresh, page.outputs))
     wire(page, exports)
 
 
@@ -94,7 +94,7 @@ def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
     selectors = page.selectors
     selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **QUIET)
     exports[0].click(page.export, page.selectors.sides, exports[1], api_visibility="private")
-    wire_grid(page.shelf, page.grid, page.selectors.sides, make_choice)
+    wire_grid(page.library, page.grid, page.selectors.sides, make_choice)
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
     watched = [page.seen, page.chosen, page.grid.problem, *page.grid.filters]
     timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **QUIET)

@@ -16,7 +16,7 @@ from traces.keeping.trace import METHODS
 from traces.keeping.yields import MethodYield, method_yields, yield_rows
 from traces.publishing.ablation import Ablation, Arm, ArmResult, read_ablation
 from ui.kit.html import Markup, bullets, inline, join, missing, note, render, table
-from ui.traces.library import TraceShelf
+from ui.traces.library import TraceLibrary
 
 MEASURE = {
     "teacher": "python -m commands.train teacher",
@@ -36,10 +36,10 @@ CORRECTIONS = (
 Figures = Mapping[str, Any]
 
 
-def cost_of_ways(shelf: TraceShelf) -> dict[str, Markup]:
+def cost_of_ways(library: TraceLibrary) -> dict[str, Markup]:
     """Way → its yield and its cost per kept thought, in a sentence."""
     try:
-        traces = [entry.trace for entry in shelf.entries()]
+        traces = [entry.trace for entry in library.entries()]
     except DataError as error:
         return dict.fromkeys(WAYS, render('<span class="missing">{{ error }}</span>', error=str(error)))
     absent = {way: missing("Cost here", MEASURE[way]) for way in WAYS}

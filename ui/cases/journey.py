@@ -14,7 +14,7 @@ from ui.kit.events import QUIET
 from ui.kit.html import Markup, card, cards, html, note, prose, render, section, shown, stacked_row, table, text_of
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from ui.services import Services
-from ui.traces.library import TraceShelf
+from ui.traces.library import TraceLibrary
 
 OURS = "Ours-72B"
 
@@ -33,16 +33,16 @@ def build_journey_page(services: Services) -> None:
             html(table_1_html() + prose(text["table_1_reading"]))
         with gr.Column(min_width=320):
             gr.Plot(table_1_figure(), show_label=False)
-    shelf = TraceShelf(services.home)
-    measured = html(measured_html(shelf), elem_id="journey-measured")
-    gr.on(None, lambda: shown(measured_html(shelf)), None, measured, **QUIET)
+    library = TraceLibrary(services.home)
+    measured = html(measured_html(library), elem_id="journey-measured")
+    gr.on(None, lambda: shown(measured_html(library)), None, measured, **QUIET)
 
 
-def measured_html(shelf: TraceShelf) -> Markup:
+def measured_html(library: TraceLibrary) -> Markup:
     """The part of the page in which the paper's story is set beside what was measured here."""
     text = text_of("journey")
     return (
-        section("Four ways to make a long thought", prose(text["ways"]), ways_html(shelf))
+        section("Four ways to make a long thought", prose(text["ways"]), ways_html(library))
         + section("The bitter lesson", prose(text["bitter"]), lesson_html())
         + section("What each part is worth", prose(text["ablations"]), ablation_html())
     )
@@ -125,9 +125,9 @@ def table_1_figure() -> go.Figure:
     return figure
 
 
-def ways_html(shelf: TraceShelf) -> Markup:
+def ways_html(library: TraceLibrary) -> Markup:
     """The four ways to a long thought, with what each cost here."""
-    texts, costs = text_of("journey")["way"], cost_of_ways(shelf)
+    texts, costs = text_of("journey")["way"], cost_of_ways(library)
     return cards(
         *(card(f"{n}. {texts[way]['title']}", texts[way]["text"], costs[way]) for n, way in enumerate(WAYS, 1))
     )

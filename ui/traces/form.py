@@ -11,7 +11,7 @@ from traces.thoughts.annotate import Draft, Step
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, low_row, note, render, shown, stacked_row, text_of
 from ui.kit.owner import require_owner
-from ui.traces.library import TraceShelf, own_problem
+from ui.traces.library import TraceLibrary, own_problem
 from ui.traces.view import verdict_html
 
 LONGEST_SESSION = 4 * 3600.0
@@ -61,14 +61,14 @@ class Form(NamedTuple):
         return [self.steps, self.started, self.view]
 
 
-def build_form(shelf: TraceShelf, open_trace: gr.State, key: gr.Textbox) -> None:
+def build_form(library: TraceLibrary, open_trace: gr.State, key: gr.Textbox) -> None:
     """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here;
     `key` the owner's, since what is saved is shown to everybody."""
     gr.Markdown(text_of("traces")["write"])
     w = build_widgets()
     wire_edits(w)
-    wire_taking_up(shelf, open_trace, w)
-    wire_saving(shelf, key, w)
+    wire_taking_up(library, open_trace, w)
+    wire_saving(library, key, w)
 
 
 def build_widgets() -> Form:
@@ -125,19 +125,19 @@ def wire_edits(w: Form) -> None:
     wire(w.right, annotate.mark_right, [w.number])
 
 
-def wire_taking_up(shelf: TraceShelf, open_trace: gr.State, w: Form) -> None:
+def wire_taking_up(library: TraceLibrary, open_trace: gr.State, w: Form) -> None:
     @spoken()
     def take_up(trace_id: str) -> list[Any]:
         if not trace_id:
             raise annotate.DraftError("No trace is open.", "Choose one under “Read” first.")
-        draft = annotate.draft_of(shelf.whole(trace_id))
+        draft = annotate.draft_of(library.whole(trace_id))
         problem = draft.problem
         return [draft.steps, time.time(), shown(steps_html(draft.steps)), problem.question, problem.gold, draft.answer]
 
     w.take.click(take_up, open_trace, [*w.thought, w.question, w.gold, w.answer], **QUIET)
 
 
-def wire_saving(shelf: TraceShelf, key: gr.Textbox, w: Form) -> None:
+def wire_saving(library: TraceLibrary, key: gr.Textbox, w: Form) -> None:
     @spoken()
     def save_trace(
         now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str, secret: str
@@ -147,7 +147,7 @@ def wire_saving(shelf: TraceShelf, key: gr.Textbox, w: Form) -> None:
             raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
         draft = Draft(own_problem(asked, right), tuple(now), final)
         seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
-        trace = shelf.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
+        trace = library.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
         saved = render(
             "<p>Saved as {{ id }} after {{ minutes }} minutes. You find it in the list under “Read”.</p>",
             id=trace.hash,

@@ -84,7 +84,7 @@ class BaseAnswer(NamedTuple):
     finish_reason: str
 
 
-class TraceShelf:
+class TraceLibrary:
     """All traces files below `home`/traces and `home`/distil, and the sample that ships; safe from any thread."""
 
     def __init__(self, home: Path, shipped: Path = SHIPPED) -> None:

@@ -16,7 +16,7 @@ from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
 from ui.kit.panels import LATEX_DELIMITERS
 from ui.services import Services
-from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceShelf
+from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
 from ui.traces.view import compare_html, count_sentence, list_choices, trace_html
 
@@ -80,7 +80,7 @@ class Reader:
         ]
 
 
-def build_reader(services: Services, shelf: TraceShelf) -> Reader:
+def build_reader(services: Services, library: TraceLibrary) -> Reader:
     """Fill the enclosing tab with the list and the reader."""
     filters = build_filters()
     count = gr.Markdown(elem_classes="note", elem_id="trace-count")
@@ -103,7 +103,7 @@ def build_reader(services: Services, shelf: TraceShelf) -> Reader:
         base = html(elem_id="trace-base")
     opened = gr.State("")
     w = Reader(filters, count, body, rows, opened, question, page, fold, tree_note, plot, walk, node, ask, base)
-    wire(services, shelf, w)
+    wire(services, library, w)
     return w
 
 
@@ -126,13 +126,13 @@ def filters_of(method: str, family: str, outcome: str, words: str, least: float 
     return Filters(method or "", family or "", outcome or "", words or "", int(least or 0), int(most) if most else None)
 
 
-def wire(services: Services, shelf: TraceShelf, w: Reader) -> None:
+def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     def choose(opened: str, *values: Any) -> dict[Any, Any]:
-        return list_update(shelf, w, filters_of(*values), opened)
+        return list_update(library, w, filters_of(*values), opened)
 
     @spoken()
     def open_row(trace_id: str | None, fold: bool) -> dict[Any, Any]:
-        return open_update(shelf, w, trace_id or "", fold)
+        return open_update(library, w, trace_id or "", fold)
 
     gr.on(
         # The family's choices are set here as well, which counts as a change: it alone must not call this again.
@@ -142,11 +142,11 @@ def wire(services: Services, shelf: TraceShelf, w: Reader) -> None:
 
     @spoken()
     def refold(trace_id: str, fold: bool) -> str:
-        return shown(trace_html(shelf.whole(trace_id), fold)) if trace_id else shown("")
+        return shown(trace_html(library.whole(trace_id), fold)) if trace_id else shown("")
 
     @spoken()
     def walk_to(trace_id: str, at: float) -> Any:
-        return step_update(shelf, w, trace_id, int(at))
+        return step_update(library, w, trace_id, int(at))
 
     w.rows.input(open_row, [w.rows, w.fold], w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     w.fold.input(refold, [w.opened, w.fold], w.page, **QUIET)
@@ -155,17 +155,19 @@ def wire(services: Services, shelf: TraceShelf, w: Reader) -> None:
 
     async def ask_base(trace_id: str) -> Any:
         with spoken():
-            trace = await asyncio.to_thread(shelf.whole, trace_id)  # files are read in threads: streams share this loop
+            trace = await asyncio.to_thread(
+                library.whole, trace_id
+            )  # files are read in threads: streams share this loop
             answer = await ask(services, trace)
-        await asyncio.to_thread(shelf.add_base_answer, answer)
+        await asyncio.to_thread(library.add_base_answer, answer)
         return shown(compare_html(trace, answer))
 
     w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
 
 
-def list_update(shelf: TraceShelf, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:
+def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:
     """The list anew, with the opened trace chosen in it if it is there."""
-    entries = shelf.entries()
+    entries = library.entries()
     chosen = [entry for entry in entries if filters.let_through(entry)]
     families = sorted({entry.trace.problem.subject for entry in entries if entry.trace.problem.subject})
     choices = list_choices(chosen)
@@ -177,15 +179,15 @@ def list_update(shelf: TraceShelf, w: Reader, filters: Filters, opened: str = ""
     }
 
 
-def open_update(shelf: TraceShelf, w: Reader, trace_id: str, fold: bool) -> dict[Any, Any]:
+def open_update(library: TraceLibrary, w: Reader, trace_id: str, fold: bool) -> dict[Any, Any]:
     """One trace opened: its text, its tree, and the base's answer if it is known. Raises DataError if it is gone."""
     if not trace_id:
         hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
         empty = dict.fromkeys([w.page, w.node, w.base], shown(""))
         return {w.opened: "", w.question: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
-    trace = shelf.whole(trace_id)
+    trace = library.whole(trace_id)
     tree = tree_of_trace(trace)
-    known = shelf.base_answer(trace.prompt)
+    known = library.base_answer(trace.prompt)
     return {
         w.opened: trace_id,
         w.question: trace.problem.question,
@@ -199,8 +201,8 @@ def open_update(shelf: TraceShelf, w: Reader, trace_id: str, fold: bool) -> dict
     }
 
 
-def step_update(shelf: TraceShelf, w: Reader, trace_id: str, at: int) -> Any:
-    tree = tree_of_trace(shelf.whole(trace_id)) if trace_id else None
+def step_update(library: TraceLibrary, w: Reader, trace_id: str, at: int) -> Any:
+    tree = tree_of_trace(library.whole(trace_id)) if trace_id else None
     return {w.plot: tree_figure(tree, at), w.node: shown(node_html(walk_text(tree, at)))} if tree else gr.skip()
 
 

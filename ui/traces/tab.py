@@ -23,7 +23,7 @@ from ui.kit.owner import owner_key, require_owner
 from ui.kit.palette import figure_layout
 from ui.services import Services
 from ui.traces.form import build_form
-from ui.traces.library import Filters, TraceShelf
+from ui.traces.library import Filters, TraceLibrary
 from ui.traces.reader import FOLLOW_CLICKS, Reader, best_to_open, build_reader, filters_of, list_update, open_update
 from ui.traces.training import build_training
 from ui.traces.view import funnel_html, yields_html
@@ -34,7 +34,7 @@ MADE_AT_ONCE = 40
 
 def build_traces_tab(services: Services) -> None:
     """Fill the enclosing tab. The list is read anew when the tab is selected."""
-    shelf = TraceShelf(services.home)
+    library = TraceLibrary(services.home)
     enclosing = Context.block
     page_style()
     gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
@@ -45,36 +45,36 @@ def build_traces_tab(services: Services) -> None:
         key = owner_key(scale=0, min_width=200)
     with gr.Tabs():
         with gr.Tab("Read"):
-            reader = build_reader(services, shelf)
+            reader = build_reader(services, library)
         with gr.Tab("Yield and cost") as costs:
-            build_costs(shelf, costs)
+            build_costs(library, costs)
         with gr.Tab("Problems") as problems:
-            build_funnels(shelf, problems)
+            build_funnels(library, problems)
         with gr.Tab("Training") as training:
             build_training(services.home, training)
         with gr.Tab("Write a thought"):
-            build_form(shelf, reader.opened, key)
+            build_form(library, reader.opened, key)
         with gr.Tab("Export"):
-            build_export(shelf, reader)
-    wire_making(shelf, reader, make, key, note, enclosing)
+            build_export(library, reader)
+    wire_making(library, reader, make, key, note, enclosing)
 
 
 def wire_making(
-    shelf: TraceShelf, w: Reader, make: gr.Button, key: gr.Textbox, note: gr.Markdown, enclosing: Any
+    library: TraceLibrary, w: Reader, make: gr.Button, key: gr.Textbox, note: gr.Markdown, enclosing: Any
 ) -> None:
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
     @spoken()
     def refresh(opened: str, fold: bool, *values: Any) -> dict[Any, Any]:
         filters = filters_of(*values)
-        wanted = opened or best_to_open(shelf.chosen(filters))
-        updates = {note: gr.update(visible=not shelf.entries()), **list_update(shelf, w, filters, wanted)}
-        return updates if opened else {**updates, **open_update(shelf, w, wanted, fold)}
+        wanted = opened or best_to_open(library.chosen(filters))
+        updates = {note: gr.update(visible=not library.entries()), **list_update(library, w, filters, wanted)}
+        return updates if opened else {**updates, **open_update(library, w, wanted, fold)}
 
     @spoken()
     def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
         require_owner(secret)
-        shelf.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
+        library.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
         return gr.skip()
 
     def open_best(fold: bool, *values: Any) -> dict[Any, Any]:
@@ -89,7 +89,7 @@ def wire_making(
         selected.then(fn=None, js=FOLLOW_CLICKS)
 
 
-def build_costs(shelf: TraceShelf, tab: gr.Tab) -> None:
+def build_costs(library: TraceLibrary, tab: gr.Tab) -> None:
     """Yield and cost by method, as a plot and a table."""
     gr.Markdown(text_of("traces")["yields"])
     with gr.Row():
@@ -99,7 +99,7 @@ def build_costs(shelf: TraceShelf, tab: gr.Tab) -> None:
     rows = html(elem_id="trace-yields")
 
     def show(hourly: float | None) -> list[Any]:
-        found = method_yields((entry.trace for entry in shelf.entries()), float(hourly or 0))
+        found = method_yields((entry.trace for entry in library.entries()), float(hourly or 0))
         figures = [framed(figure) for figure in cost_figures(found)]
         return [*(gr.update(value=figure, visible=bool(found)) for figure in figures), shown(yields_html(found))]
 
@@ -116,7 +116,7 @@ def _funnel(path: Path, changed: int) -> str:
     return funnel_html(load_funnel(path))
 
 
-def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
+def build_funnels(library: TraceLibrary, tab: gr.Tab) -> None:
     """The curation of each problem file."""
     gr.Markdown(text_of("traces")["funnel"])
     chosen = gr.Dropdown([], label="Problem file", visible=False)
@@ -124,7 +124,7 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
 
     @spoken()
     def show(name: str | None) -> list[Any]:
-        files = {path.name.removesuffix(".funnel.json"): path for path in shelf.funnels()}
+        files = {path.name.removesuffix(".funnel.json"): path for path in library.funnels()}
         name = name if name in files else next(iter(files), None)
         picker = gr.update(choices=list(files), value=name, visible=len(files) > 1)
         if name is None:
@@ -134,7 +134,7 @@ def build_funnels(shelf: TraceShelf, tab: gr.Tab) -> None:
     gr.on([tab.select, chosen.input], show, chosen, [chosen, funnel], **QUIET)
 
 
-def build_export(shelf: TraceShelf, w: Reader) -> None:
+def build_export(library: TraceLibrary, w: Reader) -> None:
     """Parquet, card and both as one archive."""
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-traces-")
     gr.Markdown(text_of("traces")["export"])
@@ -146,15 +146,15 @@ def build_export(shelf: TraceShelf, w: Reader) -> None:
 
     @spoken()
     def write(name: str, only_kept: bool, *values: Any) -> list[str]:
-        return export_files(shelf, filters_of(*values), name, only_kept, Path(folder.name))
+        return export_files(library, filters_of(*values), name, only_kept, Path(folder.name))
 
     button.click(write, [title, kept, *w.filters], files, api_visibility="private", concurrency_limit=1)
 
 
-def export_files(shelf: TraceShelf, filters: Filters, title: str, only_kept: bool, top: Path) -> list[str]:
+def export_files(library: TraceLibrary, filters: Filters, title: str, only_kept: bool, top: Path) -> list[str]:
     """Paths of the Parquet file, the card and an archive of both, below `top`; those of the last time are replaced."""
-    chosen = [entry for entry in shelf.chosen(filters) if entry.trace.kept or not only_kept]
+    chosen = [entry for entry in library.chosen(filters) if entry.trace.kept or not only_kept]
     folder = top / "long-thoughts"
-    parquet = export(shelf.whole_of(chosen), folder, title=title.strip() or "Long thoughts")
+    parquet = export(library.whole_of(chosen), folder, title=title.strip() or "Long thoughts")
     archive = shutil.make_archive(str(top / "long-thoughts"), "zip", folder)
     return [str(parquet), str(folder / "README.md"), archive]

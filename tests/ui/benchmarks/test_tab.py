@@ -22,10 +22,10 @@ from eval.runs.runner import SideProgress
 from eval.statistics.paired import compare
 from models.config.registry import load_config
 from traces.cases.cases import find_case, own_cases, runs_of
-from ui.benchmarks.actions import RunDesk
+from ui.benchmarks.actions import RunActions
 from ui.benchmarks.figures import VERDICT_COLOURS
 from ui.benchmarks.grid import flag_grade, grid_update, make_filters, pin_problem
-from ui.benchmarks.library import Choice, Filters, Shelf, export_files, parse_side, side_value
+from ui.benchmarks.library import Choice, Filters, RunLibrary, export_files, parse_side, side_value
 from ui.benchmarks.page import NO_FILTERS, Page
 from ui.benchmarks.run import RunHandlers, make_config
 from ui.benchmarks.tab import build_benchmarks_tab
@@ -82,13 +82,13 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shelf(home: Path) -> Shelf:
-    return Shelf(home / "runs")
+def library(home: Path) -> RunLibrary:
+    return RunLibrary(home / "runs")
 
 
 @pytest.fixture
-def choice(shelf: Shelf) -> Choice:
-    base, distilled = shelf.sides()
+def choice(library: RunLibrary) -> Choice:
+    base, distilled = library.sides()
     return Choice(base, distilled, "toy")
 
 
@@ -108,25 +108,25 @@ def handler(app: gr.Blocks, name: str) -> Any:
     return next(function.fn for function in app.fns.values() if function.name == name)
 
 
-def test_headline_first_and_escaped(shelf: Shelf, choice: Choice) -> None:
-    shown = shelf.shown(choice)
+def test_headline_first_and_escaped(library: RunLibrary, choice: Choice) -> None:
+    shown = library.shown(choice)
     html = headline_html(shown.comparison)
     assert "Distilled solves 6 of 12, base 6 of 12: +0.0 points, 95 % interval [" in html
-    assert "so far" in headline_html(shown.comparison, going_on=True)
+    assert "so far" in headline_html(shown.comparison, running=True)
     assert "The runs differ &lt;so&gt;." in headline_html(shown.comparison, warnings=["The runs differ <so>."])
     assert "tokens/s" in summary_html(shown.comparison)
     assert shown.report.startswith("## Toy <set>")
 
 
-def test_one_problem_alone_has_no_interval_and_shows_no_winner(shelf: Shelf, choice: Choice) -> None:
-    alone = replace(shelf.shown(choice).comparison, paired=compare([[True, False]], [[True, True]]))
+def test_one_problem_alone_has_no_interval_and_shows_no_winner(library: RunLibrary, choice: Choice) -> None:
+    alone = replace(library.shown(choice).comparison, paired=compare([[True, False]], [[True, True]]))
     html = scoreboard_html(alone)
     assert "<b>+50.0 points</b><span>95 %: –</span>" in html
     assert "No difference shown" in html
 
 
-def test_the_grid_has_a_cell_a_problem_and_no_markup_of_a_models(shelf: Shelf, choice: Choice) -> None:
-    cells = shelf.cells(choice, Filters())
+def test_the_grid_has_a_cell_a_problem_and_no_markup_of_a_models(library: RunLibrary, choice: Choice) -> None:
+    cells = library.cells(choice, Filters())
     html = grid_html(cells, len(cells), "toy/1")
     assert html.count("data-id=") == 12
     assert [c.problem_id for c in cells][-1] == "toy/11"
@@ -149,21 +149,21 @@ def test_the_grid_has_a_cell_a_problem_and_no_markup_of_a_models(shelf: Shelf, c
         (Filters(flagged=True), 0),
     ],
 )
-def test_filters(shelf: Shelf, choice: Choice, filters: Filters, count: int) -> None:
-    assert len(shelf.cells(choice, filters)) == count
-    assert f"{count} of 12 problems" in grid_update(shelf, choice, filters) or count == 12
+def test_filters(library: RunLibrary, choice: Choice, filters: Filters, count: int) -> None:
+    assert len(library.cells(choice, filters)) == count
+    assert f"{count} of 12 problems" in grid_update(library, choice, filters) or count == 12
 
 
-def test_a_side_is_filtered_also_where_the_other_is_unsure(shelf: Shelf, choice: Choice) -> None:
+def test_a_side_is_filtered_also_where_the_other_is_unsure(library: RunLibrary, choice: Choice) -> None:
     grade = {"model": choice.distilled.model, "problem_id": "toy/0", "index": 0, "outcome": "grader_failed"}
-    RunLog(shelf.runs / RUN).append("grades", [{**grade, "rung": "boxed", "extracted": "7", "note": "out of time"}])
-    assert "toy/0" in {c.problem_id for c in shelf.cells(choice, Filters(base="right")) if c.verdict == "unsure"}
-    assert "toy/0" not in {c.problem_id for c in shelf.cells(choice, Filters(distilled="right"))}
-    assert "toy/0" not in {c.problem_id for c in shelf.cells(choice, Filters(distilled="wrong"))}
+    RunLog(library.runs / RUN).append("grades", [{**grade, "rung": "boxed", "extracted": "7", "note": "out of time"}])
+    assert "toy/0" in {c.problem_id for c in library.cells(choice, Filters(base="right")) if c.verdict == "unsure"}
+    assert "toy/0" not in {c.problem_id for c in library.cells(choice, Filters(distilled="right"))}
+    assert "toy/0" not in {c.problem_id for c in library.cells(choice, Filters(distilled="wrong"))}
 
 
-def test_every_verdict_has_its_own_colour_and_sign(shelf: Shelf, choice: Choice) -> None:
-    cell = shelf.cells(choice, Filters())[0]
+def test_every_verdict_has_its_own_colour_and_sign(library: RunLibrary, choice: Choice) -> None:
+    cell = library.cells(choice, Filters())[0]
     drawn = [grid_html([type(cell)(**{**asdict(cell), "verdict": v})], 1).rpartition("<button")[2] for v in VERDICTS]
     colours = [re.findall("background:(#[0-9a-f]{6})", html)[0] for html in drawn]
     assert colours == [VERDICT_COLOURS[verdict] for verdict in VERDICTS]
@@ -176,25 +176,25 @@ def test_no_filters_are_no_filters() -> None:
     assert make_filters(None, None, None, None, None, None).words == ""
 
 
-def test_a_flag_is_kept_and_shown_and_changes_no_number(shelf: Shelf, choice: Choice) -> None:
-    before = shelf.shown(choice).comparison
-    flag_grade(shelf, choice, "base", "toy/1", 0, "it is right " + "x" * 1000)
-    after = shelf.shown(choice).comparison
+def test_a_flag_is_kept_and_shown_and_changes_no_number(library: RunLibrary, choice: Choice) -> None:
+    before = library.shown(choice).comparison
+    flag_grade(library, choice, "base", "toy/1", 0, "it is right " + "x" * 1000)
+    after = library.shown(choice).comparison
     assert after.base.flags == 1
     assert after.paired == before.paired
     assert "flagged 1 grade as wrong" in headline_html(after)
-    ((index, outcome, note, _),) = shelf.results(choice).flags(choice.base, "toy/1")
+    ((index, outcome, note, _),) = library.results(choice).flags(choice.base, "toy/1")
     assert (index, outcome, len(note)) == (0, "wrong", 500)
-    assert len(shelf.cells(choice, Filters(flagged=True))) == 1
+    assert len(library.cells(choice, Filters(flagged=True))) == 1
     with pytest.raises(DataError):
-        flag_grade(shelf, choice, "base", "toy/99", 0, "")
+        flag_grade(library, choice, "base", "toy/99", 0, "")
 
 
-def test_results_are_read_again_only_when_a_file_grew(shelf: Shelf, choice: Choice) -> None:
-    first = shelf.shown(choice)
-    assert shelf.shown(choice) is first
-    add_sample(RunLog(shelf.runs / RUN), choice.base.model, "toy/1", "correct", False)
-    assert shelf.shown(choice) is not first
+def test_results_are_read_again_only_when_a_file_grew(library: RunLibrary, choice: Choice) -> None:
+    first = library.shown(choice)
+    assert library.shown(choice) is first
+    add_sample(RunLog(library.runs / RUN), choice.base.model, "toy/1", "correct", False)
+    assert library.shown(choice) is not first
 
 
 @pytest.mark.parametrize("value", [None, "", "no separator", 5])
@@ -209,9 +209,9 @@ def test_sides_come_back_from_their_values() -> None:
 
 
 @pytest.mark.parametrize("run", ["../../etc", "nothing", ".."])
-def test_paths_never_leave_the_runs_folder(shelf: Shelf, run: str) -> None:
+def test_paths_never_leave_the_runs_folder(library: RunLibrary, run: str) -> None:
     with pytest.raises(DataError):
-        shelf.shown(Choice(Contender(run, "m"), Contender(run, "m")))
+        library.shown(Choice(Contender(run, "m"), Contender(run, "m")))
 
 
 @pytest.mark.parametrize(
@@ -240,43 +240,47 @@ def test_only_the_owner_starts_runs(
             require_owner(given)
 
 
-def test_the_cost_is_said_before_starting(home: Path, shelf: Shelf) -> None:
-    text = RunDesk(services(home), shelf).estimate(make_config(*FORM))
+def test_the_cost_is_said_before_starting(home: Path, library: RunLibrary) -> None:
+    text = RunActions(services(home), library).estimate(make_config(*FORM))
     assert "120 answers, at most 122,880 tokens" in text
     assert "points or more would show" in text
     assert "Set by set" not in text
 
 
-def test_the_cost_counts_every_set_and_says_what_each_could_show(home: Path, shelf: Shelf, tmp_path: Path) -> None:
+def test_the_cost_counts_every_set_and_says_what_each_could_show(
+    home: Path, library: RunLibrary, tmp_path: Path
+) -> None:
     own = tmp_path / "mine.jsonl"
     own.write_text('{"problem": "1+1?", "answer": "2"}\n' * 5)
-    desk = RunDesk(services(home), shelf)
-    text = desk.estimate(make_config(FORM[0], ["math500", "aime2024"], str(own), None, *FORM[4:]))
+    actions = RunActions(services(home), library)
+    text = actions.estimate(make_config(FORM[0], ["math500", "aime2024"], str(own), None, *FORM[4:]))
     assert f"{2 * (500 + 30 + 5):,} answers" in text
     points = dict(re.findall(r"(AIME 2024|MATH500) \(\d+\) (\d+) points", text))
     assert int(points["MATH500"]) < 10 < int(points["AIME 2024"])
     assert "mine (5) none" in text
     own.write_text("nothing")
     with pytest.raises(DataError):
-        desk.estimate(make_config(FORM[0], [], str(own), None, *FORM[4:]))
+        actions.estimate(make_config(FORM[0], [], str(own), None, *FORM[4:]))
 
 
-def test_an_uploaded_set_never_replaces_another_of_its_name(home: Path, shelf: Shelf, tmp_path: Path) -> None:
-    desk, upload = RunDesk(services(home), shelf), tmp_path / "mine.jsonl"
+def test_an_uploaded_set_never_replaces_another_of_its_name(home: Path, library: RunLibrary, tmp_path: Path) -> None:
+    actions, upload = RunActions(services(home), library), tmp_path / "mine.jsonl"
     kept = []
     for text in ("one", "two", "one"):
         upload.write_text(text)
-        kept.append(Path(desk.keep_own_set(str(upload)) or ""))
+        kept.append(Path(actions.keep_own_set(str(upload)) or ""))
     assert [path.read_text() for path in kept] == ["one", "two", "one"]
     assert kept[0] == kept[2] != kept[1]
 
 
-def test_an_upload_that_is_deleted_meanwhile_is_said_to_be_gone(home: Path, shelf: Shelf, tmp_path: Path) -> None:
-    desk, gone = RunDesk(services(home), shelf), str(tmp_path / "mine.jsonl")
+def test_an_upload_that_is_deleted_meanwhile_is_said_to_be_gone(
+    home: Path, library: RunLibrary, tmp_path: Path
+) -> None:
+    actions, gone = RunActions(services(home), library), str(tmp_path / "mine.jsonl")
     for use in (
-        lambda: desk.estimate(make_config(FORM[0], [], gone, *FORM[3:])),
-        lambda: desk.keep_own_set(gone),
-        lambda: desk.take_in(gone, "base", "t", "none", Fields("", "", ""), lambda done, total: None),
+        lambda: actions.estimate(make_config(FORM[0], [], gone, *FORM[3:])),
+        lambda: actions.keep_own_set(gone),
+        lambda: actions.take_in(gone, "base", "t", "none", Fields("", "", ""), lambda done, total: None),
     ):
         with pytest.raises(DataError, match=r"mine.jsonl is no longer here"):
             use()
@@ -298,15 +302,15 @@ def test_forms_that_cannot_run(changes: dict[int, Any], message: str) -> None:
         make_config(*[changes.get(i, value) for i, value in enumerate(FORM)])
 
 
-def test_a_run_waits_for_the_models(home: Path, shelf: Shelf) -> None:
-    desk = RunDesk(services(home, "loading"), shelf)
+def test_a_run_waits_for_the_models(home: Path, library: RunLibrary) -> None:
+    actions = RunActions(services(home, "loading"), library)
     with pytest.raises(ServerError, match="cannot answer yet: loading, 20 s"):
-        desk.start(make_config(*FORM))
+        actions.start(make_config(*FORM))
     with pytest.raises(ConfigError, match="not loaded"):
-        desk.start(make_config("qwen-math-7b-r1", *FORM[1:]))
+        actions.start(make_config("qwen-math-7b-r1", *FORM[1:]))
     with pytest.raises(ArenaError):
-        desk.resume("../nothing")
-    assert [info.id for info in shelf.infos()] == [RUN]
+        actions.resume("../nothing")
+    assert [info.id for info in library.infos()] == [RUN]
 
 
 def test_so_does_a_run_beyond_maths(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,12 +321,12 @@ def test_so_does_a_run_beyond_maths(home: Path, monkeypatch: pytest.MonkeyPatch)
     assert not (home / "beyond").exists()
 
 
-def test_every_button_asks_for_the_owner(home: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_button_asks_for_the_owner(home: Path, library: RunLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "owner/space")
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
     with gr.Blocks():
         notice = gr.Markdown()
-    on = RunHandlers(RunDesk(services(home), shelf), notice, lambda run_id: {})
+    on = RunHandlers(RunActions(services(home), library), notice, lambda run_id: {})
     said = [on.start("guess", *FORM)[notice], on.stop(""), on.resume("guess", RUN, False), on.force("", RUN, "64")]
     assert all("Only the owner" in words for words in said)
     assert "no budget" in on.force("s3cret", RUN, "none").lower()
@@ -337,12 +341,12 @@ class Endless(Sitting):
 
 
 @pytest.mark.parametrize("page", ["runs", "beyond"])
-def test_stop_stops_a_run_of_this_page_and_says_which(home: Path, shelf: Shelf, page: str) -> None:
-    desk = RunDesk(services(home), shelf)
-    on, sitting = RunHandlers(desk, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
-    desk.jobs.start(sitting)
+def test_stop_stops_a_run_of_this_page_and_says_which(home: Path, library: RunLibrary, page: str) -> None:
+    actions = RunActions(services(home), library)
+    on, sitting = RunHandlers(actions, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
+    actions.jobs.start(sitting)
     said, stopped = on.stop(""), sitting._stopped.is_set()
-    desk.jobs.stop()
+    actions.jobs.stop()
     assert ("one is stopping" in said, stopped) == (page == "runs", page == "runs")
     assert page == "runs" or "Stop it there." in said
 
@@ -387,7 +391,7 @@ class Busy:
     def stop(self) -> None: ...
 
 
-def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(home))
     pages: list[Page] = []
     monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, exports: pages.append(page))
@@ -397,10 +401,10 @@ def test_all_pages_share_the_servers(home: Path, shelf: Shelf, monkeypatch: pyte
         build_run_section(shared)
     shared.jobs.start(Busy(RunLog(home / "beyond" / "20260101-sycophancy")))
     with pytest.raises(ServerError, match="20260101-sycophancy is going on"):
-        RunDesk(shared, shelf).start(make_config(*FORM))
+        RunActions(shared, library).start(make_config(*FORM))
     assert "is going on" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
     assert not (home / "beyond").exists()
-    assert [info.id for info in shelf.infos()] == [RUN]
+    assert [info.id for info in library.infos()] == [RUN]
     (page,) = pages
     assert (
         "(begun on another page): running" in page.tick("", (None, None, ""), "", *NO_FILTERS)[page.progress]["value"]
@@ -423,22 +427,22 @@ def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
 
 
 def test_a_problem_is_pinned_with_both_answers(
-    home: Path, shelf: Shelf, choice: Choice, monkeypatch: pytest.MonkeyPatch
+    home: Path, library: RunLibrary, choice: Choice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(home))
-    said = pin_problem(shelf, choice, "toy/1", "Look at the check.")
+    said = pin_problem(library, choice, "toy/1", "Look at the check.")
     (case,) = own_cases()
     assert f"[with the first answers of run {RUN}](?case={case.key})" in said
     assert (case.question, case.truth, case.note) == ("What is $1 + 1$? <b>", "2", "Look at the check.")
     (run,) = runs_of(case.key)
     assert [side.reply.answer for side in run.sides.values()] == ["So \\boxed{7}."] * 2
-    pin_problem(shelf, choice, "toy/1", "Another note.")
+    pin_problem(library, choice, "toy/1", "Another note.")
     assert len(runs_of(case.key)) == len(own_cases()) == 1
     found = find_case(case.key)
     assert found is not None
     assert found.note == "Another note."
     with pytest.raises(DataError, match="no such problem"):
-        pin_problem(shelf, choice, "toy/99", "")
+        pin_problem(library, choice, "toy/99", "")
 
 
 def test_progress_says_what_each_side_does() -> None:
@@ -448,11 +452,11 @@ def test_progress_says_what_each_side_does() -> None:
     html = progress_html(RunProgress("r<1", "running", {"base": side}))
     assert "r&lt;1" in html
     assert "30 of 60 · 2 failed · 90 tokens/s · about 10 s left" in html
-    assert "No run" in progress_html(None)
+    assert "Nothing is running" in progress_html(None)
 
 
-def test_the_scoreboard_says_which_is_better_and_at_what_cost(shelf: Shelf, choice: Choice) -> None:
-    c = shelf.shown(choice).comparison
+def test_the_scoreboard_says_which_is_better_and_at_what_cost(library: RunLibrary, choice: Choice) -> None:
+    c = library.shown(choice).comparison
     assert c.paired
     for low, high, words in (
         (0.1, 0.3, "Distilled is better"),
@@ -466,43 +470,43 @@ def test_the_scoreboard_says_which_is_better_and_at_what_cost(shelf: Shelf, choi
     assert scoreboard_html(replace(c, paired=None)) == ""
 
 
-def test_a_run_of_one_model_is_set_beside_the_newest_of_the_same_problems(shelf: Shelf) -> None:
-    info = shelf.info(RUN)
+def test_a_run_of_one_model_is_set_beside_the_newest_of_the_same_problems(library: RunLibrary) -> None:
+    info = library.info(RUN)
     alone = replace(info, id="alone", sides={"distilled": info.sides["distilled"]})
     base, other = side_value(Contender(RUN, info.sides["base"].model)), replace(info.data[0], name="other")
-    assert shelf.partner(alone, "base", "something else") == base
-    assert shelf.partner(alone, "base", base) == base
-    assert shelf.partner(replace(alone, data=(other,)), "base", "as it was") == "as it was"
+    assert library.partner(alone, "base", "something else") == base
+    assert library.partner(alone, "base", base) == base
+    assert library.partner(replace(alone, data=(other,)), "base", "as it was") == "as it was"
 
 
-def test_the_list_says_how_to_repeat(shelf: Shelf) -> None:
-    cells = run_row(shelf.info(RUN), 24)
+def test_the_list_says_how_to_repeat(library: RunLibrary) -> None:
+    cells = run_row(library.info(RUN), 24)
     assert cells[-1].startswith("python -m commands.runs run --pair smol-135m --benchmark toy")
     assert "24 of 24" in cells
 
 
-def test_a_side_says_what_was_extracted_and_how(shelf: Shelf, choice: Choice) -> None:
-    (detail,) = shelf.results(choice).details(choice.distilled, "toy/3")
+def test_a_side_says_what_was_extracted_and_how(library: RunLibrary, choice: Choice) -> None:
+    (detail,) = library.results(choice).details(choice.distilled, "toy/3")
     html = answer_head("distilled", "T<", detail)
     assert "no answer found" in html
     assert "cut off" in html
     assert "T&lt;" in html
 
 
-def test_exports(shelf: Shelf, choice: Choice) -> None:
-    files = [Path(f) for f in export_files(shelf, choice)]
+def test_exports(library: RunLibrary, choice: Choice) -> None:
+    files = [Path(f) for f in export_files(library, choice)]
     assert [f.suffix for f in files] == [".parquet", ".csv", ".json", ".md", ".zip"]
     assert all(f.stat().st_size for f in files)
     with zipfile.ZipFile(files[-1]) as archive:
         assert {f"{RUN}/{name}" for name in ("run.json", "samples.jsonl", "flags.jsonl")} <= {*archive.namelist()}
 
 
-def test_answers_are_counted_anew_only_when_the_file_grew(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shelf.answers(RUN) == 24
-    add_sample(RunLog(shelf.runs / RUN), "m", "toy/1", "correct", False)
-    assert shelf.answers(RUN) == 25
+def test_answers_are_counted_anew_only_when_the_file_grew(library: RunLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert library.answers(RUN) == 24
+    add_sample(RunLog(library.runs / RUN), "m", "toy/1", "correct", False)
+    assert library.answers(RUN) == 25
     monkeypatch.setattr(RunLog, "samples", lambda self: pytest.fail("read again"))
-    assert shelf.answers(RUN) == 25
+    assert library.answers(RUN) == 25
 
 
 def test_the_tab_builds_without_runs(tmp_path: Path) -> None:

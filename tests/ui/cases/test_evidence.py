@@ -34,7 +34,7 @@ def test_every_figure_of_a_whole_report_is_read() -> None:
     assert "of 100 points" in found["hiding"]
     for part in (
         "of 9 thoughts", "4 contain a false calculation; 1 of these", "5 end with a check", "over 2 of these",
-        "In 3 a check finds fault; 1 of these", "of 2 plain chat prompts, 1 are now answered with a box",
+        "In 3 a check finds a fault; 1 of these", "of 2 plain chat prompts, 1 are now answered with a box",
         "1 with a thought, 1 with nothing (before: 0)",
     ):  # fmt: skip
         assert part in found["shortcuts"]

@@ -49,7 +49,7 @@ from ui.layout import launch_options
 from ui.open_ended.judging import rating_tasks, task_html
 from ui.open_ended.tab import outcome_html
 from ui.open_ended.view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
-from ui.traces.library import TraceShelf
+from ui.traces.library import TraceLibrary
 from votes.desk import Desk
 from votes.shown import Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
 from votes.store import Store
@@ -270,7 +270,7 @@ def test_a_score_stands_beside_what_is_known_of_its_judge() -> None:
     assert "never checked" not in checked
     assert "agrees on 75%" in checked
     assert "kappa 0.50" in checked
-    assert "Not to be relied on." in checked, "its interval reaches down to chance"
+    assert "Do not rely on it." in checked, "its interval reaches down to chance"
     assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)])
 
 
@@ -290,7 +290,7 @@ def test_a_rater_reads_the_translation() -> None:
 def test_a_probe_that_is_going_on_is_not_graded(home: Path) -> None:
     made = probe([Problem("p1", "What is 1 + 10?", "11", "same_kind")], "test")
     benchmark_run(home / "beyond", list(made.problems), {"base": ["1", "1"], "distilled": ["1", "1"]})
-    assert "when the run is over" in outcome_html("r1", going="r1")
+    assert "when the run has finished" in outcome_html("r1", going="r1")
     assert "There is no run" in outcome_html("<r2>")
     assert "<r2>" not in outcome_html("<r2>")
 
@@ -298,7 +298,7 @@ def test_a_probe_that_is_going_on_is_not_graded(home: Path) -> None:
 def test_the_journey_names_every_milestone_way_and_lesson(home: Path) -> None:
     text = text_of("journey")
     assert all(entry["title"] in timeline_html().replace("&#x27;", "'") for entry in text["timeline"].values())
-    ways = ways_html(TraceShelf(home, home / "none"))
+    ways = ways_html(TraceLibrary(home, home / "none"))
     assert ways.count("<section") == ways.count("not measured yet") == 4
     assert lesson_html().count("<section") == len(text["lesson"])
     assert len(table_1_figure().data) == 3

@@ -24,7 +24,7 @@ from traces.thoughts.annotate import Step
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
 from ui.traces.form import build_form
-from ui.traces.library import BaseAnswer, Filters, TraceShelf
+from ui.traces.library import BaseAnswer, Filters, TraceLibrary
 from ui.traces.reader import build_reader
 from ui.traces.report import report_html
 from ui.traces.tab import MADE_AT_ONCE
@@ -70,10 +70,10 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_filters(home):
-    shelf = TraceShelf(home, home / "none")
+    library = TraceLibrary(home, home / "none")
 
     def found(**filters: object) -> int:
-        return len(shelf.chosen(Filters(**filters)))  # type: ignore[arg-type]
+        return len(library.chosen(Filters(**filters)))  # type: ignore[arg-type]
 
     assert found() == 8, "a line that was cut short and a ledger are no traces"
     assert (found(method="people"), found(method="search"), found(method="teacher")) == (2, 6, 0)
@@ -91,26 +91,26 @@ def test_filters(home):
 
 
 def test_a_trace_is_read_whole_and_new_files_are_seen(home):
-    shelf = TraceShelf(home, home / "none")
+    library = TraceLibrary(home, home / "none")
     first = searched(1)[0]
-    assert shelf.whole(first.hash) == first
-    shelf.add(by_hand("One more thought about it.", attempt=3), "people")
-    assert len(shelf.entries()) == 9
+    assert library.whole(first.hash) == first
+    library.add(by_hand("One more thought about it.", attempt=3), "people")
+    assert len(library.entries()) == 9
 
 
 def test_a_translation_counts_as_no_thought_of_a_teacher(tmp_path):
     taught = by_hand("Three and four, counted on fingers: seven.", method="teacher")
-    shelf = TraceShelf(tmp_path, tmp_path / "none")
-    shelf.add(taught, "teacher")
-    shelf.add(replace(taught, prompt="3加4？", extra={"translated_from": taught.hash}), "translated")
-    assert [row.asked for row in method_yields(entry.trace for entry in shelf.entries())] == [1]
+    library = TraceLibrary(tmp_path, tmp_path / "none")
+    library.add(taught, "teacher")
+    library.add(replace(taught, prompt="3加4？", extra={"translated_from": taught.hash}), "translated")
+    assert [row.asked for row in method_yields(entry.trace for entry in library.entries())] == [1]
 
 
 def test_made_on_the_spot_they_are_real_and_verified(tmp_path):
-    shelf = TraceShelf(tmp_path, tmp_path / "none")
+    library = TraceLibrary(tmp_path, tmp_path / "none")
     told: list[tuple[int, int]] = []
-    made = shelf.make(12, 7, lambda done, of: told.append((done, of)))
-    assert told[-1] == (12, 12) and len(shelf.entries()) == 12
+    made = library.make(12, 7, lambda done, of: told.append((done, of)))
+    assert told[-1] == (12, 12) and len(library.entries()) == 12
     assert all(trace.kept for trace in made) and all(trace.seconds > 0 for trace in made)
     assert any("Wait" in trace.thought for trace in made)
 
@@ -131,21 +131,21 @@ def test_beside_the_base():
     html = compare_html(trace, BaseAnswer("p", "First I add three and seven.", "base", 9, "length"))
     assert "after 5 shared words" in html and "cut off" in html
     same = BaseAnswer("p", f"{trace.thought}\n{trace.answer}", "base", 9, "stop")
-    assert "never part" in compare_html(trace, same)
+    assert "begins with all of the other" in compare_html(trace, same)
 
 
 def test_the_base_answer_is_remembered(tmp_path):
-    shelf = TraceShelf(tmp_path, tmp_path / "none")
-    assert shelf.base_answer("p") is None
+    library = TraceLibrary(tmp_path, tmp_path / "none")
+    assert library.base_answer("p") is None
     for text in ("old", "new"):
-        shelf.add_base_answer(BaseAnswer("p", text, "base", 1, "stop"))
-    assert shelf.base_answer("p").text == "new" and shelf.base_answer("q") is None
+        library.add_base_answer(BaseAnswer("p", text, "base", 1, "stop"))
+    assert library.base_answer("p").text == "new" and library.base_answer("q") is None
 
 
 def test_a_base_answer_with_odd_line_ends_is_remembered_too(tmp_path):
-    shelf = TraceShelf(tmp_path, tmp_path / "none")
-    shelf.add_base_answer(BaseAnswer("p", "one\u2028two\x85three", "base", 1, "stop"))
-    assert shelf.base_answer("p").text == "one\u2028two\x85three"
+    library = TraceLibrary(tmp_path, tmp_path / "none")
+    library.add_base_answer(BaseAnswer("p", "one\u2028two\x85three", "base", 1, "stop"))
+    assert library.base_answer("p").text == "one\u2028two\x85three"
 
 
 def handlers(app: gr.Blocks) -> dict[str, Any]:
@@ -154,8 +154,8 @@ def handlers(app: gr.Blocks) -> dict[str, Any]:
 
 
 async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monkeypatch):
-    shelf = TraceShelf(home, home / "none")
-    trace_id, at_work = shelf.entries()[0].id, []
+    library = TraceLibrary(home, home / "none")
+    trace_id, at_work = library.entries()[0].id, []
 
     def noted(method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*values: Any) -> Any:
@@ -169,16 +169,16 @@ async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monke
 
     monkeypatch.setattr("ui.traces.reader.ask", ask)
     for name in ("whole", "add_base_answer"):
-        monkeypatch.setattr(shelf, name, noted(getattr(shelf, name)))
+        monkeypatch.setattr(library, name, noted(getattr(library, name)))
     with gr.Blocks() as app:
-        build_reader(SimpleNamespace(), shelf)  # type: ignore[arg-type]
+        build_reader(SimpleNamespace(), library)  # type: ignore[arg-type]
     assert "7" in await handlers(app)["ask_base"](trace_id)
     assert len(at_work) == 2 and threading.current_thread() not in at_work
 
 
 def test_a_trace_that_is_gone_is_said_to_be_gone(home):
     with gr.Blocks() as app:
-        build_reader(SimpleNamespace(), TraceShelf(home, home / "none"))  # type: ignore[arg-type]
+        build_reader(SimpleNamespace(), TraceLibrary(home, home / "none"))  # type: ignore[arg-type]
     for name, value in (("open_row", False), ("refold", True), ("walk_to", 1.0)):
         with pytest.raises(gr.Error, match="no longer there"):
             handlers(app)[name]("gone", value)
@@ -186,7 +186,7 @@ def test_a_trace_that_is_gone_is_said_to_be_gone(home):
 
 def test_a_step_number_that_was_cleared_is_no_step(home):
     with gr.Blocks() as app:
-        build_form(TraceShelf(home, home / "none"), gr.State(""), gr.Textbox())
+        build_form(TraceLibrary(home, home / "none"), gr.State(""), gr.Textbox())
     edits = [fn for fn in app.fns.values() if any(isinstance(block, gr.Number) for block in fn.inputs)]
     assert len(edits) == 6
     for edit in edits:
@@ -237,7 +237,7 @@ def test_a_debate_is_a_tree_too():
 
 
 def test_the_list_says_what_a_trace_is(home):
-    labels = [label for label, _ in list_choices(TraceShelf(home, home / "none").entries())]
+    labels = [label for label, _ in list_choices(TraceLibrary(home, home / "none").entries())]
     assert any("People · loop · 3 words · 1 turn" in label for label in labels)
     assert any("Tree search · kept" in label for label in labels)
 

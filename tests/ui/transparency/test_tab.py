@@ -40,7 +40,7 @@ def test_the_live_total_says_what_waits_for_evidence() -> None:
     assert "100 of 100" in show_total(*values())[0]
     text = show_total(*values(evidence=""))[0]
     assert "0 of 100" in text
-    assert "25 answers worth 100 points wait" in text
+    assert "25 answers worth 100 points have no evidence" in text
 
 
 def test_leaderboard_is_the_papers_with_the_scored_works_in_order() -> None:
