@@ -10,7 +10,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 from common.errors import ArenaError
 from common.paths import cache, home
 from eval.runs.recorded import unpack_recorded
-from models.config.plan import profile_for
 from models.config.registry import choose_pair, load_config
 from models.serving.pair import ServedPair
 from models.serving.server import check_port
@@ -38,8 +37,7 @@ def main() -> None:
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
     config = load_config()
-    pair = choose_pair(config)
-    served = ServedPair(pair, profile_for(config, pair), tuple(config.profiles.values()))
+    served = ServedPair(config, choose_pair(config))
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     desk = Desk(store, app_version=VERSION)
     services = Services(config, served, desk, store, home(), load_salt(home()))

@@ -9,12 +9,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
-from models.chat.client import Message, ModelClient, ReplyStream
+from models.chat.client import Message, ReplyStream
 from models.chat.duel import duel
 from models.chat.events import Event, Failed, Finished, Reply
 from models.chat.resume import Intervention, Resume, answer_now, continue_cut, think_more
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
+from models.serving.clients import client_of
 from models.serving.pair import ServedPair
 from votes.ballot import Role, Side
 
@@ -103,18 +104,17 @@ def resume_for(wish: Intervention, reply: Reply, thought: ThoughtFormat) -> Resu
 async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> AsyncIterator[Event]:
     """One side's events, from the wait in line to the end, through every redirection on the way."""
     request = turn.requests[side]
-    endpoint = await served.wait_ready(request.role, READY_SECONDS)
-    spec = served.pair.model(request.role)
-    resume = resume_for(*request.go_on, spec.thought) if request.go_on else None
+    thought = served.pair.model(request.role).thought
+    resume = resume_for(*request.go_on, thought) if request.go_on else None
     going = True
-    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+    async with await client_of(served, request.role, READY_SECONDS) as client:
         while going:
             going = False
             stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
             async with aclosing(stream):
                 async for event in stream:
                     if isinstance(event, Finished) and side in turn.wishes:
-                        resume = resume_for(turn.wishes.pop(side), event.reply, spec.thought)
+                        resume = resume_for(turn.wishes.pop(side), event.reply, thought)
                         going = True
                     else:
                         yield event

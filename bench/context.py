@@ -6,7 +6,6 @@ import time
 import psutil
 
 from common.errors import ArenaError
-from models.config.plan import profile_for
 from models.config.registry import ROLES, PairSpec, Role, load_config
 from models.serving.pair import ServedPair
 from models.weights.find import find_weights
@@ -36,7 +35,7 @@ class Bench:
         if self._served is None:
             config = load_config()
             pair = self._with_weights(config.pairs[PAIR])
-            self._served = ServedPair(pair, profile_for(config, pair))
+            self._served = ServedPair(config, pair)
             before = tree_gib()
             begun = time.perf_counter()
             self._served.start()

@@ -17,10 +17,11 @@ import httpx
 from battles.live import LiveTurn, SideRequest, snapshots
 from bench.context import Bench
 from bench.report import Measure, Section, middle
-from models.chat.client import Endpoint, Message, ModelClient
+from models.chat.client import Endpoint, Message
 from models.chat.duel import duel
 from models.chat.events import Answering, Finished, Thinking
 from models.config.sampling import Sampling
+from models.serving.clients import client_of
 from models.serving.pair import ServedPair
 from ui.kit.panels import turn_messages
 from votes.ballot import Role, Side
@@ -110,9 +111,8 @@ async def straight(endpoint: Endpoint, question: str, sampling: Sampling) -> Run
 
 async def through_client(served: ServedPair, question: str, sampling: Sampling) -> Run:
     """ModelClient and duel, without the page."""
-    spec = served.pair.base
     begun, first, tokens = time.perf_counter(), 0.0, 0
-    async with ModelClient(served.endpoint("base"), spec.thought, spec.chat_template_kwargs) as client:
+    async with await client_of(served, "base") as client:
         stream = client.stream([Message("user", question)], sampling)
         async with aclosing(duel({"a": stream})) as events:
             async for _, event in events:

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import ArenaError
-from models.config.plan import profile_for
 from models.config.registry import choose_pair, load_config
-from models.serving.pair import ServedPair
+from models.serving.pair import serving
 from traces.cases.cases import own_cases, paper_cases, runs_of
 from traces.cases.exchange import export_document, import_document
 from traces.cases.record import record, write_recorded
@@ -22,13 +21,8 @@ def _record(options: argparse.Namespace) -> None:
     if options.pair:
         os.environ["JOURNEY_PAIR"] = options.pair
     config = load_config()
-    pair = choose_pair(config)
-    served = ServedPair(pair, profile_for(config, pair))
-    served.start()
-    try:
+    with serving(config, choose_pair(config)) as served:
         write_recorded(asyncio.run(record(served, paper_cases(), options.max_tokens)))
-    finally:
-        served.stop()
 
 
 def _export(options: argparse.Namespace) -> None:

@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
         case "fetch":
             fetch(pair)
         case "plan":
-            print(describe_plan(make_plan(pair, profile or profile_for(config, pair), list(config.profiles.values()))))
+            print(describe_plan(make_plan(config, pair, profile)))
         case "space":
             print(write_space(config, profile or profile_for(config, pair), options.out))
         case "front-matter":

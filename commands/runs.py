@@ -177,20 +177,13 @@ def chosen_profile(name: str, pair: PairSpec) -> Profile:
 @contextmanager
 def serving(pair: str, profile: str) -> Iterator[Served]:
     """Both servers, started here and stopped afterwards; waits until they answer."""
-    import asyncio
 
-    from models.serving.pair import ServedPair
+    from models.serving.pair import serving as serving_pair
 
     spec = chosen_pair(pair)
-    served = ServedPair(spec, chosen_profile(profile, spec))
-    served.start()
-    try:
-        for role in ROLES:
-            print(f"waiting for {role} …", file=sys.stderr)
-            asyncio.run(served.wait_ready(role))
+    print("waiting for both models …", file=sys.stderr)
+    with serving_pair(load_config(), spec, chosen_profile(profile, spec)) as served:
         yield served
-    finally:
-        served.stop()
 
 
 def watch(session: Session) -> int:

@@ -3,10 +3,8 @@
 Each fixture imports what it needs itself: most test files need neither an engine nor a page, and start at once.
 """
 
-import asyncio
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,27 +23,17 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
-STARTUP_SECONDS = 600
-
 
 @pytest.fixture(scope="session")
 def served_pair(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[ServedPair]":
     """The embedded base and distilled models on real vLLM servers; waits until both answer."""
     from models.config.registry import load_config
-    from models.serving.pair import ServedPair
+    from models.serving.pair import serving
 
     os.environ["JOURNEY_HOME"] = str(tmp_path_factory.mktemp("home"))
     config = load_config()
-    served = ServedPair(config.pairs["smol-135m"], config.profiles["cpu"])
-    served.start()
-    try:
-        for role in ("base", "distilled"):
-            # In a thread of its own: playwright may have an event loop running in this one.
-            with ThreadPoolExecutor(1) as thread:
-                thread.submit(asyncio.run, served.wait_ready(role, STARTUP_SECONDS)).result()
+    with serving(config, config.pairs["smol-135m"], config.profiles["cpu"]) as served:
         yield served
-    finally:
-        served.stop()
 
 
 @pytest.fixture(scope="session")

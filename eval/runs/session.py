@@ -16,20 +16,17 @@ from eval.runs.jobs import RunProgress, Sitting
 from eval.runs.log import Role, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner
-from models.chat.client import Endpoint, ModelClient
-from models.config.registry import PairSpec, Profile
+from models.chat.client import ModelClient
+from models.config.registry import Profile
+from models.serving import clients
+from models.serving.clients import client_of
 
 
-class Served(Protocol):
+class Served(clients.Served, Protocol):
     """What a sitting needs of the two model servers (`models.serving.pair.ServedPair`)."""
 
     @property
-    def pair(self) -> PairSpec: ...
-
-    @property
     def profile(self) -> Profile: ...
-
-    async def wait_ready(self, role: Role) -> Endpoint: ...
 
     def weight_hash(self, role: Role) -> str: ...
 
@@ -42,10 +39,9 @@ class Link:
         self._clients: list[ModelClient] = []
 
     async def __call__(self) -> ModelClient:
-        endpoint = await self._served.wait_ready(self._role)
-        if not self._clients or self._clients[-1].endpoint != endpoint:
-            spec = self._served.pair.model(self._role)
-            self._clients.append(ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt))
+        client = await client_of(self._served, self._role)
+        if not self._clients or self._clients[-1].endpoint != client.endpoint:
+            self._clients.append(client)
         return self._clients[-1]
 
     async def aclose(self) -> None:

@@ -97,22 +97,22 @@ def _cpu_dtype(processor: Processor) -> str:
 
 
 def make_plan(
-    pair: PairSpec,
-    profile: Profile,
-    others: Sequence[Profile] = (),
-    processor: Processor | None = None,
+    config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, processor: Processor | None = None
 ) -> Plan:
-    """The servers for `pair` on `profile`. Raises ConfigError with the reason and the nearest plan that is possible,
-    which is looked for in changes to `profile` first and then in `others`. `processor` defaults to this machine's."""
+    """The servers for `pair` on `profile` (default: the one that suits this machine and the pair).
+
+    Raises ConfigError with the reason and the nearest plan that is possible: first among changes to the profile, then
+    among the other profiles of `config`. `processor` defaults to this machine's.
+    """
     usable = processor or this_processor()
-    plan = _try(pair, profile, usable)
+    chosen = profile or profile_for(config, pair)
+    plan = _try(pair, chosen, usable)
     if isinstance(plan, Plan):
         return plan
-    nearest = next(
-        (how for how, changed in _nearby(profile, others) if isinstance(_try(pair, changed, usable), Plan)), ""
-    )
+    nearby = _nearby(chosen, tuple(config.profiles.values()))
+    nearest = next((how for how, changed in nearby if isinstance(_try(pair, changed, usable), Plan)), "")
     remedy = f"The nearest possible plan: {nearest}." if nearest else "No profile of spaces.yaml carries it."
-    raise ConfigError(f"{pair.key} cannot run on {profile.key}: {plan.reason}.", remedy)
+    raise ConfigError(f"{pair.key} cannot run on {chosen.key}: {plan.reason}.", remedy)
 
 
 def profile_for(config: SpacesConfig, pair: PairSpec) -> Profile:

@@ -3,11 +3,14 @@
 Does not know what is asked of the models.
 """
 
+import asyncio
 import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import ConfigError, ServerError
@@ -16,8 +19,9 @@ from models.chat.client import Endpoint
 from models.config.machine import free_memory
 from models.config.memory import GIB
 from models.config.plan import Engine, Plan, make_plan
-from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role
+from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
+from models.serving.clients import Served
 from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
@@ -34,13 +38,14 @@ WAIT_SECONDS = 0.5
 class ServedPair:
     """The base and the distilled model of a pair, each behind an address.
 
-    Raises ConfigError at once if the pair cannot fit the profile; everything later shows in `status`.
+    Without a profile, the one that suits this machine and the pair. Raises ConfigError at once, naming the nearest plan
+    that is possible, if the pair cannot fit the profile; everything later shows in `status`.
     """
 
-    def __init__(self, pair: PairSpec, profile: Profile, others: Sequence[Profile] = ()) -> None:
+    def __init__(self, config: SpacesConfig, pair: PairSpec, profile: Profile | None = None) -> None:
+        self.plan: Plan = make_plan(config, pair, profile)
         self.pair = pair
-        self.profile = profile
-        self.plan: Plan = make_plan(pair, profile, others)
+        self.profile = self.plan.profile
         self._hashes: dict[Role, str] = {}
         self._lives: dict[Role, Server | RemoteServer] = {}
         for engine in self.plan.engines:
@@ -162,6 +167,27 @@ class ServedPair:
         while self.status(first).phase in ("waiting", "fetching", "loading") and time.monotonic() < until:
             report(f"waiting for {self.pair.model(first).title}, which shares its GPU")
             time.sleep(WAIT_SECONDS)
+
+
+@contextmanager
+def serving(
+    config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, roles: Sequence[Role] = ROLES
+) -> Iterator[ServedPair]:
+    """A pair with these sides ready, stopped at the end whatever happens. Raises ConfigError, ServerError."""
+    served = ServedPair(config, pair, profile)
+    served.start(roles)
+    try:
+        for role in roles:
+            wait_in_thread(served, role)
+        yield served
+    finally:
+        served.stop()
+
+
+def wait_in_thread(served: Served, role: Role, timeout: float | None = None) -> Endpoint:
+    """`wait_ready` for callers that are not async; in a thread of its own, since this one may run an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, served.wait_ready(role, timeout)).result()
 
 
 def _within_visible(gpus: Sequence[int]) -> str:

@@ -78,7 +78,7 @@ class Served:
 
 @pytest.fixture(autouse=True)
 def scripted(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[tuple[list[str], bool]]]:
-    monkeypatch.setattr(live_module, "ModelClient", Scripted)
+    monkeypatch.setattr("models.serving.clients.ModelClient", Scripted)
     monkeypatch.setattr(live_module, "SECONDS_BETWEEN_SNAPSHOTS", 0.01)
     Scripted.scripts = {}
     return Scripted.scripts

@@ -20,7 +20,7 @@ from models.config.registry import ROLES, Role, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AddressSource
 from models.config.thought_format import ThoughtFormat
-from models.serving.pair import ServedPair
+from models.serving.pair import ServedPair, serving
 from models.serving.server import free_port
 from tests.models.chat.scripted_server import ScriptedServer
 
@@ -83,9 +83,5 @@ def scripted_pair(scripts: dict[Role, Script], seconds_a_read: float = 0.02) -> 
             )
             for role, url in (("base", base), ("distilled", distilled))
         }
-        served = ServedPair(pair.model_copy(update=changes), config.profiles["cpu"])
-        served.start()
-        try:
+        with serving(config, pair.model_copy(update=changes), config.profiles["cpu"]) as served:
             yield served
-        finally:
-            served.stop()

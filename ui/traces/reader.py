@@ -8,8 +8,9 @@ from typing import Any
 import gradio as gr
 
 from common.errors import ServerError
-from models.chat.client import Message, ModelClient
+from models.chat.client import Message
 from models.config.sampling import Sampling
+from models.serving.clients import client_of
 from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
 from ui.kit.events import QUIET, spoken
@@ -212,13 +213,13 @@ def node_html(text: str) -> Markup:
 
 async def ask(services: Services, trace: Trace) -> BaseAnswer:
     """The base's greedy answer to the trace's prompt. Raises ServerError if the base is not ready or fails."""
-    spec = services.served.pair.base
-    endpoint = await services.served.wait_ready("base", READY_SECONDS)
-    async with ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt) as client:
+    async with await client_of(services.served, "base", READY_SECONDS) as client:
         reply = await client.complete([Message("user", trace.prompt)], Sampling(max_tokens=BASE_TOKENS))
     if reply.finish_reason == "failed":
         raise ServerError(f"The base did not answer: {reply.error}", "Try again.")
-    return BaseAnswer(trace.prompt, reply.raw, spec.title, reply.output_tokens, reply.finish_reason)
+    return BaseAnswer(
+        trace.prompt, reply.raw, services.served.pair.base.title, reply.output_tokens, reply.finish_reason
+    )
 
 
 def best_to_open(entries: Sequence[Entry]) -> str:

@@ -80,7 +80,7 @@ class FakeClient:
 
 
 def served(speed: str = "", weights: dict[Role, str] = HASHES) -> Any:
-    async def wait_ready(role: Role) -> Endpoint:
+    async def wait_ready(role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
         return Endpoint(f"http://{speed}/v1", f"m-{role}")
 
     profile = load_config().profiles["cpu"]
@@ -96,8 +96,8 @@ def grader() -> Iterator[Grader]:
 
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> None:
+    monkeypatch.setattr("models.serving.clients.ModelClient", FakeClient)
     for module in ("eval.runs.session", "eval.runs.forced"):
-        monkeypatch.setattr(f"{module}.ModelClient", FakeClient)
         monkeypatch.setattr(f"{module}.Grader", lambda workers: nullcontext(grader))
     monkeypatch.setattr("commands.runs.Grader", lambda: nullcontext(grader))
 
@@ -305,11 +305,12 @@ def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
 
 
 def test_precision_is_what_the_engine_is_told() -> None:
-    profiles, base = load_config().profiles, pair().base
+    config, base = load_config(), pair().base
+    profiles = config.profiles
     found = {bf16: precision(base, profiles["cpu"], Processor((0, 1), bf16)) for bf16 in (True, False)}
     assert found == {True: "bfloat16", False: "float32"}
     assert precision(base, profiles["remote"]) == ""
-    plan = make_plan(pair(), profiles["cpu"], processor=Processor((0, 1), False))
+    plan = make_plan(config, pair(), profiles["cpu"], processor=Processor((0, 1), False))
     assert all(engine.options[engine.options.index("--dtype") + 1] == found[False] for engine in plan.engines)
 
 

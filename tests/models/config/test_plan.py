@@ -20,13 +20,12 @@ from models.weights import merge
 from models.weights.find import find_weights
 
 CONFIG = load_config()
-PROFILES = list(CONFIG.profiles.values())
 TWO_CORES = Processor((0, 1), bf16=True)
 EVERY = [(pair, profile) for pair in CONFIG.pairs for profile in CONFIG.profiles]
 
 
 def plan(pair: str, profile: str, cores: list[int] | None = None, bf16: bool = True) -> Plan:
-    return make_plan(CONFIG.pairs[pair], CONFIG.profiles[profile], PROFILES, Processor(tuple(cores or [0, 1]), bf16))
+    return make_plan(CONFIG, CONFIG.pairs[pair], CONFIG.profiles[profile], Processor(tuple(cores or [0, 1]), bf16))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +152,7 @@ def test_what_is_planned_fits_and_devices_exist(streams: int, context: int, pair
     changed = CONFIG.profiles[profile].model_copy(update={"streams": streams, "context_length": context})
     assert changed.gpu is not None
     try:
-        planned = make_plan(CONFIG.pairs[pair], changed, processor=TWO_CORES)
+        planned = make_plan(CONFIG, CONFIG.pairs[pair], changed, processor=TWO_CORES)
     except ConfigError:
         return
     for engine in planned.engines:
@@ -182,10 +181,13 @@ def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -
     assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
     assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
     big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
-    make_plan(CONFIG.pairs["smol-135m"], big, processor=TWO_CORES._replace(bf16=False))
+    make_plan(CONFIG, CONFIG.pairs["smol-135m"], big, processor=TWO_CORES._replace(bf16=False))
     with pytest.raises(ConfigError, match="reserves 2 GiB"):
         make_plan(
-            CONFIG.pairs["smol-135m"], big.model_copy(update={"streams": 6}), processor=TWO_CORES._replace(bf16=False)
+            CONFIG,
+            CONFIG.pairs["smol-135m"],
+            big.model_copy(update={"streams": 6}),
+            processor=TWO_CORES._replace(bf16=False),
         )
 
 
@@ -231,7 +233,7 @@ def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, mon
     base, adapter = tmp_path / "base", tmp_path / "adapter"
     sources = {"base": FolderSource(folder=str(base)), "distilled": AdapterSource(adapter=str(adapter))}
     sides = {role: pair.model(role).model_copy(update={"weights": sources[role]}) for role in ROLES}
-    planned = make_plan(pair.model_copy(update=sides), CONFIG.profiles["cpu"], processor=TWO_CORES)
+    planned = make_plan(CONFIG, pair.model_copy(update=sides), CONFIG.profiles["cpu"], processor=TWO_CORES)
     assert "<base + adapter, merged at the first start>" in command(planned, planned.engine("distilled"), 8001)
     for folder in (base, adapter):
         folder.mkdir()

@@ -17,9 +17,9 @@ from typing import Any
 import psutil
 import pytest
 
-from common.errors import ServerError, WeightsError
+from common.errors import ConfigError, ServerError, WeightsError
 from common.paths import ROOT
-from models.chat.client import Message, ModelClient
+from models.chat.client import Message
 from models.config import plan
 from models.config.machine import Processor
 from models.config.registry import ROLES, PairSpec, load_config
@@ -28,6 +28,7 @@ from models.config.sources import AdapterSource, AddressSource
 from models.serving import life
 from models.serving import pair as served
 from models.serving import server as process
+from models.serving.clients import client_of
 from models.serving.pair import ServedPair
 from models.serving.remote import RemoteServer
 from models.serving.server import Launch, Server, free_port
@@ -176,7 +177,7 @@ async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: py
         raise ServerError("not ready")
 
     monkeypatch.setattr(served, "wait_until_ready", wait)
-    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    both = ServedPair(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
     for given in ((), (5.0,)):
         with pytest.raises(ServerError):
             await both.wait_ready("base", *given)
@@ -315,11 +316,11 @@ def test_remote_profile_reads_the_environment(address: str, monkeypatch: pytest.
     pair, profile = CONFIG.pairs["qwen2.5-72b"], CONFIG.profiles["remote"]
     monkeypatch.delenv("JOURNEY_BASE_URL", raising=False)
     with pytest.raises(Exception, match="JOURNEY_BASE_URL is not set"):
-        ServedPair(pair, profile)
+        ServedPair(CONFIG, pair, profile)
     for side in ("BASE", "DISTILLED"):
         monkeypatch.setenv(f"JOURNEY_{side}_URL", f" {address}\n")  # as read from a file
         monkeypatch.setenv(f"JOURNEY_{side}_KEY", "secret\n")
-    both = ServedPair(pair, profile)
+    both = ServedPair(CONFIG, pair, profile)
     both.start()
     try:
         endpoint = asyncio.run(both.wait_ready("distilled", 30))
@@ -334,7 +335,7 @@ def test_one_side_failing_leaves_the_other(address: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("THEIR_KEY", "secret")
     base = AddressSource(address=address, key_env="THEIR_KEY")
     pair = local_pair(base, AdapterSource(adapter="models/adapters/none"))
-    both = ServedPair(pair, CONFIG.profiles["cpu"])
+    both = ServedPair(CONFIG, pair, CONFIG.profiles["cpu"])
     both.start()
     try:
         asyncio.run(both.wait_ready("base", 30))
@@ -350,7 +351,7 @@ def test_one_side_failing_leaves_the_other(address: str, monkeypatch: pytest.Mon
 def test_one_side_can_be_served_alone(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("THEIR_KEY", "secret")
     base = AddressSource(address=address, key_env="THEIR_KEY")
-    both = ServedPair(local_pair(base, AdapterSource(adapter="models/adapters/none")), CONFIG.profiles["cpu"])
+    both = ServedPair(CONFIG, local_pair(base, AdapterSource(adapter="models/adapters/none")), CONFIG.profiles["cpu"])
     both.start(("base",))
     try:
         asyncio.run(both.wait_ready("base", 30))
@@ -359,13 +360,19 @@ def test_one_side_can_be_served_alone(address: str, monkeypatch: pytest.MonkeyPa
         both.stop()
 
 
+@pytest.mark.parametrize("profile", ["cpu", "l4"])
+def test_a_pair_that_does_not_fit_names_the_profile_that_carries_it(profile: str) -> None:
+    with pytest.raises(ConfigError, match=r"nearest possible plan: profile l40s-4"):
+        ServedPair(CONFIG, CONFIG.pairs["qwen2.5-72b"], CONFIG.profiles[profile])
+
+
 def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)
     monkeypatch.setattr(served, "weights_hash", lambda _: "hash")
     monkeypatch.setattr(served, "free_memory", lambda: 2**30)
     monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
-    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    both = ServedPair(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
     both.start()
     try:
         until(lambda: both.status("base").phase == "restarting")
@@ -384,7 +391,7 @@ def test_what_a_loading_server_holds_already_is_not_taken_twice(
     monkeypatch.setattr(served, "free_memory", lambda: free[0])
     monkeypatch.setattr(served, "WAIT_SECONDS", 0.01)
     monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
-    both = ServedPair(CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    both = ServedPair(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
     first, second = both.plan.engines
     both._lives["base"]._set("loading")
     told: list[str] = []
@@ -420,8 +427,7 @@ def test_a_weights_error_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.engine
 def test_both_models_answer_side_by_side(served_pair: ServedPair) -> None:
     async def ask(role: Any) -> str:
-        spec = served_pair.pair.model(role)
-        async with ModelClient(served_pair.endpoint(role), spec.thought) as client:
+        async with await client_of(served_pair, role) as client:
             reply = await client.complete([Message("user", "What is 2+2?")], Sampling(max_tokens=64))
         assert reply.finish_reason in ("stop", "length"), reply.error
         return reply.raw
@@ -443,7 +449,7 @@ sys.path.insert(0, {root!r})
 from models.config.registry import load_config
 from models.serving.pair import ServedPair
 config = load_config()
-both = ServedPair(config.pairs["smol-135m"], config.profiles["cpu"])
+both = ServedPair(config, config.pairs["smol-135m"], config.profiles["cpu"])
 both._lives["base"].start()
 while (pid := both._lives["base"].pid) is None:
     time.sleep(0.05)

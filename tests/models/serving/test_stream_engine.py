@@ -14,6 +14,7 @@ from models.chat.resume import Resume, answer_now, continue_cut, think_more
 from models.config.registry import Role
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
+from models.serving.clients import client_of
 from models.serving.pair import ServedPair
 
 pytestmark = pytest.mark.engine
@@ -23,13 +24,6 @@ PREFILLED = ThoughtFormat("tags", prefilled=True)
 """Read so, all that a model without thoughts writes is a thought that never closes: what a budget must end."""
 START = Resume(Reply(), "", "continue")
 """Nothing written yet, but asked for by the exact tokens of the prompt."""
-
-
-def client_of(served: ServedPair, role: Role, thought: ThoughtFormat | None = None) -> ModelClient:
-    spec = served.pair.base if role == "base" else served.pair.distilled
-    return ModelClient(
-        served.endpoint(role), thought or spec.thought, dict(spec.chat_template_kwargs), spec.system_prompt
-    )
 
 
 async def last_reply(stream: ReplyStream) -> Reply:
@@ -48,7 +42,7 @@ async def running_requests(endpoint: Endpoint) -> float:
 @pytest.mark.parametrize("temperature", [0.0, 0.8])
 async def test_what_streams_is_what_arrives_whole(served_pair: ServedPair, role: Role, temperature: float) -> None:
     sampling = Sampling(max_tokens=48, temperature=temperature, seed=7)
-    async with client_of(served_pair, role) as client:
+    async with await client_of(served_pair, role) as client:
         streamed = await last_reply(client.stream(QUESTION, sampling))
         whole = await client.complete(QUESTION, sampling)
     assert streamed.raw == whole.raw and streamed.raw
@@ -61,7 +55,7 @@ async def test_what_streams_is_what_arrives_whole(served_pair: ServedPair, role:
 @pytest.mark.parametrize("role", ["base", "distilled"])
 async def test_exact_tokens_continue_the_same_prompt_as_the_chat(served_pair: ServedPair, role: Role) -> None:
     sampling = Sampling(max_tokens=24)
-    async with client_of(served_pair, role) as client:
+    async with await client_of(served_pair, role) as client:
         by_chat = await client.complete(QUESTION, sampling)
         by_tokens = await client.complete(QUESTION, sampling, resume=START)
     assert by_tokens.raw == by_chat.raw
@@ -79,7 +73,7 @@ async def test_template_options_are_taken_both_ways_of_asking(served_pair: Serve
 
 
 async def test_a_thinking_budget_binds(served_pair: ServedPair) -> None:
-    async with client_of(served_pair, "base", PREFILLED) as client:
+    async with ModelClient(served_pair.endpoint("base"), PREFILLED) as client:
         reply = await last_reply(client.stream(QUESTION, Sampling(max_tokens=40, thinking_budget=16)))
     assert reply.thought_tokens == 16
     assert reply.forced == ("budget",)
@@ -88,7 +82,7 @@ async def test_a_thinking_budget_binds(served_pair: ServedPair) -> None:
 
 
 async def test_answer_now_and_think_more(served_pair: ServedPair) -> None:
-    async with client_of(served_pair, "base", PREFILLED) as client:
+    async with ModelClient(served_pair.endpoint("base"), PREFILLED) as client:
         cut = await client.complete(QUESTION, Sampling(max_tokens=16))
         assert cut.cut_off and cut.thought and not cut.answer
         answered = await client.complete(QUESTION, Sampling(max_tokens=16), resume=answer_now(cut, PREFILLED))
@@ -104,7 +98,7 @@ async def test_answer_now_and_think_more(served_pair: ServedPair) -> None:
 
 
 async def test_stopping_one_side_ends_its_request_and_leaves_the_other(served_pair: ServedPair) -> None:
-    async with client_of(served_pair, "base") as base, client_of(served_pair, "distilled") as distilled:
+    async with await client_of(served_pair, "base") as base, await client_of(served_pair, "distilled") as distilled:
         sides = {
             "stopped": base.stream(QUESTION, Sampling(max_tokens=2000)),
             "whole": distilled.stream(QUESTION, Sampling(max_tokens=40)),
@@ -128,7 +122,7 @@ async def test_stopping_one_side_ends_its_request_and_leaves_the_other(served_pa
 
 
 async def test_a_conversation_that_does_not_fit(served_pair: ServedPair) -> None:
-    async with client_of(served_pair, "base") as client:
+    async with await client_of(served_pair, "base") as client:
         reply = await client.complete([Message("user", "word " * 20_000)], Sampling(max_tokens=8))
     assert reply.finish_reason == "failed"
     assert "too long for this model" in reply.error and "tokens" in reply.error
