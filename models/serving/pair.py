@@ -53,7 +53,7 @@ class ServedPair:
             self._lives.update(dict.fromkeys(engine.roles, server))
         for role in ROLES:
             if role not in self._lives:
-                self._lives[role] = _remote(pair.model(role), profile.address(role))
+                self._lives[role] = _remote(pair.model(role), self.profile.address(role))
 
     def start(self, roles: Sequence[Role] = ROLES) -> None:
         """Return at once; these sides start in background threads. Called again, it starts what has ended."""
