@@ -203,8 +203,7 @@ async def test_a_later_turn_is_asked_after_its_conversation_wherever_it_is_conti
             sent.append(list(messages))
             return await super().complete(messages[-1:], sampling, resume=resume)
 
-    for module in ("eval.runs.session", "eval.runs.forced"):
-        monkeypatch.setattr(f"{module}.ModelClient", Listening)
+    monkeypatch.setattr("models.serving.clients.ModelClient", Listening)
     log = begin(tmp_path, prompting="later")
     assert await asyncio.to_thread(Session(log, served()).run)
     assert await force_answers(log, served(), [20]) == len(PROBLEMS)
@@ -250,7 +249,7 @@ def test_a_measurement_that_is_not_complete_says_why_and_is_completed_by_another
     monkeypatch.setattr("models.chat.retry.random.uniform", lambda *_: 0.0)
     log = begin(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr("eval.runs.session.ModelClient", Broken)
+        patch.setattr("models.serving.clients.ModelClient", Broken)
         with pytest.raises(ServerError, match="2 requests"):
             complete_run(log, served())
     complete_run(log, served())
