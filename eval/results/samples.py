@@ -190,11 +190,12 @@ class Results:
         )
         return [Forced(*row) for row in found]
 
-    def details(self, side: Contender, problem_id: str) -> list[dict[str, Any]]:
-        """Everything about the samples of one problem, texts included, by index."""
+    def details(self, side: Contender, problem_id: str = "") -> list[dict[str, Any]]:
+        """Everything about the samples of one problem, or of all, texts included, by problem and index."""
         with self._lock:
             cursor = self._connection.execute(
-                "SELECT * FROM results WHERE run = ? AND model = ? AND problem_id = ? ORDER BY index",
+                "SELECT * FROM results WHERE run = ? AND model = ? AND ? IN ('', problem_id)"
+                " ORDER BY problem_id, index",
                 [side.run, side.model, problem_id],
             )
             names = [column[0] for column in cursor.description or ()]

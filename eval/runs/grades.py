@@ -7,11 +7,12 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from common.errors import ArenaError
 from eval.grading.grader import GradeItem, Grader
@@ -19,6 +20,9 @@ from eval.records import Sample
 from eval.runs.log import RunLog
 
 BATCH = 64
+"""Most samples that are graded together while a run is going on."""
+REGRADED_AT_ONCE = 512
+GRADING_THREADS = 16
 Key = tuple[str, str, int]
 
 
@@ -85,7 +89,9 @@ def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
     for row in log.rows("golds"):
         return [(fault["problem_id"], fault["reason"]) for fault in row["faults"]]
     facts = facts_of(log)
-    faults = [(key, reason) for key, (gold, rule) in facts.items() if (reason := grader.gold_fault(gold, rule))]
+    with ThreadPoolExecutor(GRADING_THREADS) as pool:  # so that every worker of the grader has something to do
+        reasons = pool.map(lambda fact: grader.gold_fault(*fact), facts.values())
+    faults = [(key, reason) for key, reason in zip(facts, reasons, strict=True) if reason]
     rows = [{"problem_id": key, "reason": reason} for key, reason in faults]
     log.append("golds", [{"checked": len(facts), "faults": rows}])
     return faults
@@ -98,9 +104,9 @@ def grade_run(
     check_golds(log, grader)
     samples = [s for s in log.samples() if not s.error] if anew else ungraded(log)
     facts = facts_of(log)
-    for start in range(0, len(samples), BATCH):
-        grade_samples(log, grader, samples[start : start + BATCH], facts)
-        progress(min(start + BATCH, len(samples)), len(samples))
+    for start in range(0, len(samples), REGRADED_AT_ONCE):
+        grade_samples(log, grader, samples[start : start + REGRADED_AT_ONCE], facts)
+        progress(min(start + REGRADED_AT_ONCE, len(samples)), len(samples))
     write_classes(log, grader, anew=anew)
     return len(samples)
 
@@ -131,12 +137,16 @@ def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
         answers[row["model"], row["problem_id"]][row["index"]] = row["extracted"]
     have = {} if anew else {(row["model"], row["problem_id"]): row["indices"] for row in log.rows("classes")}
     facts = facts_of(log)
-    for (model, problem_id), found in answers.items():
-        indices = sorted(found)
-        if len(indices) < 2 or have.get((model, problem_id)) == indices:
-            continue
-        classes = grader.classes([found[i] for i in indices], facts[problem_id][1])
-        log.append("classes", [{"model": model, "problem_id": problem_id, "indices": indices, "classes": classes}])
+
+    def classes_of(key: tuple[str, str]) -> dict[str, Any]:
+        (model, problem_id), by_index = key, answers[key]
+        indices = sorted(by_index)
+        classes = grader.classes([by_index[i] for i in indices], facts[problem_id][1])
+        return {"model": model, "problem_id": problem_id, "indices": indices, "classes": classes}
+
+    missing = [key for key, by_index in answers.items() if len(by_index) > 1 and have.get(key) != sorted(by_index)]
+    with ThreadPoolExecutor(GRADING_THREADS) as pool:
+        log.append("classes", pool.map(classes_of, missing))
 
 
 def facts_of(log: RunLog) -> dict[str, tuple[str, str]]:

@@ -181,7 +181,7 @@ def test_a_packed_run_is_put_among_the_others(tmp_path: Path, written: Path, mon
 
 
 def test_exported_samples_come_back_as_a_run(tmp_path: Path, written: Path) -> None:
-    log = import_outputs(tmp_path / "runs", written / "exports" / "samples.json", role="distilled", title="")
+    log = import_outputs(tmp_path / "runs", written / "exports" / "samples.json", role="distilled", title="").log
     assert {role: side.model for role, side in log.info().sides.items()} == {
         "base": BASE.model, "distilled": DISTILLED.model
     }  # fmt: skip

@@ -15,8 +15,9 @@ from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.runs.cost import cost, paces
 from eval.runs.forced import ForcedSitting
 from eval.runs.grades import grade_run
-from eval.runs.imported import Fields, import_outputs
+from eval.runs.imported import import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
+from eval.runs.outputs import Fields
 from eval.runs.plan import load_benchmarks, prepare
 from eval.runs.session import Session
 from eval.statistics.paired import smallest_differences
@@ -139,9 +140,11 @@ class RunActions:
             raise ConfigError("No file is chosen.", "Choose a JSONL file.")
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
         side: Role = "base" if role == "base" else "distilled"
-        log = import_outputs(
+        imported = import_outputs(
             self.library.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
         )
+        log, left_out = imported.log, imported.left_out
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)
-        return f"{count:,} outputs graded; the run {log.folder.name} can now be chosen on either side."
+        sentence = f"{count:,} outputs graded; the run {log.folder.name} can now be chosen on either side."
+        return sentence + (f" {len(left_out)} rows were left out. The first: {left_out[0]}" if left_out else "")

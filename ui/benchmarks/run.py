@@ -11,8 +11,8 @@ import gradio as gr
 from common.errors import ArenaError, ConfigError
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
 from eval.runs.cost import most_in_flight
-from eval.runs.imported import Fields
 from eval.runs.log import RunConfig
+from eval.runs.outputs import Fields
 from ui.benchmarks.actions import RunActions
 from ui.kit.events import QUIET
 from ui.kit.owner import owner_key, require_owner

@@ -13,14 +13,12 @@ from typing import Any
 
 import pytest
 
-from commands.grade import Paths, read_outputs
 from commands.runs import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark, content_hash
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import PROMPTINGS, TALK, Prompting
-from eval.problems.rows import read_rows
 from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
@@ -28,10 +26,11 @@ from eval.results.samples import Contender, Results, sides_of
 from eval.runs.cost import cost, pace, paces
 from eval.runs.forced import ForcedSitting, force_answers, pending
 from eval.runs.grades import grade_run, ungraded
-from eval.runs.imported import Fields, import_outputs
+from eval.runs.imported import import_outputs
 from eval.runs.jobs import Jobs
 from eval.runs.log import Role, RunConfig, RunLog
 from eval.runs.open_ended import start_run
+from eval.runs.outputs import Fields, read_outputs
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.runner import DOWN_AFTER
 from eval.runs.session import Session, complete_run
@@ -502,7 +501,9 @@ def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) 
     log = begin(tmp_path)
     Session(log, served()).run()
     rows = [{"question": f" {p.question}\n", "outputs": [f"<think>x</think>\\boxed{{{p.gold}}}"]} for p in PROBLEMS]
-    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="distilled", title="Other", benchmark=TOY)
+    made = import_outputs(
+        tmp_path, write(tmp_path / "a.jsonl", rows), role="distilled", title="Other", benchmark=TOY
+    ).log
     grade_run(made, grader)
     results = Results(tmp_path, [log.folder.name, made.folder.name])
     base, other = sides_of(log.info())[0], Contender(made.folder.name, "Other")
@@ -522,10 +523,10 @@ def test_a_file_is_imported_by_the_fields_it_is_graded_by(tmp_path: Path) -> Non
     ]
     path = write(tmp_path / "a.jsonl", rows)
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
-    made = import_outputs(tmp_path, path, role="base", title="t")
-    graded = list(read_outputs(read_rows(path), Paths(), "a.jsonl"))
-    assert [p.gold for p in made.problems()] == [output.gold for output in graded] == ["10,\\!080", "27"]
-    assert [s.text for s in made.samples()] == [output.text for output in graded]
+    made = import_outputs(tmp_path, path, role="base", title="t").log
+    rows_read = read_outputs(path)
+    assert [p.gold for p in made.problems()] == [row.gold for row in rows_read] == ["10,\\!080", "27"]
+    assert [s.text for s in made.samples()] == [output.text for row in rows_read for output in row.outputs]
     assert made.info().data[0].sha256 == content_hash(made.problems())
 
 
@@ -534,7 +535,7 @@ def test_a_file_says_whose_its_outputs_are_or_the_person_who_brings_it(
     tmp_path: Path, role: str | None, side: str
 ) -> None:
     row = {"problem": "q", "gold": "1", "output": "x", "model": "m", "role": role}
-    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="distilled", title="t")
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="distilled", title="t").log
     assert list(made.info().sides) == [side]
 
 
@@ -544,7 +545,7 @@ def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) 
         {"problem": "r", "gold": "1", "outputs": ["<think>\\boxed{1}", "\\boxed{1}", "so"], "tokens": [7, 3, 9],
          "finish_reason": ["MAX_TOKENS", "stop", "length"]},
     ]  # fmt: skip
-    samples = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").samples()
+    samples = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").log.samples()
     assert [s.finish_reason for s in samples] == ["stop", "length", "stop", "length"]
     assert [s.output_tokens for s in samples] == [0, 7, 3, 9]
     assert (samples[1].thought, samples[1].answer) == ("\\boxed{1}", "")
@@ -564,7 +565,7 @@ def test_an_empty_output_is_one_that_says_nothing(
     tmp_path: Path, row: dict[str, Any], fields: Fields, answers: list[str]
 ) -> None:
     path = write(tmp_path / "a.jsonl", [{"problem": "q", "gold": "1", **row}])
-    samples = import_outputs(tmp_path, path, role="base", title="t", fields=fields).samples()
+    samples = import_outputs(tmp_path, path, role="base", title="t", fields=fields).log.samples()
     assert [sample.answer for sample in samples] == answers
 
 
@@ -573,7 +574,7 @@ def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
     Session(log, served()).run()
     results = Results(tmp_path, [log.folder.name])
     path = results.export(sides_of(log.info()), tmp_path / "out.json", "json")
-    made = import_outputs(tmp_path, path, role="base", title="", benchmark=None)
+    made = import_outputs(tmp_path, path, role="base", title="", benchmark=None).log
     grade_run(made, grader)
     again = Results(tmp_path, [made.folder.name])
     for side in sides_of(log.info()):
@@ -590,28 +591,52 @@ def test_problems_of_one_id_in_several_sets_keep_their_own_golds(tmp_path: Path)
         {"problem_id": "1", "benchmark": "math", "problem": "r", "gold": "2", "output": "y"},
         {"benchmark": "math", "problem": "q", "gold": "3", "output": "z"},
     ]
-    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t")
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").log
     assert [(p.benchmark, p.question, p.gold) for p in made.problems()] == [
         ("aime", "q", "1"), ("math", "r", "2"), ("math", "q", "3")
     ]  # fmt: skip
     assert [s.problem_id for s in made.samples()] == [p.id for p in made.problems()]
 
 
-@pytest.mark.parametrize(
-    "other", [{"problem_id": "7", "problem": "r", "gold": "1"}, {"problem_id": "7", "gold": "2"}, {"gold": "2"}]
-)
+@pytest.mark.parametrize("other", [{"problem_id": "7", "problem": "r", "gold": "1"}, {"problem_id": "7", "gold": "2"}])
 def test_no_answer_is_graded_by_another_problems_gold(tmp_path: Path, other: dict[str, str]) -> None:
     first = {"problem": "q", "gold": "1", "output": "x", "problem_id": other.get("problem_id", "")}
     with pytest.raises(DataError, match=r"line 2: .* has another question or gold answer"):
         import_outputs(tmp_path, write(tmp_path / "a.jsonl", [first, first | other]), role="base", title="t")
 
 
+def test_one_question_with_two_golds_is_two_problems(tmp_path: Path, grader: Grader) -> None:
+    rows = [{"prompt": "Solve it.", "gold": gold, "output": "\\boxed{2}"} for gold in ("1", "2", "1")]
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").log
+    grade_run(made, grader)
+    assert [p.gold for p in made.problems()] == ["1", "2"]
+    assert [row["outcome"] for row in made.rows("grades")] == ["wrong", "correct", "wrong"]
+
+
+def test_a_question_is_wanted_where_it_is_looked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [{"gold": "1", "output": "x"}, {"gold": "2", "output": "x"}])
+    assert len(import_outputs(tmp_path, path, role="base", title="t").log.problems()) == 2
+    with pytest.raises(DataError, match="line 1 has no question"):
+        import_outputs(tmp_path, path, role="base", title="t", benchmark=TOY)
+    with pytest.raises(DataError, match=r"no question at meta\.text"):
+        import_outputs(tmp_path, path, role="base", title="t", fields=Fields(question="meta.text"))
+
+
+def test_rows_without_a_gold_answer_are_told_and_left_out(tmp_path: Path, grader: Grader) -> None:
+    golds: list[Any] = ["1", "", None, ["1", "2"], "1"]
+    rows = [{"problem": f"q{n}", "gold": gold, "output": "\\boxed{1}"} for n, gold in enumerate(golds)]
+    rows.append({"problem": "q9", "output": "\\boxed{1}"})
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t")
+    assert [text.partition(" has")[0] for text in made.left_out] == [f"a.jsonl, line {n}" for n in (2, 3, 4, 6)]
+    assert grade_run(made.log, grader) == 2
+    assert "4 rows of the file (lines 2, 3, 4, 6)" in run_report(tmp_path, made.log.folder.name)
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
         ([], "empty"),
-        ([{"gold": "1", "output": "x"}], "no question"),
-        ([{"problem": "q", "output": "x"}], "no gold"),
+        ([{"problem": "q", "output": "x"}], "no row has a gold"),
         ([{"problem": "q", "gold": "1"}], "no output"),
         ([{"problem": "q", "gold": "1", "output": 3}], "no output"),
         ([{"problem": "q", "gold": "1", "outputs": []}], "no output"),
@@ -630,7 +655,7 @@ def test_imports_that_cannot_be_read(tmp_path: Path, rows: list[dict[str, Any]],
 
 def test_half_a_character_in_an_output_is_replaced(tmp_path: Path) -> None:
     rows = [{"problem": "q", "gold": "1", "output": "\ud83d \\boxed{1}"}]
-    (sample,) = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").samples()
+    (sample,) = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").log.samples()
     assert sample.text == "\ufffd \\boxed{1}"
 
 
@@ -668,7 +693,7 @@ def test_the_command_repeats_the_run(tmp_path: Path) -> None:
 
 def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Grader) -> None:
     rows = [{"problem": p.question, "gold": p.gold, "output": f"\\boxed{{{p.gold}}}"} for p in [*PROBLEMS, PROBLEMS[0]]]
-    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="Other")
+    made = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="Other").log
     grade_run(made, grader)
     text = run_report(tmp_path, made.folder.name)
     for name in ("mean output tokens", "  thought", "seconds an answer", "tokens/s, all requests"):
@@ -704,7 +729,7 @@ def test_what_was_made_elsewhere_or_by_a_lost_pair_cannot_go_on(
 ) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     row = {"problem": "q", "gold": "1", "output": "1"}
-    made = import_outputs(tmp_path / "runs", write(tmp_path / "a.jsonl", [row]), role="base", title="t")
+    made = import_outputs(tmp_path / "runs", write(tmp_path / "a.jsonl", [row]), role="base", title="t").log
     assert main([*command, made.folder.name]) == 1
     assert "was imported from a.jsonl: how it was asked is not known." in capsys.readouterr().err
     lost = begin(tmp_path / "runs")

@@ -15,9 +15,9 @@ from common.errors import ArenaError, ConfigError, DataError, ServerError
 from eval.records import Problem, Sample
 from eval.results.comparison import VERDICTS
 from eval.results.samples import Contender
-from eval.runs.imported import Fields
 from eval.runs.jobs import Jobs, RunProgress, Sitting
 from eval.runs.log import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
+from eval.runs.outputs import Fields
 from eval.runs.runner import SideProgress
 from eval.statistics.paired import compare
 from models.config.registry import load_config
