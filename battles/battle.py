@@ -1,6 +1,6 @@
 """A battle as one visitor's page sees it: a frozen value and its pure transitions.
 
-Holds no authority: whose side is whose, what may be voted on and when names are told is `votes.desk`'s business.
+It has no authority: `votes.desk` decides which side is which model, what may be voted on and when names are shown.
 """
 
 from collections.abc import Mapping
@@ -10,16 +10,16 @@ from typing import Literal
 from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
-from votes.ballot import Delivery, Mode, Role, Side
-from votes.shown import SharedBattle, ShownReply
+from votes.ballot import Delivery, Mode, RecordedReply, Role, Side
+from votes.shown import OwnBattle, SharedBattle, ShownReply
 
 SIDES: tuple[Side, Side] = ("a", "b")
 
 Phase = Literal["open", "running", "failed", "answers", "reasoning", "voted", "revealed", "shared"]
 """`open`: nothing asked yet; `running`: replies are on their way; `failed`: a side could not answer, or was stopped
-where that would tell who it is, so there is nothing to compare; `answers`: the first vote may be cast; `reasoning`: it
-was, the reasoning may be read and the second vote cast; `voted`: both were; `revealed`: the names are known; `shared`:
-a finished battle opened by its link."""
+where that would give its model away, so there is nothing to compare; `answers`: the first vote may be cast;
+`reasoning`: it was, so the reasoning may be read and the second vote cast; `voted`: both were; `revealed`: the names
+are known; `shared`: a finished battle opened by its link."""
 
 
 @dataclass(frozen=True)
@@ -32,38 +32,38 @@ class Turn:
 
 @dataclass(frozen=True)
 class Battle:
-    """Lives in the session's `gr.State`."""
+    """Belongs to one page; it never reaches the browser whole."""
 
     id: str = ""
-    """Issued by the desk with the first question; empty before."""
+    """Issued by the desk with the first question; empty before that."""
     mode: Mode = "blind"
     delivery: Delivery = "together"
     phase: Phase = "open"
     turns: tuple[Turn, ...] = ()
     running: frozenset[Side] = frozenset()
     sampling: Mapping[Role, Sampling] = field(default_factory=dict)
-    """How each model's tokens are drawn, in every turn: what the desk has recorded of this battle."""
+    """How each model's tokens are drawn, in every turn: what the desk has recorded for this battle."""
     roles: Mapping[Side, Role] = field(default_factory=dict)
     """Filled in named mode and after the reveal; empty while the battle is blind."""
 
     @property
     def over(self) -> bool:
-        """It was voted on, or is only being read: the next question starts a new battle."""
+        """It was voted on, or is only being read, so the next question starts a new battle."""
         return self.phase in ("reasoning", "voted", "revealed", "shared")
 
     @property
     def thoughts_visible(self) -> bool:
-        """In a blind battle the thought would tell which side thinks, so it stays hidden until the first vote."""
+        """In a blind battle the thought would show which side thinks, so it stays hidden until the first vote."""
         return self.mode == "named" or self.over
 
     @property
     def replies_visible(self) -> bool:
-        """Whether replies may be seen while they are written. Together means: only once both are finished."""
+        """Whether replies may be seen while they are written. `together` means only once both are finished."""
         return not self.running or self.mode == "named" or self.delivery == "live"
 
     @property
     def can_be_pinned(self) -> bool:
-        """Both replies are in and their names are known: the question may become a case study."""
+        """Both replies are in and their names are known, so the question may become a case study."""
         return bool(self.roles) and self.phase in ("answers", "voted", "revealed", "shared")
 
     def reply(self, side: Side) -> Reply | None:
@@ -72,13 +72,13 @@ class Battle:
 
 
 def begin(battle: Battle, question: str) -> Battle:
-    """A new question is asked; earlier turns stay, except one that failed."""
+    """A new question was asked; earlier turns stay, except one that failed."""
     turns = battle.turns[:-1] if battle.phase == "failed" else battle.turns
     return replace(battle, turns=(*turns, Turn(question)), running=frozenset(SIDES), phase="running")
 
 
 def reopen(battle: Battle, sides: frozenset[Side]) -> Battle:
-    """The newest replies of these sides are being written on, or anew."""
+    """The newest replies of these sides are being continued, or written again."""
     return replace(battle, running=sides, phase="running")
 
 
@@ -99,11 +99,43 @@ def fail(battle: Battle) -> Battle:
     return replace(battle, running=frozenset(), phase="failed")
 
 
-def shared(found: SharedBattle) -> Battle:
-    """A finished battle opened by its link, with what the desk lets be seen."""
-    turns = tuple(Turn(turn.prompt, {"a": reply_of(turn.a), "b": reply_of(turn.b)}) for turn in found.turns)
-    roles: dict[Side, Role] = {"a": found.reveal.a.role, "b": found.reveal.b.role} if found.reveal else {}
-    return Battle(found.battle_id, found.mode, found.delivery, "shared", turns, roles=roles)
+def survivor(battle: Battle) -> Reply | None:
+    """In a turn that failed, the answer of the one side that did answer.
+
+    A blind battle shows it without its side, since which one failed may tell who is who.
+    """
+    if battle.phase != "failed":
+        return None
+    replies = [reply for side in SIDES if (reply := battle.reply(side)) and reply.answer.strip()]
+    answered = [reply for reply in replies if reply.finish_reason != "failed"]
+    return answered[0] if len(answered) == 1 else None
+
+
+def restored(own: OwnBattle, sampling: Mapping[Role, Sampling]) -> Battle:
+    """A visitor's own battle as the desk knows it, e.g. after the page was loaded anew."""
+    record = own.record
+    turns = tuple(Turn(turn.prompt, {"a": reply_from(turn.a), "b": reply_from(turn.b)}) for turn in record.turns)
+    known = record.mode == "named" or (own.shared is not None and own.shared.reveal is not None)
+    roles: dict[Side, Role] = {side: record.role(side) for side in SIDES} if known else {}
+    return Battle(record.battle_id, record.mode, record.delivery, phase_of(own), turns, sampling=sampling, roles=roles)
+
+
+def phase_of(own: OwnBattle) -> Phase:
+    """Where a battle without a running turn stands."""
+    if own.shared is None:
+        return "open"
+    if own.record.mode == "named":
+        return "voted" if own.shared.verdicts else "answers"
+    if own.shared.reveal is not None:
+        return "revealed"
+    return own.stage or "voted"
+
+
+def shared(seen: SharedBattle) -> Battle:
+    """A finished battle opened by its link, with what the desk allows to be seen."""
+    turns = tuple(Turn(turn.prompt, {"a": reply_of(turn.a), "b": reply_of(turn.b)}) for turn in seen.turns)
+    roles: dict[Side, Role] = {"a": seen.reveal.a.role, "b": seen.reveal.b.role} if seen.reveal else {}
+    return Battle(seen.battle_id, seen.mode, seen.delivery, "shared", turns, roles=roles)
 
 
 def reply_of(shown: ShownReply) -> Reply:
@@ -116,6 +148,22 @@ def reply_of(shown: ShownReply) -> Reply:
         answer_tokens=shown.answer_tokens or 0,
         thought_seconds=shown.thought_seconds or 0.0,
         seconds=shown.seconds or 0.0,
+    )
+
+
+def reply_from(recorded: RecordedReply) -> Reply:
+    """A recorded reply, whole, so that a model can continue it."""
+    return Reply(
+        thought=recorded.thought,
+        answer=recorded.answer,
+        raw=recorded.raw,
+        finish_reason=recorded.finish_reason,  # type: ignore[arg-type]
+        thought_tokens=recorded.thought_tokens,
+        answer_tokens=recorded.answer_tokens,
+        first_token_seconds=recorded.first_token_seconds,
+        thought_seconds=recorded.thought_seconds,
+        seconds=recorded.seconds,
+        forced=recorded.forced,
     )
 
 

@@ -1,17 +1,21 @@
 """Turns that are being answered right now: both replies as they arrive, and the switches that stop or redirect them.
 
-Knows models and streams, not the screen: no gradio here, and nothing about who may vote.
+No gradio here, and nothing about who may vote. All of it runs on one event loop. A turn is played by one task a side,
+which wakes only when its server sends something; pages watch the turn, each at the pace that the machine can keep up.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+from battles.pace import Pace, Signal
+from common.errors import ArenaError, ServerError
 from models.chat.client import Message, ReplyStream
-from models.chat.duel import duel
-from models.chat.events import Event, Failed, Finished, Reply
+from models.chat.events import Failed, Finished, Reply
 from models.chat.resume import Intervention, Resume, answer_now, continue_cut, think_more
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
@@ -21,10 +25,18 @@ from votes.ballot import Role, Side
 
 READY_SECONDS = 900.0
 """How long a question waits in line for a model that is still loading."""
-SECONDS_BETWEEN_SNAPSHOTS = 0.1
-"""A page that is sent every token re-renders a growing text each time; ten times a second reads as live."""
+DOWN_SECONDS = 3.0
+"""How long a question waits for a server that has stopped answering. It may be back in a minute; visitors are told."""
+FIRST_WORD_SECONDS = 180.0
+"""How long a side may take until its first word: a busy server keeps requests in line."""
+SILENCE_SECONDS = 60.0
+"""How long a side may fall silent in the middle of its reply."""
 SECONDS_BETWEEN_BEATS = 1.0
-"""Without news a snapshot comes this often, so that elapsed time keeps moving."""
+"""If nothing happens, a snapshot still comes this often, so that the elapsed time moves."""
+LEFT_SECONDS = 15.0
+"""How long a turn goes on after its page has left."""
+_LOOK_SECONDS = 0.5
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class SideRequest:
     messages: Sequence[Message]
     sampling: Sampling
     go_on: tuple[Intervention, Reply] | None = None
-    """Go on with this reply as wished, instead of starting a new one."""
+    """Continue this reply in this way, instead of starting a new one."""
 
 
 @dataclass(frozen=True)
@@ -43,128 +55,208 @@ class Snapshot:
     """Where a turn stands."""
 
     replies: Mapping[Side, Reply]
-    """What has arrived; a side still in line is missing."""
+    """What has arrived; a side still in line is missing. The same object as before if nothing was added to it."""
     running: frozenset[Side]
     seconds: float
     """Since the turn began."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class LiveTurn:
     """One turn being answered. Its switches may be used from any task of the same event loop."""
 
-    requests: Mapping[Side, SideRequest]
+    requests: Mapping[Side, SideRequest] = field(kw_only=False)
+    pace: Pace = field(default_factory=Pace)
+    began: float = field(default_factory=time.monotonic)
     streams: dict[Side, ReplyStream] = field(default_factory=dict)
     done: dict[Side, Reply] = field(default_factory=dict)
     wishes: dict[Side, Intervention] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever something has arrived or ended."""
+    words: Signal = field(default_factory=Signal)
+    """Given whenever something has arrived or ended."""
+    ends: Signal = field(default_factory=Signal)
+    """Given when a side has ended, or the turn was abandoned."""
+    task: asyncio.Task[Any] | None = None
+    """Plays the turn. It ends with the turn, not with the page that asked."""
+    sides: dict[Side, asyncio.Task[None]] = field(default_factory=dict)
     abandoned: bool = False
     """Nobody wants the replies any more: they end, and are neither shown nor kept."""
+    watchers: int = 0
+    _latest: dict[Side, Reply] = field(default_factory=dict)
+    """Replies as they were last read; a side that has said more since is missing."""
+
+    @property
+    def over(self) -> bool:
+        return len(self.done) == len(self.requests)
+
+    def hear(self, side: Side) -> None:
+        """This side has said more."""
+        self._latest.pop(side, None)
+        self.words.give()
+
+    def end(self, side: Side, reply: Reply) -> None:
+        """This side's reply is done."""
+        self.done.setdefault(side, reply)
+        self.ends.give()
+        self.words.give()
 
     def stop(self, side: Side) -> None:
-        """End this side's reply where it is; a side that is still in line leaves it."""
+        """End this side's reply where it is. What it has said stays; a side that is still in line leaves it."""
         self.wishes.pop(side, None)
         if side in self.streams:
             self.streams[side].stop()
         elif side in self.requests:
-            self.done[side] = Reply(finish_reason="failed", error="Stopped before it began.")
-            self.news.set()
+            self.end(side, Reply(finish_reason="failed", error="Stopped before it began."))
+            if side in self.sides:
+                self.sides[side].cancel()
 
     def abandon(self) -> None:
         """End both replies for a visitor who has moved on."""
         self.abandoned = True
-        self.news.set()
+        if self.task:
+            self.task.cancel()
+        self.ends.give()
+        self.words.give()
 
     def redirect(self, side: Side, wish: Intervention) -> bool:
-        """Stop this side's reply and go on with it as wished; False when there is no running reply to redirect."""
+        """Stop this side's reply and continue it as wished. False if there is no running reply to redirect."""
         if side not in self.streams or side in self.done:
             return False
         self.wishes[side] = wish
         self.streams[side].stop()
         return True
 
-    @property
-    def over(self) -> bool:
-        return len(self.done) == len(self.requests)
-
-    def snapshot(self, began: float) -> Snapshot:
-        arriving = {side: stream.reply for side, stream in self.streams.items()}
+    def snapshot(self) -> Snapshot:
+        # Putting a reply together costs time in proportion to its length, so it is done only when it has grown.
+        for side, stream in self.streams.items():
+            if side not in self._latest and side not in self.done:
+                self._latest[side] = stream.reply
         running = frozenset(side for side in self.requests if side not in self.done)
-        return Snapshot({**arriving, **self.done}, running, time.monotonic() - began)
+        return Snapshot({**self._latest, **self.done}, running, time.monotonic() - self.began)
+
+
+async def watch(turn: LiveTurn, *, words: bool = True) -> AsyncGenerator[Snapshot, None]:
+    """Snapshots of a turn from now on, the last one with both replies whole; an abandoned turn ends without it.
+
+    Without `words`, for a page that may not show them yet, snapshots come only when a side ends and every second. A
+    turn that nobody watches any more is abandoned after LEFT_SECONDS: the page may only have been loaded anew.
+    """
+    turn.watchers += 1
+    try:
+        while not (turn.over or turn.abandoned):
+            signal = turn.words if words else turn.ends
+            count = signal.count
+            yield turn.snapshot()
+            if words:
+                await turn.pace.pause(turn.ends)
+            await signal.after(count, SECONDS_BETWEEN_BEATS)
+        if not turn.abandoned:
+            yield turn.snapshot()
+    finally:
+        turn.watchers -= 1
+        if not (turn.over or turn.abandoned or turn.watchers):
+            asyncio.get_running_loop().call_later(LEFT_SECONDS, abandon_if_left, turn)
+
+
+def abandon_if_left(turn: LiveTurn) -> None:
+    if not (turn.watchers or turn.over):
+        turn.abandon()
+
+
+async def play(served: ServedPair, turn: LiveTurn) -> None:
+    """Answer every side that is asked, and return once all are done. Cancelling it ends their streams."""
+    turn.sides = {side: asyncio.create_task(answer(served, turn, side)) for side in turn.requests}
+    try:
+        await asyncio.gather(*turn.sides.values(), return_exceptions=True)
+    finally:
+        for task in turn.sides.values():
+            task.cancel()
+        await asyncio.gather(*turn.sides.values(), return_exceptions=True)
+
+
+async def answer(served: ServedPair, turn: LiveTurn, side: Side) -> None:
+    """One side, from the wait in line to its end. Whatever goes wrong ends this side alone, in words."""
+    try:
+        reply = await follow(served, turn, side)
+    except ArenaError as error:
+        reply = failed(turn, side, str(error))
+    except Exception:
+        _LOG.exception("side %s broke", side)
+        reply = failed(turn, side, "An error of this program ended the reply; its log says more.")
+    turn.end(side, reply)
+
+
+async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
+    """One side's reply, through every redirection on the way."""
+    request = turn.requests[side]
+    thought = served.pair.model(request.role).thought
+    resume = resume_for(*request.go_on, thought) if request.go_on else None
+    await wait_in_line(served, request.role)
+    async with await client_of(served, request.role, READY_SECONDS) as client:
+        while True:
+            stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
+            turn.hear(side)
+            async with aclosing(stream):
+                event = await listen(turn, side, stream)
+            if side not in turn.wishes or isinstance(event, Failed):
+                return event.reply
+            resume = resume_for(turn.wishes.pop(side), event.reply, thought)
+
+
+async def listen(turn: LiveTurn, side: Side, stream: ReplyStream) -> Finished | Failed:
+    """Hear a stream out. A model that falls silent has failed; what it has said so far is kept."""
+    clock = asyncio.get_running_loop().time
+    try:
+        async with asyncio.timeout(FIRST_WORD_SECONDS) as patience:
+            async for event in stream:
+                if isinstance(event, Finished | Failed):
+                    return event
+                patience.reschedule(clock() + SILENCE_SECONDS)
+                turn.hear(side)
+    except TimeoutError:
+        begun = bool(stream.reply.raw)
+        waited = SILENCE_SECONDS if begun else FIRST_WORD_SECONDS
+        silence = f"The model {'fell silent' if begun else 'said nothing'} for {waited:.0f} s"
+        error = f"{silence}, and its reply was given up. Please try again."
+        return Failed(replace(stream.reply, finish_reason="failed", error=error))
+    raise AssertionError("a reply ends in Finished or Failed")
+
+
+async def wait_in_line(served: ServedPair, role: Role) -> None:
+    """Return once the model is ready. ServerError if it has failed, or was there and has stopped answering."""
+    until = time.monotonic() + READY_SECONDS
+    while (status := served.status(role)).phase != "ready":
+        down = status.phase == "restarting" and status.seconds > DOWN_SECONDS
+        if down or status.phase in ("failed", "stopped") or time.monotonic() > until:
+            title = served.pair.model(role).title
+            raise ServerError(f"{title} does not answer ({status.sentence}).", "Please try again in a minute.")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def failed(turn: LiveTurn, side: Side, error: str) -> Reply:
+    """The reply of a side that could not go on, with what it has said."""
+    stream = turn.streams.get(side)
+    return replace(stream.reply if stream else Reply(), finish_reason="failed", error=error)
 
 
 def resume_for(wish: Intervention, reply: Reply, thought: ThoughtFormat) -> Resume:
-    """The continuation a person asked for."""
+    """The continuation that a person asked for."""
     if wish == "continue":
         return continue_cut(reply)
     return (answer_now if wish == "answer_now" else think_more)(reply, thought)
 
 
-async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> AsyncIterator[Event]:
-    """One side's events, from the wait in line to the end, through every redirection on the way."""
-    request = turn.requests[side]
-    thought = served.pair.model(request.role).thought
-    resume = resume_for(*request.go_on, thought) if request.go_on else None
-    going = True
-    async with await client_of(served, request.role, READY_SECONDS) as client:
-        while going:
-            going = False
-            stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
-            async with aclosing(stream):
-                async for event in stream:
-                    if isinstance(event, Finished) and side in turn.wishes:
-                        resume = resume_for(turn.wishes.pop(side), event.reply, thought)
-                        going = True
-                    else:
-                        yield event
-
-
-async def pump(served: ServedPair, turn: LiveTurn) -> None:
-    """Take in both sides' events until both are done."""
-    try:
-        async with aclosing(duel({side: follow(served, turn, side) for side in turn.requests})) as events:
-            async for side, event in events:
-                if isinstance(event, Finished | Failed):
-                    turn.done.setdefault(side, event.reply)
-                turn.news.set()
-    finally:
-        turn.news.set()
-
-
-async def snapshots(served: ServedPair, turn: LiveTurn) -> AsyncGenerator[Snapshot, None]:
-    """Snapshots of the turn while it runs, the last one with both replies whole. Closing it ends both streams.
-
-    An abandoned turn ends without a last one.
-    """
-    began = time.monotonic()
-    task = asyncio.create_task(pump(served, turn))
-    try:
-        while not task.done() and not turn.over:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(turn.news.wait(), SECONDS_BETWEEN_BEATS)
-            turn.news.clear()
-            if turn.abandoned:
-                return
-            yield turn.snapshot(began)
-            await asyncio.wait({task}, timeout=SECONDS_BETWEEN_SNAPSHOTS)
-        if task.done():
-            task.result()
-        yield turn.snapshot(began)
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
 class LiveTurns:
-    """The turns being answered, by battle id, so that another handler can stop or redirect the one it means."""
+    """The turns being answered, by battle id, so that another handler can stop, redirect or watch the one it means."""
 
     def __init__(self) -> None:
+        self.pace = Pace()
         self._turns: dict[str, LiveTurn] = {}
 
-    def open(self, battle_id: str, requests: Mapping[Side, SideRequest]) -> LiveTurn:
-        turn = self._turns[battle_id] = LiveTurn(requests)
-        return turn
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def add(self, battle_id: str, turn: LiveTurn) -> None:
+        self._turns[battle_id] = turn
 
     def get(self, battle_id: str) -> LiveTurn | None:
         return self._turns.get(battle_id)

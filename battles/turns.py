@@ -1,16 +1,13 @@
-"""One turn of a battle from question to recorded replies: the desk is told, the models are asked, snapshots come back.
-
-Knows the desk and the models, not the screen: no gradio here.
-"""
+"""One turn of a battle, from question to recorded replies: tell the desk, ask the models, report progress."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
-from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, settle
-from battles.live import LiveTurns, SideRequest, snapshots
-from battles.sampling import describe_sampling
+from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, restored, settle
+from battles.live import LiveTurn, LiveTurns, SideRequest, play, watch
+from battles.sampling import describe_sampling, recorded_sampling
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.chat.resume import Intervention
@@ -21,7 +18,7 @@ from votes.desk import Desk
 from votes.limits import clean_prompt
 
 Tool = Intervention | str
-"""What may be asked of a reply that is there: `answer_now`, `think_more`, `continue` or `regenerate`."""
+"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue` or `regenerate`."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +29,20 @@ class Progress:
     seconds: float
 
 
+@dataclass(kw_only=True)
+class BattleTurn(LiveTurn):
+    """A turn that is being answered, and the battle it belongs to."""
+
+    turn_id: str
+    battle: Battle
+    """As it was when the turn began."""
+    before: Battle | None = None
+    """What to go back to if a side fails; without it, the turn itself has failed."""
+
+
 @dataclass(frozen=True)
 class Turns:
-    """Takes turns. One value for all visitors; what is running is found by battle id."""
+    """Takes turns. One value for all visitors; running turns are found by battle id."""
 
     served: ServedPair
     desk: Desk
@@ -43,26 +51,27 @@ class Turns:
     async def ask(
         self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]
     ) -> AsyncGenerator[Progress, None]:
-        """Ask both sides. VoteError when the desk does not take the question.
+        """Ask both sides. VoteError if the desk does not accept the question.
 
-        `sampling` is what a new battle is opened with; a later turn of it is drawn in the same way.
+        A new battle is opened with `sampling`; its later turns are drawn in the same way. The turn outlives this
+        generator for a few seconds, so that a page that was loaded anew can `watch` it.
         """
-        clean_prompt(question, self.desk.limits)  # what is refused opens no battle
+        clean_prompt(question, self.desk.limits)  # a refused question opens no battle
         if not battle.id:
             battle = self._open(battle, visitor, sampling)
         turn_id = self.desk.begin_turn(battle.id, visitor, question)
         battle = begin(battle, question)
         requests = {side: self._request(battle, side) for side in SIDES}
-        async with aclosing(self._run(battle, turn_id, requests)) as run:
-            async for progress in run:
+        async with aclosing(self._start(battle, turn_id, requests)) as steps:
+            async for progress in steps:
                 yield progress
 
     async def use_tool(
         self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str
     ) -> AsyncGenerator[Progress, None]:
-        """Go on with, or make again, the newest replies of some sides; the other side's reply stays as it is.
+        """Continue or regenerate the newest replies of some sides; the other side's reply stays as it is.
 
-        ServerError when it did not work; the last step then holds the replies that were there before.
+        ServerError if that did not work; the last step then has the replies that were there before.
         """
         failed = battle.phase == "failed"
         if failed:
@@ -71,12 +80,32 @@ class Turns:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
         requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
         before = None if failed else battle
-        async with aclosing(self._run(reopen(battle, sides), turn_id, requests, before)) as run:
-            async for progress in run:
+        async with aclosing(self._start(reopen(battle, sides), turn_id, requests, before)) as steps:
+            async for progress in steps:
                 yield progress
 
+    def restore(self, battle_id: str, visitor: str) -> Battle:
+        """A visitor's own battle after the page was loaded anew. UnknownBattle if it is not theirs.
+
+        If its phase is `running`, `watch` follows the turn.
+        """
+        own = self.desk.mine(battle_id, visitor)
+        turn = self.live.get(battle_id)
+        if own.running and isinstance(turn, BattleTurn):
+            return turn.battle
+        return restored(own, recorded_sampling(own.record.sampling))
+
+    async def watch(self, battle: Battle, visitor: str) -> AsyncGenerator[Progress, None]:
+        """Follow a turn that is already being answered, as the generator that began it does."""
+        self.desk.mine(battle.id, visitor)
+        turn = self.live.get(battle.id)
+        if isinstance(turn, BattleTurn):
+            async with aclosing(self._watch(turn)) as steps:
+                async for progress in steps:
+                    yield progress
+
     def switch(self, battle: Battle, tool: Tool, sides: frozenset[Side]) -> bool:
-        """Use a tool on replies that are being written: True if there was one. `stop` ends them."""
+        """Use a tool on replies that are being written. True if there were any. `stop` ends them."""
         turn = self.live.get(battle.id)
         if turn is None:
             return False
@@ -110,28 +139,50 @@ class Turns:
         go_on = None if tool == "regenerate" or reply is None else (tool, reply)
         return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
 
-    async def _run(
+    async def _start(
         self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest], before: Battle | None = None
     ) -> AsyncGenerator[Progress, None]:
-        """`before`: what is gone back to where a side fails; without it the turn itself has failed."""
-        turn = self.live.open(battle.id, requests)
-        try:
-            async with aclosing(snapshots(self.served, turn)) as stream:
-                async for snapshot in stream:
-                    battle = receive(battle, snapshot.replies, snapshot.running)
-                    if snapshot.running:
-                        yield Progress(battle, snapshot.seconds)
-            if turn.abandoned:
-                return
-            taken = await asyncio.to_thread(self.desk.finish_turn, battle.id, turn_id, self._recorded(battle))
-            if taken or before is None:
-                yield Progress(settle(battle) if taken else fail(battle), 0.0)
-                return
-            yield Progress(before, 0.0)
-            raise ServerError(failure(battle), "The replies are as they were.")
-        finally:
-            self.live.close(battle.id)
-            self.desk.abandon_turn(battle.id, turn_id)
+        turn = BattleTurn(requests, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
+        self.live.add(battle.id, turn)
+        turn.task = asyncio.create_task(self._play(turn))
+        # Not in a `finally` of the task: one that is cancelled before its first step never comes to it.
+        turn.task.add_done_callback(lambda _: self._close(turn))
+        async with aclosing(self._watch(turn)) as steps:
+            async for progress in steps:
+                yield progress
+
+    async def _play(self, turn: BattleTurn) -> bool:
+        """Answer the turn and record it. Whether the desk has two answers to compare."""
+        await play(self.served, turn)
+        replies = self._recorded(receive(turn.battle, turn.done, frozenset()))
+        return await asyncio.to_thread(self.desk.finish_turn, turn.battle.id, turn.turn_id, replies)
+
+    def _close(self, turn: BattleTurn) -> None:
+        self.live.close(turn.battle.id)
+        self.desk.abandon_turn(turn.battle.id, turn.turn_id)
+
+    async def _watch(self, turn: BattleTurn) -> AsyncGenerator[Progress, None]:
+        visible = turn.battle.replies_visible
+        battle = turn.battle
+        async with aclosing(watch(turn, words=visible)) as snapshots:
+            async for snapshot in snapshots:
+                # What may not be seen yet is not even handed on: then nothing has to be compared or sent.
+                arrived = snapshot.replies if visible else turn.done
+                battle = receive(turn.battle, arrived, snapshot.running)
+                if snapshot.running:
+                    yield Progress(battle, snapshot.seconds)
+        if turn.abandoned or turn.task is None:
+            return
+        # Not awaited: a watcher that leaves must not cancel the turn, and a cancelled turn is no error of its watchers.
+        await asyncio.wait({turn.task})
+        if turn.task.cancelled():
+            return
+        comparable = turn.task.result()
+        if comparable or turn.before is None:
+            yield Progress(settle(battle) if comparable else fail(battle), 0.0)
+            return
+        yield Progress(turn.before, 0.0)
+        raise ServerError(failure(battle), "The replies are as they were.")
 
     def _recorded(self, battle: Battle) -> dict[Role, RecordedReply]:
         recorded = {}
@@ -142,11 +193,15 @@ class Turns:
 
 
 def failure(battle: Battle) -> str:
-    """Why the newest turn failed. In a blind battle it is not told whose failure it was, nor that it was stopped."""
+    """Why the newest turn failed. A blind battle does not say which side failed, nor that it was stopped."""
     errors = [reply.error for side in SIDES if (reply := battle.reply(side)) and reply.finish_reason == "failed"]
     return errors[0] if errors and battle.mode == "named" else "There are no two new answers to compare."
 
 
 def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:
-    """The reply with whose it was, as the desk keeps it."""
-    return RecordedReply.of(reply, role=role, model=served.pair.model(role).key, weight_hash=served.weight_hash(role))
+    """The reply as the desk stores it, with the model that wrote it."""
+    spec = served.pair.model(role)
+    opened = spec.thought.kind == "tags" and spec.thought.prefilled
+    # Some models write the tag again after the template has.
+    opening = f"{spec.thought.open}\n" if opened and not reply.raw.lstrip().startswith(spec.thought.open) else ""
+    return RecordedReply.of(reply, role=role, model=spec.key, weight_hash=served.weight_hash(role), opened=opening)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import httpx
 
-from battles.live import LiveTurn, SideRequest, snapshots
+from battles.live import LiveTurn, SideRequest, play, watch
 from bench.context import Bench
 from bench.report import Measure, Section, middle
 from models.chat.client import Endpoint, Message
@@ -132,7 +132,9 @@ async def page(
     first: dict[Side, float] = {}
     ended: dict[Side, float] = {}
     shown = {}
-    async with aclosing(snapshots(served, LiveTurn(requests))) as moments:
+    turn = LiveTurn(requests)
+    turn.task = asyncio.create_task(play(served, turn))
+    async with aclosing(watch(turn)) as moments:
         async for moment in moments:
             for side, reply in moment.replies.items():
                 turn_messages(question, reply, running=side in moment.running)

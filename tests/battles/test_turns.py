@@ -1,5 +1,6 @@
 """Turns at the desk: what a refused question and a failing side leave behind. The models are a list of snapshots."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +10,22 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from battles import live as live_module
 from battles import turns as module
-from battles.battle import Battle, Phase, Turn, begin, receive, reopen
-from battles.live import LiveTurns, Snapshot
-from battles.turns import Turns
+from battles.battle import Battle, Phase, Turn, begin, receive, reopen, survivor
+from battles.live import LiveTurn, LiveTurns, watch
+from battles.turns import Turns, record
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
+from models.config.thought_format import ThoughtFormat
 from tests.votes.helpers import FREE
 from ui.compare.handlers import follow_turn, tool_handler
 from ui.kit.replies import FAILED, panel_messages
 from votes.ballot import Mode, Side
 from votes.desk import Desk
-from votes.errors import Refused, TextRefused
+from votes.errors import Refused, TextRefused, UnknownBattle
 from votes.limits import Limits
 from votes.store import Store
 
@@ -43,10 +46,11 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[Side, Reply]]:
     """What the sides of the next turns answer, in order."""
     queue: list[dict[Side, Reply]] = []
 
-    async def snapshots(*_: Any) -> AsyncIterator[Snapshot]:
-        yield Snapshot(queue.pop(0), frozenset(), 1.0)
+    async def play(_: Any, turn: LiveTurn) -> None:
+        for side, reply in queue.pop(0).items():
+            turn.end(side, reply)
 
-    monkeypatch.setattr(module, "snapshots", snapshots)
+    monkeypatch.setattr(module, "play", play)
     return queue
 
 
@@ -73,6 +77,7 @@ async def test_what_was_answered_survives_a_failing_tool(desk: Desk, answers: li
     answers += [{"a": GOOD, "b": GOOD}, {"a": BAD}, {"a": replace(GOOD, answer="5")}]
     asked = await last(turns.ask(Battle(mode="named"), "What is 2 + 2?", "visitor", SAMPLING))
     used = turns.use_tool(asked, "think_more", frozenset({"a"}), "visitor")
+    assert (await anext(used)).battle.phase == "running"
     assert (await anext(used)).battle == asked
     with pytest.raises(ServerError, match=r"cannot be reached.*as they were"):
         await anext(used)
@@ -130,14 +135,106 @@ async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
     answers += [{"a": GOOD, "b": GOOD}]
     battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
 
-    async def left(*_: Any) -> AsyncIterator[Snapshot]:
+    def leave(turn: LiveTurn, **options: Any) -> Any:
         turns.abandon(battle)
-        return
-        yield
+        return watch(turn, **options)
 
-    monkeypatch.setattr(module, "snapshots", left)
+    monkeypatch.setattr(module, "watch", leave)
+    answers += [{"a": GOOD, "b": GOOD}]
     asked = turns.ask(battle, "And 3 + 3?", "visitor", SAMPLING)
     assert [update async for update in follow_turn(SimpleNamespace(), asked)] == [gr.skip()]  # type: ignore[arg-type]
+    await asyncio.sleep(0.05)
+    assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
+
+
+async def test_the_answer_of_the_side_that_did_answer_can_be_read(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    half = replace(BAD, answer="It mi", raw="It mi")
+    for replies, answer in (({"a": GOOD, "b": BAD}, "4"), ({"a": half, "b": GOOD}, "4"), ({"a": BAD, "b": half}, None)):
+        answers += [replies]  # type: ignore[list-item]
+        failed = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+        shown = survivor(failed)
+        assert failed.phase == "failed" and (shown.answer if shown else None) == answer
+        assert desk.mine(failed.id, "visitor").stage is None
+    answers += [{"a": GOOD, "b": GOOD}]
+    assert survivor(await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))) is None
+
+
+@pytest.mark.parametrize("mode", ["blind", "named"])
+async def test_a_page_that_is_loaded_anew_finds_its_battle_and_its_second_vote(
+    desk: Desk, answers: list[dict[Side, Reply]], mode: Mode
+) -> None:
+    turns = turns_at(desk)
+    sampling = {"base": Sampling(temperature=0.5, seed=3), "distilled": Sampling(temperature=0.5, seed=3)}
+    cut = replace(GOOD, raw="<think>hm</think>4", thought="hm", finish_reason="length", forced=("budget",))
+    answers += [{"a": GOOD, "b": cut}]
+    battle = await last(turns.ask(Battle(mode=mode), "What is 2 + 2?", "visitor", sampling))  # type: ignore[arg-type]
+    again = turns.restore(battle.id, "visitor")
+    assert (again.phase, again.turns, again.sampling) == ("answers", battle.turns, sampling)
+    assert (again.mode, again.roles) == (battle.mode, battle.roles)
+    desk.cast(battle.id, "visitor", "answers", "a")
+    assert turns.restore(battle.id, "visitor").phase == ("reasoning" if mode == "blind" else "voted")
+    if mode == "blind":
+        desk.cast(battle.id, "visitor", "reasoning", "tie")
+        assert turns.restore(battle.id, "visitor").phase == "voted"
+        names = desk.reveal(battle.id, "visitor")
+        shown = turns.restore(battle.id, "visitor")
+        assert (shown.phase, shown.roles) == ("revealed", {"a": names.a.role, "b": names.b.role})
+    with pytest.raises(UnknownBattle):
+        turns.restore(battle.id, "stranger")
+
+
+async def test_a_turn_goes_on_while_its_page_is_loaded_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, finish = turns_at(desk), asyncio.Event()
+
+    async def play(_: Any, turn: LiveTurn) -> None:
+        turn.end("a", GOOD)
+        await finish.wait()
+        turn.end("b", GOOD)
+
+    monkeypatch.setattr(module, "play", play)
+    asked = turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING)
+    battle = (await anext(asked)).battle
+    await asked.aclose()
+    again = turns.restore(battle.id, "visitor")
+    assert again.phase == "running"
+    finish.set()
+    assert (await last(turns.watch(again, "visitor"))).phase == "answers"
+    with pytest.raises(UnknownBattle):
+        await anext(turns.watch(again, "stranger"))
+
+
+async def test_a_turn_that_nobody_comes_back_to_ends(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = turns_at(desk)
+
+    async def play(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "play", play)
+    monkeypatch.setattr(live_module, "LEFT_SECONDS", 0.05)
+    asked = turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING)
+    battle = (await anext(asked)).battle
+    await asked.aclose()
+    assert desk.mine(battle.id, "visitor").running
+    await asyncio.sleep(0.2)
+    assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
+    assert turns.restore(battle.id, "visitor").phase == "open"
+
+
+@pytest.mark.parametrize(
+    ("thought", "raw", "opened"),
+    [
+        (ThoughtFormat("tags", prefilled=True), "hm</think>4", "<think>\n"),
+        (ThoughtFormat("tags", prefilled=True), "\n<think>hm</think>4", ""),
+        (ThoughtFormat("tags", "<t>", "</t>", prefilled=True), "hm</t>4", "<t>\n"),
+        (ThoughtFormat("tags"), "<think>hm</think>4", ""),
+        (ThoughtFormat("none", prefilled=True), "4", ""),
+    ],
+)
+def test_a_recorded_reply_says_what_the_template_opened(thought: ThoughtFormat, raw: str, opened: str) -> None:
+    spec = SimpleNamespace(thought=thought, key="model")
+    served: Any = SimpleNamespace(pair=SimpleNamespace(model=lambda role: spec), weight_hash=lambda role: "hash")
+    assert record(Reply(raw=raw, answer="4"), served, "base").opened == opened
 
 
 @pytest.mark.parametrize(
