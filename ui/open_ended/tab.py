@@ -38,7 +38,7 @@ PHASES = {
 
 def build_beyond_page(services: Services) -> None:
     """The page inside the current tab."""
-    text = text_of("beyond")
+    text = text_of("open_ended")
     html(prose(text["intro"]))
     area = gr.Radio([(title, key) for key, title in AREAS.items()], value="all", label="Sets", elem_id="beyond-area")
     table = html(table_2_html(), elem_id="table-2")
