@@ -1,7 +1,4 @@
-"""What the Benchmarks tab asks of runs: begin, resume, force answers, take in outputs; or why not, in words.
-
-Does not know widgets, nor who may ask (`ui.benchmarks.run`).
-"""
+"""What the Benchmarks tab asks of runs: begin, resume, force answers, take in outputs; or why not, in words."""
 
 import re
 from collections.abc import Callable
@@ -82,10 +79,10 @@ class RunActions:
         """Stop the run that is going on, unless it is another page's; returns its id."""
         sitting = self.jobs.current
         if sitting is None or sitting.over:
-            raise ConfigError("No run is going on.")
+            raise ConfigError("No run is in progress.")
         name = sitting.log.folder.name
         if sitting.log.folder.parent != self.library.runs:
-            raise ConfigError(f"Run {name} was begun on another page.", "Stop it there.")
+            raise ConfigError(f"Run {name} was started on another page.", "Stop it there.")
         self.jobs.stop()
         return name
 
@@ -97,7 +94,7 @@ class RunActions:
         """Make the forced answers of a run at these budgets in the background; returns the budgets."""
         wanted = sorted({int(b) for b in re.findall(r"\d+", str(budgets or ""))})[:MOST_BUDGETS]
         if not wanted:
-            raise ConfigError("No budget is given.", "Give numbers of tokens, such as 64, 128, 256.")
+            raise ConfigError("Enter at least one budget.", "Use numbers of tokens, such as 64, 128, 256.")
         self.jobs.start(ForcedSitting(self._open_own(run_id), self.services.served, wanted))
         return wanted
 
@@ -106,9 +103,7 @@ class RunActions:
         log = RunLog.open(self.library.runs, run_id)
         info = log.info()
         if info.origin != "run":
-            raise ConfigError(
-                f"Run {run_id} was {info.origin}: nothing can be added to it.", "Start a run of your own."
-            )
+            raise ConfigError(f"Run {run_id} was {info.origin}: it is read-only.", "Start your own run.")
         self._check_loaded(info.config.pair)
         return log
 
@@ -137,7 +132,7 @@ class RunActions:
     ) -> str:
         """Import a file of outputs and grade it; returns a sentence."""
         if not path:
-            raise ConfigError("No file is chosen.", "Choose a JSONL file.")
+            raise ConfigError("No file was chosen.", "Choose a JSONL file.")
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
         side: Role = "base" if role == "base" else "distilled"
         imported = import_outputs(

@@ -1,7 +1,4 @@
-"""Results as plotly figures. Colours work on light and dark pages; nothing is loaded from outside.
-
-Does not know where numbers come from or where figures are shown.
-"""
+"""Results as plotly figures. Colours work on light and dark pages; nothing is loaded from outside."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -45,7 +42,7 @@ def accuracy_against_tokens(
 
     The paper's Table 1 is laid over AIME 2024 and MATH500, labelled as the paper's.
     """
-    figure = _figure("output tokens a problem (log scale)", "accuracy")
+    figure = _figure("output tokens per problem (log scale)", "accuracy")
     for side, points in curves.items():
         for kind in _Style.NAMES:
             mine = [p for p in points if p.kind == kind and p.tokens > 0 and p.accuracy.n]

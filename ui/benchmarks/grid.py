@@ -1,7 +1,6 @@
 """The grid of problems in the Benchmarks tab: filters, cells to click, and both traces of a problem side by side.
 
 A grade of the opened problem can be flagged, and the problem pinned as a case study.
-Does not know how runs are made or summed up.
 """
 
 from collections.abc import Callable
@@ -92,8 +91,8 @@ def _build_filters() -> tuple[Any, ...]:
             distilled = gr.Radio(states, value="any", label="Distilled")
             words = gr.Textbox(label="Words in either thought", placeholder="wait", max_lines=1)
         with gr.Row():
-            shortest = gr.Number(0, label="At least so many tokens", precision=0, minimum=0)
-            cut = gr.Checkbox(False, label="only where an answer was cut off")
+            shortest = gr.Number(0, label="Minimum tokens", precision=0, minimum=0)
+            cut = gr.Checkbox(False, label="cut-off answers only")
             flagged = gr.Checkbox(False, label="only flagged")
     return base, distilled, words, shortest, cut, flagged
 
@@ -121,7 +120,7 @@ def _build_pinning() -> PinPanel:
             container=False,
         )  # fmt: skip
         key = owner_key(placeholder="Owner's key", show_label=False, scale=1, container=False)
-        pin = gr.Button("Pin as a case", size="sm", scale=1, min_width=110, elem_id="bm-pin")
+        pin = gr.Button("Add to case studies", size="sm", scale=1, min_width=110, elem_id="bm-pin")
     return PinPanel(note, key, pin, gr.Markdown("", elem_id="bm-pinned"))
 
 
@@ -203,8 +202,8 @@ def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str)
     if not runs:
         raise DataError("There is no such problem.", "Choose a problem first.")
     keys = {run: pin_from_run(library.runs, run, problem, str(comment or "")).key for run in runs}
-    links = " and ".join(f"[with the first answers of run {run}](?case={key})" for run, key in keys.items())
-    return f"Pinned in the tab Case studies, {links}."
+    links = " and ".join(f"[with the first answers from run {run}](?case={key})" for run, key in keys.items())
+    return f"Added to the Case studies tab, {links}."
 
 
 def flag_grade(library: RunLibrary, choice: Choice, side: Side, problem: str, index: int, comment: str) -> None:
@@ -286,5 +285,5 @@ def _panel_updates(panel: SidePanel, side: Side, title: str, found: dict[str, An
         panel.head: answer_head(side, title, found),
         panel.thought_box: gr.update(label=label, visible=bool(found["thought"]), open=False),
         panel.thought: found["thought"],
-        panel.answer: found["answer"] or "*No answer: everything that was generated is thought.*",
+        panel.answer: found["answer"] or "*No answer: the model only produced a thought.*",
     }

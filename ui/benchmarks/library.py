@@ -1,7 +1,4 @@
-"""The runs as the Benchmarks tab looks at them: found, read once, compared, kept until they change.
-
-Does not know widgets.
-"""
+"""The runs as the Benchmarks tab looks at them: found, read once, compared, kept until they change."""
 
 import tempfile
 import threading

@@ -151,7 +151,7 @@ class Page:
         current = self.actions.jobs.current
         updates: dict[Any, Any] = {}
         if current is not None:
-            where = "" if current.log.folder.parent == self.library.runs else " (begun on another page)"
+            where = "" if current.log.folder.parent == self.library.runs else " (started on another page)"
             updates[self.progress] = gr.update(value=progress_html(current.progress(), where), visible=True)
         try:
             changed = self.state(make_choice(*chosen)) != stamp

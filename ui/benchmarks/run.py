@@ -1,7 +1,4 @@
-"""The part of the Benchmarks tab that starts, watches, stops and resumes runs, and takes in outputs made elsewhere.
-
-Does not know how results are shown. Who may start what is decided here, in the handlers, on the server.
-"""
+"""The part of the Benchmarks tab that starts, watches, stops and resumes runs, and takes in outputs made elsewhere."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -79,21 +76,21 @@ def make_config(
             concurrency=int(concurrency),
         )
     except (TypeError, ValueError) as error:
-        raise ConfigError("A field of the run is empty or not a number.", "Fill in every field.") from error
+        raise ConfigError("A field is empty or not a number.", "Fill in every field.") from error
 
 
 def build_form(services: Services) -> RunForm:
     served = services.served
     pairs = [(pair.title, key) for key, pair in services.config.pairs.items()]
     with gr.Row():
-        pair = gr.Dropdown(pairs, value=served.pair.key, label="Pair", info="Only the pair that is loaded can run.")
+        pair = gr.Dropdown(pairs, value=served.pair.key, label="Pair", info="Only the loaded pair can be run.")
         own_set = gr.File(label="Your own set: JSONL with problem and answer", file_types=[".jsonl"], height=130)
     sets = gr.CheckboxGroup(known_sets(), value=["same_kind"], label="Sets")
     with gr.Row():
-        problems = gr.Number(60, label="Problems of each set", info="0: all of them.", precision=0, minimum=0)
+        problems = gr.Number(60, label="Problems per set", info="0: all of them.", precision=0, minimum=0)
         samples = gr.Number(1, label="Samples a problem", precision=0, minimum=1)
         max_tokens = gr.Number(1024, label="Token budget", info="Thought and answer.", precision=0, minimum=1)
-        thinking = gr.Number(0, label="Thinking budget", info="0: none of its own.", precision=0, minimum=0)
+        thinking = gr.Number(0, label="Thinking budget", info="0: no limit of its own.", precision=0, minimum=0)
     with gr.Accordion("Sampling", open=False), gr.Row():
         temperature = gr.Number(0.0, label="Temperature", info="0: greedy.", minimum=0, step=0.1)
         top_p = gr.Number(1.0, label="Top-p", minimum=0, maximum=1, step=0.05)
@@ -125,12 +122,12 @@ class RunHandlers:
             run_id = self.actions.start(make_config(values[0], values[1], own, *values[3:]))
         except ArenaError as error:
             return {self.notice: str(error)}
-        return {self.notice: f"Run {run_id} has begun; it goes on when this page is closed.", **self.started(run_id)}
+        return {self.notice: f"Run {run_id} has started. It continues if you close this page.", **self.started(run_id)}
 
     def stop(self, secret: str) -> str:
         try:
             require_owner(secret)
-            return f"Run {self.actions.stop()} is stopping; what is whole is kept, and it can be gone on with."
+            return f"Run {self.actions.stop()} is stopping. Finished answers are kept; you can resume it later."
         except ArenaError as error:
             return str(error)
 
@@ -148,7 +145,7 @@ class RunHandlers:
             made = self.actions.force(str(run_id or ""), wanted)
         except ArenaError as error:
             return str(error)
-        return f"Forced answers at {', '.join(map(str, made))} tokens have begun."
+        return f"Making forced answers at {', '.join(map(str, made))} tokens."
 
 
 def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
@@ -159,12 +156,14 @@ def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown
     with gr.Row():
         start = gr.Button("Start", variant="primary", elem_id="bm-start")
         stop = gr.Button("Stop", elem_id="bm-stop")
-        resume = gr.Button("Resume the chosen run", elem_id="bm-resume")
-        again = gr.Checkbox(False, label="ask again for failed answers", container=False)
+        resume = gr.Button("Resume the selected run", elem_id="bm-resume")
+        again = gr.Checkbox(False, label="retry failed answers", container=False)
 
     with gr.Row():
         budgets = gr.Textbox(
-            "64, 128, 256, 512", label="Forced answers of the chosen run", info="Thoughts closed after so many tokens.",
+            "64, 128, 256, 512",
+            label="Forced answers for the selected run",
+            info="Close thoughts after this many tokens.",
             max_lines=1, scale=3,
         )  # fmt: skip
         force = gr.Button("Make forced answers", size="sm", scale=1, elem_id="bm-force")
@@ -182,10 +181,10 @@ def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown
 
 
 def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
-    """Load outputs made elsewhere. `refreshed()` gives the updates of the lists of runs."""
+    """Import outputs made elsewhere. `refreshed()` gives the updates of the lists of runs."""
     gr.Markdown(
-        "One JSON object a line with a problem, its gold answer and one or many outputs of one model; or a JSON export"
-        " of this page.",
+        "One JSON object per line with a problem, its gold answer and one or more outputs of one model; or a JSON "
+        "export from this page.",
         elem_classes="note",
     )
     with gr.Row():
@@ -198,11 +197,11 @@ def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: An
             [NO_SET, *known_sets()],
             value=NO_SET,
             label="Problems",
-            info="Choose the set to pair the outputs with runs.",
+            info="Choose the set, so that the outputs can be paired with runs.",
         )
-        question = gr.Textbox(label="Field of the question", placeholder="problem, question …", max_lines=1)
-        gold = gr.Textbox(label="Field of the gold answer", placeholder="gold, answer …", max_lines=1)
-        output = gr.Textbox(label="Field of the output", placeholder="output, outputs …", max_lines=1)
+        question = gr.Textbox(label="Question field", placeholder="problem, question …", max_lines=1)
+        gold = gr.Textbox(label="Gold answer field", placeholder="gold, answer …", max_lines=1)
+        output = gr.Textbox(label="Output field", placeholder="output, outputs …", max_lines=1)
     key = owner_key()
     load = gr.Button("Load and grade")
 

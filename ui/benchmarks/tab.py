@@ -19,9 +19,9 @@ from ui.services import Services
 SECONDS_BETWEEN_LOOKS = 2
 CSS = Path(__file__).parent / "benchmarks.css"
 CURVES_NOTE = (
-    "Three kinds of curve that mean different things. **Truncated**: the same answers, had each been stopped at the"
-    " budget. **Forced**: the thought was closed at the budget and an answer asked for; plotted at the tokens really"
-    " used. **maj@k**: the vote of k answers, at their summed tokens. Bars are 95 % intervals."
+    "Three kinds of curves. **Truncated**: the same answers, if each had been stopped at the budget. **Forced**: the "
+    "thought was closed at the budget and an answer requested; plotted at the tokens really used. **maj@k**: the "
+    "majority vote of k answers, at their total tokens. Bars are 95 % intervals."
 )
 
 
@@ -40,7 +40,7 @@ def build_benchmarks_tab(services: Services) -> None:
     page = Page(library, actions, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
     with gr.Accordion("Run the benchmarks", open=not library.infos()):
         build_run_section(actions, selectors.run, notice, Updates(page.choose_run, page.outputs))
-    with gr.Accordion("Load outputs made elsewhere", open=False):
+    with gr.Accordion("Import outputs made elsewhere", open=False):
         build_import_section(actions, notice, Updates(page.refresh, page.outputs))
     wire(page, exports)
 
@@ -75,8 +75,8 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     with gr.Tab("Token lengths"):
         tokens = gr.Plot(show_label=False, elem_classes="bm-plot")
     with gr.Tab("Report and export"):
-        button = gr.Button("Prepare the files: Parquet, CSV, JSON, report, runs", size="md", elem_id="bm-export")
-        files = gr.File(label="Every sample with its grade, the report, and the runs as they lie on disk",
+        button = gr.Button("Prepare downloads: Parquet, CSV, JSON, report, runs", size="md", elem_id="bm-export")
+        files = gr.File(label="Every sample with its grade, the report, and the run folders",
                         file_count="multiple", height=240, visible=False)  # fmt: skip
         text = gr.Textbox("", label="Report for a model card (Markdown)", max_lines=24, buttons=["copy"])
     with gr.Tab("All runs"):

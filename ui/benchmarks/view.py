@@ -238,7 +238,7 @@ def run_row(info: RunInfo, answers: int) -> list[str]:
     total = sum(data.problems for data in info.data) * c.samples * len(info.sides)
     own = info.origin == "run"
     thinking = f", {c.thinking_budget:,} of them thought" if c.thinking_budget else ""
-    sampling = f"{c.samples} a problem, at most {c.max_tokens:,} tokens{thinking}, temperature {c.temperature:g}"
+    sampling = f"{c.samples} per problem, at most {c.max_tokens:,} tokens{thinking}, temperature {c.temperature:g}"
     return [
         f"{info.created_at[:16].replace('T', ' ')}\n{info.id}",
         c.pair,

@@ -32,7 +32,7 @@ from votes.errors import VoteError
 Update = dict[Block, Any]
 Runs = tuple[CaseRun, ...]
 MINE_AT_MOST = 10
-NOT_KEPT = "This run is only on your page: the owner decides which runs all visitors see."
+NOT_KEPT = "Only you can see this run; the owner decides which runs are shown to all visitors."
 SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
 """In a named battle the base is A: the desk sees to it."""
 
@@ -80,7 +80,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
     own = [run for run in mine if run.case == case.key]
     found = [*own, *kept]
     run = next((run for run in found if run.id == run_id), found[0] if found else None)
-    choices = [(f"On your page only · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in kept]
+    choices = [(f"Only you see this · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in kept]
     return {
         w.chosen: gr.update(choices=case_choices(all_cases()), value=case.key, interactive=True),
         w.about: shown(case_html(case)),
@@ -133,7 +133,7 @@ def open_handler(w: Widgets) -> Callable[..., Update]:
         wanted = request.query_params.get("case", "")
         case = find_case(wanted)
         if wanted and case is None:
-            gr.Warning("There is no such case here any more.")
+            gr.Warning("This case no longer exists.")
         return show_case(w, case or paper_cases()[0], mark, request.query_params.get("case_run"))
 
     return open_case
@@ -149,7 +149,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
         with spoken():
             case = find_case(key)
         if case is None:
-            gr.Warning("There is no such case here any more.")
+            gr.Warning("This case no longer exists.")
             yield gr.skip()
             return
         sampling = read_sampling(*settings)
@@ -198,7 +198,7 @@ def _keep(run: CaseRun, key: str) -> bool:
     except ConfigError:
         gr.Info(NOT_KEPT)
     except DataError as error:
-        gr.Warning(f"{error} This run is only on your page.")
+        gr.Warning(f"{error} Only you can see this run.")
     else:
         return True
     return False

@@ -25,8 +25,8 @@ def build_journey_page(services: Services) -> None:
     html(
         prose(text["intro"])
         + section("Ten weeks", timeline_html())
-        + section("Does the walk teach more than the straight way?", prose(text["part_1"]), part_1_html())
-        + section("What the shortcut reached, and at what cost", prose(text["table_1"]))
+        + section("Does the journey teach more than the direct path?", prose(text["part_1"]), part_1_html())
+        + section("What the shortcut achieved, and at what cost", prose(text["table_1"]))
     )
     with stacked_row(equal_height=False):
         with gr.Column(min_width=320):
@@ -44,7 +44,7 @@ def measured_html(library: TraceLibrary) -> Markup:
     return (
         section("Four ways to make a long thought", prose(text["ways"]), ways_html(library))
         + section("The bitter lesson", prose(text["bitter"]), lesson_html())
-        + section("What each part is worth", prose(text["ablations"]), ablation_html())
+        + section("What each part contributes", prose(text["ablations"]), ablation_html())
     )
 
 
@@ -117,11 +117,11 @@ def table_1_figure() -> go.Figure:
     for x, y, name in ((1500, 97, "MATH500"), (9000, 57, "AIME 2024")):
         figure.add_annotation(x=log10(x), y=y, text=name, showarrow=False, font={"size": 13})
     figure.update_xaxes(
-        title="mean output tokens a problem", type="log", range=[2.8, 4.2], tickvals=[1000, 2000, 5000, 10000]
+        title="mean output tokens per problem", type="log", range=[2.8, 4.2], tickvals=[1000, 2000, 5000, 10000]
     )
     figure.update_yaxes(title="accuracy, %", range=[30, 102])
     figure_layout(figure)
-    figure.update_layout(title_text="The paper’s Table 1: accuracy at its cost", height=360, legend_y=-0.24)
+    figure.update_layout(title_text="The paper’s Table 1: accuracy against cost", height=360, legend_y=-0.24)
     return figure
 
 

@@ -1,7 +1,4 @@
-"""Cases of one's own: pinning questions, battles and benchmark problems, notes, export and import.
-
-Does not know how a case is shown.
-"""
+"""Cases of one's own: pinning questions, battles and benchmark problems, notes, export and import."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,7 +50,7 @@ class PinForm:
 
 def build_own_cases(services: Services, w: Widgets) -> None:
     """The accordion below the cases. On a public Space only the owner changes the list that all visitors see."""
-    with gr.Accordion("Cases of your own", open=False, elem_id="own-cases"):
+    with gr.Accordion("Your own cases", open=False, elem_id="own-cases"):
         gr.Markdown(text_of("cases")["own"], elem_classes="note")
         form = build_form()
     wire_pinning(services, form, w)
@@ -66,7 +63,7 @@ def build_form() -> PinForm:
             question = gr.Textbox(label="Question", lines=2, elem_id="pin-question")
             pin_question = gr.Button("Pin the question", size="sm", elem_id="pin")
         with gr.Tab("A battle"):
-            battle = gr.Textbox(label="Id or link of the battle", max_lines=1)
+            battle = gr.Textbox(label="Battle link or ID", max_lines=1)
             pin_battle = gr.Button("Pin the battle", size="sm")
         with gr.Tab("A benchmark problem"):
             with gr.Row():
@@ -76,8 +73,8 @@ def build_form() -> PinForm:
     note = gr.Textbox(label="Note", lines=2, placeholder="Why is this worth reading?", elem_id="pin-note")
     key = owner_key()
     with gr.Row():
-        keep_note = gr.Button("Save the note on the chosen case", size="sm", min_width=160)
-        remove = gr.Button("Take the chosen case off the list", size="sm", min_width=160)
+        keep_note = gr.Button("Save note on selected case", size="sm", min_width=160)
+        remove = gr.Button("Remove selected case", size="sm", min_width=160)
     with gr.Row():
         download_button("Export own cases", "cases-export", as_text(export_cases))
         upload = gr.UploadButton("Import cases", file_types=[".json"], size="sm", min_width=140)
@@ -141,7 +138,7 @@ def wire_list(form: PinForm, w: Widgets) -> None:
 def known_case(key: str) -> Case:
     case = find_case(key)
     if case is None:
-        raise ConfigError("There is no such case here any more.", "Choose another one.")
+        raise ConfigError("This case no longer exists.", "Choose another one.")
     return case
 
 

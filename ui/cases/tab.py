@@ -115,7 +115,7 @@ def build_panels() -> tuple[dict[Role, gr.HTML], dict[Role, gr.Chatbot]]:
                     elem_classes="panel",
                     feedback_options=None,
                     autoscroll=False,
-                    placeholder="Run it live to see this model’s reply.",
+                    placeholder="Run the case live to see this model’s reply.",
                 )
     return heads, panels
 
@@ -123,8 +123,8 @@ def build_panels() -> tuple[dict[Role, gr.HTML], dict[Role, gr.Chatbot]]:
 def build_settings(services: Services) -> list[Component]:
     """The owner's key, where there is one, then the sampling."""
     served = services.served
-    with gr.Accordion("Settings of a live run, the same for both models", open=False):
-        key = owner_key(info="With it a live run is kept for all visitors.")
+    with gr.Accordion("Settings for a live run (same for both models)", open=False):
+        key = owner_key(info="With the key, a live run is kept for all visitors.")
         return [key, *build_sampling_controls(served.pair.distilled.sampling, longest_reply(served))]
 
 

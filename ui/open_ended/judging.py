@@ -66,15 +66,15 @@ def build_judge_form() -> JudgeForm:
         url = gr.Textbox(label="Address", placeholder="http://127.0.0.1:8001/v1", max_lines=1, min_width=220)
         model = gr.Textbox(label="Model", max_lines=1, min_width=160)
     who.change(lambda chosen: gr.update(visible=chosen == "address"), who, address, **QUIET)
-    gr.Markdown(f"The address’s key is read from the environment variable `{KEY_VARIABLE}`.", elem_classes="note")
+    gr.Markdown(f"The key is read from the environment variable `{KEY_VARIABLE}`.", elem_classes="note")
     with gr.Row(equal_height=True):
         labelled = gr.Dropdown([(s.title, key) for key, s in LABELLED.items()], label="Labelled set", min_width=220)
         count = gr.Number(50, label="Items", precision=0, minimum=1, min_width=100)
         check = gr.Button("Check the judge", min_width=140, elem_id="judge-check")
     with gr.Row(equal_height=True):
         choices = [("The set’s own question", ""), *((r.title, str(key)) for key, r in RUBRICS.items())]
-        rubric = gr.Dropdown(choices, value="", label="Question put to the judge", min_width=220)
-        judge = gr.Button("Judge the chosen run", variant="primary", min_width=140, elem_id="judge-run")
+        rubric = gr.Dropdown(choices, value="", label="Question for the judge", min_width=220)
+        judge = gr.Button("Judge the selected run", variant="primary", min_width=140, elem_id="judge-run")
         stop = gr.Button("Stop the judge", min_width=100)
     key = owner_key()
     said = gr.Markdown("", elem_id="judge-said")
@@ -96,7 +96,7 @@ def build_judge_section(
             jobs.start(make())
         except ArenaError as error:
             return str(error)
-        return "The judge has begun."
+        return "The judge has started."
 
     def on_check(secret: str, which: str, at: str, name: str, set_key: str, number: float) -> str:
         return begin(secret, lambda: checking(services, (which, at, name), set_key, int(number or 1)))
@@ -110,9 +110,9 @@ def build_judge_section(
         except ArenaError as error:
             return str(error)
         if not isinstance(jobs.current, JudgeSitting) or jobs.current.over:
-            return "No judge is at work."
+            return "No judge is running."
         jobs.stop()
-        return "Stopping; verdicts that were given are kept."
+        return "Stopping. Finished verdicts are kept."
 
     def look(run_id: str | None, seen: str) -> Any:
         """What the judge is doing, as long as it is new."""
@@ -159,8 +159,8 @@ def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeSitt
             async with AsyncExitStack() as stack:
                 async for done, of in judge_run(log, await open_judge(services, *who, rubric, stack)):
                     tell(done, of)
-        missed = f" {of - done} could not be put to the judge." if done < of else ""
-        return f"{done} of {of} answers judged; the scores stand above.{missed}"
+        missed = f" {of - done} could not be judged." if done < of else ""
+        return f"{done} of {of} answers judged; see the scores above.{missed}"
 
     return JudgeSitting(log, judge)
 
@@ -169,17 +169,17 @@ def own_rubric(log: RunLog) -> str:
     """The question by which this run's set is judged."""
     rubrics = {problem.extra.get("rubric", "") for problem in log.problems()} - {""}
     if len(rubrics) != 1:
-        raise ConfigError("This run's set has no question for a judge of its own.", "Choose the question.")
+        raise ConfigError("This set has no default question for a judge.", "Choose the question.")
     return rubrics.pop()
 
 
 async def open_judge(services: Services, which: str, url: str, model: str, rubric: str, stack: AsyncExitStack) -> Judge:
     """The chosen judge, its connection closed with `stack`. A loaded model is known by title and weights."""
     if rubric not in RUBRICS:
-        raise ConfigError("There is no such question for a judge.", "Choose one from the list.")
+        raise ConfigError("There is no such judge question.", "Choose one from the list.")
     if which == "address":
         if not model.strip():
-            raise ConfigError("The judge's model has no name.", "Give the name its server knows it by.")
+            raise ConfigError("The judge model has no name.", "Enter the model name that its server uses.")
         client, name = judge_client(url.strip(), model.strip()), model.strip()
     else:
         role: Role = "base" if which == "base" else "distilled"
@@ -228,7 +228,7 @@ def task_html(task: RatingTask | None, rater: str) -> Markup:
 
 def build_people_section(run: gr.Dropdown) -> None:
     """Blind marks from 0 to 100, and how far raters agree."""
-    cases_instead = gr.Checkbox(True, label="Mark the replies to the case studies instead of the chosen run")
+    cases_instead = gr.Checkbox(True, label="Rate the case study replies instead of the selected run")
     rater = gr.Textbox(label="Rater", placeholder="Name or pseudonym", max_lines=1, elem_id="rater")
     current = gr.State(None)
     task = html(task_html(None, ""), elem_id="rating-task")
@@ -238,7 +238,7 @@ def build_people_section(run: gr.Dropdown) -> None:
     with gr.Row():
         show = gr.Button("Show an answer", min_width=140, elem_id="rating-next")
         keep = gr.Button("Keep this mark", variant="primary", min_width=140, elem_id="rating-keep")
-        results = gr.Button("I have finished: show the means", min_width=140, elem_id="rating-results")
+        results = gr.Button("I have finished: show the mean ratings", min_width=140, elem_id="rating-results")
     summary = html(elem_id="rating-summary")
 
     @spoken()
@@ -255,7 +255,7 @@ def build_people_section(run: gr.Dropdown) -> None:
     @spoken()
     def on_keep(found: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
         if found is None:
-            raise ConfigError("There is no answer to mark.", "Ask for one first.")
+            raise ConfigError("There is no answer to rate.", "Ask for one first.")
         add_rating(found, name or "", given)
         return following(name, run_id, cases)
 

@@ -133,9 +133,9 @@ def wire_starting(services: Services, form: RunForm) -> None:
         except ArenaError as error:
             return str(error)
         if not going(jobs):
-            return "No run of this page is going on."
+            return "No run of this page is in progress."
         jobs.stop()
-        return "Stopping; what is whole is kept."
+        return "Stopping. Finished answers are kept."
 
     asked = [form.chosen_set, form.questions, form.max_tokens]
     gr.on(None, on_change, asked, form.price, **QUIET)

@@ -108,7 +108,7 @@ def table_2_figure(area: str = "all") -> go.Figure:
             hovertemplate="%{y}: %{x}<extra>" + label + "</extra>",
         )  # fmt: skip
     figure_layout(figure)
-    figure.update_xaxes(range=[0, 103], title="per cent, or mean mark (Auto-J, LIMA)", title_font_size=12)
+    figure.update_xaxes(range=[0, 103], title="per cent, or mean rating (Auto-J, LIMA)", title_font_size=12)
     figure.update_layout(height=90 + 34 * max(4, len(results)), title_text="The paper’s Table 2", legend_y=-0.25)
     return figure
 

@@ -75,15 +75,15 @@ def build_widgets() -> Form:
     with stacked_row():
         question = gr.Textbox(label="Problem", lines=3, scale=3, min_width=260, elem_id="write-question")
         with gr.Column(scale=1, min_width=200):
-            gold = gr.Textbox(label="Its right answer, to check against", elem_id="write-gold")
-            take = gr.Button("Take up the trace being read", size="sm")
+            gold = gr.Textbox(label="Correct answer", elem_id="write-gold")
+            take = gr.Button("Start from the open trace", size="sm")
     view = html(steps_html(()), elem_id="write-steps")
     text = gr.Textbox(label="Step", lines=3, placeholder="What you think next", elem_id="write-step")
     add = gr.Button("Add step", variant="primary", size="sm", elem_id="write-add")
     with gr.Accordion("Change a step", open=False):
         with low_row():
             number = gr.Number(1, label="Step number", precision=0, minimum=1, min_width=130, scale=0)
-            change = gr.Button("Replace by the text above", size="sm", min_width=180)
+            change = gr.Button("Replace with the text above", size="sm", min_width=180)
             up = gr.Button("Move up", size="sm", min_width=90)
             down = gr.Button("Move down", size="sm", min_width=100)
             delete = gr.Button("Delete", size="sm", min_width=80)
@@ -144,7 +144,7 @@ def wire_saving(library: TraceLibrary, key: gr.Textbox, w: Form) -> None:
     ) -> list[Any]:
         require_owner(secret)
         if not asked.strip() or not right.strip():
-            raise annotate.DraftError("The problem or its right answer is missing.", "Fill in both fields.")
+            raise annotate.DraftError("The problem or its correct answer is missing.", "Fill in both fields.")
         draft = Draft(own_problem(asked, right), tuple(now), final)
         seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
         trace = library.verify_and_add(annotate.trace_of(draft, who, seconds), "people")

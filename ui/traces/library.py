@@ -1,7 +1,4 @@
-"""The traces of this installation as the tab needs them: found, filtered, read whole, made on the spot, added to.
-
-Does not know how traces are shown. Trees are left on disk until one trace is opened: they are the bulk of a file.
-"""
+"""The traces of this installation as the tab needs them: found, filtered, read whole, made on the spot, added to."""
 
 import hashlib
 import json
@@ -110,7 +107,7 @@ class TraceLibrary:
         """The trace with everything that was kept of it. Raises DataError if it is gone."""
         entry = next((entry for entry in self.entries() if entry.id == trace_id), None)
         if entry is None:
-            raise DataError("This trace is no longer there.", "Choose another one from the list.")
+            raise DataError("This trace no longer exists.", "Choose another one from the list.")
         return _read_at(entry)
 
     def whole_of(self, entries: list[Entry]) -> Iterator[Trace]:
@@ -189,7 +186,7 @@ def _read_at(entry: Entry) -> Trace:
         file.seek(entry.offset)
         trace = trace_from_json(file.readline().decode(), str(entry.path))
     if trace.hash != entry.id:
-        raise DataError(f"{entry.path} changed while it was read.", "Choose the trace again.")
+        raise DataError(f"{entry.path} changed while it was being read.", "Choose the trace again.")
     return trace
 
 

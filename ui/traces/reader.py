@@ -90,7 +90,7 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
             with gr.Column(scale=2, min_width=320):
                 rows = gr.Radio([], show_label=False, label="Traces", elem_id="trace-list")
             with gr.Column(scale=3, min_width=320):
-                fold = gr.Checkbox(False, label="Fold all but checks, reflections and turns", elem_id="trace-fold")
+                fold = gr.Checkbox(False, label="Show only checks, reflections and turns", elem_id="trace-fold")
                 question = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-question")
                 page = html(elem_id="trace-page")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
@@ -99,8 +99,8 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         plot = gr.Plot(show_label=False, elem_id="trace-tree")
         walk = gr.Slider(0, 1, 0, step=1, label="Walk of the thought", elem_id="trace-walk")
         node = html(elem_id="trace-node")
-        gr.Markdown("### Beside the base")
-        ask = gr.Button("Ask the base the same", size="sm", elem_id="trace-ask")
+        gr.Markdown("### Compared with the base")
+        ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
     opened = gr.State("")
     w = Reader(filters, count, body, rows, opened, question, page, fold, tree_note, plot, walk, node, ask, base)
@@ -118,7 +118,7 @@ def build_filters() -> list[Any]:
         )
         words = gr.Textbox(label="Contains", placeholder="wait, go back", min_width=140, elem_id="trace-words")
         least = gr.Number(0, label="At least words", precision=0, minimum=0, min_width=100)
-        most = gr.Number(0, label="At most words (0: any)", precision=0, minimum=0, min_width=120)
+        most = gr.Number(0, label="Maximum words (0: any)", precision=0, minimum=0, min_width=120)
     return [method, family, outcome, words, least, most]
 
 
@@ -197,7 +197,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str, fold: bool) -> 
         w.plot: gr.update(value=tree_figure(tree) if tree else None, visible=bool(tree)),
         w.walk: gr.update(value=0, maximum=len(tree["walk"]) - 1 if tree else 1, visible=bool(tree)),
         w.node: shown(node_html(walk_text(tree, 0)) if tree else ""),
-        w.ask: gr.update(value="Ask the base again" if known else "Ask the base the same"),
+        w.ask: gr.update(value="Ask the base again" if known else "Ask the base the same question"),
         w.base: shown(compare_html(trace, known) if known else ""),
     }
 

@@ -139,7 +139,7 @@ def build_export(library: TraceLibrary, w: Reader) -> None:
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-traces-")
     gr.Markdown(text_of("traces")["export"])
     with low_row():
-        title = gr.Textbox("Journey Arena long thoughts", label="Title of the data set", min_width=240)
+        title = gr.Textbox("Journey Arena long thoughts", label="Dataset title", min_width=240)
         kept = gr.Checkbox(False, label="Kept traces only", min_width=160)
         button = gr.Button("Prepare the files", variant="primary", min_width=160, elem_id="trace-export")
     files = gr.File(label="Parquet, dataset card, and both as one archive", file_count="multiple", interactive=False)

@@ -1,6 +1,6 @@
 """A search tree as a plotly figure: its nodes where they were judged, and the thought's walk through it.
 
-Does not know widgets. A tree is `{"nodes": [{"id", "parent", "text", "score", "reason", "status"}], "walk": [id, …]}`,
+A tree is `{"nodes": [{"id", "parent", "text", "score", "reason", "status"}], "walk": [id, …]}`,
 as the search keeps it; a debate's turns make one as well.
 """
 

@@ -50,7 +50,7 @@ def count_sentence(shown: int, of: int) -> str:
     if not of:
         return "There are no traces here yet."
     if not shown:
-        return f"None of the {of:,} traces fits these filters."
+        return f"None of the {of:,} traces match these filters."
     first = f" The first {SHOWN} are listed." if shown > SHOWN else ""
     return f"{shown:,} of {of:,} traces.{first} Choose one to read it."
 

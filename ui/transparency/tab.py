@@ -68,7 +68,7 @@ def build_transparency_tab(services: Services) -> None:
             gr.Markdown(text["leaderboard"], elem_classes="note")
         with gr.Column(scale=1, min_width=300):
             radar = gr.Plot(show_label=False, elem_id="self-radar")
-    with gr.Accordion("This product’s own score, item by item", open=False):
+    with gr.Accordion("This project’s own score, item by item", open=False):
         gr.Markdown(text["self"])
         html(render("<p>{{ command }}</p>", command=command(text["self_command"])))
         own = html(elem_id="self-score")
@@ -113,7 +113,7 @@ def saved_works() -> list[Assessment]:
 def build_form() -> Form:
     """The 25 items, and the total that follows every answer."""
     with gr.Row():
-        work = gr.Textbox(label="Work", placeholder="Name of the model or paper", max_lines=1, elem_id="work-name")
+        work = gr.Textbox(label="Work", placeholder="Model or paper", max_lines=1, elem_id="work-name")
         assessor = gr.Textbox(label="Scored by", placeholder="Name or pseudonym", max_lines=1)
     with stacked_row(equal_height=False):
         with gr.Column(scale=2, min_width=280):
@@ -184,7 +184,7 @@ def keep_score(work: str, assessor: str, *values: Any) -> None:
     """Save the form, or say what is missing."""
     assessment = read_form(work, assessor, *values)
     if assessment.work == SELF:
-        raise DataError("This product is scored by its artefacts:", "python -m commands.transparency")
+        raise DataError("This project is scored from its own files:", "python -m commands.transparency")
     save(assessment)
     gr.Info(f"Saved: {assessment.work}, {score(assessment).total} of {full_marks().total}.")
 

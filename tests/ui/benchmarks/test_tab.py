@@ -329,8 +329,8 @@ def test_every_button_asks_for_the_owner(home: Path, library: RunLibrary, monkey
     on = RunHandlers(RunActions(services(home), library), notice, lambda run_id: {})
     said = [on.start("guess", *FORM)[notice], on.stop(""), on.resume("guess", RUN, False), on.force("", RUN, "64")]
     assert all("Only the owner" in words for words in said)
-    assert "no budget" in on.force("s3cret", RUN, "none").lower()
-    assert on.stop("s3cret") == "No run is going on."
+    assert "at least one budget" in on.force("s3cret", RUN, "none").lower()
+    assert on.stop("s3cret") == "No run is in progress."
 
 
 class Endless(Sitting):
@@ -356,7 +356,7 @@ def test_outputs_made_elsewhere_are_taken_in_for_the_owner_only(home: Path, monk
     with gr.Blocks() as app:
         build_benchmarks_tab(services(home))
     load = handler(app, "on_load")
-    for secret, said in (("guess", "Only the owner"), ("s3cret", "No file is chosen")):
+    for secret, said in (("guess", "Only the owner"), ("s3cret", "No file was chosen")):
         assert said in str(load(secret, None, "base", "t", "none", "", "", ""))
     pin = handler(app, "pin")
     assert "Only the owner" in str(pin("guess", "toy/0", "", None, None, None))
@@ -407,7 +407,7 @@ def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatc
     assert [info.id for info in library.infos()] == [RUN]
     (page,) = pages
     assert (
-        "(begun on another page): running" in page.tick("", (None, None, ""), "", *NO_FILTERS)[page.progress]["value"]
+        "(started on another page): running" in page.tick("", (None, None, ""), "", *NO_FILTERS)[page.progress]["value"]
     )
 
 
@@ -432,7 +432,7 @@ def test_a_problem_is_pinned_with_both_answers(
     monkeypatch.setenv("JOURNEY_HOME", str(home))
     said = pin_problem(library, choice, "toy/1", "Look at the check.")
     (case,) = own_cases()
-    assert f"[with the first answers of run {RUN}](?case={case.key})" in said
+    assert f"[with the first answers from run {RUN}](?case={case.key})" in said
     assert (case.question, case.truth, case.note) == ("What is $1 + 1$? <b>", "2", "Look at the check.")
     (run,) = runs_of(case.key)
     assert [side.reply.answer for side in run.sides.values()] == ["So \\boxed{7}."] * 2
@@ -569,7 +569,7 @@ def test_a_person_reads_the_headline_opens_a_problem_and_flags_a_grade(
         page.get_by_role("button", name="Flag the grade").first.click()
         expect(page.get_by_text("no comment")).to_be_visible()
         page.get_by_placeholder("Why is this worth reading?").fill("a note")
-        page.get_by_role("button", name="Pin as a case").click()
+        page.get_by_role("button", name="Add to case studies").click()
         expect(page.get_by_role("link", name=f"with the first answers of run {RUN}")).to_be_visible()
         page.get_by_role("button", name="Run the benchmarks").click()
         page.get_by_role("button", name="Start", exact=True).click()

@@ -183,7 +183,7 @@ async def test_where_there_is_an_owner_a_visitors_run_is_kept_for_that_visitor_a
     for wrong in ("", "guess"):
         last = (await run_live(done, key=wrong))[-1]
         assert [run.id for run in runs_of(CASE.key)] == before
-    assert "only on your page" in said[0]
+    assert "Only you can see this run" in said[0]
     assert last["ballot"]["visible"] is True
     (mine,) = last["mine"]
     assert last["runs"]["value"] == mine.id and last["runs"]["choices"][0][1] == mine.id

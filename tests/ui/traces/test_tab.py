@@ -180,7 +180,7 @@ def test_a_trace_that_is_gone_is_said_to_be_gone(home):
     with gr.Blocks() as app:
         build_reader(SimpleNamespace(), TraceLibrary(home, home / "none"))  # type: ignore[arg-type]
     for name, value in (("open_row", False), ("refold", True), ("walk_to", 1.0)):
-        with pytest.raises(gr.Error, match="no longer there"):
+        with pytest.raises(gr.Error, match="no longer exists"):
             handlers(app)[name]("gone", value)
 
 
