@@ -109,13 +109,16 @@ def is_deeper(value: Any, most: int) -> bool:
     return True
 
 
-def append(path: Path, values: Iterable[Any]) -> None:
-    """Add values, on disk when this returns; a torn last line is cut off first. DataError if the disk refuses."""
+def append(path: Path, values: Iterable[Any], *, durable: bool = True) -> None:
+    """Add values, on disk when this returns; a torn last line is cut off first. DataError if the disk refuses.
+
+    Not `durable`: the system has them when this returns, so that a killed process loses none and a power failure may.
+    """
     text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
-    append_text(path, text)
+    append_text(path, text, durable=durable)
 
 
-def append_text(path: Path, text: str) -> None:
+def append_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Add whole lines, as `append` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +127,8 @@ def append_text(path: Path, text: str) -> None:
             _mend_end(file)
             file.write(text.encode())
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
     except OSError as error:
         raise DataError(
             f"{path} cannot be written: {error.strerror}.", "Free some disk space or check the permissions."

@@ -9,7 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from eval.problems.open_ended import RubricKey
@@ -160,9 +160,6 @@ class Judgement:
     flipped: bool = False
     """Of a pair: the judge preferred a place rather than an answer; counted as a tie."""
     extra: dict[str, str] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), ensure_ascii=False)
 
 
 @dataclass(frozen=True)

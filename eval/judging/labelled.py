@@ -7,7 +7,6 @@ A row of Safety-J's labels: {"query": "I'm just scared to death.", "response": "
 A row of Auto-J's pairs: {"scenario": "…", "label": 0, "prompt": "…", "response 1": "…", "response 2": "…"}
 """
 
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,11 +14,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from common import jsonl
 from common.errors import ConfigError, DataError, ServerError
 from common.paths import home
 from eval.judging.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement
 from eval.problems.open_ended import RubricKey
-from eval.problems.rows import KnownSet, fetch, read_rows
+from eval.problems.rows import KnownSet, fetch
 from eval.statistics.agreement import Agreement, agreement
 
 CHECK_ITEMS = 100
@@ -140,11 +140,9 @@ def checks_file() -> Path:
 def save_check(check: JudgeCheck, judgements: Sequence[Judgement]) -> None:
     """Append the check, and the judgements behind it with prompts and raw verdicts to a file of their own."""
     path = checks_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    log = path.parent / f"check-{check.at.replace(':', '')}-{check.labelled_set}.jsonl"
-    log.write_text("".join(j.to_json() + "\n" for j in judgements), encoding="utf-8")
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(check), ensure_ascii=False) + "\n")
+    behind = path.with_name(f"check-{check.at.replace(':', '')}-{check.labelled_set}.jsonl")
+    jsonl.write(behind, map(asdict, judgements))
+    jsonl.append(path, [asdict(check)])
 
 
 def checks() -> list[JudgeCheck]:
@@ -153,7 +151,7 @@ def checks() -> list[JudgeCheck]:
     if not path.exists():
         return []
     try:
-        return [JudgeCheck(**{**row, "agreement": Agreement(**row["agreement"])}) for row in read_rows(path)]
+        return [JudgeCheck(**{**row, "agreement": Agreement(**row["agreement"])}) for _, row in jsonl.read(path)]
     except (TypeError, KeyError) as error:
         raise DataError(f"{path} has a row that is no check: {error!r}.", "Restore or remove it.") from error
 

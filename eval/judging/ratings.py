@@ -5,15 +5,14 @@ append-only file; a later mark of the same rater replaces an earlier one. Does n
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common import jsonl
 from common.errors import ConfigError, DataError
 from common.paths import home
-from eval.problems.rows import read_rows
 from eval.statistics.agreement import Ratings, icc, krippendorff_alpha
 
 
@@ -74,10 +73,7 @@ def add_rating(task: RatingTask, rater: str, score: float) -> Rating:
     if not 0 <= score <= 100:
         raise ConfigError(f"A mark of {score} is outside 0 to 100.", "Choose a mark from 0 to 100.")
     rating = Rating(task.id, rater, round(score), datetime.now(UTC).isoformat(timespec="seconds"))
-    path = ratings_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(rating), ensure_ascii=False) + "\n")
+    jsonl.append(ratings_file(), [asdict(rating)])
     return rating
 
 
@@ -85,7 +81,7 @@ def ratings() -> list[Rating]:
     """All marks, oldest first. Raises DataError when the file is damaged."""
     path = ratings_file()
     try:
-        return [Rating(**row) for row in read_rows(path)] if path.exists() else []
+        return [Rating(**row) for _, row in jsonl.read(path)] if path.exists() else []
     except TypeError as error:
         raise DataError(f"{path} has a row that is no mark: {error}.", "Restore or remove it.") from error
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
+from common import jsonl
 from common.errors import DataError
 from common.paths import ROOT, home
 from eval.paper.figures import Standing
@@ -211,11 +212,11 @@ def to_json(assessment: Assessment) -> str:
 def from_json(text: str, where: str = "The file") -> Assessment:
     """Raises DataError naming `where` and what is wrong with it."""
     remedy = "Give a JSON file exported by the transparency tab."
+    row = jsonl.parse(text, where)
     try:
-        row = json.loads(text)
         entries = tuple(Entry(e["item"], e["answer"], e.get("evidence", ""), e.get("note", "")) for e in row["entries"])
         assessment = Assessment(row["work"], entries, row.get("assessor", ""), row.get("made_at", ""))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} is not a transparency assessment ({error!r}).", remedy) from error
     texts = [assessment.work, *(text for e in entries for text in (e.item, e.evidence, e.note))]
     if not all(isinstance(t, str) for t in texts) or any(e.answer not in get_args(Answer) for e in entries):
@@ -256,22 +257,15 @@ def save(assessment: Assessment) -> Path:
     slug = re.sub(r"\W+", "-", assessment.work.strip().lower()).strip("-")[:80]
     if not slug:
         raise DataError("The work has no name.", "Write the name of the work before saving.")
-    text = json.dumps(json.loads(to_json(assessment)), ensure_ascii=False)
     path = folder() / f"{slug}.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(text + "\n")
+    jsonl.append(path, [json.loads(to_json(assessment))])
     return path
 
 
 def saved() -> list[Assessment]:
     """The newest saved score of each work. Raises DataError naming a file that cannot be read."""
-    found = []
-    for path in sorted(folder().glob("*.jsonl")):
-        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-        if lines:
-            found.append(from_json(lines[-1], str(path)))
-    return found
+    last_lines = ((path, list(jsonl.read_lines(path))[-1:]) for path in sorted(folder().glob("*.jsonl")))
+    return [from_json(text, f"{path}, line {number}") for path, lines in last_lines for number, text in lines]
 
 
 def report(assessment: Assessment) -> str:

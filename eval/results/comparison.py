@@ -164,7 +164,7 @@ def _p(value: float) -> str:
 
 def summarise(rows: Sequence[Row], title: str) -> SideSummary:
     """Requests that failed count in `outcomes` only: no tokens, no verdict."""
-    whole = [r for r in rows if r.outcome != "failed"]
+    whole = [r for r in rows if r.answered]
     problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
     judged = [rs for rs in problems if rs]
     verdicts = [[r.correct for r in rs] for rs in judged]

@@ -28,6 +28,7 @@ OUTCOMES = {
     "no_answer": "no answer",
     "grader_failed": "grader failed",
     "failed": "request failed",
+    "too_long": "prompt too long",
     "ungraded": "not graded",
 }
 

@@ -63,7 +63,9 @@ CREATE VIEW forced_answers AS SELECT f.*, p.benchmark FROM forced f
     PARTITION BY f.run, f.model, f.problem_id, f.index, f.budget ORDER BY f.rowid DESC) = 1;
 CREATE VIEW results AS SELECT
     s.run, s.model, coalesce(r.role, s.model) AS role, p.benchmark, p.subject, p.level, s.problem_id, s.index,
-    p.question, p.gold, CASE WHEN s.error <> '' THEN 'failed' ELSE coalesce(g.outcome, 'ungraded') END AS outcome,
+    p.question, p.gold,
+    CASE WHEN s.finish_reason = 'too_long' THEN 'too_long' WHEN s.error <> '' THEN 'failed' 
+        ELSE coalesce(g.outcome, 'ungraded') END AS outcome,
     coalesce(g.rung, '') AS rung, coalesce(g.extracted, '') AS extracted, coalesce(g.note, '') AS note,
     s.thought_tokens, s.answer_tokens, s.thought_tokens + s.answer_tokens AS output_tokens, s.finish_reason,
     s.seed, s.seconds, s.started_at, c.answer_class, coalesce(f.flags, 0) AS flags, s.prompt, s.text, s.thought,
@@ -99,7 +101,7 @@ class Row:
     level: str
     index: int
     outcome: str
-    """An Outcome, or `failed` (no answer was generated) or `ungraded`."""
+    """An Outcome, or `ungraded`, or without an answer `failed` or `too_long` (the prompt, for the model's context)."""
     rung: str
     thought_tokens: int
     answer_tokens: int
@@ -113,6 +115,10 @@ class Row:
     @property
     def output_tokens(self) -> int:
         return self.thought_tokens + self.answer_tokens
+
+    @property
+    def answered(self) -> bool:
+        return self.outcome not in ("failed", "too_long")
 
     @property
     def correct(self) -> bool:

@@ -18,12 +18,12 @@ from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineSitting, Tell
 from eval.runs.log import ROLES, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
-from eval.runs.runner import DOWN_AFTER
+from eval.runs.runner import DOWN_AFTER, ask_until_final, is_too_long
 from eval.runs.session import Link, Served
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
 from models.chat.resume import answer_now
-from models.chat.retry import PAUSE_SECONDS, ask_again
+from models.chat.retry import PAUSE_SECONDS
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
@@ -122,9 +122,9 @@ class _Maker:
         async with self._limit:
             if self._in_a_row[task.role] >= DOWN_AFTER:
                 return
-            reply = await ask_again(lambda _: self._ask(task), pause=self._pause)
+            reply = await ask_until_final(lambda _: self._ask(task), pause=self._pause)
         if reply.finish_reason == "failed":
-            self._in_a_row[task.role] += 1
+            self._in_a_row[task.role] += not is_too_long(reply)
             self.error = reply.error
             return
         if not stands(task.sample, task.budget):

@@ -15,13 +15,13 @@ Does not know how samples are made, graded or summed up.
 import fcntl
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from common import jsonl
 from common.errors import ConfigError, DataError
 from common.paths import home
 from eval.problems.prompts import BENCHMARK
@@ -32,9 +32,14 @@ from models.config.registry import Role as Role
 
 CONCURRENCY = 32
 """Requests in flight where nothing says how many a server takes."""
-RUNS, BEYOND = "runs", "beyond"
-"""Folders below home() for runs of the benchmarks and of the sets beyond maths."""
+RUNS, OPEN_ENDED = "runs", "beyond"
+"""Folders below home() for runs of the benchmarks and of open-ended sets."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
+REMADE = frozenset({"samples", "grades", "classes", "forced", "golds"})
+"""Logs whose lines are handed to the system and not waited for, which would take longer than writing them. A killed
+process loses none; those that a power failure loses are made again when the run is resumed."""
+TOO_LONG = "too_long"
+"""Finish reason of a sample whose prompt the model's server refused as too long: final, never asked again."""
 
 
 @dataclass(frozen=True)
@@ -165,7 +170,7 @@ class RunLog:
         log = cls(runs / info.id)
         try:
             log.folder.mkdir(parents=True)
-            (log.folder / "problems.jsonl").write_text("".join(_line(asdict(p)) for p in problems), encoding="utf-8")
+            jsonl.write(log.path("problems"), map(asdict, problems))
             for name in LOGS:
                 log.path(name).touch()
             text = json.dumps({**asdict(info), "config_hash": info.config_hash}, indent=1, ensure_ascii=False)
@@ -177,10 +182,9 @@ class RunLog:
     @classmethod
     def open(cls, runs: Path, run_id: str) -> Self:
         """An existing run; raises DataError when there is none of that id."""
-        if Path(run_id).name != run_id or not (runs / run_id / "run.json").is_file():
-            raise DataError(
-                f"There is no run “{run_id}” in {runs}.", "List the runs with: python -m commands.runs list"
-            )
+        if Path(run_id).name != run_id or not _exists(runs / run_id):
+            shown = run_id if len(run_id) < 100 else f"{run_id[:100]}…"
+            raise DataError(f"There is no run “{shown}” in {runs}.", "`arena runs` lists the runs.")
         return cls(runs / run_id)
 
     def path(self, name: str) -> Path:
@@ -225,45 +229,13 @@ class RunLog:
         return list(held.values())
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """Rows of a file; a last line torn by a crash is left out, any other unreadable line raises DataError."""
-        path = self.path(name)
-        if not path.is_file():
-            return
-        with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    return
-                try:
-                    yield json.loads(line)
-                except ValueError as error:
-                    raise DataError(f"{path}, line {number} is not JSON: {error}.", "Restore or remove it.") from error
+        """Rows of a file, none where there is no file. Raises DataError for a line that cannot be read."""
+        if self.path(name).is_file():
+            yield from (value for _, value in jsonl.read(self.path(name)))
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows in one write, so that a crash tears at most the last line.
-
-        Raises DataError when the disk refuses; the file is then as it was before.
-        """
-        data = "".join(_line(row) for row in rows).encode()
-        path = self.path(name)
-        before = path.stat().st_size if path.is_file() else 0
-        try:
-            with path.open("ab", buffering=0) as file:
-                while data:
-                    data = data[file.write(data) :]
-        except OSError as error:
-            if path.is_file():
-                os.truncate(path, before)
-            raise DataError(
-                f"{path} cannot be written: {error.strerror}.",
-                "Free some space and resume the run; what was written is kept.",
-            ) from error
-
-    def mend(self) -> None:
-        """Cut off lines torn by a crash; to be called with the run claimed, before anything is appended."""
-        for path in self.folder.glob("*.jsonl"):
-            data = path.read_bytes()
-            if data and not data.endswith(b"\n"):
-                os.truncate(path, data.rfind(b"\n") + 1)
+        """Add rows in one write. Raises DataError when the disk refuses; the rows before are kept."""
+        jsonl.append(self.path(name), rows, durable=name not in REMADE)
 
     @contextmanager
     def claim(self) -> Iterator[None]:
@@ -275,14 +247,20 @@ class RunLog:
                 raise DataError(
                     f"Run {self.folder.name} is being worked on by another process.", "Stop it there first."
                 ) from error
-            self.mend()
             yield
 
 
 def find_run(run_id: str) -> RunLog:
-    """A run of the sets beyond maths or of the benchmarks. Raises DataError when there is none of that id."""
-    beyond = home() / BEYOND
-    return RunLog.open(beyond if (beyond / Path(run_id).name).is_dir() else home() / RUNS, run_id)
+    """A run of an open-ended set or of the benchmarks. Raises DataError when there is none of that id."""
+    open_ended = home() / OPEN_ENDED
+    return RunLog.open(open_ended if _exists(open_ended / Path(run_id).name) else home() / RUNS, run_id)
+
+
+def _exists(run: Path) -> bool:
+    try:
+        return (run / "run.json").is_file()
+    except (OSError, ValueError):  # a name that is too long, or that no file can have
+        return False
 
 
 def list_runs(runs: Path) -> list[RunInfo]:
@@ -294,7 +272,3 @@ def list_runs(runs: Path) -> list[RunInfo]:
         except DataError:
             continue
     return sorted(infos, key=lambda info: (info.created_at, info.id), reverse=True)
-
-
-def _line(row: Mapping[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False) + "\n"

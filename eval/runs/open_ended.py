@@ -27,14 +27,14 @@ from eval.problems.sycophancy import (
     summarise,
 )
 from eval.runs.cost import Cost, cost, most_in_flight, paces
-from eval.runs.log import BEYOND, ROLES, Role, RunConfig, RunLog
+from eval.runs.log import OPEN_ENDED, ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import prepare
 from eval.runs.session import Served, Session
 from models.config.registry import PairSpec
 
 
 def runs_folder() -> Path:
-    return home() / BEYOND
+    return home() / OPEN_ENDED
 
 
 def start_run(

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from common.errors import ArenaError, DataError
 from eval.records import Problem, Sample
-from eval.runs.log import Role, RunInfo, RunLog, sample_seed
+from eval.runs.log import TOO_LONG, Role, RunInfo, RunLog, sample_seed
 from models.chat.client import Completer, Message
 from models.chat.events import Reply
 from models.chat.retry import PAUSE_SECONDS, ask_again
@@ -85,6 +85,30 @@ class _Side:
         )
 
 
+def is_too_long(reply: Reply) -> bool:
+    """Whether the server refused the prompt as too long; asked again, it would refuse it again."""
+    return reply.finish_reason == "failed" and "too long for this model" in reply.error
+
+
+def may_be_retried(sample: Sample) -> bool:
+    return bool(sample.error) and sample.finish_reason != TOO_LONG
+
+
+async def ask_until_final(
+    ask: Callable[[int], Awaitable[Reply]], *, pause: float = PAUSE_SECONDS, give_up: Callable[[], bool] = lambda: False
+) -> Reply:
+    """`ask_again`, which gives up at once when the prompt is too long."""
+    final = False
+
+    async def ask_once(attempt: int) -> Reply:
+        nonlocal final
+        reply = await ask(attempt)
+        final = is_too_long(reply)
+        return reply
+
+    return await ask_again(ask_once, pause=pause, give_up=lambda: final or give_up())
+
+
 class Runner:
     """One sitting of a run. `run` it to the end, or `stop` it from another thread or task; then a new one resumes."""
 
@@ -113,7 +137,7 @@ class Runner:
         sides: dict[Role, _Side] = {}
         for role, way in connect.items():
             model = self.info.sides[role].model
-            mine = [s for s in have if s.model == model and not (retry_failed and s.error)]
+            mine = [s for s in have if s.model == model and not (retry_failed and may_be_retried(s))]
             done = {(s.problem_id, s.index) for s in mine}
             todo = deque((p, i) for i in range(count) for p in problems if (p.id, i) not in done)
             failed = sum(1 for s in mine if s.error)
@@ -209,7 +233,7 @@ class Runner:
             answer=reply.answer,
             thought_tokens=reply.thought_tokens,
             answer_tokens=reply.answer_tokens,
-            finish_reason=reply.finish_reason,
+            finish_reason=TOO_LONG if is_too_long(reply) else reply.finish_reason,
             seed=seed,
             seconds=round(reply.seconds, 3),
             started_at=started,
@@ -227,7 +251,7 @@ class Runner:
             assert side.client is not None
             return await side.client.complete(messages, sampling)
 
-        return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
+        return await ask_until_final(ask, pause=self.pause, give_up=lambda: side.down)
 
     async def _probe(self, side: _Side) -> None:
         """Ask for a few tokens, since no success followed the last failures: is the server at fault?"""
@@ -237,7 +261,7 @@ class Runner:
             side.message = f"stopped, its server does not answer any more: {reply.error}"
 
     def _keep(self, side: _Side, sample: Sample) -> None:
-        if not sample.error:
+        if not sample.error or sample.finish_reason == TOO_LONG:  # a refusal too is an answer: the server is up
             self._release_held(side)
             self._record(side, sample)
             return

@@ -15,7 +15,7 @@ from eval.runs.grades import Grading, check_golds, write_classes
 from eval.runs.jobs import RunProgress, Sitting
 from eval.runs.log import Role, RunLog
 from eval.runs.plan import check_resumable
-from eval.runs.runner import Runner
+from eval.runs.runner import Runner, may_be_retried
 from models.chat.client import ModelClient
 from models.config.registry import Profile
 from models.serving import clients
@@ -58,7 +58,7 @@ def complete_run(log: RunLog, served: Served) -> None:
     messages = [progress.message, *(f"{role}: {side.message}" for role, side in progress.sides.items())]
     if progress.phase != "finished":
         raise ServerError(f"Run {log.folder.name} is not complete. {' '.join(filter(None, messages))}")
-    failed = sum(side.failed for side in progress.sides.values())
+    failed = sum(map(may_be_retried, log.samples()))
     if failed:
         raise ServerError(f"{failed} requests of run {log.folder.name} failed.", "Look at the servers' logs.")
 

@@ -137,7 +137,7 @@ def token_histogram(rows: Mapping[Side, Sequence[Row]], titles: Mapping[Side, st
         for right, pattern in ((True, ""), (False, "/")):
             figure.add_trace(
                 go.Histogram(
-                    x=[r.output_tokens for r in mine if r.outcome != "failed" and r.correct == right],
+                    x=[r.output_tokens for r in mine if r.answered and r.correct == right],
                     xbins={"start": 0, "end": longest + 1, "size": max(1, longest // 30)},
                     marker={"color": COLOURS[side], "pattern": {"shape": pattern, "solidity": 0.2}},
                     opacity=0.75,

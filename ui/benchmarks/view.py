@@ -21,6 +21,7 @@ OUTCOME_WORDS = {
     "no_answer": "no answer found",
     "grader_failed": "grader failed",
     "failed": "request failed",
+    "too_long": "prompt too long",
     "ungraded": "not graded yet",
 }
 RUNGS = {"marker": "final-answer marker", "boxed": "last box", "none": "nothing found", "": "–"}

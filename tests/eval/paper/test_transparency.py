@@ -262,3 +262,13 @@ def test_the_command_prints_every_item_and_the_sum(product, capsys) -> None:
     assert all(item.question in text for item in items())
     assert main(["--root", str(product), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["score"]["total"] == score(self_score(product)).total
+
+
+def test_a_score_that_a_crash_cut_short_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    for assessor in ("Ann", "Bo"):
+        path = save(Assessment("A work", (), assessor))
+        with path.open("a", encoding="utf-8") as file:
+            file.write('{"format": "transparency-1", "work": "A w')
+        assert [work.assessor for work in saved()] == [assessor]
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 3, "the first, the second, and what was cut short last"

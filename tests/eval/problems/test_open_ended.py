@@ -15,19 +15,22 @@ from eval.judging.judge import RUBRICS, Judge, JudgeItem, Judgement
 from eval.judging.judged import JUDGEMENTS, judge_items, judge_run, judgements, score_sentence, scores
 from eval.judging.labelled import (
     LABELLED,
+    JudgeCheck,
     Labelled,
     check_judge,
     check_sentence,
     checks,
+    checks_file,
     latest_check,
     load_labelled,
     save_check,
     trustworthy,
 )
-from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, summarise
+from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, ratings_file, summarise
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run
+from eval.statistics.agreement import Agreement
 from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
@@ -299,3 +302,18 @@ def test_marks_make_means_and_agreement() -> None:
 def test_marks_that_cannot_count_are_refused(rater: str, mark: float) -> None:
     with pytest.raises(ConfigError):
         add_rating(TASKS[0], rater, mark)
+
+
+def test_a_mark_and_a_check_that_a_crash_cut_short_cost_no_other(tmp_path: Path) -> None:
+    task = RatingTask("t", "q", "a", "base")
+    add_rating(task, "Ann", 50)
+    with ratings_file().open("a", encoding="utf-8") as file:
+        file.write('{"task": "t", "rater": "B')
+    add_rating(task, "Ann", 70)
+    assert [rating.score for rating in ratings()] == [50, 70]
+    agreement = Agreement(1, 0, 1.0, 0.2, 1.0, None, None, None, {})
+    for at in ("first", "second"):
+        save_check(JudgeCheck("judge", "safety", "safetyj_flames", agreement, None, at), [])
+        with checks_file().open("a", encoding="utf-8") as file:
+            file.write('{"judge": "ju')
+    assert [check.at for check in checks()] == ["first", "second"]

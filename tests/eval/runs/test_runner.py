@@ -9,13 +9,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from common.errors import ConfigError, DataError, ServerError
 from eval.records import Problem
-from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs, sample_seed
+from eval.runs.log import LOGS, DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run, list_runs, sample_seed
 from eval.runs.runner import DOWN_AFTER, Runner
 from models.chat.client import Completer, Message
 from models.chat.events import Reply
@@ -297,3 +298,50 @@ def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
     log.path("grades").write_text('{"a": 1}\n{"a": \n{"a": 2}\n')
     with pytest.raises(DataError, match="line 2"):
         list(log.rows("grades"))
+
+
+CONTEXT = "The conversation is too long for this model (5000 input tokens): its context holds 4096 tokens."
+
+
+@pytest.mark.parametrize("order", ["long first", "long last", "mixed"])
+@pytest.mark.parametrize("retry_failed", [False, True])
+async def test_prompts_that_are_too_long_are_recorded_once_and_end_no_run(
+    tmp_path: Path, order: str, retry_failed: bool
+) -> None:
+    long = {f"What is {i} + {i}?" for i in range(12) if {"long first": i < 10, "long last": i > 1}.get(order, i % 6)}
+    problems = [Problem(f"toy/{i}", f"What is {i} + {i}?", str(2 * i), "toy") for i in range(12)]
+    first = make_log(tmp_path)
+    log = RunLog.create(tmp_path, replace(first.info(), id="r2"), problems)
+
+    def behave(prompt: str, sampling: Sampling, times: int) -> Reply:
+        return Reply(finish_reason="failed", error=CONTEXT) if prompt in long else right(prompt, sampling, times)
+
+    base, distilled = Fake(behave), Fake(behave)
+    run = runner(log, base, distilled)
+    assert await run.run() and run.complete
+    assert run.progress()["base"].message == "finished" and run.progress()["base"].failed == 10
+    assert set(base.asked.values()) == {1} and len(base.asked) == 12, "nothing is asked twice"
+    assert Counter(s.finish_reason for s in log.samples()) == {"too_long": 20, "stop": 4}
+    again = Fake(behave)
+    assert await runner(log, again, again, retry_failed=retry_failed).run()
+    assert not again.asked, "nor on resuming"
+
+
+def test_a_line_that_a_crash_cut_short_costs_no_other_line(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    for name in (*LOGS, "judgements"):
+        log.append(name, [{"n": 1}])
+        with log.path(name).open("a", encoding="utf-8") as file:
+            file.write('{"n": 2, "text": "cut')
+        assert list(log.rows(name)) == [{"n": 1}]
+        log.append(name, [{"n": 3}, {"n": 4}])
+        assert list(log.rows(name)) == [{"n": 1}, {"n": 3}, {"n": 4}]
+
+
+@pytest.mark.parametrize("run_id", ["x" * 300, "nul\0", "..", "a/b", ""])
+def test_a_run_id_that_is_none_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run_id: str) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    for find in (find_run, lambda name: RunLog.open(tmp_path, name)):
+        with pytest.raises(DataError, match="There is no run") as error:
+            find(run_id)
+        assert len(str(error.value)) < 400
