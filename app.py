@@ -38,9 +38,10 @@ def main() -> None:
     check_port(arguments.host, arguments.port)
     config = load_config()
     served = ServedPair(config, choose_pair(config))
+    salt = load_salt(home())  # before anything else is written there: it says in words if nothing can be
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     desk = Desk(store, app_version=VERSION)
-    services = Services(config, served, desk, store, home(), load_salt(home()))
+    services = Services(config, served, desk, store, home(), salt)
     unpack_recorded(home() / "runs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     served.start()

@@ -1,5 +1,6 @@
 """The battles in memory: bounded in time and number, and read again from the store when they are needed."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from votes.ballot import BattleRecord, RevealRecord, Row, Vote
 from votes.battle import LiveBattle, to_unix
 from votes.errors import Refused, UnknownBattle
 from votes.limits import Limits
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class History(Protocol):
@@ -96,7 +99,10 @@ class LiveBattles:
 
     def _recall(self, battle_id: str) -> LiveBattle | None:
         """The battle as the store knows it, after a restart or after it has left memory."""
-        record = self._store.battle(battle_id) if isinstance(battle_id, str) and len(battle_id) <= 64 else None
+        # Whatever a caller sends ends here, so that only what can be an id reaches the database.
+        if not (isinstance(battle_id, str) and _ID.fullmatch(battle_id)):
+            return None
+        record = self._store.battle(battle_id)
         if record is None:
             return None
         votes = self._store.votes_of(battle_id)

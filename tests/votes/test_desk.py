@@ -74,13 +74,16 @@ def test_forged_votes(
     assert store.ballots() == []
 
 
-@pytest.mark.parametrize("battle_id", ["", "unknown", "x" * 10**5, None, 5, ["a"], {"a": 1}])
-def test_unknown_battles(desk: Desk, battle_id: Any) -> None:
-    for call in (desk.reveal, desk.forfeit, desk.undo, desk.reopen_turn, desk.standing):
+@pytest.mark.parametrize(
+    "battle_id", ["", "unknown", "x" * 10**5, None, 5, ["a"], {"a": 1}, "\ud800", "a\x00", "a b", "é", "' OR 1=1 --"]
+)
+def test_unknown_battles(desk: Desk, store: Store, battle_id: Any) -> None:
+    for call in (desk.reveal, desk.forfeit, desk.undo, desk.reopen_turn, desk.standing, desk.mine):
         with pytest.raises(UnknownBattle):
             call(battle_id, "visitor")
     with pytest.raises(UnknownBattle):
         desk.load_battle(battle_id)
+    assert store.notice == "", "what a caller sends is no trouble of the database"
 
 
 def test_a_battle_belongs_to_its_visitor(desk: Desk) -> None:

@@ -157,7 +157,7 @@ class Store:
         try:
             self._journal.append(entries)
         except (OSError, DataError) as error:
-            _LOG.error("nothing was saved: neither the database nor a journal can be written", exc_info=error)
+            _LOG.error("Nothing was saved: neither the database nor a journal can be written: %s", error)
             message = "Your vote could not be saved: the server has no place to write it."
             return StoreError(message, "Please tell whoever runs this page, then try again.")
         self._spilled |= {item.row.row_id: item.row for item in batch}
@@ -207,7 +207,7 @@ class Store:
 
     def _give_up(self, error: Exception, *, renew: bool = True) -> None:
         """Go on without the database, but read it if that is allowed. A corrupt one is begun anew, once."""
-        _LOG.warning("the vote database %s cannot be used", self.path, exc_info=error)
+        _LOG.warning("The vote database %s cannot be used: %s", self.path, error)
         self._disconnect()
         self._trouble = f"{_explain(error)} New votes are kept in a journal until it can be opened."
         if renew and _is_corrupt(error) and self._set_aside():
@@ -229,7 +229,7 @@ class Store:
             with contextlib.suppress(OSError):
                 retire(journal._replace(damaged=damaged))
             if damaged:
-                _LOG.warning("%d lines of %s cannot be read; it is kept as *.damaged", damaged, journal.path)
+                _LOG.warning("%d lines of %s cannot be read. It is kept as *.damaged", damaged, journal.path)
                 rows_of = "One row of a journal is" if damaged == 1 else f"{damaged} rows of a journal are"
                 self._remark(f"{rows_of} unreadable; the journal is kept.")
         self._spilled.clear()
@@ -245,7 +245,7 @@ class Store:
         except OSError:
             return False
         self._tally.forget()
-        _LOG.warning("the damaged vote database is kept as %s", aside)
+        _LOG.warning("The damaged vote database is kept as %s", aside)
         self._remark("The vote database was damaged. The damaged file is kept, and a new one was begun.")
         return True
 

@@ -1,0 +1,259 @@
+"""`python -m bench.attack [--url http://127.0.0.1:7860]`: attack the votes, and a started app, and say what held.
+
+Without an address, clients vote into a store of their own while they are killed (`kill -9`), and every forgery that a
+raw caller could try is tried at the desk. With one, every endpoint of the app gets every payload as well. Only
+addresses of this machine are attacked; every part is bounded in time. The exit code is 1 if something did not hold.
+"""
+
+import argparse
+import contextlib
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from common.errors import ArenaError
+from models.chat.endpoint import LOOPBACK
+from votes.ballot import RecordedReply, Role
+from votes.desk import Desk
+from votes.limits import Action, Limits, Rate
+from votes.store import Store
+
+ROOT = Path(__file__).resolve().parent.parent
+FREE: dict[Action, Rate] = {action: Rate(10**9, 10**9) for action in ("battle", "turn", "vote")}
+THREADS = 8
+WAIT_SECONDS = 3.0
+"""For one endpoint's answer to one payload; one that goes on longer is left."""
+FORMULA, MARKUP, HUGE = "=HYPERLINK(1)", "<img src=x onerror=alert(1)>", "x" * 200_000
+PAYLOADS: list[Any] = [
+    None,
+    "",
+    "\x00",
+    "\ud800",
+    MARKUP,
+    FORMULA,
+    HUGE,
+    -1,
+    1e308,
+    True,
+    [],
+    {},
+    [[[]]],
+    "../../etc/passwd",
+]
+LEAKS = ("Traceback (most recent call last)", "duckdb.", "/site-packages/", "votes.duckdb")
+"""What no visitor may read."""
+
+
+class Outcome(NamedTuple):
+    """What was tried, and what did not hold."""
+
+    name: str
+    tried: str
+    faults: list[str]
+
+
+def kill_rounds(rounds: int, seconds: float) -> Outcome:
+    """Clients vote, their process is killed at a random moment, and starts again on the same store."""
+    acknowledged: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(rounds):
+            voter = subprocess.Popen(
+                [sys.executable, "-m", "bench.attack", "--voter", name, str(number)],
+                stdout=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+            )
+            assert voter.stdout is not None
+            first = voter.stdout.readline()  # the clock starts with the first vote, however long Python takes
+            threading.Timer(random.uniform(0.05, seconds), voter.kill).start()
+            lines = [first, *voter.stdout]
+            voter.wait()
+            acknowledged += [line.strip() for line in lines if line.endswith("\n")]
+        store = Store(Path(name) / "votes.duckdb")
+        rows = list(store.votes())
+        notice = store.notice
+        store.close()
+    kept = [row.row_id for row in rows]
+    stages = [(row.battle_id, row.stage) for row in rows]
+    faults = [f"the store says: {notice}"] if notice else []
+    if lost := set(acknowledged) - set(kept):
+        faults.append(f"{len(lost)} acknowledged votes were lost")
+    if doubled := len(kept) - len(set(kept)) + len(stages) - len(set(stages)):
+        faults.append(f"{doubled} votes were doubled")
+    return Outcome("kill -9", f"{rounds} rounds, {len(acknowledged)} acknowledged votes", faults)
+
+
+def vote_until_killed(folder: Path, life: int) -> None:
+    """Print the row id of every vote that was acknowledged."""
+    desk = Desk(Store(folder / "votes.duckdb"), limits=Limits(rates=FREE, gesture_seconds=0.0))
+    printing = threading.Lock()
+
+    def visit(number: int) -> None:
+        visitor = f"visitor {life} {number}"
+        while True:
+            battle = play(desk, visitor)
+            for stage in ("answers", "reasoning"):
+                receipt = desk.cast(battle, visitor, stage, random.choice(("a", "b", "tie")))  # type: ignore[arg-type]
+                with printing:
+                    print(receipt.row_id, flush=True)
+
+    for number in range(THREADS):
+        threading.Thread(target=visit, args=(number,)).start()
+
+
+def play(desk: Desk, visitor: str) -> str:
+    """A battle with one finished turn."""
+    battle = desk.open(visitor, pair="attacked")
+    turn = desk.begin_turn(battle, visitor, "What is 2 + 2?")
+    roles: tuple[Role, ...] = ("base", "distilled")
+    desk.finish_turn(battle, turn, {role: RecordedReply(role, role, "hash", answer=f"4 {role}") for role in roles})
+    return battle
+
+
+def forgeries() -> Outcome:
+    """Votes, reveals and turns that the rules forbid: each is refused in words, and nothing is written."""
+    faults, tried = [], 0
+    with tempfile.TemporaryDirectory() as name:
+        store = Store(Path(name) / "votes.duckdb")
+        desk = Desk(store, limits=Limits(rates=FREE))
+        for what, forge in forged_calls(desk):
+            tried += 1
+            try:
+                forge()
+            except ArenaError as error:
+                faults += [f"{what}: the refusal tells “{leak}”" for leak in LEAKS if leak in str(error)]
+            except Exception as error:
+                faults.append(f"{what}: {type(error).__name__} instead of a refusal")
+            else:
+                faults.append(f"{what}: accepted")
+        if written := store.ballots():
+            faults.append(f"{len(written)} forged votes were written")
+        faults += ten_at_once(desk, store)
+        store.close()
+    return Outcome("forgeries", f"{tried} calls at the desk, ten equal votes at once", faults)
+
+
+def forged_calls(desk: Desk) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Each is tried on a battle of its own."""
+    for payload in PAYLOADS:
+        own = play(desk, "owner")
+        yield f"verdict {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", "answers", p)
+        yield f"stage {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", p, "a")
+        yield f"battle {payload!r:.30}", lambda p=payload: desk.cast(p, "owner", "answers", "a")
+        yield f"reason {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", "answers", "a", [p])
+    own, empty, revealed = play(desk, "owner"), desk.open("owner", pair="attacked"), play(desk, "owner")
+    desk.forfeit(revealed, "owner")
+    running = play(desk, "owner")
+    desk.begin_turn(running, "owner", "And more?")
+    yield "a stranger's vote", lambda: desk.cast(own, "stranger", "answers", "a")
+    yield "a stranger's reveal", lambda: desk.reveal(own, "stranger")
+    yield "a stranger's look", lambda: desk.mine(own, "stranger")
+    yield "the second vote first", lambda: desk.cast(own, "owner", "reasoning", "a")
+    yield "the names before the vote", lambda: desk.reveal(own, "owner")
+    yield "a vote on nothing", lambda: desk.cast(empty, "owner", "answers", "a")
+    yield "a vote while models answer", lambda: desk.cast(running, "owner", "answers", "a")
+    yield "a turn while models answer", lambda: desk.begin_turn(running, "owner", "Another")
+    yield "a vote after the names", lambda: desk.cast(revealed, "owner", "answers", "a")
+    yield "a turn after the names", lambda: desk.begin_turn(revealed, "owner", "Another")
+    yield "an undo of nothing", lambda: desk.undo(own, "owner")
+    yield "a comment too long", lambda: desk.cast(own, "owner", "answers", "a", [], HUGE)
+    yield "a question too long", lambda: desk.begin_turn(own, "owner", HUGE)
+
+
+def ten_at_once(desk: Desk, store: Store) -> list[str]:
+    battle, start = play(desk, "owner"), threading.Barrier(10)
+
+    def cast() -> None:
+        start.wait()
+        with contextlib.suppress(ArenaError):
+            desk.cast(battle, "owner", "answers", "a")
+
+    threads = [threading.Thread(target=cast) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    votes = len(store.votes_of(battle))
+    return [] if votes == 1 else [f"ten equal votes at once cast {votes}"]
+
+
+def payloads(url: str) -> Outcome:
+    """Every payload to every endpoint of a started app, sent raw: the app stays up and gives nothing away."""
+    faults: list[str] = []
+    with httpx.Client(base_url=url, timeout=WAIT_SECONDS + 10, trust_env=False) as http:
+        config = http.get("/config").raise_for_status().json()
+        endpoints = [d for d in config["dependencies"] if d.get("backend_fn", True)]
+        for endpoint in endpoints:
+            for number, payload in enumerate(PAYLOADS):
+                where = f"endpoint {endpoint['id']} ({endpoint.get('api_name')}), payload {number}"
+                data = [payload] * len(endpoint["inputs"])
+                faults += [f"{where}: {fault}" for fault in send(http, config, endpoint["id"], data)]
+        begun = time.monotonic()
+        http.get("/").raise_for_status()
+        if time.monotonic() - begun > WAIT_SECONDS:
+            faults.append("the page takes long to answer after it")
+        if "content-security-policy" not in http.get("/").headers:
+            faults.append("the page has no content security policy")
+    return Outcome("payloads", f"{len(PAYLOADS)} to each of {len(endpoints)} endpoints", faults)
+
+
+def send(http: httpx.Client, config: dict[str, Any], fn_index: int, data: list[Any]) -> list[str]:
+    """What is wrong with the answer to one call of the queue."""
+    session = f"attack{random.getrandbits(40):x}"
+    prefix = config.get("api_prefix", "/gradio_api")
+    body = json.dumps({"data": data, "fn_index": fn_index, "session_hash": session})  # lone surrogates stay escaped
+    joined = http.post(f"{prefix}/queue/join", content=body, headers={"content-type": "application/json"})
+    if joined.status_code >= 500:
+        return [f"status {joined.status_code}"]
+    answer, until = joined.text, time.monotonic() + WAIT_SECONDS
+    if joined.is_success:
+        with (
+            contextlib.suppress(httpx.TimeoutException),
+            http.stream(
+                "GET", f"{prefix}/queue/data", params={"session_hash": session}, timeout=WAIT_SECONDS
+            ) as events,
+        ):
+            for line in events.iter_lines():
+                answer += line
+                if "process_completed" in line or "close_stream" in line or time.monotonic() > until:
+                    break
+    return [f"tells “{leak}”" for leak in LEAKS if leak in answer]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.attack", description=__doc__)
+    parser.add_argument("--url", help="a started app on this machine, e.g. http://127.0.0.1:7860")
+    parser.add_argument("--rounds", type=int, default=5, help="how often the voting clients are killed")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long they may vote at most")
+    parser.add_argument("--voter", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.voter:
+        vote_until_killed(Path(arguments.voter[0]), int(arguments.voter[1]))
+        return 0
+    if arguments.url and urlsplit(arguments.url).hostname not in LOOPBACK:
+        parser.error("only an app on this machine is attacked: give an address such as http://127.0.0.1:7860")
+    parts = [lambda: kill_rounds(arguments.rounds, arguments.seconds), forgeries]
+    if arguments.url:
+        parts.append(lambda: payloads(arguments.url))
+    held = True
+    for part in parts:
+        outcome = part()
+        held = held and not outcome.faults
+        print(f"{outcome.name}: {outcome.tried}: {'held' if not outcome.faults else 'DID NOT HOLD'}", flush=True)
+        for fault in outcome.faults[:20]:
+            print(f"  {fault}")
+    return 0 if held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
