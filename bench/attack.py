@@ -7,6 +7,7 @@ addresses of this machine are attacked; every part is bounded in time. The exit 
 
 import argparse
 import contextlib
+import itertools
 import json
 import random
 import subprocess
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -33,6 +35,8 @@ FREE: dict[Action, Rate] = {action: Rate(10**9, 10**9) for action in ("battle", 
 THREADS = 8
 WAIT_SECONDS = 3.0
 """For one endpoint's answer to one payload; one that goes on longer is left."""
+PAYLOAD_SECONDS = 300.0
+"""For all of them."""
 FORMULA, MARKUP, HUGE = "=HYPERLINK(1)", "<img src=x onerror=alert(1)>", "x" * 200_000
 PAYLOADS: list[Any] = [
     None,
@@ -193,18 +197,27 @@ def payloads(url: str) -> Outcome:
     with httpx.Client(base_url=url, timeout=WAIT_SECONDS + 10, trust_env=False) as http:
         config = http.get("/config").raise_for_status().json()
         endpoints = [d for d in config["dependencies"] if d.get("backend_fn", True)]
-        for endpoint in endpoints:
-            for number, payload in enumerate(PAYLOADS):
-                where = f"endpoint {endpoint['id']} ({endpoint.get('api_name')}), payload {number}"
-                data = [payload] * len(endpoint["inputs"])
-                faults += [f"{where}: {fault}" for fault in send(http, config, endpoint["id"], data)]
+        calls = [(endpoint, payload) for payload in PAYLOADS for endpoint in endpoints]
+        until = time.monotonic() + PAYLOAD_SECONDS
+
+        def call(what: tuple[dict[str, Any], Any]) -> list[str] | None:
+            endpoint, payload = what
+            if time.monotonic() > until:
+                return None
+            where = f"endpoint {endpoint['id']} ({endpoint.get('api_name')}), payload {payload!r:.20}"
+            found = send(http, config, endpoint["id"], [payload] * len(endpoint["inputs"]))
+            return [f"{where}: {fault}" for fault in found]
+
+        with ThreadPoolExecutor(THREADS) as threads:
+            answers = [answer for answer in threads.map(call, calls) if answer is not None]
+        faults += itertools.chain.from_iterable(answers)
         begun = time.monotonic()
         http.get("/").raise_for_status()
         if time.monotonic() - begun > WAIT_SECONDS:
             faults.append("the page takes long to answer after it")
         if "content-security-policy" not in http.get("/").headers:
             faults.append("the page has no content security policy")
-    return Outcome("payloads", f"{len(PAYLOADS)} to each of {len(endpoints)} endpoints", faults)
+    return Outcome("payloads", f"{len(answers)} of {len(calls)} calls to {len(endpoints)} endpoints", faults)
 
 
 def send(http: httpx.Client, config: dict[str, Any], fn_index: int, data: list[Any]) -> list[str]:
