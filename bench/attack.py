@@ -194,7 +194,7 @@ def ten_at_once(desk: Desk, store: Store) -> list[str]:
 def payloads(url: str) -> Outcome:
     """Every payload to every endpoint of a started app, sent raw: the app stays up and gives nothing away."""
     faults: list[str] = []
-    with httpx.Client(base_url=url, timeout=WAIT_SECONDS + 10, trust_env=False) as http:
+    with httpx.Client(base_url=url, timeout=10 * WAIT_SECONDS, trust_env=False) as http:
         config = http.get("/config").raise_for_status().json()
         endpoints = [d for d in config["dependencies"] if d.get("backend_fn", True)]
         calls = [(endpoint, payload) for payload in PAYLOADS for endpoint in endpoints]
@@ -205,7 +205,10 @@ def payloads(url: str) -> Outcome:
             if time.monotonic() > until:
                 return None
             where = f"endpoint {endpoint['id']} ({endpoint.get('api_name')}), payload {payload!r:.20}"
-            found = send(http, config, endpoint["id"], [payload] * len(endpoint["inputs"]))
+            try:
+                found = send(http, config, endpoint["id"], [payload] * len(endpoint["inputs"]))
+            except httpx.HTTPError as error:
+                found = [f"no answer ({type(error).__name__})"]
             return [f"{where}: {fault}" for fault in found]
 
         with ThreadPoolExecutor(THREADS) as threads:
