@@ -27,7 +27,6 @@ from ui.kit.replies import figures, panel_messages, progress_line, thanks
 from ui.kit.sampling import read_sampling
 from ui.services import Services
 from votes.ballot import Side, Verdict
-from votes.errors import VoteError
 
 Update = dict[Block, Any]
 Runs = tuple[CaseRun, ...]
@@ -164,7 +163,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
                 async for step in steps:
                     battle = step.battle
                     yield _moving(services, w, battle, step.seconds)
-        except (VoteError, ArenaError) as error:
+        except ArenaError as error:
             gr.Warning(str(error))
         finished = _finished(services, case, battle, sampling)
         if finished and not await asyncio.to_thread(_keep, finished, secret):
@@ -238,7 +237,7 @@ def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[.
     def vote(battle: Battle, request: gr.Request) -> Update:
         try:
             receipt = services.desk.cast(battle.id, services.visitor(request), "answers", verdict)
-        except VoteError as error:
+        except ArenaError as error:
             gr.Warning(str(error))
             return gr.skip()
         gr.Info(thanks(receipt))
