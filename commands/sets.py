@@ -6,8 +6,7 @@ Knows arguments and printing; the loading and checking is done in `eval.problems
 import argparse
 
 from common.errors import ArenaError
-from eval.grading.gold import gold_faults
-from eval.grading.grader import Grader
+from eval.grading.grader import Grader, gold_faults
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_benchmark
 
 

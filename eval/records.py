@@ -1,19 +1,17 @@
-"""The values a benchmark is made of: a problem, a sample of a model's answer, a grade.
+"""The values a benchmark is made of: a problem, a sample of a model's answer, a grade."""
 
-Does not know where problems come from, who generates samples or how they are graded.
-"""
-
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 Outcome = Literal["correct", "wrong", "no_answer", "grader_failed"]
 """Four outcomes, never merged: a grader that failed has not found an answer wrong."""
 
-Rung = Literal["marker", "boxed", "none"]
-"""Where on the extraction ladder the answer was found: a final-answer marker, the last balanced box, or nowhere."""
+ExtractionMethod = Literal["marker", "boxed", "stated", "none"]
+"""How the answer was found: after a final-answer marker, in the last balanced box, in a plain statement that ends the
+text ("The answer is 18."), or not at all. Files and tables call it `rung`."""
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_length", "max_output_tokens"})
-"""Finish reasons, in small letters, that services give to an output which reached its token limit; ours is `length`."""
+"""Finish reasons, in small letters, of an output that reached its token limit; other services say it in other words."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +65,12 @@ class Grade:
     """The verdict on one sample. Regrading makes a new Grade and never touches the sample."""
 
     outcome: Outcome
-    rung: Rung
+    extraction_method: ExtractionMethod
     extracted: str
-    """The answer as found; empty when the rung is `none`."""
+    """The answer as found; empty when `extraction_method` is `none`."""
     note: str = ""
     """Why the grader failed, or which rule decided."""
+
+    def row(self) -> dict[str, Any]:
+        """The grade as files hold it, where the extraction method is called `rung`."""
+        return {"rung" if name == "extraction_method" else name: value for name, value in asdict(self).items()}

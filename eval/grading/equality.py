@@ -1,13 +1,14 @@
-r"""Chains of equalities, such as `10 * 5 + 3 = 53` or `y = 2x + 3`: their members, and the value they claim.
+r"""Chains of equalities (`10 * 5 + 3 = 53`, `y = 2x + 3`) and congruences: their members, and the value they claim.
 
-Pure text in, plain values out; all text is cleaned already (`eval.grading.notation.clean`). Does not know what counts
-as equal.
+All text is cleaned already (`eval.grading.spelling.clean`).
 """
 
 import re
 from typing import NamedTuple
 
 from eval.grading.notation import split_list
+from eval.grading.numerals import numeral
+from eval.grading.units import split_unit
 
 _ENVIRONMENT = re.compile(r"\\begin\{(\w+\*?)\}.*?\\end\{\1\}")
 _EQUALS = re.compile(r"\s*:?=+\s*")
@@ -17,10 +18,25 @@ _CONDITION = re.compile(
     r"[\s,;(]*(?:\\text\s*\{\s*)?(?<![\\A-Za-z])(?:when|whenever|if|where|for|at|with|given|because|since|as)\b.*$"
 )
 _LONE_LETTER = re.compile(r"[A-DF-HJ-Za-df-hj-z](?:_\{?\w+\}?)?")
+_INDEX = r"(?:_(?:\{(?:[^{}]|\{[^{}]*\})*\}|\\?\w+))?"
+_SEGMENT = r"(?:\\(?:overline|overrightarrow|vec|widehat|hat|bar|tilde)\s*\{?\s*[A-Za-z]{1,3}'?\s*\}?|[A-Z]{2,3})"
 _UNKNOWN = re.compile(
-    r"(?:[A-Za-z]|[A-Z]{2,}|[A-Za-z]{4,}|\\[a-z]+|\\text\{[^{}]*\})(?:_\{?\w+\}?)?'*(?:\([^()=]*\))?"
+    rf"(?:[A-Za-z]|[A-Z]{{2,}}|[A-Za-z]{{4,}}|\\[a-z]+|\\text\{{[^{{}}]*\}}){_INDEX}'*(?:\([^()]*\)|\[[^\[\]]*\])?"
     r"|\([a-z](?:,\s*[a-z])+\)"
+    rf"|{_SEGMENT}"
+    # A length or a modulus; |x| = 5 is an equation in x and so no name.
+    r"|\\?\|\s*(?:\\(?:overline|overrightarrow|vec)\s*\{?\s*[A-Za-z]{1,3}\s*\}?|[A-Z]{2,3}|z|w)\s*\\?\|"
+    r"|(?:m\s*)?\\(?:angle|triangle)\s*[A-Z]{1,3}"
+    # A function of an angle, as in \sin\theta or \cos A; \sin x = 1/2 is an equation again.
+    r"|\\(?:sin|cos|tan|cot|sec|csc)\s*\(?(?:\\angle\s*[A-Z]{1,3}|[A-Z]|\\[a-z]+)\)?"
+    r"|\\(?:operatorname\s*\{\w+\}|gcd|lcm|max|min|det|deg|Pr)\s*(?:\([^()]*\)|[A-Za-z])"
 )
+_NAME_LAYOUT = re.compile(r"\\(?:overline|overrightarrow|vec|text|operatorname|angle)(?![a-z])|[\\{}|\s]")
+_CONGRUENCE = re.compile(
+    r"^(?:(?P<name>[^=]*?)\s*(?:\\equiv(?![a-z])|=)\s*)?(?P<residue>[^=]+?)"
+    r"\s*,?\s*(?:\\pmod|\(?\s*\\?b?mod(?:ulo)?(?![a-z]))\s*[{(]?\s*(?P<modulus>\d+|[a-z])\s*[})]?\)?$"
+)
+_EQUIVALENT = re.compile(r"^[A-Za-z]\w*\s*\\equiv(?![a-z])\s*(?P<residue>[^=]+)$")
 
 
 class Assignment(NamedTuple):
@@ -72,10 +88,50 @@ def assignment(text: str) -> Assignment | None:
     return None
 
 
+def same_name(a: str, b: str) -> bool | None:
+    r"""Whether two names mean one quantity; None for two different letters, which a formula may relate.
+
+    Names that differ in layout (|AB| and AB), in order (AB and BA) or in detail (x and x_{\max}) mean the same.
+    """
+    first, second = (_NAME_LAYOUT.sub("", name) for name in (a, b))
+    if first in second or second in first or sorted(first) == sorted(second):
+        return True
+    return None if len(first) == len(second) == 1 or "(" in first + second else False
+
+
 def is_calculation(text: str) -> bool:
-    """Whether the text is a chain of equalities without letters before its last member."""
+    """Whether the text works out a value: a chain of equalities that names nothing, so 2 + 3 = 5 but not 0 = 3x - 2."""
     chain = members(text)
-    return len(chain) > 1 and not re.search(r"[A-Za-z]", re.sub(r"\\[a-zA-Z]+", "", "".join(chain[:-1])))
+    if len(chain) < 2 or _has_letters("".join(chain[:-1])):
+        return False
+    return not _has_letters(split_unit(chain[-1], bare_letters=True)[0])
+
+
+def _has_letters(text: str) -> bool:
+    return re.search(r"[A-Za-z]", re.sub(r"\\text\{[^{}]*\}|\\[a-zA-Z]+", "", text)) is not None
+
+
+class Congruence(NamedTuple):
+    """`x \\equiv 7 \\pmod{10}`: the residue and the modulus, which is empty where it is not stated."""
+
+    residue: str
+    modulus: str
+
+    def includes(self, text: str) -> bool:
+        """Whether the text is a number of this residue class."""
+        value, residue, modulus = numeral(text), numeral(self.residue), numeral(self.modulus)
+        return None not in (value, residue) and bool(modulus) and (value - residue) % modulus == 0  # type: ignore[operator]
+
+
+def congruence(text: str) -> Congruence | None:
+    """The congruence that the text states, `7 mod 10` and `7 (mod 10)` included; None if it states none."""
+    if "mod" not in text and "equiv" not in text:
+        return None
+    bare = re.sub(r"\\text\s*\{([^{}]*)\}", r"\1", text).strip()
+    if match := _CONGRUENCE.match(bare):
+        return Congruence(match["residue"].strip(), match["modulus"])
+    match = _EQUIVALENT.match(bare)
+    return Congruence(match["residue"].strip(), "") if match else None
 
 
 def _masked(text: str) -> str:

@@ -1,52 +1,63 @@
 r"""Whether an extracted answer equals a gold answer: the rules, on text, before and around the symbolic comparison.
 
 `compare` goes down this list; the first rule that applies decides, and its name is the verdict's note: same text ·
-equalities · words and choice letters · number bases · inequalities and intervals · matrices · lists, tuples and sets ·
-units · numerals (exactly, as fractions) · symbolic (`eval.grading.symbolic`, given as an argument).
+denial · congruences · equalities · words and choice letters · number bases · inequalities and intervals · matrices ·
+lists, tuples and sets · units · numerals (exactly, as fractions) · symbolic (`eval.grading.symbolic`, passed in).
 
 Decisions that a reader may want to know:
 - An answer that is a chain of equalities claims what stands after its last sign: 10 * 5 + 3 = 55 is 55, right or
-  wrong as 55 is, and whatever 10 * 5 + 3 may be. Where the gold is an equation itself, so must the answer be; only
-  y = 2x + 3 and its kind, which name an unknown, may be answered by what they say of it.
+  wrong as 55 is, and whatever 10 * 5 + 3 may be. Where the gold is an equation, the answer must be one too, either
+  way round; only golds that name a quantity, such as y = 2x + 3 or |AB| = 12, may be answered by its bare value.
+- An answer that denies (`5 is wrong`) is wrong, unless the gold denies too.
+- x = 7 (mod 10) equals 7, and 17 (mod 10); a bare 17 does not answer a gold of 7 (mod 10).
 - A unit may be left out on either side, since the question fixes it: 5 cm equals 5. Two units must agree or convert:
   5 cm differs from 5 m and equals 0.05 m. Words that are no unit (5 apples) are labels and carry no weight.
 - Number words are part of the number: 5 million is 5,000,000 and not 5, and 3 dozen eggs are 36.
 - A base may be left out of the answer when the gold has one; two bases must be the same: 4210_5 differs from 4210_7.
 - A per cent sign on one side only: 25 % equals 25 and 0.25.
-- A bare list is without order, as a set is; a tuple has its order. A point and an open interval look the same.
+- A bare list is without order, as a set is; a tuple has its order. A set has no repetitions. A point and an open
+  interval look the same. Intervals that touch or overlap are one: (0,5) with (3,8) is (0,8).
+- Letters glued to a number (16xyz) are variables unless they are a unit (5cm); words after a space (5 apples) are a
+  label.
 - Capital and small letters of one name are two things within a text (Rr is not r^2), and the same between two texts
   that use one of them each: C + x equals c + x.
 - A decimal equals a value with endless decimals only when it has at least six decimals, all of them right.
 
-Pure, and quick but for the symbolic step. Does not know about workers, time limits or files.
+Pure, and quick but for the symbolic step.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import NamedTuple, TypeVar
 
-from eval.grading.equality import assignment, claimed, is_calculation, members
-from eval.grading.notation import Piece, as_pieces, clean, content_of, expand_signs, matrix_cells, split_list
-from eval.grading.numerals import based, numeral
+from eval.grading.equality import assignment, claimed, congruence, is_calculation, members, same_name
+from eval.grading.notation import (
+    Piece,
+    as_pieces,
+    as_union,
+    covered,
+    expand_signs,
+    in_radians,
+    matrix_cells,
+    split_list,
+)
+from eval.grading.numerals import based, decimals_of, is_endless, numeral
+from eval.grading.spelling import clean, content_of, plain_words
 from eval.grading.units import split_unit
+from eval.grading.verdicts import Symbolic, Verdict, all_same, distinct, matched
 
-
-class Verdict(NamedTuple):
-    """Whether two answers are the same; None when that could not be told."""
-
-    same: bool | None
-    note: str
-
-
-Symbolic = Callable[[str, str], Verdict]
-"""(answer, gold) → verdict, for two single expressions in LaTeX."""
-
-T = TypeVar("T")
+MOST_LISTED = 500
+"""Characters of a gold that may be a list; answers of several boxes are short."""
 DECIMALS = 6
+"""Fewest decimals that may stand for a value whose decimals never end."""
+MOST_REPEATED = 30
+"""Elements of a set that are still looked through for repetitions."""
 _CHOICE = re.compile(r"^\(?([A-J])\)?$")
 _CHOSEN = re.compile(r"^(?:\(([A-J])\)|([A-J])[.):])\s*\S")
 _WORDS = re.compile(r"^[A-Za-z][A-Za-z' -]*$")
+_DENIAL = re.compile(
+    r"^\\neq?(?![a-z])|(?<![A-Za-z])(?:not|wrong|incorrect|false|cannot|can't|isn't|never|neither|impossible)(?![A-Za-z])"
+)
 _WORDY = re.compile(r"^\\text\{[^{}]*[A-Za-z]{2}[^{}]*\}$")
 
 
@@ -61,7 +72,7 @@ def compare(answer: str, gold: str, symbolic: Symbolic) -> Verdict:
             return verdict
     if _is_prose(answer):
         return Verdict(False, "words where a value is expected")
-    return symbolic(answer, gold)
+    return symbolic(in_radians(answer), in_radians(gold))
 
 
 def quick(answer: str, gold: str) -> Verdict | None:
@@ -70,6 +81,11 @@ def quick(answer: str, gold: str) -> Verdict | None:
     if not answer or not gold:
         return Verdict(False, "empty")
     return _by_text(answer, gold) or _by_numeral(answer, gold)
+
+
+def is_listed(gold: str) -> bool:
+    """Whether the gold has several elements: a list, a set, a tuple or plus-minus."""
+    return len(gold) <= MOST_LISTED and len(expand_signs(split_list(clean(gold)).parts)) > 1
 
 
 def whole_gold(gold: str) -> str | None:
@@ -87,6 +103,30 @@ def _by_text(answer: str, gold: str, symbolic: Symbolic | None = None) -> Verdic
     return Verdict(True, "same text") if _squeeze(answer) == _squeeze(gold) else None
 
 
+def _by_denial(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+    if _DENIAL.search(answer.lower()) and not _DENIAL.search(gold.lower()):
+        return Verdict(False, "the answer denies")
+    return None
+
+
+def _by_congruence(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+    ours, theirs = congruence(answer), congruence(gold)
+    if ours and theirs and ours.modulus and theirs.modulus:
+        if ours.modulus != theirs.modulus:
+            return Verdict(False, "moduli differ")
+        same = ours.includes(theirs.residue) or compare(ours.residue, theirs.residue, symbolic).same
+        return Verdict(same, "congruence")
+    if ours:
+        gold = theirs.residue if theirs else gold
+        return Verdict(True, "congruence") if ours.includes(gold) else compare(ours.residue, gold, symbolic)
+    if theirs:
+        value, modulus = numeral(answer), numeral(theirs.modulus)
+        if value is not None and modulus and 0 <= value < modulus:
+            return Verdict(theirs.includes(answer), "residue")
+        return compare(answer, theirs.residue, symbolic)
+    return None
+
+
 def _by_words(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     plain_answer, plain_gold = content_of(answer), content_of(gold)
     if choice := _CHOICE.match(plain_gold):
@@ -95,12 +135,7 @@ def _by_words(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
             return Verdict(choice[1] == next(filter(None, chosen.groups())), "choice letter")
     if not (_WORDY.match(gold) or (_WORDS.match(plain_gold) and re.search(r"[A-Za-z]{4}", plain_gold))):
         return None
-    return Verdict(_words(plain_answer) == _words(plain_gold), "words")
-
-
-def _words(text: str) -> str:
-    text = re.sub(r"[^a-z0-9 ]", "", text.replace("-", " ").lower())
-    return " ".join(word for word in text.split() if word not in {"a", "an", "the"})
+    return Verdict(plain_words(plain_answer) == plain_words(plain_gold), "words")
 
 
 def _by_base(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
@@ -125,9 +160,15 @@ def _by_pieces(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     def same_piece(a: Piece, b: Piece) -> Verdict:
         if (a.opening, a.closing) != (b.opening, b.closing):
             return Verdict(False, "intervals")
-        return _all((compare(x, y, symbolic) for x, y in ((a.low, b.low), (a.high, b.high))), "intervals")
+        return all_same((compare(x, y, symbolic) for x, y in ((a.low, b.low), (a.high, b.high))), "intervals")
 
-    return _matched(ours.pieces, theirs.pieces, same_piece, "intervals")
+    verdict = matched(ours.pieces, theirs.pieces, same_piece, "intervals")
+    if verdict.same or len(ours.pieces) == len(theirs.pieces) == 1:
+        return verdict
+    spans = covered(ours.pieces), covered(theirs.pieces)
+    if None in spans:
+        return symbolic(as_union(ours), as_union(theirs))
+    return Verdict(spans[0] == spans[1], "union of intervals")
 
 
 def _by_matrix(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
@@ -137,7 +178,7 @@ def _by_matrix(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     if [len(row) for row in ours] != [len(row) for row in theirs]:
         return Verdict(False, "matrix shape")
     pairs = ((x, y) for a, b in zip(ours, theirs, strict=True) for x, y in zip(a, b, strict=True))
-    return _all((compare(x, y, symbolic) for x, y in pairs), "matrix")
+    return all_same((compare(x, y, symbolic) for x, y in pairs), "matrix")
 
 
 def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
@@ -154,11 +195,21 @@ def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
             return Verdict(False, "brackets")
         if len(ours.parts) != len(theirs.parts):
             return Verdict(False, "tuple")
-        return _all((compare(a, b, symbolic) for a, b in zip(ours.parts, theirs.parts, strict=True)), "tuple")
+        return all_same((compare(a, b, symbolic) for a, b in zip(ours.parts, theirs.parts, strict=True)), "tuple")
     our_parts, their_parts = expand_signs(ours.parts), expand_signs(theirs.parts)
     if kinds == {"bare"} and len(our_parts) == len(their_parts) == 1:
         return None
-    return _matched(our_parts, their_parts, lambda a, b: compare(a, b, symbolic), "set")
+
+    def same(a: str, b: str) -> Verdict:
+        return compare(a, b, symbolic)
+
+    verdict = matched(our_parts, their_parts, same, "set")
+    if verdict.same or "set" not in kinds or max(len(our_parts), len(their_parts)) > MOST_REPEATED:
+        return verdict
+    # A list may say that a root is double; only what a set says is free of repetitions.
+    our_parts = distinct(our_parts, same)
+    their_parts = distinct(their_parts, same) if theirs.kind == "set" else their_parts
+    return matched(our_parts, their_parts, same, "set")
 
 
 def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
@@ -173,8 +224,9 @@ def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
         return None
     if named is None:
         return Verdict(False, "a value where an equation is expected") if len(chain) == 1 else None
-    if ours and _squeeze(ours.name) == _squeeze(named.name):
-        return compare(ours.value, named.value, symbolic)
+    same = same_name(ours.name, named.name) if ours else None
+    if ours and same is not None:
+        return compare(ours.value, named.value, symbolic) if same else Verdict(False, "another quantity")
     return compare(chain[-1], named.value, symbolic) if len(chain) == 1 or is_calculation(answer) else None
 
 
@@ -183,7 +235,7 @@ def _claim(verdict: Verdict) -> Verdict:
 
 
 def _by_unit(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
-    gold_body, gold_unit = split_unit(gold, bare_letters=False)
+    gold_body, gold_unit = split_unit(gold, bare_letters=True)
     body, unit = split_unit(answer, bare_letters=numeral(gold_body) is not None)
     if body == answer and gold_body == gold:
         return None
@@ -220,19 +272,15 @@ def _by_numeral(answer: str, gold: str, symbolic: Symbolic | None = None) -> Ver
     if ours == theirs:
         return Verdict(True, "numerals")
     decimals = decimals_of(answer)
-    if decimals >= DECIMALS and _is_endless(theirs) and round(theirs, decimals) == ours:
+    if decimals >= DECIMALS and is_endless(theirs) and round(theirs, decimals) == ours:
         return Verdict(True, f"decimal right to {decimals} places")
     return Verdict(False, "numerals")
 
 
-def decimals_of(text: str) -> int:
-    """Digits after the point of a plain decimal; 0 for anything else."""
-    match = re.fullmatch(r"[-+]?[\d,]*\.(\d+)", text.replace(" ", ""))
-    return len(match[1]) if match else 0
-
-
 _RULES: Sequence[Callable[[str, str, Symbolic], Verdict | None]] = (
     _by_text,
+    _by_denial,
+    _by_congruence,
     _by_equality,
     _by_words,
     _by_base,
@@ -244,40 +292,6 @@ _RULES: Sequence[Callable[[str, str, Symbolic], Verdict | None]] = (
 )
 
 
-def _is_endless(value: Fraction) -> bool:
-    """Whether its decimals never end: its denominator has a prime factor besides 2 and 5."""
-    return bool(10 ** value.denominator.bit_length() % value.denominator)
-
-
 def _is_prose(answer: str) -> bool:
     bare = re.sub(r"\\(?:begin|end)\{\w+\}|\\[a-zA-Z]+", " ", answer.replace("\\text", " "))
     return len(re.findall(r"[A-Za-z]{3,}", bare)) >= 2
-
-
-def _all(verdicts: Iterable[Verdict], note: str) -> Verdict:
-    undecided = None
-    for verdict in verdicts:
-        if verdict.same is False:
-            return Verdict(False, note)
-        if verdict.same is None:
-            undecided = verdict
-    return undecided or Verdict(True, note)
-
-
-def _matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Verdict], note: str) -> Verdict:
-    """Each of `theirs` paired with its own one of `ours`; greedy, since being equal is transitive."""
-    if len(ours) != len(theirs):
-        return Verdict(False, note)
-    left = list(ours)
-    for wanted in theirs:
-        undecided = None
-        for candidate in left:
-            verdict = same(candidate, wanted)
-            if verdict.same:
-                left.remove(candidate)
-                break
-            if verdict.same is None:
-                undecided = verdict
-        else:
-            return undecided or Verdict(False, note)
-    return Verdict(True, note)

@@ -1,65 +1,90 @@
-"""Finding the final answer in a reply: the extraction ladder.
+r"""Finding the final answer in a reply: the extraction ladder.
 
-The rungs, from the top; the first that holds something wins:
-1. `marker`: the last explicit final-answer marker. One of
+The methods, from the top; the first that finds something that can be an answer wins:
+1. `marker`: the last explicit final-answer marker with an answer after it. One of
    - the words "final answer" (any case, bold or a heading allowed) followed by a colon, by "is" (with up to 60
      characters of the same sentence between, "The final answer to the problem is 5"), by the end of bold type, or by
      the end of the line;
    - `####` in the last line (as in GSM8K; a heading such as "#### Step 4" is none), or "Answer:" at its beginning.
-   When a balanced box follows the marker, the last such box is the answer; else the rest of the marker's line, or the
-   next line that holds something, is, up to a sentence that follows a number. Mere prose ("the final answer is clearly
-   highlighted") gives way to a box anywhere.
-2. `boxed`: the last balanced `\\boxed{…}` or `\\fbox{…}` that holds something; an unbalanced one was cut off.
-3. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
+   When a balanced box follows the words, the last such box is the answer; else the rest of the marker's line, or the
+   next line that holds something, is. Adverbs before it, an end-of-turn token and sentences after it are left out.
+   What only comments ("the final answer is correct") is no answer.
+2. `boxed`: the last balanced `\boxed{…}`, `\fbox{…}` or `\framebox{…}` that holds something; an unbalanced one was cut
+   off. Boxes side by side are one answer where the gold is a list.
+3. `stated`: the text ends with a plain statement (`eval.grading.statements`).
+4. `marker` again: prose after a marker ("Final answer: the tall one"), which never beats a box.
+5. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
 
 A chain such as `10 * 5 + 3 = 55` is extracted as it stands: which of its values is claimed is a matter of meaning
-(`eval.grading.equality`). Does not know what an answer means or whether it is right.
+(`eval.grading.equality`).
 """
 
 import re
 from typing import NamedTuple
 
-from eval.records import Rung
+from eval.grading.statements import (
+    TURN_END,
+    can_be_answer,
+    final_statement,
+    is_blank,
+    is_comment,
+    is_prose,
+    stated_value,
+)
+from eval.records import ExtractionMethod
 
 
 class Extraction(NamedTuple):
-    """Where an answer was found. `answer` is empty exactly when `rung` is `none`."""
+    """Where an answer was found. `answer` is empty exactly when `method` is `none`."""
 
     answer: str
-    rung: Rung
+    method: ExtractionMethod
 
 
-MAX_ANSWER = 2_000
-"""Characters. No benchmark's gold comes near it; what is longer is not looked into."""
 _MAX_BOXES = 100
+_MAX_MARKERS = 50
 
 _FINAL_ANSWER = re.compile(
-    r"final[ \t]+answer\b(?:[ \t]*[*_}]*[ \t]*(?::|\n|$)|[*_}]+[ \t]|(?:[ \t][^\n.:]{0,60}?)??[ \t]+is\b[ \t]*:?)",
+    r"final[ \t]+answers?\b(?P<link>[ \t]*[*_}]*[ \t]*(?:[:：=]|\n|$)|[*_}]+[ \t]|[ \t]+(?=\$|\\[(\[]|\\boxed)"
+    r"|(?:[ \t][^\n.:]{0,60}?)??[ \t]+(?:is|are|equals|(?:would|should|must|will)[ \t]+be)\b[ \t]*:?)",
     re.IGNORECASE,
 )
-_LAST_LINE = re.compile(r"(?:.*(?<!#)####(?!#)|[ \t*_>]*answer[ \t]*[*_]*[ \t]*:)(?P<rest>.*)$", re.IGNORECASE)
+_HASHES = re.compile(r"(?<!#)####(?!#)")
+_ANSWER_LINE = re.compile(r"[ \t*_>]*answer[ \t]*[*_]*[ \t]*:", re.IGNORECASE)
 _HEADING = re.compile(
     r"^\W*(?:(?:step|part|case|solution|explanation|conclusion|answer)\b|\d+[.)]\s+[a-z])", re.IGNORECASE
 )
-_DECORATION = re.compile(r"[ \t*_:}]*(?:\n[\s*_#>]*)?")
-_BOX = re.compile(r"(?:\\boxed|\\fbox)(?![a-zA-Z])\s*(?P<open>\{)?")
+_BOX = re.compile(
+    r"\\(?:boxed|fbox|framebox|Aboxed|bbox|ovalbox|shadowbox|doublebox)(?![a-zA-Z])\s*(?:\[[^\[\]{}]*\]\s*){0,2}"
+    r"(?P<open>\{)?"
+)
 _BARE_BOX = re.compile(r"[^\s${}\\]+")
-_SPAN = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$(.+?)(?<!\\)\$", re.DOTALL)
-_JOINT = re.compile(r"(?:\s|[,;.*_]|\band\b|\bor\b)*")
-_LEAD_IN = re.compile(r"^[A-Za-z][^=\n]*?\b(?:is|are|equals|be)[ \t]*:?[ \t]+(?=[-+\d.\\$({\[])", re.IGNORECASE)
-_TRAILER = re.compile(r"(?:[.,;]?\s*I hope (?:it|this) is correct\.?|,\s+which\b.*)\s*$", re.IGNORECASE)
-_BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]+)\*\*(?![\w(*])")
-_NEXT_SENTENCE = re.compile(r"(?<=\d)(?P<rest>[^.\n]{0,80})\.[ \t]+[A-Z].*$")
-_WRAPPERS = re.compile(r"\\(?:text\w*|mbox|math\w+|boxed|fbox|left|right|quad|qquad|[,;:! ])")
+_BESIDE = re.compile(
+    r"(?:[\s$,;，、；&和或与及]|\band\b|\bor\b|\\text\s*\{\s*(?:and|or)\s*,?\s*\}|\\q?quad(?![a-z])|\\[,;:! ()\[\]])*"
+)
+_THOUGHT_TAG = re.compile(r"<(?P<close>/)?think>")
+_BEFORE_MENTION = re.compile(
+    r"(?:[`'\"“‘]|\b(?:as|tags?|tokens?|words?|symbols?|markers?|the|an?|and|or|of|with|like|between|called|named) +)$",
+    re.IGNORECASE,
+)
+_AFTER_MENTION = re.compile(r"[`'\"”’]|[ ]+(?:tags?|tokens?|markers?|symbols?|blocks?)\b", re.IGNORECASE)
 
 
-def extract(text: str) -> Extraction:
-    """The final answer in a reply whose thought was removed; what is left of a thought's tags is removed here too."""
-    text = text.rpartition("</think>")[2].partition("<think>")[0]
-    stated, box = _by_marker(text), last_box(text)
-    if stated and not (box and _is_prose(stated)):
-        return Extraction(stated, "marker")
-    return Extraction(box, "boxed") if box else Extraction("", "none")
+def extract(text: str, *, several: bool = False) -> Extraction:
+    """The final answer in a reply whose thought was removed; what is left of a thought's tags is removed here too.
+
+    `several`: whether boxes that stand side by side are one answer, a list; so they are where the gold is a list.
+    """
+    text = _without_turn_end(_without_thought(text))
+    boxes = _boxes(text)
+    value, prose = _by_marker(text, boxes, several)
+    if value:
+        return Extraction(value, "marker")
+    if boxes:
+        return Extraction(_boxed(text, boxes, several), "boxed")
+    if statement := final_statement(text):
+        return Extraction(statement, "stated")
+    return Extraction(prose, "marker") if prose else Extraction("", "none")
 
 
 def last_box(text: str) -> str:
@@ -67,71 +92,115 @@ def last_box(text: str) -> str:
 
     `\boxed 5` counts as `\boxed{5}`.
     """
-    found = list(_BOX.finditer(text))
-    closing = _closing_braces(text) if found else {}
-    for match in reversed(found[-_MAX_BOXES:]):
+    boxes = _boxes(text)
+    return boxes[-1].content if boxes else ""
+
+
+class _Box(NamedTuple):
+    start: int
+    end: int
+    content: str
+
+
+def _boxes(text: str) -> list[_Box]:
+    """The last balanced boxes that hold something, in the order of their beginnings."""
+    matches = list(_BOX.finditer(text))[-_MAX_BOXES:]
+    closing = _closing_braces(text) if matches else {}
+    boxes = []
+    for match in matches:
         if match["open"]:
-            end = closing.get(match.end() - 1)
-            content = "" if end is None else text[match.end() : end]
+            end = closing.get(match.end() - 1, -1)
+            content = text[match.end() : end] if end >= 0 else ""
         else:
             bare = _BARE_BOX.match(text, match.end())
             content = bare[0].rstrip(".,;:") if bare else ""
+            end = match.end() + len(content) - 1
         if not is_blank(content):
-            return content.strip()
-    return ""
+            boxes.append(_Box(match.start(), end + 1, content.strip()))
+    return boxes
 
 
-def is_blank(answer: str) -> bool:
-    """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers, question marks and
-    punctuation are taken away, or the last thing that remains is a sign of equality."""
-    rest = re.sub(r"[\s{}$*_.,;:?~\\]", "", _WRAPPERS.sub("", answer))
-    return not rest or rest.endswith("=")
+def _boxed(text: str, boxes: list[_Box], several: bool) -> str:
+    """The content of the last box; with `several`, the list that the last boxes form, as far back as only commas, "and"
+    and the like stand between them."""
+    if not several:
+        return boxes[-1].content
+    run = [boxes[-1]]
+    for box in reversed(boxes[:-1]):
+        if box.end > run[0].start or not _BESIDE.fullmatch(text, box.end, run[0].start):
+            break
+        run.insert(0, box)
+    contents = list(dict.fromkeys(box.content for box in run))
+    # A box that is a list already is the whole answer, not a part of one.
+    listed = any(re.search(r"[,;]|\\(?:pm|mp)(?![a-z])", content) for content in contents)
+    return (
+        contents[-1]
+        if listed and not all(c.startswith(("(", "[", "\\left")) for c in contents)
+        else ", ".join(contents)
+    )
 
 
-def _is_prose(answer: str) -> bool:
-    return len(re.findall(r"[A-Za-z]{3,}", answer)) > 1 and not re.search(r"[\d\\$=<>^_+]", answer)
+def _by_marker(text: str, boxes: list[_Box], several: bool) -> tuple[str, str]:
+    """(value, prose): the last marker's answer; the prose after the last marker, for want of anything better."""
+    prose = ""
+    for words_end, value_start, colon in reversed(_markers(text)):
+        if boxes and boxes[-1].start >= words_end:
+            return _boxed(text, [box for box in boxes if box.start >= words_end], several), prose
+        if _BOX.search(text, value_start):
+            continue  # a box that is empty or was cut off
+        value = stated_value(text[value_start:])
+        if not value or is_comment(value, colon):
+            continue
+        if is_prose(value, colon):
+            prose = prose or value
+            if colon and not boxes:
+                break
+        elif can_be_answer(value):
+            return value, prose
+    return "", prose
 
 
-def _by_marker(text: str) -> str:
-    start, after = 0, ""
-    for match in _FINAL_ANSWER.finditer(text):
-        start, after = match.end(), text[match.end() :]
+def _markers(text: str) -> list[tuple[int, int, bool]]:
+    """(end of the marker's words, beginning of the value, whether a colon or the like parts them), in order."""
+    found = [
+        (match.start("link"), match.end(), not re.search(r"[a-z]", match["link"], re.IGNORECASE))
+        for match in _FINAL_ANSWER.finditer(text)
+    ][-_MAX_MARKERS:]
     text = text.rstrip()
     line_start = text.rfind("\n") + 1
-    last_line = _LAST_LINE.match(text, line_start)
-    if last_line and line_start >= start and not _HEADING.match(last_line["rest"]):
-        after = last_line["rest"]
-    if _BOX.search(after):
-        return last_box(after)
-    return _stated(after)
+    line = [match.end() for match in _HASHES.finditer(text, line_start)][-1:]
+    if answer_line := _ANSWER_LINE.match(text, line_start):
+        line = line or [answer_line.end()]
+    found += [(end, end, True) for end in line if not _HEADING.match(text[end:])]
+    return sorted(found)
 
 
-def _stated(after: str) -> str:
-    """The answer in words or maths right after a marker; empty when it was cut off before it was whole."""
-    after = after[_DECORATION.match(after).end() :]  # type: ignore[union-attr]  # matches the empty string too
-    if after.startswith(("\\[", "$$")):
-        span = _SPAN.match(after, 0, MAX_ANSWER)
-        return _tidy(_inside(span)) if span else ""
-    line = after.partition("\n")[0]
-    if len(line) > MAX_ANSWER:
-        return line
-    line = _LEAD_IN.sub("", _NEXT_SENTENCE.sub(r"\g<rest>", _TRAILER.sub("", line).strip()))
-    spans = list(_SPAN.finditer(line))
-    outside = _SPAN.sub(" ", line)
-    if spans and _JOINT.fullmatch(outside):
-        return _tidy(", ".join(_inside(span) for span in spans))
-    if len(spans) == 1 and not re.search(r"\d", outside):
-        return _tidy(_inside(spans[0]))
-    return _tidy(line)
+def _without_thought(text: str) -> str:
+    """The text after the last closing tag of a thought and before an opening one, which was cut off.
+
+    A tag that a sentence only mentions ("tokens such as <think>") is text.
+    """
+    start, end = 0, len(text)
+    for match in _THOUGHT_TAG.finditer(text):
+        if _AFTER_MENTION.match(text, match.end()) or _BEFORE_MENTION.search(
+            text, max(0, match.start() - 12), match.start()
+        ):
+            continue
+        if match["close"]:
+            start, end = match.end(), len(text)
+        else:
+            end = min(end, match.start())
+    return text[start:end]
 
 
-def _inside(span: re.Match[str]) -> str:
-    return next(group for group in span.groups() if group is not None).strip()
-
-
-def _tidy(answer: str) -> str:
-    answer = _BOLD.sub(r"\1", answer).strip("*_ \t\n").rstrip(".,;:").strip("*_ \t\n")
-    return "" if is_blank(answer) else answer
+def _without_turn_end(text: str) -> str:
+    while True:
+        text = text.rstrip()
+        tail = max(0, len(text) - 60)
+        match = next((m for m in TURN_END.finditer(text, tail) if m.end() == len(text)), None)
+        if match is None:
+            return text
+        text = text[: match.start()]
 
 
 def _closing_braces(text: str) -> dict[int, int]:

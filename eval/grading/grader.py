@@ -1,7 +1,4 @@
-"""Grading in bulk: extraction, then equivalence in worker processes that are killed on time.
-
-Does not know where samples come from, what their grades add up to, or by which rules two answers are equal.
-"""
+"""Grading in bulk: extraction, then equivalence in worker processes that are killed on time."""
 
 import logging
 import multiprocessing
@@ -10,24 +7,30 @@ import resource
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple, Self
 
 from pebble import ProcessExpired, ProcessPool
 
 from common.errors import ConfigError
-from eval.grading.equivalence import Verdict, compare, quick, whole_gold
-from eval.grading.extraction import MAX_ANSWER, Extraction, extract, is_blank
-from eval.grading.notation import clean
+from eval.grading.equivalence import compare, is_listed, quick, whole_gold
+from eval.grading.extraction import Extraction, extract
 from eval.grading.numerals import numeral
-from eval.records import Grade, Outcome
-
-__all__ = ["Extraction", "GradeItem", "Grader", "extract"]
+from eval.grading.spelling import clean
+from eval.grading.statements import MAX_ANSWER, is_blank
+from eval.grading.verdicts import Verdict
+from eval.problems.loader import Benchmark
+from eval.records import Grade, Outcome, Problem
 
 Rule = str
 
 WORKERS = max(1, min(8, os.cpu_count() or 1))
 SECONDS = 15.0
+"""Of the wall clock, for one comparison."""
 _MEMORY = 4 << 30
+"""Bytes of address space of a worker."""
+_QUICK = 200
+"""Characters. Longer texts are compared in a worker only, where whatever is slow about them can be ended."""
 _IN_FLIGHT = 512
 _REMEMBERED = 200_000
 _START_SECONDS = 120.0
@@ -49,6 +52,13 @@ class GradeItem(NamedTuple):
     """`math`, or `integer` for sets such as AIME whose answers are whole numbers (`Benchmark.rule`)."""
 
 
+class GoldFault(NamedTuple):
+    """A gold answer that would not be graded correct against itself."""
+
+    problem: Problem
+    reason: str
+
+
 class Grader:
     """A context manager that owns the workers. Safe to use from any thread.
 
@@ -56,10 +66,18 @@ class Grader:
         for grade in grader.grade_many(items): ...
 
     `workers` processes; one that spends more than `seconds` on a comparison is killed and replaced, and that grade is
-    `grader_failed`. Entering raises ConfigError when math-verify does not work on this machine.
+    `grader_failed`. A worker takes its first comparison only once its imports are done, so they cost no answer its
+    time. Raises ConfigError for numbers that make no sense and, on entering, when math-verify does not work here.
     """
 
     def __init__(self, workers: int = WORKERS, seconds: float = SECONDS) -> None:
+        if workers < 1:
+            raise ConfigError(f"The grader cannot work with {workers} workers.", "Give at least one worker.")
+        if not 0 < seconds < float("inf"):
+            raise ConfigError(
+                f"A time limit of {seconds:g} seconds ends every comparison or none.",
+                f"Give a positive number of seconds; {SECONDS:g} is usual.",
+            )
         self._seconds = seconds
         # Spawned, since forking a process that has threads (a server, a page) can deadlock the child.
         context = multiprocessing.get_context("spawn")
@@ -142,8 +160,8 @@ class Grader:
         return [found.get(answer) for answer in answers]
 
     def _begin(self, answer_text: str, gold: str, rule: Rule) -> "Grade | tuple[Extraction, Future[Verdict]]":
-        extraction = extract(answer_text)
-        if extraction.rung == "none":
+        extraction = extract(answer_text, several=rule == "math" and is_listed(gold))
+        if extraction.method == "none":
             return Grade("no_answer", "none", "")
         verdict = self._compare(extraction.answer, gold, rule)
         return _grade(extraction, verdict) if isinstance(verdict, Verdict) else (extraction, verdict)
@@ -163,7 +181,9 @@ class Grader:
                 return Verdict(None, f"the gold “{gold}” is not a whole number")
             gold = whole
         key = (answer, gold)
-        verdict = self._known.get(key) or quick(answer, gold)
+        verdict = self._known.get(key)
+        if verdict is None and max(len(answer), len(gold)) <= _QUICK:
+            verdict = quick(answer, gold)
         if verdict is not None:
             return verdict
         future = self._pool.schedule(_work, args=key, timeout=self._seconds)
@@ -177,9 +197,17 @@ class Grader:
             self._known[key] = done.result()
 
 
+def gold_faults(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
+    """The problems whose gold fails against itself; a run shows them before it starts. Empty for judged sets."""
+    if benchmark.rule == "judged":
+        return []
+    faults = ((problem, grader.gold_fault(problem.gold, benchmark.rule)) for problem in benchmark.problems)
+    return [GoldFault(problem, reason) for problem, reason in faults if reason]
+
+
 def _grade(extraction: Extraction, verdict: Verdict) -> Grade:
     outcomes: dict[bool | None, Outcome] = {True: "correct", False: "wrong", None: "grader_failed"}
-    return Grade(outcomes[verdict.same], extraction.rung, extraction.answer, verdict.note)
+    return Grade(outcomes[verdict.same], extraction.method, extraction.answer, verdict.note)
 
 
 def _settled(future: "Future[Verdict]") -> Verdict:
@@ -205,10 +233,16 @@ def _broken(what: str) -> ConfigError:
 
 
 def _prepare_worker() -> None:
-    """A runaway expression must end as an error in the worker, not take the machine's memory."""
+    """Limit the worker's memory, so that a runaway expression ends as an error in it, and warm it up.
+
+    The pool starts the clock of a comparison only after this. On a busy machine the imports of sympy and math-verify
+    and the first use of their parser take longer than a comparison may.
+    """
     limit = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if limit < 0 else min(_MEMORY, limit), limit))
     logging.disable(logging.WARNING)
+    with suppress(Exception):  # what does not work is told by the self-test, which comes next
+        _self_test()
 
 
 def _work(answer: str, gold: str) -> Verdict:

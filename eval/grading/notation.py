@@ -1,85 +1,16 @@
-r"""Reading the notations of answers: cleaned LaTeX, numerals, bases, lists, intervals, matrices.
-
-Pure text in, plain values out. Does not know what counts as equal.
-"""
+r"""The notations of cleaned answers: lists, sets and tuples, plus-minus, matrices, degrees in functions, intervals."""
 
 import re
+from fractions import Fraction
+from itertools import pairwise
+from math import inf
 from typing import Literal, NamedTuple
 
-from eval.grading.numerals import _COUNTED, _multiplied
+from eval.grading.numerals import numeral
+from eval.grading.spelling import closing, split_top
 
-_CHARACTERS = str.maketrans(
-    {
-        "−": "-", "–": "-", "×": "\\times ", "·": "\\cdot ", "⋅": "\\cdot ", "÷": "/", "π": "\\pi ", "∞": "\\infty ",
-        "°": "^\\circ ", "≤": "\\le ", "≥": "\\ge ", "≠": "\\ne ", "∪": "\\cup ", "∈": "\\in ", "±": "\\pm ",
-        "√": "\\sqrt ", "\u00a0": " ", "，": ",", "。": ".", "（": "(", "）": ")", "\n": " ", "\t": " ",
-    }
-)  # fmt: skip
-_RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "₀₁₂₃₄₅₆₇₈₉"
-_SMALL = str.maketrans(_RAISED + _LOWERED, "0123456789+-0123456789")
-_SCRIPTS = ((re.compile(f"[{_RAISED}]+"), "^"), (re.compile(f"[{_LOWERED}]+"), "_"))
-_REWRITES = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![a-zA-Z])\s*", ""),
-        (r"\\(?:d|t|c)frac(?![a-zA-Z])", r"\\frac"),
-        (r"\\mathrm\s*\{([eid])\}", r"\1"),
-        (r"\\(?:mbox|textbf|textit|textrm|textnormal|textsf|mathrm|mathsf|text|rm)\s*\{", r"\\text{"),
-        (r"\\(?:mathbf|mathit|boldsymbol|bm|emph|underline)\s*\{([^{}]*)\}", r"\1"),
-        (r"\\text\{\s*\}", ""),
-        (r"(?<=\d)\s*\^?\s*\{?\s*\\text\{\s*(?:st|nd|rd|th)\s*\}\s*\}?", ""),
-        (r"^(\d+)(?:st|nd|rd|th)(?=(?: [A-Za-z ]*)?$)", r"\1"),
-        (r"(?<![\\A-Za-z])(?=(?:log|ln|sin|cos|tan)(?![A-Za-z]))", r"\\"),
-        (r"(?<![\\A-Za-z])sqrt\s*\(([^()]*)\)", r"\\sqrt{\1}"),
-        (r"(?<=\d) x (?=10\s*\^)", r" \\times "),
-        (r"^\\text\{\s*([-\d.][^{}]*)\}$", r"\1"),
-        (r"\\text\{\s*(and|or)\s*\}", r" \1 "),
-        (r"(?<=\d)(?:,\s*\\!|\{,\}|(?<!\\)\\[,;:! ]|~)\s*(?=\d{3}(?!\d))", ""),
-        (r"(?<=\d),\\!\s*(?=\d)", ""),
-        (r"(?<!\\)\\[,;:! ]|~|\\q?quad(?![a-zA-Z])", " "),
-        (r"\\(?:leq?slant|leq|le)(?![a-zA-Z])|<=", r"\\le "),
-        (r"\\(?:geq?slant|geq|ge)(?![a-zA-Z])|>=", r"\\ge "),
-        (r"\\lt(?![a-zA-Z])", "<"),
-        (r"\\gt(?![a-zA-Z])", ">"),
-        (r"(?<!\\)%", r"\\%"),
-        (r"\\lbrace(?![a-zA-Z])", r"\\{"),
-        (r"\\rbrace(?![a-zA-Z])", r"\\}"),
-        (r"\s+", " "),
-    )
-]
-_FENCES = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"))
-_BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{(.*)\}$")
-
-
-def clean(text: str) -> str:
-    """One spelling for what looks the same in print: delimiters, fonts, spacing, fraction styles, Unicode signs; and a
-    number with number words (5 million) as one number."""
-    text = text.translate(_CHARACTERS).strip()
-    for small, sign in _SCRIPTS:
-        text = small.sub(lambda found, sign=sign: f"{sign}{{{found[0].translate(_SMALL)}}}", text)  # type: ignore[misc]
-    before = None
-    while before != text:
-        before = text
-        text = re.sub(r"(?<!\\)[.,;:]+$", "", text).strip()
-        for opening, closing in _FENCES:
-            inner = text[len(opening) : len(text) - len(closing)]
-            if text.startswith(opening) and text.endswith(closing) and inner and opening not in inner:
-                text = inner.strip()
-        if match := _BOXED.match(text):
-            text = match[1].strip()
-    for pattern, replacement in _REWRITES:
-        text = pattern.sub(replacement, text)
-    text = _COUNTED.sub(_multiplied, text).strip()
-    while text.startswith("(") and text.endswith(")") and _closing(text, 0) == len(text) - 1:
-        if len(_split_top(text[1:-1])) > 1 or not text[1:-1].strip():
-            break
-        text = text[1:-1].strip()
-    return text
-
-
-def content_of(text: str) -> str:
-    r"""The text without its \text wrappers and outer dots, for comparing words."""
-    return re.sub(r"\\text\{([^{}]*)\}", r"\1", text).strip(" .,;:!")
+_NAME = r"(?:[a-zA-Z]|\\[a-z]+)(?:_\{?\w+\}?)?(?:\([a-z]\))?"
+_MEMBER = re.compile(rf"^({_NAME})\s*\\in(?![a-z])\s*(.*)$")
 
 
 class Listing(NamedTuple):
@@ -98,39 +29,18 @@ def split_list(text: str, *, thousands: bool = True) -> Listing:
 
     `thousands`: whether 1,234 without brackets is one number.
     """
-    if text.startswith("\\{") and text.endswith("\\}") and _closing(text, 1) == len(text) - 1:
-        return Listing("set", _split_top(text[2:-2]), "{}")
-    if text[:1] in ("(", "[") and text[-1:] in (")", "]") and _closing(text, 0) == len(text) - 1:
-        parts = _split_top(text[1:-1])
+    if (member := _MEMBER.match(text)) and member[2].startswith("\\{"):
+        text = member[2]
+    if text.startswith("\\{") and text.endswith("\\}") and closing(text, 1) == len(text) - 1:
+        return Listing("set", split_top(text[2:-2]), "{}")
+    if text.startswith("{") and closing(text, 0) == len(text) - 1 and len(split_top(text[1:-1])) > 1:
+        return Listing("set", split_top(text[1:-1]), "{}")  # braces of plain text; in LaTeX they would only group
+    if text[:1] in ("(", "[") and text[-1:] in (")", "]") and closing(text, 0) == len(text) - 1:
+        parts = split_top(text[1:-1])
         return Listing("tuple", parts, text[0] + text[-1]) if len(parts) > 1 else Listing("bare", [text])
     if thousands and _GROUPED.search(text):
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
-    return Listing("bare", _split_top(re.sub(r",?\s+(?:and|or)\s+", ", ", text)))
-
-
-def _split_top(text: str) -> list[str]:
-    """Parts between commas and semicolons that no bracket encloses."""
-    parts, depth, start = [], 0, 0
-    for index, character in enumerate(text):
-        if character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth = max(0, depth - 1)
-        elif character in ",;" and depth == 0:
-            parts.append(text[start:index].strip())
-            start = index + 1
-    parts.append(text[start:].strip())
-    return [part for part in parts if part] or [text]
-
-
-def _closing(text: str, opening: int) -> int:
-    """Index of the bracket that closes the one at `opening`, any kind closing any (intervals); -1 if none does."""
-    depth = 0
-    for index in range(opening, len(text)):
-        depth += (text[index] in "([{") - (text[index] in ")]}")
-        if depth == 0:
-            return index
-    return -1
+    return Listing("bare", split_top(re.sub(r",?\s+(?:and|or)\s+", ", ", text)))
 
 
 def expand_signs(parts: list[str]) -> list[str]:
@@ -144,6 +54,35 @@ def expand_signs(parts: list[str]) -> list[str]:
         else:
             expanded.append(part)
     return expanded
+
+
+_MATRIX = re.compile(r"^\\begin\{([bpvBV]?matrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}$")
+
+
+def matrix_cells(text: str) -> list[list[str]] | None:
+    """Rows of cells of a matrix in any brackets; None for anything else. Determinant bars are not brackets."""
+    match = _MATRIX.match(text.strip("()[] "))
+    if match is None or match[1] in ("vmatrix", "Vmatrix"):
+        return None
+    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
+    return [[cell.strip() for cell in row.split("&")] for row in rows]
+
+
+_FUNCTION = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
+_DEGREES = re.compile(
+    r"(?P<value>\d+(?:\.\d+)?|\\frac\{[^{}]*\}\{[^{}]*\}|(?<![a-zA-Z\\])[a-zA-Z]|\\[a-z]+|\([^()]*\)|\{[^{}]*\})"
+    r"\s*(?:\^\s*\{?\s*\\circ\s*\}?|\\degree(?![a-z])|(?:\\text\{\s*)?deg(?:rees?)?(?![a-z])\s*\}?)"
+)
+
+
+def in_radians(text: str) -> str:
+    r"""The text with degrees as radians where it has a trigonometric function: \cos 60^\circ is the cosine of pi/3.
+
+    math-verify drops the sign of degrees and takes the cosine of 60.
+    """
+    if not _FUNCTION.search(text):
+        return text
+    return _DEGREES.sub(r"(\\frac{\\pi}{180} \\cdot \g<value>)", text)
 
 
 class Piece(NamedTuple):
@@ -162,37 +101,113 @@ class Pieces(NamedTuple):
     variable: str
 
 
-_NAME = r"(?:[a-zA-Z]|\\[a-z]+)(?:_\{?\w+\}?)?(?:\([a-z]\))?"
-_MEMBER = re.compile(rf"^({_NAME})\s*\\in(?![a-z])\s*(.*)$")
+_EXCEPT = re.compile(rf"^({_NAME})\s*(?:\\neq?(?![a-z])|!=)\s*(.+)$")
+_REALS = re.compile(
+    r"^(?:\\text\{)?(?:\\mathbb\s*\{?R\}?|\(-\s*\\infty,\s*\+?\\infty\)|all real(?:s| numbers))\}?"
+    r"(?:\s*(?:\\setminus|\\backslash|\\(?=\\\{)|-)\s*(.+))?$"
+)
 _RELATION = re.compile(r"\s*(\\le(?![a-z])|\\ge(?![a-z])|<|>)\s*")
 
 
 def as_pieces(text: str) -> Pieces | None:
-    r"""A union of intervals from (2,\infty), x \in [0,1), 2 < x \le 3 or x<1 or x>2; None for anything else."""
+    r"""A union of intervals from (2,\infty), x \in [0,1), 2 < x \le 3, x<1 or x>2, or the real line without points.
+
+    None for anything else, points alone included: {1, 2} is a set, though (0,1) with {1} is (0,1].
+    """
     match = _MEMBER.match(text)
     variable, text = (match[1], match[2]) if match else ("", text)
-    pieces = []
+    pieces: list[Piece] = []
+    intervals = False
     for part in re.split(r"\\cup(?![a-z])|\s+or\s+", text):
-        found = _interval(part.strip()) or _inequality(part.strip())
-        if found is None:
+        points = _points(part.strip())
+        if points is not None:
+            pieces += [Piece("[", point, point, "]") for point in points]
+            continue
+        parsed = _interval(part.strip()) or _inequality(part.strip()) or _punctured(part.strip())
+        if parsed is None:
             return None
-        piece, name = found
+        more, name = parsed
         if name and variable and name != variable:
             return None
         variable = name or variable
-        pieces.append(piece)
-    return Pieces(pieces, variable)
+        pieces += more
+        intervals = True
+    return Pieces(pieces, variable) if intervals else None
 
 
-def _interval(text: str) -> tuple[Piece, str] | None:
+class Span(NamedTuple):
+    """An interval with ends that can be ordered."""
+
+    low: Fraction | float
+    open_below: bool
+    high: Fraction | float
+    open_above: bool
+
+
+def covered(pieces: list[Piece]) -> list[Span] | None:
+    """What the union covers: spans in order, joined where they touch or overlap; None unless all ends are numerals."""
+    spans = []
+    for piece in pieces:
+        low, high = _end(piece.low), _end(piece.high)
+        if low is None or high is None:
+            return None
+        spans.append(Span(low, piece.opening == "(", high, piece.closing == ")"))
+    joined: list[Span] = []
+    for span in sorted(spans):
+        last = joined[-1] if joined else None
+        if last is None or span.low > last.high or (span.low == last.high and last.open_above and span.open_below):
+            joined.append(span)
+        else:
+            # At equal ends the closed one reaches further.
+            high, closed = max((last.high, not last.open_above), (span.high, not span.open_above))
+            joined[-1] = Span(last.low, last.open_below, high, not closed)
+    return joined
+
+
+def _end(text: str) -> Fraction | float | None:
+    sign = {"\\infty": inf, "+\\infty": inf, "-\\infty": -inf}
+    return sign.get(text.replace(" ", ""), numeral(text))
+
+
+def as_union(pieces: Pieces) -> str:
+    """The union in LaTeX, for the symbolic step."""
+    return r"\cup ".join(f"{p.opening}{p.low},{p.high}{p.closing}" for p in pieces.pieces)
+
+
+def _points(text: str) -> list[str] | None:
+    listing = split_list(text)
+    return listing.parts if listing.kind == "set" else None
+
+
+def _punctured(text: str) -> tuple[list[Piece], str] | None:
+    r"""The real line, whole or without some points: \mathbb{R}\setminus\{0\}, all real numbers, x \ne 0."""
+    name = ""
+    if match := _EXCEPT.match(text):
+        points = split_list(match[2]).parts
+        name = match[1]
+    elif match := _REALS.match(text):
+        points = _points(match[1]) or [] if match[1] else []
+        if match[1] and not points:
+            return None
+    else:
+        return None
+    values = [numeral(point) for point in points]
+    if any(value is None for value in values):
+        return None
+    ordered = [point for _, point in sorted(zip(values, points, strict=True), key=lambda pair: pair[0] or Fraction(0))]
+    ends = ["-\\infty", *ordered, "\\infty"]
+    return [_piece("(", low, high, ")") for low, high in pairwise(ends)], name
+
+
+def _interval(text: str) -> tuple[list[Piece], str] | None:
     listing = split_list(text)
     if listing.kind != "tuple" or len(listing.parts) != 2:
         return None
     low, high = listing.parts
-    return _piece(listing.brackets[0], low, high, listing.brackets[1]), ""
+    return [_piece(listing.brackets[0], low, high, listing.brackets[1])], ""
 
 
-def _inequality(text: str) -> tuple[Piece, str] | None:
+def _inequality(text: str) -> tuple[list[Piece], str] | None:
     parts = _RELATION.split(text)
     if len(parts) == 3:
         left, sign, right = parts
@@ -202,8 +217,8 @@ def _inequality(text: str) -> tuple[Piece, str] | None:
             return None
         closed = sign.startswith("\\")
         if sign in ("<", "\\le"):
-            return _piece("(", "-\\infty", right, "]" if closed else ")"), left
-        return _piece("[" if closed else "(", right, "\\infty", ")"), left
+            return [_piece("(", "-\\infty", right, "]" if closed else ")")], left
+        return [_piece("[" if closed else "(", right, "\\infty", ")")], left
     if len(parts) != 5:
         return None
     low, first, name, second, high = parts
@@ -211,20 +226,9 @@ def _inequality(text: str) -> tuple[Piece, str] | None:
         low, first, second, high = high, second, first, low
     if not re.fullmatch(_NAME, name) or (first in (">", "\\ge")) != (second in (">", "\\ge")):
         return None
-    return _piece("[" if first.startswith("\\") else "(", low, high, "]" if second.startswith("\\") else ")"), name
+    brackets = ("[" if first.startswith("\\") else "(", "]" if second.startswith("\\") else ")")
+    return [_piece(brackets[0], low, high, brackets[1])], name
 
 
 def _piece(opening: str, low: str, high: str, closing: str) -> Piece:
     return Piece("(" if "\\infty" in low else opening, low, high, ")" if "\\infty" in high else closing)
-
-
-_MATRIX = re.compile(r"^\\begin\{([bpvBV]?matrix|array)\}(?:\{[^{}]*\})?(.*)\\end\{\1\}$")
-
-
-def matrix_cells(text: str) -> list[list[str]] | None:
-    """Rows of cells of a matrix in any brackets; None for anything else. Determinant bars are not brackets."""
-    match = _MATRIX.match(text.strip("()[] "))
-    if match is None or match[1] in ("vmatrix", "Vmatrix"):
-        return None
-    rows = [row for row in re.split(r"\\\\(?:\[[^\]]*\])?", match[2]) if row.strip()]
-    return [[cell.strip() for cell in row.split("&")] for row in rows]

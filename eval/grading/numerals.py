@@ -4,29 +4,18 @@ import re
 from fractions import Fraction
 
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
-
-
 _DECIMAL = re.compile(rf"(?P<whole>{_NUMBER})?(?:\.(?P<part>\d*)(?:\\(?:overline|bar)\{{(?P<cycle>\d+)\}})?)?")
-
-
 _POWER = re.compile(r"^(.*?)(?:(?:\\times|\\cdot|\*)10\^\{?(-?\d{1,3})\}?|[eE]([-+]?\d{1,3}))$")
-
-
 _FRACTION = re.compile(
     rf"(?P<whole>\d+)?\\frac(?:\{{(?P<a>-?{_NUMBER})\}}|(?P<b>\d))(?:\{{(?P<c>-?{_NUMBER})\}}|(?P<d>\d))"
     rf"|(?P<e>{_NUMBER})/(?P<f>{_NUMBER})"
 )
-
-
 _COUNTS = {
-    "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12
+    "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
+    "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8,
 }  # fmt: skip
-
-
 _COUNT = rf"(?:{'|'.join(_COUNTS)})s?(?![A-Za-z])"
-
-
-_COUNTED = re.compile(
+COUNTED = re.compile(
     r"(?<![\w.^_\\])(?<![\^_]\{)"
     r"(?P<number>(?:\d+\s+)?\d+\s*/\s*\d+|(?:\d+\s*)?\\frac(?:\{\d+\}|\d)(?:\{\d+\}|\d)"
     rf"|{_NUMBER}(?:\.\d+)?|\.\d+)"
@@ -35,7 +24,7 @@ _COUNTED = re.compile(
 )
 
 
-def _multiplied(match: re.Match[str]) -> str:
+def multiplied(match: re.Match[str]) -> str:
     """A number and its number words, as one number: 2.5 million is 2500000."""
     value = numeral(match["number"])
     if value is None:
@@ -81,7 +70,11 @@ def _fraction(match: re.Match[str], sign: int) -> Fraction | None:
     divisor = int(bottom.replace(",", ""))
     if divisor == 0:
         return None
-    return sign * (int(match["whole"] or 0) + Fraction(int(top.replace(",", "")), divisor))
+    part = Fraction(int(top.replace(",", "")), divisor)
+    whole = int(match["whole"] or 0)
+    if match["whole"] and not 0 < part < 1:
+        return sign * whole * part  # 5\frac{3}{2} is no mixed number, so it can only be a product
+    return sign * (whole + part)
 
 
 def _decimal(match: re.Match[str]) -> Fraction:
@@ -95,26 +88,24 @@ def _decimal(match: re.Match[str]) -> Fraction:
 
 
 _BASE = r"(?P<base>\d{1,2}|[a-z]+)"
-
-
 _SUBSCRIPT = re.compile(
     rf"^\(?(?P<digits>\d[\dA-Z ]*)\)?\s*_\s*\{{?\s*\(?(?:\\text\{{)?\s*(?:base)?\s*\}}?\s*{_BASE}\s*\}}?\)?\s*\}}?$"
 )
-
-
 _IN_WORDS = re.compile(
     rf"^\(?(?P<digits>\d[\dA-Z ]*)\)?\s*(?:\\text\{{)?\s*\(?(?:in )?base\s*-?\s*\}}?\s*{_BASE}\)?\s*\}}?$"
 )
-
-
 _BASE_NAMES = [
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
     "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen",
 ]  # fmt: skip
+_PREFIXED = re.compile(r"^0(?:[xX](?P<hexadecimal>[0-9A-Fa-f]+)|[bB](?P<binary>[01]+))$")
 
 
 def based(text: str) -> tuple[str, int] | None:
-    """(digits, base) of a number written with its base, e.g. 4210_{5} or `4210 base 5`; None for anything else."""
+    """(digits, base) of a number written with its base: 4210_{5}, `4210 base 5`, 0x1A; None for anything else."""
+    if prefixed := _PREFIXED.match(text):
+        digits = prefixed["hexadecimal"] or prefixed["binary"]
+        return digits.upper(), 16 if prefixed["hexadecimal"] else 2
     match = _SUBSCRIPT.match(text) or _IN_WORDS.match(text)
     if match is None:
         return None
@@ -124,3 +115,14 @@ def based(text: str) -> tuple[str, int] | None:
     if not 2 <= base <= 36 or any(int(digit, 36) >= base for digit in digits):
         return None
     return digits, base
+
+
+def decimals_of(text: str) -> int:
+    """Digits after the point of a plain decimal; 0 for anything else."""
+    match = re.fullmatch(r"[-+]?[\d,]*\.(\d+)", text.replace(" ", ""))
+    return len(match[1]) if match else 0
+
+
+def is_endless(value: Fraction) -> bool:
+    """Whether its decimals never end: its denominator has a prime factor besides 2 and 5."""
+    return bool(10 ** value.denominator.bit_length() % value.denominator)

@@ -8,7 +8,6 @@ May be slow or never end: run it only where it can be killed (`eval.grading.grad
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -19,15 +18,13 @@ from math_verify import LatexExtractionConfig, parse, verify
 from math_verify.errors import TimeoutException
 from sympy.logic.boolalg import Boolean
 
-from eval.grading.equivalence import DECIMALS, Verdict, decimals_of
+from eval.grading.equivalence import DECIMALS
+from eval.grading.evaluation import DIGITS, OutsideDomain, TooBig, Unevaluable, equal_at, evaluate, rounds_to
+from eval.grading.numerals import decimals_of
+from eval.grading.verdicts import Verdict
 
-DIGITS = 50
-MAX_DIGITS = 100_000
-"""Largest count of digits written out to tell two big numbers apart."""
 _LETTER = re.compile(r"\\(?:(?:text|math\w+|operatorname|begin|end)\s*\{[^{}]*\}|[a-zA-Z]+)|(?P<letter>[a-zA-Z])")
 _INDEXED_E = re.compile(r"(?<![a-zA-Z])E_")
-_MAX_EXPONENT = 1e15
-_MAX_FACTORIAL = 20_000
 _POINTS = ("1.3718281828", "0.4142135623", "2.2360679774", "-1.7320508075", "-0.5772156649")
 _POSITIVE_POINTS = 3
 # Units are dropped by our own rules: math-verify would strip a trailing s, h, t, c, m, d, l or g as one.
@@ -39,25 +36,6 @@ _READING = [
         ),
     )
 ]
-_FUNCTIONS: Mapping[str, Any] = {
-    name: getattr(mpmath.mp, name)
-    for stem in ("sin", "cos", "tan", "cot", "sec", "csc")
-    for name in (stem, f"a{stem}", f"{stem}h", f"a{stem}h")
-} | {"Abs": abs, "re": mpmath.re, "im": mpmath.im, "conjugate": mpmath.conj, "arg": mpmath.arg}
-_CONSTANTS: Mapping[Any, Any] = {
-    sympy.pi: lambda: mpmath.mp.pi,
-    sympy.E: lambda: mpmath.mp.e,
-    sympy.I: lambda: mpmath.mpc(0, 1),
-    sympy.GoldenRatio: lambda: mpmath.mp.phi,
-}
-
-
-class Unevaluable(Exception):
-    """Not a number that can be had this way: an infinite, undefined or unknown part."""
-
-
-class TooBig(Unevaluable):
-    """A number so big that no digits of it can be had; sympy would never end on it either."""
 
 
 def same(answer: str, gold: str) -> Verdict:
@@ -76,6 +54,8 @@ def same(answer: str, gold: str) -> Verdict:
             return Verdict(None, "too big to compare")
         if verdict is not None:
             return verdict
+    if isinstance(ours, sympy.Eq) and isinstance(theirs, sympy.Eq) and _same_equation(ours, theirs):
+        return Verdict(True, "same equation")
     return _by_math_verify(ours, theirs)
 
 
@@ -128,138 +108,70 @@ def _balanced(text: str) -> str:
 
 
 def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Verdict | None:
+    """The verdict of values: of the numbers themselves, or at several points where there are letters.
+
+    None where values do not decide: a part cannot be evaluated, or the two agree at positive points only.
+    """
     names = {symbol.name for symbol in ours.free_symbols | theirs.free_symbols} - {"i"}
-    if not names:
-        try:
-            equal = _equal_at(ours, theirs, {})
-        except TooBig:
-            raise
-        except Unevaluable:
-            return None
-        if not equal and decimals >= DECIMALS and _rounds_to(theirs, ours, decimals):
-            return Verdict(True, f"decimal right to {decimals} places")
-        return Verdict(equal, "value")
     try:
-        agree = [_equal_at(ours, theirs, _point(names, start)) for start in range(len(_POINTS))]
+        if not names:
+            equal = equal_at(ours, theirs, {})
+            if not equal and decimals >= DECIMALS and rounds_to(theirs, ours, decimals):
+                return Verdict(True, f"decimal right to {decimals} places")
+            return Verdict(equal, "value")
+        agree = [equal_at(ours, theirs, _point(names, number)) for number in range(len(_POINTS))]
     except TooBig:
         raise
     except Unevaluable:
         return None
     if all(agree):
         return Verdict(True, "value at several points")
-    # Equal where all is positive only: a matter of branches and signs, such as \ln x^2 and 2\ln x.
-    return None if all(agree[:_POSITIVE_POINTS]) else Verdict(False, "value at a point")
+    if not all(agree[:_POSITIVE_POINTS]):
+        return Verdict(False, "value at a point")
+    # Equal where all is positive and not elsewhere: a matter of branches, such as sqrt(x^2) and x, unless it is only
+    # that logarithms have no real value elsewhere, as with ln x^2 and 2 ln x.
+    return Verdict(True, "value where logarithms are real") if _equal_where_real(ours, theirs, names) else None
 
 
-def _point(names: set[str], start: int) -> dict[str, Any]:
-    sign = -1 if start >= _POSITIVE_POINTS else 1
-    return {
-        name: sign * abs(mpmath.mpf(_POINTS[start])) + mpmath.mpf(index * (start + 1)) / 7
-        if sign > 0
-        else mpmath.mpf(_POINTS[start]) - mpmath.mpf(index) / 7
-        for index, name in enumerate(sorted(names))
-    }
+def _equal_where_real(ours: sympy.Expr, theirs: sympy.Expr, names: set[str]) -> bool:
+    compared = 0
+    for number in range(len(_POINTS)):
+        try:
+            if not equal_at(ours, theirs, _point(names, number), real_logarithms=True):
+                return False
+            compared += 1
+        except OutsideDomain:
+            continue
+    return compared >= _POSITIVE_POINTS - 1
 
 
-def _equal_at(ours: sympy.Expr, theirs: sympy.Expr, point: Mapping[str, Any]) -> bool:
-    """Equal to DIGITS digits relative to their size, and to the units' digit and DIGITS beyond it when they are big."""
-    with mpmath.workdps(2 * DIGITS):
-        a, b = evaluate(ours, point), evaluate(theirs, point)
-        size = max(abs(a), abs(b))
-        if not _close(a, b, size):
-            return False
-        magnitude = int(mpmath.log10(size)) if size else 0
-    if magnitude < DIGITS // 2:
-        return True
-    if magnitude > MAX_DIGITS:
-        raise TooBig
-    with mpmath.workdps(magnitude + 2 * DIGITS):
-        a, b = evaluate(ours, point), evaluate(theirs, point)
-        return bool(abs(a - b) < mpmath.mpf(10) ** -DIGITS)
+def _same_equation(ours: sympy.Eq, theirs: sympy.Eq) -> bool:
+    """Whether one equation is a multiple of the other, whichever way round their sides stand.
 
-
-def _close(a: Any, b: Any, size: Any) -> bool:
-    # Below 10^-DIGITS next to numbers of ordinary size a value is the rounding of 0.
-    return bool(abs(a - b) <= size * mpmath.mpf(10) ** -DIGITS)
-
-
-def _rounds_to(exact: sympy.Expr, decimal: sympy.Expr, decimals: int) -> bool:
-    with mpmath.workdps(2 * DIGITS):
-        value, stated = evaluate(exact, {}), evaluate(decimal, {})
-        terminates = abs(value * mpmath.mpf(10) ** 20 - mpmath.nint(mpmath.re(value) * mpmath.mpf(10) ** 20)) < 1e-20
-        return not terminates and bool(abs(value - stated) <= mpmath.mpf(10) ** -decimals / 2)
-
-
-def evaluate(expression: sympy.Basic, point: Mapping[str, Any]) -> Any:
-    """The value as an mpmath number at the working precision, with `point` giving the free symbols.
-
-    Raises Unevaluable. Big powers stay floating-point numbers, so 9^{9^9} costs nothing.
+    The differences of the sides, f and g, then have one ratio everywhere: f(p) g(q) = f(q) g(p) for points p and q.
     """
-    if expression.is_Integer or expression.is_Rational:
-        return mpmath.mpf(int(expression.p)) / int(expression.q)
-    if expression.is_Float:
-        return mpmath.mpf(str(expression))
-    if expression in _CONSTANTS:
-        return +_CONSTANTS[expression]()
-    if isinstance(expression, sympy.Symbol):
-        return _symbol(expression.name, point)
-    arguments = [evaluate(argument, point) for argument in expression.args]
+    f, g = (equation.lhs - equation.rhs for equation in (ours, theirs))
+    names = {symbol.name for symbol in f.free_symbols | g.free_symbols} - {"i"}
+    if not names or f.free_symbols != g.free_symbols:
+        return False
     try:
-        value = _apply(expression, arguments)
-    except (ZeroDivisionError, ValueError, OverflowError, TypeError) as error:
-        raise Unevaluable from error
-    if not mpmath.isfinite(value):
-        raise Unevaluable
-    return value
+        with mpmath.workdps(2 * DIGITS):
+            values = [(evaluate(f, p), evaluate(g, p)) for p in (_point(names, n) for n in range(len(_POINTS)))]
+            (f0, g0), *rest = values
+            if not f0 or not g0:
+                return False
+            size = mpmath.mpf(10) ** -DIGITS
+            return all(abs(x * g0 - y * f0) <= size * max(abs(x * g0), abs(y * f0)) for x, y in rest)
+    except Unevaluable:
+        return False
 
 
-def _symbol(name: str, point: Mapping[str, Any]) -> Any:
-    if name in point:
-        return point[name]
-    if name == "i":
-        return mpmath.mpc(0, 1)
-    raise Unevaluable
-
-
-def _apply(expression: sympy.Basic, arguments: list[Any]) -> Any:
-    name = type(expression).__name__
-    if isinstance(expression, sympy.Add):
-        return mpmath.fsum(arguments)
-    if isinstance(expression, sympy.Mul):
-        return mpmath.fprod(arguments)
-    if isinstance(expression, sympy.Pow):
-        return _power(*arguments)
-    if isinstance(expression, sympy.log):
-        return mpmath.log(*arguments)
-    if isinstance(expression, sympy.factorial):
-        return _factorial(arguments[0])
-    if name in ("floor", "ceiling"):
-        if abs(arguments[0]) > mpmath.mpf(10) ** DIGITS:
-            raise Unevaluable
-        return {"floor": mpmath.floor, "ceiling": mpmath.ceil}[name](arguments[0])
-    if name == "UnevaluatedExpr":
-        return arguments[0]
-    if name == "exp":
-        return _power(+mpmath.mp.e, arguments[0])
-    if name in _FUNCTIONS:
-        if arguments and abs(arguments[0]) > mpmath.mpf(10) ** DIGITS:
-            raise Unevaluable
-        return _FUNCTIONS[name](*arguments)
-    raise Unevaluable
-
-
-def _power(base: Any, exponent: Any) -> Any:
-    if base and abs(exponent) * abs(mpmath.log(abs(base))) > _MAX_EXPONENT:
-        raise TooBig
-    return mpmath.power(base, exponent)
-
-
-def _factorial(n: Any) -> Any:
-    if mpmath.im(n) or n < 0:
-        raise Unevaluable
-    if n > 10**9 or (n > _MAX_FACTORIAL and mpmath.mp.dps > 2 * DIGITS):
-        raise TooBig
-    return mpmath.mpf(int(sympy.factorial(int(n)))) if n == int(n) and n <= _MAX_FACTORIAL else mpmath.factorial(n)
+def _point(names: set[str], number: int) -> dict[str, Any]:
+    """A value for every letter. The first points are positive, the others negative, none of them a round number."""
+    start = mpmath.mpf(_POINTS[number])
+    if number < _POSITIVE_POINTS:
+        return {name: start + mpmath.mpf(index * (number + 1)) / 7 for index, name in enumerate(sorted(names))}
+    return {name: start - mpmath.mpf(index) / 7 for index, name in enumerate(sorted(names))}
 
 
 def _by_math_verify(ours: Any, theirs: Any) -> Verdict:

@@ -1,7 +1,4 @@
-"""Units after (or before) a value: what they measure, and by what factor.
-
-Does not know how values are compared.
-"""
+"""Units after (or before) a value: what they measure, and by what factor."""
 
 import re
 from fractions import Fraction
@@ -18,25 +15,30 @@ class Unit(NamedTuple):
 
 
 _TABLE = {
-    "length": "m metre meter 1, cm centimetre centimeter 1/100, mm millimetre millimeter 1/1000, km kilometre kilometer"
-    " 1000, in inch inche 127/5000, ft foot feet 381/1250, yd yard 1143/1250, mi mile 201168/125,"
-    " å angstrom 1/10000000000",
-    "mass": "g gram 1, kg kilogram 1000, mg milligram 1/1000, lb pound 45359237/100000, oz ounce 45359237/1600000,"
-    " ton tonne 1000000",
-    "time": "s sec second 1, min minute 60, h hr hour 3600, day 86400, week 604800, month month, yr year year",
-    "volume": "l litre liter 1, ml millilitre milliliter 1/1000"
-    ", gal gallon gallon, quart 1/4gallon, pint 1/8gallon, cup 1/16gallon",
+    "length": "m metre meter 米 1, cm centimetre centimeter 厘米 1/100, mm millimetre millimeter 毫米 1/1000"
+    ", dm decimetre decimeter 分米 1/10, km kilometre kilometer 千米 公里 1000, in inch inche 127/5000"
+    ", ft foot feet 381/1250, yd yard 1143/1250, mi mile 201168/125, å angstrom 1/10000000000",
+    "length^2": "hectare ha 公顷 10000, 平方米 1, 平方厘米 1/10000, acre acre",
+    "length^3": "l litre liter 升 1/1000, ml millilitre milliliter cc 毫升 1/1000000, cl centilitre centiliter 1/100000"
+    ", 立方米 1, 立方厘米 1/1000000",
+    "volume": "gal gallon gallon, quart 1/4gallon, pint 1/8gallon, cup 1/16gallon",
+    "mass": "g gram 克 1, kg kilogram kilo 千克 公斤 1000, mg milligram 毫克 1/1000, lb pound 45359237/100000"
+    ", oz ounce 45359237/1600000, ton tonne 吨 1000000",
+    "time": "s sec second 秒 1, ms millisecond 1/1000, min minute 分钟 60, h hr hour 小时 3600, day 天 86400"
+    ", week 周 604800, month 月 month, yr year 年 year",
     "energy": "j joule 1, kj kilojoule 1000",
-    "frequency": "hz hertz 1",
-    "dollar": "$ usd dollar buck 1, ¢ cent 1/100",
+    "frequency": "hz hertz 1, khz kilohertz 1000",
+    "dollar": "$ usd dollar buck 美元 1, ¢ cent 1/100",
     "euro": "€ eur euro 1",
     "sterling": "£ gbp 1, pence 1/100",
-    "degree": "deg degree degrees 1",
+    "yuan": "yuan rmb cny 元 1",
+    "degree": "deg degree degrees 度 1",
     "radian": "rad radian 1",
     "temperature C": "°c celsius 1",
     "temperature F": "°f fahrenheit 1",
     "%": "% percent percentage pct 1/100",
 }
+"""Dimension → its units, each with its names and its factor; a factor may be one of a kind of its own."""
 _SPEED = {"mph": "mile/hour", "kmph": "km/hour", "kph": "km/hour"}
 _CURRENCY = re.compile(r"^(-?)\s*(\\?\$|£|€|\\pounds)\s*(?=[-\d.\\])")
 _CURRENCIES = {"£": "gbp", "\\pounds": "gbp", "€": "eur"}
@@ -48,6 +50,7 @@ _TEXT = re.compile(r"(?:\s*(?:/|\\cdot)?\s*\\text\{[^{}]*\}\s*(?:\^\s*\{?-?\d\}?
 _BARE = re.compile(
     r"(?<![\\A-Za-z{_^])\s*(?P<words>[A-Za-zÅ][A-Za-z. ]*(?:/\s*[A-Za-z]+)?)\s*(?:\^\s*\{?(?P<power>[23])\}?)?\s*$"
 )
+_CHINESE = re.compile(r"\s*(?:\\text\{\s*)?(?P<words>[\u4e00-\u9fff]+)\s*\}?$")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 
 
@@ -65,6 +68,8 @@ def split_unit(text: str, *, bare_letters: bool) -> tuple[str, Unit | None]:
         if _TRIGONOMETRY.search(text[: match.start()]):
             return text, None
         return _split(text, match, f"°{match['scale'].lower()}" if match["scale"] else "degree")
+    if match := _CHINESE.search(text):
+        return _split(text, match, match["words"])
     if match := _TEXT.search(text):
         return _split(text, match, re.sub(r"\\text|[{}]|\s+(?=\^)|(?<=\^)\s+", "", match[0]))
     match = _BARE.search(text)
@@ -72,17 +77,27 @@ def split_unit(text: str, *, bare_letters: bool) -> tuple[str, Unit | None]:
         return text, None
     words, body = match["words"].strip(), text[: match.start()].strip()
     lone = len(words) == 1
-    if lone and not (bare_letters and text[: match.start("words")].endswith(" ")):
+    apart = text[: match.start("words")].endswith(" ")
+    if lone and not (bare_letters and apart and numeral(body) is not None):
         return text, None
     unit = parse_unit(_powered(match))
-    if unit is None and (lone or numeral(body) is None or not re.search(r"[A-Za-z]{3}", words)):
+    if unit is None and not (apart and numeral(body) is not None and _is_label(words)):
+        return text, None
+    if unit and unit.dimension == "degree" and _TRIGONOMETRY.search(body):
         return text, None
     return (body, unit) if unit or not match["power"] else (text, None)
 
 
+def _is_label(words: str) -> bool:
+    """Whether the letters after a number are words, as in `5 apples`, and not variables, as in `16 xyz`."""
+    return re.search(r"[A-Za-z]{3}", words) is not None and re.search(r"[aeiou]", words, re.IGNORECASE) is not None
+
+
 def _split(text: str, match: re.Match[str], words: str) -> tuple[str, Unit | None]:
     body = text[: match.start()].strip()
-    return (body, parse_unit(words)) if body else (text, None)
+    if not body or (words == "degrees" and _TRIGONOMETRY.search(body)):
+        return text, None
+    return body, parse_unit(words)
 
 
 def _powered(match: re.Match[str]) -> str:

@@ -54,6 +54,8 @@ class SideSummary:
     maj_at: dict[int, MajResult]
     problems_at: dict[int, int]
     """By k: the problems with at least k verdicts, over which pass@k and maj@k are means."""
+    stated: int = 0
+    """Answers read from a plain statement at the end of the text, for want of a marker or a box."""
 
     @property
     def output_tokens(self) -> float:
@@ -158,6 +160,16 @@ def points(share: float) -> str:
     return f"{100 * share:+.1f}".replace("-", "−")
 
 
+def stated_note(c: Comparison) -> str:
+    """How many answers rest on the weakest way to extract them, in a sentence; empty when none does."""
+    if not c.base.stated and not c.distilled.stated:
+        return ""
+    return (
+        "Answers read from a plain last sentence (“The answer is …”), because nothing was boxed or marked as final:"
+        f" base {c.base.stated}, distilled {c.distilled.stated}."
+    )
+
+
 def _p(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"= {value:.4f}".rstrip("0").rstrip(".")
 
@@ -187,6 +199,7 @@ def summarise(rows: Sequence[Row], title: str) -> SideSummary:
         pass_at={k: mean_pass_at_k([[r.correct for r in rs] for rs in those], k) for k, those in enough.items()},
         maj_at={k: _mean_maj(those, k) for k, those in enough.items() if k > 1 and has_classes(judged)},
         problems_at={k: len(those) for k, those in enough.items()},
+        stated=sum(r.rung == "stated" for r in whole),
     )
 
 

@@ -17,6 +17,7 @@ from eval.results.comparison import (
     headline,
     interval,
     points,
+    stated_note,
 )
 from eval.results.samples import Contender, Results
 from eval.runs.log import RunInfo, RunLog
@@ -125,6 +126,8 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
         f"{sum(cell.verdict == verdict for cell in c.cells)} {words}" for verdict, words in VERDICTS.items()
     )
     parts.append(f"Problems: {counts}.")
+    if note := stated_note(c):
+        parts.append(note)
     if c.base.flags or c.distilled.flags:
         parts.append(
             f"People flagged {c.base.flags + c.distilled.flags} grades as wrong; no number here changes for that."

@@ -8,7 +8,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import TracebackType
@@ -124,7 +123,7 @@ def grade_samples(
         "grader": f"math-verify {version('math-verify')}",
     }
     rows = [
-        {"model": s.model, "problem_id": s.problem_id, "index": s.index, **asdict(grade), **stamp}
+        {"model": s.model, "problem_id": s.problem_id, "index": s.index, **grade.row(), **stamp}
         for s, grade in zip(samples, grader.grade_many(items), strict=True)
     ]
     log.append("grades", rows)

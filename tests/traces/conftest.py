@@ -132,8 +132,8 @@ class PlainGrader:
         for item in items:
             found = extract(item.answer_text)
             same = same_number(found.answer, item.gold)
-            outcome = "no_answer" if found.rung == "none" else "correct" if same else "wrong"
-            yield Grade(outcome, found.rung, found.answer)  # type: ignore[arg-type]
+            outcome = "no_answer" if found.method == "none" else "correct" if same else "wrong"
+            yield Grade(outcome, found.method, found.answer)  # type: ignore[arg-type]
 
 
 @pytest.fixture

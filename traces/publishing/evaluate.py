@@ -155,7 +155,7 @@ def graded(replies: Sequence[dict[str, Any]]) -> list[Attempt]:
     with Grader(workers=1) as grader:
         grades = list(grader.grade_many(GradeItem(r["answer"], r["gold"], "integer") for r in replies))
     return [
-        Attempt(**reply, correct=grade.outcome == "correct", boxed=grade.rung != "none")
+        Attempt(**reply, correct=grade.outcome == "correct", boxed=grade.extraction_method != "none")
         for reply, grade in zip(replies, grades, strict=True)
     ]
 

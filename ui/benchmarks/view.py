@@ -5,7 +5,7 @@ from math import isnan
 from typing import Any
 
 from common.text import duration
-from eval.results.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points
+from eval.results.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points, stated_note
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RunInfo
@@ -24,7 +24,13 @@ OUTCOME_WORDS = {
     "too_long": "prompt too long",
     "ungraded": "not graded yet",
 }
-RUNGS = {"marker": "final-answer marker", "boxed": "last box", "none": "nothing found", "": "–"}
+RUNGS = {
+    "marker": "final-answer marker",
+    "boxed": "last box",
+    "stated": "plain last sentence",
+    "none": "nothing found",
+    "": "–",
+}
 RUN_COLUMNS = ["run", "pair", "sets", "sampling", "answers", "repeat with"]
 
 
@@ -37,6 +43,8 @@ def headline_html(comparison: Comparison, running: bool = False, warnings: Seque
     flags = comparison.base.flags + comparison.distilled.flags
     if flags:
         notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags change no number.")
+    if stated := stated_note(comparison):
+        notes.append(stated)
     if comparison.paired:
         notes.append(f"Method: {comparison.paired.method}.")
     return render(

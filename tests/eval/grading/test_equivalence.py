@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.grading.equality import assignment, claimed, members
-from eval.grading.equivalence import Verdict, compare, quick
-from eval.grading.notation import as_pieces, clean, matrix_cells, split_list
+from eval.grading.equality import assignment, claimed, congruence, members, same_name
+from eval.grading.equivalence import compare, is_listed, quick
+from eval.grading.notation import as_pieces, covered, in_radians, matrix_cells, split_list
 from eval.grading.numerals import based, numeral
+from eval.grading.spelling import clean
 from eval.grading.units import parse_unit, split_unit
+from eval.grading.verdicts import Verdict
 
 
 def undecided(answer: str, gold: str) -> Verdict:
@@ -32,6 +34,9 @@ NUMERALS = [
     (r"6.7\times10^{-5}", Fraction(67, 1_000_000)),
     ("1e3", Fraction(1000)),
     (r"0.1\overline{6}", Fraction(1, 6)),
+    (r"5\frac{3}{2}", Fraction(15, 2)),
+    ("1 000 000", Fraction(1_000_000)),
+    ("２½", Fraction(5, 2)),
     ("1/0", None),
     ("1 2", None),
     ("x", None),
@@ -72,9 +77,9 @@ UNITS = [
 
 @pytest.mark.parametrize(("text", "body", "dimension", "factor"), UNITS)
 def test_units_are_split_off(text: str, body: str, dimension: str, factor: Fraction) -> None:
-    found, unit = split_unit(clean(text), bare_letters=False)
+    value, unit = split_unit(clean(text), bare_letters=False)
     assert unit is not None
-    assert (found, unit.dimension, unit.factor) == (body, dimension, factor)
+    assert (value, unit.dimension, unit.factor) == (body, dimension, factor)
 
 
 @pytest.mark.parametrize("text", ["2k", "2d", "5t", "3R^2", "2k+2", r"\cot x", "5 m", r"\sin 30^\circ", "xy"])
@@ -103,6 +108,7 @@ def test_words_that_are_no_unit_are_none() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [("4210_5", ("4210", 5)), ("4210_{5}", ("4210", 5)), ("4210 base 5", ("4210", 5)), (r"1A_{16}", ("1A", 16)),
+     ("0x1A", ("1A", 16)), ("0b101", ("101", 2)), ("0b102", None),
      ("9_5", None), ("x_1", None), ("42", None), (r"204_{\text{five}}", ("204", 5))],
 )  # fmt: skip
 def test_bases(text: str, expected: tuple[str, int] | None) -> None:
@@ -147,6 +153,70 @@ def test_an_unknown_is_named_at_either_end() -> None:
     assert assignment("x = 10/2 = 5") == assignment("5 = x") == ("x", "5")
     assert assignment("f(x) = 2x") == ("f(x)", "2x")
     assert assignment("x + y = 7") is assignment("xy = 12") is assignment("2 + 3 = 5") is assignment("5") is None
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [("|AB|", r"\overline{AB}", True), ("AB", "BA", True), (r"x_{\max}", "x_{max}", True), (r"x_{\max}", "x", True),
+     ("x", "y", None), ("f(x)", "g(x)", None), ("x_1", "x_2", False), ("AB", "CD", False)],
+)  # fmt: skip
+def test_names_of_one_quantity(a: str, b: str, same: bool | None) -> None:
+    assert same_name(a, b) is same
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [(r"x\equiv 7\pmod{10}", ("7", "10")), ("7 (mod 10)", ("7", "10")), (r"7 \text{ (mod 10)}", ("7", "10")),
+     (r"x \equiv 1, 7 \pmod 8", ("1, 7", "8")), (r"x\equiv 7", ("7", "")), ("modulus 10", None), ("7", None)],
+)  # fmt: skip
+def test_congruences(text: str, parts: tuple[str, str] | None) -> None:
+    assert congruence(clean(text)) == parts
+
+
+@given(st.integers(-50, 50), st.integers(-50, 50), st.integers(2, 12))
+def test_a_congruence_includes_exactly_its_class(residue: int, value: int, modulus: int) -> None:
+    stated = congruence(clean(f"x \\equiv {residue} \\pmod{{{modulus}}}"))
+    assert stated is not None
+    assert stated.includes(str(value)) is ((value - residue) % modulus == 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(1, 5), st.booleans(), st.booleans()), min_size=1, max_size=4))
+def test_a_union_covers_the_points_of_its_pieces(ends: list[tuple[int, int, bool, bool]]) -> None:
+    text = r"\cup ".join(f"{'[('[a]}{low},{low + size}{'])'[b]}" for low, size, a, b in ends)
+    pieces = as_pieces(clean(text))
+    assert pieces is not None
+    spans = covered(pieces.pieces)
+    assert spans is not None
+    for point in (Fraction(n, 2) for n in range(-1, 40)):
+        inside = any(
+            low < point < low + size or (point == low and not a) or (point == low + size and not b)
+            for low, size, a, b in ends
+        )
+        assert inside is any(
+            s.low < point < s.high or (point == s.low and not s.open_below) or (point == s.high and not s.open_above)
+            for s in spans
+        )
+
+
+def test_degrees_are_radians_in_functions_only() -> None:
+    assert "180" in in_radians(r"\cos 60^\circ")
+    assert in_radians(r"60^\circ") == r"60^\circ"
+    assert in_radians(r"\cos 60") == r"\cos 60"
+
+
+@pytest.mark.parametrize(
+    ("gold", "listed"), [("1, 2", True), (r"\pm 7", True), ("{1,2,3}", True), ("(3,1)", True), ("10,080", False),
+                         ("7", False), (r"f(1,2)", False), ("", False)],
+)  # fmt: skip
+def test_golds_of_several_elements(gold: str, listed: bool) -> None:
+    assert is_listed(gold) is listed
+
+
+def test_factors_side_by_side_get_a_sign() -> None:
+    assert clean("(2)(3)") == r"(2)\cdot (3)"
+    assert clean("1,200(20)") == r"1200\cdot (20)"
+    for text in ("(1,2)(3,4)", "3 (mod 7)", "f(2)", r"\log_2(8)", "(0,5)"):
+        assert "cdot" not in clean(text)
 
 
 NUMBERS = st.integers(-999, 999)

@@ -1,4 +1,4 @@
-"""The extraction ladder, rung by rung."""
+"""The extraction ladder, method by method."""
 
 import time
 
@@ -72,12 +72,55 @@ CASES = [
     ("<think>\\boxed{1}</think>\\boxed{2}", "2", "boxed"),
     ("\\boxed{1}</think> nothing", "", "none"),
     ("\\boxed{2} <think> \\boxed{3}", "2", "boxed"),
+    ("Tokens such as <think> are counted. \\boxed{7}", "7", "boxed"),
+    ("So our final answer is confirmed to be correct.#### 5", "5", "marker"),
+    ("Thus $\\boxed{4}$, and the final answer is right.", "4", "boxed"),
+    ("Hence the final answer \\(\\boxed{12}\\) is correct.", "12", "marker"),
+    ("The final answer is exactly 90.", "90", "marker"),
+    ("The final answer is nearly 90.", "nearly 90", "marker"),
+    ("The final answer is unclear.", "", "none"),
+    ("Final answer: 18<|im_end|>", "18", "marker"),
+    (r"\framebox[2cm]{27}", "27", "boxed"),
+    ("The answer is 18.", "18", "stated"),
+    ("The answer is 18. Or is it?", "", "none"),
+    ("The answer is 18.\n\nWe check: 9 + 9 = 18.", "", "none"),
+    ("Whether the answer is 18 depends on x.", "", "none"),
+    ("Nine.\nA: 18", "18", "stated"),
+    ("# Answer\n\n18", "18", "stated"),
+    ("# Answer\nNine and nine.\n\nSo 18.", "", "none"),
+    ("最终答案：42", "42", "stated"),
+    ("答案是 42。", "42", "stated"),
+    ("答案是 42。再检查一下。", "", "none"),
+    ("\\boxed{5}\nThe answer is 6.", "5", "boxed"),
+]
+
+SEVERAL = [
+    (r"\boxed{1},\boxed{2},\boxed{3}", "1, 2, 3"),
+    (r"$\boxed{1}$ and $\boxed{2}$", "1, 2"),
+    (r"First \boxed{1}, then \boxed{2}", "2"),
+    (r"\boxed{1}, \boxed{1,2}", "1,2"),
+    (r"\boxed{(1,2)}, \boxed{(2,1)}", "(1,2), (2,1)"),
+    (r"\boxed{\boxed{3}}", "3"),
+    (r"\boxed{3}, \boxed{", "3"),
+    (r"\boxed{0}. The final answer is \boxed{1}, \boxed{2}", "1, 2"),
 ]
 
 
-@pytest.mark.parametrize(("text", "answer", "rung"), CASES, ids=[repr(text)[:60] for text, _, _ in CASES])
-def test_ladder(text: str, answer: str, rung: str) -> None:
-    assert extract(text) == (answer, rung)
+@pytest.mark.parametrize(("text", "answer", "method"), CASES, ids=[repr(text)[:60] for text, _, _ in CASES])
+def test_ladder(text: str, answer: str, method: str) -> None:
+    assert extract(text) == (answer, method)
+
+
+@pytest.mark.parametrize(("text", "answer"), SEVERAL)
+def test_boxes_side_by_side_are_one_answer_where_several_are_expected(text: str, answer: str) -> None:
+    assert extract(text, several=True).answer == answer
+    assert extract(text).answer == last_box(text)
+
+
+@pytest.mark.parametrize("ending", ["18", r"\boxed{18}", "#### 18", "A: 18", "The answer is 18.", "答案是18。"])
+@pytest.mark.parametrize("opening", ["<think>", "Sure.\n<think>\n", "\\boxed{} <think> so "])
+def test_a_cut_off_thought_never_scores(opening: str, ending: str) -> None:
+    assert extract(f"{opening}we find that\nThe final answer is 18.\n{ending}") == ("", "none")
 
 
 @given(st.text(alphabet="0123456789 .,abc\n+-=", max_size=200))
@@ -86,21 +129,26 @@ def test_without_marker_or_box_there_is_no_answer(text: str) -> None:
 
 
 @given(st.text(max_size=300))
-def test_the_rung_is_none_exactly_when_nothing_is_found(text: str) -> None:
+def test_the_method_is_none_exactly_when_nothing_is_found(text: str) -> None:
     for reply in (text, f"\\boxed{{{text}", f"Final answer: {text}", f"#### {text}", f"Final answer: 7 = {text}="):
-        answer, rung = extract(reply)
-        assert (answer == "") == (rung == "none")
+        answer, method = extract(reply)
+        assert (answer == "") == (method == "none")
         assert answer == answer.strip()
         assert not answer.endswith("=")
 
 
 @given(st.text(alphabet="0123456789xy+-^{}\\ ", max_size=40))
 def test_a_balanced_box_is_found_behind_any_prose(content: str) -> None:
-    found = last_box(f"Thus $\\boxed{{1{content.replace(chr(92), '').replace('{', '').replace('}', '')}}}$, done.")
-    assert found.startswith("1")
+    content = last_box(f"Thus $\\boxed{{1{content.replace(chr(92), '').replace('{', '').replace('}', '')}}}$, done.")
+    assert content.startswith("1")
 
 
-@pytest.mark.parametrize("piece", ["\\boxed{", "\\boxed{\\boxed{1}", "\\[", "$", "Final answer: ", "#### ", "{", "is "])
+@pytest.mark.parametrize(
+    "piece",
+    ["\\boxed{", "\\boxed{\\boxed{1}", "\\[", "$", "Final answer: ", "#### ", "{", "is ", "the answer ",
+     "the answer is 1", "答案", "<think>", "</think>", "as <think>", "# Answer\n", "\\boxed{1},", " ", "\n", "<|a|>",
+     "I hope this ", "only ("],
+)  # fmt: skip
 def test_repetition_costs_no_more_than_its_length(piece: str) -> None:
     started = time.process_time()
     extract(piece * 20_000)

@@ -25,9 +25,14 @@ def grader() -> Iterator[Grader]:
         yield grader
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['answer'][:40]} ? {case['gold'][:40]}")
+def reply(case: dict[str, str]) -> str:
+    """The whole text of a case, or one around its answer."""
+    return case.get("text") or f"So it is $\\boxed{{{case['answer']}}}$."
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{reply(case)[:60]} ? {case['gold'][:40]}")
 def test_cases(grader: Grader, case: dict[str, str]) -> None:
-    grade = grader.grade_one(f"So it is $\\boxed{{{case['answer']}}}$.", case["gold"], case["rule"])
+    grade = grader.grade_one(reply(case), case["gold"], case["rule"])
     assert grade.outcome == case["outcome"], grade
 
 
@@ -40,7 +45,7 @@ def test_equalities_after_a_marker(grader: Grader, case: dict[str, str]) -> None
 
 
 def test_there_are_enough_cases_of_every_outcome() -> None:
-    assert len(CASES) >= 120
+    assert len(CASES) >= 700
     assert {case["outcome"] for case in CASES} == {"correct", "wrong", "no_answer", "grader_failed"}
 
 
@@ -65,6 +70,40 @@ RUNAWAY = r"\int_0^x e^{t^2}\sin(t^3)\,dt"
 """An integral without a closed form: sympy looks for one far longer than any test waits."""
 
 
+@pytest.mark.parametrize(("workers", "seconds"), [(0, 1.0), (-1, 1.0), (1, 0.0), (1, -5.0), (1, float("nan"))])
+def test_numbers_that_make_no_sense_are_refused(workers: int, seconds: float) -> None:
+    with pytest.raises(ConfigError, match=r"worker|seconds"):
+        Grader(workers=workers, seconds=seconds)
+
+
+def test_imports_do_not_cost_the_first_answers_their_time() -> None:
+    # Importing sympy and math-verify alone takes longer than this limit, on any machine.
+    with Grader(workers=2, seconds=1.0) as grader:
+        items = [GradeItem(rf"\boxed{{x+{n}}}", f"{n}+x") for n in range(8)]
+        assert [grade.note for grade in grader.grade_many(items)] == ["value at several points"] * 8
+
+
+def test_the_plain_statement_is_a_method_of_its_own(grader: Grader) -> None:
+    grade = grader.grade_one("Nine and nine. The answer is 18.", "18")
+    assert (grade.outcome, grade.extraction_method) == ("correct", "stated")
+    assert grade.row() == {"outcome": "correct", "rung": "stated", "extracted": "18", "note": "same text"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["(" * 900, "1 " * 900, "{" * 500 + "}" * 500, "\\frac" * 300, "exp(" * 300, "5 million " * 150, "1,000," * 200,
+     "x=" * 500, "\\text{" * 200, "9" * 1999, "\\sqrt" * 300, "½" * 900, "\\cup(0,1)" * 200, "(1)" * 600, "mod" * 600,
+     "\\pm 1," * 200, "\ud800", "\x00" * 50, "_" * 1500, "{1,1}," * 200],
+    ids=lambda answer: repr(answer[:12]),
+)  # fmt: skip
+def test_one_bad_answer_holds_up_nobody(grader: Grader, answer: str) -> None:
+    started = time.monotonic()
+    grades = list(grader.grade_many([GradeItem(f"Final answer: {answer}", "7"), GradeItem(r"\boxed{7}", "7")]))
+    assert grades[0].outcome != "correct"
+    assert grades[1].outcome == "correct"
+    assert time.monotonic() - started < 3 * SECONDS
+
+
 def test_it_works_in_a_thread(grader: Grader) -> None:
     outcomes: list[str] = []
     thread = Thread(target=lambda: outcomes.append(grader.grade_one(r"\boxed{\frac{2}{\sqrt2}}", r"\sqrt{2}").outcome))
@@ -80,7 +119,7 @@ def test_it_works_in_a_thread(grader: Grader) -> None:
 def test_no_answer_hangs_or_crashes_the_grader(grader: Grader, answer: str) -> None:
     grade = grader.grade_one(f"\\boxed{{{answer}}}", "7")
     assert grade.outcome in ("correct", "wrong", "no_answer", "grader_failed")
-    assert (grade.rung == "none") == (grade.outcome == "no_answer") == (grade.extracted == "")
+    assert (grade.extraction_method == "none") == (grade.outcome == "no_answer") == (grade.extracted == "")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigError, DataError
-from eval.grading.gold import gold_faults
-from eval.grading.grader import Grader
+from eval.grading.grader import Grader, gold_faults
 from eval.judging.labelled import LABELLED
 from eval.problems.loader import content_hash, gold_hash
 from eval.problems.maths import GENERATED, KNOWN, TRAINING, load_benchmark
