@@ -1,5 +1,12 @@
 """Errors meant to be shown to a person. Anything else that escapes is a defect, and is logged rather than shown."""
 
+from typing import Literal
+
+Refusal = Literal["", "too_long", "refused"]
+"""Why asking again cannot help. `too_long`: the prompt or the token limit does not fit this model, which says nothing
+about its server; `refused`: the server will not take such a request, e.g. for its key or the model it names. Empty for
+a fault that may pass."""
+
 
 class ArenaError(Exception):
     """Something the user can act on. `str(error)` says what happened; `remedy` says what to do next."""
@@ -23,6 +30,10 @@ class WeightsError(ArenaError):
 
 class ServerError(ArenaError):
     """A model server that does not start, does not answer, or refuses a request."""
+
+    def __init__(self, message: str, remedy: str = "", refusal: Refusal = "") -> None:
+        super().__init__(message, remedy)
+        self.refusal = refusal
 
 
 class DataError(ArenaError):

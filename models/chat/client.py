@@ -130,7 +130,7 @@ class ModelClient:
             failure = error
         for delta in builder.drain():
             yield delta
-        yield Failed(builder.reply("failed", str(failure))) if failure else Finished(builder.reply())
+        yield Failed(builder.reply("failed", str(failure), failure.refusal)) if failure else Finished(builder.reply())
 
     async def _requests(
         self, builder: Builder, messages: Sequence[Message], sampling: Sampling, resume: Resume | None

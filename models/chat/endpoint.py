@@ -30,7 +30,9 @@ def client_options(endpoint: Endpoint) -> dict[str, Any]:
     """
     key = endpoint.api_key
     if not (key.isascii() and key.isprintable()):
-        raise ServerError("The API key has characters that no key has.", "Set the right key in this server's variable.")
+        raise ServerError(
+            "The API key has characters that no key has.", "Set the right key in this server's variable.", "refused"
+        )
     return {
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
         "trust_env": httpx.URL(endpoint.url).host not in LOOPBACK,
@@ -39,8 +41,8 @@ def client_options(endpoint: Endpoint) -> dict[str, Any]:
 
 
 @contextmanager
-def plain_errors(endpoint: Endpoint) -> Iterator[None]:
-    """Turn what can go wrong on the way to a server into ServerError."""
+def plain_errors(endpoint: Endpoint, silence_seconds: float) -> Iterator[None]:
+    """Turn what can go wrong on the way to a server into ServerError. `silence_seconds`: how long it was waited for."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
@@ -48,15 +50,22 @@ def plain_errors(endpoint: Endpoint) -> Iterator[None]:
             f"The model server at {endpoint.url} does not answer.", "Wait until it is ready, or look into its log."
         ) from error
     except httpx.TimeoutException as error:
-        raise ServerError(
-            "The model server has sent nothing for a long time, and the reply was given up.",
-            "Try again when fewer requests are waiting.",
-        ) from error
+        raise silence_error(silence_seconds) from error
     except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:
-        raise ServerError(f"{endpoint.url} is not an address.", "Write it like http://host:8000/v1.") from error
-    except httpx.TransportError as error:
+        raise ServerError(
+            f"{endpoint.url} is not an address.", "Write it like http://host:8000/v1.", "refused"
+        ) from error
+    except httpx.RequestError as error:
         raise ServerError(
             "The connection to the model server broke in the middle of the reply.", "Try again."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ServerError("The model server's answer is not of the OpenAI protocol.", "Check the address.") from error
+
+
+def silence_error(seconds: float) -> ServerError:
+    """For a server that has said nothing for so long."""
+    return ServerError(
+        f"The model server has sent nothing for {seconds:g} s, and the reply was given up.",
+        "Try again when fewer requests are waiting.",
+    )

@@ -6,6 +6,8 @@ Does not know where events come from (`models.chat.client`) or how they are show
 from dataclasses import dataclass, field
 from typing import Literal
 
+from common.errors import Refusal
+
 FinishReason = Literal["stop", "length", "stopped", "failed"]
 """`stop`: the model ended its reply; `length`: its token limit did; `stopped`: a person did; `failed`: an error did."""
 
@@ -21,6 +23,8 @@ class Reply:
     finish_reason: FinishReason = "stop"
     error: str = ""
     """Why the reply failed, in words for a person; empty unless `finish_reason` is `failed`."""
+    refusal: Refusal = ""
+    """Why asking again cannot help; empty for a fault that may pass, and for a reply that did not fail."""
     prompt_tokens: int = 0
     thought_tokens: int = 0
     answer_tokens: int = 0
@@ -29,6 +33,11 @@ class Reply:
     seconds: float = 0.0
     forced: tuple[str, ...] = field(default=())
     """Interventions in order: `budget` (thought closed at its budget), `answer_now`, `think_more`, `continue`."""
+
+    @property
+    def final(self) -> bool:
+        """Whether the same request would fail again."""
+        return self.refusal != ""
 
     @property
     def output_tokens(self) -> int:

@@ -1,11 +1,17 @@
-"""What a server's refusal means, in words for a person."""
+"""What a server's refusal means, in words for a person, and whether asking again could help."""
 
 import json
 import re
+from typing import Any, NamedTuple
 
 import httpx
 
 from common.errors import ServerError
+
+MOST_WORDS = 500
+"""Characters of a server's words that are shown."""
+MAY_PASS = frozenset((408, 409, 425, 429))
+"""Statuses below 500 that another time may bring another answer."""
 
 
 class UnknownOptionError(ServerError):
@@ -17,8 +23,9 @@ class NoTokenizerError(ServerError):
 
     def __init__(self, url: str, what: str) -> None:
         super().__init__(
-            f"The server at {url} has no {what}, which going on from a reply and a thinking budget need.",
+            f"The server at {url} has no {what}, which continuing a reply and thinking budgets need.",
             "Use a vLLM server for this.",
+            "refused",
         )
 
 
@@ -27,39 +34,127 @@ async def check(response: httpx.Response) -> None:
     if response.status_code == 200:
         return
     words = refusal_words(await response.aread())
-    if response.status_code in (401, 403):
-        raise ServerError("The model server refused the API key.", "Set the right key in this server's variable.")
-    if response.status_code == 429:
-        raise ServerError("The model server has too many requests.", "Wait a little and try again.")
-    if response.status_code in (400, 413, 422):
-        if too_long := read_context_error(words):
-            raise too_long
-        if re.search(r"continuous_usage_stats|max_completion_tokens", words):
-            raise UnknownOptionError(words)
-    raise ServerError(f"The model server refused the request ({response.status_code}): {words}")
+    if response.status_code in (400, 422) and re.search(r"continuous_usage_stats|max_completion_tokens", words):
+        raise length_refusal(words) or UnknownOptionError(words, refusal="refused")
+    raise refusal(response.status_code, words, f"The model server refused the request ({response.status_code}): ")
+
+
+def refusal(status: int, words: str, before: str) -> ServerError:
+    """The error for a refusal with this status and these words of the server, `before` which it says who speaks."""
+    if status in (401, 403):
+        return ServerError(
+            f"The model server refused the API key. {before}{words}".rstrip(": "),
+            "Set the right key in this server's variable.",
+            "refused",
+        )
+    if too_long := length_refusal(words):
+        return too_long
+    if status == 413:
+        return ServerError(f"The prompt is too long for this server: {words}", "Shorten the question.", "too_long")
+    if status == 429:
+        return ServerError(f"The model server has too many requests: {words}", "Wait a little and try again.")
+    return ServerError(f"{before}{words}", refusal="refused" if 400 <= status < 500 and status not in MAY_PASS else "")
 
 
 def refusal_words(body: bytes) -> str:
-    """The message in a refusal, whatever its form, at most 500 characters of it."""
+    """The message in a refusal, whatever its form."""
     try:
-        parsed = json.loads(body)
-    except ValueError:
-        return body.decode(errors="replace").strip()[:500]
-    error = parsed.get("error", parsed) if isinstance(parsed, dict) else parsed
-    words = error.get("message", error) if isinstance(error, dict) else error
-    return str(words)[:500]
+        return error_words(json.loads(body))
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace").strip()[:MOST_WORDS]
 
 
-def read_context_error(words: str) -> ServerError | None:
-    """The error for a prompt that does not fit, with what fits, if `words` are a server's refusal for that reason."""
-    context = re.search(r"context length (?:is|of) (\d+)|maximum context length \((\d+)\)", words)
-    if not context:
+def error_words(error: Any) -> str:
+    """The message in an error, whatever its form: the innermost text under the names that servers use for it."""
+    if isinstance(error, dict):
+        for name in ("error", "message", "detail", "errors", "error_message", "msg", "reason"):
+            if error.get(name) and error[name] is not True:
+                return error_words(error[name])
+        return json.dumps(error, ensure_ascii=False, default=str)[:MOST_WORDS]
+    if isinstance(error, list):
+        return "; ".join(map(error_words, error[:3]))[:MOST_WORDS]
+    return str(error)[:MOST_WORDS]
+
+
+TOO_LONG = re.compile(
+    r"context[ _](length|window|size|limit)|exceed_context|context_length_exceeded|string_above_max_length"
+    r"|maximum (input|prompt|sequence|allowed) (length|size)|max_(model|seq|input)_len|reduce the length"
+    r"|(prompt|inputs?`?|input length|messages?|conversation)\b.{0,80}(too (long|large|many)|exceed|must have less)"
+    r"|max_\w*tokens`?'?\b.{0,80}(too (large|high|big)|exceed|at most|must be <=|less than or equal|maximum|> \d)"
+    r"|too many (input |prompt )?tokens",
+    re.IGNORECASE | re.DOTALL,
+)
+CONTEXT = re.compile(
+    r"context (?:length|window|size)(?: is| of| only|: | \(|=|'s)*\D{0,12}(\d+)|(\d+) maximum context"
+    r"|maximum allowed length \(?(\d+)|tokens > (\d+) maximum|`max_new_tokens` must be <= (\d+)"
+    r"|must have less than (\d+) tokens|n_ctx\D{0,4}(\d+)",
+    re.IGNORECASE,
+)
+PROMPT = re.compile(
+    r"(?:at least )?(\d+) (?:input tokens|tokens (?:from|in) the (?:input )?(?:messages|prompt)|in the messages"
+    r"|`inputs` tokens|prompt tokens|characters)"
+    r"|(?:input length|prompt is too long|prompt contains|n_prompt_tokens|Given)\D{0,4}(\d+)(?: tokens)?",
+    re.IGNORECASE,
+)
+SUM = re.compile(r"(\d+) \+ (\d+) > (\d+)")
+LIMIT = re.compile(r"max_\w*tokens\b|completion tokens|output tokens|in the completion", re.IGNORECASE)
+
+
+class Lengths(NamedTuple):
+    """What a refusal says of lengths, in tokens (a prompt's may be in characters); None where it does not say."""
+
+    prompt: int | None
+    context: int | None
+    prompt_words: str
+    """As the server writes it, e.g. `at least 4097 input tokens`."""
+
+
+def length_refusal(words: str) -> ServerError | None:
+    """The error for a request that does not fit the model's context, if these words refuse it for that reason.
+
+    It says which was too long, the prompt or the limit on the reply's tokens.
+    """
+    if not TOO_LONG.search(words):
         return None
-    fits = int(context[1] or context[2])
-    prompt = re.search(r"(?:at least )?\d+ (?:input tokens|in the messages|characters)|Input length \(\d+\)", words)
-    found = f" ({prompt[0]})" if prompt else ""
+    lengths = read_lengths(words)
+    if _limit_is_at_fault(words, lengths):
+        room = ""
+        if lengths.context and lengths.prompt is not None:
+            left = lengths.context - lengths.prompt
+            room = f": its context holds {lengths.context} tokens, and the prompt of {lengths.prompt} leaves {left}"
+        return ServerError(
+            f"The token limit is too high for this model{room or f'. The server says: {words}'}.".replace("..", "."),
+            "Lower the limit on tokens.",
+            "too_long",
+        )
+    prompt = f" ({lengths.prompt_words})" if lengths.prompt_words else ""
+    if lengths.context:
+        room = f"its context holds {lengths.context} tokens, prompt and reply together"
+    else:
+        room = f"the server says: {words.rstrip('.')}"
     return ServerError(
-        f"The conversation is too long for this model{found}: its context holds {fits} tokens, prompt and reply "
-        "together.",
-        "Shorten the question or begin a new conversation.",
+        f"The prompt is too long for this model{prompt}: {room}.",
+        "Shorten the question or start a new conversation.",
+        "too_long",
     )
+
+
+def read_lengths(words: str) -> Lengths:
+    """The numbers in a server's words about length."""
+    if both := SUM.search(words):
+        return Lengths(int(both[1]), int(both[3]), f"{both[1]} tokens")
+    context, prompt = CONTEXT.search(words), PROMPT.search(words)
+    return Lengths(
+        int(next(filter(None, prompt.groups()))) if prompt else None,
+        int(next(filter(None, context.groups()))) if context else None,
+        prompt[0] if prompt else "",
+    )
+
+
+def _limit_is_at_fault(words: str, lengths: Lengths) -> bool:
+    """Where the prompt alone would fit, the limit on the reply is too high; without numbers the words decide."""
+    if "characters" in lengths.prompt_words:
+        return False
+    if lengths.prompt is not None and lengths.context is not None:
+        return lengths.prompt < lengths.context
+    return bool(LIMIT.search(words)) and not re.search(r"prompt is too long|input is too long", words, re.IGNORECASE)

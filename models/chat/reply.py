@@ -7,10 +7,12 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
+from common.errors import Refusal
 from models.chat.events import Answering, Event, Finished, FinishReason, Reply, Thinking
+from models.chat.message import Piece
 from models.chat.resume import Resume
+from models.chat.separated import Separated
 from models.chat.thought import Split, Splitter, close_thought_text
-from models.chat.wire import Piece
 from models.config.thought_format import ThoughtFormat
 
 Delta = Thinking | Answering
@@ -39,7 +41,8 @@ class Builder:
         self._ambiguous: str | None = None
         self._crossed_start = 0
         self.prompt_tokens = self._prior.prompt_tokens
-        self._separated = False
+        self._separated: Separated | None = None
+        """Set once the server has sent thought apart from the text."""
         self._timed, self._clock = timed, clock
         self._begun = clock()
         self._first: float | None = None
@@ -49,12 +52,12 @@ class Builder:
 
     @property
     def raw(self) -> str:
-        return "".join(self._raw)
+        return self._separated.raw if self._separated else "".join(self._raw)
 
     @property
     def thinking(self) -> bool:
         """Whether the answer has not begun."""
-        return self._splitter.part != "answer"
+        return self.split.part != "answer" if self._separated else self._splitter.part != "answer"
 
     @property
     def generated(self) -> int:
@@ -63,7 +66,7 @@ class Builder:
 
     @property
     def split(self) -> Split:
-        return self._splitter.split(ended=self.finish == "stop")
+        return self._separated.split if self._separated else self._splitter.split(ended=self.finish == "stop")
 
     def take(self, piece: Piece) -> list[Delta]:
         """Add what a server sent."""
@@ -72,18 +75,15 @@ class Builder:
         self._count(piece)
         if (piece.text or piece.separated_thought) and self._first is None:
             self._first = self._clock()
-        if piece.separated_thought:
-            deltas += self._take_separated(piece.separated_thought)
-        crossing = self.thinking
-        if piece.text:
-            if self._separated and self.thinking:
-                deltas += self._feed(close_thought_text(self._splitter.format, self.raw))
-            deltas += self._feed(piece.text)
-        if crossing and not self.thinking:
-            self._cross(before, piece)
+        if piece.separated_thought and not self._separated:
+            deltas += self._separate()
+        if self._separated:
+            deltas += self._take_separated(self._separated, piece, before)
+        elif piece.text:
+            deltas += self._take_text(piece, before)
         if piece.finish:
             self.finish = piece.finish
-            deltas += self._splitter.finish() if piece.finish == "stop" else []
+            deltas += self._splitter.finish() if piece.finish == "stop" and not self._separated else []
         return deltas
 
     def drain(self) -> list[Delta]:
@@ -109,7 +109,7 @@ class Builder:
         """The exact number of tokens in the text that `ambiguous_crossing` returned."""
         self._crossed = min(self._crossed_start + tokens, self._total)
 
-    def reply(self, finish: FinishReason | None = None, error: str = "") -> Reply:
+    def reply(self, finish: FinishReason | None = None, error: str = "", refusal: Refusal = "") -> Reply:
         """The reply as it stands."""
         split, now = self.split, self._clock()
         thought_tokens = self._thought_tokens(split)
@@ -120,6 +120,7 @@ class Builder:
             raw=self.raw,
             finish_reason=finish or self.finish,
             error=error,
+            refusal=refusal,
             prompt_tokens=self.prompt_tokens,
             thought_tokens=thought_tokens,
             answer_tokens=self._total - thought_tokens,
@@ -147,14 +148,39 @@ class Builder:
         self._raw.append(text)
         return self._splitter.feed(text)
 
-    def _take_separated(self, text: str) -> list[Delta]:
-        if self._separated:
-            return self._feed(text)
-        self._separated = True
-        if self._splitter.format.kind != "tags":
-            self._splitter = Splitter(ThoughtFormat("tags"))
-        thought = self._splitter.format
-        return self._feed(text if thought.prefilled else f"{thought.open}\n{text}")
+    def _take_text(self, piece: Piece, before: int) -> list[Delta]:
+        """Add text in which the model itself marks its thought."""
+        was_thinking = self.thinking
+        deltas = self._feed(piece.text)
+        if was_thinking and not self.thinking:
+            self._cross(before, piece)
+        return deltas
+
+    def _separate(self) -> list[Delta]:
+        """From here on the server tells thought and answer apart, so that all text before was answer, tags or not."""
+        split, text = self._splitter.split(), "".join(self._raw)
+        tokens = self._thought_tokens(split) if self._prior.raw else 0
+        self._separated, self._ambiguous = Separated(self._splitter.format), None
+        if self._prior.raw:
+            self._separated.think(split.thought)
+        answer = self._separated.answer(split.answer if self._prior.raw else text)
+        self._crossed = tokens
+        shown = split.answer
+        more = [Answering(delta.text.removeprefix(shown)) for delta in answer]
+        return [delta for delta in more if delta.text]
+
+    def _take_separated(self, separated: Separated, piece: Piece, before: int) -> list[Delta]:
+        thought, text = piece.separated_thought, piece.text
+        if thought or text:
+            share = len(thought) / (len(thought) + len(text))
+            self._crossed = (self._crossed or 0) + round((self._total - before) * share)
+        deltas: list[Delta] = [*separated.think(thought)] if thought else []
+        if thought:
+            self._thought_over = None
+        if text:
+            deltas += separated.answer(text)
+            self._thought_over = self._thought_over or self._clock()
+        return deltas
 
     def _count(self, piece: Piece) -> None:
         if piece.tokens is not None:
@@ -177,17 +203,16 @@ class Builder:
         if not split.answer_start:
             self._crossed = 0
             return
-        length = len(piece.separated_thought) + len(piece.text)
-        into_answer = len(piece.text) if self._separated else max(0, len(self.raw) - split.answer_start)
-        share = 1 - into_answer / length if length else 1.0
+        into_answer = max(0, len(self.raw) - split.answer_start)
+        share = 1 - into_answer / len(piece.text)
         self._crossed, self._crossed_start = before + round(new * share), self._request_start
-        if new > 1 and into_answer and not self._separated:
+        if new > 1 and into_answer:
             self._ambiguous = self.raw[self._request_text : split.answer_start]
 
     def _thought_tokens(self, split: Split) -> int:
         if self._known_thought is not None:
             return min(self._known_thought, self._total)
-        if split.part == "answer":
+        if split.part == "answer" or self._separated:
             return min(self._crossed or 0, self._total)
         return self._total if split.part == "thought" else 0
 

@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 
-from common.errors import ArenaError
+from common.errors import ArenaError, ServerError
 from models.chat.events import Reply
 
 RETRIES = 3
@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1.0
 async def ask_again(
     ask: Callable[[int], Awaitable[Reply]], *, pause: float = PAUSE_SECONDS, give_up: Callable[[], bool] = lambda: False
 ) -> Reply:
-    """The first reply that did not fail, or the last of RETRIES + 1 failed ones.
+    """The first reply that did not fail, or else the last failed one: of RETRIES + 1, or of fewer where it is final.
 
     `ask(attempt)`, counted from 0, may also raise ArenaError, which counts as a failed reply that says so.
     `give_up` is asked after each failure.
@@ -29,7 +29,8 @@ async def ask_again(
         try:
             reply = await ask(attempt)
         except ArenaError as error:
-            reply = Reply(finish_reason="failed", error=str(error))
-        if reply.finish_reason != "failed" or give_up():
+            refusal = error.refusal if isinstance(error, ServerError) else ""
+            reply = Reply(finish_reason="failed", error=str(error), refusal=refusal)
+        if reply.finish_reason != "failed" or reply.final or give_up():
             break
     return reply

@@ -5,6 +5,7 @@ Does not know what a thought is, what a reply is for, or how replies are continu
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, NamedTuple
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import httpx
 
 from common.errors import ServerError
-from models.chat.endpoint import Endpoint, client_options, plain_errors
-from models.chat.events import FinishReason
+from models.chat.endpoint import Endpoint, client_options, plain_errors, silence_error
+from models.chat.message import Piece, read_message
 from models.chat.refusals import NoTokenizerError, UnknownOptionError, check
+from models.chat.sse import messages
 from models.config.sampling import Sampling
 
 CONNECT_SECONDS = 10.0
@@ -22,7 +24,6 @@ SILENCE_SECONDS = 300.0
 """Longest wait for the next message of a stream: a busy server lets a request wait in line before its first token."""
 WHOLE_SECONDS = 3600.0
 """Longest wait for a whole reply."""
-FINISH: dict[str, FinishReason] = {"stop": "stop", "eos": "stop", "length": "length", "max_tokens": "length"}
 
 
 class Request(NamedTuple):
@@ -32,19 +33,6 @@ class Request(NamedTuple):
     sampling: Sampling
     limit: int
     """Most output tokens."""
-
-
-class Piece(NamedTuple):
-    """What one message of a server brought."""
-
-    text: str = ""
-    separated_thought: str = ""
-    """Thought that the server has taken out of the text itself."""
-    tokens: int | None = None
-    """Output tokens of this request so far; None where the server does not say."""
-    thought_tokens: int | None = None
-    prompt_tokens: int | None = None
-    finish: FinishReason | None = None
 
 
 class Options(NamedTuple):
@@ -105,22 +93,41 @@ class Wire:
 
     async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
         path, body = self._body(request, stream, options)
-        timeout = httpx.Timeout(self._silence_seconds if stream else WHOLE_SECONDS, connect=CONNECT_SECONDS, pool=None)
-        with plain_errors(self.endpoint):
+        silence = self._silence_seconds if stream else WHOLE_SECONDS
+        timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS, pool=None)
+        with plain_errors(self.endpoint, silence):
             post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
             async with post as response:
                 await check(response)
                 if not stream:
-                    yield read_message(json.loads(await response.aread()))
+                    yield whole_piece(read_message(json.loads(await response.aread())))
                     return
-                finished = False
-                async with aclosing(event_data(response)) as messages:
-                    async for data in messages:
-                        piece = read_message(json.loads(data))
-                        finished = finished or piece.finish is not None
+                async with aclosing(self._streamed(response)) as pieces:
+                    async for piece in pieces:
                         yield piece
-                if not finished:
-                    raise ServerError("The model server broke off in the middle of the reply.", "Try again.")
+
+    async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Piece, None]:
+        """The pieces of a streamed answer. Raises ServerError where it does not come to an end."""
+        heard, has_text, finished = time.monotonic(), False, False
+        async with aclosing(messages(response.aiter_bytes())) as stream:
+            async for data in stream:
+                if data == b"[DONE]":
+                    # Some servers give no reason for the end; this word says that it was one.
+                    if has_text and not finished:
+                        yield Piece(finish="stop")
+                        finished = True
+                    break
+                piece = read_message(json.loads(data)) if data else Piece()
+                has_text = has_text or bool(piece.text or piece.separated_thought)
+                check_end(piece, has_text)
+                finished = finished or piece.finish is not None
+                if piece.is_news:
+                    heard = time.monotonic()
+                elif not finished and time.monotonic() - heard > self._silence_seconds:
+                    raise silence_error(self._silence_seconds)  # signs of life alone are no reply
+                yield piece
+        if not finished:
+            raise ServerError("The model server broke off in the middle of the reply.", "Try again.")
 
     def _body(self, request: Request, stream: bool, options: Options) -> tuple[str, dict[str, Any]]:
         sampling = request.sampling
@@ -155,7 +162,7 @@ class Wire:
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         url = self.endpoint.url.removesuffix("/v1") + path
         timeout = httpx.Timeout(self._silence_seconds, connect=CONNECT_SECONDS, pool=None)
-        with plain_errors(self.endpoint):
+        with plain_errors(self.endpoint, self._silence_seconds):
             response = await self._http().post(url, json={"model": self.endpoint.model} | body, timeout=timeout)
             if response.status_code in (404, 405, 501):
                 raise NoTokenizerError(self.endpoint.url, path)
@@ -171,48 +178,17 @@ class Wire:
         return self._client
 
 
-async def event_data(response: httpx.Response) -> AsyncGenerator[bytes, None]:
-    """The data of each server-sent event. Lines end in a line feed only: JSON may hold U+2028 and its like."""
-    rest = b""
-    async for chunk in response.aiter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line[5:].strip()
-                if data == b"[DONE]":
-                    return
-                yield data
+def check_end(piece: Piece, has_text: bool) -> None:
+    """Raise ServerError for an end of an unknown kind that comes before any text: there is no reply to show."""
+    if piece.unknown_finish and not has_text:
+        raise ServerError(
+            f"The model server ended the reply with «{piece.unknown_finish}».", "Try again, or change the question."
+        )
 
 
-def read_message(message: dict[str, Any]) -> Piece:
-    """The piece in one message of either kind of stream, or in a whole answer. Raises ServerError."""
-    if error := message.get("error"):
-        words = error.get("message", "") if isinstance(error, dict) else str(error)
-        raise ServerError(f"The model server failed in the middle of the reply: {words}", "Try again.")
-    usage = message.get("usage") or {}
-    counts: dict[str, Any] = {
-        "tokens": usage.get("completion_tokens"),
-        "prompt_tokens": usage.get("prompt_tokens"),
-        "thought_tokens": (usage.get("completion_tokens_details") or {}).get("reasoning_tokens"),
-    }
-    if not message.get("choices"):
-        return Piece(**counts)
-    choice = message["choices"][0]
-    said = choice.get("delta") or choice.get("message") or {}
-    text = choice.get("text") or said.get("content") or ""
-    finish = read_finish(choice.get("finish_reason"))
-    return Piece(
-        text=text.rstrip("\ufffd") if finish == "length" else text,
-        separated_thought=said.get("reasoning") or said.get("reasoning_content") or "",
-        finish=finish,
-        **counts,
-    )
-
-
-def read_finish(reason: str | None) -> FinishReason | None:
-    """Our word for the server's finish reason. Raises ServerError for one that is no end of a reply."""
-    if not reason:
-        return None
-    if reason not in FINISH:
-        raise ServerError(f"The model server ended the reply with «{reason}».", "Try again, or change the question.")
-    return FINISH[reason]
+def whole_piece(piece: Piece) -> Piece:
+    """A whole answer, which has ended even where the server does not say how. Raises ServerError if it is empty."""
+    check_end(piece, bool(piece.text or piece.separated_thought))
+    if not piece.is_news:
+        raise ServerError("The model server sent no reply.", "Try again.")
+    return piece._replace(finish=piece.finish or "stop")

@@ -32,7 +32,7 @@ class RemoteServer(Life):
         self._set("loading", f"waiting for {self.url}")
         while not self._stop.is_set():
             try:
-                with plain_errors(self.endpoint):
+                with plain_errors(self.endpoint, PROBE_SECONDS):
                     self._look()
             except ServerError as error:
                 self._set("failed", str(error))

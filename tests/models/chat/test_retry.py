@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.errors import ServerError
+from common.errors import Refusal, ServerError
 from models.chat.events import Reply
 from models.chat.retry import RETRIES, ask_again
 
@@ -42,3 +42,18 @@ async def test_giving_up_asks_no_more() -> None:
 
     assert await ask_again(ask, pause=0, give_up=lambda: True) == FAILED
     assert asked == [0]
+
+
+@pytest.mark.parametrize("refusal", ["too_long", "refused"])
+@pytest.mark.parametrize("raised", [True, False])
+async def test_what_cannot_succeed_is_asked_once(refusal: Refusal, raised: bool) -> None:
+    asked = []
+
+    async def ask(attempt: int) -> Reply:
+        asked.append(attempt)
+        if raised:
+            raise ServerError("no", refusal=refusal)
+        return Reply(finish_reason="failed", error="no", refusal=refusal)
+
+    reply = await ask_again(ask, pause=0)
+    assert asked == [0] and reply.refusal == refusal and reply.final

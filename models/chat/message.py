@@ -1,0 +1,167 @@
+"""One message of a model server, streamed or whole, as text, thought, token counts and an end. Knows all its fields."""
+
+import re
+from typing import Any, NamedTuple
+
+from common.errors import ServerError
+from models.chat.events import FinishReason
+from models.chat.refusals import error_words, refusal
+
+FINISH: dict[str, FinishReason] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "stop_token", "stop_sequence", "end_turn", "end", "done"), "stop"),
+    **dict.fromkeys(("complete", "completed", "finished", "stop_str"), "stop"),
+    **dict.fromkeys(("length", "max_tokens", "max_new_tokens", "max_output_tokens", "max_length"), "length"),
+    **dict.fromkeys(("model_length", "token_limit", "context_length", "context_window_exceeded"), "length"),
+}
+"""Finish reasons of vLLM, OpenAI, llama.cpp, TGI, SGLang, Gemini, Anthropic, Mistral, Cohere, in lower case."""
+BROKEN = frozenset(("error", "abort", "aborted", "cancelled", "canceled", "failed"))
+"""Finish reasons of a reply that its server did not bring to an end."""
+THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking", "reasoning_details")
+"""Where servers put thought that they have taken out of the text; some send the same thought in two of them."""
+SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class Piece(NamedTuple):
+    """What one message of a server brought."""
+
+    text: str = ""
+    separated_thought: str = ""
+    """Thought that the server has taken out of the text itself."""
+    tokens: int | None = None
+    """Output tokens of this request so far; None where the server does not say."""
+    thought_tokens: int | None = None
+    prompt_tokens: int | None = None
+    finish: FinishReason | None = None
+    unknown_finish: str = ""
+    """The server's word for an end that none of ours means; then `finish` is `stop`."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it says anything about the reply: not a mere sign of life."""
+        return bool(self.text or self.separated_thought or self.finish)
+
+
+class Parts(NamedTuple):
+    """Content in its two kinds."""
+
+    text: str = ""
+    thought: str = ""
+
+
+def read_message(message: Any) -> Piece:
+    """The piece in one message of either kind of stream, or in a whole answer.
+
+    Raises ServerError with the server's words where it reports an error or sends what is no text, and TypeError,
+    KeyError or AttributeError for what is not of the protocol.
+    """
+    if isinstance(message, list) and len(message) == 1:
+        message = message[0]
+    if words := _reported_error(message):
+        raise refusal(_status(message), words, "The model server reported an error: ")
+    counts = _counts(message.get("usage"))
+    if not message.get("choices"):
+        return Piece(**counts)
+    choice = message["choices"][0]
+    if choice.get("error"):
+        raise refusal(_status(choice), error_words(choice["error"]), "The model server reported an error: ")
+    said = choice.get("delta") or choice.get("message") or {}
+    content = read_content(choice.get("text") or said.get("content") or said.get("refusal"))
+    thought = next((found for name in THOUGHT_FIELDS if (found := _thought(said.get(name)))), "")
+    finish, unknown = read_finish(choice.get("finish_reason"))
+    return Piece(
+        # A reply that its token limit cut inside a character ends in a replacement mark that no model wrote.
+        text=content.text.rstrip("\ufffd") if finish == "length" else content.text,
+        separated_thought=thought + content.thought,
+        finish=finish,
+        unknown_finish=unknown,
+        **counts,
+    )
+
+
+def read_content(content: Any) -> Parts:
+    """Text, or a list of parts of which some are thought. Raises ServerError for anything else, such as an image."""
+    if content is None:
+        return Parts()
+    if isinstance(content, str):
+        return Parts(text=SURROGATES.sub("\ufffd", content))
+    if isinstance(content, dict):
+        return _read_part(content)
+    if not isinstance(content, list):
+        raise ServerError(f"The model server sent {type(content).__name__} {content!r:.50} where text belongs.")
+    parts = [read_content(part) for part in content]
+    return Parts("".join(part.text for part in parts), "".join(part.thought for part in parts))
+
+
+def _read_part(part: dict[str, Any]) -> Parts:
+    kind = str(part.get("type") or "text")
+    if kind.startswith(("thinking", "reasoning", "summary")):
+        inner = next((part[name] for name in ("thinking", "reasoning", "text", "summary") if part.get(name)), None)
+        return Parts(thought="".join(read_content(inner)))
+    if kind in ("text", "output_text", "text_delta", "refusal"):
+        inner = part.get("text") if part.get("text") is not None else part.get("refusal")
+        return read_content(inner)
+    if kind == "redacted_thinking":
+        return Parts()
+    raise ServerError(f"The model server sent a part that is no text: {kind:.50}.", "Use a model that answers in text.")
+
+
+def _thought(value: Any) -> str:
+    """All text in a field of thought, whatever it calls its parts."""
+    if isinstance(value, dict):
+        value = value.get("text") or value.get("content") or value.get("summary") or ""
+    if isinstance(value, list):
+        return "".join(map(_thought, value))
+    return "".join(read_content(value))
+
+
+def read_finish(reason: Any) -> tuple[FinishReason | None, str]:
+    """Our word for the server's finish reason, and the server's own where it means an end that we have no word for.
+
+    Raises ServerError for a reason that says that the server failed.
+    """
+    if isinstance(reason, dict):
+        reason = reason.get("type")
+    word = str(reason or "").strip().lower().replace("-", "_")
+    word = word.removeprefix("finish_reason_")
+    if word in ("", "null", "none", "finish_reason_unspecified"):
+        return None, ""
+    if word in BROKEN:
+        raise ServerError(f"The model server ended the reply with «{reason}».", "Try again.")
+    return FINISH.get(word, "stop"), "" if word in FINISH else str(reason)
+
+
+def _reported_error(message: dict[str, Any]) -> str:
+    """The words of an error, in any of the shapes in which servers send one; empty where there is none."""
+    if error := message.get("error"):
+        return error_words(message if error is True else error)
+    is_error = "error" in (message.get("object"), message.get("type"), message.get("status"))
+    no_reply = not any(name in message for name in ("choices", "usage", "delta", "text"))
+    if is_error or (no_reply and any(message.get(name) for name in ("message", "detail", "errors", "error_message"))):
+        return error_words(message)
+    return ""
+
+
+def _status(message: dict[str, Any]) -> int:
+    """The HTTP status that an error names; 500 where it names none."""
+    error = message.get("error")
+    for place in (error if isinstance(error, dict) else {}, message):
+        for name in ("code", "status_code", "status"):
+            code = str(place.get(name) or "")
+            if re.fullmatch(r"[45]\d\d", code):
+                return int(code)
+    return 500
+
+
+def _counts(usage: Any) -> dict[str, Any]:
+    if not isinstance(usage, dict):
+        return {}
+    details = usage.get("completion_tokens_details")
+    return {
+        "tokens": _count(usage.get("completion_tokens")),
+        "prompt_tokens": _count(usage.get("prompt_tokens")),
+        "thought_tokens": _count(details.get("reasoning_tokens")) if isinstance(details, dict) else None,
+    }
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

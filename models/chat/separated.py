@@ -1,0 +1,68 @@
+"""A reply whose server tells thought and answer apart: each is what it came as, whatever it contains."""
+
+from models.chat.events import Answering, Thinking
+from models.chat.thought import Split
+from models.config.thought_format import ThoughtFormat
+
+
+class Trimmed:
+    """A growing text without white space at its two ends: white space waits until more text follows it."""
+
+    def __init__(self) -> None:
+        self._shown: list[str] = []
+        self._waiting = ""
+
+    @property
+    def text(self) -> str:
+        return "".join(self._shown)
+
+    def __bool__(self) -> bool:
+        return bool(self._shown)
+
+    def add(self, text: str) -> str:
+        """What can be shown by now and was not before."""
+        joined = self._waiting + text if self._shown else (self._waiting + text).lstrip()
+        shown = joined.rstrip()
+        self._waiting = joined[len(shown) :]
+        self._shown += [shown] if shown else []
+        return shown
+
+
+class Separated:
+    """Thought and answer as two texts. They may come in any order, and may take turns."""
+
+    def __init__(self, thought: ThoughtFormat) -> None:
+        self._format = thought if thought.kind == "tags" else ThoughtFormat("tags")
+        self._thought, self._answer = Trimmed(), Trimmed()
+        self._raw_thought: list[str] = []
+        self._raw_answer: list[str] = []
+
+    def think(self, text: str) -> list[Thinking]:
+        self._raw_thought.append(text)
+        shown = self._thought.add(text)
+        return [Thinking(shown)] if shown else []
+
+    def answer(self, text: str) -> list[Answering]:
+        self._raw_answer.append(text)
+        shown = self._answer.add(text)
+        return [Answering(shown)] if shown else []
+
+    @property
+    def raw(self) -> str:
+        """One text, as the model most likely wrote it: all of the thought in its tags, then the answer."""
+        opening = "" if self._format.prefilled else f"{self._format.open}\n"
+        thought = opening + "".join(self._raw_thought)
+        return f"{thought}{self._closing}{''.join(self._raw_answer)}" if self._answer else thought
+
+    @property
+    def _closing(self) -> str:
+        newline = "" if "".join(self._raw_thought[-1:]).endswith("\n") else "\n"
+        return f"{newline}{self._format.close}\n\n"
+
+    @property
+    def split(self) -> Split:
+        part = "answer" if self._answer else "thought"
+        raw = self.raw
+        start = len(raw) - len("".join(self._raw_answer)) if self._answer else 0
+        end = start - len(self._closing) if self._answer else len(raw)
+        return Split(self._thought.text, self._answer.text, part, end, start)  # type: ignore[arg-type]
