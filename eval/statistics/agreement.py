@@ -1,7 +1,4 @@
-"""How far two judges agree: accuracy and Cohen's kappa for labels, Krippendorff's alpha and the ICC for ratings.
-
-Knows nothing of models, prompts or files: labels and ratings come in, numbers go out.
-"""
+"""How far two judges agree: accuracy and Cohen's kappa for labels, Krippendorff's alpha and the ICC for ratings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

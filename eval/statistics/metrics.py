@@ -1,7 +1,6 @@
 """What a set of graded samples says about one model: accuracy, pass@k, maj@k, tokens, curves against tokens.
 
-Pure functions over plain sequences. Does not know where samples come from, who graded them or how they are drawn;
-the comparison of two models on the same problems is `eval.statistics.paired`.
+The comparison of two models on the same problems is `eval.statistics.paired`.
 """
 
 from collections import Counter
@@ -78,7 +77,9 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     and 0 ≤ c ≤ n: with fewer samples than k there is no unbiased estimate.
     """
     if not 1 <= k <= n:
-        raise ConfigError(f"pass@{k} cannot be told from {n} samples.", f"Draw at least {max(k, 1)} samples a problem.")
+        raise ConfigError(
+            f"pass@{k} needs {k} samples; there are {n}.", f"Draw at least {max(k, 1)} samples a problem."
+        )
     if not 0 <= c <= n:
         raise ConfigError(f"{c} correct samples out of {n} is impossible.")
     return 1.0 - comb(n - c, k) / comb(n, k)
@@ -99,7 +100,7 @@ def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> 
     """
     n = len(classes)
     if not 1 <= k <= n:
-        raise ConfigError(f"maj@{k} cannot be told from {n} samples.", f"Draw at least {max(k, 1)} samples a problem.")
+        raise ConfigError(f"maj@{k} needs {k} samples; there are {n}.", f"Draw at least {max(k, 1)} samples a problem.")
     gold = sum(correct)
     labels = [label for label, right in zip(classes, correct, strict=True) if not right]
     rivals = list(Counter(label for label in labels if label is not None).values())
@@ -154,7 +155,11 @@ def bootstrap_mean(shares: NDArray[np.float64]) -> Estimate:
 
 
 def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RESAMPLES bootstrap means of `values`; the same draws every time, so that a report can be repeated exactly."""
+    """RESAMPLES bootstrap means of `values`, shape (RESAMPLES,); the same draws every time, so reports can be repeated.
+
+    Problems are drawn, not samples: the samples of one problem are alike, and drawing them one by one would make the
+    interval too narrow.
+    """
     return _bootstrap_weights(len(values)) @ values
 
 
@@ -189,7 +194,7 @@ def truncation_curve(problems: Sequence[Sequence[Scored]], at: Sequence[int]) ->
 
 
 def steps(most: int) -> list[int]:
-    """The k at which pass@k and maj@k are told: 1, 2, 4 … and `most` itself; maj@k is dear for every k."""
+    """The k at which pass@k and maj@k are reported: 1, 2, 4 … and `most` itself. maj@k is slow for every k."""
     return sorted({*(2**e for e in range(most.bit_length())), most} - {0})
 
 

@@ -1,7 +1,4 @@
-"""Two models on the same problems: the paired difference, its interval, its test, and what a set could show at all.
-
-Pure. Does not know which model is which beyond "base" and "distilled", nor where verdicts come from.
-"""
+"""Two models on the same problems: the paired difference, its interval, its test, and what a set could show at all."""
 
 from collections.abc import Mapping, Sequence
 from math import nan, sqrt
@@ -81,6 +78,8 @@ def _interval(differences: NDArray[np.float64], cells: Sequence[float], single: 
     if single:
         return *newcombe(*cells), "interval after Newcombe 1998"
     if float(np.ptp(differences)) > ALIKE:
+        # Paired: a problem is drawn with both models' results on it. How hard problems are then cancels out, and only
+        # how much the models differ from problem to problem is left in the spread.
         low, high = np.quantile(resampled_means(differences), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         return float(low), float(high), "paired bootstrap over problems"
     # a bootstrap of identical differences would claim certainty
