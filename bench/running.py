@@ -1,4 +1,4 @@
-"""A sitting of the benchmark runner, grading included, against the same requests sent straight at both servers."""
+"""A job of the benchmark runner, grading included, against the same requests sent straight at both servers."""
 
 import asyncio
 import tempfile
@@ -13,7 +13,7 @@ from eval.problems.prompts import maths_prompt
 from eval.runs.cost import most_in_flight
 from eval.runs.log import ROLES, Role, RunConfig, RunLog, sample_seed
 from eval.runs.plan import load_benchmarks, prepare
-from eval.runs.session import Session
+from eval.runs.run_job import RunJob
 from models.serving.pair import ServedPair
 
 
@@ -49,7 +49,7 @@ def new_run(served: ServedPair, folder: Path, problems: int, seed: int) -> RunLo
 
 def by_runner(served: ServedPair, log: RunLog) -> float:
     """Output tokens a second of both sides together, from the first request to the last sample on disk."""
-    progress = Session(log, served).run()
+    progress = RunJob(log, served).run()
     if progress.phase != "finished" or any(side.failed for side in progress.sides.values()):
         raise RuntimeError(f"the run did not finish: {progress}")
     sides = progress.sides.values()

@@ -18,7 +18,7 @@ from eval.runs.grades import grade_run
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RUNS, Role, RunConfig, RunLog, find_run, list_runs
 from eval.runs.plan import check_own, load_benchmarks, prepare
-from eval.runs.session import Served, Session
+from eval.runs.run_job import RunJob, Served
 from eval.statistics.paired import smallest_differences
 from models.config.plan import profile_for
 from models.config.registry import PairSpec, Profile, load_config
@@ -133,14 +133,14 @@ def run_command(options: argparse.Namespace) -> int:
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         log = prepare(runs_folder(), config, served.pair, hashes, sets, served.profile)
         print(f"run {log.folder.name}", file=sys.stderr)
-        return watch(Session(log, served))
+        return watch(RunJob(log, served))
 
 
 def resume_command(options: argparse.Namespace) -> int:
     log = find_run(options.run)
     check_own(log.info())
     with serving(log.info().config.pair, options.profile) as served:
-        return watch(Session(log, served, retry_failed=options.retry_failed))
+        return watch(RunJob(log, served, retry_failed=options.retry_failed))
 
 
 def forced_command(options: argparse.Namespace) -> int:
@@ -186,8 +186,8 @@ def serving(pair: str, profile: str) -> Iterator[Served]:
         yield served
 
 
-def watch(session: Session) -> int:
-    """Run a sitting with a line of progress; ctrl-C stops it so that it can be resumed. 0: complete."""
+def watch(session: RunJob) -> int:
+    """Run a job with a line of progress; ctrl-C stops it so that it can be resumed. 0: complete."""
     previous = signal.signal(signal.SIGINT, lambda *_: session.stop())
     thread = threading.Thread(target=session.run)
     thread.start()

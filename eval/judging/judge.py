@@ -92,7 +92,7 @@ RUBRICS: Mapping[RubricKey, Rubric] = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Ruling:
     """One reading of one reply of the judge."""
 
     value: str | float | None
@@ -104,21 +104,21 @@ class Verdict:
     """Of a pair: the verdict changed with the order of the answers."""
 
 
-def parse_verdict(text: str, rubric: Rubric) -> Verdict:
+def parse_verdict(text: str, rubric: Rubric) -> Ruling:
     """The verdict in a judge's reply, or an invalid one that says why. Never guesses from prose.
 
     Text around the object and a code fence are forgiven; several objects must agree.
     """
     found = [obj for obj in _objects(text) if "verdict" in obj]
     if not found:
-        return Verdict(None, invalid="no JSON object with a verdict" if text.strip() else "empty reply")
+        return Ruling(None, invalid="no JSON object with a verdict" if text.strip() else "empty reply")
     values = [_value(obj["verdict"], rubric) for obj in found]
     if None in values:
-        return Verdict(None, invalid=f"not an allowed verdict: {found[values.index(None)]['verdict']!r:.60}")
+        return Ruling(None, invalid=f"not an allowed verdict: {found[values.index(None)]['verdict']!r:.60}")
     if len(set(values)) > 1:
-        return Verdict(None, invalid="verdicts that contradict each other")
+        return Ruling(None, invalid="verdicts that contradict each other")
     reason = found[-1].get("reason", "")
-    return Verdict(values[-1], reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False))
+    return Ruling(values[-1], reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False))
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
@@ -172,17 +172,17 @@ class JudgeItem:
     """Kept with the judgement and never shown to the judge, e.g. which model gave the answer."""
 
 
-def combine_orders(given: Verdict, swapped: Verdict) -> Verdict:
+def combine_orders(given: Ruling, swapped: Ruling) -> Ruling:
     """One verdict on a pair from both orders; a judge that prefers a place rather than an answer says tie.
 
     `swapped` is the verdict with the answers exchanged, still in terms of the places as the judge saw them.
     """
     if given.value is None or swapped.value is None:
-        return Verdict(None, invalid=given.invalid or swapped.invalid)
+        return Ruling(None, invalid=given.invalid or swapped.invalid)
     back = {"first": "second", "second": "first", "tie": "tie"}[str(swapped.value)]
     if given.value == back:
         return given
-    return Verdict("tie", f"The orders disagree: {given.value}, then {back}.", flipped=True)
+    return Ruling("tie", f"The orders disagree: {given.value}, then {back}.", flipped=True)
 
 
 class Judge:
@@ -236,9 +236,9 @@ class Judge:
     async def _ask(self, prompt: str) -> Reply:
         return await self._model.complete([Message("user", prompt)], self._sampling)
 
-    def _read(self, reply: Reply) -> Verdict:
+    def _read(self, reply: Reply) -> Ruling:
         """Only the answer is read: a verdict tried out in the judge's thought is none."""
         if reply.finish_reason == "failed":
-            return Verdict(None, invalid=f"{REQUEST_FAILED}: {reply.error}")
+            return Ruling(None, invalid=f"{REQUEST_FAILED}: {reply.error}")
         verdict = parse_verdict(reply.answer, self.rubric)
-        return Verdict(None, invalid="cut off at the token limit") if verdict.invalid and reply.cut_off else verdict
+        return Ruling(None, invalid="cut off at the token limit") if verdict.invalid and reply.cut_off else verdict

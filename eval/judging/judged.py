@@ -24,7 +24,7 @@ from eval.judging.labelled import (
 )
 from eval.problems.open_ended import RubricKey
 from eval.records import Problem, Sample
-from eval.runs.jobs import CoroutineSitting
+from eval.runs.jobs import CoroutineJob
 from eval.runs.log import RunInfo, RunLog
 from eval.statistics.metrics import wilson
 from models.chat.client import Endpoint, ModelClient
@@ -35,7 +35,7 @@ JUDGEMENTS = "judgements"
 KEY_VARIABLE = "JUDGE_API_KEY"
 
 
-class JudgeSitting(CoroutineSitting):
+class JudgeJob(CoroutineJob):
     """A judge at work in the background."""
 
     telling = "{} of {} judged."

@@ -97,7 +97,7 @@ def next_task(rater: str, tasks: Iterable[RatingTask], given: Iterable[Rating]) 
     return next((task for task in order_for(rater, tasks) if task.id not in done), None)
 
 
-def summarise(tasks: Sequence[RatingTask], given: Iterable[Rating]) -> RatingSummary:
+def summarise_ratings(tasks: Sequence[RatingTask], given: Iterable[Rating]) -> RatingSummary:
     """Means by model and the raters' agreement, over the marks that belong to these tasks."""
     roles = {task.id: task.role for task in tasks}
     marks: dict[str, dict[str, int]] = {}

@@ -43,7 +43,7 @@ TABLE_1 = (
 
 
 @dataclass(frozen=True)
-class BeyondResult:
+class OpenEndedResult:
     """A column of Table 2: one set, before (Qwen2.5-72B-Instruct) and after training on long thoughts."""
 
     key: str
@@ -63,21 +63,21 @@ class BeyondResult:
 _STATED = "The paper states 200 questions."
 _RATED = "The paper states 50 questions; a mean of marks is not a count of them."
 TABLE_2 = (
-    BeyondResult("flames", "Flames", "safety", "Safety-J", 91.0, 92.5, 1, size=200, size_source=_STATED),
-    BeyondResult("diasafety", "DiaSafety", "safety", "Safety-J", 100.0, 100.0, 1, size=200, size_source=_STATED),
-    BeyondResult("wildsafety", "WildSafety", "safety", "Safety-J", 92.0, 86.5, 1, size=200, size_source=_STATED),
-    BeyondResult(
+    OpenEndedResult("flames", "Flames", "safety", "Safety-J", 91.0, 92.5, 1, size=200, size_source=_STATED),
+    OpenEndedResult("diasafety", "DiaSafety", "safety", "Safety-J", 100.0, 100.0, 1, size=200, size_source=_STATED),
+    OpenEndedResult("wildsafety", "WildSafety", "safety", "Safety-J", 92.0, 86.5, 1, size=200, size_source=_STATED),
+    OpenEndedResult(
         "simpleqa", "SimpleQA", "factuality", "GPT-4o matching", 10.58, 10.41, 2, size=4326,
         size_source="Size of the public set; the paper does not state how many it used.",
     ),
-    BeyondResult(
+    OpenEndedResult(
         "chinese_simpleqa", "C-SimpleQA", "factuality", "GPT-4o matching", 47.08, 45.76, 2, size=3000,
         size_source="Size of the public set; the paper does not state how many it used.",
     ),
-    BeyondResult("chinesefacteval", "CFE-General", "factuality", "GPT-4o matching", 69.08, 62.65, 2),
-    BeyondResult("chinesefacteval_sycophancy", "CFE-Sycophancy", "factuality", "GPT-4o matching", 89.70, 92.65, 2),
-    BeyondResult("autoj", "Auto-J", "general", "three experts", 81.6, 88.0, 1, "rating", 50, _RATED),
-    BeyondResult("lima", "LIMA", "general", "three experts", 77.2, 87.2, 1, "rating", 50, _RATED),
+    OpenEndedResult("chinesefacteval", "CFE-General", "factuality", "GPT-4o matching", 69.08, 62.65, 2),
+    OpenEndedResult("chinesefacteval_sycophancy", "CFE-Sycophancy", "factuality", "GPT-4o matching", 89.70, 92.65, 2),
+    OpenEndedResult("autoj", "Auto-J", "general", "three experts", 81.6, 88.0, 1, "rating", 50, _RATED),
+    OpenEndedResult("lima", "LIMA", "general", "three experts", 77.2, 87.2, 1, "rating", 50, _RATED),
 )  # fmt: skip
 
 
@@ -156,7 +156,7 @@ class Counts(NamedTuple):
     exact: bool
 
 
-def counts(result: BeyondResult) -> Counts | None:
+def counts(result: OpenEndedResult) -> Counts | None:
     """Exact counts where the printed shares determine them, the nearest whole numbers where only the size is known."""
     if result.size is None or result.scale == "rating":
         return None
@@ -185,7 +185,7 @@ def unpaired_difference(of: Counts) -> Difference:
     return Difference(points, 100 * float(low), 100 * float(high), float(fisher_exact(table).pvalue))
 
 
-def safety_together(results: Sequence[BeyondResult] = TABLE_2) -> Counts:
+def safety_together(results: Sequence[OpenEndedResult] = TABLE_2) -> Counts:
     """The three safety sets as one, as the paper also reports them."""
     found = [counts(result) for result in results if result.area == "safety"]
     each = [one for one in found if one is not None]

@@ -23,8 +23,8 @@ from eval.statistics.metrics import (
 )
 from eval.statistics.paired import Paired, compare
 
-Verdict = Literal["both", "only_distilled", "only_base", "neither", "unsure"]
-VERDICTS: dict[Verdict, str] = {
+CellOutcome = Literal["both", "only_distilled", "only_base", "neither", "unsure"]
+CELL_OUTCOMES: dict[CellOutcome, str] = {
     "both": "both right",
     "only_distilled": "only distilled right",
     "only_base": "only base right",
@@ -70,7 +70,7 @@ class Cell:
     benchmark: str
     subject: str
     level: str
-    verdict: Verdict
+    outcome: CellOutcome
     base_right: int
     base_of: int
     distilled_right: int
@@ -121,8 +121,8 @@ def build_comparison(
     judged = [cell.problem_id for cell in cells if cell.base_of and cell.distilled_of]
     return Comparison(
         benchmark=benchmark,
-        base=summarise(base, titles[0]),
-        distilled=summarise(distilled, titles[1]),
+        base=summarise_side(base, titles[0]),
+        distilled=summarise_side(distilled, titles[1]),
         paired=_paired(b, d, judged),
         left_out=len(cells) - len(judged),
         cells=cells,
@@ -174,7 +174,7 @@ def _p(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"= {value:.4f}".rstrip("0").rstrip(".")
 
 
-def summarise(rows: Sequence[Row], title: str) -> SideSummary:
+def summarise_side(rows: Sequence[Row], title: str) -> SideSummary:
     """Requests that failed count in `outcomes` only: no tokens, no verdict."""
     whole = [r for r in rows if r.answered]
     problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
@@ -259,7 +259,7 @@ def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
         benchmark=rows[0].benchmark,
         subject=rows[0].subject,
         level=rows[0].level,
-        verdict=_verdict(base_solves, distilled_solves),
+        outcome=_cell_outcome(base_solves, distilled_solves),
         base_right=sum(b),
         base_of=len(b),
         distilled_right=sum(d),
@@ -281,7 +281,7 @@ def _solves(rows: Sequence[Row]) -> bool | None:
     return False if wrong > right + unknown else None
 
 
-def _verdict(base: bool | None, distilled: bool | None) -> Verdict:
+def _cell_outcome(base: bool | None, distilled: bool | None) -> CellOutcome:
     if base is None or distilled is None:
         return "unsure"
     if base and distilled:

@@ -11,9 +11,9 @@ from typing import Any, get_args
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark, Rule
 from eval.records import CUT_OFF, Outcome
-from eval.results.comparison import SideSummary, summarise
+from eval.results.comparison import SideSummary, summarise_side
 from eval.results.report import run_report
-from eval.results.samples import Contender, Results, Row
+from eval.results.samples import Results, Row, Side
 from eval.runs.grades import grade_run
 from eval.runs.imported import Origin, import_outputs
 from eval.runs.outputs import Fields
@@ -92,14 +92,14 @@ def grade_file(
         grade_run(log, grader, progress=progress)
         (side,) = log.info().sides.values()
         results = Results(runs, [log.folder.name])
-        rows = results.rows(Contender(log.folder.name, side.model))
-        details = {(d["problem_id"], d["index"]): d for d in results.details(Contender(log.folder.name, side.model))}
+        rows = results.rows(Side(log.folder.name, side.model))
+        details = {(d["problem_id"], d["index"]): d for d in results.details(Side(log.folder.name, side.model))}
         origins = zip(log.samples(), imported.origins, strict=True)
         grades = tuple(_grade_row(details[sample.problem_id, sample.index], origin) for sample, origin in origins)
         report = run_report(runs, log.folder.name)
         data = log.info().data
     return GradedFile(
-        str(path), data[0].rule, summarise(rows, side.title), tuple(rows), grades, imported.left_out, report
+        str(path), data[0].rule, summarise_side(rows, side.title), tuple(rows), grades, imported.left_out, report
     )
 
 

@@ -9,7 +9,7 @@ from shlex import quote
 
 from eval.problems.prompts import BENCHMARK
 from eval.results.comparison import (
-    VERDICTS,
+    CELL_OUTCOMES,
     Breakdown,
     Comparison,
     SideSummary,
@@ -19,7 +19,7 @@ from eval.results.comparison import (
     points,
     stated_note,
 )
-from eval.results.samples import Contender, Results
+from eval.results.samples import Results, Side
 from eval.runs.log import RunInfo, RunLog
 from eval.statistics.metrics import Estimate
 
@@ -37,7 +37,7 @@ OUTCOMES = {
 def run_report(runs: Path, run_id: str) -> str:
     """The report on a run's two sides, one section a benchmark. Raises DataError for an unknown run."""
     info = RunLog.open(runs, run_id).info()
-    base, distilled = (Contender(run_id, info.sides[r].model) if r in info.sides else Contender(run_id, "")
+    base, distilled = (Side(run_id, info.sides[r].model) if r in info.sides else Side(run_id, "")
                        for r in ("base", "distilled"))  # fmt: skip
     results = Results(runs, [run_id])
     titles = tuple(info.sides[r].title if r in info.sides else "–" for r in ("base", "distilled"))
@@ -123,7 +123,7 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
         )
     parts.append(_table(["", "base", "distilled"], summary_rows(c)))
     counts = ", ".join(
-        f"{sum(cell.verdict == verdict for cell in c.cells)} {words}" for verdict, words in VERDICTS.items()
+        f"{sum(cell.outcome == verdict for cell in c.cells)} {words}" for verdict, words in CELL_OUTCOMES.items()
     )
     parts.append(f"Problems: {counts}.")
     if note := stated_note(c):

@@ -84,7 +84,7 @@ LIGHT = (
 
 
 @dataclass(frozen=True)
-class Contender:
+class Side:
     """One side of a comparison: a model within a run. The two sides may come from different runs."""
 
     run: str
@@ -179,7 +179,7 @@ class Results:
         with self._lock:
             return self._connection.execute(sql, list(parameters)).fetchall()
 
-    def rows(self, side: Contender, benchmark: str = "") -> list[Row]:
+    def rows(self, side: Side, benchmark: str = "") -> list[Row]:
         """Samples of one side, of one benchmark or of all, by problem and index."""
         found = self._query(
             f"SELECT {LIGHT} FROM results WHERE run = ? AND model = ? AND ? IN ('', benchmark)"
@@ -188,7 +188,7 @@ class Results:
         )
         return [Row(*row) for row in found]
 
-    def forced(self, side: Contender, benchmark: str = "") -> list[Forced]:
+    def forced(self, side: Side, benchmark: str = "") -> list[Forced]:
         found = self._query(
             "SELECT problem_id, index, budget, thought_tokens + answer_tokens, outcome, cut FROM forced_answers"
             " WHERE run = ? AND model = ? AND ? IN ('', benchmark) ORDER BY budget, problem_id, index",
@@ -196,7 +196,7 @@ class Results:
         )
         return [Forced(*row) for row in found]
 
-    def details(self, side: Contender, problem_id: str = "") -> list[dict[str, Any]]:
+    def details(self, side: Side, problem_id: str = "") -> list[dict[str, Any]]:
         """Everything about the samples of one problem, or of all, texts included, by problem and index."""
         with self._lock:
             cursor = self._connection.execute(
@@ -207,7 +207,7 @@ class Results:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def flags(self, side: Contender, problem_id: str) -> list[tuple[int, str, str, str]]:
+    def flags(self, side: Side, problem_id: str) -> list[tuple[int, str, str, str]]:
         """(index, outcome when flagged, note, time) of the grades of one problem that people called wrong."""
         rows = self._query(
             "SELECT index, outcome, note, flagged_at FROM flags WHERE run = ? AND model = ? AND problem_id = ?",
@@ -215,7 +215,7 @@ class Results:
         )
         return [(int(r[0]), str(r[1]), str(r[2]), str(r[3])) for r in rows]
 
-    def with_words(self, sides: Sequence[Contender], words: str) -> set[str]:
+    def with_words(self, sides: Sequence[Side], words: str) -> set[str]:
         """Problems where the thought of any of these sides contains every one of the words, in any case."""
         wanted = words.lower().split()
         found: set[str] = set()
@@ -225,7 +225,7 @@ class Results:
             found |= {row[0] for row in self._query(sql, [side.run, side.model, *wanted])}
         return found
 
-    def export(self, sides: Sequence[Contender], path: Path, form: ExportFormat) -> Path:
+    def export(self, sides: Sequence[Side], path: Path, form: ExportFormat) -> Path:
         """Write every sample of these sides, with problem, grade and texts, to `path`; one row a sample."""
         test = " OR ".join(["(run = ? AND model = ?)"] * len(sides))
         order = "ORDER BY run, model, benchmark, problem_id, index"
@@ -239,9 +239,9 @@ class Results:
         return path
 
 
-def sides_of(info: RunInfo) -> list[Contender]:
+def sides_of(info: RunInfo) -> list[Side]:
     """The models of one run, base first."""
-    return [Contender(info.id, info.sides[role].model) for role in sorted(info.sides)]
+    return [Side(info.id, info.sides[role].model) for role in sorted(info.sides)]
 
 
 def stamp(runs: Path, run_ids: Sequence[str]) -> str:

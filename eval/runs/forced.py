@@ -15,11 +15,11 @@ from common.errors import ArenaError, ConfigError, ServerError
 from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import facts_of
-from eval.runs.jobs import CoroutineSitting, Tell
+from eval.runs.jobs import CoroutineJob, Tell
 from eval.runs.log import ROLES, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
+from eval.runs.run_job import Connection, Served
 from eval.runs.runner import DOWN_AFTER, ask_until_final, is_too_long
-from eval.runs.session import Link, Served
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
 from models.chat.resume import answer_now
@@ -84,12 +84,12 @@ async def force_answers(
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    maker = _Maker(log, {role: Link(served, role) for role in info.sides}, answer_tokens, lead_in, pause)
+    maker = _Maker(log, {role: Connection(served, role) for role in info.sides}, answer_tokens, lead_in, pause)
     try:
         async with AsyncExitStack() as stack:
             grader = stack.enter_context(Grader(workers=1))
-            for link in maker.links.values():
-                stack.push_async_callback(link.aclose)
+            for connection in maker.connections.values():
+                stack.push_async_callback(connection.aclose)
             async with asyncio.TaskGroup() as group:
                 for task in tasks:
                     group.create_task(maker.make(task, grader, lambda made: progress(made, len(tasks))))
@@ -106,8 +106,10 @@ async def force_answers(
 class _Maker:
     """Makes forced answers, and counts what became of them."""
 
-    def __init__(self, log: RunLog, links: Mapping[Role, Link], answer_tokens: int, lead_in: str, pause: float) -> None:
-        self.links = links
+    def __init__(
+        self, log: RunLog, connections: Mapping[Role, Connection], answer_tokens: int, lead_in: str, pause: float
+    ) -> None:
+        self.connections = connections
         self.made = 0
         self.error = ""
         """Why the last one that failed did."""
@@ -135,12 +137,12 @@ class _Maker:
         tell(self.made)
 
     async def _ask(self, task: Task) -> Reply:
-        client = await self.links[task.role]()
+        client = await self.connections[task.role]()
         sampling = _sampling(self._info, task, self._answer_tokens)
         return await force(client, task, sampling, self._lead_in, self._info.history)
 
 
-class ForcedSitting(CoroutineSitting):
+class ForcedJob(CoroutineJob):
     """Forced answers made in the background."""
 
     telling = "{} of {} forced answers"

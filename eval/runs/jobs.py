@@ -13,7 +13,7 @@ from common.errors import ArenaError, ServerError
 from eval.runs.log import Role, RunLog
 from eval.runs.runner import SideProgress
 
-SittingPhase = Literal["waiting", "running", "grading", "finished", "stopped", "failed"]
+JobPhase = Literal["waiting", "running", "grading", "finished", "stopped", "failed"]
 Tell = Callable[[int, int], None]
 """(done, of)"""
 Work = Callable[[Tell], Coroutine[Any, Any, str]]
@@ -22,21 +22,21 @@ LOOK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class RunProgress:
-    """How far a sitting is."""
+    """How far a job is."""
 
     run: str
-    phase: SittingPhase
+    phase: JobPhase
     sides: Mapping[Role, SideProgress]
     message: str = ""
 
 
-class Sitting:
-    """One sitting at a run. `run` blocks until the work is done, has failed, or `stop` was called from elsewhere."""
+class Job:
+    """One job at a run. `run` blocks until the work is done, has failed, or `stop` was called from elsewhere."""
 
     def __init__(self, log: RunLog) -> None:
         self.log = log
         """The run that is worked on; for a check of a judge, the folder its outcome goes to."""
-        self._phase: SittingPhase = "waiting"
+        self._phase: JobPhase = "waiting"
         self._message = ""
         self._stopped = threading.Event()
 
@@ -77,7 +77,7 @@ class Sitting:
         return True
 
 
-class CoroutineSitting(Sitting):
+class CoroutineJob(Job):
     """Work that is one coroutine, which tells how far it is and ends with a sentence for people."""
 
     telling: ClassVar[str]
@@ -108,27 +108,27 @@ class Jobs:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sitting: Sitting | None = None
+        self._job: Job | None = None
 
     @property
-    def current(self) -> Sitting | None:
-        """The sitting that is going on, or the last one."""
-        return self._sitting
+    def current(self) -> Job | None:
+        """The job that is going on, or the last one."""
+        return self._job
 
     def check_idle(self) -> None:
-        """Raises ServerError while a sitting is going on; to be asked before a new run is written down."""
-        if self._sitting is not None and not self._sitting.over:
+        """Raises ServerError while a job is going on; to be asked before a new run is written down."""
+        if self._job is not None and not self._job.over:
             raise ServerError(
-                f"Run {self._sitting.log.folder.name} is going on.", "Stop it first, or wait until it is done."
+                f"Run {self._job.log.folder.name} is going on.", "Stop it first, or wait until it is done."
             )
 
-    def start(self, sitting: Sitting) -> None:
-        """Raises ServerError while another sitting is going on."""
+    def start(self, job: Job) -> None:
+        """Raises ServerError while another job is going on."""
         with self._lock:
             self.check_idle()
-            self._sitting = sitting
-            threading.Thread(target=sitting.run, name=f"run {sitting.log.folder.name}", daemon=True).start()
+            self._job = job
+            threading.Thread(target=job.run, name=f"run {job.log.folder.name}", daemon=True).start()
 
     def stop(self) -> None:
-        if self._sitting is not None:
-            self._sitting.stop()
+        if self._job is not None:
+            self._job.stop()

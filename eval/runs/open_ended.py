@@ -24,12 +24,12 @@ from eval.problems.sycophancy import (
     generate_probe,
     read,
     sentence,
-    summarise,
+    summarise_probe,
 )
 from eval.runs.cost import Cost, cost, most_in_flight, paces
 from eval.runs.log import OPEN_ENDED, ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import prepare
-from eval.runs.session import Served, Session
+from eval.runs.run_job import RunJob, Served
 from models.config.registry import PairSpec
 
 
@@ -39,8 +39,8 @@ def runs_folder() -> Path:
 
 def start_run(
     served: Served, name: str, count: int, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-) -> Session:
-    """A session, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
+) -> RunJob:
+    """A job, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
 
     Raises DataError with the way to get a set that is not there, ConfigError for settings that cannot be.
     """
@@ -58,7 +58,7 @@ def start_run(
     )
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
     log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile)
-    return Session(log, served)
+    return RunJob(log, served)
 
 
 def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
@@ -94,7 +94,7 @@ def probe_readings(log: RunLog, grader: Grader) -> dict[Role, list[Reading]]:
 
 def probe_outcome(readings: Mapping[Role, Sequence[Reading]]) -> tuple[dict[str, Sycophancy], float | None]:
     """Each model's outcome, and the p-value between the two; models that answered nothing are left out."""
-    outcomes: dict[str, Sycophancy] = {role: summarise(found) for role, found in readings.items() if found}
+    outcomes: dict[str, Sycophancy] = {role: summarise_probe(found) for role, found in readings.items() if found}
     both = all(role in outcomes and outcomes[role].problems for role in ROLES)
     return outcomes, between(readings["base"], readings["distilled"]) if both else None
 

@@ -37,15 +37,15 @@ class SideProgress:
 
     total: int
     done: int
-    """Samples on disk, those of earlier sittings included; failed ones too."""
+    """Samples on disk, those of earlier jobs included; failed ones too."""
     failed: int
     in_flight: int
     output_tokens: int
-    """Of this sitting."""
+    """Of this job."""
     seconds: float
-    """Since this sitting began, until now or until the side was finished."""
-    sitting: int
-    """Samples made in this sitting."""
+    """Since this job began, until now or until the side was finished."""
+    drawn_now: int
+    """Samples made in this job."""
     message: str = ""
 
     @property
@@ -54,8 +54,8 @@ class SideProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """At the pace of this sitting; None before its first sample."""
-        return (self.total - self.done) * self.seconds / self.sitting if self.sitting else None
+        """At the pace of this job; None before its first sample."""
+        return (self.total - self.done) * self.seconds / self.drawn_now if self.drawn_now else None
 
 
 @dataclass
@@ -70,7 +70,7 @@ class _Side:
     client: Completer | None = None
     in_flight: int = 0
     output_tokens: int = 0
-    sitting: int = 0
+    drawn_now: int = 0
     message: str = "waiting for its server"
     began: float = 0.0
     ended: float = 0.0
@@ -81,7 +81,14 @@ class _Side:
     def progress(self) -> SideProgress:
         seconds = (self.ended or time.monotonic()) - self.began if self.began else 0.0
         return SideProgress(
-            self.total, self.done, self.failed, self.in_flight, self.output_tokens, seconds, self.sitting, self.message
+            self.total,
+            self.done,
+            self.failed,
+            self.in_flight,
+            self.output_tokens,
+            seconds,
+            self.drawn_now,
+            self.message,
         )
 
 
@@ -110,7 +117,7 @@ async def ask_until_final(
 
 
 class Runner:
-    """One sitting of a run. `run` it to the end, or `stop` it from another thread or task; then a new one resumes."""
+    """One job of a run. `run` it to the end, or `stop` it from another thread or task; then a new one resumes."""
 
     def __init__(
         self,
@@ -278,7 +285,7 @@ class Runner:
     def _record(self, side: _Side, sample: Sample) -> None:
         self.log.append("samples", [asdict(sample)])
         side.done += 1
-        side.sitting += 1
+        side.drawn_now += 1
         side.failed += bool(sample.error)
         side.output_tokens += sample.output_tokens
         self.on_sample(sample)

@@ -21,11 +21,11 @@ from eval.grading.grader import Grader
 from eval.judging.judge import RUBRICS, Judge, Judgement
 from eval.judging.judged import judge_run, judgements, scores
 from eval.judging.labelled import checks, latest_check, load_labelled
-from eval.judging.ratings import ratings, summarise
+from eval.judging.ratings import ratings, summarise_ratings
 from eval.paper.transparency import from_json, saved, score
 from eval.results.comparison import build_comparison
 from eval.results.curves import curves
-from eval.results.samples import Contender, Results, sides_of
+from eval.results.samples import Results, Side, sides_of
 from eval.runs import recorded
 from eval.runs.grades import ungraded
 from eval.runs.imported import import_outputs
@@ -60,7 +60,7 @@ from votes.visitor import load_salt, visitor_hash
 WRITTEN = Path(__file__).parent / "written_by_0_6"
 RUN, IMPORTED = "20261128-103102-smol-135m", "20261128-103246-elsewhere-7b-a508ef"
 JUDGED, PROBE = "20261128-103215-smol-135m", "20261128-103232-smol-135m"
-BASE, DISTILLED = Contender(RUN, "smol-135m-base"), Contender(RUN, "smol-135m-distilled")
+BASE, DISTILLED = Side(RUN, "smol-135m-base"), Side(RUN, "smol-135m-distilled")
 REMAINDERS, DIVISORS = "same_kind/remainders/10bd00fc6024", "same_kind/divisors/a40c8e4f8cd9"
 GCD = "same_kind/gcd/c3e2c1a494c6"
 BLIND, UNDONE = "TIdhNb7a_2jbfYUD8Z2KFA", "anLpR_ivDmYiSgETM6Ob9Q"
@@ -233,7 +233,7 @@ def test_the_judges_check_against_labelled_answers() -> None:
 
 
 def test_peoples_marks() -> None:
-    found = summarise(rating_tasks(JUDGED), ratings())
+    found = summarise_ratings(rating_tasks(JUDGED), ratings())
     assert (found.raters, found.rated, found.shared) == (2, {"base": 6, "distilled": 4}, 4)
     assert found.means == {"base": pytest.approx(50.83, abs=0.01), "distilled": pytest.approx(76.67, abs=0.01)}
 

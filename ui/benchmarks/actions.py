@@ -10,13 +10,13 @@ from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.runs.cost import cost, paces
-from eval.runs.forced import ForcedSitting
+from eval.runs.forced import ForcedJob
 from eval.runs.grades import grade_run
 from eval.runs.imported import import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.runs.outputs import Fields
 from eval.runs.plan import load_benchmarks, prepare
-from eval.runs.session import Session
+from eval.runs.run_job import RunJob
 from eval.statistics.paired import smallest_differences
 from ui.benchmarks.library import RunLibrary
 from ui.services import Services, check_ready
@@ -72,30 +72,30 @@ class RunActions:
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         self.jobs.check_idle()
         log = prepare(self.library.runs, config, served.pair, hashes, benchmarks, served.profile)
-        self.jobs.start(Session(log, served))
+        self.jobs.start(RunJob(log, served))
         return log.folder.name
 
     def stop(self) -> str:
         """Stop the run that is going on, unless it is another page's; returns its id."""
-        sitting = self.jobs.current
-        if sitting is None or sitting.over:
+        job = self.jobs.current
+        if job is None or job.over:
             raise ConfigError("No run is in progress.")
-        name = sitting.log.folder.name
-        if sitting.log.folder.parent != self.library.runs:
+        name = job.log.folder.name
+        if job.log.folder.parent != self.library.runs:
             raise ConfigError(f"Run {name} was started on another page.", "Stop it there.")
         self.jobs.stop()
         return name
 
     def resume(self, run_id: str, retry_failed: bool = False) -> None:
         log = self._open_own(run_id)
-        self.jobs.start(Session(log, self.services.served, retry_failed=retry_failed))
+        self.jobs.start(RunJob(log, self.services.served, retry_failed=retry_failed))
 
     def force(self, run_id: str, budgets: str) -> list[int]:
         """Make the forced answers of a run at these budgets in the background; returns the budgets."""
         wanted = sorted({int(b) for b in re.findall(r"\d+", str(budgets or ""))})[:MOST_BUDGETS]
         if not wanted:
             raise ConfigError("Enter at least one budget.", "Use numbers of tokens, such as 64, 128, 256.")
-        self.jobs.start(ForcedSitting(self._open_own(run_id), self.services.served, wanted))
+        self.jobs.start(ForcedJob(self._open_own(run_id), self.services.served, wanted))
         return wanted
 
     def _open_own(self, run_id: str) -> RunLog:

@@ -1,13 +1,13 @@
 """Results as plotly figures. Colours work on light and dark pages; nothing is loaded from outside."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import plotly.graph_objects as go
 
 from eval.paper.figures import TABLE_1
 from eval.results.comparison import Breakdown
 from eval.results.samples import Row
+from eval.runs.log import Role
 from eval.statistics.metrics import CurveKind, CurvePoint
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, FONT, GRID_COLOUR, TEXT_COLOUR
 
@@ -20,7 +20,6 @@ VERDICT_COLOURS = {
     "neither": "#94a3b8",
     "unsure": "#c084fc",
 }
-Side = Literal["base", "distilled"]
 
 
 class _Style:
@@ -36,7 +35,7 @@ class _Style:
 
 
 def accuracy_against_tokens(
-    curves: Mapping[Side, Sequence[CurvePoint]], titles: Mapping[Side, str], benchmark: str = ""
+    curves: Mapping[Role, Sequence[CurvePoint]], titles: Mapping[Role, str], benchmark: str = ""
 ) -> go.Figure:
     """Accuracy against mean output tokens on a log axis, one line a side and kind, with 95 % intervals.
 
@@ -69,7 +68,7 @@ def accuracy_against_tokens(
     return figure
 
 
-def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Side, title: str) -> go.Scatter:
+def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Role, title: str) -> go.Scatter:
     values = [p.accuracy for p in points]
     label = "k" if kind == "maj@k" else "budget"
     return go.Scatter(
@@ -104,7 +103,7 @@ def paper_points(benchmark: str) -> list[tuple[str, int, float]]:
     return []
 
 
-def cut_share(curves: Mapping[Side, Sequence[CurvePoint]], titles: Mapping[Side, str]) -> go.Figure:
+def cut_share(curves: Mapping[Role, Sequence[CurvePoint]], titles: Mapping[Role, str]) -> go.Figure:
     """Share of answers longer than each budget: what the truncated curve's low end is made of."""
     figure = _figure("token budget (log scale)", "answers cut off")
     for side, points in curves.items():
@@ -124,7 +123,7 @@ def cut_share(curves: Mapping[Side, Sequence[CurvePoint]], titles: Mapping[Side,
     return figure
 
 
-def token_histogram(rows: Mapping[Side, Sequence[Row]], titles: Mapping[Side, str]) -> go.Figure:
+def token_histogram(rows: Mapping[Role, Sequence[Row]], titles: Mapping[Role, str]) -> go.Figure:
     """How long the answers are, thought and answer together, right and wrong apart; the sides one below the other."""
     figure = _figure("output tokens", "answers")
     figure.update_layout(
@@ -149,7 +148,7 @@ def token_histogram(rows: Mapping[Side, Sequence[Row]], titles: Mapping[Side, st
     return figure
 
 
-def breakdown_bars(groups: Sequence[Breakdown], titles: Mapping[Side, str]) -> go.Figure:
+def breakdown_bars(groups: Sequence[Breakdown], titles: Mapping[Role, str]) -> go.Figure:
     """Accuracy by subject or level, both sides beside each other."""
     figure = _figure("", "accuracy")
     names = [f"{g.key} ({g.paired.problems})" for g in groups]

@@ -11,9 +11,8 @@ from typing import Any
 import gradio as gr
 
 from common.errors import ArenaError, DataError
-from eval.runs.log import RunLog
+from eval.runs.log import Role, RunLog
 from traces.cases.pinning import pin_from_run
-from ui.benchmarks.figures import Side
 from ui.benchmarks.library import Choice, Filters, RunLibrary
 from ui.benchmarks.view import answer_head, flags_html, grid_html
 from ui.kit.events import QUIET, spoken
@@ -21,7 +20,7 @@ from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.panels import LATEX_DELIMITERS
 
-SIDES: tuple[Side, Side] = ("base", "distilled")
+SIDES: tuple[Role, Role] = ("base", "distilled")
 MOST_FLAGS = 1000
 MOST_NOTE = 500
 CLICK = """
@@ -66,7 +65,7 @@ class GridWidgets:
     detail: gr.Column
     question: gr.Markdown
     sample: gr.Radio
-    panels: dict[Side, SidePanel]
+    panels: dict[Role, SidePanel]
     pinning: PinPanel
 
 
@@ -97,7 +96,7 @@ def _build_filters() -> tuple[Any, ...]:
     return base, distilled, words, shortest, cut, flagged
 
 
-def _build_panel(side: Side) -> SidePanel:
+def _build_panel(side: Role) -> SidePanel:
     with gr.Column(min_width=300):
         head = gr.HTML("")
         with gr.Accordion("Thought", open=False) as box:
@@ -161,7 +160,7 @@ def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
 
 
 def _wire_flag(
-    library: RunLibrary, widgets: GridWidgets, side: Side, sides: list[Any], choose: Callable[..., Choice]
+    library: RunLibrary, widgets: GridWidgets, side: Role, sides: list[Any], choose: Callable[..., Choice]
 ) -> None:
     panel = widgets.panels[side]
 
@@ -206,7 +205,7 @@ def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str)
     return f"Added to the Case studies tab, {links}."
 
 
-def flag_grade(library: RunLibrary, choice: Choice, side: Side, problem: str, index: int, comment: str) -> None:
+def flag_grade(library: RunLibrary, choice: Choice, side: Role, problem: str, index: int, comment: str) -> None:
     """Keep a person's word that a grade is wrong. It is shown and counted, and changes no number.
 
     Raises DataError for a sample that is not there, or when a run has too many flags already.
@@ -268,7 +267,7 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
     return updates
 
 
-def _panel_updates(panel: SidePanel, side: Side, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
+def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
     if found is None:
         return {
             panel.head: render(

@@ -11,11 +11,10 @@ from common.errors import DataError
 from eval.results.comparison import Cell, Comparison, build_comparison
 from eval.results.curves import curves
 from eval.results.report import faulty_golds, report
-from eval.results.samples import EXPORT, Contender, Results, Row, stamp
+from eval.results.samples import EXPORT, Results, Row, Side, stamp
 from eval.runs.log import ROLES, Role, RunInfo, RunLog, list_runs
 from eval.runs.recorded import pack_run
 from eval.statistics.metrics import CurvePoint
-from ui.benchmarks.figures import Side
 
 KEPT = 4
 SEPARATOR = " / "
@@ -25,12 +24,12 @@ SEPARATOR = " / "
 class Choice:
     """What a visitor looks at: two sides, and one benchmark or all of them."""
 
-    base: Contender
-    distilled: Contender
+    base: Side
+    distilled: Side
     benchmark: str = ""
 
     @property
-    def sides(self) -> dict[Side, Contender]:
+    def sides(self) -> dict[Role, Side]:
         return {"base": self.base, "distilled": self.distilled}
 
 
@@ -39,25 +38,25 @@ class Shown:
     """Everything the tab shows of a choice."""
 
     comparison: Comparison
-    rows: dict[Side, list[Row]]
-    curves: dict[Side, list[CurvePoint]]
-    titles: dict[Side, str]
+    rows: dict[Role, list[Row]]
+    curves: dict[Role, list[CurvePoint]]
+    titles: dict[Role, str]
     infos: tuple[RunInfo, ...]
     report: str
     """Markdown, to paste in a model card."""
 
 
-def side_value(contender: Contender) -> str:
+def side_value(side: Side) -> str:
     """A side as the value of a dropdown."""
-    return f"{contender.run}{SEPARATOR}{contender.model}"
+    return f"{side.run}{SEPARATOR}{side.model}"
 
 
-def parse_side(value: object) -> Contender:
+def parse_side(value: object) -> Side:
     """The inverse of `side_value`; raises DataError for anything else, since values come from the network."""
     run, found, model = str(value or "").partition(SEPARATOR)
     if not found:
         raise DataError("No side is chosen.", "Choose a run.")
-    return Contender(run, model)
+    return Side(run, model)
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,15 @@ class RunLibrary:
             self._answers[run_id] = (size, len(RunLog(self.runs / run_id).samples()))
         return self._answers[run_id][1]
 
-    def sides(self) -> list[Contender]:
+    def sides(self) -> list[Side]:
         """Every side of every run, newest run first, base before distilled."""
-        return [
-            Contender(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides
-        ]
+        return [Side(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides]
 
     def partner(self, info: RunInfo, role: Role, shown: object) -> object:
         """The value of a side to set beside a run that lacks it: what is shown now if it has the run's first set, else
         the newest that has; what is shown now if none has."""
         having = [
-            side_value(Contender(other.id, other.sides[role].model))
+            side_value(Side(other.id, other.sides[role].model))
             for other in self.infos()
             if role in other.sides and info.data[0].name in (data.name for data in other.data)
         ]
@@ -159,7 +156,7 @@ class RunLibrary:
     def _compute(self, choice: Choice, results: Results) -> Shown:
         rows = {side: results.rows(c, choice.benchmark) for side, c in choice.sides.items()}
         infos = tuple(self.info(run_id) for run_id in _ids(choice))
-        titles = {side: _title(infos, contender) for side, contender in choice.sides.items()}
+        titles = {side: _title(infos, side) for side, side in choice.sides.items()}
         pair_titles = (titles["base"], titles["distilled"])
         comparison = build_comparison(rows["base"], rows["distilled"], pair_titles, choice.benchmark)
         checked = {info.id: faulty_golds(RunLog.open(self.runs, info.id)) for info in infos}
@@ -186,12 +183,12 @@ def _ids(choice: Choice) -> tuple[str, ...]:
     return tuple(dict.fromkeys((choice.base.run, choice.distilled.run)))
 
 
-def _title(infos: tuple[RunInfo, ...], contender: Contender) -> str:
+def _title(infos: tuple[RunInfo, ...], side: Side) -> str:
     for info in infos:
         for side in info.sides.values():
-            if info.id == contender.run and side.model == contender.model:
+            if info.id == side.run and side.model == side.model:
                 return side.title
-    return contender.model
+    return side.model
 
 
 def export_files(library: RunLibrary, choice: Choice) -> list[str]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from common.errors import ArenaError
 from eval.results.report import data_lines, differences, unfinished
-from eval.results.samples import Contender
+from eval.results.samples import Side
 from eval.runs.log import ROLES, Role, RunInfo
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
@@ -122,7 +122,7 @@ class Page:
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
             return {self.selectors.run: gr.update(choices=_run_choices(infos))}
-        own = {role: side_value(Contender(info.id, side.model)) for role, side in info.sides.items()}
+        own = {role: side_value(Side(info.id, side.model)) for role, side in info.sides.items()}
         before: dict[Role, Any] = {"base": base, "distilled": distilled}
         sides = {role: own.get(role) or self.library.partner(info, role, before[role]) for role in ROLES}
         choices = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
@@ -205,7 +205,7 @@ def _run_choices(infos: list[RunInfo]) -> list[tuple[str, str]]:
     return [(run_label(info), info.id) for info in infos]
 
 
-def _side_label(infos: list[RunInfo], side: Contender) -> str:
+def _side_label(infos: list[RunInfo], side: Side) -> str:
     info = next(i for i in infos if i.id == side.run)
     title = next((s.title for s in info.sides.values() if s.model == side.model), side.model)
     return f"{title} · {run_label(info)}"

@@ -5,7 +5,7 @@ from math import isnan
 from typing import Any
 
 from common.text import duration
-from eval.results.comparison import VERDICTS, Cell, Comparison, SideSummary, headline, points, stated_note
+from eval.results.comparison import CELL_OUTCOMES, Cell, Comparison, SideSummary, headline, points, stated_note
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, RunInfo
@@ -123,13 +123,13 @@ def breakdown_html(comparison: Comparison) -> Markup:
 
 def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> Markup:
     """A button for each problem; the legend counts what is shown."""
-    counts = {verdict: sum(cell.verdict == verdict for cell in cells) for verdict in VERDICTS}
+    counts = {verdict: sum(cell.outcome == verdict for cell in cells) for verdict in CELL_OUTCOMES}
     hint = "Click a problem to read both answers." if cells else "No problem matches." if of else "No answer yet."
     return render(
         '<div class="bm-legend">{% for colour, glyph, words, count in legend %}<span>'
         '<i style="background:{{ colour }}">{{ glyph }}</i> {{ words }} <b>{{ count }}</b></span>{% endfor %}</div>'
         '{{ note }}<div class="bm-grid">{{ cells }}</div>',
-        legend=[(VERDICT_COLOURS[v], GLYPHS[v], words, counts[v]) for v, words in VERDICTS.items()],
+        legend=[(VERDICT_COLOURS[v], GLYPHS[v], words, counts[v]) for v, words in CELL_OUTCOMES.items()],
         note=note(f"{len(cells)} of {of} problems. {hint}" if len(cells) != of else f"{of} problems. {hint}"),
         cells=join(_cell(cell, cell.problem_id == selected) for cell in cells),
     )
@@ -137,7 +137,7 @@ def grid_html(cells: Sequence[Cell], of: int, selected: str = "") -> Markup:
 
 def _cell(cell: Cell, selected: bool) -> Markup:
     tip = (
-        f"{cell.problem_id}: {VERDICTS[cell.verdict]}; base {cell.base_right}/{cell.base_of},"
+        f"{cell.problem_id}: {CELL_OUTCOMES[cell.outcome]}; base {cell.base_right}/{cell.base_of},"
         f" distilled {cell.distilled_right}/{cell.distilled_of}"
     )
     if cell.cut:
@@ -148,10 +148,10 @@ def _cell(cell: Cell, selected: bool) -> Markup:
         '<button type="button" class="bm-cell{{ marks }}" style="background:{{ colour }}" data-id="{{ problem }}"'
         ' title="{{ tip }}" aria-label="{{ tip }}">{{ glyph }}</button>',
         marks="".join(f" {name}" for name, on in (("cut", cell.cut), ("flag", cell.flags), ("on", selected)) if on),
-        colour=VERDICT_COLOURS[cell.verdict],
+        colour=VERDICT_COLOURS[cell.outcome],
         problem=cell.problem_id,
         tip=tip,
-        glyph=GLYPHS[cell.verdict],
+        glyph=GLYPHS[cell.outcome],
     )
 
 
@@ -176,7 +176,7 @@ def _bar(role: str, side: SideProgress) -> Markup:
     facts = [f"{side.done} of {side.total}"]
     if side.failed:
         facts.append(f"{side.failed} failed")
-    if side.sitting:
+    if side.drawn_now:
         facts.append(f"{side.tokens_per_second:,.0f} tokens/s")
     if side.message == "running" and side.seconds_left is not None:
         facts.append(f"about {duration(side.seconds_left)} left")

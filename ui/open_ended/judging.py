@@ -15,9 +15,9 @@ from gradio.components import Component
 
 from common.errors import ArenaError, ConfigError
 from eval.judging.judge import RUBRICS, Judge
-from eval.judging.judged import KEY_VARIABLE, JudgeSitting, judge_client, judge_run
+from eval.judging.judged import KEY_VARIABLE, JudgeJob, judge_client, judge_run
 from eval.judging.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
-from eval.judging.ratings import RatingTask, add_rating, next_task, rater_name, ratings, summarise
+from eval.judging.ratings import RatingTask, add_rating, next_task, rater_name, ratings, summarise_ratings
 from eval.runs.jobs import Tell
 from eval.runs.log import RunLog
 from eval.runs.open_ended import runs_folder
@@ -89,7 +89,7 @@ def build_judge_section(
 
     jobs = services.jobs
 
-    def begin(secret: str, make: Callable[[], JudgeSitting]) -> str:
+    def begin(secret: str, make: Callable[[], JudgeJob]) -> str:
         try:
             require_owner(secret)
             jobs.check_idle()
@@ -109,18 +109,18 @@ def build_judge_section(
             require_owner(secret)
         except ArenaError as error:
             return str(error)
-        if not isinstance(jobs.current, JudgeSitting) or jobs.current.over:
+        if not isinstance(jobs.current, JudgeJob) or jobs.current.over:
             return "No judge is running."
         jobs.stop()
         return "Stopping. Finished verdicts are kept."
 
     def look(run_id: str | None, seen: str) -> Any:
         """What the judge is doing, as long as it is new."""
-        sitting = jobs.current
-        if not isinstance(sitting, JudgeSitting) or (sitting.over and seen == str(id(sitting))):
+        job = jobs.current
+        if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
-        told = {form.said: sitting.progress().message, watched: str(id(sitting)) if sitting.over else ""}
-        return told | ({outcome: shown(outcome_html(run_id))} if sitting.log.folder.name == run_id else {})
+        told = {form.said: job.progress().message, watched: str(id(job)) if job.over else ""}
+        return told | ({outcome: shown(outcome_html(run_id))} if job.log.folder.name == run_id else {})
 
     watched = gr.State("")
     form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.said, **QUIET)
@@ -134,7 +134,7 @@ def plain_name(name: str) -> str:
     return re.sub(r"[^\w .:/+-]", "", name)
 
 
-def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSitting:
+def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeJob:
     """A check of the judge against people's labels; its sentence says how far the judge can be trusted."""
     items = load_labelled(set_key)
 
@@ -145,10 +145,10 @@ def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeSit
         save_check(found, verdicts)
         return f"**{plain_name(judge.name)}.** {check_sentence(found, found.rubric)}"
 
-    return JudgeSitting(RunLog(checks_file().parent), check)
+    return JudgeJob(RunLog(checks_file().parent), check)
 
 
-def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeSitting:
+def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeJob:
     """The answers of a run put before a judge; verdicts are kept as they come."""
     log = RunLog.open(runs_folder(), run_id)
     rubric = wanted or own_rubric(log)
@@ -162,7 +162,7 @@ def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeSitt
         missed = f" {of - done} could not be judged." if done < of else ""
         return f"{done} of {of} answers judged; see the scores above.{missed}"
 
-    return JudgeSitting(log, judge)
+    return JudgeJob(log, judge)
 
 
 def own_rubric(log: RunLog) -> str:
@@ -249,7 +249,7 @@ def build_people_section(run: gr.Dropdown) -> None:
             current: found,
             task: shown(task_html(found, name or "")),
             mark: 50,
-            summary: shown(ratings_html(summarise(tasks, given), blind=True)),
+            summary: shown(ratings_html(summarise_ratings(tasks, given), blind=True)),
         }
 
     @spoken()
@@ -261,7 +261,7 @@ def build_people_section(run: gr.Dropdown) -> None:
 
     @spoken()
     def on_results(run_id: str | None, cases: bool) -> str:
-        return shown(ratings_html(summarise(rating_tasks(None if cases else run_id), ratings()), blind=False))
+        return shown(ratings_html(summarise_ratings(rating_tasks(None if cases else run_id), ratings()), blind=False))
 
     outputs = [current, task, mark, summary]
     results.click(on_results, [run, cases_instead], summary, **QUIET)

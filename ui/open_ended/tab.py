@@ -13,10 +13,10 @@ from common.errors import ArenaError, ConfigError
 from eval.grading.grader import Grader
 from eval.judging.judged import judgements, scores
 from eval.problems.sycophancy import NAME
-from eval.runs.jobs import Jobs, RunProgress, Sitting
+from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import RunInfo, RunLog, list_runs
 from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
-from eval.runs.session import Session
+from eval.runs.run_job import RunJob
 from models.config.registry import ROLES
 from ui.kit.events import QUIET
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
@@ -160,10 +160,10 @@ def wire_watching(jobs: Jobs, form: RunForm) -> None:
     gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, outcome, watched], **QUIET)
 
 
-def last(jobs: Jobs) -> Sitting | None:
-    """The sitting that is going on or was the last, if it is one of this page's."""
+def last(jobs: Jobs) -> Job | None:
+    """The job that is going on or was the last, if it is one of this page's."""
     current = jobs.current
-    drawn = isinstance(current, Session) and current.log.folder.parent == runs_folder()
+    drawn = isinstance(current, RunJob) and current.log.folder.parent == runs_folder()
     return current if drawn else None
 
 

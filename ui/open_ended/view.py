@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from eval.judging.judged import JudgedScore
 from eval.judging.labelled import check_sentence, trustworthy
 from eval.judging.ratings import RatingSummary
-from eval.paper.figures import TABLE_2, BeyondResult, Counts, counts, safety_together, unpaired_difference
+from eval.paper.figures import TABLE_2, Counts, OpenEndedResult, counts, safety_together, unpaired_difference
 from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
 from ui.kit.html import Markup, join, note, render, table
@@ -18,7 +18,7 @@ AREAS = {"all": "All", "safety": "Safety", "factuality": "Factuality", "general"
 SIGNIFICANT = 0.05
 
 
-def results_of(area: str) -> list[BeyondResult]:
+def results_of(area: str) -> list[OpenEndedResult]:
     return [result for result in TABLE_2 if area in ("all", result.area)]
 
 
@@ -58,14 +58,14 @@ def table_2_html(area: str = "all") -> Markup:
     return table(("set, judge", "before", "after", "of", "difference, points", "p, unpaired"), rows)
 
 
-def _cell(result: BeyondResult, value: float, found: Counts | None, count: int | None) -> str:
+def _cell(result: OpenEndedResult, value: float, found: Counts | None, count: int | None) -> str:
     text = f"{value:.{result.decimals}f}" + (" %" if result.scale == "accuracy" else " of 100")
     if found is None or count is None:
         return text
     return below(text, f"{'' if found.exact else '≈ '}{count:,}")
 
 
-def _difference(result: BeyondResult, found: Counts | None) -> list[str]:
+def _difference(result: OpenEndedResult, found: Counts | None) -> list[str]:
     if found is None:
         why = "mean rating" if result.scale == "rating" else "size not stated"
         small = render('<span class="note">{{ why }}</span>', why=why)

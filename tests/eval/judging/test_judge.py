@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eval.judging.judge import RUBRICS, Judge, JudgeItem, Verdict, combine_orders, parse_verdict
+from eval.judging.judge import RUBRICS, Judge, JudgeItem, Ruling, combine_orders, parse_verdict
 from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
@@ -78,7 +78,7 @@ def test_no_text_breaks_the_parser(text, rubric) -> None:
     ],
 )
 def test_both_orders_must_agree(in_order, swapped, expected) -> None:
-    as_verdict = [Verdict(v, invalid="" if v else "broken") for v in (in_order, swapped)]
+    as_verdict = [Ruling(v, invalid="" if v else "broken") for v in (in_order, swapped)]
     assert combine_orders(*as_verdict).value == expected
 
 

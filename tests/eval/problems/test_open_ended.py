@@ -26,7 +26,7 @@ from eval.judging.labelled import (
     save_check,
     trustworthy,
 )
-from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, ratings_file, summarise
+from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, ratings_file, summarise_ratings
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run
@@ -288,11 +288,11 @@ def test_marks_make_means_and_agreement() -> None:
         mark = 40 + 5 * number if task.role == "base" else 60 + 5 * number
         add_rating(task, "Ann", mark)
         add_rating(task, "Bob", mark)
-    found = summarise(TASKS, ratings())
+    found = summarise_ratings(TASKS, ratings())
     assert found.means == {"base": pytest.approx(52.5), "distilled": pytest.approx(72.5)}
     assert (found.raters, found.shared, found.alpha, found.icc) == (2, 12, pytest.approx(1.0), pytest.approx(1.0))
     add_rating(TASKS[0], "Bob", 100)
-    again = summarise(TASKS, ratings())
+    again = summarise_ratings(TASKS, ratings())
     assert again.alpha is not None
     assert again.alpha < 1
     assert again.rated["base"] == 12

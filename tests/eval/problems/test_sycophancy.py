@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from eval.problems.sycophancy import Reading, between, probe, read, summarise, wrong_claim
+from eval.problems.sycophancy import Reading, between, probe, read, summarise_probe, wrong_claim
 from eval.records import Problem
 
 
@@ -60,7 +60,7 @@ NEVER_KNEW = (False, False, False, True)
 
 
 def test_counts_by_hand() -> None:
-    found = summarise(readings(*[GIVES_IN] * 6, *[HOLDS] * 3, NEVER_KNEW))
+    found = summarise_probe(readings(*[GIVES_IN] * 6, *[HOLDS] * 3, NEVER_KNEW))
     assert found.problems == 10
     assert (found.correct_plain.count, found.correct_claimed.count) == (9, 3)
     assert (found.gave_in.count, found.gave_in.of) == (7, 10)
@@ -72,9 +72,9 @@ def test_counts_by_hand() -> None:
 
 
 def test_half_asked_problems_are_left_out() -> None:
-    found = summarise([*readings(HOLDS), Reading("alone", "claimed", False, True)])
+    found = summarise_probe([*readings(HOLDS), Reading("alone", "claimed", False, True)])
     assert (found.problems, found.gave_in.count) == (1, 0)
-    assert summarise([]).gave_in.value is None
+    assert summarise_probe([]).gave_in.value is None
 
 
 def test_two_models_on_the_same_problems() -> None:

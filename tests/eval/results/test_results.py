@@ -12,10 +12,10 @@ from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.curves import curves
 from eval.results.report import breakdown_rows, summary_rows
-from eval.results.samples import Contender, Results, Row, stamp
+from eval.results.samples import Results, Row, Side, stamp
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 
-BASE, LONG = Contender("r1", "m-base"), Contender("r1", "m-long")
+BASE, LONG = Side("r1", "m-base"), Side("r1", "m-long")
 TITLES = ("Base", "Distilled")
 PROBLEMS = [
     Problem(f"toy/{i}", f"Question {i}?", str(i), "toy", subject="sums" if i < 3 else "products", level=str(i % 2 + 1))
@@ -64,7 +64,7 @@ def log(tmp_path: Path) -> RunLog:
 def test_the_comparison_by_hand(log: RunLog, tmp_path: Path) -> None:
     results = Results(tmp_path, ["r1"])
     comparison = build_comparison(results.rows(BASE), results.rows(LONG), TITLES)
-    assert [c.verdict for c in comparison.cells] == ["both", "only_distilled", "only_distilled", "only_base", "unsure"]
+    assert [c.outcome for c in comparison.cells] == ["both", "only_distilled", "only_distilled", "only_base", "unsure"]
     paired = comparison.paired
     assert paired is not None
     assert (paired.problems, paired.both, paired.only_base, paired.only_distilled) == (4, 1, 1, 2)
@@ -228,7 +228,7 @@ def test_a_problem_is_solved_by_more_than_half_of_its_samples(right: int, of: in
         for i in range(of)
     ]
     (cell,) = build_comparison(rows, rows, TITLES).cells
-    assert cell.verdict == verdict
+    assert cell.outcome == verdict
 
 
 def test_of_two_whole_samples_the_first_holds_on_disk_and_in_tables(log: RunLog, tmp_path: Path) -> None:

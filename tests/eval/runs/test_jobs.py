@@ -1,4 +1,4 @@
-"""Work in the background: finished, failed or stopped, and one sitting at a time."""
+"""Work in the background: finished, failed or stopped, and one job at a time."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ServerError
-from eval.judging.judged import JudgeSitting
+from eval.judging.judged import JudgeJob
 from eval.runs.jobs import Jobs, Tell
 from eval.runs.log import RunLog
 
@@ -19,9 +19,9 @@ def test_the_last_word_is_the_works_own() -> None:
         tell(3, 3)
         return "All is judged."
 
-    sitting = JudgeSitting(LOG, work)
-    assert not sitting.over
-    assert (sitting.run().phase, sitting.progress().message) == ("finished", "All is judged.")
+    job = JudgeJob(LOG, work)
+    assert not job.over
+    assert (job.run().phase, job.progress().message) == ("finished", "All is judged.")
 
 
 def test_what_went_wrong_is_told() -> None:
@@ -31,11 +31,11 @@ def test_what_went_wrong_is_told() -> None:
     async def defect(tell: Tell) -> str:
         raise ZeroDivisionError
 
-    assert JudgeSitting(LOG, refused).run().message.startswith("Nobody answers")
-    sitting = JudgeSitting(LOG, defect)
+    assert JudgeJob(LOG, refused).run().message.startswith("Nobody answers")
+    job = JudgeJob(LOG, defect)
     with pytest.raises(ZeroDivisionError):
-        sitting.run()
-    assert sitting.progress().phase == "failed"
+        job.run()
+    assert job.progress().phase == "failed"
 
 
 def test_one_long_run_at_a_time_and_it_can_be_stopped() -> None:
@@ -47,15 +47,15 @@ def test_one_long_run_at_a_time_and_it_can_be_stopped() -> None:
         await asyncio.sleep(600)
         return ""
 
-    jobs, sitting = Jobs(), JudgeSitting(LOG, endless)
-    jobs.start(sitting)
+    jobs, job = Jobs(), JudgeJob(LOG, endless)
+    jobs.start(job)
     assert begun.wait(10)
-    assert sitting.progress().message == "1 of 2 judged."
+    assert job.progress().message == "1 of 2 judged."
     with pytest.raises(ServerError, match="a-run is going on"):
-        jobs.start(JudgeSitting(LOG, endless))
+        jobs.start(JudgeJob(LOG, endless))
     jobs.stop()
     for _ in range(200):
-        if sitting.over:
+        if job.over:
             break
         threading.Event().wait(0.05)
-    assert sitting.progress().phase == "stopped"
+    assert job.progress().phase == "stopped"

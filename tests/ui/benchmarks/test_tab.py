@@ -13,9 +13,9 @@ import pytest
 
 from common.errors import ArenaError, ConfigError, DataError, ServerError
 from eval.records import Problem, Sample
-from eval.results.comparison import VERDICTS
-from eval.results.samples import Contender
-from eval.runs.jobs import Jobs, RunProgress, Sitting
+from eval.results.comparison import CELL_OUTCOMES
+from eval.results.samples import Side
+from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runs.outputs import Fields
 from eval.runs.runner import SideProgress
@@ -157,18 +157,20 @@ def test_filters(library: RunLibrary, choice: Choice, filters: Filters, count: i
 def test_a_side_is_filtered_also_where_the_other_is_unsure(library: RunLibrary, choice: Choice) -> None:
     grade = {"model": choice.distilled.model, "problem_id": "toy/0", "index": 0, "outcome": "grader_failed"}
     RunLog(library.runs / RUN).append("grades", [{**grade, "rung": "boxed", "extracted": "7", "note": "out of time"}])
-    assert "toy/0" in {c.problem_id for c in library.cells(choice, Filters(base="right")) if c.verdict == "unsure"}
+    assert "toy/0" in {c.problem_id for c in library.cells(choice, Filters(base="right")) if c.outcome == "unsure"}
     assert "toy/0" not in {c.problem_id for c in library.cells(choice, Filters(distilled="right"))}
     assert "toy/0" not in {c.problem_id for c in library.cells(choice, Filters(distilled="wrong"))}
 
 
 def test_every_verdict_has_its_own_colour_and_sign(library: RunLibrary, choice: Choice) -> None:
     cell = library.cells(choice, Filters())[0]
-    drawn = [grid_html([type(cell)(**{**asdict(cell), "verdict": v})], 1).rpartition("<button")[2] for v in VERDICTS]
+    drawn = [
+        grid_html([type(cell)(**{**asdict(cell), "outcome": v})], 1).rpartition("<button")[2] for v in CELL_OUTCOMES
+    ]
     colours = [re.findall("background:(#[0-9a-f]{6})", html)[0] for html in drawn]
-    assert colours == [VERDICT_COLOURS[verdict] for verdict in VERDICTS]
+    assert colours == [VERDICT_COLOURS[verdict] for verdict in CELL_OUTCOMES]
     assert len(set(colours)) == len(set(GLYPHS.values())) == 5
-    assert [re.findall(">(.)</button>", html)[0] for html in drawn] == [GLYPHS[verdict] for verdict in VERDICTS]
+    assert [re.findall(">(.)</button>", html)[0] for html in drawn] == [GLYPHS[verdict] for verdict in CELL_OUTCOMES]
 
 
 def test_no_filters_are_no_filters() -> None:
@@ -204,14 +206,14 @@ def test_forged_sides_are_refused(value: object) -> None:
 
 
 def test_sides_come_back_from_their_values() -> None:
-    side = Contender("r", "m / with a slash")
+    side = Side("r", "m / with a slash")
     assert parse_side(side_value(side)) == side
 
 
 @pytest.mark.parametrize("run", ["../../etc", "nothing", ".."])
 def test_paths_never_leave_the_runs_folder(library: RunLibrary, run: str) -> None:
     with pytest.raises(DataError):
-        library.shown(Choice(Contender(run, "m"), Contender(run, "m")))
+        library.shown(Choice(Side(run, "m"), Side(run, "m")))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,7 @@ def test_every_button_asks_for_the_owner(home: Path, library: RunLibrary, monkey
     assert on.stop("s3cret") == "No run is in progress."
 
 
-class Endless(Sitting):
+class Endless(Job):
     """Work that goes on until it is stopped."""
 
     def _work(self) -> bool:
@@ -343,9 +345,9 @@ class Endless(Sitting):
 @pytest.mark.parametrize("page", ["runs", "beyond"])
 def test_stop_stops_a_run_of_this_page_and_says_which(home: Path, library: RunLibrary, page: str) -> None:
     actions = RunActions(services(home), library)
-    on, sitting = RunHandlers(actions, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
-    actions.jobs.start(sitting)
-    said, stopped = on.stop(""), sitting._stopped.is_set()
+    on, job = RunHandlers(actions, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
+    actions.jobs.start(job)
+    said, stopped = on.stop(""), job._stopped.is_set()
     actions.jobs.stop()
     assert ("one is stopping" in said, stopped) == (page == "runs", page == "runs")
     assert page == "runs" or "Stop it there." in said
@@ -447,7 +449,7 @@ def test_a_problem_is_pinned_with_both_answers(
 
 def test_progress_says_what_each_side_does() -> None:
     side = SideProgress(
-        total=60, done=30, failed=2, in_flight=8, output_tokens=900, seconds=10, sitting=30, message="running"
+        total=60, done=30, failed=2, in_flight=8, output_tokens=900, seconds=10, job=30, message="running"
     )
     html = progress_html(RunProgress("r<1", "running", {"base": side}))
     assert "r&lt;1" in html
@@ -473,7 +475,7 @@ def test_the_scoreboard_says_which_is_better_and_at_what_cost(library: RunLibrar
 def test_a_run_of_one_model_is_set_beside_the_newest_of_the_same_problems(library: RunLibrary) -> None:
     info = library.info(RUN)
     alone = replace(info, id="alone", sides={"distilled": info.sides["distilled"]})
-    base, other = side_value(Contender(RUN, info.sides["base"].model)), replace(info.data[0], name="other")
+    base, other = side_value(Side(RUN, info.sides["base"].model)), replace(info.data[0], name="other")
     assert library.partner(alone, "base", "something else") == base
     assert library.partner(alone, "base", base) == base
     assert library.partner(replace(alone, data=(other,)), "base", "as it was") == "as it was"

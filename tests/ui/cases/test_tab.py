@@ -321,7 +321,7 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
     own.write_text('{"prompt": "Is tea safe?"}\n{"prompt": "Is {this} safe?"}\n')
     asked: list[str] = []
 
-    class Link:
+    class Connection:
         def __init__(self, *_: object) -> None: ...
 
         async def __call__(self) -> Any:
@@ -337,7 +337,7 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
         async def wait_ready(self, role: str, timeout: float = 1) -> str:  # noqa: ASYNC109
             return role
 
-    monkeypatch.setattr("eval.runs.session.Link", Link)
+    monkeypatch.setattr("eval.runs.run_job.Connection", Connection)
     session = start_run(Ready(), str(own), 5, max_tokens=64)  # type: ignore[arg-type]
     assert session.log.info().prompt == BARE_PROMPT
     assert session.run().phase == "finished"

@@ -1,4 +1,4 @@
-"""One sitting of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page.
+"""One job of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page.
 
 Does not know the screen: a caller asks for `progress` whenever it likes.
 """
@@ -12,7 +12,7 @@ from common.errors import ServerError
 from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import Grading, check_golds, write_classes
-from eval.runs.jobs import RunProgress, Sitting
+from eval.runs.jobs import Job, RunProgress
 from eval.runs.log import Role, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner, may_be_retried
@@ -23,7 +23,7 @@ from models.serving.clients import client_of
 
 
 class Served(clients.Served, Protocol):
-    """What a sitting needs of the two model servers (`models.serving.pair.ServedPair`)."""
+    """What a job needs of the two model servers (`models.serving.pair.ServedPair`)."""
 
     @property
     def profile(self) -> Profile: ...
@@ -31,7 +31,7 @@ class Served(clients.Served, Protocol):
     def weight_hash(self, role: Role) -> str: ...
 
 
-class Link:
+class Connection:
     """The way to one side's server: waits until it answers; a new client only when its address has changed."""
 
     def __init__(self, served: Served, role: Role) -> None:
@@ -54,7 +54,7 @@ def complete_run(log: RunLog, served: Served) -> None:
 
     Raises ServerError when answers are still missing then; what was made is kept, and calling again adds the rest.
     """
-    progress = Session(log, served, retry_failed=True).run()
+    progress = RunJob(log, served, retry_failed=True).run()
     messages = [progress.message, *(f"{role}: {side.message}" for role, side in progress.sides.items())]
     if progress.phase != "finished":
         raise ServerError(f"Run {log.folder.name} is not complete. {' '.join(filter(None, messages))}")
@@ -63,8 +63,8 @@ def complete_run(log: RunLog, served: Served) -> None:
         raise ServerError(f"{failed} requests of run {log.folder.name} failed.", "Look at the servers' logs.")
 
 
-class Session(Sitting):
-    """One sitting. `run` blocks until everything is drawn and graded, or `stop` was called from another thread."""
+class RunJob(Job):
+    """One job. `run` blocks until everything is drawn and graded, or `stop` was called from another thread."""
 
     def __init__(self, log: RunLog, served: Served, *, retry_failed: bool = False) -> None:
         super().__init__(log)
@@ -105,14 +105,14 @@ class Session(Sitting):
     async def _draw(self, on_sample: Callable[[Sample], None]) -> bool:
         async with AsyncExitStack() as stack:
             roles = tuple(self.log.info().sides)
-            links = {role: Link(self._served, role) for role in roles}
-            for link in links.values():
-                stack.push_async_callback(link.aclose)
+            connections = {role: Connection(self._served, role) for role in roles}
+            for connection in connections.values():
+                stack.push_async_callback(connection.aclose)
             if not await self._ready(roles):
                 return False
             hashes = {role: self._served.weight_hash(role) for role in roles}
             check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile)
-            self._runner = Runner(self.log, links, on_sample=on_sample, retry_failed=self._retry_failed)
+            self._runner = Runner(self.log, connections, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
             if self._stopped.is_set():
                 self._runner.stop()

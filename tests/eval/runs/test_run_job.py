@@ -1,4 +1,4 @@
-"""Planning, sittings, forced answers, imports and reports, with fake servers and the real grader."""
+"""Planning, jobs, forced answers, imports and reports, with fake servers and the real grader."""
 
 import asyncio
 import json
@@ -22,9 +22,9 @@ from eval.problems.prompts import PROMPTINGS, TALK, Prompting
 from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
-from eval.results.samples import Contender, Results, sides_of
+from eval.results.samples import Results, Side, sides_of
 from eval.runs.cost import cost, pace, paces
-from eval.runs.forced import ForcedSitting, force_answers, pending
+from eval.runs.forced import ForcedJob, force_answers, pending
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.imported import import_outputs
 from eval.runs.jobs import Jobs
@@ -32,8 +32,8 @@ from eval.runs.log import Role, RunConfig, RunLog
 from eval.runs.open_ended import start_run
 from eval.runs.outputs import Fields, read_outputs
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
+from eval.runs.run_job import RunJob, complete_run
 from eval.runs.runner import DOWN_AFTER
-from eval.runs.session import Session, complete_run
 from models.chat.client import Endpoint, Message
 from models.chat.events import Reply
 from models.chat.retry import RETRIES
@@ -96,7 +96,7 @@ def grader() -> Iterator[Grader]:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> None:
     monkeypatch.setattr("models.serving.clients.ModelClient", FakeClient)
-    for module in ("eval.runs.session", "eval.runs.forced"):
+    for module in ("eval.runs.run_job", "eval.runs.forced"):
         monkeypatch.setattr(f"{module}.Grader", lambda workers: nullcontext(grader))
     monkeypatch.setattr("commands.runs.Grader", lambda: nullcontext(grader))
 
@@ -107,8 +107,8 @@ def begin(runs: Path, **options: Any) -> RunLog:
 
 def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
-    session = Session(log, served())
-    progress = session.run()
+    job = RunJob(log, served())
+    progress = job.run()
     assert (progress.phase, progress.message) == ("finished", "")
     assert not ungraded(log)
     text = run_report(tmp_path, log.folder.name)
@@ -125,7 +125,7 @@ def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> N
 
 def test_what_made_the_grader_fail_is_graded_again(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     failed = {**next(log.rows("grades")), "outcome": "grader_failed"}
     log.append("grades", [failed])
     assert [s.problem_id for s in ungraded(log)] == [failed["problem_id"]]
@@ -135,16 +135,16 @@ def test_what_made_the_grader_fail_is_graded_again(tmp_path: Path, grader: Grade
 
 def test_several_samples_get_classes(tmp_path: Path) -> None:
     log = begin(tmp_path, samples=2, temperature=0.5)
-    assert Session(log, served()).run().phase == "finished"
+    assert RunJob(log, served()).run().phase == "finished"
     assert len(list(log.rows("classes"))) == 16
     assert "maj@2" in run_report(tmp_path, log.folder.name)
 
 
 def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -> None:
     log, jobs = begin(tmp_path, samples=4, temperature=0.5, concurrency=1), Jobs()
-    jobs.start(Session(log, served("slow")))
+    jobs.start(RunJob(log, served("slow")))
     with pytest.raises(ServerError, match="going on"):
-        jobs.start(Session(log, served()))
+        jobs.start(RunJob(log, served()))
     wait_for(lambda: len(log.samples()) > 3)
     jobs.stop()
     wait_for(lambda: jobs.current is not None and jobs.current.over)
@@ -152,7 +152,7 @@ def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -
     assert jobs.current.progress().phase == "stopped"
     assert len(log.samples()) < 64
     assert re.search(r"Not complete: \d+ of 32 answers of the base", run_report(tmp_path, log.folder.name))
-    jobs.start(Session(log, served()))
+    jobs.start(RunJob(log, served()))
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current.progress().phase == "finished"
     assert len(list(log.rows("samples"))) == len(log.samples()) == 64
@@ -167,7 +167,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 def test_changed_weights_never_mix_into_a_run(tmp_path: Path) -> None:
     log = begin(tmp_path)
-    progress = Session(log, served(weights={"base": "w1", "distilled": "other"})).run()
+    progress = RunJob(log, served(weights={"base": "w1", "distilled": "other"})).run()
     assert progress.phase == "failed"
     assert "has changed: weights" in progress.message
     assert not log.samples()
@@ -183,9 +183,9 @@ def test_a_run_asks_by_the_rule_it_was_begun_with_even_when_resumed(
         log = begin(tmp_path, prompting="polite")
     other = begin(tmp_path)
     assert log.info().config_hash != other.info().config_hash
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     log.path("samples").write_text("".join(log.path("samples").read_text().splitlines(keepends=True)[:3]))
-    assert Session(log, served()).run().phase == "finished"
+    assert RunJob(log, served()).run().phase == "finished"
     assert {s.prompt for s in log.samples()} == {f"Please: {p.question}" for p in PROBLEMS}
     imported = replace(log.info(), prompt="not known", origin="imported from a.jsonl")
     with pytest.raises(ConfigError, match=r"imported from a\.jsonl"):
@@ -204,7 +204,7 @@ async def test_a_later_turn_is_asked_after_its_conversation_wherever_it_is_conti
 
     monkeypatch.setattr("models.serving.clients.ModelClient", Listening)
     log = begin(tmp_path, prompting="later")
-    assert await asyncio.to_thread(Session(log, served()).run)
+    assert await asyncio.to_thread(RunJob(log, served()).run)
     assert await force_answers(log, served(), [20]) == len(PROBLEMS)
     assert {tuple(turns[:-1]) for turns in sent} == {TALK} and len(sent) == 3 * len(PROBLEMS)
     assert {turns[-1].content for turns in sent} == {p.question for p in PROBLEMS}
@@ -284,7 +284,7 @@ def served_otherwise(**change: Any) -> Any:
 )
 def test_a_run_never_mixes_two_ways_of_asking(tmp_path: Path, change: dict[str, Any], words: str) -> None:
     log = begin(tmp_path)
-    progress = Session(log, served_otherwise(**change)).run()
+    progress = RunJob(log, served_otherwise(**change)).run()
     assert progress.phase == "failed"
     assert f"has changed: {words}." in progress.message
     assert not log.samples()
@@ -322,13 +322,13 @@ def test_a_run_that_knows_no_precision_keeps_its_hash_and_goes_on(tmp_path: Path
         side.pop("precision")
     path.write_text(json.dumps(raw))
     assert log.info().config_hash == raw["config_hash"]
-    assert Session(log, served()).run().phase == "finished"
+    assert RunJob(log, served()).run().phase == "finished"
 
 
 def test_answers_that_wait_for_a_judge_are_drawn_and_not_graded(tmp_path: Path) -> None:
     judged = replace(TOY, rule="judged")
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), prompting="bare"), pair(), HASHES, [judged])
-    assert Session(log, served()).run().phase == "finished"
+    assert RunJob(log, served()).run().phase == "finished"
     assert len(log.samples()) == 2 * len(PROBLEMS)
     assert not list(log.rows("grades"))
     assert not list(log.rows("golds"))
@@ -369,7 +369,7 @@ def test_cost_is_unknown_before_and_measured_after(tmp_path: Path) -> None:
     assert (blank.requests, blank.most_tokens, blank.expected_tokens, blank.seconds) == (16, 16_000, None, None)
     assert "unknown" in blank.sentence
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     known = cost(config, [8], paces(tmp_path, pair()))
     assert known.expected_tokens == 8 * (6 + 106)
     assert known.seconds is not None
@@ -386,7 +386,7 @@ def test_imported_runs_say_nothing_of_the_pace_here(tmp_path: Path) -> None:
 
 def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None:
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     assert asyncio.run(force_answers(log, served(), [40, 200])) == 16  # distilled only: the base has no thought
     rows = list(log.rows("forced"))
     assert {(r["budget"], r["cut"], r["thought_tokens"]) for r in rows} == {(40, True, 40), (200, False, 100)}
@@ -403,7 +403,7 @@ def test_a_forced_answer_that_fails_is_tried_again_within_bounds(
 ) -> None:
     """One that never succeeds is left out and told of, and the others are made."""
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     asked: list[str] = []
     answer = FakeClient.complete
 
@@ -429,7 +429,7 @@ def test_a_forced_answer_that_fails_is_tried_again_within_bounds(
 def test_forced_answers_stop_when_the_server_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = replace(TOY, problems=tuple(replace(PROBLEMS[0], id=f"toy/{i}") for i in range(30)))
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), concurrency=2), pair(), HASHES, [many])
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     asked: list[int] = []
 
     async def dead(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
@@ -447,7 +447,7 @@ def test_failures_that_are_not_in_a_row_do_not_stop_forced_answers(
 ) -> None:
     many = replace(TOY, problems=tuple(replace(PROBLEMS[i % 8], id=f"toy/{i}") for i in range(30)))
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",), concurrency=1), pair(), HASHES, [many])
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     answer = FakeClient.complete
 
     async def odd(self: FakeClient, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
@@ -462,29 +462,29 @@ def test_failures_that_are_not_in_a_row_do_not_stop_forced_answers(
 
 def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
     log = begin(tmp_path)
-    Session(log, served()).run()
-    sitting = ForcedSitting(log, served(weights={"base": "w1", "distilled": "other"}), [40])
-    assert sitting.run().phase == "failed"
-    assert "has changed: weights" in sitting.progress().message
+    RunJob(log, served()).run()
+    job = ForcedJob(log, served(weights={"base": "w1", "distilled": "other"}), [40])
+    assert job.run().phase == "failed"
+    assert "has changed: weights" in job.progress().message
     assert not list(log.rows("forced"))
 
 
 def test_a_gold_that_fails_against_itself_is_listed_with_the_run(tmp_path: Path) -> None:
     broken = (*PROBLEMS, Problem("toy/broken", "What is 9 + 9?", r"rac{1}{2", "toy"))
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [replace(TOY, problems=broken)])
-    assert Session(log, served()).run().message == "1 gold answers fail against themselves: toy/broken."
+    assert RunJob(log, served()).run().message == "1 gold answers fail against themselves: toy/broken."
     assert "| gold answers that fail against themselves | toy/broken |" in run_report(tmp_path, log.folder.name)
 
 
 def test_forced_answers_in_the_background(tmp_path: Path) -> None:
     log, jobs = begin(tmp_path), Jobs()
-    Session(log, served()).run()
-    jobs.start(ForcedSitting(log, served("slow"), [40]))
+    RunJob(log, served()).run()
+    jobs.start(ForcedJob(log, served("slow"), [40]))
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current is not None
     assert jobs.current.progress().phase == "finished"
     assert jobs.current.progress().message == "8 forced answers made."
-    stopped = ForcedSitting(log, served("slow" * 40), [50])
+    stopped = ForcedJob(log, served("slow" * 40), [50])
     jobs.start(stopped)
     jobs.stop()
     wait_for(lambda: stopped.over)
@@ -499,14 +499,14 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def test_outputs_made_elsewhere_pair_with_a_run(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     rows = [{"question": f" {p.question}\n", "outputs": [f"<think>x</think>\\boxed{{{p.gold}}}"]} for p in PROBLEMS]
     made = import_outputs(
         tmp_path, write(tmp_path / "a.jsonl", rows), role="distilled", title="Other", benchmark=TOY
     ).log
     grade_run(made, grader)
     results = Results(tmp_path, [log.folder.name, made.folder.name])
-    base, other = sides_of(log.info())[0], Contender(made.folder.name, "Other")
+    base, other = sides_of(log.info())[0], Side(made.folder.name, "Other")
     comparison = build_comparison(results.rows(base), results.rows(other), ("Base", "Other"))
     assert comparison.paired is not None
     assert comparison.paired.problems == 8
@@ -571,7 +571,7 @@ def test_an_empty_output_is_one_that_says_nothing(
 
 def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
-    Session(log, served()).run()
+    RunJob(log, served()).run()
     results = Results(tmp_path, [log.folder.name])
     path = results.export(sides_of(log.info()), tmp_path / "out.json", "json")
     made = import_outputs(tmp_path, path, role="base", title="", benchmark=None).log
@@ -579,9 +579,7 @@ def test_an_export_comes_back_whole(tmp_path: Path, grader: Grader) -> None:
     again = Results(tmp_path, [made.folder.name])
     for side in sides_of(log.info()):
         ours = [(r.problem_id, r.outcome, r.output_tokens) for r in results.rows(side)]
-        theirs = [
-            (r.problem_id, r.outcome, r.output_tokens) for r in again.rows(Contender(made.folder.name, side.model))
-        ]
+        theirs = [(r.problem_id, r.outcome, r.output_tokens) for r in again.rows(Side(made.folder.name, side.model))]
         assert ours == theirs
 
 
