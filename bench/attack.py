@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -107,7 +108,7 @@ def vote_until_killed(folder: Path, life: int) -> None:
         while True:
             battle = play(desk, visitor)
             for stage in ("answers", "reasoning"):
-                receipt = desk.cast(battle, visitor, stage, random.choice(("a", "b", "tie")))  # type: ignore[arg-type]
+                receipt = desk.cast(battle, visitor, stage, random.choice(("a", "b", "tie")))
                 with printing:
                     print(receipt.row_id, flush=True)
 
@@ -151,10 +152,10 @@ def forged_calls(desk: Desk) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Each is tried on a battle of its own."""
     for payload in PAYLOADS:
         own = play(desk, "owner")
-        yield f"verdict {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", "answers", p)
-        yield f"stage {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", p, "a")
-        yield f"battle {payload!r:.30}", lambda p=payload: desk.cast(p, "owner", "answers", "a")
-        yield f"reason {payload!r:.30}", lambda p=payload, b=own: desk.cast(b, "owner", "answers", "a", [p])
+        yield f"verdict {payload!r:.30}", partial(desk.cast, own, "owner", "answers", payload)
+        yield f"stage {payload!r:.30}", partial(desk.cast, own, "owner", payload, "a")
+        yield f"battle {payload!r:.30}", partial(desk.cast, payload, "owner", "answers", "a")
+        yield f"reason {payload!r:.30}", partial(desk.cast, own, "owner", "answers", "a", [payload])
     own, empty, revealed = play(desk, "owner"), desk.open("owner", pair="attacked"), play(desk, "owner")
     desk.forfeit(revealed, "owner")
     running = play(desk, "owner")

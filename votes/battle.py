@@ -87,7 +87,7 @@ def open_stage(battle: LiveBattle) -> Stage | None:
             check_vote(battle, stage)
         except Refused:
             continue
-        return stage  # type: ignore[no-any-return]
+        return stage
     return None
 
 
