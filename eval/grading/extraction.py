@@ -11,7 +11,7 @@ The methods, from the top; the first that finds something that can be an answer 
    What only comments ("the final answer is correct") is no answer.
 2. `boxed`: the last balanced `\boxed{…}`, `\fbox{…}` or `\framebox{…}` that holds something; an unbalanced one was cut
    off. Boxes side by side are one answer where the gold is a list.
-3. `stated`: the text ends with a plain statement (`eval.grading.statements`).
+3. `stated`: the text ends, by itself, with a plain statement (`eval.grading.statements`).
 4. `marker` again: prose after a marker ("Final answer: the tall one"), which never beats a box.
 5. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
 
@@ -70,10 +70,12 @@ _BEFORE_MENTION = re.compile(
 _AFTER_MENTION = re.compile(r"[`'\"”’]|[ ]+(?:tags?|tokens?|markers?|symbols?|blocks?)\b", re.IGNORECASE)
 
 
-def extract(text: str, *, several: bool = False) -> Extraction:
+def extract(text: str, *, several: bool = False, cut_off: bool = False) -> Extraction:
     """The final answer in a reply whose thought was removed; what is left of a thought's tags is removed here too.
 
     `several`: whether boxes that stand side by side are one answer, a list; so they are where the gold is a list.
+    `cut_off`: whether the token limit ended the text; its last sentence is then no plain statement ("The answer is 1"
+    may be the beginning of 18).
     """
     text = _without_turn_end(_without_thought(text))
     boxes = _boxes(text)
@@ -82,7 +84,7 @@ def extract(text: str, *, several: bool = False) -> Extraction:
         return Extraction(value, "marker")
     if boxes:
         return Extraction(_boxed(text, boxes, several), "boxed")
-    if statement := final_statement(text):
+    if not cut_off and (statement := final_statement(text)):
         return Extraction(statement, "stated")
     return Extraction(prose, "marker") if prose else Extraction("", "none")
 

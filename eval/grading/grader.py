@@ -50,6 +50,8 @@ class GradeItem(NamedTuple):
     gold: str
     rule: Rule = "math"
     """`math`, or `integer` for sets such as AIME whose answers are whole numbers (`Benchmark.rule`)."""
+    cut_off: bool = False
+    """Whether the token limit ended the reply: its last sentence may then be half of what was meant."""
 
 
 class GoldFault(NamedTuple):
@@ -159,8 +161,10 @@ class Grader:
             found[answer] = number
         return [found.get(answer) for answer in answers]
 
-    def _begin(self, answer_text: str, gold: str, rule: Rule) -> "Grade | tuple[Extraction, Future[Verdict]]":
-        extraction = extract(answer_text, several=rule == "math" and is_listed(gold))
+    def _begin(
+        self, answer_text: str, gold: str, rule: Rule, cut_off: bool = False
+    ) -> "Grade | tuple[Extraction, Future[Verdict]]":
+        extraction = extract(answer_text, several=rule == "math" and is_listed(gold), cut_off=cut_off)
         if extraction.method == "none":
             return Grade("no_answer", "none", "")
         verdict = self._compare(extraction.answer, gold, rule)

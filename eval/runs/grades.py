@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from common.errors import ArenaError
 from eval.grading.grader import GradeItem, Grader
-from eval.records import Sample
+from eval.records import CUT_OFF, Sample
 from eval.runs.log import RunLog
 
 BATCH = 64
@@ -117,7 +117,7 @@ def grade_samples(
     if not samples:
         return
     known = facts if facts is not None else facts_of(log)
-    items = [GradeItem(s.answer, *known[s.problem_id]) for s in samples]
+    items = [GradeItem(s.answer, *known[s.problem_id], cut_off=s.finish_reason in CUT_OFF) for s in samples]
     stamp = {
         "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "grader": f"math-verify {version('math-verify')}",

@@ -154,3 +154,9 @@ def test_repetition_costs_no_more_than_its_length(piece: str) -> None:
     extract(piece * 20_000)
     extract("Final answer: " + piece * 20_000)
     assert time.process_time() - started < 5
+
+
+def test_a_sentence_cut_in_two_states_nothing() -> None:
+    assert extract("So the answer is 1").method == "stated"
+    assert extract("So the answer is 1", cut_off=True).method == "none"
+    assert extract(r"It is \boxed{18}. Let me check the", cut_off=True).answer == "18"
