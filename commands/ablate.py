@@ -9,12 +9,11 @@ import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import fmean
 
 from common.paths import ROOT, home
 from common.software import versions
 from traces.publishing.ablation import ArmResult, Trained, compare, write_ablation
-from traces.publishing.evaluate import measure_distilled
+from traces.publishing.measure import measure_arm
 from traces.training.lora import extract_adapter
 from traces.training.make import make
 from traces.training.recipe import Recipe, base_of, load_recipe
@@ -52,18 +51,10 @@ def run(args: argparse.Namespace) -> int:
                 extract_adapter(base, weights, recipe, adapter, rank)
         return Trained(adapters, [result._asdict() for result in results])
 
-    def measure_arm(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
-        results = measure_distilled(adapter, adapter / f"greedy-{args.problems}.jsonl", args.problems, recipe.families)
-        found = {}
-        for split in dict.fromkeys(attempt.split for attempt in results):
-            own = [attempt for attempt in results if attempt.split == split]
-            found[split] = ArmResult(
-                correct=sum(attempt.correct for attempt in own),
-                problems=len(own),
-                mean_tokens=round(fmean(attempt.tokens for attempt in own), 1),
-            )
-        print(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in found.items()), flush=True)
-        return found
+    def measure(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
+        results = measure_arm(adapter, args.problems, recipe.families)
+        print(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in results.items()), flush=True)
+        return results
 
     recipes = [load_recipe(path) for path in args.recipes]
     made: dict[str, str | int | float] = {
@@ -71,6 +62,6 @@ def run(args: argparse.Namespace) -> int:
         "torch": versions(["torch"])["torch"],
         "decoding": "greedy, 512 tokens",
     }
-    write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure_arm, made))
+    write_ablation(args.report, compare(recipes, args.ranks, train_arm, measure, made))
     print(f"Written to {args.report}.")
     return 0

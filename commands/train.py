@@ -4,7 +4,6 @@ Knows arguments and printing; the work is done elsewhere. Heavy libraries are im
 """
 
 import argparse
-import asyncio
 import importlib
 import json
 import sys
@@ -148,10 +147,10 @@ def merge_command(options: argparse.Namespace) -> None:
 
 
 def evaluate_command(options: argparse.Namespace) -> None:
-    from traces.publishing.evaluate import evaluate_adapter
+    from traces.publishing.measure import measure_adapter
 
     out = options.out or options.adapter.parent / "evaluation"
-    evaluation = asyncio.run(evaluate_adapter(options.adapter, out, options.problems))
+    evaluation = measure_adapter(options.adapter, out, options.problems)
     print(json.dumps({name: part["summary"] for name, part in evaluation.items() if "summary" in part}, indent=1))
 
 
@@ -176,7 +175,7 @@ def rows_command(options: argparse.Namespace) -> None:
 
 
 def distil_command(options: argparse.Namespace) -> None:
-    from traces.publishing.evaluate import evaluate_adapter
+    from traces.publishing.measure import measure_adapter
     from traces.publishing.publish import Provenance, publish, publish_traces
     from traces.training.make import make
 
@@ -191,7 +190,7 @@ def distil_command(options: argparse.Namespace) -> None:
     made = make(recipe, out / "data")
     train_command(options)
     compression = json.loads((out / "compression.json").read_text())
-    evaluation = asyncio.run(evaluate_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families))
+    evaluation = measure_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families)
     provenance = Provenance(
         name=recipe.name,
         recipe=path,

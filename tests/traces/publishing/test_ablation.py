@@ -3,21 +3,16 @@
 import argparse
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from commands import ablate
 from common.errors import DataError
-from eval.records import Problem
 from eval.statistics.metrics import wilson
-from traces.publishing import evaluate
 from traces.publishing.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
-from traces.publishing.attempts import Attempt, write_attempts
 from traces.training.recipe import Recipe
 
 
@@ -103,18 +98,6 @@ def test_phases_that_share_problems_count_them_once() -> None:
     )
 
 
-def attempts_at(problems: Sequence[Problem]) -> list[Attempt]:
-    """One wrong attempt at each."""
-    figures: Any = {
-        **dict.fromkeys(("family", "level", "question", "gold", "raw", "thought", "answer"), ""),
-        **dict.fromkeys(("cut_off", "correct", "boxed", "last_number"), False),
-    }
-    return [
-        Attempt("distilled", p.benchmark, problem_id=p.id, sample=0, temperature=0.0, tokens=1, **figures)
-        for p in problems
-    ]
-
-
 def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,15 +117,15 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
         (adapter / "adapter_config.json").write_text("{}")
         os.utime(adapter / "adapter_config.json", (clock[0] + 1, clock[0] + 1))
 
-    def measure(adapter: Path, file: Path, count: int, families: object) -> list[Attempt]:
-        if not file.exists():
+    def measure(adapter: Path, count: int, families: object) -> dict[str, ArmResult]:
+        if not (adapter / "runs").exists():
             done.append(f"measured {adapter.parent.name}")
-            write_attempts(file, attempts_at([Problem("x", "?", "1", "same_kind")]))
-        return evaluate.read_attempts(file)
+            (adapter / "runs").mkdir()
+        return {"same_kind": ArmResult(correct=0, problems=count, mean_tokens=1)}
 
     recipes = {name: recipe(name, one={"journey": 3}) for name in ("a", "b")}
     monkeypatch.setattr(ablate, "load_recipe", lambda path: recipes[path.name])
-    for name, fake in (("train", train), ("extract_adapter", extract), ("measure_distilled", measure)):
+    for name, fake in (("train", train), ("extract_adapter", extract), ("measure_arm", measure)):
         monkeypatch.setattr(ablate, name, fake)
     monkeypatch.setattr(ablate, "make", lambda *_: [])
     monkeypatch.setattr(ablate, "base_of", Path)
@@ -154,23 +137,3 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
         done.clear()
         assert ablate.run(args) == 0
         assert done == expected
-
-
-def test_attempts_at_other_problems_are_not_taken_for_these(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    async def measure(_: object, problems: Sequence[Problem], *__: object) -> list[Attempt]:
-        asked.append(len(problems))
-        return attempts_at(problems)
-
-    @contextmanager
-    def served(*_: object) -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace()
-
-    monkeypatch.setattr(evaluate, "measure", measure)
-    monkeypatch.setattr(evaluate, "served", served)
-    file = tmp_path / "greedy.jsonl"
-    first = evaluate.measure_distilled(tmp_path, file, 2)
-    assert evaluate.measure_distilled(tmp_path, file, 2) == first and asked == [6]
-    monkeypatch.setattr(evaluate, "SEED", 1)
-    assert evaluate.measure_distilled(tmp_path, file, 2) != first and asked == [6, 6]

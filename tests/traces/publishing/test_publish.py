@@ -12,37 +12,22 @@ from safetensors.torch import save_file
 from common.errors import DataError
 from eval.problems.families import TRAINED, generate
 from eval.problems.families.family import LEVELS
+from eval.records import Problem, Sample
 from tests.traces.tiny import save_tiny
 from traces.keeping.trace import append_trace, read_traces
-from traces.publishing.attempts import Attempt, corrections, figures, summary
+from traces.publishing.figures import Answer, corrections, figures, summarize_answers
 from traces.publishing.publish import Provenance, publish, publish_traces
 from traces.thoughts.journey import journey
 
 
-def attempt(role: str, correct: bool, thought: str = "", number: int = 0) -> Attempt:
-    return Attempt(
-        role=role,  # type: ignore[arg-type]
-        split="same_kind",
-        problem_id=str(number),
-        family="sums",
-        level="1",
-        question="?",
-        gold="1",
-        sample=0,
-        temperature=0.0,
-        raw="",
-        thought=thought,
-        answer="",
-        tokens=10,
-        cut_off=False,
-        correct=correct,
-        boxed=True,
-        last_number=correct,
-    )
+def answer(role: str, correct: bool, thought: str = "", number: int = 0) -> Answer:
+    problem = Problem(f"same_kind/{number}", "?", "1", "same_kind", "sums", "1")
+    sample = Sample("run", role, problem.id, 0, "?", "", thought, "It is 1.", 4, 6, "stop", 0, 0.1, "", "")
+    return Answer(role, problem, sample, correct, found=True)
 
 
-ATTEMPTS = [attempt("base", number < 2, number=number) for number in range(20)]
-ATTEMPTS += [attempt("distilled", number < 15, "1+1=2.\nCheck: 2-1=1. Good.", number) for number in range(20)]
+ANSWERS = [answer("base", number < 2, number=number) for number in range(20)]
+ANSWERS += [answer("distilled", number < 15, "1+1=2.\nCheck: 2-1=1. Good.", number) for number in range(20)]
 
 
 @pytest.fixture
@@ -64,7 +49,7 @@ def provenance(tmp_path: Path) -> Provenance:
 
 def test_everything_needed_to_check_it_is_there(tmp_path: Path, adapter: Path) -> None:
     settings = {"temperature": 0.0, "samples": 1, "max_tokens": 512}
-    evaluation = {"greedy": {"settings": settings, "summary": summary(ATTEMPTS)}}
+    evaluation = {"greedy": {"settings": settings, "summary": summarize_answers(ANSWERS)}}
     out = publish(adapter, tmp_path / "out", provenance(tmp_path), evaluation)
     assert {file.name for file in out.iterdir()} == {
         "README.md",
@@ -102,7 +87,7 @@ def test_a_missing_file_is_named(tmp_path: Path, adapter: Path) -> None:
 
 
 def test_figures_count_problems_and_keep_the_interval() -> None:
-    found = figures([a for a in ATTEMPTS if a.role == "distilled"])
+    found = figures([a for a in ANSWERS if a.role == "distilled"])
     assert (found["problems"], found["accuracy"]) == (20, 0.75)
     assert found["low"] < 0.75 < found["high"]
 
@@ -122,7 +107,7 @@ def test_figures_count_problems_and_keep_the_interval() -> None:
     ],
 )
 def test_corrections_are_counted(thought: str, correct: bool, expected: str) -> None:
-    assert corrections([attempt("distilled", correct, thought)])[expected] == 1
+    assert corrections([answer("distilled", correct, thought)])[expected] == 1
 
 
 def test_published_traces_are_all_of_them_and_a_sample(tmp_path: Path) -> None:

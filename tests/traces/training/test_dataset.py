@@ -14,7 +14,7 @@ from eval.problems.prompts import MATHS_PROMPT
 from tests.traces.tiny import tiny_tokenizer
 from traces.keeping.trace import append_trace
 from traces.problems.decontaminate import words
-from traces.publishing.evaluate import CHAT_PROMPTS
+from traces.publishing.measure import CHAT_PROMPTS
 from traces.thoughts.journey import journey
 from traces.thoughts.rehearse import prompts
 from traces.thoughts.search import SearchSettings, false_claims

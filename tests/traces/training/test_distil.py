@@ -15,7 +15,7 @@ from models.config.sources import PackageSource
 from models.weights.package import package_folder
 from tests.traces.tiny import save_tiny
 from traces.keeping.trace import append_trace, read_traces
-from traces.publishing import evaluate
+from traces.publishing import measure
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
 from traces.training import recipe
@@ -47,8 +47,8 @@ def recipe_file(folder: Path, text: str = RECIPE) -> Path:
 
 @pytest.mark.engine
 def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluate, "WAYS", {"greedy": evaluate.WAYS["greedy"]})
-    monkeypatch.setattr(evaluate, "CHAT_PROMPTS", {"greetings": ("Hi there!", "Good evening!")})
+    monkeypatch.setattr(measure, "MEASUREMENTS", {"greedy": measure.MEASUREMENTS["greedy"]})
+    monkeypatch.setattr(measure, "CHAT_PROMPTS", {"greetings": ("Hi there!", "Good evening!")})
     out, published = tmp_path / "out", tmp_path / "published"
     command = ["distil", str(recipe_file(tmp_path)), "--out", str(out), "--publish", str(published), "--problems", "1"]
     assert main(command) == 0

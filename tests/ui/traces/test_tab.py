@@ -19,7 +19,7 @@ from traces.keeping.trace import Trace, append_trace
 from traces.keeping.yields import method_yields
 from traces.problems.curate import Decontaminator, curate
 from traces.problems.sources import Source
-from traces.publishing.publish import WAYS
+from traces.publishing.measure import MEASUREMENTS
 from traces.thoughts.annotate import Step
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
@@ -294,8 +294,8 @@ def test_a_plain_prompt_answered_by_a_thought_alone_says_so(tmp_path):
 
 def test_the_report_names_every_way_of_asking_as_the_model_card_does(tmp_path):
     measured = {"settings": {}, "summary": {"same_kind": {"base": FIGURES, "distilled": ROLE}}}
-    (tmp_path / "report.json").write_text(json.dumps({"evaluation": dict.fromkeys(WAYS, measured)}))
-    assert all(f"<h4>{title}:" in report_html(tmp_path) for title in WAYS.values())
+    (tmp_path / "report.json").write_text(json.dumps({"evaluation": dict.fromkeys(MEASUREMENTS, measured)}))
+    assert all(f"<h4>{each.title}:" in report_html(tmp_path) for each in MEASUREMENTS.values())
 
 
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}

@@ -1,0 +1,128 @@
+"""An adapter is measured by runs of the benchmark runner: the report keeps its shape, and nothing is asked twice."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.errors import ServerError
+from common.paths import ROOT
+from eval.grading.grader import Grader
+from eval.runs.runner import DOWN_AFTER
+from models.chat.client import Endpoint, Message
+from models.chat.events import Reply
+from models.config.registry import Role
+from traces.publishing import measure
+from traces.publishing.measure import CHAT_PROMPTS, MEASUREMENTS, measure_adapter, measure_arm
+
+ASKED: list[list[Message]] = []
+
+
+class FakeClient:
+    """Base answers 1; distilled thinks and answers the first number it is asked about. Silent while `down`."""
+
+    down = False
+
+    def __init__(self, endpoint: Endpoint, *_: object) -> None:
+        self.endpoint = endpoint
+
+    async def complete(self, messages: list[Message], sampling: object) -> Reply:
+        if self.down:
+            return Reply(finish_reason="failed", error="the server is gone")
+        ASKED.append(messages)
+        value = next(iter(re.findall(r"\d+", messages[-1].content)), "7")
+        if self.endpoint.model == "base":
+            return Reply("", "It is \\boxed{1}.", "It is \\boxed{1}.", answer_tokens=6)
+        return Reply("2*3=7.\nCheck: Good.", f"It is \\boxed{{{value}}}.", "…", thought_tokens=9, answer_tokens=6)
+
+    async def aclose(self) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(workers=1) as shared:
+        yield shared
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> list[tuple[Role, ...]]:
+    """The sides that were served, call by call."""
+    started: list[tuple[Role, ...]] = []
+
+    @contextmanager
+    def serving(config: Any, pair: Any, roles: Sequence[Role] = ("base", "distilled")) -> Iterator[Any]:
+        async def wait_ready(role: Role) -> Endpoint:
+            return Endpoint("http://x/v1", role)
+
+        started.append(tuple(roles))
+        profile = config.profiles["cpu"]
+        yield SimpleNamespace(pair=pair, profile=profile, wait_ready=wait_ready, weight_hash=lambda role: f"of {role}")
+
+    ASKED.clear()
+    monkeypatch.setattr(FakeClient, "down", False)
+    monkeypatch.setattr(measure, "serving", serving)
+    monkeypatch.setattr("eval.runs.session.ModelClient", FakeClient)
+    monkeypatch.setattr("eval.runs.session.Grader", lambda workers: nullcontext(grader))
+    monkeypatch.setattr("eval.runs.runner.PAUSE_SECONDS", 0.0)
+    return started
+
+
+def shape(value: Any) -> Any:
+    """The keys of a report, all the way down, whatever was measured."""
+    if isinstance(value, dict):
+        return {key: shape(inner) for key, inner in value.items() if not key.isdecimal()}
+    return [shape(value[0])] if isinstance(value, list) else type(value).__name__
+
+
+def test_the_report_has_the_shape_of_the_shipped_one(tmp_path: Path) -> None:
+    shipped = json.loads((ROOT / "models" / "adapters" / "smol-135m" / "report.json").read_text())["evaluation"]
+    evaluation = measure_adapter(tmp_path / "adapter", tmp_path / "out", 4)
+    assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == evaluation
+    for part in (shipped, evaluation):
+        for name in MEASUREMENTS:
+            for roles in part[name]["summary"].values():
+                for figures in roles.values():
+                    figures["by_family"] = {}  # which families there are depends on how many problems
+    assert shape(evaluation) == shape(shipped)
+    for name in MEASUREMENTS:
+        assert evaluation[name]["settings"] == shipped[name]["settings"]
+        assert list(evaluation[name]["summary"]) == list(shipped[name]["summary"])
+    greedy = evaluation["greedy"]["summary"]["same_kind"]
+    assert (greedy["base"]["problems"], greedy["distilled"]["mean_tokens"]) == (4, 15.0)
+    assert greedy["distilled"]["corrections"]["false_steps"] == greedy["distilled"]["thought"] * 4 == 4
+    assert [entry["prompt"] for entry in evaluation["chat"]] == [p for form in CHAT_PROMPTS.values() for p in form]
+
+
+def test_later_questions_come_after_other_turns_and_bare_ones_alone(tmp_path: Path) -> None:
+    measure_adapter(tmp_path / "adapter", tmp_path / "out", 2)
+    assert {len(messages) for messages in ASKED} == {1, 5}
+    assert any("boxed" not in messages[0].content for messages in ASKED if len(messages) == 1)
+
+
+def test_a_stopped_measurement_continues_and_a_complete_one_asks_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeClient, "down", True)
+    with pytest.raises(ServerError, match="is gone"):
+        measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
+    monkeypatch.setattr(FakeClient, "down", False)
+    first = measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
+    assert len(list((tmp_path / "out").glob("*/run.json"))) == len(MEASUREMENTS) + 1, "the stopped run was continued"
+    asked = len(ASKED)
+    assert measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER) == first
+    assert len(ASKED) == asked
+
+
+def test_an_arm_is_measured_alone_and_read_again_without_a_server(tmp_path: Path, served: list[Any]) -> None:
+    first = measure_arm(tmp_path, 2)
+    assert served == [("distilled",)]
+    assert {split: result.problems for split, result in first.items()} == {
+        "same_kind": 2, "larger_numbers": 2, "unseen_families": 2
+    }  # fmt: skip
+    assert measure_arm(tmp_path, 2) == first and len(served) == 1
+    assert measure_arm(tmp_path, 3) != first and len(served) == 2, "other problems are asked anew"
