@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from common.errors import ArenaError, ConfigError, DataError
+from common.errors import ArenaError, ConfigError
 from common.paths import ROOT, home
 from models.weights.merge import merge_adapter
 from traces.training.recipe import Recipe, base_here, base_of, load_recipe
@@ -155,23 +155,15 @@ def evaluate_command(options: argparse.Namespace) -> None:
 
 
 def rows_command(options: argparse.Namespace) -> None:
-    from eval.problems.families import MEASURED
     from traces.keeping.trace import read_traces
     from traces.training.dataset import write_rows
-    from traces.training.mix import journey_row, shortcut_row
+    from traces.training.mix import rows_of
 
-    traces = [trace for path in options.traces for trace in read_traces(path)]
-    kept = [trace for trace in traces if trace.kept]
-    if not kept:
-        raise DataError("None of these traces was verified and kept, so there is nothing to train on.")
-    if measuring := {trace.problem.benchmark for trace in kept} & set(MEASURED):
-        raise DataError(
-            f"Some of these traces solve problems of {', '.join(sorted(measuring))}, which are for measuring.",
-            "Leave them out: what is trained on them cannot be measured with them.",
-        )
-    print(f"{len(kept)} of {len(traces)} traces are kept and become rows; unverified and rejected ones do not.")
-    rows = (shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace) for trace in kept)
-    print(f"sha256 {write_rows(options.out, rows)}")
+    made = rows_of(trace for path in options.traces for trace in read_traces(path))
+    print(f"{made.kept} of {made.traces} traces are kept and become rows; unverified and rejected ones do not.")
+    if made.empty:
+        print(f"{made.empty} kept traces have no prompt or no answer and were left out.")
+    print(f"sha256 {write_rows(options.out, made.rows)}")
 
 
 def distil_command(options: argparse.Namespace) -> None:

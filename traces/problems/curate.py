@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from common import jsonl
 from common.errors import DataError
 from eval.records import Problem
 from traces.problems.decontaminate import RULES, Decontaminator, minilm_embedder, near_duplicates
@@ -66,26 +67,23 @@ class FunnelReport:
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         values = {**dataclasses.asdict(self), "kept": self.kept}
         for stage in values["stages"]:
             stage["examples"] = [example._asdict() for example in stage["examples"]]
-        path.write_text(json.dumps(values, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        jsonl.write_text(path, json.dumps(values, ensure_ascii=False, indent=1) + "\n")
 
 
 def load_funnel(path: Path) -> FunnelReport:
     """Read what `FunnelReport.save` wrote. Raises DataError if it is not that."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = jsonl.parse(jsonl.read_text(path), str(path))
         stages = tuple(
             Stage(**{**stage, "examples": tuple(Example(**example) for example in stage["examples"])})
             for stage in values["stages"]
         )
         return FunnelReport(values["source"], values["sha256"], values["read"], stages, tuple(values["benchmarks"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} is not a funnel report ({error}).", "Run `python -m commands.train curate` again."
-        ) from error
+    except (AttributeError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not a funnel report ({error}).", "Run `arena traces curate` again.") from error
 
 
 class Curated(NamedTuple):

@@ -4,13 +4,13 @@ An arm is one recipe, or its adapter cut to another rank; every arm is measured 
 file is `ablation.json` beside the adapter, of the form `Ablation`. Does not know how a recipe is trained or measured.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from common import jsonl
 from common.errors import DataError
 from common.strict import Strict, describe
 from eval.statistics.metrics import Estimate, wilson
@@ -72,22 +72,17 @@ class Ablation(Strict):
 
 def read_ablation(path: Path) -> Ablation | None:
     """The comparison in a file, None where there is no file. Raises DataError that names the file and the key."""
-    try:
-        return Ablation.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
+    if not path.exists():
         return None
+    try:
+        return Ablation.model_validate(jsonl.parse(jsonl.read_text(path), str(path)))
     except ValidationError as error:
-        raise DataError(f"{path}: {describe(error)}.", "Make it again: `python -m commands.train ablate`.") from error
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{path} cannot be read ({error}).", "Make it again: `python -m commands.train ablate`."
-        ) from error
+        raise DataError(f"{path}: {describe(error)}.", "Make it again: `arena train ablate`.") from error
 
 
 def write_ablation(path: Path, ablation: Ablation) -> None:
     """Write it where `read_ablation` will look."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(ablation.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    jsonl.write_text(path, ablation.model_dump_json(indent=1) + "\n")
 
 
 class Trained(NamedTuple):

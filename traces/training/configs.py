@@ -107,7 +107,7 @@ def encoded_line(encoded: Encoded, phase: Phase) -> str:
     """What one epoch of a phase has to learn."""
     return (
         f"{len(encoded.rows)} rows, {encoded.tokens} tokens of which {encoded.learned} are learned, {encoded.dropped} "
-        f"rows dropped as longer than {phase.max_length}"
+        f"rows dropped as longer than {phase.max_length}" + (f", {encoded.empty} empty" if encoded.empty else "")
     )
 
 

@@ -3,18 +3,25 @@
 A row is a prompt and the pieces of its completion; the loss is on learned pieces only.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
 
+from pydantic import TypeAdapter, ValidationError
+
 from common import jsonl
-from common.errors import DataError
+from common.errors import ConfigError, DataError
+from common.strict import describe
 from models.weights.files import sha256_of
 
 Kind = Literal["journey", "shortcut", "drill", "chat"]
-THOUGHT_ENDS = "</think>\n\n"
+Piece = tuple[str, bool]
+"""Text, and whether it is learned."""
+THOUGHT_BEGINS, THOUGHT_ENDS = "<think>", "</think>\n\n"
+_OPENED = re.compile(rf"{THOUGHT_BEGINS}\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,8 @@ class Row:
 
     kind: Kind
     prompt: str
-    pieces: tuple[tuple[str, bool], ...]
-    """(text, learned) in order; together they are the completion."""
+    pieces: tuple[Piece, ...]
+    """In order; together they are the completion."""
     history: tuple[tuple[str, str], ...] = ()
     """Earlier questions with their answers, as a model is sent them: without thoughts. Never learned."""
 
@@ -36,6 +43,9 @@ class Row:
     def spoken(self) -> str:
         """What a later turn is sent of this reply: the completion without its thought."""
         return self.completion.rpartition(THOUGHT_ENDS)[2]
+
+
+_ROW = TypeAdapter(Row)
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
@@ -60,11 +70,12 @@ def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
     rows = []
     for number, values in jsonl.read(path):
         try:
-            pieces = tuple((text, bool(learn)) for text, learn in values["pieces"])
-            history = tuple((question, answer) for question, answer in values.get("history", ()))
-            rows.append(Row(values["kind"], values["prompt"], pieces, history))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}, line {number}, is not a training row ({error}).") from error
+            rows.append(_ROW.validate_python(values))
+        except ValidationError as error:
+            raise DataError(
+                f"{path}, line {number} is not a training row: {describe(error, 1)}.",
+                "A row has kind, prompt, pieces of [text, learned] and maybe a history of [question, answer].",
+            ) from error
     return rows
 
 
@@ -77,17 +88,21 @@ class Encoded(NamedTuple):
     """Rows longer than the limit: left out, never cut."""
     tokens: int
     learned: int
+    empty: int = 0
+    """Rows without a question or without anything to learn, left out as well."""
 
 
 def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
     """Conversation and completion as token ids, with a label for each token that begins in a learned piece."""
-    said = [(role, text) for turn in row.history for role, text in zip(("user", "assistant"), turn, strict=True)]
-    messages = [{"role": role, "content": text} for role, text in [*said, ("user", row.prompt)]]
+    earlier = [(role, text) for turn in row.history for role, text in zip(("user", "assistant"), turn, strict=True)]
+    messages = [{"role": role, "content": text} for role, text in [*earlier, ("user", row.prompt)]]
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    pieces = _after(prompt, row)
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
-    body = tokenizer(row.completion, add_special_tokens=False, return_offsets_mapping=True)
+    completion = "".join(text for text, _ in pieces)
+    body = tokenizer(completion, add_special_tokens=False, return_offsets_mapping=True)
     ends, at = [], 0
-    for text, learn in row.pieces:
+    for text, learn in pieces:
         at += len(text)
         ends.append((at, learn))
     labels, piece = [], 0
@@ -100,15 +115,44 @@ def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
     return {"input_ids": ids, "labels": [-100] * len(head) + labels + [end]}
 
 
+def _after(prompt: str, row: Row) -> Sequence[Piece]:
+    """The row's pieces as they continue the rendered prompt.
+
+    Some chat templates end by opening the thought. There a thought is not opened again, and a reply without one closes
+    it first: otherwise its answer would be learned as part of a thought. Raises ConfigError where the template has
+    closed the thought already.
+    """
+    thinks = row.completion.startswith(THOUGHT_BEGINS)
+    if thinks and prompt.rstrip().endswith(THOUGHT_ENDS.strip()):
+        raise ConfigError(
+            "The chat template of the base closes the thought before the reply, so no long thought can be learned.",
+            "Train a base whose template leaves the thought to the model.",
+        )
+    opened = _OPENED.search(prompt)
+    if not opened:
+        return row.pieces
+    if not thinks:
+        return [(f"\n{THOUGHT_ENDS}", True), *row.pieces]
+    first_line = f"{THOUGHT_BEGINS}\n"
+    written = len(first_line if "\n" in opened.group() and row.completion.startswith(first_line) else THOUGHT_BEGINS)
+    pieces = []
+    for text, learn in row.pieces:
+        pieces.append((text[written:], learn))
+        written = max(0, written - len(text))
+    return pieces
+
+
 def encode(rows: Sequence[Row], tokenizer: Any, max_length: int) -> Encoded:
-    """All rows as tokens; rows over `max_length` tokens are dropped and counted."""
-    encoded = [encode_row(row, tokenizer) for row in rows]
+    """All rows as tokens; rows over `max_length` tokens and empty ones are left out and counted."""
+    usable = [row for row in rows if row.prompt.strip() and any(text.strip() for text, learn in row.pieces if learn)]
+    encoded = [encode_row(row, tokenizer) for row in usable]
     kept = [row for row in encoded if len(row["input_ids"]) <= max_length]
     return Encoded(
         rows=kept,
         dropped=len(encoded) - len(kept),
         tokens=sum(len(row["input_ids"]) for row in kept),
         learned=sum(label != -100 for row in kept for label in row["labels"]),
+        empty=len(rows) - len(usable),
     )
 
 

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 from traces.thoughts.steps.move import difference, product, remainder, total
-
-Piece = tuple[str, bool]
-"""Text and whether it is learned; a fact's operands are drawn at random and so are not."""
+from traces.training.dataset import Piece
 
 
 def told(text: str) -> list[Piece]:

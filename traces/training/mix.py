@@ -5,13 +5,16 @@ written for this project; basics (facts, words in other languages, short code) a
 are put alike), written for it as well; and what the untrained base itself replies (`traces.thoughts.rehearse`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import NamedTuple
 
 from common import jsonl
+from common.errors import DataError
+from eval.problems.families import MEASURED
 from traces.keeping.trace import Trace
 from traces.training.dataset import THOUGHT_ENDS, Row
 from traces.training.drills import drill
@@ -25,6 +28,37 @@ DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don'
 """What people say to an answer to have it thought over."""
 SHORT = 300
 """Characters of an exchange that may stand before a row."""
+
+
+class RowsMade(NamedTuple):
+    """Rows of kept traces, and how many traces there were."""
+
+    rows: list[Row]
+    traces: int
+    kept: int
+    empty: int
+    """Kept traces without a prompt or without a reply, of which no row is made."""
+
+
+def rows_of(traces: Iterable[Trace]) -> RowsMade:
+    """A row of every kept trace: its thought and answer, or for phase 1 its rewritten solution.
+
+    Raises DataError if none is kept, or if one solves a problem that is for measuring.
+    """
+    seen = list(traces)
+    kept = [trace for trace in seen if trace.kept]
+    if not kept:
+        raise DataError(
+            "None of these traces was verified and kept, so there is nothing to train on.", "Make more traces."
+        )
+    if measuring := {trace.problem.benchmark for trace in kept} & set(MEASURED):
+        raise DataError(
+            f"Some of these traces solve problems of {', '.join(sorted(measuring))}, which are for measuring.",
+            "Leave them out: a model trained on them cannot be measured with them.",
+        )
+    full = [trace for trace in kept if trace.prompt.strip() and trace.answer.strip()]
+    rows = [shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace) for trace in full]
+    return RowsMade(rows, len(seen), len(kept), len(kept) - len(full))
 
 
 def journey_row(trace: Trace) -> Row:

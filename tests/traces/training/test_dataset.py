@@ -1,23 +1,27 @@
 """Rows: what is learned is exactly what should be, long rows are dropped whole, a changed file is refused."""
 
+import re
 from dataclasses import replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
+from transformers import PreTrainedTokenizerFast
 
 from commands.train import main
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from eval.problems.families import generate
 from eval.problems.prompts import MATHS_PROMPT
-from tests.traces.tiny import tiny_tokenizer
+from tests.traces.tiny import TEMPLATE, tiny_tokenizer
 from traces.keeping.trace import append_trace
 from traces.problems.decontaminate import words
 from traces.publishing.measure import CHAT_PROMPTS
 from traces.thoughts.journey import journey
 from traces.thoughts.rehearse import prompts
 from traces.thoughts.search import SearchSettings, false_claims
+from traces.training.configs import encoded_line
 from traces.training.dataset import Row, encode, in_even_batches, read_rows, write_rows
 from traces.training.drills import KINDS
 from traces.training.mix import (
@@ -167,6 +171,86 @@ def test_people_ask_in_every_way_and_always_with_the_whole_question() -> None:
     assert len(set(asked)) == len(WAYS)
     assert all("What is 2 + 3?" in prompt and "{" not in prompt.replace("\\boxed{}", "") for prompt in asked)
     assert asked.count(MATHS_PROMPT.format(question="What is 2 + 3?")) > 100
+
+
+OPEN_TEMPLATES = ["<think>", "<think>\n", "<think>\n\n", "<think> \n"]
+
+
+def opening(end: str) -> PreTrainedTokenizerFast:
+    """The tokenizer with a chat template that ends in this text."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = TEMPLATE.replace("<|im_start|>assistant\n", "<|im_start|>assistant\n" + end)
+    return tokenizer
+
+
+@pytest.mark.parametrize("end", OPEN_TEMPLATES, ids=ascii)
+def test_a_thought_that_the_template_has_opened_is_not_opened_again(end: str) -> None:
+    tokenizer = opening(end)
+    for row in map(journey_row, TRACES[:20]):
+        plain, opened = (encode([row], each, 10_000).rows[0] for each in (TOKENIZER, tokenizer))
+        text = tokenizer.decode(opened["input_ids"])
+        assert text.count("<think>") == text.count("</think>") == 1
+        assert re.sub(r"\s", "", text) == re.sub(r"\s", "", TOKENIZER.decode(plain["input_ids"]))
+        learned, expected = (
+            TOKENIZER.decode([label for label in each["labels"] if label != -100]) for each in (opened, plain)
+        )
+        assert learned.lstrip() == expected.removeprefix("<think>").lstrip(), "and the same is learned but the tag"
+
+
+@pytest.mark.parametrize("end", OPEN_TEMPLATES, ids=ascii)
+@pytest.mark.parametrize("row", [*chat_rows(WRITTEN, 2, 1), *drill_rows(1, 1), shortcut_row(TRACES[0])], ids=repr)
+def test_an_answer_is_never_learned_inside_a_thought_that_the_template_has_opened(end: str, row: Row) -> None:
+    tokenizer = opening(end)
+    (encoded,) = encode([row], tokenizer, 10_000).rows
+    text = tokenizer.decode(encoded["input_ids"])
+    thought, closed, answer = text.partition("<think>")[2].partition("</think>\n\n")
+    assert (thought.strip(), bool(closed), answer) == ("", True, row.completion + "<|im_end|>")
+    assert TOKENIZER.decode([label for label in encoded["labels"] if label != -100]).startswith("\n</think>")
+
+
+def test_a_template_that_closes_the_thought_trains_chat_and_refuses_thoughts() -> None:
+    tokenizer = opening("<think>\n\n</think>\n\n")
+    (row,) = chat_rows(WRITTEN, 1, 1)
+    assert tokenizer.decode(encode([row], tokenizer, 10_000).rows[0]["input_ids"]).count("think>") == 2
+    with pytest.raises(ConfigError, match="closes the thought"):
+        encode([journey_row(TRACES[0])], tokenizer, 10_000)
+
+
+def test_rows_without_a_question_or_a_reply_are_left_out_and_counted() -> None:
+    good = Row("chat", "Hello.", (("Hi.", True),))
+    empty = [
+        replace(good, pieces=()),
+        replace(good, pieces=((" \n", True),)),
+        replace(good, pieces=(("Hi.", False),)),
+        replace(good, prompt=" "),
+    ]
+    encoded = encode([*empty, good], TOKENIZER, 10_000)
+    assert (len(encoded.rows), encoded.empty, encoded.dropped) == (1, 4, 0)
+    assert "4 empty" in encoded_line(encoded, SimpleNamespace(max_length=9))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"kind": "chat", "prompt": "q", "pieces": [["a"]]}', "pieces"),
+        ('{"kind": "chat", "prompt": "q", "pieces": "abc"}', "pieces"),
+        ('{"kind": "chat", "prompt": 5, "pieces": []}', "prompt"),
+        ('{"kind": "talk", "prompt": "q", "pieces": []}', "kind"),
+        ("[1]", "not a training row"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_line_that_is_no_row_is_named(tmp_path: Path, line: str, why: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    write_rows(path, [Row("chat", "q", (("a", True),))])
+    path.write_text(path.read_text() + line + "\n")
+    with pytest.raises(DataError, match=rf"line 2.*{why}"):
+        read_rows(path)
+
+
+def test_a_folder_is_no_file_of_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no training data"):
+        read_rows(tmp_path, "0" * 64)
 
 
 def test_even_batches_hold_every_row_once_and_little_padding() -> None:
