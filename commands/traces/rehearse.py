@@ -5,7 +5,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from commands.traces.service_options import add_endpoint_arguments, asker_from
+from commands.traces.service_options import add_endpoint_arguments, client_from
 from common.errors import DataError, ServerError
 from common.paths import home
 from traces.thoughts.rehearse import prompts, replies_of
@@ -27,8 +27,8 @@ def run(args: argparse.Namespace) -> int:
         raise DataError(f"The folder of {args.out} cannot be made: {error.strerror}.", "Name another --out.") from error
 
     async def go() -> list[dict[str, str]]:
-        async with asker_from(args, home() / "rehearsal.ledger.jsonl") as asker:
-            return await replies_of(asker, asked)
+        async with client_from(args, home() / "rehearsal.ledger.jsonl") as client:
+            return await replies_of(client, asked)
 
     kept = asyncio.run(go())
     if not kept:

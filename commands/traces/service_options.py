@@ -1,4 +1,4 @@
-"""The command-line options of everything that asks a service, the asker they describe, and the run over all problems.
+"""The command-line options of everything that asks a service, the client they describe, and the run over all problems.
 
 Does not know what is asked.
 """
@@ -19,7 +19,7 @@ from traces.keeping.keep import KeepRules, Verifier
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import Attempts, MakeAttempt, Summary, gather
 from traces.thoughts.pacing import Ledger, Pace, Prices
-from traces.thoughts.service import Asker, AskOptions
+from traces.thoughts.service import ServiceClient, ServiceOptions
 
 TAKEN = {
     "model": "Name it with --model.",
@@ -52,12 +52,12 @@ def add_endpoint_arguments(parser: argparse.ArgumentParser, max_tokens: int = 81
     group.add_argument("--body", default="{}", help='further request fields as JSON, e.g. {"reasoning_effort": "high"}')
 
 
-def asker_from(args: argparse.Namespace, ledger: Path) -> Asker:
-    """The asker these options describe. Raises ConfigError naming the option."""
+def client_from(args: argparse.Namespace, ledger: Path) -> ServiceClient:
+    """The client these options describe. Raises ConfigError naming the option."""
     body = _body(args)
     if args.cap is not None and not (args.prompt_price or args.output_price):
         raise ConfigError("--cap needs prices to count with.", "Give --prompt-price and --output-price.")
-    options = AskOptions(
+    options = ServiceOptions(
         max_tokens=args.max_tokens,
         temperature=None if args.temperature < 0 else args.temperature,
         token_field=args.token_field,
@@ -68,7 +68,9 @@ def asker_from(args: argparse.Namespace, ledger: Path) -> Asker:
     )
     pace = Pace(args.requests_per_minute, args.tokens_per_minute)
     endpoint = Endpoint(args.url.rstrip("/"), args.model, os.environ.get(args.key_variable, ""))
-    return Asker(endpoint, options, pace, Ledger(ledger, Prices(args.prompt_price, args.output_price), args.cap))
+    return ServiceClient(
+        endpoint, options, pace, Ledger(ledger, Prices(args.prompt_price, args.output_price), args.cap)
+    )
 
 
 def _body(args: argparse.Namespace) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def collect(
     args: argparse.Namespace,
     problems: Sequence[Problem],
     out: Path,
-    attempt_with: Callable[[Asker], MakeAttempt],
+    attempt_with: Callable[[ServiceClient], MakeAttempt],
     rules: KeepRules | None = None,
 ) -> int:
     """Make, verify and append every attempt that `out` lacks, and print what came of it.
@@ -124,9 +126,9 @@ def collect(
 
     async def go() -> Summary:
         with Grader() as grader:
-            async with asker_from(args, ledger_path(out)) as asker:
+            async with client_from(args, ledger_path(out)) as client:
                 verify = Verifier(grader, rules or KeepRules()).verify
-                return await gather(problems, attempt_with(asker), verify, out, attempts_from(args), tell)
+                return await gather(problems, attempt_with(client), verify, out, attempts_from(args), tell)
 
     summary = asyncio.run(go())
     print(summary.sentence)

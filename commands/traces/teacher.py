@@ -22,4 +22,4 @@ def run(args: argparse.Namespace) -> int:
     """Collect from a teacher; returns as `collect` does."""
     out = args.out or home() / "traces" / "teacher.traces.jsonl"
     prompt = "{prompt}" if args.own_thoughts else TEACHER_PROMPT
-    return collect(args, read_problems(args.problems), out, lambda asker: teacher_attempt(asker, prompt))
+    return collect(args, read_problems(args.problems), out, lambda client: teacher_attempt(client, prompt))

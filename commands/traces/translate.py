@@ -24,4 +24,4 @@ def run(args: argparse.Namespace) -> int:
     found = tasks((trace for path in args.traces for trace in read_traces(path)), args.to)
     sources = {task.problem.id: task.source for task in found}
     problems = [task.problem for task in found]
-    return collect(args, problems, out, lambda asker: translate_attempt(asker, sources, args.to), RULES)
+    return collect(args, problems, out, lambda client: translate_attempt(client, sources, args.to), RULES)

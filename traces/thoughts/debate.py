@@ -16,9 +16,9 @@ from models.chat.client import Message
 from models.chat.thought import split_text
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace
-from traces.thoughts.service import Asker, Said
+from traces.thoughts.service import ServiceClient, ServiceReply
 from traces.thoughts.teacher import TAGS, compose
-from traces.thoughts.transcript import Turn, Verdict, first_person, parse_verdict, path_of, turn_row
+from traces.thoughts.transcript import CriticVerdict, Turn, first_person, parse_verdict, path_of, turn_row
 
 POLICY_PROMPT = """{prompt}
 
@@ -67,7 +67,7 @@ class DebateOptions:
 class Debate:
     """Two parts and their budget; `attempt` is one debate, for `traces.thoughts.gather`."""
 
-    def __init__(self, policy: Asker, critic: Asker, options: DebateOptions = DebateOptions()) -> None:
+    def __init__(self, policy: ServiceClient, critic: ServiceClient, options: DebateOptions = DebateOptions()) -> None:
         self.policy, self.critic, self.options = policy, critic, options
 
     async def attempt(self, problem: Problem, number: int, seed: int) -> Trace:
@@ -81,7 +81,7 @@ class Debate:
             turn = read_step(said, len(path) + 1)
             if not turn.text:
                 held.empty_steps += 1
-                held.turns.append(replace(turn, verdict=Verdict(True, "I wrote nothing", len(path))))
+                held.turns.append(replace(turn, verdict=CriticVerdict(True, "I wrote nothing", len(path))))
                 continue
             verdict = await self._judge(problem, held, [*path, turn])
             held.turns.append(replace(turn, verdict=verdict))
@@ -91,7 +91,7 @@ class Debate:
                 return self._trace(held, number)
         return reject(self._trace(held, number), "budget")
 
-    async def _next_step(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> Said:
+    async def _next_step(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> ServiceReply:
         state = _numbered(path) if path else "There are no steps yet."
         last = held.turns[-1].verdict if held.turns else None
         if last and last.back:
@@ -100,7 +100,7 @@ class Debate:
         limit = {self.policy.options.token_field: self.options.step_tokens}
         return await self.policy.ask([Message("user", text)], seed=held.next_seed(), **limit)
 
-    async def _judge(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> Verdict | None:
+    async def _judge(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> CriticVerdict | None:
         text = CRITIC_PROMPT.format(question=problem.question, steps=_numbered(path))
         body: dict[str, Any] = {self.critic.options.token_field: self.options.verdict_tokens}
         if self.options.schema:
@@ -160,7 +160,7 @@ class _Held:
         self._asked += 1
         return self.seed * 1000 + self._asked
 
-    def note(self, said: Said) -> Said:
+    def note(self, said: ServiceReply) -> ServiceReply:
         self.tokens += said.output_tokens
         self.cost += said.cost
         self.seconds += said.seconds
@@ -173,7 +173,7 @@ def _numbered(path: Sequence[Turn]) -> str:
     return "Steps so far:\n" + "\n".join(f"{number}. {turn.said}" for number, turn in enumerate(path, start=1))
 
 
-def read_step(said: Said, depth: int) -> Turn:
+def read_step(said: ServiceReply, depth: int) -> Turn:
     """The step, its own thought and answer apart if it came in tags. A cut-off one ends at its last whole sentence."""
     split = split_text(TAGS, said.text, ended=said.finish_reason != "length")
     text, answer = split.thought or split.answer, split.answer if split.thought else ""

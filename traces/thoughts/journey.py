@@ -25,7 +25,7 @@ def walk(nodes: list[Node]) -> list[Segment]:
 
     def visit(node: Node) -> None:
         if node.parent >= 0:
-            segments.append(Segment(node.move.text, not node.slip, node.id))
+            segments.append(Segment(node.step.text, not node.slip, node.id))
         on_path = [i for i in node.children if nodes[i].status == "on_path"]
         for child in node.children:
             if on_path and child > on_path[0] and not nodes[child].slip:
@@ -38,9 +38,9 @@ def walk(nodes: list[Node]) -> list[Segment]:
 
     def leave(wrong: Node, parent: Node) -> None:
         if wrong.slip:
-            segments.append(Segment(f"Wait, that is wrong: {wrong.verdict.reason}. Go back.", True, parent.id))
+            segments.append(Segment(f"Wait, that is wrong: {wrong.rating.reason}. Go back.", True, parent.id))
         elif wrong.children and not wrong.astray:
-            calculation, result = CLAIM.findall(wrong.move.text)[-1]
+            calculation, result = CLAIM.findall(wrong.step.text)[-1]
             segments.append(Segment(f"{calculation}={result} leads nowhere. Go back.", True, parent.id))
 
     visit(nodes[0])
@@ -50,7 +50,7 @@ def walk(nodes: list[Node]) -> list[Segment]:
 def shortcut(nodes: list[Node]) -> str:
     """The solution without any excursion and without the check: the steps on the path, one line each."""
     told = [
-        node.move.text if node.move.brief is None else node.move.brief for node in nodes if node.status == "on_path"
+        node.step.text if node.step.brief is None else node.step.brief for node in nodes if node.status == "on_path"
     ]
     return "\n".join(line for line in told[1:] if line)
 
@@ -65,9 +65,9 @@ def tree_of(nodes: list[Node], segments: list[Segment]) -> dict[str, Any]:
         {
             "id": n.id,
             "parent": n.parent,
-            "text": n.move.text,
-            "score": n.verdict.score,
-            "reason": n.verdict.reason,
+            "text": n.step.text,
+            "score": n.rating.score,
+            "reason": n.rating.reason,
             "status": n.status,
         }
         for n in nodes

@@ -1,15 +1,9 @@
-"""How fast to ask a service: its limits per minute, how long to wait before trying again, and what it all may cost.
-
-Does not know the protocol of the service (`traces.thoughts.service`) or what is asked.
-"""
+"""How fast to ask a service, within its limits per minute, and what it all may cost."""
 
 import asyncio
-import email.utils
 import itertools
-import random
 import time
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +11,9 @@ from typing import Any
 from common import jsonl
 from common.errors import ArenaError, DataError
 
-FIRST_DELAY = 1.0
-LONGEST_DELAY = 60.0
-
 
 class CapReached(ArenaError):
-    """The next request could cost more than is left under the spending cap."""
+    """The next request could exceed the spending cap."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +37,14 @@ class Pace:
         self._gate = asyncio.Lock()
 
     async def turn(self, tokens: int) -> None:
-        """Wait until a request of about `tokens` tokens may be sent. One larger than the limit passes alone."""
+        """Wait until a request of about `tokens` tokens may be sent. One larger than the limit is sent alone."""
         async with self._gate:
-            while (wait := self._wait(tokens)) > 0:  # noqa: ASYNC110 - it is time that is waited for
+            while (wait := self._wait(tokens)) > 0:  # noqa: ASYNC110 - it waits for time to pass
                 await asyncio.sleep(wait)
             self._passed.append((time.monotonic(), tokens))
 
     def hold(self, seconds: float) -> None:
-        """Let nobody through for so long: the service said so to one, and means all."""
+        """Let no request through for this long: a service that tells one to wait means all."""
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def _wait(self, tokens: int) -> float:
@@ -73,39 +64,11 @@ class Pace:
         return until - now
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds the service asks to wait (`Retry-After` as seconds or date, `retry-after-ms`), or None."""
-    if milliseconds := headers.get("retry-after-ms"):
-        return _seconds(milliseconds, 0.001)
-    value = headers.get("retry-after", "")
-    if not value:
-        return None
-    if (seconds := _seconds(value)) is not None:
-        return seconds
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        return None
-
-
-def _seconds(value: str, unit: float = 1.0) -> float | None:
-    try:
-        return max(0.0, float(value) * unit)
-    except ValueError:
-        return None
-
-
-def delay_before(attempt: int, asked: float | None, rng: random.Random) -> float:
-    """Seconds before retry number `attempt` (from 1): doubling from one second with jitter, never less than asked."""
-    backoff = min(LONGEST_DELAY, FIRST_DELAY * 2 ** (attempt - 1)) * rng.uniform(0.5, 1.0)
-    return backoff if asked is None else asked + rng.uniform(0.0, 0.1) * max(asked, 0.1)
-
-
 class Ledger:
     """What was spent, kept on disk so that a cap holds across kills.
 
-    Each request is written down with the most it can cost before it is sent, and again with what it did cost. A request
-    that a kill cut off counts at its most: the service may have charged it.
+    Each request is recorded with the most it can cost before it is sent, and again with its real cost. A request that a
+    kill cut off counts at its most: the service may have charged for it.
     """
 
     def __init__(self, path: Path | None, prices: Prices, cap: float | None = None) -> None:
@@ -124,7 +87,7 @@ class Ledger:
         return sum(self._open.values())
 
     async def reserve(self, prompt_tokens: int, max_tokens: int, what: str = "") -> int:
-        """Set aside what the request can cost at most; returns its number. Waits for others to be settled if need be.
+        """Set aside the most the request can cost; returns its number. Waits for others to be settled if need be.
 
         Raises CapReached when nothing is open and there still is not enough left.
         """
@@ -135,7 +98,7 @@ class Ledger:
                     raise CapReached(
                         f"The spending cap of ${self.cap:.2f} is near: ${self.spent:.4f} is spent and the next request"
                         f" can cost ${most:.4f}.",
-                        "Raise the cap to go on; what was made is kept.",
+                        "Raise the cap to continue; finished traces are kept.",
                     )
                 await self._changed.wait()
             number = next(self._numbers)
@@ -144,7 +107,7 @@ class Ledger:
         return number
 
     async def settle(self, number: int, prompt_tokens: int, output_tokens: int, cost: float | None = None) -> float:
-        """Write down what the request cost (by its tokens, unless `cost` is given); returns it."""
+        """Record what the request cost (by its tokens, unless `cost` is given); returns it."""
         paid = self.prices.cost(prompt_tokens, output_tokens) if cost is None else cost
         async with self._changed:
             self._open.pop(number)
@@ -157,7 +120,7 @@ class Ledger:
         return paid
 
     def most(self, number: int) -> float:
-        """What an open request can cost at most."""
+        """The most an open request can cost."""
         return self._open[number]
 
     def _write(self, row: dict[str, Any]) -> None:

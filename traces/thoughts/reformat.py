@@ -12,7 +12,7 @@ from models.chat.client import Message
 from traces.keeping.keep import KeepRules, reject
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import Asker
+from traces.thoughts.service import ServiceClient
 
 REFORMAT_PROMPT = """Here are a maths problem and its solution.
 
@@ -28,12 +28,12 @@ End with the final answer in \\boxed{{}}."""
 RULES = KeepRules(needs_thought=False)
 
 
-def reformat_attempt(asker: Asker, prompt: str = REFORMAT_PROMPT) -> MakeAttempt:
+def reformat_attempt(client: ServiceClient, prompt: str = REFORMAT_PROMPT) -> MakeAttempt:
     """How `traces.thoughts.gather` gets one rewritten solution. The problem's `extra` holds the known "solution"."""
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         sent = prompt.format(question=problem.question, solution=problem.extra["solution"])
-        said = await asker.ask([Message("user", sent)], seed=seed)
+        said = await client.ask([Message("user", sent)], seed=seed)
         text = said.text.strip()
         trace = Trace(
             problem=problem,
@@ -42,7 +42,7 @@ def reformat_attempt(asker: Asker, prompt: str = REFORMAT_PROMPT) -> MakeAttempt
             thought="",
             answer=text,
             method="teacher",
-            model=asker.endpoint.model,
+            model=client.endpoint.model,
             tokens=said.output_tokens,
             seconds=round(said.seconds, 3),
             cost=said.cost,

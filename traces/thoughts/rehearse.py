@@ -9,7 +9,7 @@ import asyncio
 from random import Random
 
 from models.chat.client import Message
-from traces.thoughts.service import Asker
+from traces.thoughts.service import ServiceClient
 
 TOPICS = (
     "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",
@@ -58,9 +58,9 @@ def prompts(seed: int = 1) -> list[str]:
     return made
 
 
-async def replies_of(asker: Asker, asked: list[str]) -> list[dict[str, str]]:
+async def replies_of(client: ServiceClient, asked: list[str]) -> list[dict[str, str]]:
     """{"prompt", "reply"} of every prompt whose reply ended by itself."""
-    said = await asyncio.gather(*(asker.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(asked)))
+    said = await asyncio.gather(*(client.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(asked)))
     return [
         {"prompt": prompt, "reply": reply.text.strip()}
         for prompt, reply in zip(asked, said, strict=True)

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 from common.errors import DataError
 from eval.records import Problem
-from traces.thoughts.steps import MOVES
-from traces.thoughts.steps.move import Move
+from traces.thoughts.steps import STEPS
+from traces.thoughts.steps.step import SolutionStep
 
 Status = Literal["on_path", "wrong", "pruned"]
 CLAIM = re.compile(r"(-?\d+(?:[+*-]\d+)+)=(-?\d+)")
@@ -33,7 +33,7 @@ class SearchSettings:
     """Chance that one step with a false calculation is followed to its end instead of being pruned at once."""
 
 
-class Verdict(NamedTuple):
+class Rating(NamedTuple):
     score: float
     """From 0 (false) over 0.3 (true, but leads nowhere) to 1 (confirmed answer)."""
     reason: str
@@ -47,8 +47,8 @@ class Node:
     id: int
     parent: int
     """Id of the step before; −1 for the root."""
-    move: Move
-    verdict: Verdict
+    step: SolutionStep
+    rating: Rating
     slip: bool = False
     """The calculation in it was made false on purpose."""
     astray: bool = False
@@ -73,20 +73,20 @@ def false_claims(text: str) -> list[str]:
     return wrong
 
 
-def judge(move: Move) -> Verdict:
+def judge(step: SolutionStep) -> Rating:
     """Scores a step by reading its text: every calculation is redone, and a step that ends its way scores low."""
-    wrong = false_claims(move.text)
+    wrong = false_claims(step.text)
     if wrong:
-        return Verdict(0.1, wrong[-1])
-    if move.dead:
-        return Verdict(0.3, "it leads nowhere")
-    return Verdict(1.0 if move.final else 0.8, "")
+        return Rating(0.1, wrong[-1])
+    if step.dead:
+        return Rating(0.3, "it leads nowhere")
+    return Rating(1.0 if step.final else 0.8, "")
 
 
-def slipped(move: Move, rng: Random) -> Move | None:
+def slipped(step: SolutionStep, rng: Random) -> SolutionStep | None:
     """The same step with a plausible wrong result: off by one, by ten, or by one row of the table."""
-    claims = CLAIM.findall(move.text)
-    if not move.work or not claims:
+    claims = CLAIM.findall(step.text)
+    if not step.work or not claims:
         return None
     expression, result = claims[-1]
     steps = [1, -1, 10, -10]
@@ -95,46 +95,46 @@ def slipped(move: Move, rng: Random) -> Move | None:
     wrong = int(result) + rng.choice(steps)
     if wrong <= 0:
         return None
-    head, _, tail = move.text.rpartition(f"{expression}={result}")
-    return replace(move, text=f"{head}{expression}={wrong}{tail}", value=move.value + wrong - int(result))
+    head, _, tail = step.text.rpartition(f"{expression}={result}")
+    return replace(step, text=f"{head}{expression}={wrong}{tail}", value=step.value + wrong - int(result))
 
 
-def path_to(nodes: list[Node], node: Node) -> list[Move]:
-    """The moves from the root to this node, the root's own empty move left out."""
-    moves: list[Move] = []
+def path_to(nodes: list[Node], node: Node) -> list[SolutionStep]:
+    """The steps from the root to this node, the root's own empty step left out."""
+    steps: list[SolutionStep] = []
     while node.parent >= 0:
-        moves.append(node.move)
+        steps.append(node.step)
         node = nodes[node.parent]
-    return moves[::-1]
+    return steps[::-1]
 
 
 def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
-    """The tree, breadth first, with statuses set; its path ends in a `final` move with the problem's answer.
+    """The tree, breadth first, with statuses set; its path ends in a `final` step with the problem's answer.
 
-    Raises DataError for a problem whose family has no moves, or when nothing is found within the depth.
+    Raises DataError for a problem whose family has no steps, or when nothing is found within the depth.
     """
-    propose = MOVES.get(problem.subject)
+    propose = STEPS.get(problem.subject)
     if propose is None or not problem.extra:
         raise DataError(
-            f"Problem {problem.id} is of no family the search has steps for.", f"Known: {', '.join(MOVES)}."
+            f"Problem {problem.id} is of no family the search has steps for.", f"Known: {', '.join(STEPS)}."
         )
     params = {name: int(number) for name, number in problem.extra.items()}
     rng = Random(f"{problem.id}/{seed}")
     followed = rng.randint(1, 4) if rng.random() < settings.slips else 0
-    nodes = [Node(0, -1, Move("root", problem.question), Verdict(1.0, ""))]
+    nodes = [Node(0, -1, SolutionStep("root", problem.question), Rating(1.0, ""))]
     frontier, slips, end = [nodes[0]], 0, None
     for _ in range(settings.depth):
         grown: list[Node] = []
         for parent in frontier:
-            for move in propose(params, path_to(nodes, parent))[: settings.width]:
-                wrong = slipped(move, rng)
+            for step in propose(params, path_to(nodes, parent))[: settings.width]:
+                wrong = slipped(step, rng)
                 if wrong is not None and not parent.astray:
                     slips += 1
                     node = add(nodes, parent, wrong, slip=True)
                     grown += [node] if slips == followed else []
-                grown.append(add(nodes, parent, move, slip=False))
+                grown.append(add(nodes, parent, step, slip=False))
         if end is None:
-            right = (n for n in grown if n.move.final and not n.astray and str(n.move.value) == problem.gold)
+            right = (n for n in grown if n.step.final and not n.astray and str(n.step.value) == problem.gold)
             end = next(right, None)
         frontier = next_frontier(grown, 0 if end else settings.beam)
         if not frontier:
@@ -147,13 +147,13 @@ def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
 
 def next_frontier(grown: list[Node], beam: int) -> list[Node]:
     """The open nodes to go on from: the `beam` best by the judge, and whatever goes on from the followed slip."""
-    open_nodes = [n for n in grown if not n.move.dead and not n.move.final]
-    best = sorted((n for n in open_nodes if not n.astray), key=lambda n: -n.verdict.score)[:beam]
+    open_nodes = [n for n in grown if not n.step.dead and not n.step.final]
+    best = sorted((n for n in open_nodes if not n.astray), key=lambda n: -n.rating.score)[:beam]
     return [*(n for n in open_nodes if n.astray), *best]
 
 
-def add(nodes: list[Node], parent: Node, move: Move, slip: bool) -> Node:
-    node = Node(len(nodes), parent.id, move, judge(move), slip, slip or parent.astray)
+def add(nodes: list[Node], parent: Node, step: SolutionStep, slip: bool) -> Node:
+    node = Node(len(nodes), parent.id, step, judge(step), slip, slip or parent.astray)
     nodes.append(node)
     parent.children.append(node.id)
     return node
@@ -176,9 +176,9 @@ def mark(nodes: list[Node], end: Node) -> None:
         node = nodes[node.parent]
     on_path.add(0)
     for node in nodes:
-        node.status = "on_path" if node.id in on_path else "wrong" if node.move.dead or node.children else "pruned"
+        node.status = "on_path" if node.id in on_path else "wrong" if node.step.dead or node.children else "pruned"
     for node in nodes:
         subtree = below(nodes, node) if node.slip else []
-        if any(deeper.move.final for deeper in subtree) or not any(deeper.move.dead for deeper in subtree):
+        if any(deeper.step.final for deeper in subtree) or not any(deeper.step.dead for deeper in subtree):
             for deeper in subtree:
                 deeper.status = "pruned"

@@ -1,12 +1,10 @@
-"""One question to any OpenAI-compatible chat service: paced, retried, timed, priced. Foreign wire fields stay here.
+"""A client for any OpenAI-compatible chat service: paced, retried, timed and priced.
 
-`models.chat.client` speaks to the two served models and reads raw text; a teacher is somebody else's service, which
-hides its thought in a field of its own and may refuse, stall or answer with rubbish. Does not know what is asked or
-why.
+`models.chat.client` talks to the two served models and reads raw text. A teacher is someone else's service: it puts its
+thought into a field of its own, and may refuse, stall or answer with rubbish.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +16,8 @@ from openai.types.chat import ChatCompletion, ChatCompletionMessage
 from common.errors import ServerError
 from eval.records import CUT_OFF
 from models.chat.client import Endpoint, Message
-from traces.thoughts.pacing import Ledger, Pace, Prices, delay_before, retry_after
+from models.chat.retry import pause_before, retry_after
+from traces.thoughts.pacing import Ledger, Pace, Prices
 
 REASONING_FIELDS = ("reasoning", "reasoning_content", "thinking")
 FATAL = {
@@ -31,12 +30,12 @@ Failure = Literal["", "timeout", "broken_json", "unreachable", "rate_limited", "
 
 
 @dataclass(frozen=True)
-class AskOptions:
-    """How to ask."""
+class ServiceOptions:
+    """How to ask a service."""
 
     max_tokens: int = 8192
     temperature: float | None = 0.7
-    """None leaves it to the service; some reasoning models accept no other."""
+    """None leaves it to the service; some reasoning models accept only their own."""
     top_p: float | None = None
     token_field: str = "max_tokens"
     """Some services want `max_completion_tokens`."""
@@ -51,95 +50,94 @@ class AskOptions:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What came of one question, after all retries."""
+class ServiceReply:
+    """The outcome of one question, after all retries."""
 
     text: str = ""
     reasoning: str = ""
     """The content of the service's own reasoning field."""
     reasoning_field: str = ""
     finish_reason: str = ""
-    """As the service has it, but for a reply that reached its token limit, which is always `length`."""
+    """As the service gives it, except that a reply which reached its token limit always has `length`."""
     prompt_tokens: int = 0
     output_tokens: int = 0
-    """As the service counted them, reasoning included; over all tries that answered."""
+    """As counted by the service, with reasoning, over all tries that answered."""
     cost: float = 0.0
     seconds: float = 0.0
-    """In which the service worked on it, over all tries; waits for a limit, a slot or the next try are not its time."""
+    """Time the service worked, over all tries; waiting for a limit, a slot or the next try does not count."""
     tries: int = 1
     failure: Failure = ""
     detail: str = ""
-    """What went wrong, in words, on the last try."""
+    """What went wrong on the last try, in words."""
 
 
 class Tried(NamedTuple):
-    """What came of one try, and the seconds the service asks to wait before the next."""
+    """The outcome of one try, and the seconds the service asks to wait before the next."""
 
-    said: Said
+    reply: ServiceReply
     wait: float | None = None
 
 
-class Asker:
-    """Asks one endpoint; share one among all tasks, since it holds the limits, the concurrency and the ledger.
+class ServiceClient:
+    """Asks one endpoint. Share one client among all tasks: it holds the limits, the concurrency and the ledger.
 
-    async with Asker(endpoint) as asker: said = await asker.ask([Message("user", "…")])
+    async with ServiceClient(endpoint) as client: reply = await client.ask([Message("user", "…")])
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        options: AskOptions = AskOptions(),
+        options: ServiceOptions = ServiceOptions(),
         pace: Pace | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.endpoint, self.options = endpoint, options
         self.pace = pace or Pace()
         self.ledger = ledger or Ledger(None, Prices())
-        self._beside: list[Asker] = []
+        self._beside: list[ServiceClient] = []
         self._slots = asyncio.Semaphore(options.concurrency)
-        self._rng = random.Random()
         self._client = AsyncOpenAI(
             base_url=endpoint.url, api_key=endpoint.api_key or "none", max_retries=0, timeout=options.timeout
         )
 
-    async def __aenter__(self) -> "Asker":
+    async def __aenter__(self) -> "ServiceClient":
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        for asker in (self, *self._beside):
-            await asker._client.close()
+        for client in (self, *self._beside):
+            await client._client.close()
 
-    def beside(self, endpoint: Endpoint) -> "Asker":
+    def beside(self, endpoint: Endpoint) -> "ServiceClient":
         """Another endpoint under the same options, limits and ledger: one budget for both. Closed with this one."""
-        self._beside.append(Asker(endpoint, self.options, self.pace, self.ledger))
+        self._beside.append(ServiceClient(endpoint, self.options, self.pace, self.ledger))
         return self._beside[-1]
 
-    async def ask(self, messages: Sequence[Message], *, seed: int | None = None, **body: Any) -> Said:
+    async def ask(self, messages: Sequence[Message], *, seed: int | None = None, **body: Any) -> ServiceReply:
         """The reply, or the failure of the last try. `body` adds fields to the request.
 
-        Raises ServerError where no other question would fare better (key, model, payment, a wait beyond
+        Raises ServerError where every other question would fail as well (key, model, payment, a wait beyond
         `longest_wait`), and CapReached.
         """
-        said = Said()
+        reply = ServiceReply()
         spent, seconds, output = 0.0, 0.0, 0
         async with self._slots:
             for tries in range(1, self.options.retries + 2):
-                said, asked = await self._try(messages, seed, body)
-                spent, seconds, output = spent + said.cost, seconds + said.seconds, output + said.output_tokens
-                if said.failure in ("", "refused") or tries > self.options.retries:
+                reply, wait = await self._try(messages, seed, body)
+                spent, seconds, output = spent + reply.cost, seconds + reply.seconds, output + reply.output_tokens
+                if reply.failure in ("", "refused") or tries > self.options.retries:
                     break
-                await self._before_retry(tries, asked)
-        return replace(said, cost=spent, output_tokens=output, seconds=seconds, tries=tries)
+                await self._before_retry(tries, wait)
+        return replace(reply, cost=spent, output_tokens=output, seconds=seconds, tries=tries)
 
-    async def _before_retry(self, tries: int, asked: float | None) -> None:
-        if asked is not None and asked > self.options.longest_wait:
+    async def _before_retry(self, tries: int, wait: float | None) -> None:
+        """Pause. `wait`: the seconds that the service asks for, which then hold for every request."""
+        if wait is not None and wait > self.options.longest_wait:
             raise ServerError(
-                f"{self.endpoint.url} asks to wait {asked:.0f} s.", "Run the same command later: it goes on from here."
+                f"{self.endpoint.url} asks to wait {wait:.0f} s.", "Run the same command later to continue."
             )
-        delay = delay_before(tries, asked, self._rng)
-        if asked is not None:
-            self.pace.hold(asked)
-        await asyncio.sleep(delay)
+        if wait is not None:
+            self.pace.hold(wait)
+        await asyncio.sleep(pause_before(tries, wait))
 
     async def _try(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> Tried:
         guess = sum(len(message.content.encode()) for message in messages) // 2 + 16
@@ -150,13 +148,13 @@ class Asker:
         paid: float | None = None
         try:
             started = time.monotonic()
-            said, wait = await self._send(request)
+            reply, wait = await self._send(request)
             seconds = time.monotonic() - started
             # Without a usage field, or where the reply was lost on the way, assume the most that may have been charged.
-            unseen = said.failure in ("timeout", "broken_json") or (not said.failure and not said.prompt_tokens)
+            unseen = reply.failure in ("timeout", "broken_json") or (not reply.failure and not reply.prompt_tokens)
             cost = self.ledger.most(number) if unseen else None
-            paid = await self.ledger.settle(number, said.prompt_tokens, said.output_tokens, cost)
-            return Tried(replace(said, cost=paid, seconds=seconds), wait)
+            paid = await self.ledger.settle(number, reply.prompt_tokens, reply.output_tokens, cost)
+            return Tried(replace(reply, cost=paid, seconds=seconds), wait)
         except ServerError:
             paid = await self.ledger.settle(number, 0, 0)
             raise
@@ -167,17 +165,19 @@ class Asker:
     async def _send(self, request: dict[str, Any]) -> Tried:
         try:
             async with asyncio.timeout(self.options.timeout):
-                reply = await self._client.post("/chat/completions", body=request, cast_to=ChatCompletion)
+                raw = await self._client.post("/chat/completions", body=request, cast_to=ChatCompletion)
         except TimeoutError:
-            return Tried(Said(failure="timeout", detail=f"no reply within {self.options.timeout:.0f} s"))
+            return Tried(ServiceReply(failure="timeout", detail=f"no reply within {self.options.timeout:.0f} s"))
         except APIStatusError as error:
             return self._refused(error)
         except APIConnectionError as error:
             failure: Failure = "timeout" if "timed out" in str(error).lower() else "unreachable"
-            return Tried(Said(failure=failure, detail=str(error.__cause__ or error)))
+            return Tried(ServiceReply(failure=failure, detail=str(error.__cause__ or error)))
         except (ValueError, APIError) as error:
-            return Tried(Said(failure="broken_json", detail=f"the reply is not what the protocol says: {error}"[:300]))
-        return Tried(_said(reply))
+            return Tried(
+                ServiceReply(failure="broken_json", detail=f"the reply is not what the protocol says: {error}"[:300])
+            )
+        return Tried(_read_reply(raw))
 
     def _refused(self, error: APIStatusError) -> Tried:
         status, detail = error.status_code, str(error.message)[:300]
@@ -189,9 +189,9 @@ class Asker:
         if status in (408, 409, 425, 429) or status >= 500:
             failure: Failure = "rate_limited" if status == 429 else "server_error"
             return Tried(
-                Said(failure=failure, detail=f"status {status}: {detail}"), retry_after(error.response.headers)
+                ServiceReply(failure=failure, detail=f"status {status}: {detail}"), retry_after(error.response.headers)
             )
-        return Tried(Said(failure="refused", detail=f"status {status}: {detail}"))
+        return Tried(ServiceReply(failure="refused", detail=f"status {status}: {detail}"))
 
     def _request(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> dict[str, Any]:
         chosen = {"temperature": self.options.temperature, "top_p": self.options.top_p, "seed": seed}
@@ -205,18 +205,18 @@ class Asker:
         }
 
 
-def _said(reply: Any) -> Said:
-    """A reply as the protocol has it; anything else counts as broken."""
-    choices: Any = getattr(reply, "choices", None)
+def _read_reply(raw: Any) -> ServiceReply:
+    """A reply as the protocol defines it; anything else counts as broken."""
+    choices: Any = getattr(raw, "choices", None)
     message = getattr(choices[0], "message", None) if choices and isinstance(choices, list) else None
     # The client library passes on whatever types it was sent.
     if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, str | None):
-        return Said(failure="broken_json", detail=f"the reply holds no message of text: {str(reply)[:200]}")
+        return ServiceReply(failure="broken_json", detail=f"the reply holds no message of text: {str(raw)[:200]}")
     extra = message.model_extra or {}
     name = next((key for key in REASONING_FIELDS if isinstance(extra.get(key), str) and extra[key].strip()), "")
-    usage = getattr(reply, "usage", None)
+    usage = getattr(raw, "usage", None)
     ended = str(choices[0].finish_reason or "")
-    return Said(
+    return ServiceReply(
         text=message.content or "",
         reasoning=extra[name] if name else "",
         reasoning_field=name,

@@ -17,7 +17,7 @@ from models.config.thought_format import ThoughtFormat
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import Asker, Said
+from traces.thoughts.service import ServiceClient, ServiceReply
 
 TAGS = ThoughtFormat("tags")
 TEACHER_PROMPT = """{prompt}
@@ -28,7 +28,7 @@ and do differently, and how you check the result. Do not tidy it up afterwards. 
 with the final answer in \\boxed{{}}."""
 
 
-def trace_of(problem: Problem, said: Said, sent: str, model: str, attempt: int, seed: int) -> Trace:
+def trace_of(problem: Problem, said: ServiceReply, sent: str, model: str, attempt: int, seed: int) -> Trace:
     """The trace a reply makes: verified later, except that failed and cut-off requests are rejects already. Pure."""
     if said.reasoning:
         raw, thought, answer = compose(said.reasoning, said.text), said.reasoning.strip(), said.text.strip()
@@ -63,7 +63,7 @@ def compose(thought: str, answer: str) -> str:
     return f"<think>\n{thought.strip()}\n</think>\n\n{answer.strip()}"
 
 
-def teacher_attempt(asker: Asker, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
+def teacher_attempt(client: ServiceClient, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
     """How `traces.thoughts.gather` gets one attempt from a teacher.
 
     `prompt` holds {prompt}, the user message of training; "{prompt}" alone suits a teacher that shows its own thought.
@@ -71,7 +71,7 @@ def teacher_attempt(asker: Asker, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         sent = prompt.format(prompt=maths_prompt(problem))
-        said = await asker.ask([Message("user", sent)], seed=seed)
-        return trace_of(problem, said, sent, asker.endpoint.model, number, seed)
+        said = await client.ask([Message("user", sent)], seed=seed)
+        return trace_of(problem, said, sent, client.endpoint.model, number, seed)
 
     return attempt

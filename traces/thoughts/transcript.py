@@ -15,7 +15,7 @@ _BOX = re.compile(r"\\boxed\{([^{}]*)\}")
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CriticVerdict:
     """What the critic says of the last step. `to`: the last step that may stay, counted from 1 along the path."""
 
     back: bool
@@ -28,7 +28,7 @@ class Turn:
     """One step of the policy and what became of it."""
 
     text: str
-    verdict: Verdict | None = None
+    verdict: CriticVerdict | None = None
     """None: the critic gave no valid verdict, so the debate went on."""
     depth: int = 1
     """Its number along the path, from 1."""
@@ -41,7 +41,7 @@ class Turn:
         return f"{self.text}\n{self.answer}".strip()
 
 
-def parse_verdict(text: str, steps: int) -> Verdict | None:
+def parse_verdict(text: str, steps: int) -> CriticVerdict | None:
     """Strict: one JSON object with the keys of the schema and a `to` below the last step; anything else is None."""
     try:
         values = json.loads(text.strip())
@@ -53,10 +53,10 @@ def parse_verdict(text: str, steps: int) -> Verdict | None:
     if not isinstance(reason, str) or not isinstance(to, int) or isinstance(to, bool):
         return None
     if values.get("verdict") == "go on":
-        return Verdict(False, reason.strip())
+        return CriticVerdict(False, reason.strip())
     if values.get("verdict") != "go back" or "to" not in values or not reason.strip() or not 0 <= to < steps:
         return None
-    return Verdict(True, reason.strip(), to)
+    return CriticVerdict(True, reason.strip(), to)
 
 
 def path_of(turns: Sequence[Turn]) -> list[Turn]:
@@ -82,7 +82,7 @@ def first_person(turns: Sequence[Turn]) -> str:
     return "\n\n".join(parts)
 
 
-def _turning(verdict: Verdict, chinese: bool) -> str:
+def _turning(verdict: CriticVerdict, chinese: bool) -> str:
     reason = _own_words(verdict.reason)
     if chinese:
         where = f"回到第 {verdict.to} 步" if verdict.to else "从头开始"

@@ -16,7 +16,7 @@ from models.chat.client import Message
 from traces.keeping.keep import KeepRules, chinese_share, reject
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import Asker
+from traces.thoughts.service import ServiceClient
 from traces.thoughts.teacher import compose
 
 TRANSLATE_PROMPT = """Translate a maths problem and its solution into {language}. Translate all of it: doubts, wrong \
@@ -92,16 +92,16 @@ def trace_of(source: Trace, problem: Problem, reply: str, language: str) -> Trac
     return trace
 
 
-def translate_attempt(asker: Asker, sources: Mapping[str, Trace], language: str) -> MakeAttempt:
+def translate_attempt(client: ServiceClient, sources: Mapping[str, Trace], language: str) -> MakeAttempt:
     """How `traces.thoughts.gather` gets one translation. `sources`: id of the task's problem → trace."""
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         source = sources[problem.id]
         sent = TRANSLATE_PROMPT.format(language=language.capitalize(), parts=told(source))
-        said = await asker.ask([Message("user", sent)], seed=seed)
+        said = await client.ask([Message("user", sent)], seed=seed)
         made = replace(
             trace_of(source, problem, said.text, language),
-            model=f"{source.model}, translated by {asker.endpoint.model}",
+            model=f"{source.model}, translated by {client.endpoint.model}",
             tokens=said.output_tokens,
             seconds=round(said.seconds, 3),
             cost=said.cost,

@@ -7,7 +7,7 @@ Does not know how rows are tokenised or mixed.
 from collections.abc import Callable
 from random import Random
 
-from traces.thoughts.steps.move import difference, product, remainder, total
+from traces.thoughts.steps.step import difference, product, remainder, total
 from traces.training.dataset import Piece
 
 

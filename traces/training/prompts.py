@@ -7,7 +7,7 @@ from random import Random
 
 from eval.problems.prompts import MATHS_PROMPT
 
-WAYS: tuple[tuple[str, int], ...] = (
+PHRASINGS: tuple[tuple[str, int], ...] = (
     (MATHS_PROMPT, 10),
     ("{question}", 5),
     ("{question}\nThink step by step.", 1),
@@ -21,5 +21,5 @@ WAYS: tuple[tuple[str, int], ...] = (
 
 def ask(question: str, rng: Random) -> str:
     """The question in one of the ways, drawn by weight."""
-    (way,) = rng.choices([way for way, _ in WAYS], [weight for _, weight in WAYS])
+    (way,) = rng.choices([way for way, _ in PHRASINGS], [weight for _, weight in PHRASINGS])
     return way.format(question=question)

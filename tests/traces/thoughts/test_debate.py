@@ -10,16 +10,15 @@ from models.chat.client import Endpoint
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
 from traces.problems.sources import write_problems
-from traces.thoughts import pacing
 from traces.thoughts.debate import Debate, DebateOptions
 from traces.thoughts.gather import gather
-from traces.thoughts.service import Asker, AskOptions
-from traces.thoughts.transcript import Turn, Verdict, first_person, parse_verdict, path_of
+from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.transcript import CriticVerdict, Turn, first_person, parse_verdict, path_of
 
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr(pacing, "FIRST_DELAY", 0.02)
+    monkeypatch.setattr("traces.thoughts.service.pause_before", lambda retry, asked: asked or 0.02)
 
 
 GO_ON = '{"verdict": "go on", "reason": "This is right."}'
@@ -40,8 +39,8 @@ async def debate(serve, turn, problem, steps, verdicts, **options):
         return line if isinstance(line, turn) else turn(text=line, tokens=20)
 
     service = serve(script)
-    settings = AskOptions(timeout=5, retries=0)
-    async with Asker(Endpoint(service.url, "policy"), settings) as policy:
+    settings = ServiceOptions(timeout=5, retries=0)
+    async with ServiceClient(Endpoint(service.url, "policy"), settings) as policy:
         critic = policy.beside(Endpoint(service.url, "critic"))
         return await Debate(policy, critic, DebateOptions(**options)).attempt(problem, 1, 7), service
 
@@ -126,7 +125,10 @@ async def test_many_at_once_resume(serve, turn, problems, verifier, tmp_path):
 
     service = serve(script)
     out = tmp_path / "debate.jsonl"
-    async with Asker(Endpoint(service.url, "policy")) as policy, Asker(Endpoint(service.url, "critic")) as critic:
+    async with (
+        ServiceClient(Endpoint(service.url, "policy")) as policy,
+        ServiceClient(Endpoint(service.url, "critic")) as critic,
+    ):
         attempt = Debate(policy, critic).attempt
         await gather(problems[:4], attempt, verifier.verify, out)
         summary = await gather(problems, attempt, verifier.verify, out)
@@ -148,9 +150,9 @@ def test_the_commands_token_limit_is_that_of_a_step(serve, turn, problems, tmp_p
 @pytest.mark.parametrize(
     ("text", "verdict"),
     [
-        (GO_ON, Verdict(False, "This is right.")),
-        (f"\n{back(1, 'Wrong sign.')} ", Verdict(True, "Wrong sign.", 1)),
-        (back(0, "All wrong."), Verdict(True, "All wrong.", 0)),
+        (GO_ON, CriticVerdict(False, "This is right.")),
+        (f"\n{back(1, 'Wrong sign.')} ", CriticVerdict(True, "Wrong sign.", 1)),
+        (back(0, "All wrong."), CriticVerdict(True, "All wrong.", 0)),
         (back(3, "Nothing to go back to."), None),
         (back(-1, "Below zero."), None),
         (back(1, ""), None),
@@ -171,14 +173,14 @@ def test_verdicts_are_read_strictly(text, verdict):
 
 def test_the_path_after_going_back():
     turns = [
-        Turn("a", Verdict(False, "")),
-        Turn("b", Verdict(False, "")),
-        Turn("c", Verdict(True, "no", 1)),
+        Turn("a", CriticVerdict(False, "")),
+        Turn("b", CriticVerdict(False, "")),
+        Turn("c", CriticVerdict(True, "no", 1)),
         Turn("d", None),
     ]
     assert [turn.text for turn in path_of(turns)] == ["a", "d"]
 
 
 def test_chinese_turns():
-    thought = first_person([Turn("先算 3×20。", Verdict(True, "应该相加。", 0)), Turn("3+20=23。")])
+    thought = first_person([Turn("先算 3×20。", CriticVerdict(True, "应该相加。", 0)), Turn("3+20=23。")])
     assert "等等，应该相加。让我从头开始" in thought

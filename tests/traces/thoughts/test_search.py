@@ -7,7 +7,7 @@ from eval.problems.families import TRAINED, generate
 from eval.records import Problem
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings, false_claims, judge, search
-from traces.thoughts.steps.move import Move
+from traces.thoughts.steps.step import SolutionStep
 
 ALWAYS = SearchSettings(slips=1.0)
 NEVER = SearchSettings(slips=0.0)
@@ -19,8 +19,8 @@ def test_every_trained_family_is_solved() -> None:
     for problem in PROBLEMS:
         nodes = search(problem, ALWAYS, seed=1)
         final = [n for n in nodes if n.status == "on_path"][-1]
-        assert final.move.final
-        assert str(final.move.value) == problem.gold
+        assert final.step.final
+        assert str(final.step.value) == problem.gold
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_every_trained_family_is_solved() -> None:
 )
 def test_the_judge_redoes_every_calculation(text: str, wrong: list[str]) -> None:
     assert false_claims(text) == wrong
-    assert (judge(Move("m", text)).score < 0.2) == bool(wrong)
+    assert (judge(SolutionStep("m", text)).score < 0.2) == bool(wrong)
 
 
 @pytest.mark.parametrize("problem", PROBLEMS[:120], ids=lambda p: p.id)

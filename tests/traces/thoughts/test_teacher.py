@@ -12,28 +12,27 @@ from pathlib import Path
 
 import pytest
 
-from commands.traces.service_options import add_endpoint_arguments, asker_from
+from commands.traces.service_options import add_endpoint_arguments, client_from
 from common.errors import ConfigError, ServerError
 from models.chat.client import Endpoint, Message
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
-from traces.thoughts import pacing
 from traces.thoughts.gather import Attempts, gather
-from traces.thoughts.pacing import Ledger, Pace, Prices, delay_before, retry_after
-from traces.thoughts.service import Asker, AskOptions
+from traces.thoughts.pacing import Ledger, Pace, Prices
+from traces.thoughts.service import ServiceClient, ServiceOptions
 from traces.thoughts.teacher import teacher_attempt
 
 THOUGHT = "I am asked for a sum. Let me add the tens first and then the ones, one after the other."
-OPTIONS = AskOptions(max_tokens=100, timeout=5, retries=3, concurrency=4)
+OPTIONS = ServiceOptions(max_tokens=100, timeout=5, retries=3, concurrency=4)
 
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr(pacing, "FIRST_DELAY", 0.02)
+    monkeypatch.setattr("traces.thoughts.service.pause_before", lambda retry, asked: asked or 0.02)
 
 
-def asker(service, options=OPTIONS, **kwargs) -> Asker:
-    return Asker(Endpoint(service.url, "teacher", "key"), options, **kwargs)
+def client(service, options=OPTIONS, **kwargs) -> ServiceClient:
+    return ServiceClient(Endpoint(service.url, "teacher", "key"), options, **kwargs)
 
 
 def right(body) -> str:
@@ -42,7 +41,7 @@ def right(body) -> str:
 
 
 async def run(service, problems, verifier, out: Path, options=Attempts(at_once=4), **kwargs):  # noqa: B008
-    async with asker(service, **kwargs) as asking:
+    async with client(service, **kwargs) as asking:
         return await gather(problems, teacher_attempt(asking), verifier.verify, out, options)
 
 
@@ -82,7 +81,7 @@ async def test_cut_off_wrong_and_bare_answers_are_rejected_with_reasons(serve, t
 
 async def test_a_cut_off_is_known_by_any_of_its_names(serve, turn):
     service = serve(lambda n, body: turn(text="The ones are thr", finish_reason=["MAX_TOKENS", "stop"][n]))
-    async with asker(service) as asking:
+    async with client(service) as asking:
         reasons = [(await asking.ask([Message("user", "?")])).finish_reason for _ in range(2)]
     assert reasons == ["length", "stop"]
 
@@ -135,8 +134,8 @@ async def test_a_wait_too_long_ends_the_run(serve, turn, problems, verifier, tmp
 async def test_failures_are_recorded_after_bounded_retries(serve, turn, problems, verifier, tmp_path, bad, failure):
     service = serve(lambda n, body: turn(**bad))
     patience = 0.3 if failure == "timeout" else 30
-    options = AskOptions(max_tokens=100, timeout=patience, retries=1, concurrency=4)
-    async with asker(service, options) as asking:
+    options = ServiceOptions(max_tokens=100, timeout=patience, retries=1, concurrency=4)
+    async with client(service, options) as asking:
         summary = await gather(problems[:2], teacher_attempt(asking), verifier.verify, tmp_path / "t.jsonl")
     traces = list(read_traces(tmp_path / "t.jsonl"))
     assert summary.rejected == {"request": 2}
@@ -151,8 +150,8 @@ async def test_a_passing_failure_is_retried(serve, turn, problems, verifier, tmp
 
 
 async def test_nobody_there(problems, verifier, tmp_path):
-    options = AskOptions(max_tokens=100, timeout=1, retries=1, concurrency=2)
-    async with Asker(Endpoint("http://127.0.0.1:9/v1", "m"), options) as asking:
+    options = ServiceOptions(max_tokens=100, timeout=1, retries=1, concurrency=2)
+    async with ServiceClient(Endpoint("http://127.0.0.1:9/v1", "m"), options) as asking:
         said = await asking.ask([Message("user", "hello")])
     assert (said.failure, said.tries) == ("unreachable", 2)
 
@@ -208,14 +207,14 @@ def test_a_body_cannot_undo_what_options_say(tmp_path, body, named):
     add_endpoint_arguments(parser)
     given = ["--url", "http://x/v1", "--model", "m", "--token-field", "tokens", "--body", body]
     with pytest.raises(ConfigError, match=named):
-        asker_from(parser.parse_args(given), tmp_path / "ledger.jsonl")
+        client_from(parser.parse_args(given), tmp_path / "ledger.jsonl")
 
 
 async def test_the_ledger_counts_on_the_limit_that_is_sent(serve, turn):
     service = serve(lambda n, body: turn(raw=b"{"))
     ledger = Ledger(None, Prices(0, 1000))
-    options = AskOptions(max_tokens=100, retries=0, body={"max_tokens": 300})
-    async with asker(service, options, ledger=ledger) as asking:
+    options = ServiceOptions(max_tokens=100, retries=0, body={"max_tokens": 300})
+    async with client(service, options, ledger=ledger) as asking:
         await asking.ask([Message("user", "hello")])
     assert service.requests[0]["max_tokens"] == 300 and ledger.spent == pytest.approx(0.3)
 
@@ -223,7 +222,7 @@ async def test_the_ledger_counts_on_the_limit_that_is_sent(serve, turn):
 async def test_lost_replies_count_at_their_most(serve, turn):
     service = serve(lambda n, body: turn(raw=b"{"))
     ledger = Ledger(None, Prices(0, 1000))
-    async with asker(service, AskOptions(max_tokens=100, retries=1), ledger=ledger) as asking:
+    async with client(service, ServiceOptions(max_tokens=100, retries=1), ledger=ledger) as asking:
         said = await asking.ask([Message("user", "hello")])
     assert said.cost == pytest.approx(0.2) and ledger.spent == pytest.approx(0.2)
 
@@ -232,7 +231,7 @@ async def test_only_the_services_own_time_counts(serve, turn):
     bad = turn(status=429, headers={"retry-after": "0.4"}, delay=0.1)
     service = serve(lambda n, body: bad if n == 0 else turn(text="7", delay=0.1))
     started = time.monotonic()
-    async with asker(service, AskOptions(concurrency=1)) as asking:
+    async with client(service, ServiceOptions(concurrency=1)) as asking:
         first, second = await asyncio.gather(*(asking.ask([Message("user", "hello")]) for _ in range(2)))
     assert len(service.times) == 3, "the second waits for the first's slot, and the first before its retry"
     assert 0.3 <= first.seconds + second.seconds <= time.monotonic() - started - 0.4
@@ -254,37 +253,12 @@ async def test_requests_and_tokens_per_minute():
         assert (batches - 1) * 0.3 <= time.monotonic() - started < batches * 0.3 + 0.3
 
 
-def test_delays_grow_and_never_undercut_the_service(monkeypatch):
-    monkeypatch.setattr(pacing, "FIRST_DELAY", 1.0)
-    import random
-
-    rng = random.Random(1)
-    assert all(0.5 * 2 ** (n - 1) <= delay_before(n, None, rng) <= 2 ** (n - 1) for n in range(1, 6))
-    assert delay_before(50, None, rng) <= 60
-    assert all(7 <= delay_before(1, 7.0, rng) <= 7.7 for _ in range(50))
-    assert len({delay_before(1, None, rng) for _ in range(20)}) == 20
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [({"retry-after": "2"}, 2.0), ({"retry-after-ms": "250"}, 0.25), ({}, None), ({"retry-after": "soon"}, None)],
-)
-def test_retry_after(headers, seconds):
-    assert retry_after(headers) == seconds
-
-
-def test_retry_after_as_a_date():
-    from email.utils import formatdate
-
-    assert 25 < (retry_after({"retry-after": formatdate(time.time() + 30, usegmt=True)}) or 0) < 31
-
-
 CHILD = """
 import asyncio, sys
 from pathlib import Path
 from eval.records import Problem
 from models.chat.client import Endpoint
-from traces.thoughts.service import Asker, AskOptions
+from traces.thoughts.service import ServiceClient, ServiceOptions
 from traces.thoughts.gather import Attempts, gather
 from traces.thoughts.pacing import Ledger, Prices
 from traces.thoughts.teacher import teacher_attempt
@@ -293,9 +267,9 @@ from dataclasses import replace
 async def main(url, out):
     problems = [Problem(f"sums/{i}", f"What is {i} plus 20?", str(i + 20), "sums") for i in range(30)]
     ledger = Ledger(Path(out).with_suffix(".ledger.jsonl"), Prices(0, 1000))
-    async with Asker(Endpoint(url, "teacher"), AskOptions(max_tokens=100), ledger=ledger) as asker:
+    async with ServiceClient(Endpoint(url, "teacher"), ServiceOptions(max_tokens=100), ledger=ledger) as client:
         keep = lambda trace: replace(trace, kept=True)
-        await gather(problems, teacher_attempt(asker), keep, Path(out), Attempts(at_once=3))
+        await gather(problems, teacher_attempt(client), keep, Path(out), Attempts(at_once=3))
 
 asyncio.run(main(*sys.argv[1:]))
 """

@@ -12,7 +12,7 @@ from traces.keeping.keep import reason_code
 from traces.keeping.trace import Trace, append_trace, read_traces
 from traces.keeping.yields import method_yields
 from traces.thoughts.gather import gather
-from traces.thoughts.service import Asker, AskOptions
+from traces.thoughts.service import ServiceClient, ServiceOptions
 from traces.thoughts.translate import PROMPTS, tasks, translate_attempt
 
 QUESTION = "3加20等于多少？"
@@ -32,8 +32,8 @@ def source(problems) -> Trace:
 async def translate(serve, turn, verifier, source, reply, out):
     service = serve(lambda n, body: turn(text=reply, tokens=70))
     (task,) = tasks([source], "chinese")
-    async with Asker(Endpoint(service.url, "translator"), AskOptions(timeout=5, retries=0)) as asker:
-        make = translate_attempt(asker, {task.problem.id: source}, "chinese")
+    async with ServiceClient(Endpoint(service.url, "translator"), ServiceOptions(timeout=5, retries=0)) as client:
+        make = translate_attempt(client, {task.problem.id: source}, "chinese")
         await gather([task.problem], make, verifier.verify, out)
         await gather([task.problem], make, verifier.verify, out)
     assert len(service.requests) == 1, "what is done is not asked again"

@@ -38,7 +38,7 @@ from traces.training.mix import (
     journey_row,
     shortcut_row,
 )
-from traces.training.prompts import WAYS, ask
+from traces.training.prompts import PHRASINGS, ask
 
 TOKENIZER = tiny_tokenizer()
 TRACES = [journey(problem, 1, SearchSettings(slips=1.0)) for problem in generate("train", 80, seed=8)]
@@ -168,7 +168,7 @@ def test_no_chat_that_is_measured_is_trained_on_and_half_of_it_is_unlike_any() -
 
 def test_people_ask_in_every_way_and_always_with_the_whole_question() -> None:
     asked = [ask("What is 2 + 3?", Random(seed)) for seed in range(300)]
-    assert len(set(asked)) == len(WAYS)
+    assert len(set(asked)) == len(PHRASINGS)
     assert all("What is 2 + 3?" in prompt and "{" not in prompt.replace("\\boxed{}", "") for prompt in asked)
     assert asked.count(MATHS_PROMPT.format(question="What is 2 + 3?")) > 100
 

@@ -1,15 +1,12 @@
-"""The solution steps of each trained family: what may be written next after the steps so far.
-
-Does not know how steps are searched, judged or told as a thought.
-"""
+"""The solution steps of each trained family: what may be written next after the steps so far."""
 
 from traces.thoughts.steps.algebra import countdown, linear, pick, quadratic
 from traces.thoughts.steps.arithmetic import multiples, sums, word
-from traces.thoughts.steps.move import Propose
 from traces.thoughts.steps.number_theory import common, divisors, multiple, powers, remainders
+from traces.thoughts.steps.step import Propose
 from traces.thoughts.steps.stories import average, change, heaps, saving, share, sides, wheel
 
-MOVES: dict[str, Propose] = {
+STEPS: dict[str, Propose] = {
     "sums": sums,
     "word": word,
     "multiples": multiples,
@@ -30,4 +27,4 @@ MOVES: dict[str, Propose] = {
     "average": average,
     "share": share,
 }
-"""Family → its moves; every family of the train split has them."""
+"""Family → its steps; every family of the train split has them."""

@@ -1,7 +1,7 @@
 """Steps for sums, word problems and counting multiples, in the style "7*8=56. 56+30=86. Check: …"."""
 
 from eval.problems.families.family import Params
-from traces.thoughts.steps.move import Line, Move, Path, check, product, total, trying, value, work
+from traces.thoughts.steps.step import Line, Path, SolutionStep, check, product, total, trying, value, work
 
 
 def swapped(a: int, b: int, had: int) -> Line:
@@ -16,7 +16,7 @@ def undone(result: int, first: int, second: int, sign: str) -> Line:
     return (total(result, second), result + second, first)
 
 
-def sums(p: Params, path: Path) -> list[Move]:
+def sums(p: Params, path: Path) -> list[SolutionStep]:
     a, b, c, d = p["a"], p["b"], p["c"], p["d"]
     if not path:
         return [work("first", a, "*", b)]
@@ -32,7 +32,7 @@ def sums(p: Params, path: Path) -> list[Move]:
     return [check(result, *lines, undone(result, first, second, sign))]
 
 
-def word(p: Params, path: Path) -> list[Move]:
+def word(p: Params, path: Path) -> list[SolutionStep]:
     a, b, c, d = p["a"], p["b"], p["c"], p["d"]
     if not path:
         return [work("all", a, "*", b, f"{a} times {b}: ")]
@@ -47,20 +47,20 @@ def word(p: Params, path: Path) -> list[Move]:
     return [check(result, swapped(a, b, everything), undone(left, everything, c, sign))]
 
 
-def multiples(p: Params, path: Path) -> list[Move]:
+def multiples(p: Params, path: Path) -> list[SolutionStep]:
     """k·1, k·2, … until one is over the end; those below the start are not counted."""
     k, low, high = p["k"], p["low"], p["high"]
-    below = sum(move.name == "below" for move in path)
+    below = sum(step.name == "below" for step in path)
     if path and path[-1].name == "over":
         last = path[-1].value - 1
-        return [Move("count", f"So {last}-{below}={last - below}.", last - below, work=True)]
+        return [SolutionStep("count", f"So {last}-{below}={last - below}.", last - below, work=True)]
     if path and path[-1].name == "count":
         count = path[-1].value
         return [check(count, (total(below, count), below + count, value(path, "over") - 1))]
     i = len(path) + 1
-    told = product(k, i)
+    text = product(k, i)
     if k * i > high:
-        return [Move("over", f"{told}, over {high}.", i)]
+        return [SolutionStep("over", f"{text}, over {high}.", i)]
     if k * i < low:
-        return [Move("below", f"{told}, below {low}.", i)]
-    return [Move("in", f"{told}, up to {high}.", i)]
+        return [SolutionStep("below", f"{text}, below {low}.", i)]
+    return [SolutionStep("in", f"{text}, up to {high}.", i)]

@@ -1,7 +1,7 @@
 """Steps for gcd, lcm, powers modulo m, given remainders and divisors, each a short walk over small tables."""
 
 from eval.problems.families.family import Params
-from traces.thoughts.steps.move import Line, Move, Path, check, product, remainder, total, work
+from traces.thoughts.steps.step import Line, Path, SolutionStep, check, product, remainder, total, work
 
 
 def listed(step: int, aim: int) -> Line:
@@ -12,33 +12,33 @@ def listed(step: int, aim: int) -> Line:
     return (f"{', '.join(map(str, multiples))}", multiples[-1], aim)
 
 
-def common(p: Params, path: Path) -> list[Move]:
-    """gcd by taking the smaller number from the larger until both are equal; the pair is told anew each time."""
+def common(p: Params, path: Path) -> list[SolutionStep]:
+    """gcd by taking the smaller number from the larger until both are equal; the pair is written again each time."""
     large, small = max(p["a"], p["b"]), min(p["a"], p["b"])
-    for move in path:
-        if move.name == "less":
-            large, small = max(small, move.value), min(small, move.value)
+    for step in path:
+        if step.name == "less":
+            large, small = max(small, step.value), min(small, step.value)
     if path and path[-1].name == "equal":
         g = path[-1].value
         return [check(g, listed(g, min(p["a"], p["b"])), listed(g, max(p["a"], p["b"])))]
     if small == 0 or large == small:
-        return [Move("equal", f"{large}, {large}: both are {large}.", large)]
+        return [SolutionStep("equal", f"{large}, {large}: both are {large}.", large)]
     return [work("less", large, "-", small, f"{large}, {small}: ")]
 
 
-def meeting(left: int, right: int, steps: tuple[int, int], path: Path) -> list[Move]:
+def meeting(left: int, right: int, steps: tuple[int, int], path: Path) -> list[SolutionStep]:
     """Two numbers, of which the smaller is always raised by its own step, until they are equal."""
     now = [left, right]
-    for move in path:
-        if move.name in ("left", "right"):
-            now[move.name == "right"] = move.value
+    for step in path:
+        if step.name in ("left", "right"):
+            now[step.name == "right"] = step.value
     if now[0] == now[1]:
-        return [Move("equal", f"{now[0]}, {now[1]}: both are {now[0]}.", now[0])]
+        return [SolutionStep("equal", f"{now[0]}, {now[1]}: both are {now[0]}.", now[0])]
     side = now[0] > now[1]
     return [work("right" if side else "left", now[side], "+", steps[side], f"{now[0]}, {now[1]}: ")]
 
 
-def multiple(p: Params, path: Path) -> list[Move]:
+def multiple(p: Params, path: Path) -> list[SolutionStep]:
     """lcm by raising the smaller of the two multiples until they meet."""
     a, b = p["a"], p["b"]
     if path and path[-1].name == "equal":
@@ -47,19 +47,19 @@ def multiple(p: Params, path: Path) -> list[Move]:
     return meeting(a, b, (a, b), path)
 
 
-def powers(p: Params, path: Path) -> list[Move]:
+def powers(p: Params, path: Path) -> list[SolutionStep]:
     """Multiply by a and take the remainder, e − 1 times."""
     a, e, m = p["a"], p["e"], p["m"]
     now = path[-1].value if path else a
     steps = len(path) + 1
     if steps == e:
         before = path[-2].value if len(path) > 1 else a
-        found = before * a % m
-        return [check(now, (f"{product(a, before)}, {remainder(before * a, m)}", found, now))]
-    return [Move("power", f"{a}^{steps + 1}: {product(now, a)}, {remainder(now * a, m)}.", now * a % m)]
+        again = before * a % m
+        return [check(now, (f"{product(a, before)}, {remainder(before * a, m)}", again, now))]
+    return [SolutionStep("power", f"{a}^{steps + 1}: {product(now, a)}, {remainder(now * a, m)}.", now * a % m)]
 
 
-def remainders(p: Params, path: Path) -> list[Move]:
+def remainders(p: Params, path: Path) -> list[SolutionStep]:
     """Two numbers with the right remainders are raised by m and by n until they meet."""
     m, r, n, s = p["m"], p["r"], p["n"], p["s"]
     if path and path[-1].name == "equal":
@@ -80,24 +80,24 @@ def quotient(number: int, divisor: int) -> str:
     return ", ".join([*steps, *([f"{'+'.join(map(str, times))}={sum(times)}"] if len(times) > 1 else [])])
 
 
-def divisors(p: Params, path: Path) -> list[Move]:
+def divisors(p: Params, path: Path) -> list[SolutionStep]:
     """Pairs d·(n/d) with d up to the root of n, counted or added up on the way."""
     n, kind = p["n"], p["kind"]
     d = len(path) + 1
     so_far = path[-1].value if path else 0
     if path and path[-1].name == "end":
-        return [Move("check", f"So {so_far}.", so_far, final=True, brief="")]
+        return [SolutionStep("check", f"So {so_far}.", so_far, final=True, brief="")]
     if d * d > n:
-        return [Move("end", f"{product(d, d)}, over {n}.", so_far)]
+        return [SolutionStep("end", f"{product(d, d)}, over {n}.", so_far)]
     if d == 2 and n % 2:
-        return [Move("none", f"{n} is odd, so not 2.", so_far, brief="")]
+        return [SolutionStep("none", f"{n} is odd, so not 2.", so_far, brief="")]
     if n % d:
-        return [Move("none", f"By {d}: {remainder(n, d)}, no.", so_far, brief="")]
+        return [SolutionStep("none", f"By {d}: {remainder(n, d)}, no.", so_far, brief="")]
     pair = (d,) if d * d == n else (d, n // d)
-    told = f"1*{n}={n}" if d == 1 else f"By {d}: {quotient(n, d)}, {product(d, n // d)}"
+    text = f"1*{n}={n}" if d == 1 else f"By {d}: {quotient(n, d)}, {product(d, n // d)}"
     if kind == 0:
-        return [Move("pair", f"{told}: {so_far}+{len(pair)}={so_far + len(pair)}.", so_far + len(pair))]
+        return [SolutionStep("pair", f"{text}: {so_far}+{len(pair)}={so_far + len(pair)}.", so_far + len(pair))]
     for part in pair:
-        told += f"{':' if part == d else ','} {total(so_far, part)}"
+        text += f"{':' if part == d else ','} {total(so_far, part)}"
         so_far += part
-    return [Move("pair", f"{told}.", so_far)]
+    return [SolutionStep("pair", f"{text}.", so_far)]

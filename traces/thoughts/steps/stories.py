@@ -2,15 +2,15 @@
 
 from eval.problems.families.family import Params
 from traces.thoughts.steps.arithmetic import sums, swapped, undone
-from traces.thoughts.steps.move import Move, Path, check, has, product, remainder, total, trying, value, work
+from traces.thoughts.steps.step import Path, SolutionStep, check, has, product, remainder, total, trying, value, work
 
 
-def heaps(p: Params, path: Path) -> list[Move]:
+def heaps(p: Params, path: Path) -> list[SolutionStep]:
     """Two products, added or taken from one another, like the sums of two products."""
     return sums({**p, "kind": p["kind"] + 1}, path)
 
 
-def change(p: Params, path: Path) -> list[Move]:
+def change(p: Params, path: Path) -> list[SolutionStep]:
     a, b, n = p["a"], p["b"], p["n"]
     if not path:
         return [work("spent", a, "*", b, f"{a} for {b} each: ")]
@@ -21,7 +21,7 @@ def change(p: Params, path: Path) -> list[Move]:
     return [check(result, swapped(a, b, spent), undone(result, n, spent, "-"))]
 
 
-def saving(p: Params, path: Path) -> list[Move]:
+def saving(p: Params, path: Path) -> list[SolutionStep]:
     start, d, n = p["start"], p["d"], p["n"]
     sign = "-" if p["kind"] else "+"
     if not path:
@@ -33,7 +33,7 @@ def saving(p: Params, path: Path) -> list[Move]:
     return [check(result, swapped(n, d, everything), undone(result, start, everything, sign))]
 
 
-def sides(p: Params, path: Path) -> list[Move]:
+def sides(p: Params, path: Path) -> list[SolutionStep]:
     a, b = p["a"], p["b"]
     if p["kind"]:
         if not path:
@@ -47,20 +47,20 @@ def sides(p: Params, path: Path) -> list[Move]:
     return [check(path[-1].value, (again, 2 * (a + b), path[-1].value))]
 
 
-def wheel(p: Params, path: Path) -> list[Move]:
+def wheel(p: Params, path: Path) -> list[SolutionStep]:
     """The steps are added and full turns taken away; the check takes the turns away first."""
     m, s, n = p["m"], p["s"], p["n"]
     if not path:
         return [work("far", s, "+", n)]
     if len(path) == 1:
         far = value(path, "far")
-        return [Move("result", f"Turns of {m}: {remainder(far, m)}.", far % m)]
+        return [SolutionStep("result", f"Turns of {m}: {remainder(far, m)}.", far % m)]
     rest = n % m
     again = f"{remainder(n, m)}, {total(s, rest)}, {remainder(s + rest, m)}"
     return [check(path[-1].value, (again, (s + n) % m, path[-1].value))]
 
 
-def average(p: Params, path: Path) -> list[Move]:
+def average(p: Params, path: Path) -> list[SolutionStep]:
     a, b, c = p["a"], p["b"], p["c"]
     count = 3 if c else 2
     if not path:
@@ -75,7 +75,7 @@ def average(p: Params, path: Path) -> list[Move]:
     return [check(mean, (again, a + b + c, everything), (product(mean, count), mean * count, everything))]
 
 
-def share(p: Params, path: Path) -> list[Move]:
+def share(p: Params, path: Path) -> list[SolutionStep]:
     """k parts and one more make the whole."""
     k, s = p["k"], p["s"]
     if not path:
@@ -87,5 +87,5 @@ def share(p: Params, path: Path) -> list[Move]:
     if p["kind"] and not has(path, "larger"):
         return [work("larger", k, "*", part, f"{k} parts: ")]
     larger = value(path, "larger") if p["kind"] else k * part
-    told = total(larger, part) if p["kind"] else f"{product(part, k)}, {total(larger, part)}"
-    return [check(path[-1].value, (told, larger + part, s))]
+    text = total(larger, part) if p["kind"] else f"{product(part, k)}, {total(larger, part)}"
+    return [check(path[-1].value, (text, larger + part, s))]

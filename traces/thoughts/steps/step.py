@@ -1,7 +1,7 @@
-"""A step of a solution and the phrases all families share. Does not know any one family.
+"""A step of a solution, and the phrases that all families share.
 
-Every verdict stands right beside the two numbers it compares ("7*5=35, want 56, too small"): a small student compares
-neighbours well and numbers far apart badly. Sums and differences of two-digit numbers go over tens and ones.
+Every verdict is written right beside the two numbers it compares ("7*5=35, want 56, too small"): a small student
+compares neighbours well and numbers far apart badly. Sums and differences of two-digit numbers go by tens and ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,35 +11,35 @@ from eval.problems.families.family import Params
 
 
 @dataclass(frozen=True)
-class Move:
-    """One solution step, e.g. Move("product", "7*8=56.", 56)."""
+class SolutionStep:
+    """One solution step, e.g. SolutionStep("product", "7*8=56.", 56)."""
 
     name: str
-    """What the value is, for the moves after it."""
+    """What the value is, for the steps after it."""
     text: str
     value: int = 0
     dead: bool = False
-    """The step itself finds that this way does not lead to an answer."""
+    """The step itself finds that it does not lead to an answer."""
     final: bool = False
     """The step confirms `value` as the answer."""
     work: bool = False
     """A single calculation, in which a slip is plausible."""
     brief: str | None = None
-    """How a shortcut solution tells it; None: like `text`."""
+    """How a shortcut solution writes it; None: like `text`."""
 
 
-Path = Sequence[Move]
-Propose = Callable[[Params, Path], list[Move]]
-"""(numbers of the problem, moves so far) → moves that may come next, in the order a person would try them."""
+Path = Sequence[SolutionStep]
+Propose = Callable[[Params, Path], list[SolutionStep]]
+"""(numbers of the problem, steps so far) → steps that may come next, in the order a person would try them."""
 
 
 def value(path: Path, name: str) -> int:
     """The value of the last move of this name."""
-    return next(move.value for move in reversed(path) if move.name == name)
+    return next(step.value for step in reversed(path) if step.name == name)
 
 
 def has(path: Path, name: str) -> bool:
-    return any(move.name == name for move in path)
+    return any(step.name == name for step in path)
 
 
 def product(a: int, b: int) -> str:
@@ -68,7 +68,7 @@ def difference(a: int, b: int) -> str:
     return f"{a}-{b}: {a}-{tens}={a - tens}, {a - tens}-{ones}={a - b}"
 
 
-TOLD = {"+": total, "-": difference, "*": product}
+WRITTEN = {"+": total, "-": difference, "*": product}
 RESULT: dict[str, Callable[[int, int], int]] = {
     "+": lambda a, b: a + b,
     "-": lambda a, b: a - b,
@@ -76,9 +76,9 @@ RESULT: dict[str, Callable[[int, int], int]] = {
 }
 
 
-def work(name: str, a: int, sign: str, b: int, lead: str = "") -> Move:
+def work(name: str, a: int, sign: str, b: int, lead: str = "") -> SolutionStep:
     """A calculation of two numbers joined by +, - or *."""
-    return Move(name, f"{lead}{TOLD[sign](a, b)}.", RESULT[sign](a, b), work=True)
+    return SolutionStep(name, f"{lead}{WRITTEN[sign](a, b)}.", RESULT[sign](a, b), work=True)
 
 
 def remainder(number: int, modulus: int) -> str:
@@ -92,30 +92,30 @@ def remainder(number: int, modulus: int) -> str:
 
 
 Line = tuple[str, int, int]
-"""What is worked out again, its true value, and the value that the steps had."""
+"""What is calculated again, its true value, and the value that the steps had."""
 
 
-def check(answer: int, *lines: Line) -> Move:
-    """The check at the end: every result stands beside the one it is compared with, and a difference ends the way."""
-    told = []
-    for text, found, had in lines:
-        told.append(f"{text}, had {had}")
-        if found != had:
-            return Move("check", f"Check: {', '.join(told)}. Not the same.", found, dead=True)
-    return Move("check", f"Check: {', '.join(told)}. Good.", answer, final=True, brief="")
+def check(answer: int, *lines: Line) -> SolutionStep:
+    """The check at the end: every result beside the one it is compared with; a difference makes it a dead end."""
+    compared = []
+    for text, true_value, had in lines:
+        compared.append(f"{text}, had {had}")
+        if true_value != had:
+            return SolutionStep("check", f"Check: {', '.join(compared)}. Not the same.", true_value, dead=True)
+    return SolutionStep("check", f"Check: {', '.join(compared)}. Good.", answer, final=True, brief="")
 
 
-def trying(target: int, factor: int, name: str, letter: str) -> list[Move]:
+def trying(target: int, factor: int, name: str, letter: str) -> list[SolutionStep]:
     """Find x with factor·x = target by trying: 5, then 10, 20 … while too small, then halfway between."""
     low, high, x = 0, 0, 5
-    moves: list[Move] = []
+    steps: list[SolutionStep] = []
     while True:
-        told = f"Try {letter}{x}: {product(factor, x)}, want {target}"
+        text = f"Try {letter}{x}: {product(factor, x)}, want {target}"
         if factor * x == target:
-            return [*moves, Move(name, f"{told}, fits.", x, brief=f"{product(factor, x)}.")]
+            return [*steps, SolutionStep(name, f"{text}, fits.", x, brief=f"{product(factor, x)}.")]
         small = factor * x < target
-        moves.append(Move(name, f"{told}, too {'small' if small else 'big'}.", x, dead=True))
+        steps.append(SolutionStep(name, f"{text}, too {'small' if small else 'big'}.", x, dead=True))
         low, high = (x, high) if small else (low, x)
         if high - low == 1:
-            return [*moves, Move(name, "No whole number fits.", 0, dead=True)]
+            return [*steps, SolutionStep(name, "No whole number fits.", 0, dead=True)]
         x = (low + high) // 2 if high else 2 * x
