@@ -37,7 +37,7 @@ async def ask_again(
 
 
 def pause_before(retry: int, asked: float | None = None, *, first: float = PAUSE_SECONDS) -> float:
-    """Seconds before retry number `retry`, from 1: `first`, doubled each time, with jitter; or what the server asked."""
+    """Seconds before retry `retry`, from 1: `first`, doubled each time, with jitter, or what the server `asked`."""
     if asked is not None:
         return asked + random.uniform(0.0, 0.1) * max(asked, 0.1)
     return min(LONGEST_PAUSE_SECONDS, first * 2 ** (retry - 1) * random.uniform(0.5, 1.5))

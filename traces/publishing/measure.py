@@ -1,6 +1,5 @@
 """What an adapter changed: base and distilled asked the same problems in several ways, each a run of the runner."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -127,14 +126,8 @@ def ask(
 ) -> RunLog:
     """The complete run below `runs`; one that was stopped is continued, one that is complete is only read.
 
-    Raises ServerError when a side does not come up, or when requests fail again and again: a failed request is not a
-    wrong answer.
+    Raises ServerError when requests fail again and again: a failed request is not a wrong answer.
     """
-
-    async def wait_ready() -> None:  # before that, the hashes of the weights are not known
-        await asyncio.gather(*(served.wait_ready(role) for role in roles))
-
-    asyncio.run(wait_ready())
     hashes = {role: served.weight_hash(role) for role in roles}
     config = replace(config, concurrency=most_in_flight(served.profile))
     log = find_or_prepare(runs, config, served.pair, hashes, sets, served.profile)
@@ -147,7 +140,8 @@ def measure_adapter(
 ) -> dict[str, Any]:
     """The report's evaluation: every measurement of both models on all splits, and plain chat before and after.
 
-    The runs are kept below `out`: called again, it asks only what is missing. Raises what `ask` raises.
+    The runs are kept below `out`: called again, it asks only what is missing. Raises ServerError when a side does not
+    come up or does not answer.
     """
     pair = pair_with(adapter)
     evaluation: dict[str, Any] = {"prompt": MATHS_PROMPT, "seed": SEED}
@@ -197,7 +191,7 @@ def measure_arm(
 ) -> dict[str, ArmResult]:
     """The distilled model alone, greedily, on `count` problems of each split; the run is kept in the adapter's folder.
 
-    A complete run there is read, without starting a server. Raises what `ask` raises.
+    A complete run there is read, without starting a server. Raises what `measure_adapter` raises.
     """
     pair, sets = pair_with(adapter), measured_sets(count, families)
     runs, config = adapter / "runs", config_of(MEASUREMENTS["greedy"], sets, pair, max_tokens)

@@ -28,7 +28,7 @@ class FakeClient:
 
     down = False
 
-    def __init__(self, endpoint: Endpoint, *_: object) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
 
     async def complete(self, messages: list[Message], sampling: object) -> Reply:
@@ -66,7 +66,11 @@ def served(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> list[tuple[Role, 
     ASKED.clear()
     monkeypatch.setattr(FakeClient, "down", False)
     monkeypatch.setattr(measure, "serving", serving)
-    monkeypatch.setattr("eval.runs.session.ModelClient", FakeClient)
+
+    async def client_of(served: Any, role: Role) -> FakeClient:
+        return FakeClient(await served.wait_ready(role))
+
+    monkeypatch.setattr("eval.runs.session.client_of", client_of)
     monkeypatch.setattr("eval.runs.session.Grader", lambda workers: nullcontext(grader))
     monkeypatch.setattr("eval.runs.runner.PAUSE_SECONDS", 0.0)
     return started
