@@ -1,12 +1,7 @@
-"""Case studies: the paper's five and people's own, and the runs of them, recorded or live.
+"""Case studies: the paper's five and people's own, with their runs, recorded or live.
 
-The paper's cases are text (cases.yaml); recorded runs ship in traces/cases/recorded; own cases and live runs are
-append-only files below home()/cases. Does not know how a case is shown or how a thought's parts are marked
-(`traces.keeping.anatomy`).
-
-    python -m commands.cases record          run the five on the chosen pair; replies go to traces/cases/recorded
-    python -m commands.cases export FILE     own cases and all their runs as one JSON document
-    python -m commands.cases import FILE
+The paper's cases are in cases.yaml; their recorded runs ship in traces/cases/recorded. Own cases and live runs are
+append-only files below home()/cases. `arena cases` records, exports and imports them.
 """
 
 import hashlib
@@ -35,7 +30,7 @@ NOTE_CHARACTERS = 4000
 
 @dataclass(frozen=True)
 class Case:
-    """One question worth reading closely. An own case has a question, a note and an origin; the rest may be empty."""
+    """One question worth a close look. An own case has a question, a note and an origin; the rest may be empty."""
 
     key: str
     title: str
@@ -58,7 +53,7 @@ class Case:
     pinned_at: str = ""
     """When it was pinned or last annotated: UTC, ISO 8601; empty for the paper's."""
     removed: bool = False
-    """A row that takes an own case away again."""
+    """A row that removes an own case."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +76,7 @@ class CaseRun:
     at: str
     """UTC, ISO 8601."""
     sampling: Sampling | None
-    """None where it is not known, as for a pinned battle."""
+    """None if it is not known, as for a pinned battle."""
     sides: Mapping[Role, SideRun]
     origin: Literal["recorded", "live", "pinned", "imported"] = "live"
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -103,7 +98,7 @@ def folder() -> Path:
 
 
 def own_cases() -> tuple[Case, ...]:
-    """Own cases as they stand, oldest first: the last row of each key, without removed ones."""
+    """Own cases as they are now, oldest first: the last row of each key, without removed ones."""
     newest: dict[str, Case] = {}
     for case in read(folder() / "cases.jsonl", Case):
         newest[case.key] = case
@@ -119,14 +114,14 @@ def find_case(key: str) -> Case | None:
 
 
 def pin(question: str, *, note: str = "", title: str = "", origin: str = "", truth: str = "") -> Case:
-    """Keep a question as an own case; the same question and origin gives the same case, with the newer note.
+    """Keep a question as an own case; the same question and origin give the same case, with the newer note.
 
     Raises ConfigError when the question is empty or too long.
     """
     question = question.strip()
     if not question or len(question) > QUESTION_CHARACTERS:
         raise ConfigError(f"A case needs a question of at most {QUESTION_CHARACTERS:,} characters.",
-                          "Give the question as it was put to the models.")  # fmt: skip
+                          "Give the question that the models were asked.")  # fmt: skip
     title = " ".join((title or question).split())
     title = title if len(title) <= 60 else title[:59] + "…"
     digest = hashlib.sha256(f"{question}\n{origin}".encode()).hexdigest()[:6]
@@ -156,7 +151,7 @@ def unpin(case: Case) -> None:
 
 def _own(case: Case) -> Case:
     if case.source == "paper" or case.key in {known.key for known in paper_cases()}:
-        raise ConfigError("The paper's cases stay as they are.", "Pin the question as a case of your own instead.")
+        raise ConfigError("The paper's cases cannot be changed.", "Pin the question as a case of your own instead.")
     return case
 
 

@@ -1,4 +1,4 @@
-"""Cases and their runs as one JSON document, out and in. Does not know the screen."""
+"""Cases and their runs as one JSON document, exported and imported."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def export_document(cases: Iterable[Case], runs: Iterable[CaseRun]) -> str:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import added and what was there already."""
+    """What an import added, and how much was known already."""
 
     cases: int
     runs: int
@@ -34,8 +34,7 @@ class Imported:
 def import_document(text: str, where: str = "The file") -> Imported:
     """Add a document's cases and runs to the own ones, all or nothing; the same document twice adds nothing.
 
-    The paper's cases in it are passed over, and those that are here already unless they are newer. Raises DataError
-    naming what is wrong.
+    It skips the paper's cases, and known ones unless they are newer. Raises DataError naming what is wrong.
     """
     cases, runs = _read_document(text, where)
     papers, present = {case.key for case in paper_cases()}, {case.key: case for case in own_cases()}
@@ -70,6 +69,6 @@ def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:
     for case in cases:
         usable = 0 < len(case.question.strip()) <= QUESTION_CHARACTERS and re.fullmatch(r"[\w-]{1,80}", case.key)
         if not usable:
-            raise DataError(f"{where}: case “{case.key[:40]}” has no usable key or question.", "Mend or remove it.")
+            raise DataError(f"{where}: case “{case.key[:40]}” has no usable key or question.", "Correct or remove it.")
     papers = {case.key for case in paper_cases()}
     return [case if case.key in papers else replace(case, source="own", removed=False) for case in cases], runs

@@ -1,4 +1,4 @@
-"""Append-only JSONL of frozen dataclasses, checked on reading. Does not know what a case is."""
+"""Append-only files of frozen dataclasses, checked when they are read."""
 
 from functools import cache
 from pathlib import Path
@@ -10,7 +10,7 @@ from common import jsonl
 from common.errors import DataError
 
 T = TypeVar("T")
-REMEDY = "Mend or remove it."
+REMEDY = "Correct or remove it."
 
 
 @cache
@@ -39,7 +39,7 @@ def parse(text: str, kind: type[T], where: str) -> T:
 
 
 def read(path: Path, kind: type[T]) -> list[T]:
-    """All rows, oldest first; a last line torn by a crash is left out."""
+    """All rows, oldest first; a last line that a crash cut short is left out."""
     return [validate(value, kind, f"{path}, line {n}") for n, value in jsonl.read(path)] if path.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""A benchmark problem made a case study, with both models' samples."""
+"""A benchmark problem as a case study, with both models' samples."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ PROBLEMS_LISTED = 500
 
 
 def problem_choices(runs: Path, run_id: str | None) -> list[tuple[str, str]]:
-    """The problems of a run, by the beginning of their question."""
+    """(label, id) of the problems of a run; the label has the beginning of the question."""
     if not run_id:
         return []
     problems = RunLog.open(runs, run_id).problems()[:PROBLEMS_LISTED]
@@ -52,7 +52,7 @@ def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: s
 
 
 def pin_problem(problem: Problem, origin: str, note: str = "") -> Case:
-    """Pin a problem with its gold answer as what is true."""
+    """Pin a problem, with its gold answer as the truth."""
     return pin(problem.question, note=note, origin=origin, truth=problem.gold)
 
 

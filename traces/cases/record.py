@@ -1,4 +1,4 @@
-"""Cases asked of a served pair, and kept as the recordings that ship."""
+"""Cases that a served pair is asked, and the recordings of them that ship."""
 
 import asyncio
 import json
@@ -31,12 +31,12 @@ async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Samplin
 
 
 async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> list[CaseRun]:
-    """Both models' greedy replies to each case, of at most `max_tokens`; a thinking budget is their pair's."""
+    """Both models' greedy replies to each case, of at most `max_tokens`; the thinking budget is the pair's."""
     sampling = replace(served.pair.base.sampling, temperature=0.0, top_p=1.0, seed=0, max_tokens=max_tokens)
     runs = []
     for case in cases:
-        found = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
-        sides = dict(zip(ROLES, found, strict=True))
+        replies = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
+        sides = dict(zip(ROLES, replies, strict=True))
         runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", versions(ENGINES)))
         tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
         print(f"{case.key}: {tokens}", flush=True)
@@ -44,7 +44,7 @@ async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> 
 
 
 def write_recorded(runs: Sequence[CaseRun], folder: Path = RECORDED) -> None:
-    """One file a case and pair; a later recording replaces an earlier one."""
+    """One file per case and pair; a later recording replaces an earlier one."""
     folder.mkdir(parents=True, exist_ok=True)
     for run in runs:
         text = json.dumps(plain(run), ensure_ascii=False, indent=1)

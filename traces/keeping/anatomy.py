@@ -1,12 +1,12 @@
 """What a thought does, part by part: restates, plans, works, checks, reflects, turns back, wishes for a tool, answers.
 
-Pure, and rule-based on purpose: a reader can look up why a part has its kind. It finds the words by which a thought
-*says* that it checks or turns back; whether the check was honest it cannot know.
+Rule-based on purpose: a reader can look up why a part has its kind. The rules find the words by which a thought *says*
+that it checks or turns back; they cannot know whether the check was real.
 
 A thought is cut into sentences (at line ends and sentence marks). A sentence's kind is that of the first rule below
-whose cue words stand in it; without any it is working. Neighbouring sentences of one kind become one segment, except
-that a mark (checking, reflection, turning back, tool wish) does not reach over the end of a line, so that two checks on
-two lines count as two. A bare verdict after a check ("Good.", "Not the same.") belongs to the check.
+whose cue words it contains; without any it is working. Neighbouring sentences of one kind become one segment, except
+that a mark (checking, reflection, turning back, tool wish) ends with its line, so that two checks on two lines count
+as two. A bare verdict after a check ("Good.", "Not the same.") belongs to the check.
 """
 
 import re
@@ -119,7 +119,7 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         ),
     ),
 )
-"""Kind and cue words, in order of precedence. Planning with an equation in it is working all the same."""
+"""Kind and cue words, in order of precedence. Planning that contains an equation counts as working."""
 
 _SENTENCE = re.compile(r"[^\n]*?(?:[.!?…](?=\s)|[。！？]|\n|$)\s*", re.DOTALL)
 _VERDICT = re.compile(
@@ -141,7 +141,7 @@ class Segment:
 
 
 class Divergence(NamedTuple):
-    """Where two texts part: they share `words` words, then go on from these offsets."""
+    """Where two texts part: they share `words` words, then continue at these offsets."""
 
     words: int
     at_a: int
@@ -160,25 +160,25 @@ def kind_of(sentence: str) -> tuple[Kind, str]:
 
 def segments(thought: str) -> tuple[Segment, ...]:
     """The thought's parts in order; they cover it without gaps."""
-    found: list[Segment] = []
+    parts: list[Segment] = []
     for match in _SENTENCE.finditer(thought):
         text = match.group()
         if not text:
             continue
         kind, cue = kind_of(text) if text.strip() else ("working", "")
-        last = found[-1] if found else None
+        last = parts[-1] if parts else None
         joins = not text.strip() or (last and last.kind == "checking" and _VERDICT.fullmatch(text))
         if last and (joins or (last.kind == kind and (kind not in MARKS or "\n" not in last.text))):
-            found[-1] = replace(last, text=last.text + text, end=match.end())
+            parts[-1] = replace(last, text=last.text + text, end=match.end())
         else:
-            found.append(Segment(kind, text, match.start(), match.end(), cue))
-    return tuple(found)
+            parts.append(Segment(kind, text, match.start(), match.end(), cue))
+    return tuple(parts)
 
 
 def counts(parts: Sequence[Segment]) -> dict[Kind, int]:
-    """How many segments of each kind, all kinds named."""
-    found = Counter(part.kind for part in parts)
-    return {kind: found[kind] for kind in KINDS}
+    """How many segments there are of each kind, for all kinds."""
+    by_kind = Counter(part.kind for part in parts)
+    return {kind: by_kind[kind] for kind in KINDS}
 
 
 def first_divergence(a: str, b: str) -> Divergence | None:

@@ -1,8 +1,8 @@
 """Which traces are kept: rules of form, then two independent checks of the answer; every reject carries its reason.
 
-Does not know how a trace was made. The two checks share no code but the search for the last box: `eval.grading.grader`
-(extraction ladder and math-verify in worker processes) and the exact number grammar of `traces.problems.numeric`; for
-generated families the family's own solver takes the place of the stored gold in the second. Both must say right.
+The two checks share no code but the search for the last box: `eval.grading.grader` (extraction and math-verify in
+worker processes) and the exact number grammar of `traces.problems.numeric`. For generated families the second one uses
+the family's own solver instead of the stored gold. Both must find the answer right.
 
 `Trace.reason` reads "code: detail"; the codes and their rules are `REASONS`.
 """
@@ -59,9 +59,9 @@ class KeepRules:
     shortest_thought: int = 20
     """Characters."""
     line_repeats: int = 5
-    """A line of at least 15 characters that stands so often is a loop."""
+    """A line of at least 15 characters that occurs this often is a loop."""
     run_repeats: int = 5
-    """A run of 12 words, in Chinese of 24 characters, that stands so often is a loop."""
+    """A run of 12 words (in Chinese 24 characters) that occurs this often is a loop."""
     same_language: bool = True
 
 
@@ -98,7 +98,7 @@ def form_fault(trace: Trace, rules: KeepRules = KeepRules()) -> Fault | None:
     if not thought and rules.needs_thought:
         return Fault("no_thought")
     if thought and len(thought) < rules.shortest_thought:
-        return Fault("short_thought", f"{len(thought)} characters, at least {rules.shortest_thought} are asked for")
+        return Fault("short_thought", f"{len(thought)} characters; at least {rules.shortest_thought} are needed")
     if not last_box(trace.answer):
         return Fault("no_box")
     text = thought or trace.answer
@@ -107,37 +107,37 @@ def form_fault(trace: Trace, rules: KeepRules = KeepRules()) -> Fault | None:
 
 
 def _leak(thought: str, problem: Problem) -> Fault | None:
-    if given := _GIVEN_ANSWER.search(thought):
-        return Fault("leaked", f"the thought speaks of a “{given.group()}”")
+    if mention := _GIVEN_ANSWER.search(thought):
+        return Fault("leaked", f"the thought speaks of a “{mention.group()}”")
     first = _FIRST_SENTENCE.match(thought)
     opening = first.group() if first else thought
     boxed, stated = last_box(opening), _STATED.search(opening)
-    found = boxed or (stated.group(1) if stated else "")
-    if found and (found == problem.gold or same_number(found, problem.gold)):
-        return Fault("leaked", f"the first sentence states {found}")
+    claim = boxed or (stated.group(1) if stated else "")
+    if claim and (claim == problem.gold or same_number(claim, problem.gold)):
+        return Fault("leaked", f"the first sentence states {claim}")
     return None
 
 
 def _loop(thought: str, rules: KeepRules) -> Fault | None:
     lines = Counter(line.strip() for line in thought.splitlines() if len(line.strip()) >= 15)
     if lines and (most := lines.most_common(1)[0])[1] >= rules.line_repeats:
-        return Fault("loop", f"“{most[0][:60]}” stands {most[1]} times")
-    # Chinese has no spaces: each character counts there, and a run is longer, as in `traces.problems.decontaminate`.
+        return Fault("loop", f"“{most[0][:60]}” occurs {most[1]} times")
+    # Chinese has no spaces: each character counts as a word, and a run is longer (see `traces.problems.decontaminate`).
     chinese = chinese_share(thought) > 0.5
     tokens, size = (words(thought), 24) if chinese else (thought.split(), 12)
     runs = Counter(tuple(tokens[start : start + size]) for start in range(len(tokens) - size + 1))
     if runs and (run := runs.most_common(1)[0])[1] >= rules.run_repeats:
-        return Fault("loop", f"“{('' if chinese else ' ').join(run[0])[:60]}” stands {run[1]} times")
+        return Fault("loop", f"“{('' if chinese else ' ').join(run[0])[:60]}” occurs {run[1]} times")
     return None
 
 
 def _language(thought: str, problem: Problem, rules: KeepRules) -> Fault | None:
     if not rules.same_language:
         return None
-    asked, thinks = chinese_share(problem.question), chinese_share(thought)
-    if asked < 0.1 and thinks > 0.05:
-        return Fault("mixed_language", f"{thinks:.0%} of the thought's letters are Chinese, the question is not")
-    if asked > 0.5 and thinks < 0.2:
+    in_question, in_thought = chinese_share(problem.question), chinese_share(thought)
+    if in_question < 0.1 and in_thought > 0.05:
+        return Fault("mixed_language", f"{in_thought:.0%} of the thought's letters are Chinese, the question is not")
+    if in_question > 0.5 and in_thought < 0.2:
         return Fault("mixed_language", "the question is Chinese, the thought is not")
     return None
 
@@ -149,12 +149,12 @@ def chinese_share(text: str) -> float:
 
 
 def number_check(problem: Problem, answer: str) -> bool | None:
-    """Exact comparison of the box with the gold; None where either is not a number this grammar reads."""
+    """Exact comparison of the box with the gold; None if the grammar cannot read one of them."""
     return same_number(answer, problem.gold)
 
 
 def solver_check(problem: Problem, answer: str) -> bool | None:
-    """For a generated problem, its family's solver on its numbers, whatever gold is stored; else `number_check`."""
+    """For a generated problem, the result of its family's solver on its numbers; otherwise `number_check`."""
     family = TRAINED.get(problem.subject) or UNSEEN.get(problem.subject)
     if problem.benchmark not in SPLITS or family is None or not problem.extra:
         return number_check(problem, answer)
@@ -162,7 +162,7 @@ def solver_check(problem: Problem, answer: str) -> bool | None:
 
 
 def answer_fault(trace: Trace, grade: Grade, second: SecondCheck = solver_check) -> Fault | None:
-    """What the two checks say together; None if both say right."""
+    """What the two checks say together; None if both find the answer right."""
     boxed = last_box(trace.answer)
     other = second(trace.problem, boxed)
     first = {"correct": True, "wrong": False, "no_answer": False}.get(grade.outcome)
@@ -172,7 +172,7 @@ def answer_fault(trace: Trace, grade: Grade, second: SecondCheck = solver_check)
     if first is None and other is None:
         return Fault("one_check", f"neither check could read {boxed}")
     if first is None or other is None:
-        # Words, sets and the like are beyond the number grammar: a wrong one is still surely wrong.
+        # The number grammar cannot read words, sets and the like; if the other check finds them wrong, they are wrong.
         clearly_wrong = (first is False or other is False) and read_number(boxed) is None
         return Fault("wrong_answer", detail) if clearly_wrong else Fault("one_check", f"only one could read {boxed}")
     if first != other:
@@ -181,7 +181,7 @@ def answer_fault(trace: Trace, grade: Grade, second: SecondCheck = solver_check)
 
 
 class Verifier:
-    """Applies every rule; holds the grader's workers only as long as its owner does."""
+    """Applies every rule, with a grader that its owner starts and stops."""
 
     def __init__(
         self,
@@ -192,7 +192,7 @@ class Verifier:
         self._grader, self._rules, self._second = grader, rules, second
 
     def verify(self, trace: Trace) -> Trace:
-        """The trace with `kept` and `reason` set. One already rejected stays so."""
+        """The trace with `kept` and `reason` set. One that is rejected already stays rejected."""
         return next(self.verify_all([trace]))
 
     def verify_all(self, traces: Iterable[Trace]) -> Iterator[Trace]:

@@ -1,7 +1,4 @@
-"""One long thought and where it came from: the value all four methods produce, and its JSONL file.
-
-Does not know how a thought is made, judged or trained on.
-"""
+"""One long thought and where it came from: the value that all four methods produce, and its file."""
 
 import dataclasses
 import hashlib
@@ -25,7 +22,7 @@ class Trace:
 
     problem: Problem
     prompt: str
-    """The user message as it was sent or as it will be trained on."""
+    """The user message, as it was sent or as it will be trained on."""
     raw: str
     """The response exactly as it arrived or was composed, tags included."""
     thought: str
@@ -35,10 +32,10 @@ class Trace:
     model: str
     """Who made it: a model's name, "tree search", "policy/critic", or the annotator."""
     tokens: int = 0
-    """Output tokens; all tokens spent for this trace, also those a critic or a rejected branch used."""
+    """All output tokens spent on this trace, also those of a critic or a rejected branch."""
     seconds: float = 0.0
     cost: float = 0.0
-    """Price in US dollars; 0 where nothing was paid."""
+    """US dollars; 0 if nothing was paid."""
     attempt: int = 1
     """Which attempt at this problem, from 1."""
     seed: int = 0
@@ -47,7 +44,7 @@ class Trace:
     reason: str = ""
     """Why it was rejected (or kept after a second look)."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What only this method has; JSON values only. For search: "tree" and "shortcut" (`traces.thoughts.search`)."""
+    """What only this method has, as JSON values. For search: "tree" and "shortcut" (`traces.thoughts.journey`)."""
 
     @property
     def hash(self) -> str:
@@ -57,9 +54,9 @@ class Trace:
 
 
 def without_bulk(trace: Trace) -> Trace:
-    """The trace without `raw` and `extra`, trees above all, so that many fit into memory at once.
+    """The trace without `raw` and `extra` (mostly trees), so that many fit into memory at once.
 
-    Of `extra` the mark of a translation stays: whoever counts thoughts asks for it (`traces.keeping.yields`).
+    Of `extra` only the mark of a translation stays: `traces.keeping.yields` needs it to count thoughts.
     """
     extra = {name: value for name, value in trace.extra.items() if name == "translated_from"}
     return dataclasses.replace(trace, raw="", extra=extra)
@@ -84,7 +81,7 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
 
 
 def append_trace(path: Path, trace: Trace) -> None:
-    """Add one line, on disk when this returns; one torn by a kill is cut off first. DataError if the disk refuses."""
+    """Add one line, on disk when this returns. DataError if the disk refuses."""
     jsonl.append(path, [trace_row(trace)])
 
 
@@ -94,12 +91,12 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> None:
 
 
 def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
-    """Every trace of the file in order; a last line torn by a kill is left out, it never was one.
+    """Every trace of the file in order; a last line that a kill cut short is left out.
 
-    Any other broken line raises DataError, or is passed over with `skip_broken`.
+    Any other broken line raises DataError, or is skipped with `skip_broken`.
     """
     if not path.exists():
-        raise DataError(f"There is no traces file {path}.", "Make traces first: `python -m commands.train make`.")
+        raise DataError(f"There is no traces file {path}.", "Make traces first: `arena train make`.")
     for number, line in jsonl.read_lines(path):
         try:
             yield trace_from_json(line, f"{path}, line {number},")

@@ -1,7 +1,6 @@
 """What each way to long thoughts gives and costs, measured from trace files: the paper's cost figure with our numbers.
 
-Does not know how traces were made. Everything a method spent counts, also on attempts that were rejected: cost per kept
-trace = what all attempts cost / how many were kept.
+Everything a method spent counts, also on rejected attempts: cost per kept trace = cost of all attempts / traces kept.
 """
 
 import math
@@ -27,7 +26,7 @@ COLOUR = "#0d9488"
 
 @dataclass(frozen=True)
 class MethodYield:
-    """One method's totals. Figures per kept trace are None where nothing was kept or nothing was measured."""
+    """One method's totals. Figures per kept trace are None if nothing was kept or measured."""
 
     method: Method
     asked: int
@@ -35,13 +34,13 @@ class MethodYield:
     tokens: int
     """Output tokens over all attempts."""
     seconds: float
-    """Of the model's or person's time over all attempts; many requests at once each count their own."""
+    """Time of the model or person over all attempts; parallel requests each count their own."""
     cost: float
     """US dollars over all attempts."""
 
     @property
     def share(self) -> Estimate:
-        """Kept of asked, with Wilson's 95 % interval."""
+        """Share of kept attempts, with Wilson's 95 % interval."""
         return wilson(self.kept, self.asked)
 
     @property
@@ -58,9 +57,9 @@ class MethodYield:
 
 
 def method_yields(traces: Iterable[Trace], hourly_wage: float = 0.0) -> list[MethodYield]:
-    """Totals of every method that has a verified trace, in the order of `METHODS`; translations make no thought.
+    """Totals of every method that has a verified trace, in the order of `METHODS`; translations do not count.
 
-    hourly_wage: US dollars per hour of a person's time; it is the user's assumption and not in the files.
+    hourly_wage: US dollars per hour of a person's time, an assumption of the user that is not in the files.
     """
     totals: defaultdict[Method, list[float]] = defaultdict(lambda: [0, 0, 0, 0.0, 0.0])
     for trace in traces:
@@ -69,12 +68,12 @@ def method_yields(traces: Iterable[Trace], hourly_wage: float = 0.0) -> list[Met
         cost = trace.cost + (trace.seconds / 3600 * hourly_wage if trace.method == "people" else 0.0)
         for place, value in enumerate((1, bool(trace.kept), trace.tokens, trace.seconds, cost)):
             totals[trace.method][place] += value
-    found = ((method, totals[method]) for method in METHODS if method in totals)
-    return [MethodYield(method, int(row[0]), int(row[1]), int(row[2]), row[3], row[4]) for method, row in found]
+    rows = ((method, totals[method]) for method in METHODS if method in totals)
+    return [MethodYield(method, int(row[0]), int(row[1]), int(row[2]), row[3], row[4]) for method, row in rows]
 
 
 def yield_rows(yields: Iterable[MethodYield]) -> list[dict[str, Any]]:
-    """A table for people: one row a method; what was not measured is “–”."""
+    """A table with one row per method; “–” for what was not measured."""
     return [
         {
             "Method": TITLES[row.method],
@@ -98,10 +97,10 @@ def _dollars(value: float | None) -> str:
 
 
 class CostFigures(NamedTuple):
-    """The paper's cost figure in three panels, which a page may set side by side or below each other."""
+    """The paper's cost figure in three panels, to be set side by side or one below the other."""
 
     share: go.Figure
-    """Kept of asked, with its interval."""
+    """Share of kept attempts, with its interval."""
     seconds: go.Figure
     """Per kept trace, on a log scale."""
     cost: go.Figure

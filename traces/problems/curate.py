@@ -1,7 +1,6 @@
-"""The paper's curation of a problem file, told as a funnel: what each rule dropped, with examples.
+"""The paper's curation of a problem file as a funnel: what each rule dropped, with examples.
 
-Does not know how long thoughts are made from the problems; the generated families need none of this
-(`eval.problems.families`).
+Generated problems (`eval.problems.families`) need none of this.
 """
 
 import dataclasses
@@ -44,7 +43,7 @@ class Stage:
 
     key: str
     rule: str
-    """In words: the problems it drops."""
+    """Which problems it drops, in words."""
     dropped: int
     left: int
     examples: tuple[Example, ...]
@@ -52,11 +51,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class FunnelReport:
-    """The curation of one source, from first to last."""
+    """The whole curation of one source."""
 
     source: str
     sha256: str
-    """Over the rows as read, in order."""
+    """Of the rows as they were read, in order."""
     read: int
     stages: tuple[Stage, ...]
     benchmarks: tuple[str, ...] = ()
@@ -92,7 +91,7 @@ class Curated(NamedTuple):
 
 
 Dropper = Callable[[Sequence[Problem]], list[str | None]]
-"""For each problem why it is dropped, or None to keep it."""
+"""For each problem, why it is dropped, or None to keep it."""
 
 
 def curate(
@@ -104,7 +103,7 @@ def curate(
 ) -> Curated:
     """Put a source through every rule in order. `decontaminator` defaults to one with the embedding rule.
 
-    Only rules that can find something become stages: with no benchmark nothing is compared with one.
+    Only rules that can find something become stages: without benchmarks there is nothing to compare with.
     """
     checker = decontaminator or Decontaminator(benchmarks, minilm_embedder() if benchmarks else None)
     left: tuple[Problem, ...] = source.problems
@@ -165,7 +164,8 @@ def _conflicting(problems: Sequence[Problem]) -> list[str | None]:
         known = answers[_wording(problem)]
         if not any(same_number(problem.gold, gold) for gold in known):
             known.append(problem.gold)
-    return ["answers given: " + ", ".join(found) if len(found := answers[_wording(p)]) > 1 else None for p in problems]
+    golds = [answers[_wording(problem)] for problem in problems]
+    return [f"answers given: {', '.join(known)}" if len(known) > 1 else None for known in golds]
 
 
 def _exact_duplicate(problems: Sequence[Problem]) -> list[str | None]:
@@ -177,7 +177,7 @@ def _exact_duplicate(problems: Sequence[Problem]) -> list[str | None]:
 
 
 def _near_duplicate(problems: Sequence[Problem]) -> list[str | None]:
-    """Among equal answers only: problems that differ in one number are alike in words and yet two problems."""
+    """Only among equal answers: problems that differ in one number share most words and are still two problems."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for index, problem in enumerate(problems):
         groups[str(read_number(problem.gold))].append(index)

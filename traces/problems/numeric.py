@@ -1,7 +1,7 @@
 """Reads a number written plainly or in LaTeX, exactly: the second opinion on an answer, independent of `math-verify`.
 
-A small grammar of its own (numbers, fractions, roots, pi, + - * / ^ and brackets) on top of sympy's exact arithmetic.
-Nothing is evaluated as Python, and powers are bounded, so no input can hang or run code. Knows nothing of traces.
+A small grammar (numbers, fractions, roots, pi, + - * / ^ and brackets) on top of sympy's exact arithmetic. Nothing is
+evaluated as Python, and powers are bounded, so no input can hang or run code.
 """
 
 import re
@@ -21,7 +21,7 @@ _CLEANING = (
     (re.compile(r"\\[dt]frac"), r"\\frac"),
     (re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°|\\degree"), ""),
-    # Within brackets the comma of (1,234) may part two numbers: it stays, and is then refused.
+    # In brackets, the comma of (1,234) may separate two numbers: it stays, and is then refused.
     (re.compile(r"([(\[][^()\[\]]*[)\]])|(?<=\d)(?:,|\{,\}|，)(?=\d{3}(?!\d))"), r"\1"),
     (re.compile(r"(?<=\d)\s+(?=\d{3}(?!\d))"), ""),
     (re.compile(r"^\\?\$(?=\s*[-\d.])|^\s*[a-zA-Z]\s*=(?!=)"), ""),
@@ -148,7 +148,7 @@ def _small(base: Expr) -> bool:
 def read_number(text: str) -> Expr | None:
     """The exact number a text writes, e.g. "025" → 25, "1,234" → 1234, "2\\frac{1}{3}" → 7/3, "50\\%" → 1/2; else None.
 
-    Units in `\\text{}`, degree signs, a leading `x =` or `$` are passed over; anything else unknown means None.
+    Units in `\\text{}`, degree signs, a leading `x =` or `$` are ignored; anything else unknown gives None.
     """
     cleaned = text.strip().strip("$").strip().rstrip(".").strip()
     if not cleaned or len(cleaned) > _LONGEST:
@@ -167,7 +167,7 @@ def read_number(text: str) -> Expr | None:
 
 
 def same_number(left: str, right: str) -> bool | None:
-    """Whether two texts write the same number; None if either is not a number this grammar can read."""
+    """Whether two texts write the same number; None if the grammar cannot read one of them."""
     first, second = read_number(left), read_number(right)
     if first is None or second is None:
         return None

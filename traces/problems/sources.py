@@ -1,8 +1,7 @@
 """Where problems come from: a JSONL file or a dataset of the hub (hub:AI-MO/NuminaMath-1.5), and curated problem files.
 
-A dataset in several configurations names one of them after a colon: hub:openai/gsm8k:main. A folder on disk that is
-laid out as a dataset is read in the same way. Does not know which problems are worth keeping
-(`traces.problems.curate`).
+For a dataset with several configurations, name one after a colon: hub:openai/gsm8k:main. A folder on disk that is laid
+out as a dataset is read in the same way.
 
 A row has a question (`problem`, `question` or `prompt`), a labelled answer (`answer`, `gold`, `final_answer` or
 `expected_answer`; else the last box of `solution`) and maybe `image` or `images`.
@@ -40,7 +39,7 @@ class Example(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Problems as they lie in a file, not yet curated; `unreadable` rows could not become one."""
+    """Problems as they are in a file, not yet curated; `unreadable` rows could not become a problem."""
 
     name: str
     problems: tuple[Problem, ...]

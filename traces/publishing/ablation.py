@@ -1,7 +1,7 @@
-"""What each part of the method contributes: several recipes trained and measured alike, told in one file.
+"""What each part of the method contributes: several recipes, trained and measured alike, in one file.
 
-An arm is one recipe, or its adapter cut to another rank; every arm is measured greedily on the same problems. The
-file is `ablation.json` beside the adapter, of the form `Ablation`. Does not know how a recipe is trained or measured.
+An arm is one recipe, or its adapter cut to another rank; every arm is measured greedily on the same problems. The file
+is `ablation.json` beside the adapter, an `Ablation`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ class ArmResult(Strict):
 
 
 class Arm(Strict):
-    """One way to train, and what came of it."""
+    """One way to train, and its results."""
 
     name: str = Field(min_length=1)
     what: str
@@ -66,12 +66,12 @@ class Ablation(Strict):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Every set any arm was measured on, in order."""
+        """Every set that any arm was measured on, in order."""
         return tuple(dict.fromkeys(split for arm in self.arms for split in arm.results))
 
 
 def read_ablation(path: Path) -> Ablation | None:
-    """The comparison in a file, None where there is no file. Raises DataError that names the file and the key."""
+    """The comparison in a file; None if there is no file. Raises DataError naming file and key."""
     if not path.exists():
         return None
     try:
@@ -81,19 +81,19 @@ def read_ablation(path: Path) -> Ablation | None:
 
 
 def write_ablation(path: Path, ablation: Ablation) -> None:
-    """Write it where `read_ablation` will look."""
+    """Write the comparison. Raises DataError if the disk refuses."""
     jsonl.write_text(path, ablation.model_dump_json(indent=1) + "\n")
 
 
 class Trained(NamedTuple):
-    """What training one recipe left: the adapter of each rank asked for, and the phases' figures."""
+    """What training one recipe gave: the adapter of each rank, and the figures of the phases."""
 
     adapters: Mapping[int, Path]
     phases: Sequence[Mapping[str, Any]]
 
 
 def problems_of(recipe: Recipe) -> int:
-    """Different problems in the recipe's mixes: phases that share problems count them once."""
+    """How many different problems the recipe's mixes have; phases that share problems count them once."""
     mixes = [phase.mix for phase in recipe.phases if phase.mix]
     return len({number for m in mixes for number in range(m.skip, m.skip + m.problems)})
 
@@ -109,9 +109,9 @@ def compare(
     arms = []
     for number, recipe in enumerate(recipes):
         own = recipe.adapter.rank
-        asked = [own, *(rank for rank in ranks if rank != own)] if number == 0 else [own]
-        trained = train(recipe, asked)
-        for rank in asked:
+        own_ranks = [own, *(rank for rank in ranks if rank != own)] if number == 0 else [own]
+        trained = train(recipe, own_ranks)
+        for rank in own_ranks:
             name = recipe.name if rank == own else f"{recipe.name}, rank {rank}"
             arm = Arm(
                 name=name,

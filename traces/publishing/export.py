@@ -1,7 +1,7 @@
-"""Long-thought data as Parquet with a dataset card, ready for the hub: one folder, nothing else to add.
+"""Long-thought data as Parquet with a dataset card, in one folder that is ready for the hub.
 
-Does not know how traces are made or trained on. `messages` is what conversational SFT reads; the other columns are the
-whole trace, trees included (as JSON), so that nothing about how a row came about is lost.
+`messages` is what conversational SFT reads; the other columns hold the whole trace, with trees as JSON, so that
+nothing about how a row was made is lost.
 """
 
 import json
@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
 )
 CARD = """# {title}
 
-Long-thought solutions of maths problems, each with the way it was made, what it cost and two independent checks of its
+Long-thought solutions of maths problems, each with how it was made, what it cost and two independent checks of its
 answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXiv 2411.16489).
 
 {table}
@@ -57,22 +57,22 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 ## Columns
 - `messages`: the user's prompt and the whole response, thought in `<think>` tags; ready for conversational SFT.
 - `question`, `gold`, `source`, `family`, `level`, `problem_id`: the problem and where it comes from.
-- `problem_extra`: JSON of what else its source gives; of generated problems the numbers, for the family's solver.
+- `problem_extra`: further fields of its source, as JSON; for generated problems the numbers that the solver takes.
 - `thought`, `answer`: the two parts of the response.
 - `method`: search, teacher, debate or people; `model`: who made it (a model's name, or the annotator).
-- `kept`, `reason`: whether both checks found the answer right and the form good; if not, why. {rejects}
+- `kept`, `reason`: whether both checks found the answer right and the form is good; if not, why. {rejects}
 - `tokens`, `seconds`, `cost`: output tokens, time and US dollars spent on this attempt.
 - `attempt`, `seed`, `id`: which attempt, its seed, and a hash of the content.
 - `extra`: JSON of what only this method has, such as the search tree and the walk through it, or the debate's turns.
 
 ## How it was made
-Problems are generated or curated from a file. Generated ones of `source` train are kept from this project's own splits
-for measuring by a hash of their numbers; {measuring} here are of such a split: do not train on them. Curated as in the
-paper means: no image, no proof, one numeric answer, duplicates dropped. Curated problems are compared with the
-benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report names them. A response
-is kept if it has a thought and a boxed answer, is not cut off and does not repeat itself or state the answer before
-reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own solver)
-find it right.
+Problems are generated, or curated from a file. Generated problems with `source` train are kept apart from this
+project's own splits for measuring by a hash of their numbers; {measuring} here belong to such a split: do not train on
+them. Curation follows the paper: no image, no proof, one numeric answer, no duplicates. Curated problems are compared
+with the benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report lists them. A
+response is kept if it has a thought and a boxed answer, is not cut off, and does not repeat itself or state the answer
+before reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own
+solver) find it right.
 
 ## Loading
 ```python
@@ -106,7 +106,7 @@ def row_of(trace: Trace) -> dict[str, Any]:
 def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = "apache-2.0") -> Path:
     """Write `data/train.parquet` and `README.md` into the folder; returns the Parquet file.
 
-    Raises DataError where there is no trace to write.
+    Raises DataError if there is no trace to write, or the disk refuses.
     """
     path = folder / "data" / "train.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = 
     with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
         for batch in _batches(traces):
             writer.write_table(pa.Table.from_pylist([row_of(trace) for trace in batch], schema=SCHEMA))
-            # Only what the card counts is held on to: trees are the bulk of a trace.
+            # Keep only what the card counts: trees are the bulk of a trace.
             seen += map(without_bulk, batch)
     if not seen:
         partial.unlink()
@@ -126,7 +126,7 @@ def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = 
 
 
 def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> str:
-    """The dataset card: front matter for the hub, then what the data is, with its measured yields."""
+    """The dataset card: front matter for the hub, a description, and the measured yields."""
     languages = ["en", "zh"] if any("\u4e00" <= letter <= "\u9fff" for t in traces for letter in t.thought) else ["en"]
     front = {
         "pretty_name": title,

@@ -26,7 +26,7 @@ from traces.publishing.figures import read_answers, summarize_answers
 from traces.training.recipe import embedded_pair
 
 SEED = 2024
-"""Of the problems measured; no training recipe's problems come from these splits."""
+"""Of the measured problems; no recipe trains on problems of these splits."""
 MAX_TOKENS = 512
 CHAT_PROMPTS = {
     "forms that training has": (
@@ -68,7 +68,7 @@ CHAT_PROMPTS = {
 }
 """Plain chat that is in no training data: talk, facts, formats, code, refusals.
 
-The first half asks in forms that training has with other words ("Who wrote Macbeth?"), the second in forms of its own.
+The first half uses forms that training has with other words ("Who wrote Macbeth?"), the second half its own forms.
 """
 
 
@@ -98,7 +98,7 @@ def measured_sets(count: int, families: Sequence[str] | None = None) -> list[Ben
     sets = (
         generate_benchmark(split, count, SEED, None if split == "unseen_families" else families) for split in MEASURED
     )
-    return [replace(made, rule="integer") for made in sets]
+    return [replace(benchmark, rule="integer") for benchmark in sets]
 
 
 def pair_with(adapter: Path) -> PairSpec:
@@ -112,7 +112,7 @@ def config_of(measurement: Measurement, sets: Sequence[Benchmark], pair: PairSpe
     """The run that carries a measurement out."""
     return RunConfig(
         pair=pair.key,
-        benchmarks=tuple(made.name for made in sets),
+        benchmarks=tuple(benchmark.name for benchmark in sets),
         samples=measurement.samples,
         max_tokens=max_tokens,
         temperature=measurement.temperature,
@@ -158,7 +158,7 @@ def measure_adapter(
 
 
 def settings_of(info: RunInfo) -> dict[str, Any]:
-    """How a run asked, as a report tells it."""
+    """How a run asked, as a report shows it."""
     config = info.config
     return {
         "temperature": config.temperature,
@@ -216,12 +216,12 @@ def _complete_run(runs: Path, config: RunConfig, sets: Sequence[Benchmark]) -> R
 
     def fits(log: RunLog) -> bool:
         info = log.info()
-        asked = replace(info.config, concurrency=config.concurrency) == config
-        return asked and {data.sha256 for data in info.data} == {made.sha256 for made in sets}
+        same = replace(info.config, concurrency=config.concurrency) == config
+        return same and {data.sha256 for data in info.data} == {benchmark.sha256 for benchmark in sets}
 
     def is_complete(log: RunLog) -> bool:
-        made = sum(not sample.error for sample in log.samples())
-        return made == len(log.problems()) * config.samples and not ungraded(log)
+        answered = sum(not sample.error for sample in log.samples())
+        return answered == len(log.problems()) * config.samples and not ungraded(log)
 
     logs = (RunLog(runs / info.id) for info in list_runs(runs))
     return next((log for log in logs if fits(log) and is_complete(log)), None)

@@ -1,7 +1,4 @@
-"""An adapter with its provenance: everything needed to check how it came about, in one folder.
-
-Does not know how to train or measure; it is given the results.
-"""
+"""An adapter with its provenance: everything needed to check how it was made, in one folder."""
 
 import json
 import shutil
@@ -28,28 +25,28 @@ class Provenance:
     """Where an adapter comes from."""
 
     name: str
-    """The recipe's."""
+    """Name of the recipe."""
     recipe: Path
     base: Path
     data: Mapping[str, str]
     """Phase → sha256 of its rows."""
     training: Sequence[Mapping[str, Any]]
-    """One entry a phase, see `traces.training.train.PhaseResult`."""
+    """One entry per phase, see `traces.training.checkpoints.PhaseResult`."""
     rank: int
     kept: float
-    """Share of the trained difference's squared norm that the adapter holds."""
+    """Share of the trained difference's squared norm that the adapter keeps."""
     about: str = ""
     """The recipe's sentence about itself."""
 
 
 def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:
-    """Copy the adapter to `out` with recipe, report and model card. An older one there is replaced, traces and all.
+    """Copy the adapter to `out` with recipe, report and model card; an older one there is replaced, with its traces.
 
-    Raises DataError if the adapter's files are missing. Without `evaluation` the card says that nothing was measured.
+    Raises DataError if files of the adapter are missing. Without `evaluation` the card says that nothing was measured.
     """
     names = ("adapter_config.json", "adapter_model.safetensors")
     if missing := [name for name in names if not (adapter / name).is_file()]:
-        raise DataError(f"{adapter} misses {', '.join(missing)}.", "Train first: `python -m commands.train train`.")
+        raise DataError(f"{adapter} has no {' and no '.join(missing)}.", "Train it first: `arena train run RECIPE`.")
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         shutil.copyfile(adapter / name, out / name)
@@ -85,7 +82,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
 def publish_traces(files: Sequence[Path], out: Path) -> Path:
     """The training traces beside their adapter: `traces/data/train.parquet` with its card, and a sample to browse.
 
-    The sample is one trace of each family and level, with its tree. Raises DataError where there is no trace.
+    The sample has one trace of each family and level, with its tree. Raises DataError if there is no trace.
     """
     folder = out / "traces"
     sample: dict[tuple[str, str], Trace] = {}
@@ -102,7 +99,7 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
 
 
 def portable(config: Path) -> None:
-    """Take the training machine's folder out of the adapter's configuration; the base is named by its hub id."""
+    """Name the base by its hub id in the adapter's configuration, not by a folder of the training machine."""
     values = json.loads(config.read_text(encoding="utf-8"))
     values["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -122,15 +119,15 @@ def results_table(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def asked(evaluation: Mapping[str, Any]) -> str:
-    """The option that measures as many problems as this evaluation did."""
+def problems_option(evaluation: Mapping[str, Any]) -> str:
+    """The command-line option that measures as many problems as this evaluation did."""
     if "greedy" not in evaluation:
         return ""
     return f" --problems {max(roles['distilled']['problems'] for roles in evaluation['greedy']['summary'].values())}"
 
 
 def model_card(report: Mapping[str, Any]) -> str:
-    """The adapter's README, made from its report alone."""
+    """The adapter's README, from its report alone."""
     evaluation = report["evaluation"]
     minutes = report["training_seconds"] / 60
     unfinished = [entry["phase"] for entry in report["training"] if not entry.get("finished", True)]
@@ -142,16 +139,15 @@ def model_card(report: Mapping[str, Any]) -> str:
         "thoughts derived from a tree search (journey learning). Phases of training: "
         f"{', '.join(entry['phase'] for entry in report['training'])}. "
         "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
-        "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: "
-        "outside the kinds of problems it was trained on it gains little (see *unseen families*).\n",
+        "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: on "
+        "other kinds of problems than it was trained on it gains little (see *unseen families*).\n",
         "## Training\n",
         *([f"- {report['about']}"] if report.get("about") else []),
-        f"- Rebuild: `python -m commands.train distil --recipe recipe.yaml{asked(evaluation)}`, "
-        "with the file that lies here.",
+        f"- Rebuild: `arena train distil recipe.yaml{problems_option(evaluation)}`, with the file in this folder.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         *(f"- Phase {name} was ended early by its time limit." for name in unfinished),
         f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
-        f"difference and holds {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
+        f"difference and keeps {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
         "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",
         "- Plain chat before and after, and whether its checks are real: `report.json`.\n",
         "## Measured\n",

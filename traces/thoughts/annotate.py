@@ -1,6 +1,6 @@
-"""Long thoughts by people: a draft that is edited step by step, and the trace it becomes. Pure.
+"""Long thoughts by people: a draft that is edited step by step, and the trace it becomes.
 
-Does not know the form on the screen. Each edit returns a new draft; steps are counted from 1, as people count.
+Each edit returns a new draft. Steps are counted from 1, as people count.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class DraftError(ArenaError):
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the thought. A wrong one stays in it, with the reason why it was left."""
+    """One step of the thought. A wrong one stays in it, with the reason why it was given up."""
 
     text: str
     wrong: str = ""
-    """Why the step is wrong, in a sentence; empty for a step that stands."""
+    """Why the step is wrong, in a sentence; empty for a step that is right."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def delete(draft: Draft, number: int) -> Draft:
 
 
 def mark_wrong(draft: Draft, number: int, reason: str) -> Draft:
-    """Step `number` marked as wrong; it stays in the thought and is left for `reason`."""
+    """Step `number` marked as wrong; it stays in the thought, with the reason."""
     if not reason.strip():
         raise DraftError("A wrong step needs a reason.", "Write in a sentence what is wrong with it.")
     return _with(draft, number, (replace(_step(draft, number), wrong=reason.strip()),))
@@ -80,7 +80,7 @@ def mark_right(draft: Draft, number: int) -> Draft:
 
 
 def thought_of(steps: Sequence[Step]) -> str:
-    """The steps as one thought, a paragraph each; after a wrong one a turning back with its reason."""
+    """The steps as one thought, a paragraph each; after a wrong one, a sentence that turns back with the reason."""
     parts: list[str] = []
     for step in steps:
         parts.append(step.text.strip())
@@ -90,7 +90,7 @@ def thought_of(steps: Sequence[Step]) -> str:
 
 
 def draft_of(trace: Trace) -> Draft:
-    """A draft to go on with an existing trace: a people's trace as it was saved, any other cut at its segments."""
+    """A draft that continues an existing trace: one by people as it was saved, any other cut into its segments."""
     saved = trace.extra.get("steps")
     if trace.method == "people" and isinstance(saved, list):
         steps = tuple(Step(str(row["text"]), str(row.get("wrong", ""))) for row in saved)
@@ -100,17 +100,17 @@ def draft_of(trace: Trace) -> Draft:
 
 
 def trace_of(draft: Draft, annotator: str, seconds: float, attempt: int = 1) -> Trace:
-    """The trace, not yet verified. Raises DraftError for what is still missing.
+    """The trace, not yet verified. Raises DraftError naming what is still missing.
 
     `seconds` is the time the person worked on it; `extra` holds the annotator and the steps.
     """
     name = annotator.strip()
     if not name:
-        raise DraftError("A trace is saved with its annotator.", "Write your name or a pseudonym.")
+        raise DraftError("The annotator is missing.", "Write your name or a pseudonym.")
     if not any(not step.wrong for step in draft.steps):
-        raise DraftError("The thought has no step that stands.", "Write at least one step that is not wrong.")
+        raise DraftError("Every step is marked as wrong.", "Write at least one step that is right.")
     if not draft.answer.strip():
-        raise DraftError("The final answer is missing.", "Write it into the answer field.")
+        raise DraftError("The final answer is missing.", "Write it in the answer field.")
     answer = draft.answer.strip()
     if not last_box(answer):
         answer = f"The answer is $\\boxed{{{answer.strip('$')}}}$."

@@ -1,7 +1,6 @@
 """Long thoughts from a debate: a policy writes the next step, a critic says go on or go back, and why.
 
-Does not know who plays the two parts (one endpoint or two, a service or the embedded pair) or how the turns are told
-as a thought (`traces.thoughts.transcript`).
+The two parts may be one model or two. `traces.thoughts.transcript` turns the debate into a thought.
 """
 
 import re
@@ -59,9 +58,9 @@ class DebateOptions:
     step_tokens: int = 400
     verdict_tokens: int = 200
     verdict_tries: int = 2
-    """An invalid verdict is asked for again so often in all, then the debate goes on without one."""
+    """How often a valid verdict is asked for in all; then the debate continues without one."""
     schema: bool = True
-    """Ask the critic's server for JSON of the verdict's schema; services that know no such thing need False."""
+    """Ask the critic's server for JSON of the verdict's schema; False for services that do not support it."""
 
 
 class Debate:
@@ -75,10 +74,10 @@ class Debate:
         held = _Held(problem, seed)
         while len(held.turns) < self.options.turns and held.tokens < self.options.tokens:
             path = path_of(held.turns)
-            said = held.note(await self._next_step(problem, held, path))
+            reply = held.note(await self._next_step(problem, held, path))
             if held.failure:
                 return reject(self._trace(held, number), "request", held.failure)
-            turn = read_step(said, len(path) + 1)
+            turn = read_step(reply, len(path) + 1)
             if not turn.text:
                 held.empty_steps += 1
                 held.turns.append(replace(turn, verdict=CriticVerdict(True, "I wrote nothing", len(path))))
@@ -87,7 +86,7 @@ class Debate:
             held.turns.append(replace(turn, verdict=verdict))
             if held.failure:
                 return reject(self._trace(held, number), "request", held.failure)
-            if last_box(turn.said) and not (verdict and verdict.back):
+            if last_box(turn.whole) and not (verdict and verdict.back):
                 return self._trace(held, number)
         return reject(self._trace(held, number), "budget")
 
@@ -109,10 +108,10 @@ class Debate:
                 "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA},
             }
         for _ in range(self.options.verdict_tries):
-            said = held.note(await self.critic.ask([Message("user", text)], seed=held.next_seed(), **body))
-            if said.failure:
+            reply = held.note(await self.critic.ask([Message("user", text)], seed=held.next_seed(), **body))
+            if reply.failure:
                 return None
-            if verdict := parse_verdict(said.text, len(path)):
+            if verdict := parse_verdict(reply.text, len(path)):
                 return verdict
             held.invalid_verdicts += 1
         return None
@@ -120,7 +119,7 @@ class Debate:
     def _trace(self, held: "_Held", number: int) -> Trace:
         turns = [turn for turn in held.turns if turn.text]
         path = path_of(turns)
-        answer = (path[-1].answer or path[-1].text) if path and last_box(path[-1].said) else ""
+        answer = (path[-1].answer or path[-1].text) if path and last_box(path[-1].whole) else ""
         thought = first_person(turns)
         return Trace(
             problem=held.problem,
@@ -153,32 +152,32 @@ class _Held:
         self.tokens = self.invalid_verdicts = self.empty_steps = 0
         self.cost = self.seconds = 0.0
         self.failure = ""
-        """What became of the request that failed; nothing is asked after it."""
-        self._asked = 0
+        """What happened to the request that failed; nothing is asked after it."""
+        self._requests = 0
 
     def next_seed(self) -> int:
-        self._asked += 1
-        return self.seed * 1000 + self._asked
+        self._requests += 1
+        return self.seed * 1000 + self._requests
 
-    def note(self, said: ServiceReply) -> ServiceReply:
-        self.tokens += said.output_tokens
-        self.cost += said.cost
-        self.seconds += said.seconds
-        if said.failure:
-            self.failure = f"{said.failure}, {said.detail}"
-        return said
+    def note(self, reply: ServiceReply) -> ServiceReply:
+        self.tokens += reply.output_tokens
+        self.cost += reply.cost
+        self.seconds += reply.seconds
+        if reply.failure:
+            self.failure = f"{reply.failure}, {reply.detail}"
+        return reply
 
 
 def _numbered(path: Sequence[Turn]) -> str:
-    return "Steps so far:\n" + "\n".join(f"{number}. {turn.said}" for number, turn in enumerate(path, start=1))
+    return "Steps so far:\n" + "\n".join(f"{number}. {turn.whole}" for number, turn in enumerate(path, start=1))
 
 
-def read_step(said: ServiceReply, depth: int) -> Turn:
-    """The step, its own thought and answer apart if it came in tags. A cut-off one ends at its last whole sentence."""
-    split = split_text(TAGS, said.text, ended=said.finish_reason != "length")
+def read_step(reply: ServiceReply, depth: int) -> Turn:
+    """The step; its own thought and answer apart if it has tags. A cut-off one ends with its last whole sentence."""
+    split = split_text(TAGS, reply.text, ended=reply.finish_reason != "length")
     text, answer = split.thought or split.answer, split.answer if split.thought else ""
     text = re.sub(r"^(?:step\s*)?\d+[.:)]\s+", "", text.strip(), flags=re.IGNORECASE)
-    if said.finish_reason == "length" and not answer:
+    if reply.finish_reason == "length" and not answer:
         whole = re.match(r"(.*[.!?。！？\n])", text, re.DOTALL)
         text = whole.group(1).strip() if whole else ""
     return Turn(text, None, depth, answer.strip())

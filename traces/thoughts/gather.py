@@ -1,6 +1,6 @@
-"""Many attempts at once, each (problem, attempt) made once over all runs, appended as it is done: survives any kill.
+"""Many attempts at once. Each (problem, attempt) is made once over all runs, and appended as soon as it is done.
 
-Does not know how an attempt is made: `traces.thoughts.teacher` and `traces.thoughts.debate` say that.
+`traces.thoughts.teacher` and others say how an attempt is made.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ MakeAttempt = Callable[[Problem, int, int], Awaitable[Trace]]
 
 @dataclass(frozen=True)
 class Attempts:
-    """How often to try."""
+    """How often to try a problem."""
 
     most: int = 1
-    """At most so many per problem."""
+    """Most attempts per problem."""
     until_kept: bool = True
-    """Try no more once a trace of the problem is kept."""
+    """Stop trying once a trace of the problem is kept."""
     retry_failed: bool = False
-    """Attempts whose request failed (not the answer) in an earlier run do not count against `most`."""
+    """Attempts whose request failed in an earlier run (not those with a wrong answer) do not count against `most`."""
     seed: int = 0
     """Attempt n is made with seed + n."""
     at_once: int = 16
@@ -38,7 +38,7 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Summary:
-    """What one run did."""
+    """What one run made."""
 
     asked: int
     kept: int
@@ -67,16 +67,16 @@ async def gather(
     attempts: Attempts = Attempts(),
     progress: Callable[[Trace], None] | None = None,
 ) -> Summary:
-    """Make every attempt that `out` does not hold yet. `verify` runs in a thread; ends early at a spending cap.
+    """Make every attempt that `out` does not have yet. `verify` runs in a thread; a spending cap ends the run early.
 
-    Raises ServerError when the service will not answer at all; what was made is on disk.
+    Raises ServerError when the service does not answer at all; finished traces are on disk.
     """
     run = _Run(make, verify, out, attempts, progress)
     past = _read_past(out)
     waiting = iter(problems)
 
     async def worker() -> None:
-        # One iterator for all: tens of thousands of problems need no task each.
+        # All workers share one iterator: tens of thousands of problems do not need a task each.
         for problem in waiting:
             await run.problem(problem, past)
             if run.stop:
@@ -128,7 +128,7 @@ class _Run:
         self.asked = self.kept = self.failures = self.tokens = 0
         self.cost = 0.0
         self.stop: CapReached | ServerError | None = None
-        """Set once nothing new shall be asked. Replies under way are waited for: they are paid for."""
+        """Set once nothing new is to be asked. Replies under way are waited for: they are paid for."""
 
     async def problem(self, problem: Problem, past: _Past) -> None:
         if self.attempts.until_kept and problem.id in past.kept:

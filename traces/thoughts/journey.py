@@ -1,6 +1,6 @@
-"""A search tree told as a thought: depth first, wrong ways left with a reason, corrections, a check at the end.
+"""A search tree as a thought: depth first, dead ends left with a reason, corrections, a check at the end.
 
-The derivation is that of "O1 Replication Journey, Part 1". Does not know how the tree was found.
+The derivation follows "O1 Replication Journey, Part 1".
 """
 
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from traces.thoughts.search import CLAIM, Node, SearchSettings, search
 
 
 class Segment(NamedTuple):
-    """A piece of the thought; `learn` is False for a false calculation, which should not be rewarded."""
+    """A piece of the thought; `learn` is False for a wrong calculation, which must not be learned."""
 
     text: str
     learn: bool
@@ -20,7 +20,7 @@ class Segment(NamedTuple):
 
 
 def walk(nodes: list[Node]) -> list[Segment]:
-    """The thought's pieces in order: each followed node's text, and a sentence where a wrong way is left."""
+    """The thought's pieces in order: the text of each followed node, and a sentence where a dead end is left."""
     segments: list[Segment] = []
 
     def visit(node: Node) -> None:
@@ -48,11 +48,11 @@ def walk(nodes: list[Node]) -> list[Segment]:
 
 
 def shortcut(nodes: list[Node]) -> str:
-    """The solution without any excursion and without the check: the steps on the path, one line each."""
-    told = [
+    """The solution without detours and without the check: the steps on the path, one line each."""
+    lines = [
         node.step.text if node.step.brief is None else node.step.brief for node in nodes if node.status == "on_path"
     ]
-    return "\n".join(line for line in told[1:] if line)
+    return "\n".join(line for line in lines[1:] if line)
 
 
 def closing(answer: str) -> str:

@@ -1,8 +1,7 @@
 """Phase 1's data: a known solution rewritten by an LLM, step by step, in detail, with the answer in a box.
 
-Does not know the wire or how runs are resumed. Problems of the generated families need no LLM: the search's own
-shortcut path is such a solution (`traces.thoughts.journey`, `extra["shortcut"]`), and the rewritten text takes the same
-place: `python -m commands.train rows` makes the same kind of row of both.
+Problems of the generated families need no LLM: the search's own shortcut path is such a solution
+(`traces.thoughts.journey`, `extra["shortcut"]`). `arena traces rows` makes the same kind of row of both.
 """
 
 from common.errors import DataError
@@ -33,8 +32,8 @@ def reformat_attempt(client: ServiceClient, prompt: str = REFORMAT_PROMPT) -> Ma
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         sent = prompt.format(question=problem.question, solution=problem.extra["solution"])
-        said = await client.ask([Message("user", sent)], seed=seed)
-        text = said.text.strip()
+        reply = await client.ask([Message("user", sent)], seed=seed)
+        text = reply.text.strip()
         trace = Trace(
             problem=problem,
             prompt=maths_prompt(problem),
@@ -43,21 +42,21 @@ def reformat_attempt(client: ServiceClient, prompt: str = REFORMAT_PROMPT) -> Ma
             answer=text,
             method="teacher",
             model=client.endpoint.model,
-            tokens=said.output_tokens,
-            seconds=round(said.seconds, 3),
-            cost=said.cost,
+            tokens=reply.output_tokens,
+            seconds=round(reply.seconds, 3),
+            cost=reply.cost,
             attempt=number,
             seed=seed,
-            extra={"phase": 1, "sent": sent, "finish_reason": said.finish_reason, "shortcut": text},
+            extra={"phase": 1, "sent": sent, "finish_reason": reply.finish_reason, "shortcut": text},
         )
-        return reject(trace, "request", f"{said.failure}, {said.detail}") if said.failure else trace
+        return reject(trace, "request", f"{reply.failure}, {reply.detail}") if reply.failure else trace
 
     return attempt
 
 
 def with_solutions(problems: list[Problem]) -> list[Problem]:
-    """The problems that come with a solution. Raises DataError if none does."""
-    found = [problem for problem in problems if problem.extra.get("solution")]
-    if not found:
+    """The problems that have a solution. Raises DataError if none has."""
+    solved = [problem for problem in problems if problem.extra.get("solution")]
+    if not solved:
         raise DataError("None of these problems has a solution.", "Curate a source with a solution column.")
-    return found
+    return solved

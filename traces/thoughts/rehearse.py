@@ -1,8 +1,8 @@
-"""Rehearsal: what the base itself replies to plain prompts, mixed into training so that the student still can talk.
+"""Rehearsal: the base's own replies to plain prompts, mixed into training so that the student can still chat.
 
-`python -m commands.train rehearse` asks the untrained base and keeps the replies that it ended by itself in
-`traces/training/rehearsal.jsonl`, which ships. Prompts are made from the lists below, none of them is one that
-`traces.publishing.measure` asks. Does not know how rows are trained on.
+`arena traces rehearse` asks the untrained base and keeps the replies that it finished by itself in
+`traces/training/rehearsal.jsonl`, which ships. The prompts are made from the lists below; none of them is one that
+`traces.publishing.measure` asks.
 """
 
 import asyncio
@@ -52,17 +52,17 @@ DAILY = (
 
 def prompts(seed: int = 1) -> list[str]:
     """Every prompt once, in a seeded order."""
-    made = [ask.format(topic) for ask in ASKS for topic in TOPICS]
-    made += [code.format(task) for code in CODE for task in TASKS] + list(DAILY)
-    Random(f"rehearse/{seed}").shuffle(made)
-    return made
+    texts = [ask.format(topic) for ask in ASKS for topic in TOPICS]
+    texts += [code.format(task) for code in CODE for task in TASKS] + list(DAILY)
+    Random(f"rehearse/{seed}").shuffle(texts)
+    return texts
 
 
-async def replies_of(client: ServiceClient, asked: list[str]) -> list[dict[str, str]]:
-    """{"prompt", "reply"} of every prompt whose reply ended by itself."""
-    said = await asyncio.gather(*(client.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(asked)))
+async def replies_of(client: ServiceClient, texts: list[str]) -> list[dict[str, str]]:
+    """{"prompt", "reply"} for every prompt whose reply ended by itself."""
+    replies = await asyncio.gather(*(client.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(texts)))
     return [
         {"prompt": prompt, "reply": reply.text.strip()}
-        for prompt, reply in zip(asked, said, strict=True)
+        for prompt, reply in zip(texts, replies, strict=True)
         if not reply.failure and reply.finish_reason == "stop" and reply.text.strip()
     ]

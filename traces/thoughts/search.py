@@ -1,7 +1,6 @@
 """Tree search over solution steps: width, depth, a judge that scores each step, beam pruning; the tree is kept.
 
-Does not know how a thought is told from a tree (`traces.thoughts.journey`) nor the steps of any family
-(`traces.thoughts.steps`).
+`traces.thoughts.steps` proposes the steps; `traces.thoughts.journey` turns the tree into a thought.
 """
 
 import re
@@ -16,7 +15,7 @@ from traces.thoughts.steps.step import SolutionStep
 
 Status = Literal["on_path", "wrong", "pruned"]
 CLAIM = re.compile(r"(-?\d+(?:[+*-]\d+)+)=(-?\d+)")
-"""A calculation with its claimed result, as it stands in a step's text."""
+"""A calculation with its claimed result, as it appears in a step's text."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +29,14 @@ class SearchSettings:
     beam: int = 4
     """Open nodes kept at each depth; the rest is pruned."""
     slips: float = 0.3
-    """Chance that one step with a false calculation is followed to its end instead of being pruned at once."""
+    """Chance that one step with a wrong calculation is followed to its end instead of being pruned at once."""
 
 
 class Rating(NamedTuple):
     score: float
-    """From 0 (false) over 0.3 (true, but leads nowhere) to 1 (confirmed answer)."""
+    """From 0 (wrong) over 0.3 (right, but a dead end) to 1 (confirmed answer)."""
     reason: str
-    """Why a step is left; empty for a step to go on from."""
+    """Why a step is given up; empty for a step to continue from."""
 
 
 @dataclass
@@ -50,15 +49,15 @@ class Node:
     step: SolutionStep
     rating: Rating
     slip: bool = False
-    """The calculation in it was made false on purpose."""
+    """Its calculation was made wrong on purpose."""
     astray: bool = False
-    """It is such a step, or comes after one."""
+    """It is a slip, or comes after one."""
     status: Status = "pruned"
     children: list[int] = field(default_factory=list)
 
 
 def false_claims(text: str) -> list[str]:
-    """Every calculation in the text that is wrong, worked out anew, e.g. ["7*8 is not 54"]."""
+    """Every calculation in the text that is wrong, e.g. ["7*8 is not 54"]."""
     wrong = []
     for expression, claimed in CLAIM.findall(text):
         total = 0
@@ -74,7 +73,7 @@ def false_claims(text: str) -> list[str]:
 
 
 def judge(step: SolutionStep) -> Rating:
-    """Scores a step by reading its text: every calculation is redone, and a step that ends its way scores low."""
+    """Scores a step by reading its text: every calculation is redone, and a dead end scores low."""
     wrong = false_claims(step.text)
     if wrong:
         return Rating(0.1, wrong[-1])
@@ -100,7 +99,7 @@ def slipped(step: SolutionStep, rng: Random) -> SolutionStep | None:
 
 
 def path_to(nodes: list[Node], node: Node) -> list[SolutionStep]:
-    """The steps from the root to this node, the root's own empty step left out."""
+    """The steps from the root to this node, without the root's own."""
     steps: list[SolutionStep] = []
     while node.parent >= 0:
         steps.append(node.step)
@@ -111,7 +110,7 @@ def path_to(nodes: list[Node], node: Node) -> list[SolutionStep]:
 def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
     """The tree, breadth first, with statuses set; its path ends in a `final` step with the problem's answer.
 
-    Raises DataError for a problem whose family has no steps, or when nothing is found within the depth.
+    Raises DataError for a problem whose family has no steps, or if nothing is found within the depth.
     """
     propose = STEPS.get(problem.subject)
     if propose is None or not problem.extra:
@@ -146,7 +145,7 @@ def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
 
 
 def next_frontier(grown: list[Node], beam: int) -> list[Node]:
-    """The open nodes to go on from: the `beam` best by the judge, and whatever goes on from the followed slip."""
+    """The open nodes to expand: the `beam` best by the judge, and all that follow the slip."""
     open_nodes = [n for n in grown if not n.step.dead and not n.step.final]
     best = sorted((n for n in open_nodes if not n.astray), key=lambda n: -n.rating.score)[:beam]
     return [*(n for n in open_nodes if n.astray), *best]
@@ -165,9 +164,9 @@ def below(nodes: list[Node], node: Node) -> list[Node]:
 
 
 def mark(nodes: list[Node], end: Node) -> None:
-    """Sets every status: the way to `end`, what was followed and failed, what was never followed.
+    """Sets every status: the path to `end`, what was followed and failed, what was never followed.
 
-    A slip that no check found out (by luck the answer is right, or the check cannot see it) is not told.
+    A slip that no check caught (the answer is right by luck, or the check cannot see it) is left out of the thought.
     """
     on_path = set()
     node = end

@@ -1,10 +1,7 @@
 """Long thoughts from a teacher: any OpenAI-compatible service, asked for its thought and its answer.
 
-Does not know the wire (`traces.thoughts.service`), the limits (`traces.thoughts.pacing`), how attempts are run at once
-and resumed (`traces.thoughts.gather`), or what makes a trace good (`traces.keeping.keep`).
-
-The paper's teacher hides its thoughts and was prompted with care to write them out; others give them in a field of
-their own. Both are read: the field where there is one, else `<think>` tags in the text.
+The paper's teacher hides its thoughts and was prompted with care to write them out; others return them in a field of
+their own. Both are read: the field if there is one, otherwise `<think>` tags in the text.
 """
 
 from typing import Any
@@ -28,16 +25,16 @@ and do differently, and how you check the result. Do not tidy it up afterwards. 
 with the final answer in \\boxed{{}}."""
 
 
-def trace_of(problem: Problem, said: ServiceReply, sent: str, model: str, attempt: int, seed: int) -> Trace:
-    """The trace a reply makes: verified later, except that failed and cut-off requests are rejects already. Pure."""
-    if said.reasoning:
-        raw, thought, answer = compose(said.reasoning, said.text), said.reasoning.strip(), said.text.strip()
+def trace_of(problem: Problem, reply: ServiceReply, sent: str, model: str, attempt: int, seed: int) -> Trace:
+    """The trace of a reply. It is verified later, but failed and cut-off requests are rejects already."""
+    if reply.reasoning:
+        raw, thought, answer = compose(reply.reasoning, reply.text), reply.reasoning.strip(), reply.text.strip()
     else:
-        split = split_text(TAGS, said.text)
-        raw, thought, answer = said.text, split.thought, split.answer
-    extra: dict[str, Any] = {"sent": sent, "finish_reason": said.finish_reason, "tries": said.tries}
-    if said.reasoning_field:
-        extra["reasoning_field"] = said.reasoning_field
+        split = split_text(TAGS, reply.text)
+        raw, thought, answer = reply.text, split.thought, split.answer
+    extra: dict[str, Any] = {"sent": sent, "finish_reason": reply.finish_reason, "tries": reply.tries}
+    if reply.reasoning_field:
+        extra["reasoning_field"] = reply.reasoning_field
     trace = Trace(
         problem=problem,
         prompt=maths_prompt(problem),
@@ -46,16 +43,16 @@ def trace_of(problem: Problem, said: ServiceReply, sent: str, model: str, attemp
         answer=answer,
         method="teacher",
         model=model,
-        tokens=said.output_tokens,
-        seconds=round(said.seconds, 3),
-        cost=said.cost,
+        tokens=reply.output_tokens,
+        seconds=round(reply.seconds, 3),
+        cost=reply.cost,
         attempt=attempt,
         seed=seed,
         extra=extra,
     )
-    if said.failure:
-        return reject(trace, "request", f"{said.failure}, {said.detail}")
-    return reject(trace, "cut_off") if said.finish_reason == "length" else trace
+    if reply.failure:
+        return reject(trace, "request", f"{reply.failure}, {reply.detail}")
+    return reject(trace, "cut_off") if reply.finish_reason == "length" else trace
 
 
 def compose(thought: str, answer: str) -> str:
@@ -66,12 +63,12 @@ def compose(thought: str, answer: str) -> str:
 def teacher_attempt(client: ServiceClient, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
     """How `traces.thoughts.gather` gets one attempt from a teacher.
 
-    `prompt` holds {prompt}, the user message of training; "{prompt}" alone suits a teacher that shows its own thought.
+    `prompt` contains {prompt}, the user message of training; "{prompt}" alone suits a teacher that shows its thought.
     """
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         sent = prompt.format(prompt=maths_prompt(problem))
-        said = await client.ask([Message("user", sent)], seed=seed)
-        return trace_of(problem, said, sent, client.endpoint.model, number, seed)
+        reply = await client.ask([Message("user", sent)], seed=seed)
+        return trace_of(problem, reply, sent, client.endpoint.model, number, seed)
 
     return attempt

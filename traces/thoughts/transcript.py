@@ -1,7 +1,6 @@
-"""A debate as a list of turns, and those turns told as one thought in the first person. Pure.
+"""A debate as a list of turns, and those turns as one thought in the first person.
 
-Does not know who took the turns. Steps that were taken back stay in the thought, with the critic's reason: that is what
-makes it a journey and not a shortcut.
+Steps that were taken back stay in the thought, with the critic's reason: that makes it a journey and not a shortcut.
 """
 
 import json
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 _BOX = re.compile(r"\\boxed\{([^{}]*)\}")
-"""The box belongs to the answer; in the thought its content stands bare."""
+"""The box belongs to the answer; the thought has only its content."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +24,18 @@ class CriticVerdict:
 
 @dataclass(frozen=True)
 class Turn:
-    """One step of the policy and what became of it."""
+    """One step of the policy, and the verdict on it."""
 
     text: str
     verdict: CriticVerdict | None = None
-    """None: the critic gave no valid verdict, so the debate went on."""
+    """None: the critic gave no valid verdict, so the debate continued."""
     depth: int = 1
     """Its number along the path, from 1."""
     answer: str = ""
-    """What the policy said after a thought in tags of its own, where it did; else the text is thought and answer."""
+    """What the policy wrote after a thought in tags of its own, if it used them; otherwise `text` has both."""
 
     @property
-    def said(self) -> str:
+    def whole(self) -> str:
         """All of it, as the critic reads it."""
         return f"{self.text}\n{self.answer}".strip()
 
@@ -60,7 +59,7 @@ def parse_verdict(text: str, steps: int) -> CriticVerdict | None:
 
 
 def path_of(turns: Sequence[Turn]) -> list[Turn]:
-    """The steps that stand after all turns, in order."""
+    """The steps that remain after all turns, in order."""
     path: list[Turn] = []
     for turn in turns:
         path.append(turn)
@@ -70,9 +69,9 @@ def path_of(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def first_person(turns: Sequence[Turn]) -> str:
-    """The debate as one thought: each step, and where it was taken back a turning with the critic's reason. Pure.
+    """The debate as one thought: each step, and where it was taken back, a sentence with the critic's reason.
 
-    That the critic lets a step pass is not told: the thought would claim a check that nobody can follow.
+    That the critic let a step pass is left out: the thought would claim a check that nobody can follow.
     """
     parts: list[str] = []
     for turn in turns:

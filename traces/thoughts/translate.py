@@ -1,7 +1,6 @@
 """Kept long thoughts in a second language, by an LLM: the paper trains on English and Chinese pairs of the same data.
 
-Does not know the wire or how runs are resumed. A translation is verified like any other trace, so that one that lost
-its box or its numbers on the way is rejected.
+A translation is verified like any other trace: one that lost its box or its numbers is rejected.
 """
 
 import re
@@ -29,46 +28,46 @@ Reply with the same parts in the same tags, and with nothing else."""
 PROMPTS = {"chinese": "{question}\n\n请逐步推理，并把最终答案写在 \\boxed{{}} 中。", "english": MATHS_PROMPT}
 """Language → the user message of training."""
 RULES = KeepRules(needs_thought=False)
-"""`trace_of` already asks for a thought exactly where the source has one: solutions of phase 1 have none."""
+"""`trace_of` already requires a thought if the source has one; solutions of phase 1 have none."""
 _PART = re.compile(r"<(question|thought|answer)>\s*(.*?)\s*</\1>", re.DOTALL)
 _NUMBER = re.compile(r"\d+")
 
 
 class Task(NamedTuple):
-    """What `traces.thoughts.gather` asks for, a trace to translate, under an id of its own."""
+    """A trace to translate, as a problem with an id of its own for `traces.thoughts.gather`."""
 
     problem: Problem
     source: Trace
 
 
 def tasks(traces: Iterable[Trace], language: str) -> list[Task]:
-    """The kept traces that may be translated; one with lines that must not be learned would lose those marks.
+    """The kept traces that may be translated: not those with lines that must not be learned, whose marks would be lost.
 
     Raises DataError if there is none.
     """
-    found = [
+    chosen = [
         Task(replace(trace.problem, id=f"{trace.problem.id}@{language}/{trace.hash}"), trace)
         for trace in traces
         if trace.kept and all(learn for _, learn in trace.extra.get("segments", ()))
     ]
-    if not found:
+    if not chosen:
         raise DataError(
-            "There is no kept trace to translate.", "Verified ones of a teacher, a debate or people will do."
+            "There is no kept trace to translate.", "Give verified traces of a teacher, a debate or people."
         )
-    return found
+    return chosen
 
 
-def told(source: Trace) -> str:
+def tagged(source: Trace) -> str:
     """The parts of a trace in tags, as they are sent."""
     parts = {"question": source.problem.question, "thought": source.thought, "answer": source.answer}
     return "\n\n".join(f"<{name}>\n{text}\n</{name}>" for name, text in parts.items() if text)
 
 
 def trace_of(source: Trace, problem: Problem, reply: str, language: str) -> Trace:
-    """The translated trace; already rejected where a part is missing, not in the language, or has other numbers."""
+    """The translated trace; already rejected if a part is missing, in the wrong language, or has other numbers."""
     parts = dict(_PART.findall(reply))
     question, thought, answer = (parts.get(name, "") for name in ("question", "thought", "answer"))
-    extra: dict[str, Any] = {"translated_from": source.hash, "sent": told(source)}
+    extra: dict[str, Any] = {"translated_from": source.hash, "sent": tagged(source)}
     if source.extra.get("phase") == 1:
         extra |= {"phase": 1, "shortcut": answer}
     trace = replace(
@@ -97,19 +96,19 @@ def translate_attempt(client: ServiceClient, sources: Mapping[str, Trace], langu
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         source = sources[problem.id]
-        sent = TRANSLATE_PROMPT.format(language=language.capitalize(), parts=told(source))
-        said = await client.ask([Message("user", sent)], seed=seed)
-        made = replace(
-            trace_of(source, problem, said.text, language),
+        sent = TRANSLATE_PROMPT.format(language=language.capitalize(), parts=tagged(source))
+        reply = await client.ask([Message("user", sent)], seed=seed)
+        trace = replace(
+            trace_of(source, problem, reply.text, language),
             model=f"{source.model}, translated by {client.endpoint.model}",
-            tokens=said.output_tokens,
-            seconds=round(said.seconds, 3),
-            cost=said.cost,
+            tokens=reply.output_tokens,
+            seconds=round(reply.seconds, 3),
+            cost=reply.cost,
             attempt=number,
             seed=seed,
         )
-        if said.failure:
-            return reject(made, "request", f"{said.failure}, {said.detail}")
-        return reject(made, "cut_off") if said.finish_reason == "length" else made
+        if reply.failure:
+            return reject(trace, "request", f"{reply.failure}, {reply.detail}")
+        return reject(trace, "cut_off") if reply.finish_reason == "length" else trace
 
     return attempt

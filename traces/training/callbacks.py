@@ -1,4 +1,4 @@
-"""What watches a phase while it trains: the log of losses, the time limit, the progress bar."""
+"""Callbacks of a phase while it trains: the log of losses, the time limit, the progress bar."""
 
 import time
 from pathlib import Path
@@ -14,8 +14,8 @@ from traces.training.recipe import Phase
 class Watch(TrainerCallback):
     """Writes every logged loss to a file at once, draws the curve beside it, and stops the phase at its time limit.
 
-    A phase that goes on from a checkpoint forgets what it logged after it, and counts the time before it. Of several
-    processes the first alone writes.
+    A phase resumed from a checkpoint drops what it had logged after that; its earlier time counts towards the limit.
+    With several processes only the first one writes.
     """
 
     def __init__(self, log: Path, phase: Phase) -> None:
@@ -25,7 +25,7 @@ class Watch(TrainerCallback):
 
     @property
     def seconds(self) -> float:
-        """Of training in this phase, over all its runs."""
+        """Time of training in this phase, over all its runs."""
         return time.monotonic() - self.started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -52,7 +52,7 @@ class Watch(TrainerCallback):
         if limit is not None and self.seconds > 60 * limit and not control.should_training_stop:
             self.timed_out = state.global_step < state.max_steps
             control.should_save = control.should_training_stop = True
-        # The last step is logged as well: a phase may be shorter than the logging interval.
+        # Log the last step too: a phase may be shorter than the logging interval.
         control.should_log = control.should_log or control.should_training_stop
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -61,7 +61,7 @@ class Watch(TrainerCallback):
 
 
 class CurveBar(ProgressCallback):
-    """The library's progress bar with the losses so far as a curve in it, instead of a line for each."""
+    """The library's progress bar with the losses so far as a small curve, instead of a line for each."""
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
         losses = [entry["loss"] for entry in state.log_history if "loss" in entry]

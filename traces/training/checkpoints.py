@@ -1,6 +1,5 @@
-"""What a training run has on disk, and what of it is gone on from."""
+"""What a training run has on disk, and which of it a resumed run continues from."""
 
-import json
 import shutil
 from collections.abc import Iterable
 from itertools import takewhile
@@ -10,20 +9,19 @@ from typing import NamedTuple
 import torch
 from accelerate import PartialState
 
+from common import jsonl
 from common.errors import ConfigError, DataError
 from models.weights.files import sha256_of
 from traces.training.mix import rows_path
 from traces.training.recipe import Recipe
 
 ROWS_NOTE = "rows.sha256"
-"""In a phase's folder beside its checkpoints: the hash of the rows that it began with."""
-
-
-ANEW = "Train without --resume, which begins anew, or give another --out."
+"""In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
+START_ANEW = "Train without --resume to start from the beginning, or give another --out."
 
 
 class PhaseResult(NamedTuple):
-    """What one phase did."""
+    """The figures of one phase."""
 
     phase: str
     steps: int
@@ -38,18 +36,18 @@ class PhaseResult(NamedTuple):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint. Its state is written last: one that a kill cut short has none."""
+    """The newest complete checkpoint. Its state is written last, so one that a kill interrupted has none."""
     whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
     return max(whole, key=lambda checkpoint: int(checkpoint.name.split("-")[-1]), default=None)
 
 
 def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
-    """The phases from the first on that need no more training.
+    """The leading phases that need no more training.
 
-    One that its time limit ended needs more where the recipe now gives it longer.
+    A phase that was ended by its time limit needs more if the recipe now allows more time.
     """
     file = out / "phases.json"
-    results = [PhaseResult(**entry) for entry in json.loads(file.read_text())] if file.exists() else []
+    results = [PhaseResult(**entry) for entry in jsonl.parse(jsonl.read_text(file), str(file))] if file.exists() else []
     limits = {phase.name: phase.max_minutes for phase in recipe.phases}
 
     def done(result: PhaseResult) -> bool:
@@ -60,7 +58,7 @@ def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
 
 
 def forget(folders: Iterable[Path]) -> None:
-    """Remove the checkpoints in these folders, and what is noted of their rows."""
+    """Remove the checkpoints in these folders, and the notes on their rows."""
     for folder in folders:
         if folder.is_dir():
             (folder / ROWS_NOTE).unlink(missing_ok=True)
@@ -69,18 +67,18 @@ def forget(folders: Iterable[Path]) -> None:
 
 
 def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
-    """Note whose run `out` holds; the phases of it that are not run again.
+    """Note in `out` which recipe it belongs to; returns the phases that are not run again.
 
-    A new run removes what an earlier one would be gone on from, and one that goes on with a phase does so for the
-    phases after it, which began with less. Raises ConfigError where `resume` would go on with what another recipe
-    trained; hardware and time limits may change.
+    A new run removes an earlier one's checkpoints. A resumed run removes those of the phases after the one it
+    continues, since they started from weights that will change. Raises ConfigError if `resume` would continue what
+    another recipe trained; hardware and time limits may differ.
     """
     note = out / "recipe.json"
-    said = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": {"__all__": {"max_minutes"}}})
-    if resume and note.exists() and note.read_text(encoding="utf-8") != said:
+    values = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": {"__all__": {"max_minutes"}}})
+    if resume and note.exists() and note.read_text(encoding="utf-8") != values:
         raise ConfigError(
-            f"What lies in {out} was trained by another version of the recipe {recipe.name}.",
-            ANEW,
+            f"The run in {out} was trained by another version of the recipe {recipe.name}.",
+            START_ANEW,
         )
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process:
@@ -89,7 +87,7 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
             forget(out.glob("*"))
-        note.write_text(said, encoding="utf-8")
+        note.write_text(values, encoding="utf-8")
     state.wait_for_everyone()
     done = trained_phases(recipe, out)
     if state.is_main_process:
@@ -98,8 +96,8 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
 
 
 def check_rows(recipe: Recipe, out: Path, data: Path) -> None:
-    """Raises DataError where a phase that has begun was given other rows than lie in `data` now."""
+    """Raises DataError if the rows of a started phase are not those in `data` now."""
     for phase in recipe.phases:
         note, rows = out / phase.name / ROWS_NOTE, rows_path(phase, data)
         if note.exists() and rows.exists() and note.read_text(encoding="utf-8") != sha256_of(rows):
-            raise DataError(f"{rows} is not what phase {phase.name} in {out} was trained on.", ANEW)
+            raise DataError(f"{rows} is not what phase {phase.name} in {out} was trained on.", START_ANEW)

@@ -1,4 +1,4 @@
-"""A recipe as the configurations of TRL, PEFT and DeepSpeed, and what they say before anything is started."""
+"""A recipe as configurations of TRL, PEFT and DeepSpeed, and a summary of them before anything is started."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def uses_bf16(recipe: Recipe) -> bool:
 
 
 def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> SFTConfig:
-    """The TRL configuration of a phase. Raises ConfigError for values TRL refuses."""
+    """The TRL configuration of a phase. Raises ConfigError for values that TRL refuses."""
     deepspeed = recipe.launch.deepspeed
     try:
         return SFTConfig(
@@ -51,14 +51,14 @@ def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
             seed=recipe.seed,
             optim="adamw_torch_fused",
             dataloader_pin_memory=False,
-            pad_to_multiple_of=32,  # few shapes: a new one costs time to prepare, and memory that fragments
+            pad_to_multiple_of=32,  # few shapes: each new one costs time to prepare and fragments memory
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"Phase {phase.name}: {error}") from error
 
 
 def lora_config(recipe: Recipe) -> LoraConfig:
-    """The PEFT configuration; plain LoRA on linear layers, which vLLM serves as it is."""
+    """The PEFT configuration: plain LoRA on linear layers, which vLLM can serve."""
     return LoraConfig(
         r=recipe.adapter.rank,
         lora_alpha=recipe.adapter.alpha,
@@ -69,10 +69,10 @@ def lora_config(recipe: Recipe) -> LoraConfig:
 
 
 def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | None) -> list[str]:
-    """Build every TRL, PEFT and DeepSpeed configuration and tell in a line each what it says; nothing is started.
+    """Build every TRL, PEFT and DeepSpeed configuration and describe each in a line; nothing is started.
 
-    Tokens are counted where the rows are there and `base`, whose tokenizer counts them. Raises ConfigError for what any
-    of the libraries refuses, DataError for data that is not the recipe's.
+    Tokens are counted if the rows exist, and `base`, whose tokenizer counts them. Raises ConfigError for anything that
+    one of the libraries refuses, DataError for data that is not the recipe's.
     """
     lines = []
     tokenizer = AutoTokenizer.from_pretrained(base) if base else None
@@ -92,19 +92,19 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
             f"a step; {config.num_train_epochs:g} epoch(s)."
         )
         path = rows_path(phase, data)
-        made, tokens = f"{path} is not there yet", "unknown until its rows and the base are there"
+        data_words, tokens = f"{path} does not exist yet", "unknown until its rows and the base are there"
         if path.exists():
-            found = read_rows(path, phase.sha256)
-            made = f"{len(found)} rows, {path.stat().st_size:,} bytes, hash as expected"
-            tokens = encoded_line(encode(found, tokenizer, phase.max_length), phase) if tokenizer else tokens
+            found_rows = read_rows(path, phase.sha256)
+            data_words = f"{len(found_rows)} rows, {path.stat().st_size:,} bytes, hash as expected"
+            tokens = encoded_line(encode(found_rows, tokenizer, phase.max_length), phase) if tokenizer else tokens
         elif phase.mix:
-            made = f"{phase.mix.total} rows will be made from the seed"
-        lines += [f"Data, phase {phase.name}: {made}.", f"Tokens, phase {phase.name}: {tokens}."]
+            data_words = f"{phase.mix.total} rows will be made from the seed"
+        lines += [f"Data, phase {phase.name}: {data_words}.", f"Tokens, phase {phase.name}: {tokens}."]
     return lines
 
 
 def encoded_line(encoded: Encoded, phase: Phase) -> str:
-    """What one epoch of a phase has to learn."""
+    """What one epoch of a phase learns, in words."""
     return (
         f"{len(encoded.rows)} rows, {encoded.tokens} tokens of which {encoded.learned} are learned, {encoded.dropped} "
         f"rows dropped as longer than {phase.max_length}" + (f", {encoded.empty} empty" if encoded.empty else "")
@@ -120,12 +120,12 @@ def read_deepspeed(path: Path) -> HfDeepSpeedConfig:
 
 
 def zero_stage(config: HfDeepSpeedConfig) -> int:
-    """0 where it says nothing, as in DeepSpeed itself."""
+    """The ZeRO stage; 0 if the file does not set it, as in DeepSpeed itself."""
     return int(config.get_value("zero_optimization.stage", 0))
 
 
 def deepspeed_line(path: Path) -> str:
-    """What a DeepSpeed file says. Raises ConfigError."""
+    """A DeepSpeed file in words. Raises ConfigError."""
     config = read_deepspeed(path)
     offload = "with" if config.is_offload() else "without"
     return f"DeepSpeed: ZeRO stage {zero_stage(config)} {offload} offload, from {path.name}."
@@ -137,7 +137,7 @@ def held_bytes(recipe: Recipe) -> int:
 
 
 def memory_needed(recipe: Recipe, recipe_folder: Path) -> float:
-    """`memory_gb` as trained from this machine, under the recipe's DeepSpeed configuration. Raises ConfigError."""
+    """`memory_gb` for training on machines like this one, with the recipe's DeepSpeed file. Raises ConfigError."""
     deepspeed = recipe.launch.deepspeed
     stage = zero_stage(read_deepspeed(recipe_folder / deepspeed)) if deepspeed else 0
     return memory_gb(recipe, held_bytes(recipe), stage)

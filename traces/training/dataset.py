@@ -33,7 +33,7 @@ class Row:
     pieces: tuple[Piece, ...]
     """In order; together they are the completion."""
     history: tuple[tuple[str, str], ...] = ()
-    """Earlier questions with their answers, as a model is sent them: without thoughts. Never learned."""
+    """Earlier questions with their answers, as they are sent to a model: without thoughts. Never learned."""
 
     @property
     def completion(self) -> str:
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def spoken(self) -> str:
-        """What a later turn is sent of this reply: the completion without its thought."""
+        """The reply as later turns show it: the completion without its thought."""
         return self.completion.rpartition(THOUGHT_ENDS)[2]
 
 
@@ -50,18 +50,16 @@ _ROW = TypeAdapter(Row)
 
 def write_rows(path: Path, rows: Iterable[Row]) -> str:
     """Write the rows as JSONL, whole or not at all; returns the file's sha256."""
-    # A row without a history is written without one: files made before rows had histories keep their hash.
+    # A row without a history has no such key: files made before rows had histories keep their hash.
     values = ({name: value for name, value in asdict(row).items() if name != "history" or value} for row in rows)
     jsonl.write(path, values)
     return sha256_of(path)
 
 
 def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
-    """The rows of a file. Raises DataError if it is missing, broken, or not the file the recipe names by hash."""
+    """The rows of a file. Raises DataError if it is missing, broken, or not the file with this hash."""
     if not path.is_file():
-        raise DataError(
-            f"There is no training data at {path}.", "Make it first: `python -m commands.train make RECIPE`."
-        )
+        raise DataError(f"There is no training data at {path}.", "Make it first: `arena train make RECIPE`.")
     if sha256 and (actual := sha256_of(path)) != sha256:
         raise DataError(
             f"{path} has sha256 {actual}, but the recipe was written for {sha256}.",
@@ -157,9 +155,9 @@ def encode(rows: Sequence[Row], tokenizer: Any, max_length: int) -> Encoded:
 
 
 def in_even_batches(rows: Sequence[dict[str, list[int]]], size: int, seed: int) -> list[dict[str, list[int]]]:
-    """The rows in an order in which each batch of `size` holds rows of like length: little padding.
+    """The rows in an order in which each batch of `size` has rows of similar length, which saves padding.
 
-    Batches come in random order; rows are compared only within 16 batches, so that a batch mixes kinds of problems.
+    Batches come in random order. Rows are sorted only within 16 batches, so that a batch mixes kinds of problems.
     """
     rng = Random(f"batches/{seed}")
     shuffled = rng.sample(list(rows), len(rows))

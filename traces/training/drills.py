@@ -1,7 +1,7 @@
-"""Drills: rows of atomic facts in the notation of the thoughts, where only what must be known is learned.
+"""Drills: rows of single facts in the notation of the thoughts; only their results are learned.
 
-Why: a small student learns the form of a thought in a tenth of its tokens; what fails are single facts inside it.
-Does not know how rows are tokenised or mixed.
+A small student learns the form of a thought in a tenth of its tokens; what fails is single facts inside it. The
+operands of a fact are random, so they are not learned.
 """
 
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from traces.thoughts.steps.step import difference, product, remainder, total
 from traces.training.dataset import Piece
 
 
-def told(text: str) -> list[Piece]:
-    """A line whose first calculation is given and whose results are learned."""
-    given, _, rest = text.partition("=")
-    return [(f"{given}=", False), (f"{rest}\n", True)]
+def fact(text: str) -> list[Piece]:
+    """A line whose first calculation is not learned and whose results are."""
+    operands, _, rest = text.partition("=")
+    return [(f"{operands}=", False), (f"{rest}\n", True)]
 
 
 def upper(rng: Random) -> int:
@@ -24,18 +24,18 @@ def upper(rng: Random) -> int:
 
 def addition(rng: Random) -> list[Piece]:
     x, y = rng.randint(2, upper(rng)), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
-    return told(total(x, y) if rng.random() < 0.5 else total(y, x))
+    return fact(total(x, y) if rng.random() < 0.5 else total(y, x))
 
 
 def subtraction(rng: Random) -> list[Piece]:
     x, y = rng.randint(2, upper(rng)), rng.choice((rng.randint(1, 9), 10 * rng.randint(1, 9), rng.randint(1, 99)))
-    return told(difference(max(x, y), min(x, y)))
+    return fact(difference(max(x, y), min(x, y)))
 
 
 def multiplication(rng: Random) -> list[Piece]:
     x, y = rng.randint(2, 10), rng.randint(1, 10)
     x = x if rng.random() < 0.85 else rng.randint(11, 20)
-    return told(product(x, y) if rng.random() < 0.5 else product(y, x))
+    return fact(product(x, y) if rng.random() < 0.5 else product(y, x))
 
 
 def reduction(rng: Random) -> list[Piece]:
@@ -62,7 +62,7 @@ PROMPTS = ("Work out line by line.", "Write each line and its result.", "Do thes
 
 
 def drill(rng: Random, characters: tuple[int, int] = (60, 240)) -> tuple[str, list[Piece]]:
-    """(prompt, pieces) of one row of a length between these: mostly facts of one kind, mixed with others."""
+    """(prompt, pieces) of one row whose length is between these: mostly facts of one kind, mixed with others."""
     makers = [maker for maker, weight in KINDS for _ in range(weight)]
     one = rng.choice(makers)
     pieces: list[Piece] = []

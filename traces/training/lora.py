@@ -13,7 +13,7 @@ from traces.training.recipe import Recipe
 
 
 class Compression(NamedTuple):
-    """How much of the trained difference the adapter holds."""
+    """How much of the trained difference the adapter keeps."""
 
     rank: int
     kept: float
@@ -21,9 +21,9 @@ class Compression(NamedTuple):
 
 
 def cut(base: Path, trained: Path, recipe: Recipe, out: Path) -> Path:
-    """What serving the trained weights as an adapter of the recipe's rank leaves of them: base and adapter, merged."""
+    """The trained weights as they are served, cut to an adapter of the recipe's rank and merged into the base again."""
     compression = extract_adapter(base, trained, recipe, out / "adapter")
-    print(f"Cut to rank {compression.rank}: holds {100 * compression.kept:.2f} % of the difference.", flush=True)
+    print(f"Cut to rank {compression.rank}: keeps {100 * compression.kept:.2f} % of the difference.", flush=True)
     merge_adapter(base, out / "adapter", out)
     return out
 
@@ -31,8 +31,8 @@ def cut(base: Path, trained: Path, recipe: Recipe, out: Path) -> Path:
 def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:
     """Write the difference of two weight folders as a LoRA adapter: truncated SVD of each linear layer, in bf16.
 
-    A = √S·Vᵀ, B = U·√S with the `rank` largest singular values, alpha = rank, so that W + B·A is the best approximation
-    of that rank (Eckart–Young).
+    A = √S·Vᵀ (rank × inputs) and B = U·√S (outputs × rank) with the `rank` largest singular values; alpha = rank, so
+    that the served layer is W + B·A.
     """
     rank = rank or recipe.adapter.rank
     before = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).state_dict()
@@ -43,12 +43,14 @@ def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: 
         module = name.removesuffix(".weight")
         if module.split(".")[-1] not in recipe.adapter.target_modules:
             continue
+        # Of all matrices of rank r, the first r terms of the SVD are the nearest to the difference in the Frobenius
+        # norm (Eckart–Young): no other adapter of this rank keeps more of what was trained.
         u, s, vt = torch.linalg.svd(after[name] - old, full_matrices=False)
         r = min(rank, s.numel())
         kept += float((s[:r] ** 2).sum())
         total += float((s**2).sum())
         root = s[:r].sqrt()
-        # One rank for all layers: a layer with fewer directions is filled up with zeros.
+        # All layers have one rank: a layer with fewer singular values is filled up with zeros.
         a = torch.zeros(rank, old.shape[1], dtype=torch.bfloat16)
         b = torch.zeros(old.shape[0], rank, dtype=torch.bfloat16)
         a[:r], b[:, :r] = root[:, None] * vt[:r], u[:, :r] * root

@@ -1,7 +1,4 @@
-"""The losses of a training run: its log as a saved curve, and as one line for the terminal.
-
-Does not know what is trained.
-"""
+"""The losses of a training run: its log as a picture, and as one line for the terminal."""
 
 from collections.abc import Sequence
 from math import log
@@ -23,7 +20,7 @@ def sparkline(losses: Sequence[float], width: int = 24) -> str:
 
 
 def plot_losses(log_file: Path, out: Path) -> None:
-    """Draw the log of all phases, one after the other; nothing where nothing is logged yet."""
+    """Draw the log of all phases, one after the other; nothing if nothing is logged yet."""
     from matplotlib.figure import Figure
 
     entries = [entry for _, entry in jsonl.read(log_file)]

@@ -1,6 +1,6 @@
 """From a recipe's seed to its training files: problems, searched and verified traces, rows.
 
-Does not know the trainer. Everything is decided by the recipe: the same recipe gives the same rows, byte for byte.
+The recipe decides everything: the same recipe gives the same rows, byte for byte.
 """
 
 import time
@@ -39,7 +39,7 @@ class Made(NamedTuple):
 
 
 def token_counter() -> Callable[[str], int]:
-    """Counts tokens of the embedded base; 0, which shows as unknown, where its weights are not there yet."""
+    """Counts tokens of the embedded base; gives 0, shown as unknown, while its weights are not on this machine."""
     base = base_here("embedded")
     if base is None:
         return lambda _: 0
@@ -48,9 +48,9 @@ def token_counter() -> Callable[[str], int]:
 
 
 def searched(problem: Problem, seed: int, settings: SearchSettings, count: Callable[[str], int]) -> Trace:
-    """A searched trace with its time and tokens, not yet verified; a reject where the search finds nothing.
+    """A searched trace with its time and tokens, not yet verified; a reject if the search finds nothing.
 
-    Its prompt is one of the ways in which people ask; `count` is `token_counter`'s.
+    Its prompt is one of the phrasings of `traces.training.prompts`; `count` comes from `token_counter`.
     """
     prompt = ask(problem.question, Random(f"ask/{problem.id}/{seed}"))
     started = time.perf_counter()
@@ -71,13 +71,12 @@ def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Ite
 
 
 def make(recipe: Recipe, folder: Path) -> list[Made]:
-    """Write `<phase>.rows.jsonl` and `<phase>.traces.jsonl` for every phase that is generated.
+    """Write `<phase>.rows.jsonl` and `<phase>.traces.jsonl` for every generated phase.
 
-    Every trace passes the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
-
-    Raises DataError when a file comes out with another hash than the recipe's.
+    Every trace goes through the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
+    Raises DataError if a file gets another hash than the recipe names.
     """
-    made = []
+    files = []
     for number, phase in enumerate(recipe.phases):
         path = rows_path(phase, folder)
         if phase.mix is not None:
@@ -87,5 +86,5 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
             sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
             write_traces(folder / f"{phase.name}.traces.jsonl", traces)
         rows = read_rows(path, phase.sha256)
-        made.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
-    return made
+        files.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
+    return files

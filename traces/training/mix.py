@@ -25,9 +25,9 @@ BASICS = Path(__file__).with_name("basics.jsonl")
 FORMS = Path(__file__).with_name("forms.jsonl")
 REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
 DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don't think so. Try again.", "Really?")
-"""What people say to an answer to have it thought over."""
+"""What people say when they doubt an answer."""
 SHORT = 300
-"""Characters of an exchange that may stand before a row."""
+"""Most characters of an exchange that may come before a row."""
 
 
 class RowsMade(NamedTuple):
@@ -62,7 +62,7 @@ def rows_of(traces: Iterable[Trace]) -> RowsMade:
 
 
 def journey_row(trace: Trace) -> Row:
-    """The long thought and its answer. A false calculation made on purpose is read but not learned."""
+    """The long thought and its answer. A calculation that is wrong on purpose is shown but not learned."""
     segments = trace.extra.get("segments") or [[trace.thought, True]]
     pieces: list[tuple[str, bool]] = [("<think>\n", True)]
     pieces += [(f"{text}\n", bool(learn)) for text, learn in segments]
@@ -70,12 +70,12 @@ def journey_row(trace: Trace) -> Row:
 
 
 def shortcut_row(trace: Trace) -> Row:
-    """The solution of the same tree without thought, excursion or check."""
+    """The solution of the same tree without thought, detours or check."""
     return Row("shortcut", trace.prompt, ((str(trace.extra["shortcut"]), True),))
 
 
 def doubted_row(trace: Trace, rng: Random) -> Row:
-    """The long thought as the reply to a doubt about an answer, which is wrong about every other time."""
+    """The long thought as the reply to a doubt about an earlier answer, which is wrong half of the time."""
     gold = trace.problem.gold
     near = (abs(int(gold) + off) for off in (-10, -2, -1, 1, 2, 10))
     wrong = str(rng.choice([number for number in near if number not in (0, int(gold))]))
@@ -84,16 +84,16 @@ def doubted_row(trace: Trace, rng: Random) -> Row:
 
 
 def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
-    """The rows in their order, of which this share of thoughts and chat has one or two other exchanges before it."""
+    """The rows in their order; this share of the thoughts and chat rows gets one or two other exchanges before it."""
     rng = Random(f"conversations/{seed}")
-    said: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
+    short: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
     for row in rows:
-        if row.kind in said and not row.history and len(row.prompt) + len(row.spoken) <= SHORT:
-            said[row.kind].append((row.prompt, row.spoken))
-    before = [exchanges for exchanges in said.values() if exchanges]
+        if row.kind in short and not row.history and len(row.prompt) + len(row.spoken) <= SHORT:
+            short[row.kind].append((row.prompt, row.spoken))
+    before = [exchanges for exchanges in short.values() if exchanges]
 
     def placed(row: Row) -> Row:
-        if row.kind not in said or row.history or rng.random() >= share:
+        if row.kind not in short or row.history or rng.random() >= share:
             return row
         return replace(row, history=tuple(rng.choice(rng.choice(before)) for _ in range(rng.randint(1, 2))))
 
@@ -102,12 +102,12 @@ def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
 
 def drill_rows(count: int, seed: int) -> list[Row]:
     rng = Random(f"drill/{seed}")
-    made = (drill(rng) for _ in range(count))
-    return [Row("drill", prompt, tuple(pieces)) for prompt, pieces in made]
+    drills = (drill(rng) for _ in range(count))
+    return [Row("drill", prompt, tuple(pieces)) for prompt, pieces in drills]
 
 
 def chat_rows(file: Path, count: int, seed: int) -> list[Row]:
-    """`count` plain dialogues of a file without a thought, each as often as any other, so that chat stays usable."""
+    """`count` plain dialogues of a file, each as often as any other."""
     if not count:
         return []
     rng = Random(f"{file.stem}/{seed}")

@@ -1,6 +1,6 @@
 """How people ask for a solution: the prompt of the benchmarks, the bare question, and others.
 
-Trained on one prompt only, a student thinks only when it sees that prompt. Does not know how the question was made.
+A student that is trained on one prompt only thinks only when it sees that prompt.
 """
 
 from random import Random
@@ -20,6 +20,6 @@ PHRASINGS: tuple[tuple[str, int], ...] = (
 
 
 def ask(question: str, rng: Random) -> str:
-    """The question in one of the ways, drawn by weight."""
-    (way,) = rng.choices([way for way, _ in PHRASINGS], [weight for _, weight in PHRASINGS])
-    return way.format(question=question)
+    """The question in one of the phrasings, drawn by weight."""
+    (phrasing,) = rng.choices([template for template, _ in PHRASINGS], [weight for _, weight in PHRASINGS])
+    return phrasing.format(question=question)

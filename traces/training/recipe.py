@@ -1,7 +1,4 @@
-"""A recipe: one YAML file that says everything about a distilled adapter, checked before anything starts.
-
-Does not know the trainer; `traces.training.train` builds its configuration from these values.
-"""
+"""A recipe: one YAML file that describes a distilled adapter completely, checked before anything starts."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -40,13 +37,13 @@ class Mix(Strict):
         default=0, ge=0, le=1, description="share of thoughts and chat that come as a later turn of a conversation"
     )
     skip: int = Field(
-        default=0, ge=0, description="problems of the seed's sequence passed over first, so that phases differ"
+        default=0, ge=0, description="problems of the seed's sequence to skip first, so that phases differ"
     )
     slips: float = Field(default=0.3, ge=0, le=1, description="chance of a followed slip in a tree")
 
     @property
     def problems(self) -> int:
-        """Problems searched for it: its thoughts and solutions share them from the start."""
+        """Problems to search: thoughts and solutions share them, from the first on."""
         return max(self.journey, self.shortcut, self.doubt)
 
     @property
@@ -57,7 +54,7 @@ class Mix(Strict):
 
 
 class Phase(Strict):
-    """One round of supervised fine-tuning; the next phase goes on with its weights."""
+    """One round of supervised fine-tuning; the next phase starts from its weights."""
 
     name: str
     mix: Mix | None = Field(default=None, description="rows to generate; or give `data`")
@@ -73,11 +70,13 @@ class Phase(Strict):
     weight_decay: float = Field(default=0.0, ge=0)
     from_cut: bool = Field(
         default=False,
-        description="full_to_lora: go on from the adapter that the phases before give, not from their full weights, so "
-        "that training makes good what the cut to its rank lost",
+        description="full_to_lora: start from the adapter that the phases before give, not from their full weights: "
+        "training then makes up for what the cut to its rank lost",
     )
     max_minutes: float | None = Field(
-        default=None, gt=0, description="stop after this time; with a longer limit or none, --resume goes on from there"
+        default=None,
+        gt=0,
+        description="stop after this time; with a longer limit or none, --resume continues from there",
     )
 
     @model_validator(mode="after")
@@ -93,12 +92,12 @@ class Launch(Strict):
     devices: int = Field(default=1, ge=1)
     deepspeed: str | None = Field(default=None, description="DeepSpeed configuration, relative to the recipe")
     gradient_checkpointing: bool = False
-    memory_per_device_gb: float | None = Field(default=None, description="stated so that the check can compare")
+    memory_per_device_gb: float | None = Field(default=None, description="for `arena train check` to compare with")
 
 
 class Recipe(Strict):
     name: str
-    about: str = Field(default="", description="what it is for, in a sentence; told in reports")
+    about: str = Field(default="", description="what it is for, in a sentence; shown in reports")
     base: str = Field(description="weights folder, or `embedded` for the packaged SmolLM2")
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
     seed: int = 1
@@ -124,21 +123,21 @@ class Recipe(Strict):
     @model_validator(mode="after")
     def cut_needs_full_weights(self) -> "Recipe":
         if self.method != "full_to_lora" and any(phase.from_cut for phase in self.phases):
-            raise ValueError("`from_cut` is for method full_to_lora, which alone makes an adapter of full weights")
+            raise ValueError("`from_cut` needs method full_to_lora, the only one that makes an adapter of full weights")
         return self
 
     @model_validator(mode="after")
     def one_clock(self) -> "Recipe":
         if self.launch.devices > 1 and any(phase.max_minutes for phase in self.phases):
-            raise ValueError("`max_minutes` is for one device: several would not stop at the same step")
+            raise ValueError("`max_minutes` works on one device only: several would not stop at the same step")
         return self
 
 
 def weight_bytes(recipe: Recipe, *, bf16: bool, gpu: bool) -> int:
-    """Bytes of a weight of the base in training, `bf16` telling whether it computes in that: 2 for bf16, 4 for fp32.
+    """Bytes of one weight of the base in training, 2 (bf16) or 4 (fp32); `bf16`: whether training computes in bf16.
 
-    Weights that an optimiser changes stay fp32, or steps smaller than bf16 can tell are lost; DeepSpeed keeps such a
-    copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
+    Weights that an optimizer changes stay fp32, or updates smaller than bf16 can represent are lost; DeepSpeed keeps
+    such a copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
     """
     return 2 if bf16 and (recipe.launch.deepspeed or (recipe.method == "lora" and gpu)) else 4
 
@@ -169,7 +168,7 @@ def memory_gb(recipe: Recipe, held: int, stage: int) -> float:
 
 
 def embedded_pair() -> PairSpec:
-    """The pair of the embedded base. Raises ConfigError where spaces.yaml has it no more."""
+    """The pair of the embedded base. Raises ConfigError if spaces.yaml no longer has it."""
     pairs = load_config().pairs
     if EMBEDDED not in pairs:
         raise ConfigError(f"spaces.yaml has no pair {EMBEDDED}, whose base is the embedded one.", "Put it back.")
@@ -177,7 +176,7 @@ def embedded_pair() -> PairSpec:
 
 
 def base_of(name: str) -> Path:
-    """The folder of a recipe's base, fetched if need be for `embedded`. Raises ConfigError, WeightsError."""
+    """The folder of a recipe's base; `embedded` is fetched if need be. Raises ConfigError, WeightsError."""
     if name == "embedded":
         return find_weights(embedded_pair().base.weights, None, print)
     if not Path(name).is_dir():
@@ -186,7 +185,7 @@ def base_of(name: str) -> Path:
 
 
 def base_here(name: str) -> Path | None:
-    """What `base_of` would give, if it is on this machine already."""
+    """What `base_of` would return, if it is on this machine already."""
     if name == "embedded":
         pair = load_config().pairs.get(EMBEDDED)
         return folder_here(pair.base.weights) if pair else None
@@ -194,9 +193,9 @@ def base_here(name: str) -> Path | None:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """The recipe in a YAML file; with `extends: other.yaml`, whatever it does not say is taken from that file.
+    """The recipe in a YAML file; with `extends: other.yaml`, missing keys are taken from that file.
 
-    Raises ConfigError that names the key.
+    Raises ConfigError naming file and key.
     """
     try:
         return Recipe.model_validate(_values(path))
@@ -205,7 +204,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def recipe_text(path: Path) -> str:
-    """The recipe as a file that stands by itself: its own text, or with `extends` all values together."""
+    """The recipe as a file that needs no other: its own text, or with `extends` all values together."""
     if "extends" not in read_yaml(path):
         return path.read_text(encoding="utf-8")
     return yaml.safe_dump(_values(path), sort_keys=False, allow_unicode=True)

@@ -1,8 +1,7 @@
-"""Supervised fine-tuning in phases with TRL and PEFT; the only file here that imports them.
+"""Supervised fine-tuning in phases with TRL and PEFT.
 
-Method `lora` trains low-rank adapters; `full_to_lora` trains the linear weights themselves (embeddings and norms stay
-as they are) and afterwards takes the truncated SVD of each layer's difference as the adapter. Does not know where rows
-come from nor how an adapter is judged.
+Method `lora` trains low-rank adapters. `full_to_lora` trains the linear weights themselves (embeddings and norms stay
+as they are); the truncated SVD of each layer's difference then becomes the adapter (`traces.training.lora`).
 """
 
 import json
@@ -29,9 +28,9 @@ from traces.training.recipe import Phase, Recipe
 
 
 class CompletionTrainer(SFTTrainer):
-    """TRL's trainer; on CPU the loss projects only positions that are learned onto the vocabulary.
+    """TRL's trainer; on a CPU the loss projects only the learned positions onto the vocabulary.
 
-    TRL's fused head scores every position there, prompts included, in fp32: measured at half the speed.
+    TRL's fused head scores every position, prompts included, in fp32: measured at half the speed.
     """
 
     def compute_loss(
@@ -41,23 +40,25 @@ class CompletionTrainer(SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner: Any = self.accelerator.unwrap_model(model)
         inner = inner.get_base_model() if isinstance(inner, PeftModel) else inner
+        # The output at position i predicts token i + 1, so labels move one to the left. Label −100 marks what is shown
+        # but not learned: prompts, padding, and calculations that are wrong on purpose.
         targets = inputs["labels"][:, 1:]
         learned = targets != -100
-        # Accelerate's autocast wraps the forward of the whole model, which is passed by here.
+        # Accelerate's autocast wraps the forward pass of the whole model, which is not called here.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
             body = inner.base_model(
                 input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
             )
             logits = inner.get_output_embeddings()(body.last_hidden_state[:, :-1][learned])
         total = torch.nn.functional.cross_entropy(logits.float(), targets[learned], reduction="sum")
+        # With accumulated gradients the mean is over all tokens of the step, not the mean of the batches' means.
         return total / (learned.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
 
 
 def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
-    """The model to go on with; only what the method trains is trainable.
+    """The model to train; only what the method trains is trainable.
 
-    `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise. Over fp32
-    weights autocast lowers what is safe.
+    `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise.
     """
     dtype = torch.bfloat16 if held_bytes(recipe) == 2 else torch.float32
     model: Any = AutoModelForCausalLM.from_pretrained(base if recipe.method == "lora" else weights, dtype=dtype)
@@ -76,7 +77,7 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
 def run_phase(
     model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, data: Encoded, out: Path, resume: bool
 ) -> PhaseResult:
-    """Train on one phase's rows and save to `out/after_<phase>`; goes on from its last checkpoint if `resume`."""
+    """Train on one phase's rows and save to `out/after_<phase>`; with `resume`, from its last checkpoint on."""
     watch = Watch(out / "loss.jsonl", phase)
     trainer = CompletionTrainer(
         model=model,
@@ -90,7 +91,7 @@ def run_phase(
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = watch.seconds
     trainer.save_model(str(out / f"after_{phase.name}"))
-    trainer.accelerator.wait_for_everyone()  # the first process saves, and every one loads it for the next phase
+    trainer.accelerator.wait_for_everyone()  # the first process saves; all load it for the next phase
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     done = output.global_step / max(1, trainer.state.max_steps)
     return PhaseResult(
@@ -108,11 +109,11 @@ def run_phase(
 def train(
     recipe: Recipe, base: Path, data: Path, out: Path, *, resume: bool = False, recipe_folder: Path | None = None
 ) -> list[PhaseResult]:
-    """Every phase in order; what each trained is in `out/after_<phase>`, the losses in `out/loss.jsonl` and `.png`.
+    """Run every phase in order: weights go to `out/after_<phase>`, losses to `out/loss.jsonl` and `.png`.
 
-    A finished phase is not run again with `resume`; one that its time limit ended goes on where the recipe now gives it
-    longer. Raises DataError if rows are not those of the recipe or of the run so far, ConfigError where it asks for
-    DeepSpeed and there is none, or another recipe's run would be resumed.
+    With `resume`, finished phases are not run again; one that was ended by its time limit continues if the recipe now
+    allows more time. Raises DataError if the rows are not those of the recipe or of the run so far, ConfigError if
+    DeepSpeed is asked for and not installed, or if another recipe's run would be resumed.
     """
     if recipe.launch.deepspeed and not is_deepspeed_available():
         raise ConfigError(
@@ -130,7 +131,7 @@ def train(
         before = out / f"after_{done[-1].phase}" if done else base
         if phase.from_cut and done:
             before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
-        # Before the model: under ZeRO-3 it is the configuration that makes loading spread the weights over the devices.
+        # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
         config = sft_config(recipe, phase, out / phase.name, recipe_folder)
         if config.process_index == 0:
             (out / phase.name).mkdir(exist_ok=True)
