@@ -134,13 +134,13 @@ class Ledger:
             try:
                 last = max(last, number := row["number"])
                 if row["event"] == "sent":
-                    sent[number] = row["most"]
+                    sent[number] = float(row["most"])
                     continue
                 sent.pop(number, None)
-                self.spent += row["cost"]
+                self.spent += float(row["cost"])
                 self.prompt_tokens += row["prompt_tokens"]
                 self.output_tokens += row["output_tokens"]
-            except (KeyError, TypeError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 raise DataError(f"{path}, line {line} is not a ledger row.", "Repair or remove the line.") from error
         self.spent += sum(sent.values())
         return last
