@@ -72,7 +72,7 @@ def served(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> list[tuple[Role, 
 
     monkeypatch.setattr("eval.runs.session.client_of", client_of)
     monkeypatch.setattr("eval.runs.session.Grader", lambda workers: nullcontext(grader))
-    monkeypatch.setattr("eval.runs.runner.PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("models.chat.retry.pause_before", lambda *_, **__: 0.0)
     return started
 
 
