@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from common import jsonl
 from common.errors import DataError
+from common.strict import describe
 from eval.records import Problem
 
 Method = Literal["search", "teacher", "debate", "people"]
@@ -53,6 +56,9 @@ class Trace:
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
+_TRACE = TypeAdapter(Trace)
+
+
 def without_bulk(trace: Trace) -> Trace:
     """The trace without `raw` and `extra` (mostly trees), so that many fit into memory at once.
 
@@ -72,7 +78,11 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
     try:
         values = jsonl.parse(line, "the line")
         stored = values.pop("hash")
-        trace = Trace(**{**values, "problem": Problem(**values["problem"])})
+        trace = _TRACE.validate_python(values)
+    except ValidationError as error:
+        raise DataError(
+            f"{where} is not a trace ({describe(error, 1)}).", "Remove the line or make the trace again."
+        ) from error
     except (DataError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} is not a trace ({error}).", "Remove the line or make the trace again.") from error
     if trace.hash != stored:

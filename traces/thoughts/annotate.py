@@ -108,7 +108,7 @@ def trace_of(draft: Draft, annotator: str, seconds: float, attempt: int = 1) -> 
     if not name:
         raise DraftError("The annotator is missing.", "Write your name or a pseudonym.")
     if not any(not step.wrong for step in draft.steps):
-        raise DraftError("Every step is marked as wrong.", "Write at least one step that is right.")
+        raise DraftError("The thought has no step that is right.", "Write at least one.")
     if not draft.answer.strip():
         raise DraftError("The final answer is missing.", "Write it in the answer field.")
     answer = draft.answer.strip()

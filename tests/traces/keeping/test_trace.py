@@ -50,3 +50,19 @@ def test_a_torn_line_in_the_middle_is_an_error(path: Path) -> None:
     with pytest.raises(DataError, match="line 2, is not a trace"):
         list(read_traces(path))
     assert list(read_traces(path, skip_broken=True)) == [FIRST, SECOND]
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"extra": 5}, "extra"),
+        ({"problem": {"id": 1}}, "problem"),
+        ({"tokens": "many"}, "tokens"),
+        ({"thought": None}, "thought"),
+    ],
+)
+def test_a_value_of_another_type_is_named(path: Path, changes: dict[str, object], why: str) -> None:
+    with path.open("a") as file:
+        file.write(json.dumps({**trace_row(SECOND), **changes}) + "\n")
+    with pytest.raises(DataError, match=rf"line 2, is not a trace \({why}"):
+        list(read_traces(path))

@@ -245,6 +245,13 @@ async def test_attempts_until_kept(serve, turn, problems, verifier, tmp_path):
     assert (await run(service, problems[:1], verifier, tmp_path / "t.jsonl", Attempts(most=5))).asked == 0
 
 
+async def test_half_a_character_in_a_reply_is_replaced(serve, turn):
+    service = serve(lambda number, body: turn("Half \ud800 a 😀.", reasoning="And \udc00."))
+    async with client(service) as one:
+        reply = await one.ask([Message("user", "q")])
+    assert (reply.text, reply.reasoning) == ("Half \ufffd a 😀.", "And \ufffd.")
+
+
 async def test_requests_and_tokens_per_minute():
     for pace, batches in ((Pace(requests=3, minute=0.3), 3), (Pace(tokens=30, minute=0.3), 3)):
         started = time.monotonic()
