@@ -17,7 +17,7 @@ from eval.runs.cost import most_in_flight
 from eval.runs.grades import ungraded
 from eval.runs.log import RunConfig, RunInfo, RunLog, list_runs
 from eval.runs.plan import find_or_prepare
-from eval.runs.session import complete_run
+from eval.runs.run_job import complete_run
 from models.config.registry import ROLES, PairSpec, Role, load_config
 from models.config.sources import AdapterSource
 from models.serving.pair import ServedPair, serving

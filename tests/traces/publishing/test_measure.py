@@ -70,8 +70,8 @@ def served(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> list[tuple[Role, 
     async def client_of(served: Any, role: Role) -> FakeClient:
         return FakeClient(await served.wait_ready(role))
 
-    monkeypatch.setattr("eval.runs.session.client_of", client_of)
-    monkeypatch.setattr("eval.runs.session.Grader", lambda workers: nullcontext(grader))
+    monkeypatch.setattr("eval.runs.run_job.client_of", client_of)
+    monkeypatch.setattr("eval.runs.run_job.Grader", lambda workers: nullcontext(grader))
     monkeypatch.setattr("models.chat.retry.pause_before", lambda *_, **__: 0.0)
     return started
 
