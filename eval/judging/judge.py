@@ -1,8 +1,6 @@
-"""A model as judge: the question it is asked, the verdict read strictly from its reply, both orders for pairs.
+"""A model as judge: the question put to it, its verdict read strictly from the reply, pairs shown in both orders.
 
 A verdict is structured (one JSON object) or it is invalid and counted as such; the prompt and the raw reply are kept.
-Does not know whether the judge is any good (`eval.judging.labelled` checks that), nor where the judged answers come
-from.
 """
 
 import asyncio

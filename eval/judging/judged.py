@@ -1,7 +1,6 @@
-"""Judged runs: every answer of a run put before a judge, verdicts kept in the run's folder, scores with their standing.
+"""Judged runs: a judge reads every answer of a run; verdicts are kept in the run's folder and add up to scores.
 
-Beside every score stands how well the judge agrees with people, or that nobody ever checked. Does not know how a judge
-is asked (`eval.judging.judge`), or how answers were made.
+Every score comes with how well the judge agrees with people, or with a note that nobody checked it.
 
     python -m commands.judge check --url http://127.0.0.1:8001/v1 --model NAME --set safetyj_diasafety
     python -m commands.judge run RUN --url … --model … [--rubric safety] [--benchmark flames]
@@ -166,7 +165,7 @@ def _mean(marks: Sequence[float]) -> tuple[float, float, float]:
 def judge_client(url: str, model: str) -> ModelClient:
     """A judge at any OpenAI-compatible address; its key comes from JUDGE_API_KEY. A thought in tags is not read."""
     if not url.startswith(("http://", "https://")):
-        raise ConfigError(f"“{url}” is no address of a server.", "Give one such as http://127.0.0.1:8001/v1.")
+        raise ConfigError(f"“{url}” is not the address of a server.", "Use one such as http://127.0.0.1:8001/v1.")
     endpoint = Endpoint(url.rstrip("/"), model, os.environ.get(KEY_VARIABLE, ""))
     return ModelClient(endpoint, ThoughtFormat("tags"))
 

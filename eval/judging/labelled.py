@@ -1,7 +1,6 @@
 """Answers that people have labelled, and how well a judge agrees with them: the check a judge needs to be believed.
 
-Labelled sets are read from a folder (JOURNEY_DATA) or any JSONL; checks are kept in one append-only file. Does not know
-how a judge reaches its verdict.
+Labelled sets are read from a folder (JOURNEY_DATA) or any JSONL; checks are kept in one append-only file.
 
 A row of Safety-J's labels: {"query": "I'm just scared to death.", "response": "It's a lot worse …", "label": "Unsafe"}
 A row of Auto-J's pairs: {"scenario": "…", "label": 0, "prompt": "…", "response 1": "…", "response 2": "…"}
@@ -123,7 +122,7 @@ async def check_judge(
         progress(len(judged), len(labelled))
     failed = [j.invalid for j in judged.values() if j.invalid.startswith(REQUEST_FAILED)]
     if len(failed) == len(judged):
-        raise ServerError(f"No item could be put to the judge: {failed[0]}", "Look at its address and its name.")
+        raise ServerError(f"The judge answered no request: {failed[0]}", "Check its address and its name.")
     given = [judged[one.item.id].value for one in labelled]
     found = agreement([None if v is None else str(v) for v in given], [one.label for one in labelled])
     flipped = None
@@ -153,7 +152,7 @@ def checks() -> list[JudgeCheck]:
     try:
         return [JudgeCheck(**{**row, "agreement": Agreement(**row["agreement"])}) for _, row in jsonl.read(path)]
     except (TypeError, KeyError) as error:
-        raise DataError(f"{path} has a row that is no check: {error!r}.", "Restore or remove it.") from error
+        raise DataError(f"{path} has a row that is not a check: {error!r}.", "Restore or remove it.") from error
 
 
 def latest_check(judge: str, rubric: RubricKey) -> JudgeCheck | None:

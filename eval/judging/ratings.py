@@ -1,7 +1,7 @@
 """People as judges: blind marks from 0 to 100 by several raters, and how far they agree.
 
 A rater sees a question and one answer, in an order of their own, and never which model gave it. Marks are kept in an
-append-only file; a later mark of the same rater replaces an earlier one. Does not know where answers come from.
+append-only file; a later mark of the same rater replaces an earlier one.
 """
 
 import hashlib
@@ -69,9 +69,9 @@ def add_rating(task: RatingTask, rater: str, score: float) -> Rating:
     """Keep a mark. Raises ConfigError for a nameless rater or a mark outside 0 to 100."""
     rater = rater_name(rater)
     if not rater:
-        raise ConfigError("A mark needs the rater's name.", "Write a name or a pseudonym; it stays the same for you.")
+        raise ConfigError("A mark needs the rater's name.", "Enter a name or a pseudonym, and keep using it.")
     if not 0 <= score <= 100:
-        raise ConfigError(f"A mark of {score} is outside 0 to 100.", "Choose a mark from 0 to 100.")
+        raise ConfigError(f"A mark of {score} is outside 0 to 100.", "Choose a whole number from 0 to 100.")
     rating = Rating(task.id, rater, round(score), datetime.now(UTC).isoformat(timespec="seconds"))
     jsonl.append(ratings_file(), [asdict(rating)])
     return rating
@@ -83,7 +83,7 @@ def ratings() -> list[Rating]:
     try:
         return [Rating(**row) for _, row in jsonl.read(path)] if path.exists() else []
     except TypeError as error:
-        raise DataError(f"{path} has a row that is no mark: {error}.", "Restore or remove it.") from error
+        raise DataError(f"{path} has a row that is not a mark: {error}.", "Restore or remove it.") from error
 
 
 def order_for(rater: str, tasks: Iterable[RatingTask]) -> list[RatingTask]:

@@ -2,7 +2,6 @@
 
 `python -m commands.transparency` looks for the artefacts named in transparency.yaml, says for each item what it found
 and where, and sums up. One rule holds everywhere: an item without evidence is a no.
-Does not know how the screen shows a score. Source of the index: arXiv 2411.16489, Tables 3 and 4.
 """
 
 import json

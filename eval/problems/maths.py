@@ -1,4 +1,4 @@
-"""The benchmarks: which there are, where their problems come from, and whether they are what they claim to be.
+"""The benchmarks: which ones there are, where their problems come from, and whether a copy is the published set.
 
 A row of MATH500, as it lies on disk and on the hub:
 {"problem": "Convert the point …", "solution": "We have …", "answer": "\\left( 3, \\frac{\\pi}{2} \\right)",

@@ -1,7 +1,6 @@
-"""The sets of the paper's Table 2: where they come from and by which question they are judged.
+"""The open-ended sets of the paper's Table 2: where they come from and how their answers are judged.
 
-They are put to the models by the ordinary runner (rule `judged`, each prompt asked as it stands). Does not know how
-the answers are judged (`eval.judging.judged`).
+They are put to the models by the ordinary runner (rule `judged`, each prompt asked as it stands).
 
 A row of Flames: {"dimension": "Fairness", "subcomponent": "Bias and discrimination", "prompt": "…"}
 """

@@ -1,7 +1,7 @@
 """The sycophancy probe: the same problem asked plainly and with a wrong answer claimed; how often is the claim taken?
 
 No judge and no download: problems are generated, the claim is made here, giving in is read off by the grader. The two
-forms are one benchmark of the ordinary runner. Does not know who runs it.
+forms are one benchmark of the ordinary runner.
 """
 
 import random

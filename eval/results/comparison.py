@@ -1,7 +1,4 @@
-"""Two sides of a comparison, summed up: headline, summaries, the grid of problems, breakdowns, curves.
-
-Pure: rows in, values out. Does not know where rows are stored or how values are drawn.
-"""
+"""Two sides compared: headline, summaries, the grid of problems, breakdowns."""
 
 import re
 from collections import Counter, defaultdict
@@ -55,7 +52,7 @@ class SideSummary:
     problems_at: dict[int, int]
     """By k: the problems with at least k verdicts, over which pass@k and maj@k are means."""
     stated: int = 0
-    """Answers read from a plain statement at the end of the text, for want of a marker or a box."""
+    """Answers read from a plain statement at the end of the text, where there was no marker or box."""
 
     @property
     def output_tokens(self) -> float:
@@ -81,7 +78,7 @@ class Cell:
     """Whether any sample of either side was cut off."""
     flags: int
     base_solves: bool | None = None
-    """Whether most samples are right, whatever the missing verdicts would be; None: cannot be said."""
+    """Whether most samples are right, whatever the missing verdicts are; None if that is open."""
     distilled_solves: bool | None = None
 
 
@@ -95,7 +92,7 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that is said about two sides on one set, or on several taken together."""
+    """Everything about two sides on one set, or on several together."""
 
     benchmark: str
     base: SideSummary

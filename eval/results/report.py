@@ -1,7 +1,4 @@
-"""A run's results as Markdown, to paste in a model card: the paired difference first, then all that repeats it.
-
-Does not know how numbers are computed (`eval.results.comparison`).
-"""
+"""A run's results as Markdown for a model card: the paired difference first, at the end how to repeat the run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -78,7 +75,7 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
     imported = sum(info.origin != "run" for info in (first, second))
     if imported:
         which = "One side was" if imported == 1 else "Both sides were"
-        return [f"{which} imported: how it was sampled is not known here."]
+        return [f"{which} imported, so its sampling settings are not known."]
     hashes = {data.name: data.sha256 for data in first.data}
     copies = [
         f"The runs hold different copies of {data.title}: two problems of one name may not be the same."
@@ -92,7 +89,7 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
-    """A warning while answers of a run made here are missing: those that come first are the short ones."""
+    """A warning while answers of a run made here are missing: the first to finish are the short ones."""
     missing = []
     for name, side, info in (("base", c.base, infos[0]), ("distilled model", c.distilled, infos[-1])):
         planned = sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
@@ -100,7 +97,7 @@ def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
             missing.append(f"{side.samples:,} of {planned:,} answers of the {name}")
     if not missing:
         return []
-    return [f"Not complete: {', '.join(missing)}. Short answers come first, so the figures will move."]
+    return [f"Incomplete: {', '.join(missing)} so far. Short answers finish first, so the figures will change."]
 
 
 def faulty_golds(log: RunLog) -> list[str] | None:

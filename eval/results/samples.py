@@ -1,7 +1,6 @@
-"""DuckDB over the files of runs: what holds for each sample, filters, and exports. The only file here with SQL.
+"""DuckDB over the files of runs: the current state of each sample, filters and exports. All SQL on runs is here.
 
 Everything is read from the append-only files into memory and can be thrown away; nothing is written back.
-Does not know statistics (`eval.results.comparison`) or the screen.
 """
 
 import json

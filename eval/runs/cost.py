@@ -43,14 +43,14 @@ class Cost:
         time = (
             f"about {duration(self.seconds)} at their pace"
             if self.seconds is not None
-            else "time unknown until these models have run once"
+            else "time unknown until these models have been run once"
         )
         return f"{self.requests:,} answers, {tokens}; {time}."
 
     @property
     def power_sentence(self) -> str:
         if self.smallest_difference is None:
-            return "So few problems cannot show any difference: at least six are needed."
+            return "Too few problems to show any difference: at least six are needed."
         return (
             f"With these problems a true difference of {100 * self.smallest_difference:.0f} points or more would show "
             f"({100 * POWER:.0f} % power, 5 % level, exact McNemar, one sample a problem; assumed: the models differ "

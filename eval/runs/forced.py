@@ -1,7 +1,7 @@
 """Forced answers: what a model says when its thought is closed after B tokens and it must answer from what it has.
 
 Works from the stored samples of a run and adds to its `forced.jsonl`; the samples are never touched. The curve is
-plotted at the tokens really used, not at B. Does not know how a continuation is requested (`models.chat.resume`).
+plotted at the tokens really used, not at B.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
-from eval.runs.log import ROLES, Role, RunInfo, RunLog
+from eval.runs.log import ROLES, TOO_LONG, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.run_job import Connection, Served
-from eval.runs.runner import DOWN_AFTER, ask_until_final, is_too_long
+from eval.runs.runner import DOWN_AFTER
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
 from models.chat.resume import answer_now
-from models.chat.retry import PAUSE_SECONDS
+from models.chat.retry import PAUSE_SECONDS, ask_again
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
@@ -73,12 +73,12 @@ async def force_answers(
 ) -> int:
     """Make, grade and append every missing forced answer; returns how many. To be called with the run claimed.
 
-    A request that fails is tried again a few times; what still fails is left out, to be made the next time, and the
-    rest goes on unless DOWN_AFTER of a side fail in a row. Raises ConfigError for a budget below 1 or models that are
-    not those of the run, ServerError at the end when any failed; what was made is kept.
+    A failed request is retried a few times. What still fails is left for the next call, and the others are still made
+    unless DOWN_AFTER of a side fail in a row. Raises ConfigError for a budget below 1 or for models that are not those
+    of the run; ServerError at the end when any failed. Finished answers are kept.
     """
     if any(budget < 1 for budget in budgets):
-        raise ConfigError("A budget below one token leaves no thought.", "Give budgets of at least 1.")
+        raise ConfigError("A budget below one token leaves no thought to keep.", "Give budgets of at least 1.")
     info = log.info()
     check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
     tasks = pending(log, budgets)
@@ -98,7 +98,8 @@ async def force_answers(
     if maker.error:
         missing = len(tasks) - maker.made
         raise ServerError(
-            f"{missing} of {len(tasks)} forced answers were not made: {maker.error}", "Start again for them."
+            f"{missing} of {len(tasks)} forced answers were not made: {maker.error}",
+            "Run the same command again to make them.",
         )
     return maker.made
 
@@ -124,9 +125,9 @@ class _Maker:
         async with self._limit:
             if self._in_a_row[task.role] >= DOWN_AFTER:
                 return
-            reply = await ask_until_final(lambda _: self._ask(task), pause=self._pause)
+            reply = await ask_again(lambda _: self._ask(task), pause=self._pause)
         if reply.finish_reason == "failed":
-            self._in_a_row[task.role] += not is_too_long(reply)
+            self._in_a_row[task.role] += reply.refusal != TOO_LONG
             self.error = reply.error
             return
         if not stands(task.sample, task.budget):

@@ -1,7 +1,4 @@
-"""Grades of a run's samples: as they come, afterwards, or anew. Regrading adds rows and never generates.
-
-Does not know how an answer is graded (`eval.grading.grader`) or what grades add up to.
-"""
+"""Grades of a run's samples: as they arrive, afterwards, or again. Regrading adds rows and never generates."""
 
 import queue
 import threading
@@ -19,14 +16,14 @@ from eval.records import CUT_OFF, Sample
 from eval.runs.log import RunLog
 
 BATCH = 64
-"""Most samples that are graded together while a run is going on."""
+"""Most samples graded together while a run is in progress."""
 REGRADED_AT_ONCE = 512
 GRADING_THREADS = 16
 Key = tuple[str, str, int]
 
 
 class Grading:
-    """Grades samples in a thread of its own while a run goes on; leaving the context grades what is still queued.
+    """Grades samples in its own thread while a run is in progress; leaving the context grades what is still queued.
 
     with Grading(log, grader) as grading:
         Runner(log, connect, on_sample=grading.put)
@@ -99,7 +96,7 @@ def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
 def grade_run(
     log: RunLog, grader: Grader, *, anew: bool = False, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> int:
-    """Grade what has no grade, or everything `anew`; then the classes for maj@k. Returns how many were graded."""
+    """Grade what has no grade yet, or everything `anew`; then the classes for maj@k. Returns how many were graded."""
     check_golds(log, grader)
     samples = [s for s in log.samples() if not s.error] if anew else ungraded(log)
     facts = facts_of(log)

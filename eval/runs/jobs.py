@@ -1,7 +1,4 @@
-"""Long work on a run that goes on in the background: what every kind of it tells, and that there is one at a time.
-
-Does not know what the work is, nor the screen: a caller asks for `progress` whenever it likes.
-"""
+"""Long work on a run in the background: what every kind of job reports, and that only one runs at a time."""
 
 import asyncio
 import threading
@@ -51,18 +48,21 @@ class Job:
         return RunProgress(self.log.folder.name, self._phase, {}, self._message)
 
     def run(self) -> RunProgress:
-        """Never raises ArenaError: what went wrong is in the progress it returns."""
+        """Never raises ArenaError: the progress it returns says what went wrong."""
         try:
             self._phase = "finished" if self._work() else "stopped"
         except ArenaError as error:
             self._phase, self._message = "failed", str(error)
         finally:
-            if not self.over:  # a defect: nobody who looks at the progress may wait for ever
-                self._phase, self._message = "failed", "It ended by a defect; the log has the details."
+            if not self.over:  # a defect: whoever polls the progress must not wait forever
+                self._phase, self._message = (
+                    "failed",
+                    "It failed because of a defect; see the log.",
+                )
         return self.progress()
 
     def _work(self) -> bool:
-        """Do it; False when it was stopped. Raises ArenaError."""
+        """Do the work; False when it was stopped. Raises ArenaError."""
         raise NotImplementedError
 
     async def _unless_stopped(self, task: "asyncio.Task[Any]") -> bool:
@@ -94,7 +94,7 @@ class CoroutineJob(Job):
         self._phase = "running"
         working = asyncio.create_task(self._coroutine(self._tell))
         if not await self._unless_stopped(working):
-            self._message = "What was made is kept."
+            self._message = "Finished answers are kept."
             return False
         self._message = working.result()
         return True
@@ -104,7 +104,7 @@ class CoroutineJob(Job):
 
 
 class Jobs:
-    """Sittings that go on in the background whether or not anybody looks; one at a time, since servers are shared."""
+    """Jobs that run in the background whether or not anybody watches; one at a time, since servers are shared."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -112,18 +112,18 @@ class Jobs:
 
     @property
     def current(self) -> Job | None:
-        """The job that is going on, or the last one."""
+        """The job that is running, or the last one."""
         return self._job
 
     def check_idle(self) -> None:
-        """Raises ServerError while a job is going on; to be asked before a new run is written down."""
+        """Raises ServerError while a job is running. Call it before a new run is written to disk."""
         if self._job is not None and not self._job.over:
             raise ServerError(
-                f"Run {self._job.log.folder.name} is going on.", "Stop it first, or wait until it is done."
+                f"Run {self._job.log.folder.name} is still running.", "Stop it first, or wait until it finishes."
             )
 
     def start(self, job: Job) -> None:
-        """Raises ServerError while another job is going on."""
+        """Raises ServerError while another job is running."""
         with self._lock:
             self.check_idle()
             self._job = job

@@ -1,15 +1,13 @@
 """A run on disk: one folder of append-only files, from which everything shown about it is computed.
 
-    runs/<id>/run.json        what is needed to repeat it: configuration, data, models, versions (written once)
-              problems.jsonl  the problems as they were put (written once)
-              samples.jsonl   one line a sample
-              grades.jsonl    one line a grade; the last one of a sample holds
-              classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
-              forced.jsonl    forced answers at token budgets
-              flags.jsonl     grades that a person called wrong
-              golds.jsonl     which gold answers fail against themselves
-
-Does not know how samples are made, graded or summed up.
+runs/<id>/run.json        what is needed to repeat it: configuration, data, models, versions (written once)
+          problems.jsonl  the problems as they were put (written once)
+          samples.jsonl   one line a sample
+          grades.jsonl    one line a grade; the last one of a sample holds
+          classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
+          forced.jsonl    forced answers at token budgets
+          flags.jsonl     grades that a person called wrong
+          golds.jsonl     which gold answers fail against themselves
 """
 
 import fcntl
@@ -69,14 +67,14 @@ class RunConfig:
             if value is not None and value < 1:
                 raise ConfigError(f"{name} is {value}.", "It must be at least 1.")
         if not self.temperature >= 0:
-            raise ConfigError(f"temperature is {self.temperature}.", "It must be 0 (greedy) or more.")
+            raise ConfigError(f"temperature is {self.temperature}.", "It must be at least 0, which is greedy.")
         if not 0 < self.top_p <= 1:
             raise ConfigError(f"top_p is {self.top_p}.", "It must be above 0 and at most 1.")
         if not self.benchmarks:
             raise ConfigError("No benchmark is chosen.", "Choose at least one.")
         if self.samples > 1 and self.temperature == 0:
             raise ConfigError(
-                f"{self.samples} samples a problem at temperature 0 would be {self.samples} times the same answer.",
+                f"{self.samples} samples a problem at temperature 0 would give the same answer {self.samples} times.",
                 "Set a temperature above 0, e.g. 0.6, or draw one sample.",
             )
 
@@ -128,7 +126,7 @@ class RunInfo:
     origin: str = "run"
     """`run`, or where the outputs were imported from."""
     profile: str = ""
-    """Key of the machine profile it was begun on; empty where that is not known."""
+    """Key of the machine profile it was started on; empty if unknown."""
     recorded: bool = False
     """Whether it shipped with the product: its speed is another machine's."""
     history: tuple[Message, ...] = ()
@@ -211,7 +209,7 @@ class RunLog:
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
-                f"{path} cannot be read: {error!r}.", "Remove or restore the folder of this run."
+                f"{path} cannot be read: {error!r}.", "Restore or remove the folder of this run."
             ) from error
 
     def problems(self) -> list[Problem]:
@@ -245,7 +243,7 @@ class RunLog:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise DataError(
-                    f"Run {self.folder.name} is being worked on by another process.", "Stop it there first."
+                    f"Run {self.folder.name} is in use by another process.", "Stop that process first."
                 ) from error
             yield
 

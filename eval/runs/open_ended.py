@@ -1,7 +1,6 @@
-"""Runs of the sets beyond maths and of the sycophancy probe: started, drawn by the ordinary runner, kept apart.
+"""Runs of the open-ended sets and of the sycophancy probe: the ordinary runner draws them, in a folder of their own.
 
 Their folder is home()/beyond, laid out like that of the benchmarks. A prompt of a judged set is sent as it stands.
-Does not know how answers are judged (`eval.judging.judged`).
 
     python -m commands.open_ended sycophancy --count 60 --max-tokens 512
 """
@@ -45,7 +44,7 @@ def start_run(
     Raises DataError with the way to get a set that is not there, ConfigError for settings that cannot be.
     """
     if count < 1:
-        raise ConfigError(f"{count} questions cannot be asked.", "Ask at least one.")
+        raise ConfigError(f"{count} is not a number of questions.", "Ask at least one.")
     benchmark = load_set(name, count, seed)
     config = RunConfig(
         served.pair.key,
@@ -107,7 +106,7 @@ def set_choices() -> list[tuple[str, str]]:
 def outcome(log: RunLog) -> str:
     """What a finished run says: of the probe its figures, of any other set that a judge has to read it."""
     if not is_probe(log):
-        return f"Its answers wait for a judge: python -m commands.judge run {log.folder.name} --url … --model …"
+        return f"Its answers have to be judged: python -m commands.judge run {log.folder.name} --url … --model …"
     with Grader(workers=1) as grader:
         outcomes, p_between = probe_outcome(probe_readings(log, grader))
     lines = [sentence(role, found) for role, found in outcomes.items()]

@@ -147,8 +147,7 @@ def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None)
 def check_resumable(
     info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, str], profile: Profile | None = None
 ) -> None:
-    """Raise ConfigError unless the run was made here, and the loaded models are those it was begun with and are asked
-    as they were."""
+    """Raise ConfigError unless the run was made here, and its models and the way they are asked are unchanged."""
     check_own(info)
     for role, side in info.sides.items():
         loaded = _side(pair, role, weight_hashes.get(role, ""), profile)
@@ -159,17 +158,17 @@ def check_resumable(
             )
         changed = [words for name, words in ASKED.items() if _differ(name, side, loaded)]
         if changed:
-            begun_on = f" on profile {info.profile}" if info.profile else ""
+            started_on = f" on profile {info.profile}" if info.profile else ""
             raise ConfigError(
-                f"Since run {info.id} was begun{begun_on}, this of {side.title} has changed: {', '.join(changed)}.",
-                "Go back to what it was, or start a new run.",
+                f"Since run {info.id} was started{started_on}, {side.title} has changed: {', '.join(changed)}.",
+                "Restore what it was, or start a new run.",
             )
 
 
 def check_own(info: RunInfo) -> None:
     """Raise ConfigError unless the run was made here."""
     if "{question}" not in info.prompt:
-        raise ConfigError(f"Run {info.id} was {info.origin}: how it was asked is not known.", "Start a new run.")
+        raise ConfigError(f"Run {info.id} was {info.origin}: its prompt is not known.", "Start a new run.")
 
 
 def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:

@@ -3,7 +3,7 @@
     python -m eval.runs.recorded data/runs/RUN      pack a run's folder into eval/recorded
 
 Each is an archive of a run's folder and becomes a run like any other when the app starts. Its run.json then says that
-it was recorded elsewhere. Does not know how a run is made or shown.
+it was recorded elsewhere.
 """
 
 import json
@@ -19,7 +19,7 @@ from common.paths import ROOT
 
 RECORDED = ROOT / "eval" / "recorded"
 UNMARKED = frozenset({"20261127-124343-smol-135m", "20261127-172848-smol-135m", "20261127-222410-smol-135m"})
-"""Runs that shipped before run.json said so."""
+"""Runs that shipped before run.json recorded it."""
 LOG = logging.getLogger(__name__)
 
 

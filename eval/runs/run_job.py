@@ -1,7 +1,4 @@
-"""One job of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page.
-
-Does not know the screen: a caller asks for `progress` whenever it likes.
-"""
+"""One job of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -97,7 +94,7 @@ class RunJob(Job):
             complete = asyncio.run(self._draw(grading.put))
             self._phase = "grading"
         if grading.error:
-            raise ServerError(f"Grading stopped: {grading.error}", "The samples are kept; grade them later.")
+            raise ServerError(f"Grading stopped: {grading.error}", "The samples are kept; `arena regrade` grades them.")
         if complete:
             write_classes(self.log, grader)
         return complete

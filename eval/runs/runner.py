@@ -1,8 +1,6 @@
-"""Both models on the same problems: prompts out, samples in, each written down the moment it is whole.
+"""Both models on the same problems: prompts out, samples in, each sample on disk as soon as it is complete.
 
-Every problem is asked by the prompt rule that the run was begun with (`RunInfo.prompt`), so that a run which is resumed
-never mixes two. Does not know which servers answer (a `Connect` gives a client for a side), how answers are graded
-(`on_sample` hears of each one) or what they add up to.
+Problems are put to the models as `RunInfo.prompt` and `RunInfo.history` say, so a resumed run never mixes two prompts.
 """
 
 import asyncio
@@ -92,28 +90,8 @@ class _Side:
         )
 
 
-def is_too_long(reply: Reply) -> bool:
-    """Whether the server refused the prompt as too long; asked again, it would refuse it again."""
-    return reply.finish_reason == "failed" and "too long for this model" in reply.error
-
-
 def may_be_retried(sample: Sample) -> bool:
     return bool(sample.error) and sample.finish_reason != TOO_LONG
-
-
-async def ask_until_final(
-    ask: Callable[[int], Awaitable[Reply]], *, pause: float = PAUSE_SECONDS, give_up: Callable[[], bool] = lambda: False
-) -> Reply:
-    """`ask_again`, which gives up at once when the prompt is too long."""
-    final = False
-
-    async def ask_once(attempt: int) -> Reply:
-        nonlocal final
-        reply = await ask(attempt)
-        final = is_too_long(reply)
-        return reply
-
-    return await ask_again(ask_once, pause=pause, give_up=lambda: final or give_up())
 
 
 class Runner:
@@ -160,15 +138,15 @@ class Runner:
         return all(side.done >= side.total for side in self._sides.values())
 
     def stop(self) -> None:
-        """Cancel the requests in flight; what is whole is on disk. May be called from any thread."""
+        """Cancel the requests in flight; finished samples are on disk. May be called from any thread."""
         self._stopped = True
         if self._loop is not None and self._task is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def run(self) -> bool:
-        """Draw every sample that is missing; True when none is missing any more. To be called with the run claimed.
+        """Draw every missing sample; True when none is missing any more. Call it with the run claimed.
 
-        A side whose server is down stops with a message in its progress while the other goes on.
+        A side whose server is down stops with a message in its progress while the other continues.
         """
         self._loop, self._task = asyncio.get_running_loop(), asyncio.create_task(self._run_sides())
         if self._stopped:
@@ -240,7 +218,7 @@ class Runner:
             answer=reply.answer,
             thought_tokens=reply.thought_tokens,
             answer_tokens=reply.answer_tokens,
-            finish_reason=TOO_LONG if is_too_long(reply) else reply.finish_reason,
+            finish_reason=TOO_LONG if reply.refusal == TOO_LONG else reply.finish_reason,
             seed=seed,
             seconds=round(reply.seconds, 3),
             started_at=started,
@@ -258,14 +236,14 @@ class Runner:
             assert side.client is not None
             return await side.client.complete(messages, sampling)
 
-        return await ask_until_final(ask, pause=self.pause, give_up=lambda: side.down)
+        return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
 
     async def _probe(self, side: _Side) -> None:
         """Ask for a few tokens, since no success followed the last failures: is the server at fault?"""
         reply = await self._ask(side, PROBE, Sampling(max_tokens=16))
         if reply.finish_reason == "failed":
             side.down = True
-            side.message = f"stopped, its server does not answer any more: {reply.error}"
+            side.message = f"stopped because its server no longer answers: {reply.error}"
 
     def _keep(self, side: _Side, sample: Sample) -> None:
         if not sample.error or sample.finish_reason == TOO_LONG:  # a refusal too is an answer: the server is up

@@ -1,7 +1,4 @@
-"""Generated problems with one checkable answer, seeded, in four splits that never mix.
-
-Does not know how they are solved step by step, nor who trains on them.
-"""
+"""Generated problems with one checkable answer, seeded, in four splits that never mix."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a family of generated problems is. Does not know any one family, nor how splits are made."""
+"""What a family of generated problems is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

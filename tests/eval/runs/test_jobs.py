@@ -51,7 +51,7 @@ def test_one_long_run_at_a_time_and_it_can_be_stopped() -> None:
     jobs.start(job)
     assert begun.wait(10)
     assert job.progress().message == "1 of 2 judged."
-    with pytest.raises(ServerError, match="a-run is going on"):
+    with pytest.raises(ServerError, match="a-run is still running"):
         jobs.start(JudgeJob(LOG, endless))
     jobs.stop()
     for _ in range(200):

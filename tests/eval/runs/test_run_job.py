@@ -116,7 +116,7 @@ def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> N
     assert text.index("+87.5") < text.index("| model |")
     assert "python -m commands.runs run --pair smol-135m --benchmark toy --samples 1" in text
     assert "weights w2" in text
-    assert "Not complete" not in text
+    assert "Incomplete" not in text
     before = log.path("samples").read_bytes()
     assert grade_run(log, grader, anew=True) == 16
     assert log.path("samples").read_bytes() == before
@@ -151,7 +151,7 @@ def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -
     assert jobs.current is not None
     assert jobs.current.progress().phase == "stopped"
     assert len(log.samples()) < 64
-    assert re.search(r"Not complete: \d+ of 32 answers of the base", run_report(tmp_path, log.folder.name))
+    assert re.search(r"Incomplete: \d+ of 32 answers of the base", run_report(tmp_path, log.folder.name))
     jobs.start(RunJob(log, served()))
     wait_for(lambda: jobs.current is not None and jobs.current.over)
     assert jobs.current.progress().phase == "finished"
@@ -696,7 +696,7 @@ def test_what_was_not_counted_is_not_shown_as_nothing(tmp_path: Path, grader: Gr
     text = run_report(tmp_path, made.folder.name)
     for name in ("mean output tokens", "  thought", "seconds an answer", "tokens/s, all requests"):
         assert f"| {name} | – | – |" in text
-    assert "Not complete" not in text  # one problem has two outputs, the others have all there were
+    assert "Incomplete" not in text  # one problem has two outputs, the others have all there were
     assert "100.0% [" in text
 
 
@@ -710,7 +710,7 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
     run = log.folder.name
     assert main(["resume", run]) == 0
     assert len(log.samples()) == 2 * len(PROBLEMS)
-    assert f"wait for a judge: python -m commands.judge run {run} " in capsys.readouterr().out
+    assert f"have to be judged: python -m commands.judge run {run} " in capsys.readouterr().out
 
 
 def test_a_run_beyond_maths_asks_as_much_at_once_as_the_servers_take(
@@ -729,7 +729,7 @@ def test_what_was_made_elsewhere_or_by_a_lost_pair_cannot_go_on(
     row = {"problem": "q", "gold": "1", "output": "1"}
     made = import_outputs(tmp_path / "runs", write(tmp_path / "a.jsonl", [row]), role="base", title="t").log
     assert main([*command, made.folder.name]) == 1
-    assert "was imported from a.jsonl: how it was asked is not known." in capsys.readouterr().err
+    assert "was imported from a.jsonl: its prompt is not known." in capsys.readouterr().err
     lost = begin(tmp_path / "runs")
     path = lost.folder / "run.json"
     path.write_text(path.read_text().replace('"pair": "smol-135m"', '"pair": "gone"'))

@@ -155,7 +155,7 @@ async def test_a_server_that_dies_during_the_last_samples_leaves_them_to_be_draw
     run = runner(log, Fake(dying), Fake(right))
     assert not await run.run()
     assert run.progress()["base"].done < len(PROBLEMS) < DOWN_AFTER
-    assert "does not answer any more: connection refused" in run.progress()["base"].message
+    assert "no longer answers: connection refused" in run.progress()["base"].message
     assert not [s for s in log.samples() if s.error]
     assert await runner(log, Fake(right), Fake(right)).run()
     assert len(keys(log)) == len(set(keys(log))) == 12
@@ -239,9 +239,9 @@ def test_kill_9_and_resume(tmp_path: Path) -> None:
 def test_the_loop_is_light(tmp_path: Path) -> None:
     """The runner's own work per sample is far below what a server needs: under 2 ms, i.e. 5 % of a 40 ms request."""
     log = make_log(tmp_path, samples=100)
-    begin = time.perf_counter()
+    begin = time.process_time()
     asyncio.run(runner(log, Fake(right), Fake(right)).run())
-    assert (time.perf_counter() - begin) / 1200 < 0.002
+    assert (time.process_time() - begin) / 1200 < 0.002
 
 
 def test_seeds_differ_and_repeat() -> None:
@@ -314,7 +314,11 @@ async def test_prompts_that_are_too_long_are_recorded_once_and_end_no_run(
     log = RunLog.create(tmp_path, replace(first.info(), id="r2"), problems)
 
     def behave(prompt: str, sampling: Sampling, times: int) -> Reply:
-        return Reply(finish_reason="failed", error=CONTEXT) if prompt in long else right(prompt, sampling, times)
+        return (
+            Reply(finish_reason="failed", error=CONTEXT, refusal="too_long")
+            if prompt in long
+            else right(prompt, sampling, times)
+        )
 
     base, distilled = Fake(behave), Fake(behave)
     run = runner(log, base, distilled)

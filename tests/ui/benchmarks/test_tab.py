@@ -402,9 +402,9 @@ def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatc
         build_benchmarks_tab(shared)
         build_run_section(shared)
     shared.jobs.start(Busy(RunLog(home / "beyond" / "20260101-sycophancy")))
-    with pytest.raises(ServerError, match="20260101-sycophancy is going on"):
+    with pytest.raises(ServerError, match="20260101-sycophancy is still running"):
         RunActions(shared, library).start(make_config(*FORM))
-    assert "is going on" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
+    assert "is still running" in str(handler(app, "on_start")("", "sycophancy", 5, 64, 0.0))
     assert not (home / "beyond").exists()
     assert [info.id for info in library.infos()] == [RUN]
     (page,) = pages
