@@ -143,7 +143,7 @@ def test_several_samples_get_classes(tmp_path: Path) -> None:
 def test_a_sitting_in_the_background_stops_and_another_resumes(tmp_path: Path) -> None:
     log, jobs = begin(tmp_path, samples=4, temperature=0.5, concurrency=1), Jobs()
     jobs.start(RunJob(log, served("slow")))
-    with pytest.raises(ServerError, match="going on"):
+    with pytest.raises(ServerError, match="is still running"):
         jobs.start(RunJob(log, served()))
     wait_for(lambda: len(log.samples()) > 3)
     jobs.stop()
