@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 import time
+from math import inf
 
 from common.errors import ServerError
 from models.serving.status import Phase, Status
@@ -24,6 +25,7 @@ class Life:
         self._detail = ""
         self._since = time.monotonic()
         self._resume_at: float | None = None
+        self._down_since: float | None = None
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -34,7 +36,8 @@ class Life:
             detail = self._detail
             if self._resume_at is not None:
                 detail = f"restarting in {max(0.0, self._resume_at - now):.0f} s ({detail})"
-            return Status(self._phase, detail, now - self._since)
+            down = 0.0 if self._down_since is None else now - self._down_since
+            return Status(self._phase, detail, now - self._since, down)
 
     def start(self) -> None:
         """Return at once; the rest happens in a thread. Does nothing where one is already running."""
@@ -52,10 +55,17 @@ class Life:
             busy = self.status().phase in ("waiting", "fetching")
             self._thread.join(BUSY_JOIN_SECONDS if busy else JOIN_SECONDS)
 
-    def _set(self, phase: Phase, detail: str = "", resume_at: float | None = None) -> None:
+    def _set(self, phase: Phase, detail: str = "", resume_at: float | None = None, *, down: bool = False) -> None:
+        """`down`: the server has died or cannot be reached. It counts as down until it is ready or started anew, also
+        while it loads again: whoever waits must learn that it was lost."""
         with self._lock:
+            now = time.monotonic()
             if phase != self._phase:
-                self._since = time.monotonic()
+                self._since = now
+            if phase in ("ready", "waiting"):
+                self._down_since = None
+            elif down and self._down_since is None:
+                self._down_since = now
             self._phase, self._detail, self._resume_at = phase, detail, resume_at
 
     def _run(self) -> None:
@@ -69,16 +79,19 @@ class Life:
         raise NotImplementedError
 
 
-async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0) -> None:
-    """Return once it is ready. Raises ServerError if it has failed or stopped, or after `seconds`.
+async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0, down: float = inf) -> None:
+    """Return once it is ready. Raises ServerError if it has failed or stopped, after `seconds`, or once it has been
+    down for more than `down` seconds.
 
-    The seconds begin anew while weights are fetched, which may take up to `fetching` seconds more.
+    The seconds start again while weights are fetched, which may take up to `fetching` seconds more.
     """
     until = time.monotonic() + seconds
     latest = until + fetching
     while (status := life.status()).phase != "ready":
         if status.phase in ("failed", "stopped"):
             raise ServerError(f"{life.name}: {status.sentence}")
+        if status.down_seconds > down:
+            raise ServerError(f"{life.name} does not answer ({status.sentence}).", "Try again in a moment.")
         if status.phase == "fetching":
             until = min(time.monotonic() + seconds, latest)
         if time.monotonic() > until:

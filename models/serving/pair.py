@@ -31,6 +31,8 @@ from models.weights.find import find_adapter, find_weights, weights_hash
 __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 
 Report = Callable[[str], None]
+DOWN_SECONDS = 15.0
+"""How long a person waits for a server that has died or cannot be reached, before being told."""
 WAIT_SECONDS = 0.5
 """Between two looks at a server that another one waits for."""
 
@@ -82,12 +84,16 @@ class ServedPair:
         return Endpoint(life.url, self.pair.model(role).key)
 
     async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
-        """The address once it answers. Raises ServerError if it has failed, or after `timeout` seconds; without one,
-        after START_SECONDS, in which the time that its weights take to fetch (up to FETCH_SECONDS) does not count."""
+        """The address once it answers. Raises ServerError if the server has failed, or after `timeout` seconds.
+
+        With a timeout somebody is waiting: a server that has died or cannot be reached is waited for DOWN_SECONDS only.
+        Without one it is a run, which survives restarts: it waits for START_SECONDS, in which the time that weights
+        take to fetch (up to FETCH_SECONDS) does not count.
+        """
         if timeout is None:
             await wait_until_ready(self._lives[role], START_SECONDS, FETCH_SECONDS)
         else:
-            await wait_until_ready(self._lives[role], timeout)
+            await wait_until_ready(self._lives[role], timeout, down=DOWN_SECONDS)
         return self.endpoint(role)
 
     def weight_hash(self, role: Role) -> str:

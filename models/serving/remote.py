@@ -49,7 +49,7 @@ class RemoteServer(Life):
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             phase: Phase = "restarting" if self.status().phase in ("ready", "restarting") else "loading"
-            self._set(phase, f"waiting for {self.url} ({reason})")
+            self._set(phase, f"waiting for {self.url} ({reason})", down=True)
 
     def _probe(self) -> None:
         """Raises httpx.HTTPError while out of reach, ServerError where waiting will not help."""

@@ -90,7 +90,7 @@ class Server(Life):
                 return self._set("failed", str(error))
             delay = min(FIRST_BACKOFF_SECONDS * 2 ** (tries - 2), LONGEST_BACKOFF_SECONDS)
             delay = max(delay, FIRST_BACKOFF_SECONDS)
-            self._set("restarting", f"try {tries} of {TRIES}. {error}", time.monotonic() + delay)
+            self._set("restarting", f"try {tries} of {TRIES}. {error}", time.monotonic() + delay, down=True)
             self._stop.wait(delay)
         return self._set("stopped")
 

@@ -15,6 +15,8 @@ class Status:
     """What exactly, or why; ends without a full stop where the phase needs more words around it."""
     seconds: float = 0.0
     """How long it has been in this phase."""
+    down_seconds: float = 0.0
+    """Since it died or could not be reached any more; 0 while nothing is wrong."""
 
     @property
     def sentence(self) -> str:

@@ -142,6 +142,34 @@ def test_want_of_memory_is_recognised(make: Callable[[str], Server]) -> None:
     assert "for want of memory" in server.status().detail
 
 
+async def test_who_waits_for_a_dead_server_is_told_soon(make: Callable[[str], Server]) -> None:
+    server = make("broken")
+    server.start()
+    until(lambda: server.status().phase == "restarting")
+    started = time.monotonic()
+    with pytest.raises(ServerError, match=r"Pretend does not answer \((stopped: )?(restarting in|loading|preparing)"):
+        await served.wait_until_ready(server, 900, down=0.1)
+    assert time.monotonic() - started < 10
+
+
+async def test_who_waits_for_an_address_that_nobody_listens_at_is_told_soon() -> None:
+    server = RemoteServer("Theirs", f"http://127.0.0.1:{free_port()}/v1", "m", "", "")
+    server.start()
+    with pytest.raises(ServerError, match="Theirs does not answer"):
+        await served.wait_until_ready(server, 900, down=0.1)
+    server.stop()
+
+
+def test_a_server_that_came_back_is_not_down(make: Callable[[str], Server]) -> None:
+    server = make("ok")
+    server._set("restarting", down=True)
+    server._set("loading")
+    time.sleep(0.01)
+    assert server.status().down_seconds > 0
+    server._set("ready")
+    assert server.status().down_seconds == 0
+
+
 def test_waiting_is_bounded(make: Callable[[str], Server]) -> None:
     with pytest.raises(ServerError, match="not ready yet"):
         asyncio.run(served.wait_until_ready(make("ok"), 0.2))
@@ -172,8 +200,8 @@ async def test_fetching_does_not_count_within_bounds(
 async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[tuple[float, ...]] = []
 
-    async def wait(_: object, *seconds: float) -> None:
-        waits.append(seconds)
+    async def wait(_: object, *seconds: float, **options: float) -> None:
+        waits.append((*seconds, *options.values()))
         raise ServerError("not ready")
 
     monkeypatch.setattr(served, "wait_until_ready", wait)
@@ -181,7 +209,7 @@ async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: py
     for given in ((), (5.0,)):
         with pytest.raises(ServerError):
             await both.wait_ready("base", *given)
-    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0,)]
+    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0, served.DOWN_SECONDS)]
 
 
 @pytest.mark.parametrize(
