@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from models.config.plan import context_length
+from models.config.layout import context_length
 from models.config.registry import ROLES
 from models.config.sampling import Sampling
 from models.serving.pair import ServedPair

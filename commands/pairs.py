@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from common.errors import ArenaError
+from models.config.layout import Engine, context_length
 from models.config.memory import GIB
-from models.config.plan import Engine, Plan, context_length, make_plan, profile_for
+from models.config.plan import Plan, make_plan, profile_for
 from models.config.registry import ROLES, PairSpec, Profile, SpacesConfig, choose_pair, load_config
 from models.config.sources import (
     AdapterSource,

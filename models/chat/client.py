@@ -1,7 +1,4 @@
-"""One reply of a model, streamed or whole, held to a thinking budget, and resumed from where it was.
-
-Does not know the fields of the protocol (models.chat.wire), who serves the model or who reads the reply.
-"""
+"""One reply of a model, streamed or whole, held to a thinking budget, and resumed from where it was."""
 
 import os
 from collections.abc import AsyncGenerator, Sequence

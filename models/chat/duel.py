@@ -1,7 +1,4 @@
-"""Several streams read side by side, each at its own pace.
-
-Does not know what the sides are called or what becomes of their events.
-"""
+"""Several streams read side by side, each at its own pace."""
 
 import asyncio
 import logging

@@ -1,7 +1,4 @@
-"""The one vocabulary of a streamed reply: what a model does, as plain values.
-
-Does not know where events come from (`models.chat.client`) or how they are shown (`ui.kit.panels`).
-"""
+"""The one vocabulary of a streamed reply: what a model does, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,4 @@
-"""One reply in the making: pieces of text and token counts go in, deltas and a Reply come out.
-
-Does not know the protocol the pieces came by.
-"""
+"""One reply in the making: pieces of text and token counts go in, deltas and a Reply come out."""
 
 import asyncio
 import time

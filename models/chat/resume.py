@@ -1,7 +1,4 @@
-"""Ways to go on with a reply that stopped or was cut off, as plain values that a client's `resume` takes.
-
-Does not know how a continuation is requested from a server.
-"""
+"""Ways to continue a reply that stopped or was cut off, as plain values that a client's `resume` takes."""
 
 from dataclasses import dataclass, replace
 from typing import Literal

@@ -1,7 +1,4 @@
-"""How a model thinks, as data, and the pure splitter that parts its text into thought and answer as it arrives.
-
-Does not know where the text comes from, how many tokens it has, or how a thought is shown.
-"""
+"""The splitter that parts a model's text into thought and answer as it arrives."""
 
 from typing import Literal, NamedTuple
 
@@ -27,7 +24,9 @@ class Split(NamedTuple):
 class Splitter:
     """Feed it text in any chunks; it returns what is certain by now as Thinking and Answering.
 
-    Held back until more text decides: white space (it may be the end of a part) and what may be part of a tag.
+    Two kinds of text are held back until more of it decides what they are: white space, since the ends of both parts
+    are stripped, and anything that may be the beginning of a tag or marker. So what has been shown never has to be
+    taken back, however the text was cut into chunks.
     """
 
     def __init__(self, thought: ThoughtFormat) -> None:
@@ -80,6 +79,7 @@ class Splitter:
         self.part = "thought" if self.format.prefilled else "answer"
 
     def _think(self) -> list[Thinking | Answering]:
+        # `_held` is the end of what was fed, so offsets in the raw text are counted from its start: fed - held.
         start, end = self._find_close()
         if start < 0:
             return self._show(self._held[: len(self._held) - self._undecided()])

@@ -1,7 +1,4 @@
-"""The OpenAI protocol as vLLM and its kind speak it: the only file that knows its fields, and its errors in words.
-
-Does not know what a thought is, what a reply is for, or how replies are continued.
-"""
+"""The OpenAI protocol as vLLM and its kind speak it: requests, and the pieces of their answers."""
 
 import asyncio
 import json

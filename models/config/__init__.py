@@ -1,1 +1,1 @@
-"""What spaces.yaml says, what this machine is, and what fits on it. Starts nothing."""
+"""What spaces.yaml says, what this machine is, and what fits on it."""

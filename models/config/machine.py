@@ -1,4 +1,4 @@
-"""What GPUs and main memory this machine has. Asks the driver and the operating system, nothing else."""
+"""What GPUs and main memory this machine has."""
 
 import os
 import re

@@ -1,7 +1,4 @@
-"""Pairs and profiles: everything spaces.yaml says, read once, checked, as frozen values.
-
-Does not know whether weights exist, whether a plan fits, or how a server is started.
-"""
+"""Pairs and profiles: everything spaces.yaml says, read once, checked, as frozen values."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""Where a model's weights come from, as data: the six forms of `weights` in spaces.yaml.
-
-Does not fetch anything and does not know whether it exists.
-"""
+"""Where a model's weights come from, as data: the six forms of `weights` in spaces.yaml."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""How a model marks its thought, as data.
-
-Does not know how a text is split by it (`models.chat.thought`).
-"""
+"""How a model marks its thought, as data."""
 
 import re
 from dataclasses import dataclass

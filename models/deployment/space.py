@@ -1,7 +1,4 @@
-"""The folder to push as a Hugging Face Space: the tree that is needed, README front matter, and for Docker its recipe.
-
-Does not push anything and needs no account.
-"""
+"""The folder to push as a Hugging Face Space: the files it needs, the front matter, and for Docker its recipe."""
 
 import shutil
 import subprocess

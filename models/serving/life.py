@@ -1,4 +1,4 @@
-"""A status kept up to date by the thread that looks after one server. Knows no processes and no wires."""
+"""A status kept up to date by the thread that looks after one server."""
 
 import asyncio
 import logging
@@ -26,6 +26,8 @@ class Life:
         self._since = time.monotonic()
         self._resume_at: float | None = None
         self._down_since: float | None = None
+        # Held only to read or write the five fields above together: a status never mixes an old phase with a new
+        # detail. Nobody waits for anything while holding it, so it cannot deadlock.
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -51,6 +53,7 @@ class Life:
     def stop(self) -> None:
         """End it, within a bounded time. May be called again and from several threads."""
         self._stop.set()
+        # A thread cannot wait for its own end, and its own code may call this.
         if self._thread is not None and self._thread is not threading.current_thread():
             busy = self.status().phase in ("waiting", "fetching")
             self._thread.join(BUSY_JOIN_SECONDS if busy else JOIN_SECONDS)

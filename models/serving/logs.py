@@ -1,4 +1,4 @@
-"""What a model server's log says about why it ended. Knows vLLM's words, not its processes."""
+"""What a model server's log says about why it ended."""
 
 import re
 from pathlib import Path
@@ -45,6 +45,6 @@ def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerErr
     said = f" Its log says: {quoted}" if quoted else ""
     if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
         return ServerError(
-            f"{how} for want of memory.{said}", "Close other programs, or choose a smaller pair or profile."
+            f"{how}: not enough memory.{said}", "Close other programs, or choose a smaller pair or profile."
         )
     return ServerError(f"{how}.{said}", f"The whole log is {log}.")

@@ -1,7 +1,4 @@
-"""Both sides of a pair, served: weights made ready, servers started side by side, watched and stopped.
-
-Does not know what is asked of the models.
-"""
+"""Both sides of a pair, served: weights made ready, servers started side by side, watched and stopped."""
 
 import asyncio
 import os
@@ -16,9 +13,11 @@ from pathlib import Path
 from common.errors import ConfigError, ServerError
 from common.paths import home
 from models.chat.client import Endpoint
+from models.config.adapter_config import why_not_served
+from models.config.layout import Engine, most_rank
 from models.config.machine import free_memory
 from models.config.memory import GIB
-from models.config.plan import Engine, Plan, make_plan
+from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
 from models.serving.clients import Served
@@ -26,6 +25,7 @@ from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
 from models.serving.status import Phase, Status
+from models.weights.adapter import check_adapter
 from models.weights.find import find_adapter, find_weights, weights_hash
 
 __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
@@ -135,7 +135,14 @@ class ServedPair:
                 f"Profile {self.profile.key} needs an adapter for {self.pair.distilled.title}, not a whole checkpoint.",
                 "Choose a profile with arrangement `two`.",
             )
-        folder, adapter = find_weights(base, None, report), find_adapter(adapter_source, report)
+        adapter = find_adapter(adapter_source, report)
+        if why := why_not_served(adapter, most_rank(self.profile)):
+            raise ConfigError(
+                f"Profile {self.profile.key} cannot serve {self.pair.distilled.title}: {why}.",
+                "Choose a profile with arrangement `two`.",
+            )
+        folder = find_weights(base, None, report)
+        check_adapter(folder, adapter)
         self._hashes["base"] = weights_hash(folder)
         self._hashes["distilled"] = f"{self._hashes['base']}+{weights_hash(adapter)}"
         return folder, adapter

@@ -1,7 +1,4 @@
-"""Watch over a model server at a given address, in the same way as over one of our own.
-
-Does not start anything, and does not know what is asked of the model.
-"""
+"""Watch over a model server at a given address, in the same way as over one of our own."""
 
 import httpx
 

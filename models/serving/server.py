@@ -1,7 +1,4 @@
-"""One vLLM child process: started, watched, restarted with bounded backoff, stopped.
-
-Does not know which model it serves, nor how its arguments are chosen (`models.config.plan`).
-"""
+"""One vLLM child process: started, watched, restarted with bounded backoff, stopped."""
 
 import os
 import signal
@@ -144,7 +141,7 @@ class Server(Life):
             elif ready_at is not None:
                 deaf += 1
                 if deaf >= DEAF_PROBES:
-                    return ready_at, ServerError(f"The server of {self.name} runs but answers no more.")
+                    return ready_at, ServerError(f"The server of {self.name} is running but no longer answers.")
             elif now - started > START_SECONDS:
                 return None, ServerError(
                     f"The server of {self.name} was not ready after {START_SECONDS / 60:.0f} minutes.",

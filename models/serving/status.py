@@ -1,4 +1,4 @@
-"""What a model server is doing, as a value and as a sentence for people. Knows no processes."""
+"""What a model server is doing, as a value and as a sentence for people."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,4 @@
-"""Files of weights on disk: room for them, whether they are whole, their hash, and making a folder exactly once.
-
-Does not know where weights come from or what is in them.
-"""
+"""Files of weights on disk: room for them, whether they are whole, their hash, and making a folder exactly once."""
 
 import contextlib
 import errno

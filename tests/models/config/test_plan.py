@@ -1,5 +1,6 @@
 """Plans: the arithmetic behind them, what is refused, and that vLLM itself understands every command."""
 
+import json
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from commands.pairs import command, describe_plan
 from common.errors import ConfigError
 from models.config import registry
+from models.config.layout import Engine, context_length
 from models.config.machine import Processor, computes_in_bf16
 from models.config.memory import GIB
-from models.config.plan import Engine, Plan, context_length, make_plan, profile_for
+from models.config.plan import Plan, make_plan, profile_for
 from models.config.registry import ROLES, load_config
 from models.config.sources import AdapterSource, FolderSource
 from models.weights import merge
@@ -229,6 +231,7 @@ def test_servers_on_one_gpu_start_in_turn() -> None:
 def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(merge, "run_child", lambda *_, **__: None)
+    monkeypatch.setattr(merge, "check_adapter", lambda *_: None)
     pair = CONFIG.pairs["smol-135m"]
     base, adapter = tmp_path / "base", tmp_path / "adapter"
     sources = {"base": FolderSource(folder=str(base)), "distilled": AdapterSource(adapter=str(adapter))}
@@ -244,6 +247,30 @@ def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, mon
     served = find_weights(sources["distilled"], sources["base"])
     assert str(served) in command(planned, planned.engine("distilled"), 8001)
     assert str(base) in command(planned, planned.engine("base"), 8001)
+
+
+ADAPTERS = [
+    ({"r": 256}, "the adapter has rank 256, and max-lora-rank is 128"),
+    ({"r": 8, "rank_pattern": {"q_proj": 200}}, "rank 200"),
+    ({"r": 8, "use_dora": True}, "is a DoRA"),
+    ({"r": 8, "modules_to_save": ["lm_head"]}, r"whole layers \(lm_head: modules_to_save\)"),
+    ({"r": 8, "bias": "all"}, "biases"),
+    ([], "is not an adapter's configuration"),
+]
+
+
+@pytest.mark.parametrize(("config", "words"), ADAPTERS)
+def test_an_adapter_that_the_engine_cannot_apply_is_told_when_it_is_planned(
+    config: object, words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    pair = CONFIG.pairs["qwen2.5-72b"]
+    changes = {"weights": AdapterSource(adapter=str(tmp_path))}
+    pair = pair.model_copy(update={"distilled": pair.distilled.model_copy(update=changes)})
+    with pytest.raises(ConfigError, match=rf"{words}.*nearest possible plan: profile"):
+        make_plan(CONFIG, pair, CONFIG.profiles["a100-4-adapter"])
+    (tmp_path / "adapter_config.json").write_text('{"r": 128, "rank_pattern": {}, "modules_to_save": null}')
+    assert make_plan(CONFIG, pair, CONFIG.profiles["a100-4-adapter"]).engines[0].roles == ROLES
 
 
 def test_an_adapter_named_by_a_variable_is_merged_in_the_printed_command_too(monkeypatch: pytest.MonkeyPatch) -> None:

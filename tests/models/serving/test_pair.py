@@ -135,11 +135,11 @@ def test_given_up_after_five_tries_with_the_logs_reason(make: Callable[[str], Se
         asyncio.run(served.wait_until_ready(server, 1))
 
 
-def test_want_of_memory_is_recognised(make: Callable[[str], Server]) -> None:
+def test_too_little_memory_is_recognised(make: Callable[[str], Server]) -> None:
     server = make("memory")
     server.start()
     until(lambda: server.status().phase in ("restarting", "failed"))
-    assert "for want of memory" in server.status().detail
+    assert "not enough memory" in server.status().detail
 
 
 async def test_who_waits_for_a_dead_server_is_told_soon(make: Callable[[str], Server]) -> None:

@@ -81,6 +81,41 @@ def test_merged_model_answers_as_base_and_adapter_do(tiny: Path, tmp_path: Path)
     assert AutoTokenizer.from_pretrained(tmp_path / "merged").chat_template == "{{ messages[0]['content'] }}"
 
 
+def wrapped(tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name.replace("base_model.", "base_model.model.base_model.", 1): tensor for name, tensor in tensors.items()}
+
+
+def renamed(old: str, new: str) -> Any:
+    return lambda tensors: {name.replace(old, new): tensor for name, tensor in tensors.items()}
+
+
+UNFIT = [
+    (wrapped, r"no base_model\.model\.model\.layers\.0\.mlp\.down_proj\.weight for the adapter's"),
+    (renamed("layers.1", "layers.7"), r"no model\.layers\.7\.mlp"),
+    (renamed("q_proj", "wq"), r"no model\.layers\.0\.self_attn\.wq"),
+    (renamed("lora_", "loha_"), "holds no LoRA weights"),
+    (lambda t: {name: v for name, v in t.items() if "layers.1" not in name}, r"names model\.layers\.1\.mlp\.down_proj"),
+    (lambda t: {name: v[:, :3].contiguous() for name, v in t.items()}, r"down_proj\.lora_A\.weight has shape \(4, 3\)"),
+    (lambda t: {name: v for name, v in t.items() if "lora_B" not in name}, r"lora_A\.weight and no .*lora_B\.weight"),
+]
+
+
+@pytest.mark.parametrize(("change", "words"), UNFIT)
+def test_an_adapter_that_does_not_fit_is_refused_by_its_first_key(
+    change: Any, words: str, tiny: Path, tmp_path: Path
+) -> None:
+    """PEFT would only warn, and the merged model would be the base."""
+    from safetensors.torch import load_file, save_file
+
+    adapter = tmp_path / "adapter"
+    shutil.copytree(tiny / "adapter", adapter)
+    save_file(change(load_file(adapter / "adapter_model.safetensors")), adapter / "adapter_model.safetensors")
+    with pytest.raises(WeightsError, match=words):
+        find_weights(AdapterSource(adapter=str(adapter)), FolderSource(folder=str(tiny / "base")))
+    with pytest.raises(WeightsError, match="does not fit"):
+        merge_adapter(tiny / "base", adapter, tmp_path / "merged")
+
+
 def test_adapter_is_merged_once_and_again_when_it_changes(tiny: Path, tmp_path: Path) -> None:
     base, adapter = FolderSource(folder=str(tiny / "base")), tmp_path / "adapter"
     shutil.copytree(tiny / "adapter", adapter)
@@ -180,7 +215,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "half" / "adapter_config.json").write_text("{}")
     with pytest.raises(WeightsError, match="adapter folder models/adapters/none is missing"):
         find_adapter(AdapterSource(adapter="models/adapters/none"))
-    with pytest.raises(WeightsError, match=r"misses adapter_model\.safetensors"):
+    with pytest.raises(WeightsError, match=r"lacks adapter_model\.safetensors"):
         find_adapter(AdapterSource(adapter=str(tmp_path / "half")))
     with pytest.raises(WeightsError, match=r"model folder .* is missing"):
         find_weights(FolderSource(folder=str(tmp_path / "none")))
