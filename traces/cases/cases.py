@@ -118,7 +118,7 @@ def pin(question: str, *, note: str = "", title: str = "", origin: str = "", tru
 
     Raises ConfigError when the question is empty or too long.
     """
-    question = question.strip()
+    question = str(question or "").strip()
     if not question or len(question) > QUESTION_CHARACTERS:
         raise ConfigError(f"A case needs a question of at most {QUESTION_CHARACTERS:,} characters.",
                           "Give the question that the models were asked.")  # fmt: skip

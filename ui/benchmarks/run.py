@@ -214,7 +214,7 @@ def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: An
 
         try:
             require_owner(secret)
-            fields = Fields(q.strip(), g.strip(), o.strip())
+            fields = Fields(*(str(name or "").strip() for name in (q, g, o)))
             return {notice: actions.take_in(path, side, name, which, fields, tell), **refreshed()}
         except ArenaError as error:
             return {notice: str(error)}
