@@ -154,9 +154,9 @@ class RunLibrary:
         return shown
 
     def _compute(self, choice: Choice, results: Results) -> Shown:
-        rows = {side: results.rows(c, choice.benchmark) for side, c in choice.sides.items()}
+        rows = {role: results.rows(side, choice.benchmark) for role, side in choice.sides.items()}
         infos = tuple(self.info(run_id) for run_id in _ids(choice))
-        titles = {side: _title(infos, side) for side, side in choice.sides.items()}
+        titles = {role: _title(infos, side) for role, side in choice.sides.items()}
         pair_titles = (titles["base"], titles["distilled"])
         comparison = build_comparison(rows["base"], rows["distilled"], pair_titles, choice.benchmark)
         checked = {info.id: faulty_golds(RunLog.open(self.runs, info.id)) for info in infos}
@@ -185,9 +185,9 @@ def _ids(choice: Choice) -> tuple[str, ...]:
 
 def _title(infos: tuple[RunInfo, ...], side: Side) -> str:
     for info in infos:
-        for side in info.sides.values():
-            if info.id == side.run and side.model == side.model:
-                return side.title
+        for model in info.sides.values():
+            if info.id == side.run and model.model == side.model:
+                return model.title
     return side.model
 
 
