@@ -1,8 +1,10 @@
 """What the page works with: one value that `app.py` makes and every tab receives, and who a visitor is to it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -13,6 +15,14 @@ from models.serving.pair import ServedPair
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import network, visitor_hash
+
+
+def address_of(client: Any, headers: Mapping[str, str]) -> str:
+    """Where a request comes from. Behind a Space's proxy it is the address that the proxy adds last."""
+    address = str(client[0] if isinstance(client, tuple) else client.host) if client else ""
+    if os.environ.get("SPACE_ID"):
+        address = headers.get("x-forwarded-for", address).split(",")[-1].strip()
+    return address
 
 
 def check_ready(served: ServedPair) -> None:
@@ -41,9 +51,6 @@ class Services:
     """Long runs in the background, whichever tab began them: one at a time, since all of them need both servers."""
 
     def visitor(self, request: gr.Request) -> str:
-        """Salted hash of who is asking. Behind a Space's proxy the address is the one the proxy adds last."""
-        address = request.client.host if request.client else ""
-        if os.environ.get("SPACE_ID"):
-            address = request.headers.get("x-forwarded-for", address).split(",")[-1].strip()
+        """Salted hash of who is asking."""
         # Nothing else that a browser says counts: whoever changes it would get round the limits.
-        return visitor_hash(self.salt, network(address))
+        return visitor_hash(self.salt, network(address_of(request.client, request.headers)))

@@ -18,7 +18,7 @@ from ui.benchmarks.view import answer_head, flags_html, grid_html
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
-from ui.kit.panels import LATEX_DELIMITERS
+from ui.kit.typeset import LATEX_DELIMITERS, typeset
 
 SIDES: tuple[Role, Role] = ("base", "distilled")
 MOST_FLAGS = 1000
@@ -250,7 +250,8 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
     first = everything[0]
     count = max(len(found) for found in details.values())
     facts = " · ".join(x for x in (problem, first["subject"], f"level {first['level']}" if first["level"] else "") if x)
-    question = f"**{facts}**\n\n{first['question']}\n\n**Gold answer:** ${first['gold']}$"
+    gold = typeset(f"${first['gold']}$")
+    question = f"**{typeset(facts)}**\n\n{typeset(first['question'])}\n\n**Gold answer:** {gold}"
     updates: dict[Any, Any] = {
         widgets.detail: gr.update(visible=True),
         widgets.question: question,
@@ -283,6 +284,6 @@ def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, An
     return {
         panel.head: answer_head(side, title, found),
         panel.thought_box: gr.update(label=label, visible=bool(found["thought"]), open=False),
-        panel.thought: found["thought"],
-        panel.answer: found["answer"] or "*No answer: the model only produced a thought.*",
+        panel.thought: typeset(found["thought"]),
+        panel.answer: typeset(found["answer"]) or "*No answer: the model only produced a thought.*",
     }

@@ -31,8 +31,8 @@ from ui.cases.view import ROLE_TITLES, case_html, side_head
 from ui.kit.events import QUIET
 from ui.kit.html import html, low_row, page_style, stacked_row, text_of
 from ui.kit.owner import owner_key
-from ui.kit.panels import LATEX_DELIMITERS
 from ui.kit.sampling import build_sampling_controls
+from ui.kit.typeset import LATEX_DELIMITERS
 from ui.open_ended.tab import build_beyond_page
 from ui.services import Services
 from votes.ballot import Verdict

@@ -3,11 +3,11 @@
 Does not know which model a panel belongs to, nor how replies arrive.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 from models.chat.events import Reply
+from ui.kit.typeset import typeset
 
 Message = dict[str, Any]
 """A gradio chat message: role, content and, for a thought, metadata."""
@@ -15,44 +15,13 @@ Message = dict[str, Any]
 ThoughtView = Literal["folded", "unfolded", "hidden"]
 """How a finished thought is shown. One that is still running is always open, unless it is hidden."""
 
-LATEX_DELIMITERS: list[dict[str, str | bool]] = [
-    {"left": "$$", "right": "$$", "display": True},
-    {"left": "\\[", "right": "\\]", "display": True},
-    {"left": "\\(", "right": "\\)", "display": False},
-    {"left": "$", "right": "$", "display": False},
-]
-
-MATHS_OR_CODE = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]*\$|\\\[.*?\\\]|\\\(.*?\\\)",
-    re.DOTALL,
-)
-TIMES = re.compile(r"(?<=[\w)])\*(?=[\w(])")
-"""An asterisk that multiplies: without spaces around it, where Markdown would read emphasis."""
-BOX = re.compile(r"\\boxed\{((?:[^{}]|\{[^{}]*\})*)\}")
-
 ENDINGS: Mapping[str, str] = {
     "length": "*Cut off at the token limit.*",
     "stopped": "*Stopped.*",
 }
 
-UNANSWERED = "*It ended without an answer after its thought.*"
+UNANSWERED = "*The thought ended without an answer.*"
 EMPTY = "*An empty reply.*"
-
-
-def typeset(text: str) -> str:
-    r"""Markdown that shows what a model meant: every bare `\boxed{…}` typeset, and `7*8` with its asterisk.
-
-    Maths and code stay as they are.
-    """
-    pieces, end = [], 0
-    for span in MATHS_OR_CODE.finditer(text):
-        pieces += [typeset_prose(text[end : span.start()]), span.group()]
-        end = span.end()
-    return "".join(pieces) + typeset_prose(text[end:])
-
-
-def typeset_prose(text: str) -> str:
-    return BOX.sub(r"$\\boxed{\1}$", TIMES.sub(r"\\*", text))
 
 
 def count_tokens(number: int) -> str:
@@ -73,7 +42,7 @@ def thought_title(reply: Reply, running: bool) -> str:
 
 def answer_text(reply: Reply) -> str:
     """The answer as Markdown, followed by why it ended if that was not the model's own doing."""
-    ending = f"*{reply.error}*" if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
+    ending = f"*{typeset(reply.error)}*" if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
     return "\n\n".join(part for part in (typeset(reply.answer), ending) if part)
 
 
@@ -85,9 +54,11 @@ def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folde
         metadata = {"title": thought_title(reply, thinking)}
         if thinking or thought == "folded":  # gradio folds what is done, and opens what has no status
             metadata["status"] = "pending" if thinking else "done"
-        messages.append({"role": "assistant", "content": typeset(reply.thought), "metadata": metadata})
+        messages.append(
+            {"role": "assistant", "content": typeset(reply.thought, growing=thinking), "metadata": metadata}
+        )
     if running:
-        answer = typeset(reply.answer) or ("" if messages else "…")
+        answer = typeset(reply.answer, growing=True) or ("" if messages else "…")
     else:  # a hidden thought must not be told of
         answer = answer_text(reply) or (UNANSWERED if messages else EMPTY)
     return [*messages, {"role": "assistant", "content": answer}] if answer else messages
@@ -97,7 +68,7 @@ def turn_messages(
     question: str, reply: Reply | None, *, running: bool, thought: ThoughtView = "folded"
 ) -> list[Message]:
     """One turn of a conversation: the question and, once something has arrived, the reply."""
-    user: Message = {"role": "user", "content": question}
+    user: Message = {"role": "user", "content": typeset(question)}
     return [user] if reply is None else [user, *reply_messages(reply, running=running, thought=thought)]
 
 

@@ -15,7 +15,7 @@ from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
-from ui.kit.panels import LATEX_DELIMITERS
+from ui.kit.typeset import LATEX_DELIMITERS, typeset
 from ui.services import Services
 from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
@@ -191,7 +191,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str, fold: bool) -> 
     known = library.base_answer(trace.prompt)
     return {
         w.opened: trace_id,
-        w.question: trace.problem.question,
+        w.question: typeset(trace.problem.question),
         w.page: shown(trace_html(trace, fold)),
         w.tree_note: text_of("traces")["tree" if tree else "no_tree"],
         w.plot: gr.update(value=tree_figure(tree) if tree else None, visible=bool(tree)),
