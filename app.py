@@ -29,7 +29,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     # Imported late: worker processes import this file again, and need no gradio.
-    from ui.layout import build_app, launch_options
+    from ui.layout import QUEUE, build_app, launch_options
     from ui.services import Services
 
     arguments = parse_arguments()
@@ -46,10 +46,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     served.start()
     try:
-        app = build_app(services).queue(default_concurrency_limit=8, max_size=256)
-        # `_frontend=False`: gradio gives up where its page takes longer than three seconds, as on a busy machine.
-        address = {"server_name": arguments.host, "server_port": arguments.port, "_frontend": False}
-        app.launch(**address, **launch_options())
+        app = build_app(services).queue(**QUEUE)
+        app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options())
     finally:
         served.stop()
         store.close()

@@ -1,19 +1,20 @@
-"""The page as a whole: header, model status, the tabs in their order, theme, style and the little script.
-
-Does not know what happens inside a tab.
-"""
+"""The page as a whole: header, model status, the tabs in their order, theme, style and the little script."""
 
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from models.config.registry import ROLES
 from models.serving.status import Phase, Status
 from ui.benchmarks.tab import build_benchmarks_tab
 from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
+from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
+from ui.kit.policy import LARGEST_UPLOAD, PagePolicy
+from ui.kit.sessions import forget_those_who_leave
 from ui.preferences.tab import build_preferences_tab
 from ui.services import Services
 from ui.traces.tab import build_traces_tab
@@ -30,12 +31,17 @@ TABS = {
     "traces": ("Traces", build_traces_tab),
     "transparency": ("Transparency", build_transparency_tab),
 }
-SECONDS_BETWEEN_LOOKS = 2
+SECONDS_WHILE_STARTING = 2
+SECONDS_BETWEEN_LOOKS = 20
+QUEUE: dict[str, Any] = {"default_concurrency_limit": 16, "max_size": 1000}
+"""For `Blocks.queue()`."""
+THREADS = 400
+"""A streaming handler holds one now and then; with gradio's 40, the forty-first visitor waits for the first."""
 TONES: dict[Phase, str] = {"ready": "good", "failed": "bad", "stopped": "bad"}
 
 
 def theme() -> gr.themes.Base:
-    """Calm and legible in light and dark, with the system's own fonts: nothing is loaded from outside."""
+    """Calm and legible in light and dark, with system fonts: nothing is loaded from elsewhere."""
     return gr.themes.Default(
         primary_hue="teal", secondary_hue="teal", neutral_hue="slate", font=FONT, font_mono=MONO, radius_size="lg"
     ).set(
@@ -54,7 +60,7 @@ def theme() -> gr.themes.Base:
 
 
 def launch_options() -> dict[str, Any]:
-    """What `launch()` must be given for the page to look and behave as built here."""
+    """The options of `launch()` that the page needs."""
     script = (UI / "page.js").read_text()
     return {
         "theme": theme(),
@@ -62,6 +68,13 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{script}</script>",
         "run_history": False,
         "footer_links": [],
+        "app_kwargs": {"middleware": [Middleware(PagePolicy)]},
+        "max_file_size": LARGEST_UPLOAD,
+        "max_threads": THREADS,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        # Gradio gives up where its page takes longer than three seconds, as on a busy machine.
+        "_frontend": False,
     }
 
 
@@ -82,6 +95,15 @@ def status_line(services: Services) -> Markup:
         status_chip(f"{role.capitalize()}: {served.pair.model(role).title}", served.status(role)) for role in ROLES
     ]
     return render('<div class="chips" role="status">{{ chips }}</div>', chips=join(chips))
+
+
+def look_at_models(services: Services, shown: str) -> tuple[Any, Any]:
+    """The status line where it differs from what the page shows, and how soon the page should ask again."""
+    line = status_line(services)
+    if line == shown:
+        return gr.skip(), gr.skip()
+    settled = all(services.served.status(role).phase in ("ready", "failed") for role in ROLES)
+    return line, gr.Timer(SECONDS_BETWEEN_LOOKS if settled else SECONDS_WHILE_STARTING)
 
 
 def build_header(services: Services) -> gr.HTML:
@@ -105,6 +127,8 @@ def build_app(services: Services) -> gr.Blocks:
                 with gr.Tab(label, id=key):
                     build_tab(services)
         app.load(select_tab, outputs=tabs, show_progress="hidden")
-        timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
-        timer.tick(lambda: status_line(services), outputs=status, show_progress="hidden", concurrency_limit=None)
+        timer = gr.Timer(SECONDS_WHILE_STARTING)
+        # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
+        timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)
+        forget_those_who_leave(app)
     return app

@@ -22,7 +22,7 @@ from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from tests.votes.helpers import FREE
 from ui.compare.handlers import follow_turn, tool_handler
-from ui.kit.replies import FAILED, panel_messages
+from ui.kit.replies import FAILED, ONE_ANSWER, panel_messages
 from votes.ballot import Mode, Side
 from votes.desk import Desk
 from votes.errors import Refused, TextRefused, UnknownBattle
@@ -93,7 +93,8 @@ async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answer
     failed = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
     assert failed.phase == "failed"
     assert panel_messages(failed, "a") == panel_messages(failed, "b")
-    assert FAILED in panel_messages(failed, "a")[-1]["content"]
+    sentence, answer = panel_messages(failed, "a")[-2:]
+    assert ONE_ANSWER in sentence["content"] and answer["content"] == "4"
     again = await last(turns.use_tool(failed, "regenerate", frozenset({"a", "b"}), "visitor"))
     assert again.phase == "answers"
     assert len(desk.load_battle(again.id).turns) == 1
@@ -125,7 +126,7 @@ def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
 async def test_a_refusal_changes_nothing_on_the_page(desk: Desk) -> None:
     refused = turns_at(desk).ask(Battle(), "", "visitor", SAMPLING)
     with pytest.raises(gr.Error, match=r"question|empty"):
-        assert not [update async for update in follow_turn(SimpleNamespace(), refused)]  # type: ignore[arg-type]
+        assert not [update async for update in follow_turn(SimpleNamespace(), Battle(), refused)]  # type: ignore[arg-type]
 
 
 async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
@@ -142,7 +143,8 @@ async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
     monkeypatch.setattr(module, "watch", leave)
     answers += [{"a": GOOD, "b": GOOD}]
     asked = turns.ask(battle, "And 3 + 3?", "visitor", SAMPLING)
-    assert [update async for update in follow_turn(SimpleNamespace(), asked)] == [gr.skip()]  # type: ignore[arg-type]
+    updates = [update async for update in follow_turn(SimpleNamespace(), battle, asked)]  # type: ignore[arg-type]
+    assert updates == [gr.skip()]
     await asyncio.sleep(0.05)
     assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
 

@@ -77,11 +77,11 @@ def test_a_forged_vote_through_the_raw_api_is_not_counted(services: Services, pa
     """Every private endpoint that takes what a vote takes is called by a session that never had a battle."""
     before = len(services.store.ballots())
     dependencies = httpx.get(f"{page_url}config", timeout=60).json()["dependencies"]
-    forged = [d["id"] for d in dependencies if d["api_visibility"] == "private" and len(d["inputs"]) == 3]
+    forged = [d["id"] for d in dependencies if d["api_visibility"] == "private" and len(d["inputs"]) == 4]
     assert len(forged) >= len(VERDICTS)
     for index in forged:
         session = {"session_hash": f"forged{index}"}
-        call = {"data": [None, ["correct"], "forged"], "fn_index": index, **session}
+        call = {"data": [None, "answers", ["correct"], "forged"], "fn_index": index, **session}
         assert httpx.post(f"{page_url}gradio_api/queue/join", json=call, timeout=60).status_code == 200
         with httpx.stream("GET", f"{page_url}gradio_api/queue/data", params=session, timeout=60) as events:
             assert any("process_completed" in line for line in events.iter_lines())

@@ -3,6 +3,7 @@
 Handlers only translate: a click goes to `battles.turns` or to the desk, the battle that comes back goes to the screen.
 """
 
+import copy
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
@@ -10,9 +11,10 @@ from typing import Any
 
 import gradio as gr
 
-from battles.battle import SIDES, Battle, fail, shared
+from battles.battle import SIDES, Battle, Phase, fail, shared
 from battles.pinning import pin_from_battle
 from battles.turns import Turns
+from common.errors import ArenaError
 from ui.compare.screen import Renderer, Update
 from ui.compare.view import (
     QUESTION_HINTS,
@@ -27,7 +29,7 @@ from ui.kit.owner import require_owner
 from ui.kit.replies import thanks
 from ui.kit.sampling import read_samplings
 from ui.services import Services
-from votes.ballot import Side, Stage, Verdict
+from votes.ballot import Side, Verdict
 
 TARGETS: dict[str, frozenset[Side]] = {
     "Both": frozenset(SIDES),
@@ -47,13 +49,14 @@ def ask_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..
     async def ask(
         battle: Battle, question: str, mode: Any, live: bool, request: gr.Request, *settings: Any
     ) -> AsyncIterator[Update]:
+        before = battle
         if battle.over:
             battle = Battle(mode=mode)
         if not battle.id:
             battle = replace(battle, mode=mode, delivery="live" if live else "together")
         asked = turns.ask(battle, question, services.visitor(request), read_samplings(battle.mode, settings))
         first = True
-        async for update in follow_turn(show, asked):
+        async for update in follow_turn(show, before, asked):
             if first and show.widgets.battle in update:
                 update[show.widgets.question] = gr.update(value="", placeholder=QUESTION_HINTS["asked"])
             yield update
@@ -69,7 +72,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
             yield gr.skip()
             return
         if battle.phase == "running":  # the connection broke, and the turn ended with it
-            yield show.whole(fail(battle))
+            yield show.changes(battle, fail(battle))
             return
         if not offered(battle, tool):
             yield gr.skip()
@@ -81,44 +84,54 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
                 yield gr.skip()
                 return
         used = turns.use_tool(battle, tool, sides, services.visitor(request))
-        async for update in follow_turn(show, used):
+        async for update in follow_turn(show, battle, used):
             yield update
 
     return use
 
 
-async def follow_turn(show: Renderer, progress: Any) -> AsyncIterator[Update]:
-    """The screen's updates of one turn, without those that would change nothing that is seen.
+async def follow_turn(show: Renderer, before: Battle, progress: Any) -> AsyncIterator[Update]:
+    """The screen's updates of one turn on a page that shows `before`: only what has changed, and nothing else.
 
     A question that is refused changes nothing but says why; a turn that is left before its first step changes nothing.
     """
-    phase = ""
-    seen: Update = {}
+    shown = before
+    sent: Update = {}
     with spoken():
         async with aclosing(progress) as steps:
             async for step in steps:
-                moving = show.moving(step.battle, step.seconds)
-                visible = {widget: value for widget, value in moving.items() if widget is not show.widgets.battle}
-                if step.battle.phase != phase:
-                    yield show.whole(step.battle) | moving
-                elif visible != seen:
-                    yield moving
-                phase, seen = step.battle.phase, visible
-    if not phase:
+                if shown is before and before.over:  # the page still has the last vote's reasons and comment
+                    update = show.whole(step.battle)
+                elif step.battle.phase != shown.phase or step.battle.id != shown.id:
+                    update = show.changes(shown, step.battle)
+                else:
+                    update = show.moving(step.battle, step.seconds, shown)
+                update = {
+                    widget: value for widget, value in update.items() if widget not in sent or sent[widget] != value
+                }
+                # Gradio empties the values that it is given: what was sent is known by a copy.
+                sent |= {widget: copy.deepcopy(value) for widget, value in update.items() if widget in show.parts}
+                shown = step.battle
+                if update:
+                    yield update
+    if shown is before:
         yield gr.skip()  # gradio empties every output of a generator that ends without a value
 
 
 def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callable[..., Update]:
     @spoken()
-    def cast(battle: Battle, reasons: list[str], comment: str | None, request: gr.Request) -> Update:
-        stage: Stage = "reasoning" if battle.phase == "reasoning" else "answers"
+    def cast(battle: Battle, stage: Any, reasons: list[str], comment: str | None, request: gr.Request) -> Update:
         visitor = services.visitor(request)
         receipt = services.desk.cast(battle.id, visitor, stage, verdict, tuple(reasons), comment or "")
-        gr.Info(thanks(receipt), duration=4)
+        if not receipt.repeated:
+            gr.Info(thanks(receipt), duration=4)
+        ballot = show.widgets.ballot
+        emptied: Update = {ballot.comment: "", ballot.reasons: gr.update(value=[])} if reasons or comment else {}
         if battle.mode == "named":
             facts = show.revealed(services.desk.reveal(battle.id, visitor), services.desk.standing(battle.id, visitor))
-            return show.whole(replace(battle, phase="voted"), facts)
-        return show.whole(replace(battle, phase="reasoning" if stage == "answers" else "voted"))
+            return emptied | show.changes(battle, replace(battle, phase="voted"), facts)
+        phase: Phase = "reasoning" if receipt.stage == "answers" else "voted"
+        return emptied | show.changes(battle, replace(battle, phase=phase))
 
     return cast
 
@@ -128,7 +141,7 @@ def undo_handler(services: Services, show: Renderer) -> Callable[..., Update]:
     def undo(battle: Battle, request: gr.Request) -> Update:
         receipt = services.desk.undo(battle.id, services.visitor(request))
         gr.Info("Your vote was withdrawn. You can vote again.", duration=4)
-        return show.whole(replace(battle, phase=receipt.stage))
+        return show.changes(battle, replace(battle, phase=receipt.stage))
 
     return undo
 
@@ -141,7 +154,7 @@ def reveal_handler(services: Services, show: Renderer) -> Callable[..., Update]:
         told = ask_desk(battle.id, visitor)
         votes = services.desk.standing(battle.id, visitor)
         named = replace(battle, phase="revealed", roles={"a": told.a.role, "b": told.b.role})
-        return show.whole(named, show.revealed(told, votes))
+        return show.changes(battle, named, show.revealed(told, votes))
 
     return reveal
 
@@ -168,14 +181,45 @@ def restart_handler(turns: Turns, show: Renderer) -> Callable[..., Any]:
     return restart
 
 
-def open_handler(services: Services, show: Renderer) -> Callable[..., Update]:
-    @spoken()
-    def open_battle(request: gr.Request) -> Update:
-        battle_id = request.query_params.get("battle")
-        if not battle_id:
-            return gr.skip()
-        found = services.desk.load_battle(battle_id)
-        facts = show.revealed(found.reveal, found.verdicts, whose="The vote") if found.reveal else ""
-        return show.whole(shared(found), facts)
+def copy_handler(side: Side) -> Callable[[Battle], str]:
+    """The newest answer as the model wrote it, which is not how it is typeset."""
+
+    def copy_answer(battle: Battle) -> str:
+        reply = battle.reply(side) if battle.replies_visible else None
+        return reply.answer if reply else ""
+
+    return copy_answer
+
+
+def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., AsyncIterator[Update]]:
+    """What a page shows when it is opened: the battle in its address, or the visitor's own from before a reload."""
+
+    async def open_battle(kept: str | None, request: gr.Request) -> AsyncIterator[Update]:
+        visitor = services.visitor(request)
+        if battle_id := request.query_params.get("battle"):
+            with spoken():
+                found = services.desk.load_battle(battle_id)
+            facts = show.revealed(found.reveal, found.verdicts, whose="The vote") if found.reveal else ""
+            update = show.whole(shared(found), facts)
+            del update[show.widgets.kept]  # reading another battle does not lose one's own
+            yield update
+            return
+        battle = own_battle(turns, kept, visitor)
+        if battle is None:
+            yield {show.widgets.kept: ""} if kept else gr.skip()
+            return
+        yield show.whole(battle) | {show.widgets.mode: battle.mode}
+        if battle.phase == "running":
+            async for update in follow_turn(show, battle, turns.watch(battle, visitor)):
+                yield update
 
     return open_battle
+
+
+def own_battle(turns: Turns, battle_id: str | None, visitor: str) -> Battle | None:
+    """A visitor's battle from before a reload; None where there is none, or its time is over."""
+    try:
+        battle = turns.restore(battle_id, visitor) if battle_id else None
+    except ArenaError:
+        return None
+    return battle if battle and battle.turns else None

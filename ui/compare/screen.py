@@ -21,12 +21,23 @@ from ui.compare.view import (
     vote_prompt,
 )
 from ui.kit.html import Markup, shown
-from ui.kit.replies import figures, panel_messages, progress_line
+from ui.kit.replies import figures, panel_messages, progress_line, side_failed
 from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
 from votes.shown import Reveal
 
 Update = dict[Block, Any]
+
+
+def looks_alike(before: Battle, after: Battle, side: Side) -> bool:
+    """Whether a side's panel shows the same for both."""
+    if (before.phase, len(before.turns), before.roles) != (after.phase, len(after.turns), after.roles):
+        return False
+    if before.replies_visible != after.replies_visible or side_failed(before) != side_failed(after):
+        return False
+    if not after.replies_visible:
+        return True
+    return before.reply(side) is after.reply(side) and (side in before.running) == (side in after.running)
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class BallotWidgets:
     reveal: gr.Button
     facts: gr.HTML
     link: gr.Markdown
+    stage: gr.Textbox
+    """Never seen: the vote that the page offers, sent with the click, so that no click casts another one."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,11 @@ class Widgets:
     ballot: BallotWidgets
     new: gr.Button
     pin: PinWidgets
+    kept: gr.BrowserState
+    """The battle's id in the visitor's browser, so that a reload finds it again."""
+    copies: dict[Side, gr.Button]
+    copied: gr.Textbox
+    """Never seen: the text on its way to the clipboard."""
     arena: gr.Column
     """Everything that makes sense only once something was asked."""
     welcome: tuple[gr.Column, ...]
@@ -82,10 +100,11 @@ class Widgets:
     def outputs(self) -> list[Block]:
         ballot = self.ballot
         each = (*self.panels.values(), *self.heads.values(), *self.figures.values(), *self.tools.values())
-        voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.after, ballot.undo, ballot.reveal)
-        told = (ballot.facts, ballot.link, self.pin.box, self.pin.note, self.pin.said)
-        asking = (self.target, self.question, self.ask, self.delivery, self.new, self.arena, *self.welcome)
-        return [self.battle, self.progress, *asking, *voting, *told, *each]
+        voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.stage)
+        after = (ballot.after, ballot.undo, ballot.reveal, ballot.facts, ballot.link)
+        pinning = (self.pin.box, self.pin.note, self.pin.said)
+        asking = (self.mode, self.target, self.question, self.ask, self.delivery, self.new, self.arena, *self.welcome)
+        return [self.battle, self.kept, self.progress, *asking, *voting, *after, *pinning, *each]
 
 
 class Renderer:
@@ -95,25 +114,40 @@ class Renderer:
         self.services = services
         self.widgets = widgets
         pair = services.served.pair
+        self.parts = frozenset((widgets.progress, *widgets.panels.values(), *widgets.figures.values()))
+        """What is sent again and again while replies arrive."""
         self.titles: Mapping[Role, str] = {"base": pair.base.title, "distilled": pair.distilled.title}
 
-    def moving(self, battle: Battle, seconds: float) -> Update:
-        """What changes while replies arrive."""
+    def moving(self, battle: Battle, seconds: float, before: Battle | None = None) -> Update:
+        """What changes while replies arrive; without the panels that show what they showed `before`.
+
+        Values only: for a `gr.update`, gradio makes the whole component anew in every session.
+        """
         w = self.widgets
         ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
-        update: Update = {w.battle: battle, w.progress: progress_line(battle, seconds, ready)}
+        update: Update = {w.progress: progress_line(battle, seconds, ready)}
         for side in SIDES:
-            # What is written before one's eyes is followed to its end; what appears whole is read from its beginning.
-            follow = len(battle.turns) > 1 or (bool(battle.running) and battle.replies_visible)
-            update[w.panels[side]] = gr.update(value=panel_messages(battle, side), autoscroll=follow)
-            update[w.figures[side]] = figures(battle, side)
+            if before is None or not looks_alike(before, battle, side):
+                update[w.panels[side]] = panel_messages(battle, side)
+                update[w.figures[side]] = figures(battle, side)
         return update
+
+    def changes(self, before: Battle, after: Battle, facts: str = "") -> Update:
+        """What a page that shows `before` must be sent to show `after`."""
+        old, new = self.fixed(before), self.fixed(after, facts)
+        changed = {widget: update for widget, update in new.items() if update != old[widget]}
+        changed[self.widgets.ballot.facts] = facts  # the page may show some that `before` does not tell of
+        return {self.widgets.battle: after} | changed | self.moving(after, 0.0, before)
 
     def whole(self, battle: Battle, facts: str = "") -> Update:
         """Everything that depends on the battle. `facts`: the reveal's table, if the names are known."""
+        return {self.widgets.battle: battle} | self.moving(battle, 0.0) | self.fixed(battle, facts)
+
+    def fixed(self, battle: Battle, facts: str = "") -> Update:
+        """What depends on the battle, but not on how far its replies have come."""
         w = self.widgets
         asked = bool(battle.turns)
-        update = self.moving(battle, 0.0)
+        update: Update = {w.kept: "" if battle.phase in ("open", "revealed", "shared") else battle.id}
         update |= {w.heads[side]: head(battle, side, self.titles) for side in SIDES}
         update |= {button: gr.update(visible=offered(battle, tool)) for tool, button in w.tools.items()}
         update |= {
@@ -147,6 +181,7 @@ class Renderer:
             b.prompt: vote_prompt(battle),
             b.reasons: gr.update(choices=reason_choices(battle), value=[]),
             b.comment: "",
+            b.stage: "reasoning" if battle.phase == "reasoning" else "answers",
             b.after: gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
             b.undo: gr.update(visible=voted),
             b.reveal: gr.update(

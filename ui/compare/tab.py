@@ -18,6 +18,7 @@ from ui.compare.handlers import (
     TARGETS,
     TOOLS,
     ask_handler,
+    copy_handler,
     open_handler,
     pin_handler,
     restart_handler,
@@ -31,13 +32,14 @@ from ui.compare.view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, head, reason_
 from ui.kit.events import QUIET
 from ui.kit.html import html
 from ui.kit.owner import owner_key
-from ui.kit.panels import LATEX_DELIMITERS
 from ui.kit.sampling import build_sampling_controls
+from ui.kit.typeset import LATEX_DELIMITERS
 from ui.services import Services
 from votes.ballot import VERDICTS, Side, Verdict
 
-STREAMS_AT_ONCE = 64
-"""Questions being answered at once; the engines themselves take as many. More of them wait in gradio's queue."""
+STREAMS_AT_ONCE = 400
+"""Questions being answered at once. More of them wait in gradio's queue, where nobody sees them wait for a model."""
+VOTING: dict[str, Any] = {**QUIET, "concurrency_id": "votes", "concurrency_limit": 16}
 VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "vote-both-bad", "b": "vote-b"}
 
 
@@ -45,15 +47,16 @@ def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns())
     battle = gr.State(Battle())
+    # Both are set, or a restart of the server would lose what browsers keep.
+    kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
+    copied = gr.Textbox(visible=False)
     with gr.Row(elem_id="battle-bar"):
         modes = [("Blind battle", "blind"), ("Named", "named")]
         mode = gr.Radio(modes, value="blind", label="Mode", container=False, elem_classes="segmented", min_width=0)
-        delivery = gr.Checkbox(
-            False, label="Watch live (gives speed away)", container=False, elem_id="live", min_width=0
-        )
+        delivery = gr.Checkbox(False, label="Watch live (reveals speed)", container=False, elem_id="live", min_width=0)
         new = gr.Button("New battle", size="sm", visible=False, elem_id="new-battle", min_width=0)
     with gr.Column(visible=False) as arena:
-        heads, panels, costs = build_panels()
+        heads, panels, costs, copies = build_panels()
         progress = gr.HTML("", elem_id="progress")
         target, tools = build_tools()
         ballot = build_ballot()
@@ -78,6 +81,9 @@ def build_compare_tab(services: Services) -> None:
         ballot,
         new,
         pin,
+        kept,
+        copies,
+        copied,
         arena,
         (welcome, examples),
     )
@@ -109,31 +115,35 @@ def build_examples(question: gr.Textbox) -> None:
     )
 
 
-def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Side, gr.HTML]]:
+def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Side, gr.HTML], dict[Side, gr.Button]]:
     heads: dict[Side, gr.HTML] = {}
     panels: dict[Side, gr.Chatbot] = {}
     costs: dict[Side, gr.HTML] = {}
+    copies: dict[Side, gr.Button] = {}
     with gr.Row(elem_id="sides"):
         for side in SIDES:
             with gr.Column(min_width=300):
-                heads[side] = gr.HTML(head(Battle(), side, {}))
+                with gr.Row(elem_classes="side-top"):
+                    heads[side] = gr.HTML(head(Battle(), side, {}))
+                    copies[side] = gr.Button("Copy", size="sm", min_width=60, scale=0, elem_id=f"copy-{side}")
                 panels[side] = gr.Chatbot(
                     show_label=False,
                     label=f"Side {side.upper()}",
                     height=460,
                     latex_delimiters=LATEX_DELIMITERS,
-                    buttons=["copy_all"],
+                    autoscroll=False,  # page.js follows, and lets a reader scroll away
+                    buttons=[],
                     elem_id=f"panel-{side}",
                     elem_classes="panel",
                     feedback_options=None,
                     placeholder="The answer appears here.",
                 )
                 costs[side] = gr.HTML("")
-    return heads, panels, costs
+    return heads, panels, costs, copies
 
 
 def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
-    """What can be asked of replies that are being written or are there. Thought-bending tools are for named mode."""
+    """What can be done with replies. Tools that steer a thought are for named mode."""
     with gr.Row(elem_classes="small-row"):
         target = gr.Radio(
             list(TARGETS),
@@ -161,15 +171,16 @@ def build_ballot() -> BallotWidgets:
             reasons = gr.CheckboxGroup(reason_choices(Battle()), show_label=False)
             comment = gr.Textbox(placeholder="A comment", show_label=False, max_lines=4)
     with gr.Row(visible=False, elem_classes="small-row") as after:
-        undo = gr.Button("Undo the vote", size="sm")
+        undo = gr.Button("Undo vote", size="sm")
         reveal = gr.Button("Show the names", size="sm", variant="primary", elem_id="show-names")
     facts = html(elem_id="facts")
     link = gr.Markdown("")
-    return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link)
+    stage = gr.Textbox("answers", visible=False)
+    return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link, stage)
 
 
 def build_pin() -> PinWidgets:
-    """Make the battle a case study, once its names are known. On a public Space only its owner pins."""
+    """Make the battle a case study, once its names are known. On a public Space, only the owner can."""
     with gr.Accordion("Pin as a case", open=False, visible=False, elem_id="pin-battle") as box:
         note = gr.Textbox(
             placeholder="Why is this worth reading? (optional)", label="Note", lines=2, elem_id="pin-battle-note"
@@ -186,7 +197,7 @@ def build_settings(services: Services) -> list[Component]:
     default = served.pair.distilled.sampling
     with gr.Accordion("Settings for the next battle", open=False, elem_id="settings"):
         common = build_sampling_controls(default, longest_reply(served))
-        differ = gr.Checkbox(False, label="Other settings for the distilled model (named mode only)")
+        differ = gr.Checkbox(False, label="Different settings for the distilled model (named mode only)")
         with gr.Group(visible=False) as group:
             own = build_sampling_controls(default, longest_reply(served, ["distilled"]))
         differ.change(lambda on: gr.update(visible=on), differ, group, **QUIET)
@@ -212,11 +223,14 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
         cast = vote_handler(services, show, verdict)
-        button.click(cast, [w.battle, ballot.reasons, ballot.comment], outputs, **QUIET)
+        button.click(cast, [w.battle, ballot.stage, ballot.reasons, ballot.comment], outputs, **VOTING)
     ballot.undo.click(undo_handler(services, show), w.battle, outputs, **QUIET)
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
     ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **QUIET)
+    for side, button in w.copies.items():
+        fetched = button.click(copy_handler(side), w.battle, w.copied, **QUIET)
+        fetched.success(fn=None, inputs=w.copied, js="(text) => navigator.clipboard.writeText(text)")
     restart = restart_handler(turns, show)
     w.new.click(restart, [w.battle, w.mode], outputs, **QUIET)
     w.mode.input(restart, [w.battle, w.mode], outputs, **QUIET)
-    gr.on(None, open_handler(services, show), None, outputs, **QUIET)
+    gr.on(None, open_handler(services, turns, show), w.kept, outputs, **streaming)

@@ -1,7 +1,4 @@
-"""What the Compare tab shows of a battle: pure functions from a battle to messages, lines of HTML and visibility.
-
-Does not know widgets, the desk or the models.
-"""
+"""What the Compare tab shows of a battle: pure functions from a battle to lines of HTML and visibility."""
 
 from collections.abc import Mapping
 
@@ -21,18 +18,18 @@ VOTE_PROMPTS = {
 }
 WELCOME = Markup(
     """<div class="welcome"><h2>Two models, one question</h2>
-<p>One is a base model, the other was taught long thought. Ask something: both answer without their names. Vote, read
-how they reasoned, vote again, and see who was who.</p></div>"""
+<p>One is a base model, the other was trained to think at length. Both answer anonymously. Vote, read their reasoning,
+vote again, then see which was which.</p></div>"""
 )
 QUESTION_HINTS = {
-    "open": "Ask both models … A battle that is voted on can be read by everybody.",
-    "asked": "Ask a further question …",
-    "over": "Ask something new: it begins the next battle …",
+    "open": "Ask both models … Once you vote, the battle is public.",
+    "asked": "Ask a follow-up question …",
+    "over": "Ask something new to start the next battle …",
 }
 
 
 def allowed(battle: Battle, tool: str) -> bool:
-    """Whether a tool may be used at all: bending a thought would tell the sides apart in a blind battle."""
+    """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""
     return battle.mode == "named" or tool not in ("answer_now", "think_more")
 
 
@@ -120,7 +117,7 @@ def vote_prompt(battle: Battle) -> Markup:
 
 
 def pinned_sentence(link: str) -> str:
-    """A battle became a case: where it now is."""
+    """A battle became a case: a link to it."""
     return f"Pinned under *Case studies*: [open the case]({link})"
 
 

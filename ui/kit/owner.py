@@ -25,11 +25,11 @@ def require_owner(key: str) -> None:
     if not needs_key():
         return
     if not secret:
-        raise ConfigError("Only the owner may do this here, and no key is set.", f"Set the secret {OWNER_KEY}.")
+        raise ConfigError("Only the owner can do this, and no key is set.", f"Set the secret {OWNER_KEY}.")
     if not hmac.compare_digest(str(key or "").encode(), secret.encode()):
-        raise ConfigError("Only the owner may do this here.", "Give the owner's key.")
+        raise ConfigError("Only the owner can do this.", "Enter the owner's key.")
 
 
 def owner_key(**options: object) -> gr.Textbox:
-    """The field for the key; not there where none is needed."""
+    """The field for the key; hidden where none is needed."""
     return gr.Textbox(label="Owner's key", type="password", visible=needs_key(), max_lines=1, **options)  # type: ignore[arg-type]

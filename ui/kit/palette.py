@@ -1,4 +1,4 @@
-"""How the page's figures sit on it, in the colours of `ui.benchmarks.figures`. Does not know what is plotted."""
+"""How the page's figures sit on it, in the colours of `ui.benchmarks.figures`."""
 
 import plotly.graph_objects as go
 

@@ -1,14 +1,16 @@
 """A battle's replies as they are shown, in Compare and in Case studies."""
 
-from battles.battle import SIDES, Battle
+from battles.battle import SIDES, Battle, survivor
 from models.chat.events import Reply
 from ui.kit.html import Markup, render
 from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
+from ui.kit.typeset import typeset
 from votes.ballot import VERDICTS, Side
 from votes.shown import Receipt
 
-FAILED = "Nothing to compare: a model could not answer, or was stopped. Make the answers again, or ask something else."
-"""On both sides alike: which one failed or was stopped, and why, would tell who is who."""
+FAILED = "Nothing to compare: a model could not answer or was stopped. Regenerate the answers, or ask something else."
+ONE_ANSWER = "Only one model answered, so there is nothing to vote on. This is its answer:"
+"""Both on both sides alike: which side failed or was stopped, and why, would tell who is who."""
 
 
 def panel_messages(battle: Battle, side: Side) -> list[Message]:
@@ -20,11 +22,14 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
     if battle.turns:
         turn = battle.turns[-1]
         if battle.mode == "blind" and side_failed(battle):
-            return [*messages, *turn_messages(turn.question, None, running=False), waiting_message(FAILED)]
+            messages += turn_messages(turn.question, None, running=False)
+            if reply := survivor(battle):
+                return [*messages, waiting_message(ONE_ANSWER), {"role": "assistant", "content": typeset(reply.answer)}]
+            return [*messages, waiting_message(FAILED)]
         reply = turn.replies.get(side) if battle.replies_visible else None
         messages += turn_messages(turn.question, reply, running=side in battle.running, thought=thought)
         if battle.running and battle.replies_visible and reply is None:
-            messages.append(waiting_message("Waiting in line for the model …"))
+            messages.append(waiting_message("Waiting for the model …"))
     return messages
 
 
@@ -62,16 +67,18 @@ def progress_line(battle: Battle, seconds: float, models_ready: bool) -> Markup:
     if not battle.running:
         return Markup()
     if not models_ready:
-        text = f"Your question waits in line: the models are still starting · {seconds:.0f} s"
+        text = f"Your question is queued: the models are still starting · {seconds:.0f} s"
     elif battle.mode == "named" and len(battle.running) == 1:
         text = f"{next(iter(battle.running)).upper()} is still writing · {seconds:.0f} s"
     elif battle.replies_visible:
         text = f"Writing · {seconds:.0f} s"
     else:
-        text = f"Both models are working; their answers appear together · {seconds:.0f} s"
-    return render('<div class="progress" role="status"><span class="dot"></span>{{ text }}</div>', text=text)
+        text = f"Both models are working; their answers will appear together · {seconds:.0f} s"
+    live = "live" if battle.replies_visible else ""  # page.js follows what is written before one's eyes
+    html = '<div class="progress {{ live }}" role="status"><span class="dot"></span>{{ text }}</div>'
+    return render(html, live=live, text=text)
 
 
 def thanks(receipt: Receipt) -> str:
-    """A vote was taken."""
-    return f"Kept: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()
+    """What is said after a vote."""
+    return f"Saved: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()

@@ -1,4 +1,4 @@
-"""The sliders for how tokens are drawn, and the Sampling they stand for."""
+"""The sampling controls, and the Sampling their values stand for."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,11 +27,11 @@ def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
             min(default.thinking_budget or 0, longest),
             step=16,
             label="Thinking budget",
-            info="Tokens after which the thought is closed; 0: none",
+            info="Tokens after which thinking stops; 0: no limit",
         )
     with gr.Row():
         temperature = gr.Slider(
-            0, 2, default.temperature, step=0.05, label="Temperature", info="0: always the likeliest token"
+            0, 2, default.temperature, step=0.05, label="Temperature", info="0 always takes the likeliest token"
         )
         top_p = gr.Slider(0.05, 1, default.top_p, step=0.05, label="Top-p")
         seed = gr.Number(
@@ -39,7 +39,7 @@ def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
             label="Seed",
             precision=0,
             minimum=-1,
-            info="-1: a new one each time",
+            info="-1 picks a new one each time",
         )
     return [max_tokens, budget, temperature, top_p, seed]
 

@@ -1,7 +1,4 @@
-"""The Preferences tab: what visitors preferred, how sure that is, and every vote as a file.
-
-Does not know how votes are counted (`votes.ranking`), drawn (`ui.preferences.view`) or kept (`votes.store`).
-"""
+"""The Preferences tab: what visitors preferred, how sure that is, and every vote as a file."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -15,7 +12,7 @@ from gradio.context import Context
 from ui.kit.downloads import download_button
 from ui.kit.events import QUIET
 from ui.kit.html import html, page_style, shown
-from ui.preferences.view import figures_html, recent_html, summarise, table_html, time_figure, win_rate_figure
+from ui.preferences.view import recent_html, summarise_votes, table_html, tiles_html, time_figure, win_rate_figure
 from ui.services import Services
 from votes.ballot import Ballot
 from votes.errors import UnknownBattle
@@ -24,12 +21,12 @@ from votes.ranking import effective_votes
 from votes.shown import SharedBattle
 
 RECENT = 20
-EMPTY = "No votes yet. Start a blind battle in the Compare tab: the first vote is counted here."
-COUNTING = """Win rate of the distilled model against its base. A tie and “both are bad” count as half a win for each
-side; intervals are Wilson’s at 95 %. The headline counts blind votes on the answers alone. A vote is counted, and part
-of the files below, once no blind vote can follow it: when the names were shown, or when its time is over."""
+EMPTY = "No votes yet. Start a blind battle in the Compare tab."
+COUNTING = """Win rate of the distilled model against its base. A tie or “both are bad” counts as half a win for each
+side; intervals are 95 % Wilson intervals. The headline counts blind votes on the answers alone. A vote is counted, and
+included in the files below, once it is final: after the names were shown, or when its time is up."""
 RECENT_HEADING = """### Recent battles
-Once voted on, a battle’s questions and answers can be read by everybody: here, through its link and in the files."""
+Once voted on, a battle’s questions and answers are public: here, through its link, and in the files."""
 FILES = {
     "votes.parquet": ("Votes, Parquet", write_parquet),
     "votes.csv": ("Votes, CSV", write_csv),
@@ -72,8 +69,8 @@ def build_preferences_tab(services: Services) -> None:
         }
         if votes:
             mine = [vote for vote in votes if vote.pair == chosen]
-            summary = summarise(mine)
-            updates[tiles] = shown(figures_html(summary))
+            summary = summarise_votes(mine)
+            updates[tiles] = shown(tiles_html(summary))
             updates[rates_plot] = win_rate_figure(summary.groups)
             updates[time_plot] = time_figure(summary.days)
             updates[table] = shown(table_html(summary.groups))
@@ -123,7 +120,7 @@ def pending_sentence(pending: int) -> str:
     if pending == 0:
         return ""
     votes = "One vote" if pending == 1 else f"{pending} votes"
-    return f"{votes} can still be changed or added to, and will be counted when the names are shown or time is up."
+    return f"{votes} can still change, and will be counted once the names are shown or time is up."
 
 
 def write_file(services: Services, name: str, folder: Path) -> Path:

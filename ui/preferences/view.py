@@ -1,4 +1,4 @@
-"""What the Preferences tab shows, made of votes: groups, tables and figures. Pure; knows no widgets and no store."""
+"""What the Preferences tab shows, made of votes: groups, tables and figures. Pure functions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
@@ -50,7 +50,7 @@ class Summary(NamedTuple):
     days: list[Day]
 
 
-def summarise(votes: Sequence[Ballot]) -> Summary:
+def summarise_votes(votes: Sequence[Ballot]) -> Summary:
     """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage."""
     first = [vote for vote in votes if vote.on_answers_alone]
     both = [vote for vote in first if vote.mode == "blind"]
@@ -77,7 +77,7 @@ def between(interval: Interval | None) -> str:
     return "" if interval is None else f"{100 * interval.low:.0f}–{100 * interval.high:.0f} %"
 
 
-def figures_html(summary: Summary) -> Markup:
+def tiles_html(summary: Summary) -> Markup:
     """The headline numbers as tiles."""
     head, bias = summary.headline, summary.bias
     bad = head.both_bad / head.votes if head.votes else None

@@ -8,12 +8,13 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from battles.battle import SIDES, Battle, Phase
+from battles.battle import Battle, Phase
 from models.config.registry import load_config
 from models.serving.status import Status
+from tests.ui.compare.names import Names
 from tests.votes.helpers import FREE, make_replies
 from traces.cases.cases import own_cases, runs_of
-from ui.compare.handlers import TOOLS, pin_handler
+from ui.compare.handlers import pin_handler
 from ui.compare.screen import Renderer
 from ui.compare.view import pinned_sentence
 from votes.ballot import Mode
@@ -29,19 +30,6 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     served = SimpleNamespace(pair=load_config().pairs["smol-135m"], status=lambda role: Status("ready"))
     yield SimpleNamespace(desk=Desk(store, limits=Limits(rates=FREE)), served=served)
     store.close()
-
-
-class Names:
-    """Widgets as plain names: handlers use them as keys only."""
-
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
-        for name in ("panels", "heads", "figures"):
-            setattr(self, name, {side: f"{name}-{side}" for side in SIDES})
-        self.tools = {tool: f"tool-{tool}" for tool in TOOLS}
-
-    def __getattr__(self, name: str) -> Any:
-        return Names(f"{name}.") if name in ("ballot", "pin") and not self._prefix else f"{self._prefix}{name}"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,15 @@ import pytest
 
 from tests.votes.helpers import FREE, Clock, make_replies
 from ui.preferences.tab import FILES, build_preferences_tab, read_ballots, recent_battles, write_file
-from ui.preferences.view import figures_html, percent, recent_html, summarise, table_html, time_figure, win_rate_figure
+from ui.preferences.view import (
+    percent,
+    recent_html,
+    summarise_votes,
+    table_html,
+    tiles_html,
+    time_figure,
+    win_rate_figure,
+)
 from votes.desk import Desk
 from votes.limits import Limits
 from votes.ranking import WinRate
@@ -48,7 +56,7 @@ def test_a_first_vote_given_again_after_the_reasoning_is_not_blind(services: Any
     services.desk.undo(battle, "visitor")
     services.desk.cast(battle, "visitor", "answers", "tie")
     votes, _ = read_ballots(services)
-    summary = summarise(votes)
+    summary = summarise_votes(votes)
     assert (summary.votes, summary.headline.votes) == (1, 0)
 
 
@@ -58,7 +66,7 @@ def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
         vote(services, winner, stage="reasoning")
     vote(services, "base", mode="named")
     votes, pending = read_ballots(services)
-    summary = summarise(votes)
+    summary = summarise_votes(votes)
     assert (summary.votes, pending) == (9, 0)
     assert summary.headline == WinRate(wins=2, losses=1, ties=0, both_bad=1)
     assert [(g.heading, list(g.rates)) for g in summary.groups] == [
@@ -67,7 +75,7 @@ def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
         ("By delivery", ["Together"]),
         ("By prompt language", ["English"]),
     ]
-    assert "<strong>62 %</strong>" in figures_html(summary) and percent(0.625) == "62 %"
+    assert "<strong>62 %</strong>" in tiles_html(summary) and percent(0.625) == "62 %"
     assert "<td>Named</td><td>1</td><td>0</td><td>1</td>" in table_html(summary.groups)
 
 
@@ -76,12 +84,12 @@ def test_the_figures_hold_every_group_and_day(services: Any) -> None:
     vote(services, "distilled")
     services.desk._clock.now += 2 * 86400
     vote(services, "base", prompt="长江有多长?")
-    summary = summarise(read_ballots(services)[0])
+    summary = summarise_votes(read_ballots(services)[0])
     rates = win_rate_figure(summary.groups)
     assert len(rates.data) == sum(len(group.rates) for group in summary.groups)
     bars = next(trace for trace in time_figure(summary.days).data if trace.type == "bar")
     assert list(bars.y) == [1, 1]
-    assert summarise([]).groups == [] and time_figure([]).data is not None
+    assert summarise_votes([]).groups == [] and time_figure([]).data is not None
 
 
 def test_recent_battles_are_escaped_and_keep_hidden_names(services: Any) -> None:
