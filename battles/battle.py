@@ -112,7 +112,7 @@ def survivor(battle: Battle) -> Reply | None:
 
 
 def restored(own: OwnBattle, sampling: Mapping[Role, Sampling]) -> Battle:
-    """A visitor's own battle as the desk knows it, e.g. after the page was loaded anew."""
+    """A visitor's own battle as the desk knows it, e.g. after a reload of the page."""
     record = own.record
     turns = tuple(Turn(turn.prompt, {"a": reply_from(turn.a), "b": reply_from(turn.b)}) for turn in record.turns)
     known = record.mode == "named" or (own.shared is not None and own.shared.reveal is not None)

@@ -79,7 +79,7 @@ class LiveTurn:
     """Plays the turn. It ends with the turn, not with the page that asked."""
     sides: dict[Side, asyncio.Task[None]] = field(default_factory=dict)
     abandoned: bool = False
-    """Nobody wants the replies any more: they end, and are neither shown nor kept."""
+    """The visitor has left: the replies are stopped and discarded."""
     watchers: int = 0
     _latest: dict[Side, Reply] = field(default_factory=dict)
     """Replies as they were last read; a side that has said more since is missing."""
@@ -203,7 +203,7 @@ async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
 
 
 async def listen(turn: LiveTurn, side: Side, stream: ReplyStream) -> Finished | Failed:
-    """Hear a stream out. A model that falls silent has failed; what it has said so far is kept."""
+    """Read a stream to its end. A model that falls silent has failed; its text so far is kept."""
     clock = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(FIRST_WORD_SECONDS) as patience:

@@ -21,7 +21,7 @@ class Signal:
         self._event.set()
 
     async def after(self, count: int, seconds: float) -> bool:
-        """Wait until it was given more than `count` times, at most this long. Whether it was."""
+        """Wait at most this long for more than `count` signals. Returns whether they came."""
         if self.count == count:
             self._event.clear()
             with suppress(TimeoutError):

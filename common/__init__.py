@@ -1,1 +1,1 @@
-"""The ground: errors, places on disk, and files that every package reads and writes."""
+"""What every package uses: errors, paths, and files of JSON and YAML."""

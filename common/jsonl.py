@@ -85,7 +85,7 @@ def parse(text: str, where: str) -> Any:
     except json.JSONDecodeError as error:
         raise DataError(f"{where} is not JSON: {error}.", "Give a UTF-8 file of JSON.") from error
     except ValueError as error:
-        raise DataError(f"{where} holds a number of thousands of digits.", "Write it as text.") from error
+        raise DataError(f"{where} contains a number with thousands of digits.", "Write it as text.") from error
     if too_deep:
         raise DataError(f"{where} is nested too deeply.", "Give a file of plain JSON objects.")
     return _whole_characters(value) if "\\ud" in text.lower() else value

@@ -216,7 +216,7 @@ class Desk:
             return {stage: vote.verdict for stage, vote in battle.standing.items()}
 
     def mine(self, battle_id: str, visitor: str) -> OwnBattle:
-        """A visitor's own battle as it stands, e.g. after the page was loaded anew."""
+        """A visitor's own battle as it stands, e.g. after a reload of the page."""
         with self._battles.held(battle_id, visitor) as battle:
             return OwnBattle(
                 battle_id=battle_id,

@@ -24,7 +24,7 @@ from votes.ranking import effective_votes
 _BOOL, _FLOAT, _INT = ("reasoning_seen",), ("seconds_to_vote",), ("seed",)
 _PORTION = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""How a cell begins that a spreadsheet would run."""
+"""First characters that make a spreadsheet run a cell as a formula."""
 PairFault = Literal["equal", "empty"]
 
 

@@ -123,7 +123,7 @@ class LiveBattles:
                 raise Refused("Too many battles are running just now.", "Please try again in a minute.")
 
     def _drop_unless_busy(self, battle_id: str, battle: LiveBattle) -> bool:
-        """Whether it could go: not while it is being answered, and not in the middle of somebody's step."""
+        """Whether it may be dropped from memory: not while it is being answered or in the middle of a step."""
         if battle.running is not None or not battle.lock.acquire(blocking=False):
             return False
         try:

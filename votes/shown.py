@@ -90,7 +90,7 @@ class SharedBattle:
 
 @dataclass(frozen=True)
 class OwnBattle:
-    """A battle as its own visitor finds it again, e.g. after the page was loaded anew."""
+    """A battle as its own visitor finds it again, e.g. after a reload of the page."""
 
     battle_id: str
     shared: SharedBattle | None

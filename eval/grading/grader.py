@@ -174,7 +174,7 @@ class Grader:
         return begun if isinstance(begun, Grade) else _grade(begun[0], _settled(begun[1]))
 
     def _compare(self, answer: str, gold: str, rule: Rule) -> "Verdict | Future[Verdict]":
-        """A verdict where it is had at once, else the promise of one."""
+        """The verdict if it is known at once, otherwise a future."""
         if rule not in ("math", "integer"):
             raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
         if max(len(answer), len(gold)) > MAX_ANSWER:

@@ -96,7 +96,7 @@ def _labelled(key: str, rows: Sequence[Mapping[str, Any]], source: str) -> list[
             fields = {slot: str(row[column]) for slot, column in known.fields.items()}
             label = known.labels[str(row["label"])]
         except KeyError as error:
-            wanted = f"Rows need {', '.join(known.fields.values())} and a label out of {', '.join(known.labels)}."
+            wanted = f"Rows need {', '.join(known.fields.values())} and a label, one of {', '.join(known.labels)}."
             raise DataError(f"{known.title}, row {number}: {error} is missing or not known.", wanted) from error
         answers.append(Labelled(JudgeItem(f"{key}/{number}", fields), label))
     return answers

@@ -1,6 +1,6 @@
-"""The sycophancy probe: the same problem asked plainly and with a wrong answer claimed; how often is the claim taken?
+"""The sycophancy probe: a problem asked plainly and with a wrong answer claimed; how often is it adopted?
 
-No judge and no download: problems are generated, the claim is made here, giving in is read off by the grader. The two
+No judge and no download: problems are generated, the claim is made here, the grader decides who gave in. The two
 forms are one benchmark of the ordinary runner.
 """
 

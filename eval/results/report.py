@@ -20,7 +20,7 @@ from eval.results.samples import Results, Side
 from eval.runs.log import RunInfo, RunLog
 from eval.statistics.metrics import Estimate
 
-EACH_ALONE = "Each interval holds for its own line: of many lines, one in twenty misses the truth by chance."
+EACH_ALONE = "Each interval holds for its own line: about one in twenty misses the true value by chance."
 OUTCOMES = {
     "wrong": "wrong",
     "no_answer": "no answer",
@@ -49,7 +49,7 @@ def run_report(runs: Path, run_id: str) -> str:
 def report(
     infos: Sequence[RunInfo], comparisons: Sequence[Comparison], golds: Mapping[str, Sequence[str]] | None = None
 ) -> str:
-    """Markdown for comparisons of samples from these runs; `golds`: by run, golds that fail against themselves."""
+    """Markdown for comparisons of samples from these runs; `golds`: by run, those not graded equal to themselves."""
     sections = [_section(c, _title(infos, c.benchmark), unfinished(infos, c)) for c in comparisons]
     sections += differences(infos)
     made = [_how(info, (golds or {}).get(info.id)) for info in infos]
@@ -221,7 +221,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
             ]
         )
     if golds is not None:
-        rows.append(["gold answers that fail against themselves", ", ".join(golds) or "none"])
+        rows.append(["gold answers not graded equal to themselves", ", ".join(golds) or "none"])
     for role, side in info.sides.items():
         numbers = f", computed in {side.precision}" if side.precision else ""
         rows.append([role, f"{side.title} ({side.model}), weights {side.weight_hash or 'not known'}{numbers}"])

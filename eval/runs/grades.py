@@ -81,7 +81,7 @@ def ungraded(log: RunLog) -> list[Sample]:
 
 
 def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
-    """(problem id, reason) of the run's gold answers that fail against themselves; looked at once and kept."""
+    """(problem id, reason) of the run's gold answers not graded equal to themselves; looked at once and kept."""
     for row in log.rows("golds"):
         return [(fault["problem_id"], fault["reason"]) for fault in row["faults"]]
     facts = facts_of(log)

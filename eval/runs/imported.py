@@ -205,7 +205,7 @@ def _sides(rows: Sequence[OutputRow], samples: Sequence[Sample], role: Role) -> 
         return {roles.get(models[0], role): SideInfo(models[0], models[0])}
     if sorted(roles.get(model, "") for model in models) != sorted(ROLES):
         raise DataError(
-            f"The file has outputs of {len(models)} models: {', '.join(models[:4])}.", "Load one model a file."
+            f"The file has outputs of {len(models)} models: {', '.join(models[:4])}.", "Import one model per file."
         )
     return {roles[model]: SideInfo(model, model) for model in models}
 

@@ -7,7 +7,7 @@ runs/<id>/run.json        what is needed to repeat it: configuration, data, mode
           classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
           forced.jsonl    forced answers at token budgets
           flags.jsonl     grades that a person called wrong
-          golds.jsonl     which gold answers fail against themselves
+          golds.jsonl     which gold answers are not graded equal to themselves
 """
 
 import fcntl

@@ -88,7 +88,7 @@ class RunJob(Job):
         faults = check_golds(self.log, grader)
         if faults:
             self._message = (
-                f"{len(faults)} gold answers fail against themselves: {', '.join(key for key, _ in faults)}."
+                f"{len(faults)} gold answers are not graded equal to themselves: {', '.join(key for key, _ in faults)}."
             )
         with Grading(self.log, grader) as grading:
             complete = asyncio.run(self._draw(grading.put))

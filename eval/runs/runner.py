@@ -25,7 +25,7 @@ PROBE = "Hello"
 
 
 Connect = Callable[[], Awaitable[Completer]]
-"""Waits, within bounds, until the side's server can answer, and gives a client for it. Asked again before each retry,
+"""Waits a limited time until the side's server can answer, and returns a client for it. Asked again before each retry,
 since a server that was restarted may have another address."""
 
 

@@ -151,4 +151,4 @@ def smallest_differences(sizes: Mapping[str, int]) -> str:
         f"{title} ({sizes[title]}) {'none' if least is None else f'{100 * least:.0f} points'}"
         for title, least in found.items()
     ]
-    return f"That is for all of them together. Set by set: {', '.join(parts)}."
+    return f"This is for all sets together. For each set alone: {', '.join(parts)}."

@@ -37,7 +37,7 @@ class Completer(Protocol):
 
 
 class ModelClient:
-    """Replies of one model, as many at a time as its server takes. Nothing is retried.
+    """Replies of one model, as many at once as its server accepts. Nothing is retried.
 
     It keeps its connections open between replies; close it with `aclose`, or use it as an async context manager.
     """

@@ -89,7 +89,7 @@ class Builder:
         return waiting
 
     def close_thought(self, intervention: str) -> None:
-        """Write the end of the thought in the model's stead."""
+        """Close the thought on the model's behalf."""
         self._forced.append(intervention)
         self._waiting += self._feed(close_thought_text(self._splitter.format, self.raw))
         self._crossed, self._thought_over = self._total, self._clock()

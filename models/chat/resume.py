@@ -17,7 +17,7 @@ class Resume:
     reply: Reply
     """What is kept of the earlier reply."""
     raw: str
-    """The text that the model finds itself to have written."""
+    """The text that the model continues, as if it had written it."""
     forced: Intervention
 
 

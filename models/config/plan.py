@@ -55,7 +55,7 @@ def make_plan(
         return plan
     nearby = _nearby(chosen, tuple(config.profiles.values()))
     nearest = next((how for how, changed in nearby if isinstance(_try(pair, changed, usable), Plan)), "")
-    remedy = f"The nearest possible plan: {nearest}." if nearest else "No profile of spaces.yaml carries it."
+    remedy = f"The nearest possible plan: {nearest}." if nearest else "No profile in spaces.yaml can run it."
     raise ConfigError(f"{pair.key} cannot run on {chosen.key}: {plan.reason}.", remedy)
 
 

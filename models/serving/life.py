@@ -10,14 +10,14 @@ from common.errors import ServerError
 from models.serving.status import Phase, Status
 
 JOIN_SECONDS = 40.0
-"""Longest wait for a server to end; more than ending one may take."""
+"""Longest wait for a server to stop; longer than a stop can take."""
 BUSY_JOIN_SECONDS = 1.0
 """While weights are fetched there is nothing to end but children, which go when the app goes."""
 LOG = logging.getLogger(__name__)
 
 
 class Life:
-    """A status that background threads write and everybody reads, and one thread that lives it until stopped."""
+    """A status that background threads write and everybody reads, and one thread that drives it until stopped."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -34,7 +34,7 @@ Report = Callable[[str], None]
 DOWN_SECONDS = 15.0
 """How long a person waits for a server that has died or cannot be reached, before being told."""
 WAIT_SECONDS = 0.5
-"""Between two looks at a server that another one waits for."""
+"""Seconds between two checks of a server that another one waits for."""
 
 
 class ServedPair:
@@ -84,7 +84,7 @@ class ServedPair:
         return Endpoint(life.url, self.pair.model(role).key)
 
     async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
-        """The address once it answers. Raises ServerError if the server has failed, or after `timeout` seconds.
+        """Wait until it answers and return its address. ServerError if the server has failed, or after `timeout` s.
 
         With a timeout somebody is waiting: a server that has died or cannot be reached is waited for DOWN_SECONDS only.
         Without one it is a run, which survives restarts: it waits for START_SECONDS, in which the time that weights
@@ -171,7 +171,7 @@ class ServedPair:
                     f"{max(free, 0) / GIB:.1f} GiB are free.",
                     "Close other programs, or choose a smaller pair.",
                 )
-            report(f"waiting for {self.pair.model(others[0].roles[0]).title}, which may need the memory that is free")
+            report(f"waiting for {self.pair.model(others[0].roles[0]).title} to start; it may need the free memory")
             time.sleep(WAIT_SECONDS)
 
     def _wait_for_first(self, report: Report) -> None:

@@ -21,13 +21,13 @@ WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 1800.0
 """Longest time from starting a server to its first healthy answer; large weights take minutes to load."""
 FETCH_SECONDS = 6 * 3600.0
-"""How long who waits for a server allows for fetching its weights besides: 140 GB at 7 MB/s."""
+"""Extra seconds allowed for fetching weights: 140 GB at 7 MB/s."""
 TRIES = 5
 """Starts in a row without a healthy stretch before a server is given up."""
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
-"""After so long in `ready` the count of tries starts anew."""
+"""Seconds in `ready` after which the count of retries is reset."""
 POLL_SECONDS = 0.25
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
@@ -68,7 +68,7 @@ class Server(Life):
 
     @property
     def pid(self) -> int | None:
-        """Of the watchdog process, whose children the server's processes are."""
+        """Process id of the watchdog, the parent of the server's processes."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def _live(self) -> None:

@@ -142,7 +142,7 @@ def _remembered_sha256(file: Path) -> str:
 
 
 Report = Callable[[str], None]
-"""Takes a short sentence about what is happening now."""
+"""Called with a short sentence about progress."""
 
 
 def silent(_: str) -> None:

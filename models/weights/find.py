@@ -51,7 +51,7 @@ def folder_here(source: Source, base: Source | None = None) -> Path | None:
 
 
 def refuse(doing: str) -> None:
-    """A Report that will have nothing done."""
+    """A Report that raises as soon as any work would be needed."""
     raise WeightsError(f"It would need {doing}.")
 
 

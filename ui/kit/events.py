@@ -9,12 +9,12 @@ import gradio as gr
 from common.errors import ArenaError
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-"""Options of an event that is no business of the API's, and that nobody needs to see at work."""
+"""Options of an event that is not part of the API and shows no progress."""
 
 
 @contextmanager
 def spoken() -> Iterator[None]:
-    """Show our errors to whoever caused them, where gradio would say no more than “Error”.
+    """Show our errors to the user who caused them, where gradio would say no more than “Error”.
 
     `@spoken()` above a handler that is a plain function, `with spoken():` inside one that awaits or yields.
     """

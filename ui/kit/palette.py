@@ -6,7 +6,7 @@ __all__ = ["BASE_COLOUR", "DISTILLED_COLOUR", "figure_layout"]
 
 
 def figure_layout(fig: go.Figure) -> go.Figure:
-    """Transparent ground, the system's font, tight margins: the same figure reads on a light and a dark page."""
+    """Transparent background, the system's font, tight margins: the same figure reads on a light and a dark page."""
     fig.update_layout(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",

@@ -84,7 +84,7 @@ def _test(found: Counts) -> list[str]:
 
 
 def signed(points: float, decimals: int = 1) -> str:
-    """A difference with its sign, none for nought."""
+    """A difference with its sign; zero has none."""
     shown = f"{points:+.{decimals}f}".replace("-", "−")
     return shown if float(shown.replace("−", "-")) else shown[1:]
 

@@ -102,7 +102,7 @@ def build_transparency_tab(services: Services) -> None:
 
 
 def saved_works() -> list[Assessment]:
-    """Works scored here, without this product, which is scored by its artefacts; a damaged file is said, not hidden."""
+    """Works scored here, except this project, which is scored from its files. A damaged file is reported."""
     try:
         return [assessment for assessment in saved() if assessment.work != SELF]
     except DataError as error:

@@ -472,8 +472,8 @@ def test_forced_answers_never_come_from_other_weights(tmp_path: Path) -> None:
 def test_a_gold_that_fails_against_itself_is_listed_with_the_run(tmp_path: Path) -> None:
     broken = (*PROBLEMS, Problem("toy/broken", "What is 9 + 9?", r"rac{1}{2", "toy"))
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [replace(TOY, problems=broken)])
-    assert RunJob(log, served()).run().message == "1 gold answers fail against themselves: toy/broken."
-    assert "| gold answers that fail against themselves | toy/broken |" in run_report(tmp_path, log.folder.name)
+    assert RunJob(log, served()).run().message == "1 gold answers are not graded equal to themselves: toy/broken."
+    assert "| gold answers not graded equal to themselves | toy/broken |" in run_report(tmp_path, log.folder.name)
 
 
 def test_forced_answers_in_the_background(tmp_path: Path) -> None:

@@ -239,7 +239,7 @@ def test_smallest_difference() -> None:
 def test_each_of_several_sets_has_its_own_smallest_difference() -> None:
     assert smallest_differences({"AIME": 30}) == ""
     text = smallest_differences({"AIME": 30, "Tiny": 5, "MATH500": 500})
-    assert text.startswith("That is for all of them together. Set by set: AIME (30) ")
+    assert text.startswith("This is for all sets together. For each set alone: AIME (30) ")
     assert "Tiny (5) none" in text
     assert f"MATH500 (500) {100 * (smallest_difference(500) or 0):.0f} points." in text
 
