@@ -24,10 +24,10 @@ bench: install-dev
 # By itself glibc gives buffers back after every training step, and page faults take a sixth of the time. Only those over
 # 32 MiB may go: kept as well, they fragment, and memory grows from step to step.
 distil: install
-	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=100000000000 $(RUN) -m commands.train distil --recipe recipes/smol-135m.yaml
+	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=100000000000 .venv/bin/arena train distil recipes/smol-135m.yaml
 
 space: install
-	$(RUN) -m commands.pairs space --profile $(PROFILE) --out $(OUT)
+	.venv/bin/arena space --profile $(PROFILE) --out $(OUT)
 
 install:
 	@$(PYTHON) install.py

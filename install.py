@@ -1,8 +1,8 @@
 """Make the environment in .venv: `python3 install.py` for the app, `--dev` adds what the tests need.
 
-Uses the standard library only and syntax that old interpreters can parse, so that an old one can say so.
-Owns nothing but .venv. Run again, it compares the requirement files with what was installed and, if nothing
-changed, returns without touching the network.
+Uses only the standard library and syntax that old interpreters can parse, so that an old one can explain itself.
+Writes nothing outside .venv. When run again, it compares the requirement files with what was installed and, if nothing
+has changed, does not use the network.
 """
 
 import argparse
@@ -10,6 +10,7 @@ import ctypes.util
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,11 +26,11 @@ PIP_SECONDS = 3600
 
 
 class InstallError(Exception):
-    """What is in the way and what to do about it, in words."""
+    """What went wrong and what to do about it."""
 
 
 def has_gpu():
-    """True when the NVIDIA driver answers and names at least one GPU."""
+    """Whether the NVIDIA driver answers and names at least one GPU."""
     try:
         answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):
@@ -48,7 +49,7 @@ def fingerprint(name):
 
 
 def stamp(name):
-    """The file in .venv that keeps the fingerprint of the requirement file it was made from."""
+    """The file in .venv with the fingerprint of an installed requirement file."""
     return VENV / ("installed-" + name)
 
 
@@ -68,13 +69,13 @@ def check_disk(kind):
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < FREE_GB[kind]:
         raise InstallError(
-            f"Only {free:.1f} GB are free where this folder is; the environment needs about {FREE_GB[kind]} GB. "
+            f"Only {free:.1f} GB are free on this disk; the environment needs about {FREE_GB[kind]} GB. "
             "Free some space, or move the folder to a larger disk."
         )
 
 
 def install_system_package(package, why):
-    """Install a Debian package when we may; otherwise say which command a person must run."""
+    """Install a Debian package if we are allowed to; otherwise say which command to run."""
     if shutil.which("apt-get") is None:
         raise InstallError(f"{package} is missing ({why}). Install it with your system's package manager.")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -104,7 +105,7 @@ def make_venv():
 
 
 def explain(output):
-    """The cause of a failed pip run, from what it printed."""
+    """Why pip failed, from what it printed."""
     if "No space left on device" in output:
         return "The disk is full. Free some space and run the same command again; finished downloads are kept."
     signs = (
@@ -123,11 +124,11 @@ def explain(output):
         )
     if "No matching distribution found" in output:
         return f"A package has no build for Python {platform.python_version()} on {platform.machine()}."
-    return "pip failed; its own words are above."
+    return "pip failed; its own messages are above."
 
 
 def pip_install(arguments):
-    """Run pip, show what it does as it does it, and turn a failure into an InstallError; ended after PIP_SECONDS."""
+    """Run pip for at most PIP_SECONDS and show its output as it comes. A failure becomes an InstallError."""
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
     kept = []
     until = time.monotonic() + PIP_SECONDS
@@ -144,11 +145,21 @@ def pip_install(arguments):
             timer.cancel()
     if code and time.monotonic() >= until:
         raise InstallError(
-            f"pip was not done after {PIP_SECONDS / 60:.0f} minutes and was ended. Check the network and run the same "
-            "command again; finished downloads are kept."
+            f"pip was stopped after {PIP_SECONDS / 60:.0f} minutes. Check the network and run the same command again; "
+            "finished downloads are kept."
         )
     if code:
         raise InstallError(explain("".join(kept)))
+
+
+def write_command(root=ROOT, venv=VENV):
+    """Put the command `arena` into .venv/bin. It works from any current directory."""
+    command = venv / "bin" / "arena"
+    run = shlex.join(["exec", str(venv / "bin" / "python"), str(root / "commands")])
+    text = "#!/bin/sh\n# Written by install.py.\n" + run + ' "$@"\n'
+    if not command.exists() or command.read_text() != text:
+        command.write_text(text)
+        command.chmod(0o755)
 
 
 def install(dev):
@@ -156,6 +167,7 @@ def install(dev):
     kind = "gpu" if has_gpu() else "cpu"
     missing = [name for name in requirement_files(kind, dev) if not is_installed(name)]
     if not missing:
+        write_command()
         return
     if not VENV.exists():
         check_disk(kind)
@@ -167,17 +179,18 @@ def install(dev):
         no_deps = ["--no-deps"] if name == "requirements-cpu-engine.txt" else []
         pip_install([*no_deps, "-r", str(ROOT / name)])
         stamp(name).write_text(fingerprint(name))
+    write_command()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--dev", action="store_true", help="also install what lint, types and tests need")
-    parser.add_argument("--chromium", action="store_true", help="also install the browser that the page is tested in")
+    parser.add_argument("--dev", action="store_true", help="also install what linting, type checks and tests need")
+    parser.add_argument("--chromium", action="store_true", help="also install the browser for the tests of the page")
     arguments = parser.parse_args()
     try:
         install(arguments.dev)
         if arguments.chromium and not shutil.which("chromium"):
-            install_system_package("chromium", "the page is tested in it")
+            install_system_package("chromium", "the tests of the page use it")
     except InstallError as error:
         sys.exit("\n" + str(error))
 

@@ -1,1 +1,1 @@
-"""The command line: all parsing of arguments, all printing to a terminal. Nothing below knows a terminal."""
+"""The command `arena`: parsing arguments, printing and signals. Nothing below this package uses a terminal."""

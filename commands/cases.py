@@ -1,69 +1,57 @@
-"""`python -m commands.cases`: record the paper's cases on the real pair, export and import own cases.
-
-Does not know how cases are kept or shown.
-"""
+"""`arena cases record`, `export` and `import`: the paper's cases on a real pair, and people's own cases as a file."""
 
 import argparse
 import asyncio
-import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import ArenaError
-from models.config.registry import choose_pair, load_config
-from models.serving.pair import serving
-from traces.cases.cases import own_cases, paper_cases, runs_of
-from traces.cases.exchange import export_document, import_document
-from traces.cases.record import record, write_recorded
+from commands.kit.arguments import add_pair_option, add_profile_option, count, group, leaf
+from commands.kit.printing import show
 
 
-def _record(options: argparse.Namespace) -> None:
-    if options.pair:
-        os.environ["JOURNEY_PAIR"] = options.pair
-    config = load_config()
-    with serving(config, choose_pair(config)) as served:
-        write_recorded(asyncio.run(record(served, paper_cases(), options.max_tokens)))
-
-
-def _export(options: argparse.Namespace) -> None:
-    cases = own_cases()
-    text = export_document(cases, [run for case in cases for run in runs_of(case.key)])
-    try:
-        options.file.parent.mkdir(parents=True, exist_ok=True)
-        options.file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ArenaError(f"{options.file} cannot be written: {error}.") from error
-    print(f"{len(cases)} cases written to {options.file}")
-
-
-def _import(options: argparse.Namespace) -> None:
-    try:
-        text = options.file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ArenaError(f"{options.file} cannot be read: {error}.") from error
-    added = import_document(text, str(options.file))
-    print(f"{added.cases} cases and {added.runs} runs added, {added.known} known already")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m commands.cases", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    recording = commands.add_parser("record", help="run the five cases on the real pair")
-    recording.add_argument("--pair", help="a pair of spaces.yaml (default: as the app chooses)")
-    recording.add_argument("--max-tokens", type=int, default=1024)
-    recording.set_defaults(run=_record)
-    for name, action in (("export", _export), ("import", _import)):
-        command = commands.add_parser(name)
+def add_cases(parser: argparse.ArgumentParser) -> None:
+    commands = group(parser)
+    recording = leaf(commands, "record", record_command, "run the paper's five cases on a pair and store the replies",
+                     "arena cases record --pair smol-135m --max-tokens 1024")  # fmt: skip
+    add_pair_option(recording)
+    add_profile_option(recording)
+    recording.add_argument("--max-tokens", type=count, default=1024, help="per reply (default: 1024)")
+    exporting = leaf(commands, "export", export_command, "write your own cases and all their runs to a JSON file",
+                     "arena cases export cases.json")  # fmt: skip
+    importing = leaf(commands, "import", import_command, "add the cases of a JSON file to your own",
+                     "arena cases import cases.json")  # fmt: skip
+    for command in (exporting, importing):
         command.add_argument("file", type=Path)
-        command.set_defaults(run=action)
-    options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except ArenaError as error:
-        print(error)
-        return 1
-    return 0
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def record_command(options: argparse.Namespace) -> None:
+    from commands.kit.serving import serving
+    from traces.cases.cases import paper_cases
+    from traces.cases.record import record, write_recorded
+
+    with serving(options.pair, options.profile) as served:
+        runs = asyncio.run(record(served, paper_cases(), options.max_tokens))
+    write_recorded(runs)
+    tokens = {run.case: {role: side.reply.output_tokens for role, side in run.sides.items()} for run in runs}
+    lines = [
+        f"{case}: " + ", ".join(f"{role} {n} tokens" for role, n in sides.items()) for case, sides in tokens.items()
+    ]
+    show(options, {"output_tokens": tokens}, "\n".join(lines))
+
+
+def export_command(options: argparse.Namespace) -> None:
+    from common.jsonl import write_text
+    from traces.cases.cases import own_cases, runs_of
+    from traces.cases.exchange import export_document
+
+    cases = own_cases()
+    write_text(options.file, export_document(cases, [run for case in cases for run in runs_of(case.key)]))
+    show(options, {"cases": len(cases), "file": options.file}, f"{len(cases)} cases written to {options.file}.")
+
+
+def import_command(options: argparse.Namespace) -> None:
+    from common.jsonl import read_text
+    from traces.cases.exchange import import_document
+
+    added = import_document(read_text(options.file), str(options.file))
+    text = f"{added.cases} cases and {added.runs} runs added; {added.known} were here already."
+    show(options, vars(added), text)

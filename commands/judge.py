@@ -1,85 +1,93 @@
-"""The command `judge`: check a judge, judge a run, print its scores."""
+"""`arena judge check`, `run` and `scores`: a model that judges answers without a gold answer, and how good it is."""
 
 import argparse
 import asyncio
-from collections.abc import Sequence
 
-from common.errors import ArenaError, ConfigError
-from eval.judging.judge import RUBRICS, Judge
-from eval.judging.judged import KEY_VARIABLE, judge_client, judge_run, judgements, score_sentence, scores
-from eval.judging.labelled import (
-    CHECK_ITEMS,
-    LABELLED,
-    check_judge,
-    check_sentence,
-    load_labelled,
-    save_check,
-)
+from commands.kit.arguments import AGAIN, address, group, leaf, whole
+from commands.kit.printing import progress, show
+from common.errors import ConfigError
 from eval.runs.log import RunLog, find_run
 
+URL = "--url http://127.0.0.1:8001/v1 --model Qwen2.5-7B-Instruct"
 
-async def _check(options: argparse.Namespace) -> None:
+
+def add_judge(parser: argparse.ArgumentParser) -> None:
+    commands = group(parser)
+    example = f"arena judge check {URL} --set safetyj_diasafety"
+    check = leaf(commands, "check", check_command, "compare a judge with people's labels", example)
+    example = f"arena judge run 20261127-172848-smol-135m {URL} --rubric safety"
+    run = leaf(commands, "run", run_command, "judge the answers of a run", example, continues=AGAIN)
+    example = "arena judge scores 20261127-172848-smol-135m"
+    show_scores = leaf(commands, "scores", scores_command, "print the scores of a judged run", example)
+    for command in (check, run):
+        command.add_argument(
+            "--url", type=address, required=True, help="address ending in /v1; the key is read from JUDGE_API_KEY"
+        )
+        command.add_argument("--model", required=True, help="the judge's model, as its server calls it")
+        command.add_argument("--name", help="name to store the judge under (default: the model's)")
+    check.add_argument("--set", required=True, help="labelled set (an unknown name lists them)")
+    check.add_argument("--count", type=whole, help="items to judge (default: a fixed sample); 0: all")
+    for command in (run, show_scores):
+        command.add_argument("run", help="id of a run (see arena runs)")
+    run.add_argument("--rubric", help="the question put to the judge (default: the set's own)")
+    run.add_argument("--benchmark", help="judge only this set of the run")
+
+
+def check_command(options: argparse.Namespace) -> None:
+    from eval.judging.judge import RUBRICS, Judge
+    from eval.judging.judged import judge_client
+    from eval.judging.labelled import CHECK_ITEMS, LABELLED, check_judge, check_sentence, load_labelled, save_check
+
     labelled = load_labelled(options.set)
     rubric = RUBRICS[LABELLED[options.set].rubric]
-    async with judge_client(options.url, options.model) as client:
-        judge = Judge(options.name or options.model, client, rubric)
-        check, verdicts = await check_judge(
-            judge, options.set, labelled, options.count or None,
-            lambda done, of: print(f"\r{done}/{of}", end="", flush=True),
-        )  # fmt: skip
-    save_check(check, verdicts)
-    print(f"\n{check.judge}: {check_sentence(check, rubric.key)}")
+    count = CHECK_ITEMS if options.count is None else options.count
+
+    async def work() -> None:
+        async with judge_client(options.url, options.model) as client:
+            judge = Judge(options.name or options.model, client, rubric)
+            check, verdicts = await check_judge(judge, options.set, labelled, count or None, progress("items judged"))
+        save_check(check, verdicts)
+        show(options, vars(check), f"{check.judge}: {check_sentence(check, rubric.key)}")
+
+    asyncio.run(work())
 
 
-async def _run(options: argparse.Namespace) -> None:
+def run_command(options: argparse.Namespace) -> None:
+    from eval.judging.judge import RUBRICS, Judge
+    from eval.judging.judged import judge_client, judge_run
+
     log = find_run(options.run)
     rubrics = {p.extra.get("rubric", "") for p in log.problems() if options.benchmark in (None, p.benchmark)}
-    wanted = options.rubric or (rubrics.pop() if len(rubrics) == 1 else "")
-    if wanted not in RUBRICS:
-        raise ConfigError("By which question should this run be judged?", f"Give --rubric {'|'.join(RUBRICS)}.")
+    rubric = options.rubric or (rubrics.pop() if len(rubrics) == 1 else "")
+    if rubric not in RUBRICS:
+        raise ConfigError("This run does not say which question to put to the judge.",
+                          f"Give --rubric {'|'.join(RUBRICS)}.")  # fmt: skip
+
+    async def work() -> None:
+        update = progress("answers judged")
+        async with judge_client(options.url, options.model) as client:
+            judge = Judge(options.name or options.model, client, RUBRICS[rubric])
+            async for done, total in judge_run(log, judge, options.benchmark):
+                update(done, total)
+
     with log.claim():
-        await _judge(log, options, wanted)
-    print()
-    _print_scores(log)
+        asyncio.run(work())
+    _show_scores(options, log)
 
 
-async def _judge(log: RunLog, options: argparse.Namespace, rubric: str) -> None:
-    async with judge_client(options.url, options.model) as client:
-        judge = Judge(options.name or options.model, client, RUBRICS[rubric])  # type: ignore[index]
-        async for done, of in judge_run(log, judge, options.benchmark):
-            print(f"\r{done}/{of}", end="", flush=True)
+def scores_command(options: argparse.Namespace) -> None:
+    _show_scores(options, find_run(options.run))
 
 
-def _print_scores(log: RunLog) -> None:
-    for score in scores(judgements(log)):
-        print(f"{score_sentence(score)}\n    judge {score.judge}. {check_sentence(score.check, score.rubric)}")
+def _show_scores(options: argparse.Namespace, log: RunLog) -> None:
+    from eval.judging.judged import judgements, score_sentence, scores
+    from eval.judging.labelled import check_sentence
 
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m commands.judge", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    check, run, show = (commands.add_parser(name) for name in ("check", "run", "scores"))
-    for command in (check, run):
-        command.add_argument("--url", required=True, help=f"ends in /v1; the key is read from {KEY_VARIABLE}")
-        command.add_argument("--model", required=True)
-        command.add_argument("--name", help="the name the judge is kept under (default: the model's)")
-    check.add_argument("--set", required=True, choices=sorted(LABELLED))
-    check.add_argument("--count", type=int, default=CHECK_ITEMS, help="items to judge; 0: all")
-    run.add_argument("--rubric", choices=sorted(RUBRICS))
-    run.add_argument("--benchmark")
-    for command in (run, show):
-        command.add_argument("run", help="id of a run")
-    options = parser.parse_args(arguments)
-    try:
-        if options.command == "scores":
-            _print_scores(find_run(options.run))
-        else:
-            asyncio.run((_check if options.command == "check" else _run)(options))
-    except ArenaError as error:
-        print(error)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    log.info()  # names what is wrong with the run
+    found = scores(judgements(log))
+    lines = [
+        f"{score_sentence(score)}\n    judge {score.judge}. {check_sentence(score.check, score.rubric)}"
+        for score in found
+    ]
+    text = "\n".join(lines) or "This run has not been judged yet. See arena judge run --help."
+    show(options, {"run": log.folder.name, "scores": found}, text)

@@ -1,16 +1,18 @@
-"""`python -m commands.pairs`: list, fetch, plan, space, front-matter."""
+"""`arena pairs`, `plan`, `fetch`, `space` and `front-matter`: what spaces.yaml describes."""
 
 import argparse
 import os
 import shlex
-import sys
 from pathlib import Path
+from typing import Any
 
-from common.errors import ArenaError
+from commands.kit.arguments import AGAIN, add_pair_option, add_profile_option, describe
+from commands.kit.printing import note, show
+from commands.kit.serving import chosen_pair, chosen_profile
 from models.config.layout import Engine, context_length
 from models.config.memory import GIB
-from models.config.plan import Plan, make_plan, profile_for
-from models.config.registry import ROLES, PairSpec, Profile, SpacesConfig, choose_pair, load_config
+from models.config.plan import Plan, make_plan
+from models.config.registry import ROLES, choose_pair, load_config
 from models.config.sources import (
     AdapterSource,
     AddressSource,
@@ -27,33 +29,92 @@ from models.weights.find import find_weights, folder_here, weights_hash
 from models.weights.package import package_folder
 
 MERGED = "<base + adapter, merged at the first start>"
+FIRST_PORT = 8001
 
 
-def list_all(config: SpacesConfig) -> str:
+def add_pairs(parser: argparse.ArgumentParser) -> None:
+    describe(parser, list_command, "arena pairs")
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    describe(parser, plan_command, "arena plan --pair llama-70b-r1 --profile l40s-4")
+    add_pair_option(parser)
+    add_profile_option(parser)
+
+
+def add_fetch(parser: argparse.ArgumentParser) -> None:
+    describe(parser, fetch_command, "arena fetch --pair smol-135m", continues=AGAIN)
+    add_pair_option(parser)
+
+
+def add_space(parser: argparse.ArgumentParser) -> None:
+    describe(parser, space_command, "arena space --profile cpu --out build/space")
+    add_profile_option(parser)
+    parser.add_argument("--out", type=Path, required=True, help="a new or empty folder")
+
+
+def add_front_matter(parser: argparse.ArgumentParser) -> None:
+    describe(parser, front_matter_command, "arena front-matter", prints=False)
+    add_profile_option(parser)
+
+
+def list_command(options: argparse.Namespace) -> None:
+    config = load_config()
     lines = ["Pairs:"]
     for key, pair in config.pairs.items():
         mark = " (default)" if key == config.default_pair else ""
         lines.append(f"  {key:<20} {pair.base.title} | {pair.distilled.title}{mark}")
     lines.append("Profiles:")
     lines += [f"  {key:<20} {profile.title}" for key, profile in config.profiles.items()]
-    return "\n".join(lines)
+    value = {
+        "default_pair": config.default_pair,
+        "pairs": {key: {role: pair.model(role).title for role in ROLES} for key, pair in config.pairs.items()},
+        "profiles": {key: profile.title for key, profile in config.profiles.items()},
+    }
+    show(options, value, "\n".join(lines))
 
 
-def fetch(pair: PairSpec) -> None:
-    """Make both models' weights ready on this machine and print their folders and hashes."""
+def plan_command(options: argparse.Namespace) -> None:
+    config = load_config()
+    pair = chosen_pair(config, options.pair)
+    plan = make_plan(config, pair, chosen_profile(config, options.profile, pair))
+    show(options, plan_values(plan), describe_plan(plan))
+
+
+def fetch_command(options: argparse.Namespace) -> None:
+    """Make both models' weights ready on this machine; the result is their folders and hashes."""
+    pair = chosen_pair(load_config(), options.pair)
+    value: dict[str, Any] = {}
+    lines = []
     for role in ROLES:
         source = resolve_environment(pair.model(role).weights)
         if isinstance(source, AddressSource):
-            print(f"{role}: served at {source.address or source.address_env}, nothing to fetch")
+            value[role] = {"address": source.address or f"${source.address_env}"}
+            lines.append(f"{role}: served at {value[role]['address']}, nothing to fetch")
             continue
-        folder = find_weights(source, pair.base.weights, lambda sentence: print(f"  {sentence}", flush=True))
-        print(f"{role}: {folder}  sha256 {weights_hash(folder)}", flush=True)
+        folder = find_weights(source, pair.base.weights, note)
+        value[role] = {"folder": str(folder), "sha256": weights_hash(folder)}
+        lines.append(f"{role}: {folder}  sha256 {value[role]['sha256']}")
+    show(options, value, "\n".join(lines))
+
+
+def space_command(options: argparse.Namespace) -> None:
+    config = load_config()
+    profile = chosen_profile(config, options.profile, choose_pair(config))
+    steps = write_space(config, profile, options.out)
+    show(options, {"folder": options.out, "profile": profile.key, "next_steps": steps.splitlines()}, steps)
+
+
+def front_matter_command(options: argparse.Namespace) -> None:
+    config = load_config()
+    profile = chosen_profile(config, options.profile, choose_pair(config)) if options.profile else None
+    print(front_matter(config.space, profile), end="")
 
 
 def where(source: Source, base: Source | None = None) -> str:
-    """The model argument as it will stand in the command, an adapter merged into `base` where one is given.
+    """The model argument of the server's command; an adapter is merged into `base` where one is given.
 
-    What is not on this machine yet stands under its name: a variable, a hub id, or what will be made of two parts.
+    Weights that are not on this machine yet are shown by name: a variable, a hub id, or a placeholder.
     """
     if isinstance(source, EnvironmentSource) and not os.environ.get(source.env):
         return f"${source.env}"
@@ -98,7 +159,10 @@ def describe_plan(plan: Plan) -> str:
         lines += ["The servers share a GPU and start one after the other.", ""]
     for number, engine in enumerate(plan.engines):
         variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in engine.environment)
-        lines += [f"# {' and '.join(engine.roles)}", f"{variables} {shlex.join(command(plan, engine, 8001 + number))}"]
+        lines += [
+            f"# {' and '.join(engine.roles)}",
+            f"{variables} {shlex.join(command(plan, engine, FIRST_PORT + number))}",
+        ]
         lines.append("")
     device = "each GPU" if profile.gpu else "main memory"
     lines += [f"GiB on {device}", f"{'':<22}{'weights':>9}{'KV cache':>10}{'runtime':>9}{'limit':>8}{'left':>8}"]
@@ -112,52 +176,24 @@ def describe_plan(plan: Plan) -> str:
         spec = pair.model(role)
         per_token = spec.architecture.kv_bytes_per_token
         lines.append(
-            f"{role}: {spec.architecture.parameters / 1e9:.2f} billion weights, {per_token / 1024:.1f} KiB of KV cache "
-            f"a token at 16 bits, {context_length(spec, profile)} tokens of context × {profile.streams} streams"
+            f"{role}: {spec.architecture.parameters / 1e9:.2f} billion parameters, {per_token / 1024:.1f} KiB of KV "
+            f"cache per token at 16 bits, {context_length(spec, profile)} tokens of context × {profile.streams} streams"
         )
     return "\n".join(lines)
 
 
-def parse(arguments: list[str] | None, config: SpacesConfig) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m commands.pairs", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="pairs and profiles of spaces.yaml")
-    for name, text in (
-        ("fetch", "make the weights of a pair ready on this machine"),
-        ("plan", "print the server commands and the memory they need"),
-        ("space", "write the folder to push as a Hugging Face Space"),
-        ("front-matter", "print the front matter of README.md"),
-    ):
-        sub = commands.add_parser(name, help=text)
-        if name in ("fetch", "plan"):
-            sub.add_argument("--pair", choices=list(config.pairs))
-        if name in ("plan", "space", "front-matter"):
-            sub.add_argument("--profile", choices=list(config.profiles))
-        if name == "space":
-            sub.add_argument("--out", type=Path, required=True)
-    return parser.parse_args(arguments)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    config = load_config()
-    options = parse(arguments, config)
-    pair = config.pairs[options.pair] if getattr(options, "pair", None) else choose_pair(config)
-    profile: Profile | None = config.profiles[options.profile] if getattr(options, "profile", None) else None
-    match options.command:
-        case "list":
-            print(list_all(config))
-        case "fetch":
-            fetch(pair)
-        case "plan":
-            print(describe_plan(make_plan(config, pair, profile)))
-        case "space":
-            print(write_space(config, profile or profile_for(config, pair), options.out))
-        case "front-matter":
-            print(front_matter(config.space, profile), end="")
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except ArenaError as error:
-        sys.exit(str(error))
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON: each server's command, variables and memory in bytes."""
+    servers = [
+        {
+            "roles": list(engine.roles),
+            "command": command(plan, engine, FIRST_PORT + number),
+            "environment": dict(engine.environment),
+            "gpus": list(engine.gpus),
+            "bytes": {
+                name: getattr(engine.usage, name) for name in ("weights", "kv_cache", "runtime", "limit", "left")
+            },
+        }
+        for number, engine in enumerate(plan.engines)
+    ]
+    return {"pair": plan.pair.key, "profile": plan.profile.key, "servers": servers}

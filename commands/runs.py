@@ -1,114 +1,122 @@
-"""`python -m commands.runs`: run, resume, grade, list, report."""
+"""`arena run`, `resume` and `forced`: a pair asked a problem set, with a line of progress."""
 
 import argparse
-import json
-import os
+import asyncio
 import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from common.errors import ArenaError, ConfigError
+from commands.kit.arguments import (
+    AGAIN,
+    add_pair_option,
+    add_profile_option,
+    add_run_argument,
+    count,
+    describe,
+    number,
+    positive,
+    seed,
+)
+from commands.kit.printing import note, overwrite, progress, show
+from common.errors import ConfigError
 from common.paths import home
-from eval.grading.grader import Grader
-from eval.runs.cost import cost, most_in_flight, paces
-from eval.runs.grades import grade_run
-from eval.runs.jobs import RunProgress
-from eval.runs.log import ROLES, RUNS, Role, RunConfig, RunLog, find_run, list_runs
-from eval.runs.plan import check_own, load_benchmarks, prepare
-from eval.runs.run_job import RunJob, Served
-from eval.statistics.paired import smallest_differences
-from models.config.plan import profile_for
-from models.config.registry import PairSpec, Profile, load_config
+
+if TYPE_CHECKING:
+    from eval.runs.jobs import Job, RunProgress
+    from models.config.registry import PairSpec
 
 TICK_SECONDS = 2.0
+OPEN_ENDED_QUESTIONS = 50
+"""Asked of an open-ended set unless --problems says otherwise."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    options = parser().parse_args(arguments)
-    try:
-        return int(options.action(options))
-    except ArenaError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def parser() -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(
-        prog="python -m commands.runs", description="Maths benchmarks on a base and a distilled model."
+def add_run(parser: argparse.ArgumentParser) -> None:
+    describe(parser, run_command, "arena run --pair smol-135m --benchmark same_kind --samples 4 --problems 50")
+    add_pair_option(parser)
+    add_profile_option(parser)
+    parser.add_argument(
+        "--benchmark", action="append", required=True, help="a set (see arena sets) or a .jsonl file; may be repeated"
     )
-    commands = root.add_subparsers(required=True, metavar="command")
-    run = commands.add_parser("run", help="both models on one or more benchmarks")
-    run.add_argument("--pair", default="", help="a pair of spaces.yaml (default: its default_pair)")
-    run.add_argument("--benchmark", action="append", required=True, help="a name, or a .jsonl file; may be repeated")
-    run.add_argument("--samples", type=int, default=1, help="samples a problem")
-    run.add_argument("--problems", type=int, help="only so many problems of each set, drawn with the seed")
-    run.add_argument("--max-tokens", type=int, default=1024, help="limit on thought and answer together")
-    run.add_argument("--thinking-budget", type=int, help="limit on the thought alone")
-    run.add_argument("--temperature", type=float, help="default: 0, or 0.6 with several samples")
-    run.add_argument("--top-p", type=float, default=1.0)
-    run.add_argument("--seed", type=int, default=0)
-    run.add_argument(
-        "--concurrency", type=int, help="requests in flight at each server (default: as many as the profile takes)"
+    parser.add_argument(
+        "--open-ended", action="store_true", help="the file has prompts without gold answers, to be judged afterwards"
     )
-    _add_servers(run)
-    run.set_defaults(action=run_command)
-    resume = commands.add_parser("resume", help="go on with a run that was stopped or killed")
-    resume.add_argument("run")
-    resume.add_argument("--retry-failed", action="store_true", help="ask again for samples whose request failed")
-    _add_servers(resume)
-    resume.set_defaults(action=resume_command)
-    _add_forced(commands)
-    listing = commands.add_parser("list", help="the runs there are")
-    listing.set_defaults(action=list_command)
-    report = commands.add_parser("report", help="a run's results as Markdown")
-    report.add_argument("run")
-    report.add_argument("--out", type=Path, help="file to write (default: the screen)")
-    report.add_argument("--export", type=Path, help="also write every sample to this .parquet, .csv or .json file")
-    report.set_defaults(action=report_command)
-    regrade = commands.add_parser("regrade", help="grade what has no grade yet or made the grader fail, or all anew")
-    regrade.add_argument("run")
-    regrade.add_argument("--all", action="store_true", help="grade every sample anew; old grades stay in the file")
-    regrade.set_defaults(action=regrade_command)
-    _add_offline(commands)
-    return root
-
-
-def _add_servers(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--profile", default="", help="a profile of spaces.yaml (default: what fits this machine)")
-
-
-def _add_forced(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    forced = commands.add_parser("forced", help="answers forced at token budgets, from the thoughts of a run")
-    forced.add_argument("run")
-    forced.add_argument(
-        "--budget", type=int, action="append", required=True, help="tokens of thought kept; may be repeated"
+    parser.add_argument("--samples", type=count, default=1, help="samples per problem (default: 1)")
+    parser.add_argument("--problems", type=count, help="draw this many problems of each set, using the seed")
+    parser.add_argument("--max-tokens", type=count, default=1024, help="limit on thought and answer together")
+    parser.add_argument("--thinking-budget", type=count, help="limit on the thought alone")
+    parser.add_argument("--temperature", type=number, help="default: 0, or 0.6 with several samples")
+    parser.add_argument("--top-p", type=positive, default=1.0)
+    parser.add_argument("--seed", type=seed, default=0)
+    parser.add_argument(
+        "--concurrency", type=count, help="requests at a time per server (default: as many as the profile serves)"
     )
-    forced.add_argument("--answer-tokens", type=int, default=128, help="limit on the forced answer")
-    _add_servers(forced)
-    forced.set_defaults(action=forced_command)
 
 
-def _add_offline(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    from commands.grade import add_parser
-    from commands.sets import add_sets_parser
+def add_resume(parser: argparse.ArgumentParser) -> None:
+    describe(parser, resume_command, "arena resume 20261127-124343-smol-135m")
+    add_run_argument(parser)
+    parser.add_argument("--retry-failed", action="store_true", help="repeat requests that failed")
+    add_profile_option(parser)
 
-    add_parser(commands)
-    add_sets_parser(commands)
 
-
-def runs_folder() -> Path:
-    return home() / RUNS
+def add_forced(parser: argparse.ArgumentParser) -> None:
+    example = "arena forced 20261127-124343-smol-135m --budget 64 --budget 256"
+    describe(parser, forced_command, example, continues=AGAIN)
+    add_run_argument(parser)
+    parser.add_argument(
+        "--budget", type=count, action="append", required=True, help="tokens of thought to keep; may be repeated"
+    )
+    parser.add_argument("--answer-tokens", type=count, default=128, help="limit on the forced answer")
+    add_profile_option(parser)
 
 
 def run_command(options: argparse.Namespace) -> int:
-    pair = chosen_pair(options.pair)
+    from commands.kit.serving import chosen_pair, chosen_profile
+    from eval.problems.open_ended import SETS
+    from eval.problems.sycophancy import NAME as PROBE
+    from models.config.registry import load_config
+
+    config = load_config()
+    pair = chosen_pair(config, options.pair)
+    chosen_profile(config, options.profile, pair)  # a wrong name is told before any set is loaded
+    if options.open_ended or any(name == PROBE or name in SETS for name in options.benchmark):
+        return _run_open_ended(options, pair)
+    return _run_graded(options, pair)
+
+
+def _run_open_ended(options: argparse.Namespace, pair: "PairSpec") -> int:
+    from commands.kit.serving import serving
+    from eval.runs import open_ended
+
+    name, *others = options.benchmark
+    if others or options.samples > 1:
+        raise ConfigError(f"{name} is asked alone, once per question.", "Give one --benchmark, without --samples.")
+    questions = options.problems or OPEN_ENDED_QUESTIONS
+    note(open_ended.estimate(pair, name, questions, options.max_tokens).sentence)
+    with serving(pair.key, options.profile) as served:
+        job = open_ended.start_run(
+            served,
+            name,
+            questions,
+            max_tokens=options.max_tokens,
+            temperature=options.temperature or 0.0,
+            seed=options.seed,
+        )
+        return watch(options, job)
+
+
+def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
+    from commands.kit.serving import chosen_profile, serving
+    from eval.runs.cost import cost, most_in_flight, paces
+    from eval.runs.log import ROLES, RUNS, RunConfig
+    from eval.runs.plan import load_benchmarks, prepare
+    from eval.runs.run_job import RunJob
+    from eval.statistics.paired import smallest_differences
+    from models.config.registry import load_config
+
     temperature = options.temperature if options.temperature is not None else (0.6 if options.samples > 1 else 0.0)
-    concurrency = options.concurrency
-    if concurrency is None:
-        concurrency = most_in_flight(chosen_profile(options.profile, pair))
+    profile = chosen_profile(load_config(), options.profile, pair)
     config = RunConfig(
         pair=pair.key,
         benchmarks=tuple(options.benchmark),
@@ -119,159 +127,100 @@ def run_command(options: argparse.Namespace) -> int:
         temperature=temperature,
         top_p=options.top_p,
         seed=options.seed,
-        concurrency=concurrency,
+        concurrency=options.concurrency or most_in_flight(profile),
     )
     sets = load_benchmarks(config.benchmarks)
-    for found in sets:
-        print(f"{found.name}: {len(found)} problems, sha256 {found.sha256[:12]}…, {found.source}", file=sys.stderr)
-        if found.warning:
-            print(f"  {found.warning}", file=sys.stderr)
-    estimate = cost(config, [len(found) for found in sets], paces(runs_folder(), pair))
-    drawn = {found.title or found.name: min(len(found), config.problems or len(found)) for found in sets}
-    print(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip(), file=sys.stderr)
+    for benchmark in sets:
+        note(f"{benchmark.name}: {len(benchmark)} problems, sha256 {benchmark.sha256[:12]}…, {benchmark.source}")
+        if benchmark.warning:
+            note(f"  {benchmark.warning}")
+    runs = home() / RUNS
+    estimate = cost(config, [len(benchmark) for benchmark in sets], paces(runs, pair))
+    drawn = {b.title or b.name: min(len(b), config.problems or len(b)) for b in sets}
+    note(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip())
     with serving(pair.key, options.profile) as served:
-        hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-        log = prepare(runs_folder(), config, served.pair, hashes, sets, served.profile)
-        print(f"run {log.folder.name}", file=sys.stderr)
-        return watch(RunJob(log, served))
+        hashes = {role: served.weight_hash(role) for role in ROLES}
+        log = prepare(runs, config, served.pair, hashes, sets, served.profile)
+        return watch(options, RunJob(log, served))
 
 
 def resume_command(options: argparse.Namespace) -> int:
+    from commands.kit.serving import serving
+    from eval.runs.log import find_run
+    from eval.runs.plan import check_own
+    from eval.runs.run_job import RunJob
+
     log = find_run(options.run)
     check_own(log.info())
     with serving(log.info().config.pair, options.profile) as served:
-        return watch(RunJob(log, served, retry_failed=options.retry_failed))
+        return watch(options, RunJob(log, served, retry_failed=options.retry_failed))
 
 
-def forced_command(options: argparse.Namespace) -> int:
-    import asyncio
-
+def forced_command(options: argparse.Namespace) -> None:
+    from commands.kit.serving import serving
     from eval.runs.forced import force_answers
+    from eval.runs.log import RUNS, RunLog
+    from eval.runs.plan import check_own
 
-    log = RunLog.open(runs_folder(), options.run)
+    log = RunLog.open(home() / RUNS, options.run)
     check_own(log.info())
     with serving(log.info().config.pair, options.profile) as served, log.claim():
-        made = asyncio.run(
-            force_answers(log, served, options.budget, options.answer_tokens, progress=_count("forced answers"))
+        answers = asyncio.run(
+            force_answers(log, served, options.budget, options.answer_tokens, progress=progress("answers forced"))
         )
-    print(f"\n{made} forced answers added to {log.path('forced')}", file=sys.stderr)
-    return 0
+    path = log.path("forced")
+    show(options, {"run": options.run, "answers": answers, "file": path}, f"{answers} forced answers added to {path}")
 
 
-def chosen_pair(key: str = "") -> PairSpec:
-    """The pair of that key; without one, the default. Raises ConfigError where spaces.yaml has none of it."""
-    spaces = load_config()
-    key = key or spaces.default_pair
-    if key not in spaces.pairs:
-        raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(spaces.pairs)}.")
-    return spaces.pairs[key]
+def watch(options: argparse.Namespace, job: "Job") -> int:
+    """Do the job with a line of progress. Ctrl-C stops it so that it can be resumed; a second one does not wait."""
+    from commands.results import outcome
 
-
-def chosen_profile(name: str, pair: PairSpec) -> Profile:
-    """The profile of that name; without one, what suits this machine and the pair."""
-    if name:
-        os.environ["JOURNEY_PROFILE"] = name
-    return profile_for(load_config(), pair)
-
-
-@contextmanager
-def serving(pair: str, profile: str) -> Iterator[Served]:
-    """Both servers, started here and stopped afterwards; waits until they answer."""
-
-    from models.serving.pair import serving as serving_pair
-
-    spec = chosen_pair(pair)
-    print("waiting for both models …", file=sys.stderr)
-    with serving_pair(load_config(), spec, chosen_profile(profile, spec)) as served:
-        yield served
-
-
-def watch(session: RunJob) -> int:
-    """Run a job with a line of progress; ctrl-C stops it so that it can be resumed. 0: complete."""
-    previous = signal.signal(signal.SIGINT, lambda *_: session.stop())
-    thread = threading.Thread(target=session.run)
-    thread.start()
-    while thread.is_alive():
-        thread.join(TICK_SECONDS)
-        print(f"\r{_line(session.progress())}", end="", file=sys.stderr, flush=True)
-    signal.signal(signal.SIGINT, previous)
-    progress = session.progress()
-    print(f"\n{progress.phase}. {progress.message}".rstrip(), file=sys.stderr)
-    run = session.log.folder.name
-    if progress.phase == "finished":
-        print(outcome(session.log))
+    run = job.log.folder.name
+    note(f"run {run}")
+    options.continues = f"Continue with: arena resume {run}"
+    interrupted = _work(job)
+    state = job.progress()
+    if state.phase == "finished":
+        values, text = outcome(job.log)
+        note(f"Finished. {state.message}".rstrip())
+        show(options, {"run": run, "phase": state.phase, **values}, text)
         return 0
-    for side in progress.sides.values():
-        print(f"{side.done} of {side.total}: {side.message}", file=sys.stderr)
-    print(f"Go on with: python -m commands.runs resume {run}", file=sys.stderr)
+    for side in state.sides.values():
+        note(f"{side.done} of {side.total}: {side.message}".rstrip(": "))
+    if interrupted:
+        raise KeyboardInterrupt
+    note(f"{state.message or 'The run stopped.'} {options.continues}")
     return 1
 
 
-def _line(progress: RunProgress) -> str:
-    parts = [
-        f"{role} {side.done}/{side.total}" + (f" ({side.failed} failed)" if side.failed else "")
+def _work(job: "Job") -> bool:
+    """Run the job in a thread; whether Ctrl-C stopped it."""
+    interrupted = threading.Event()
+
+    def stop(*_: object) -> None:
+        interrupted.set()
+        job.stop()
+        signal.signal(signal.SIGINT, previous)
+
+    thread = threading.Thread(target=job.run)
+    previous = signal.signal(signal.SIGINT, stop)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(TICK_SECONDS)
+            overwrite(_line(job.progress()), ended=not thread.is_alive())
+    finally:
+        signal.signal(signal.SIGINT, previous)
+        job.stop()
+    return interrupted.is_set()
+
+
+def _line(state: "RunProgress") -> str:
+    parts: Sequence[str] = [
+        f"{role} {side.done}/{side.total}"
+        + (f" ({side.failed} failed)" if side.failed else "")
         + f" {side.tokens_per_second:.0f} tok/s"
-        for role, side in progress.sides.items()
-    ]  # fmt: skip
-    return f"{progress.phase}: {' · '.join(parts)}   "
-
-
-def _count(what: str) -> Callable[[int, int], None]:
-    def tell(done: int, total: int) -> None:
-        print(f"\r{done} of {total} {what}", end="", file=sys.stderr, flush=True)
-
-    return tell
-
-
-def list_command(options: argparse.Namespace) -> int:
-    for info in list_runs(runs_folder()):
-        sets = ", ".join(f"{data.name} ({data.problems})" for data in info.data)
-        print(f"{info.id}  {info.config.pair}  {sets}  k={info.config.samples}  {info.config.max_tokens} tokens")
-    return 0
-
-
-def report_command(options: argparse.Namespace) -> int:
-    from commands.grade import check_output
-    from eval.results.samples import EXPORT, Results, sides_of
-
-    form = options.export.suffix.lstrip(".") if options.export else ""
-    if options.export and form not in EXPORT:
-        raise ConfigError(f"--export {options.export}: unknown format.", f"End it in .{', .'.join(EXPORT)}.")
-    for path in filter(None, (options.out, options.export)):
-        check_output(path)
-    text = _report(options.run)
-    if options.out:
-        options.out.write_text(text, encoding="utf-8")
-    else:
-        print(text)
-    if options.export:
-        log = RunLog.open(runs_folder(), options.run)
-        Results(runs_folder(), [options.run]).export(sides_of(log.info()), options.export, form)  # type: ignore[arg-type]
-    return 0
-
-
-def outcome(log: RunLog) -> str:
-    """What a finished run shows: its report, or what a set beyond maths has to say."""
-    from eval.runs import open_ended as beyond_run
-
-    if log.folder.parent == beyond_run.runs_folder():
-        return beyond_run.outcome(log)
-    return _report(log.folder.name)
-
-
-def _report(run: str) -> str:
-    from eval.results.report import run_report
-
-    return run_report(runs_folder(), run)
-
-
-def regrade_command(options: argparse.Namespace) -> int:
-    log = RunLog.open(runs_folder(), options.run)
-    with log.claim(), Grader() as grader:
-        count = grade_run(log, grader, anew=options.all, progress=_count("graded"))
-    print(json.dumps({"run": options.run, "graded": count}))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        for role, side in state.sides.items()
+    ]
+    return f"{state.phase}: {' · '.join(parts)}"

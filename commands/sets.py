@@ -1,58 +1,87 @@
-"""The command `python -m commands.runs sets`: which benchmarks there are, and whether each is whole and gradable.
-
-Knows arguments and printing; the loading and checking is done in `eval.problems.maths`.
-"""
+"""`arena sets`: which problem sets there are, and whether each is complete and can be graded."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
+from commands.kit.arguments import describe
+from commands.kit.printing import note, one_line, show
 from common.errors import ArenaError
-from eval.grading.grader import Grader, gold_faults
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_benchmark
 
+if TYPE_CHECKING:
+    from eval.grading.grader import Grader
 
-def add_sets_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = commands.add_parser("sets", help="the benchmarks there are; with --check, whether they are whole")
-    parser.add_argument("name", nargs="*", help="only these (names, or paths of .jsonl files)")
-    parser.add_argument("--check", action="store_true", help="load each, and grade every gold answer against itself")
-    parser.set_defaults(action=sets_command)
+
+def add_sets(parser: argparse.ArgumentParser) -> None:
+    describe(parser, sets_command, "arena sets same_kind math500 --check")
+    parser.add_argument("name", nargs="*", help="only these sets, or .jsonl files")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="load each set with gold answers and grade every gold against itself; exit code 1 if one fails",
+    )
 
 
 def sets_command(options: argparse.Namespace) -> int:
-    """Prints a line a set; with --check its hash, its source, warnings and failing golds.
+    """List the sets, or check them: 1 if a set could not be loaded or a gold answer fails, otherwise 0."""
+    from eval.grading.grader import Grader
+    from eval.problems.open_ended import SETS
+    from eval.problems.sycophancy import NAME as PROBE
 
-    Returns 1 when a gold fails, or when a set that was named cannot be had; else 0.
-    """
     names = options.name or [*GENERATED, *KNOWN]
     if not options.check:
-        for name in names:
-            print(f"{name:16} {_described(name)}")
+        listed = options.name or [*names, PROBE, *SETS]
+        values: dict[str, Any] = {name: _description(name) for name in listed}
+        show(options, {"sets": values}, "\n".join(f"{name:20} {text}" for name, text in values.items()))
         return 0
     with Grader() as grader:
-        passed = [_checked(name, grader, required=bool(options.name)) for name in names]
-    return int(not all(passed))
+        checks = {name: _checked(name, grader) for name in names}
+    show(options, {"sets": checks}, "\n".join(_line(name, check) for name, check in checks.items()))
+    return int(not all(check["passed"] for check in checks.values()))
 
 
-def _checked(name: str, grader: Grader, required: bool) -> bool:
+def _checked(name: str, grader: "Grader") -> dict[str, Any]:
     try:
         benchmark = load_benchmark(name)
     except ArenaError as error:
-        print(f"{name}: {error}")
-        return not required
-    print(f"{name}: {len(benchmark)} problems, sha256 {benchmark.sha256}, {benchmark.source}")
-    if benchmark.warning:
-        print(f"  warning: {benchmark.warning}")
+        note(f"{name}: {one_line(str(error))}")
+        return {"passed": False, "error": str(error)}
+    from eval.grading.grader import gold_faults
+
     faults = gold_faults(benchmark, grader)
-    for problem, reason in faults:
-        print(f"  the gold answer of {problem.id} fails: {problem.gold} ({reason})")
-    if not faults:
-        print("  every gold answer is graded correct against itself")
-    return not faults
+    return {
+        "passed": not faults,
+        "problems": len(benchmark),
+        "sha256": benchmark.sha256,
+        "source": benchmark.source,
+        "warning": benchmark.warning,
+        "faults": [{"id": problem.id, "gold": problem.gold, "reason": reason} for problem, reason in faults],
+    }
 
 
-def _described(name: str) -> str:
+def _line(name: str, check: dict[str, Any]) -> str:
+    if "error" in check:
+        return f"{name}: could not be loaded"
+    lines = [f"{name}: {check['problems']} problems, sha256 {check['sha256']}, {check['source']}"]
+    if check["warning"]:
+        lines.append(f"  warning: {check['warning']}")
+    lines += [f"  the gold answer of {f['id']} fails: {f['gold']} ({f['reason']})" for f in check["faults"]]
+    if check["passed"]:
+        lines.append("  every gold answer is graded correct against itself")
+    return "\n".join(lines)
+
+
+def _description(name: str) -> str:
+    from eval.problems.open_ended import SETS
+    from eval.problems.sycophancy import NAME as PROBE
+
     if name in GENERATED:
         return f"{GENERATED[name]}: {GENERATED_COUNT} problems, generated here"
     if name in KNOWN:
         known = KNOWN[name]
         return f"{known.title}: {known.size} problems, {f'hub {known.hub}' if known.hub else 'from a folder only'}"
-    return "a file of yours"
+    if name == PROBE:
+        return "Sycophancy probe: generated here, graded"
+    if name in SETS:
+        return f"{SETS[name].title}: open-ended, for a judge"
+    return "a file of your own"

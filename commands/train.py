@@ -1,169 +1,177 @@
-"""`python -m commands.train`: make, train, check, merge, evaluate, distil, rows, and the ways to get traces.
-
-Knows arguments and printing; the work is done elsewhere. Heavy libraries are imported by the command that needs them.
-"""
+"""`arena train …`: training data made, adapters trained, merged, measured and published."""
 
 import argparse
-import importlib
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from common.errors import ArenaError, ConfigError
+from commands.kit.arguments import AGAIN, Commands, count, group, leaf
+from commands.kit.files import check_writable
+from commands.kit.printing import note, show
+from common.errors import ConfigError, WeightsError
+from common.jsonl import parse, read_text
 from common.paths import ROOT, home
-from models.weights.merge import merge_adapter
 from traces.training.recipe import Recipe, base_here, base_of, load_recipe
 
-ELSEWHERE = {
-    "curate": ("commands.traces.curate", "problem files through the paper's funnel"),
-    "teacher": ("commands.traces.teacher", "long thoughts from any OpenAI-compatible endpoint"),
-    "debate": ("commands.traces.debate", "long thoughts from a policy and a critic"),
-    "reformat": ("commands.traces.reformat", "known solutions rewritten step by step, for phase 1"),
-    "translate": ("commands.traces.translate", "kept traces in a second language: bilingual data, as in the paper"),
-    "rehearse": ("commands.traces.rehearse", "what the base replies to plain prompts, kept as rows against forgetting"),
-    "ablate": ("commands.ablate", "recipes trained and measured side by side: what each part contributes"),
-    "export": ("commands.traces.export", "traces as Parquet with a dataset card"),
-}
-GO_ON = {
-    **dict.fromkeys(("train", "distil"), "Given again with --resume it goes on."),
-    **dict.fromkeys(("ablate", "teacher", "debate", "reformat", "translate"), "Given again it goes on."),
-}
-"""Commands that keep what was done when they are stopped, and how each is taken up."""
+if TYPE_CHECKING:
+    from traces.training.checkpoints import PhaseResult
+
 ADAPTERS = ROOT / "models" / "adapters"
+RESUME = "Run the same command with --resume to continue."
+QUICK = "recipes/quick.yaml"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    options = parser(given[:1]).parse_args(given)
-    try:
-        return int(options.action(options) or 0)
-    except ArenaError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped.", GO_ON.get(given[0], "Given again it begins anew."), file=sys.stderr)
-        return 130
-
-
-def parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
-    root = argparse.ArgumentParser(prog="python -m commands.train", description="Long-thought traces and distillation.")
-    commands = root.add_subparsers(required=True, metavar="command")
-    for name, action, text in (
-        ("make", make_command, "write a recipe's training files from its seed"),
-        ("train", train_command, "run a recipe's phases and write the adapter"),
-        ("check", check_command, "build every configuration of a recipe; print memory and tokens"),
-        ("distil", distil_command, "make, train, evaluate and publish: the whole way from the seed"),
-    ):
-        command = commands.add_parser(name, help=text)
-        command.add_argument("path", type=Path, nargs="?", metavar="RECIPE", help="a recipe file")
-        command.add_argument("--recipe", type=Path, help="the same, by name")
+def add_train(parser: argparse.ArgumentParser) -> None:
+    commands = group(parser)
+    make = leaf(commands, "make", make_command, "write a recipe's training files", f"arena train make {QUICK}")
+    run = leaf(commands, "run", run_command, "run a recipe's phases and write the adapter",
+               f"arena train run {QUICK} --resume", continues=RESUME)  # fmt: skip
+    check = leaf(commands, "check", check_command, "check a recipe: configurations, memory and tokens",
+                 "arena train check recipes/qwen2.5-72b.yaml")  # fmt: skip
+    distil = leaf(commands, "distil", distil_command, "make, run, measure and publish: from the seed to an adapter",
+                  f"arena train distil {QUICK} --publish data/adapters/quick", continues=RESUME)  # fmt: skip
+    for command in (make, run, check, distil):
+        command.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe file (see recipes/)")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
-        if name in ("train", "distil"):
-            command.add_argument("--resume", action="store_true", help="go on from checkpoints and finished phases")
-        if name == "distil":
-            command.add_argument("--problems", type=int, default=60, help="problems a split measured (default: 60)")
-            command.add_argument("--publish", type=Path, help=f"publish here (default: under {ADAPTERS.name}/)")
-        command.set_defaults(action=action)
-    merge = commands.add_parser("merge", help="base + adapter as one model")
-    merge.add_argument("adapter", type=Path)
-    merge.add_argument("out", type=Path)
-    merge.add_argument("--base", default="embedded", help="weights folder (default: the packaged base)")
-    merge.set_defaults(action=merge_command)
-    evaluate = commands.add_parser("evaluate", help="base and distilled on the generated splits, on vLLM")
-    evaluate.add_argument("adapter", type=Path)
-    evaluate.add_argument("--problems", type=int, default=60, help="problems a split (default: 60)")
-    evaluate.add_argument("--out", type=Path, help="folder for attempts and report (default: beside the adapter)")
-    evaluate.set_defaults(action=evaluate_command)
-    rows = commands.add_parser("rows", help="kept traces as a recipe's rows, with the hash to put into it")
-    rows.add_argument("traces", type=Path, nargs="+")
-    rows.add_argument("--out", type=Path, required=True)
-    rows.set_defaults(action=rows_command)
-    for name, (module, text) in ELSEWHERE.items():
-        command = commands.add_parser(name, help=text)
-        if name in chosen:
-            owner: Any = importlib.import_module(module)
-            owner.add_arguments(command)
-            command.set_defaults(action=owner.run)
-    return root
+    for command in (run, distil):
+        command.add_argument("--resume", action="store_true", help="continue from checkpoints and finished phases")
+    _add_problems(distil, 60)
+    distil.add_argument("--publish", type=Path, help="folder of the adapter (default: models/adapters/<recipe>)")
+    _add_adapter_commands(commands)
+    _add_ablate(commands)
 
 
-def recipe_of(options: argparse.Namespace) -> tuple[Recipe, Path, Path]:
-    """(recipe, its file, output folder)."""
-    path = options.recipe or options.path
-    if path is None:
-        raise ConfigError("No recipe was named.", "For example: `python -m commands.train distil recipes/quick.yaml`.")
-    recipe = load_recipe(path)
-    return recipe, path, options.out or home() / "distil" / recipe.name
+def _add_adapter_commands(commands: Commands) -> None:
+    example = "arena train merge models/adapters/smol-135m build/merged"
+    merge = leaf(commands, "merge", merge_command, "write base and adapter as one model", example)
+    merge.add_argument("adapter", type=Path, help="folder of a LoRA adapter")
+    merge.add_argument("out", type=Path, help="folder to write")
+    merge.add_argument("--base", default="embedded", help="folder of the base's weights (default: the packaged base)")
+    example = "arena train measure models/adapters/smol-135m --problems 60"
+    measure = leaf(
+        commands, "measure", measure_command, "base and adapter on the generated splits", example, continues=AGAIN
+    )
+    measure.add_argument("adapter", type=Path, help="folder of a LoRA adapter")
+    _add_problems(measure, 60)
+    measure.add_argument("--out", type=Path, help="folder (default: evaluation, beside the adapter)")
+
+
+def _add_ablate(commands: Commands) -> None:
+    example = f"arena train ablate {QUICK} recipes/ablation/*.yaml --problems 40 --report data/ablation.json"
+    text = "train and measure recipes side by side, to see what each part contributes"
+    ablate = leaf(commands, "ablate", ablate_command, text, example, continues=AGAIN)
+    ablate.add_argument("recipe", type=Path, nargs="+", metavar="RECIPE", help="recipe files on the embedded base")
+    ablate.add_argument("--ranks", type=count, nargs="*", default=[32], help="also cut the first adapter to these")
+    _add_problems(ablate, 100)
+    ablate.add_argument("--out", type=Path, help="folder for weights and answers (default: <home>/distil/ablation)")
+    ablate.add_argument("--report", type=Path, default=ADAPTERS / "smol-135m" / "ablation.json", help="file to write")
+
+
+def _add_problems(parser: argparse.ArgumentParser, default: int) -> None:
+    parser.add_argument("--problems", type=count, default=default, help=f"problems per split (default: {default})")
+
+
+def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
+    """(recipe, output folder)."""
+    recipe = load_recipe(options.recipe)
+    return recipe, options.out or home() / "distil" / recipe.name
 
 
 def make_command(options: argparse.Namespace) -> None:
     from traces.training.make import make
 
-    recipe, _, out = recipe_of(options)
+    recipe, out = _recipe(options)
     if recipe.base == "embedded":
         base_of(recipe.base)  # its tokenizer counts the traces' tokens
-    for made in make(recipe, out / "data"):
-        print(f"{made.phase}: {made.rows} rows, sha256 {made.sha256}, {made.path}")
+    made = make(recipe, out / "data")
+    lines = [f"{data.phase}: {data.rows} rows, sha256 {data.sha256}, {data.path}" for data in made]
+    show(options, {"recipe": recipe.name, "phases": made}, "\n".join(lines))
 
 
-def train_command(options: argparse.Namespace) -> None:
+def run_command(options: argparse.Namespace) -> None:
+    recipe, out = _recipe(options)
+    results, trained = _train(options, recipe, out)
+    lines = [json.dumps(result._asdict()) for result in results]
+    show(options, {"recipe": recipe.name, "phases": results, **trained}, "\n".join([*lines, trained["sentence"]]))
+
+
+def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list["PhaseResult"], dict[str, Any]]:
+    """The figures of the phases, and where what they trained is."""
     from traces.training.lora import extract_adapter
     from traces.training.train import train
 
-    recipe, path, out = recipe_of(options)
     base = base_of(recipe.base)
-    for result in train(recipe, base, out / "data", out, resume=options.resume, recipe_folder=path.parent):
-        print(json.dumps(result._asdict()))
+    results = train(recipe, base, out / "data", out, resume=options.resume, recipe_folder=options.recipe.parent)
     last = out / f"after_{recipe.phases[-1].name}"
-    if recipe.method == "full_to_lora":
-        compression = extract_adapter(base, last, recipe, out / "adapter")
-        (out / "compression.json").write_text(json.dumps(compression._asdict()))
-        print(f"Adapter of rank {compression.rank}: holds {100 * compression.kept:.2f} % of the difference.")
-    else:
-        print(f"The trained {'adapter' if recipe.method == 'lora' else 'model'} is {last}.")
+    if recipe.method != "full_to_lora":
+        kind = "adapter" if recipe.method == "lora" else "model"
+        return results, {kind: last, "sentence": f"The trained {kind} is in {last}."}
+    compression = extract_adapter(base, last, recipe, out / "adapter")
+    (out / "compression.json").write_text(json.dumps(compression._asdict()))
+    sentence = f"The adapter of rank {compression.rank} holds {100 * compression.kept:.2f} % of the trained difference."
+    return results, {"adapter": out / "adapter", **compression._asdict(), "sentence": sentence}
 
 
 def check_command(options: argparse.Namespace) -> None:
     from traces.training.configs import build_configs, memory_needed
 
-    recipe, path, out = recipe_of(options)
-    for line in build_configs(recipe, path.parent, out / "data", base_here(recipe.base)):
-        print(line)
-    needed, launch = memory_needed(recipe, path.parent), recipe.launch
-    print(f"Memory: {needed:.1f} GB a device for weights, gradients and optimiser, activations on top.")
-    if launch.memory_per_device_gb is not None and needed > 0.9 * launch.memory_per_device_gb:
+    recipe, out = _recipe(options)
+    folder = options.recipe.parent
+    lines = list(build_configs(recipe, folder, out / "data", base_here(recipe.base)))
+    needed, limit = memory_needed(recipe, folder), recipe.launch.memory_per_device_gb
+    lines.append(f"Memory: {needed:.1f} GB per device for weights, gradients and optimizer; activations come on top.")
+    if limit is not None and needed > 0.9 * limit:
+        note("\n".join(lines))
         raise ConfigError(
-            f"launch.memory_per_device_gb is {launch.memory_per_device_gb:g}, which leaves no room for activations.",
+            f"launch.memory_per_device_gb is {limit:g}, which leaves no room for activations.",
             "Use more devices, or method lora.",
         )
+    show(options, {"recipe": recipe.name, "checks": lines, "memory_gb": needed}, "\n".join(lines))
+
+
+def check_adapter(folder: Path) -> None:
+    """Raise WeightsError unless the folder holds a LoRA adapter that can be read: before a base is unpacked for it."""
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "Name a folder with adapter_config.json and adapter_model.safetensors."
+    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
+    try:
+        values = parse(read_text(config), str(config))
+        if not isinstance(values, dict) or values.get("peft_type") != "LORA" or not isinstance(values.get("r"), int):
+            raise WeightsError(f"{config} does not describe a LoRA adapter.", remedy)
+        with safe_open(weights, "np") as tensors:
+            tensors.keys()
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} cannot be read: {getattr(error, 'strerror', None) or error}.", remedy) from error
 
 
 def merge_command(options: argparse.Namespace) -> None:
+    from models.weights.merge import merge_adapter
+
+    check_adapter(options.adapter)
     options.out.mkdir(parents=True, exist_ok=True)
     merge_adapter(base_of(options.base), options.adapter, options.out)
-    print(f"Merged into {options.out}.")
+    show(options, {"folder": options.out}, f"Merged into {options.out}.")
 
 
-def evaluate_command(options: argparse.Namespace) -> None:
+def measure_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
 
+    check_adapter(options.adapter)
     out = options.out or options.adapter.parent / "evaluation"
     evaluation = measure_adapter(options.adapter, out, options.problems)
-    print(json.dumps({name: part["summary"] for name, part in evaluation.items() if "summary" in part}, indent=1))
+    summary = {name: part["summary"] for name, part in evaluation.items() if "summary" in part}
+    show(options, {"folder": out, **summary}, json.dumps(summary, indent=1))
 
 
-def rows_command(options: argparse.Namespace) -> None:
-    from traces.keeping.trace import read_traces
-    from traces.training.dataset import write_rows
-    from traces.training.mix import rows_of
+def ablate_command(options: argparse.Namespace) -> None:
+    from traces.publishing.arms import ablate
 
-    made = rows_of(trace for path in options.traces for trace in read_traces(path))
-    print(f"{made.kept} of {made.traces} traces are kept and become rows; unverified and rejected ones do not.")
-    if made.empty:
-        print(f"{made.empty} kept traces have no prompt or no answer and were left out.")
-    print(f"sha256 {write_rows(options.out, made.rows)}")
+    check_writable(options.report)
+    recipes = [load_recipe(path) for path in options.recipe]  # a fault in one is found before anything is trained
+    out = options.out or home() / "distil" / "ablation"
+    ablation = ablate(recipes, options.ranks, options.problems, out, options.report, note)
+    show(options, {"report": options.report, **ablation.model_dump()}, f"Written to {options.report}.")
 
 
 def distil_command(options: argparse.Namespace) -> None:
@@ -171,32 +179,27 @@ def distil_command(options: argparse.Namespace) -> None:
     from traces.publishing.publish import Provenance, publish, publish_traces
     from traces.training.make import make
 
-    recipe, path, out = recipe_of(options)
+    recipe, out = _recipe(options)
     if recipe.method != "full_to_lora" or recipe.base != "embedded" or not all(phase.mix for phase in recipe.phases):
         raise ConfigError(
-            "distil rebuilds an adapter of the embedded base from its seed: method full_to_lora, base embedded, and "
-            "every phase with a `mix`.",
-            "For other recipes use `train`, and serve what it gives as a pair of your own (README).",
+            "distil needs a recipe with method full_to_lora, base embedded, and a `mix` in every phase.",
+            "For other recipes use arena train run, and serve its result as a pair of your own (README).",
         )
-    base = base_of(recipe.base)  # first of all: its tokenizer counts the traces' tokens
+    base = base_of(recipe.base)  # before the traces: its tokenizer counts their tokens
     made = make(recipe, out / "data")
-    train_command(options)
-    compression = json.loads((out / "compression.json").read_text())
+    results, trained = _train(options, recipe, out)
+    note(trained["sentence"])
     evaluation = measure_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families)
     provenance = Provenance(
         name=recipe.name,
-        recipe=path,
+        recipe=options.recipe,
         base=base,
         data={item.phase: item.sha256 for item in made},
         training=json.loads((out / "phases.json").read_text()),
-        rank=compression["rank"],
-        kept=compression["kept"],
+        rank=trained["rank"],
+        kept=trained["kept"],
         about=recipe.about,
     )
     published = publish(out / "adapter", options.publish or ADAPTERS / recipe.name, provenance, evaluation)
     publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in made], published)
-    print(f"Published to {published}.")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    show(options, {"adapter": published, "phases": results}, f"Published to {published}.")

@@ -2,9 +2,9 @@
 
 Every score comes with how well the judge agrees with people, or with a note that nobody checked it.
 
-    python -m commands.judge check --url http://127.0.0.1:8001/v1 --model NAME --set safetyj_diasafety
-    python -m commands.judge run RUN --url … --model … [--rubric safety] [--benchmark flames]
-    python -m commands.judge scores RUN
+    arena judge check --url http://127.0.0.1:8001/v1 --model NAME --set safetyj_diasafety
+    arena judge run RUN --url … --model … [--rubric safety] [--benchmark flames]
+    arena judge scores RUN
 """
 
 import os

@@ -1,6 +1,6 @@
 """The Technical Transparency Index: 25 items, 100 points; scoring any work, and this product by its own artefacts.
 
-`python -m commands.transparency` looks for the artefacts named in transparency.yaml, says for each item what it found
+`arena index` looks for the artefacts named in transparency.yaml, says for each item what it found
 and where, and sums up. One rule holds everywhere: an item without evidence is a no.
 """
 
@@ -133,7 +133,7 @@ def unsupported(assessment: Assessment) -> tuple[Item, ...]:
 def self_score(root: Path = ROOT) -> Assessment:
     """Score this product by the artefacts below `root`."""
     entries = tuple(_look(item, root) for item in items())
-    return Assessment(SELF, entries, "python -m commands.transparency", datetime.now(UTC).isoformat(timespec="seconds"))
+    return Assessment(SELF, entries, "arena index", datetime.now(UTC).isoformat(timespec="seconds"))
 
 
 def _look(item: Item, root: Path) -> Entry:

@@ -33,17 +33,22 @@ OUTCOMES = {
 
 def run_report(runs: Path, run_id: str) -> str:
     """The report on a run's two sides, one section a benchmark. Raises DataError for an unknown run."""
+    log = RunLog.open(runs, run_id)
+    golds = faulty_golds(log)
+    return report([log.info()], run_comparisons(runs, run_id), {} if golds is None else {run_id: golds})
+
+
+def run_comparisons(runs: Path, run_id: str) -> list[Comparison]:
+    """A run's two sides compared, one comparison a benchmark. Raises DataError for an unknown run."""
     info = RunLog.open(runs, run_id).info()
     base, distilled = (Side(run_id, info.sides[r].model) if r in info.sides else Side(run_id, "")
                        for r in ("base", "distilled"))  # fmt: skip
     results = Results(runs, [run_id])
     titles = tuple(info.sides[r].title if r in info.sides else "–" for r in ("base", "distilled"))
-    comparisons = [
+    return [
         build_comparison(results.rows(base, d.name), results.rows(distilled, d.name), (titles[0], titles[1]), d.name)
         for d in info.data
     ]
-    golds = faulty_golds(RunLog.open(runs, run_id))
-    return report([info], comparisons, {} if golds is None else {run_id: golds})
 
 
 def report(
@@ -244,7 +249,7 @@ def command(info: RunInfo) -> str:
     """The command line that repeats this run."""
     c = info.config
     parts = [
-        "python -m commands.runs run",
+        "arena run",
         f"--pair {c.pair}",
         *(f"--benchmark {quote(name)}" for name in c.benchmarks),
     ]

@@ -2,7 +2,7 @@
 
 Their folder is home()/beyond, laid out like that of the benchmarks. A prompt of a judged set is sent as it stands.
 
-    python -m commands.open_ended sycophancy --count 60 --max-tokens 512
+    arena run --benchmark sycophancy --problems 60 --max-tokens 512
 """
 
 from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ def set_choices() -> list[tuple[str, str]]:
 def outcome(log: RunLog) -> str:
     """What a finished run says: of the probe its figures, of any other set that a judge has to read it."""
     if not is_probe(log):
-        return f"Its answers have to be judged: python -m commands.judge run {log.folder.name} --url … --model …"
+        return f"Its answers have to be judged: arena judge run {log.folder.name} --url … --model …"
     with Grader(workers=1) as grader:
         outcomes, p_between = probe_outcome(probe_readings(log, grader))
     lines = [sentence(role, found) for role, found in outcomes.items()]

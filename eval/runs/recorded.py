@@ -1,6 +1,6 @@
 """Runs that ship with the product, made with the embedded pair, so that there is something to see before the first run.
 
-    python -m eval.runs.recorded data/runs/RUN      pack a run's folder into eval/recorded
+    arena record RUN      pack a run's folder into eval/recorded
 
 Each is an archive of a run's folder and becomes a run like any other when the app starts. Its run.json then says that
 it was recorded elsewhere.
@@ -9,12 +9,11 @@ it was recorded elsewhere.
 import json
 import logging
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
-from common.errors import ArenaError, DataError
+from common.errors import DataError
 from common.paths import ROOT
 
 RECORDED = ROOT / "eval" / "recorded"
@@ -68,11 +67,3 @@ def pack_run(run: Path, folder: Path) -> Path:
         for path in sorted(run.glob("*.json*")):
             archive.write(path, f"{run.name}/{path.name}")
     return target
-
-
-if __name__ == "__main__":
-    RECORDED.mkdir(exist_ok=True)
-    try:
-        print(pack_run(Path(sys.argv[1]), RECORDED))
-    except ArenaError as error:
-        sys.exit(str(error))

@@ -1,13 +1,12 @@
-"""`python -m commands.runs grade`: what it prints and where it writes; `test_graded_file` has the shapes of rows."""
+"""`arena grade`: what it prints and where it writes; `test_graded_file` has the shapes of rows."""
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from commands.grade import add_grade_arguments, grade_command
+from commands.arena import main
 from common.errors import ConfigError
 
 
@@ -16,9 +15,8 @@ def run(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     file = path / "outputs.jsonl"
     file.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
-    parser = argparse.ArgumentParser()
-    add_grade_arguments(parser)
-    assert grade_command(parser.parse_args([str(file), "--workers", "1", *options])) == 0
+    if main(["grade", str(file), "--workers", "1", "--json", *options]):
+        raise ConfigError(capsys.readouterr().err)
     grades = (path / "outputs.grades.jsonl").read_text(encoding="utf-8").splitlines()
     return json.loads(capsys.readouterr().out), [json.loads(line) for line in grades]
 

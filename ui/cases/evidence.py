@@ -19,8 +19,8 @@ from ui.kit.html import Markup, bullets, inline, join, missing, note, render, ta
 from ui.traces.library import TraceLibrary
 
 MEASURE = {
-    "teacher": "python -m commands.train teacher",
-    "debate": "python -m commands.train debate",
+    "teacher": "arena traces teacher",
+    "debate": "arena traces debate",
     "search": "Traces tab: make traces",
     "people": "Traces tab: write a thought",
 }

@@ -184,7 +184,7 @@ def keep_score(work: str, assessor: str, *values: Any) -> None:
     """Save the form, or say what is missing."""
     assessment = read_form(work, assessor, *values)
     if assessment.work == SELF:
-        raise DataError("This project is scored from its own files:", "python -m commands.transparency")
+        raise DataError("This project is scored from its own files:", "arena index")
     save(assessment)
     gr.Info(f"Saved: {assessment.work}, {score(assessment).total} of {full_marks().total}.")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commands.transparency import main
+from commands.arena import main
 from common.errors import DataError
 from common.paths import ROOT
 from eval.paper.figures import LEADERBOARD
@@ -257,10 +257,10 @@ def test_the_product_itself_loses_points_without_its_licence(tmp_path) -> None:
 
 
 def test_the_command_prints_every_item_and_the_sum(product, capsys) -> None:
-    assert main(["--root", str(product)]) == 0
+    assert main(["index", "--root", str(product)]) == 0
     text = capsys.readouterr().out
     assert all(item.question in text for item in items())
-    assert main(["--root", str(product), "--format", "json"]) == 0
+    assert main(["index", "--root", str(product), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["score"]["total"] == score(self_score(product)).total
 
 

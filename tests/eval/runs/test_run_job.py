@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from commands.runs import main
+from commands.arena import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
 from eval.problems.loader import Benchmark, content_hash
@@ -98,7 +98,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> None:
     monkeypatch.setattr("models.serving.clients.ModelClient", FakeClient)
     for module in ("eval.runs.run_job", "eval.runs.forced"):
         monkeypatch.setattr(f"{module}.Grader", lambda workers: nullcontext(grader))
-    monkeypatch.setattr("commands.runs.Grader", lambda: nullcontext(grader))
+    monkeypatch.setattr("eval.grading.grader.Grader", lambda **_: nullcontext(grader))
 
 
 def begin(runs: Path, **options: Any) -> RunLog:
@@ -114,7 +114,7 @@ def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> N
     text = run_report(tmp_path, log.folder.name)
     assert "**Distilled solves 8 of 8, base 1 of 8: +87.5 points, 95 % interval [" in text
     assert text.index("+87.5") < text.index("| model |")
-    assert "python -m commands.runs run --pair smol-135m --benchmark toy --samples 1" in text
+    assert "arena run --pair smol-135m --benchmark toy --samples 1" in text
     assert "weights w2" in text
     assert "Incomplete" not in text
     before = log.path("samples").read_bytes()
@@ -704,13 +704,13 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
-    monkeypatch.setattr("commands.runs.serving", lambda pair, profile: nullcontext(served()))
+    monkeypatch.setattr("commands.kit.serving.serving", lambda pair, profile: nullcontext(served()))
     config, judged = RunConfig("smol-135m", ("toy",), prompting="bare"), replace(TOY, rule="judged")
     log = prepare(tmp_path / "beyond", config, pair(), HASHES, [judged])
     run = log.folder.name
     assert main(["resume", run]) == 0
     assert len(log.samples()) == 2 * len(PROBLEMS)
-    assert f"have to be judged: python -m commands.judge run {run} " in capsys.readouterr().out
+    assert f"have to be judged: arena judge run {run} " in capsys.readouterr().out
 
 
 def test_a_run_beyond_maths_asks_as_much_at_once_as_the_servers_take(
@@ -740,12 +740,12 @@ def test_what_was_made_elsewhere_or_by_a_lost_pair_cannot_go_on(
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
-    monkeypatch.setattr("commands.runs.serving", lambda pair, profile: nullcontext(served()))
+    monkeypatch.setattr("commands.kit.serving.serving", lambda pair, profile: nullcontext(served()))
     assert main(["run", "--benchmark", str(own), "--max-tokens", "256", "--problems", "6"]) == 0
     said = capsys.readouterr()
     assert "Distilled solves 6 of 6" in said.out
     assert said.err.index("a true difference of 96 points or more would show") < said.err.index("\nrun ")
-    assert main(["list"]) == 0
+    assert main(["runs"]) == 0
     run = capsys.readouterr().out.split()[0]
     assert main(["resume", run]) == 0
     assert main(["forced", run, "--budget", "20"]) == 0

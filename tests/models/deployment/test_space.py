@@ -24,7 +24,7 @@ def read_front_matter(readme: Path) -> dict[str, object]:
 
 def test_readme_front_matter_is_generated() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8").startswith(front_matter(CONFIG.space)), (
-        "README.md must begin with the output of `python -m commands.pairs front-matter`"
+        "README.md must begin with the output of `arena front-matter`"
     )
 
 

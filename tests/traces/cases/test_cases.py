@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from commands.cases import main
+from commands.arena import main
 from common.errors import ConfigError, DataError
 from eval.paper.figures import TABLE_2
 from models.chat.events import Reply
@@ -210,13 +210,13 @@ def test_an_imported_paper_case_changes_nothing() -> None:
 def test_the_command_exports_and_imports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pin("What is 7 * 8?")
     file = tmp_path / "new" / "folder" / "cases.json"
-    assert main(["export", str(file)]) == 0
-    assert main(["import", str(file)]) == 0
-    assert "1 known already" in capsys.readouterr().out
+    assert main(["cases", "export", str(file)]) == 0
+    assert main(["cases", "import", str(file)]) == 0
+    assert "1 were here already" in capsys.readouterr().out
     file.write_text("[]")
-    assert main(["import", str(file)]) == 1
-    assert main(["export", str(file / "below a file.json")]) == 1
-    assert "cannot be written" in capsys.readouterr().out
+    assert main(["cases", "import", str(file)]) == 1
+    assert main(["cases", "export", str(file / "below a file.json")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_a_recording_is_read_back(tmp_path: Path) -> None:

@@ -1,11 +1,10 @@
 """Curation: each rule on cases it must drop and cases it must leave, and the funnel it tells."""
 
-import argparse
 import json
 
 import pytest
 
-from commands.traces import curate as command
+from commands.arena import main
 from common.errors import DataError
 from eval.records import Problem
 from traces.problems.curate import curate, load_funnel
@@ -159,9 +158,7 @@ def test_the_command(tmp_path, capsys):
     )
     benchmark = tmp_path / "bench.jsonl"
     benchmark.write_text('{"problem": "What is 8 plus 4 ?", "answer": "12"}\n')
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
     arguments = [str(path), "--against", str(benchmark), "--no-embedding", "--out", str(tmp_path / "out")]
-    assert command.run(parser.parse_args(arguments)) == 0
+    assert main(["traces", "curate", *arguments]) == 0
     assert "0 of 2 kept" in capsys.readouterr().out, "the template rule finds the sum with other numbers"
     assert load_funnel(tmp_path / "out" / "mine.funnel.json").benchmarks == ("bench",)

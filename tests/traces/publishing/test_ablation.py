@@ -1,6 +1,5 @@
 """The ablation report: read whole, refused when it cannot be true, absent when nothing was measured."""
 
-import argparse
 import json
 import os
 from collections.abc import Sequence
@@ -9,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from commands import ablate
 from common.errors import DataError
 from eval.statistics.metrics import wilson
+from traces.publishing import arms
 from traces.publishing.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
 from traces.training.recipe import Recipe
 
@@ -124,16 +123,13 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
         return {"same_kind": ArmResult(correct=0, problems=count, mean_tokens=1)}
 
     recipes = {name: recipe(name, one={"journey": 3}) for name in ("a", "b")}
-    monkeypatch.setattr(ablate, "load_recipe", lambda path: recipes[path.name])
     for name, fake in (("train", train), ("extract_adapter", extract), ("measure_arm", measure)):
-        monkeypatch.setattr(ablate, name, fake)
-    monkeypatch.setattr(ablate, "make", lambda *_: [])
-    monkeypatch.setattr(ablate, "base_of", Path)
-    paths = [Path(name) for name in recipes]
-    args = argparse.Namespace(recipes=paths, ranks=[], problems=1, out=tmp_path, report=tmp_path / "r.json")
+        monkeypatch.setattr(arms, name, fake)
+    monkeypatch.setattr(arms, "make", lambda *_: [])
+    monkeypatch.setattr(arms, "base_of", Path)
     everything = ["cut a", "measured a", "cut b", "measured b"]
     for trained_at, expected in ((100, everything), (100, []), (200, everything)):
         clock[0] = trained_at
         done.clear()
-        assert ablate.run(args) == 0
+        arms.ablate(list(recipes.values()), [], 1, tmp_path, tmp_path / "r.json")
         assert done == expected

@@ -1,6 +1,5 @@
 """The exported folder: what the hub and TRL would read is what the traces hold."""
 
-import argparse
 import dataclasses
 import json
 
@@ -9,7 +8,7 @@ import pytest
 import yaml
 from datasets import load_dataset
 
-from commands.traces import export as command
+from commands.arena import main
 from common.errors import DataError
 from eval.problems.families import generate
 from eval.records import Problem
@@ -90,9 +89,7 @@ def test_no_traces(tmp_path):
 def test_the_command(traces, tmp_path, capsys):
     for trace in traces:
         append_trace(tmp_path / "t.jsonl", trace)
-    parser = argparse.ArgumentParser()
-    command.add_arguments(parser)
-    arguments = parser.parse_args([str(tmp_path / "t.jsonl"), "--kept-only", "--out", str(tmp_path / "out")])
-    assert command.run(arguments) == 0
+    out = ["--kept-only", "--out", str(tmp_path / "out")]
+    assert main(["traces", "export", str(tmp_path / "t.jsonl"), *out]) == 0
     assert pq.read_table(tmp_path / "out" / "data" / "train.parquet").num_rows == 6
     assert "6 traces" in capsys.readouterr().out

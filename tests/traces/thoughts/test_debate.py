@@ -1,11 +1,10 @@
 """Debates against a scripted policy and critic, and the thought they make."""
 
-import argparse
 import json
 
 import pytest
 
-from commands.traces.debate import add_arguments, run
+from commands.arena import main
 from models.chat.client import Endpoint
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
@@ -140,10 +139,8 @@ async def test_many_at_once_resume(serve, turn, problems, verifier, tmp_path):
 def test_the_commands_token_limit_is_that_of_a_step(serve, turn, problems, tmp_path, given, limit):
     service = serve(lambda n, body: turn(text=GO_ON if "critic" in body["model"] else "So \\boxed{20}."))
     write_problems(tmp_path / "p.jsonl", problems[:1])
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
     where = ["--url", service.url, "--model", "policy", "--critic-model", "critic", "--out", str(tmp_path / "d.jsonl")]
-    assert run(parser.parse_args([str(tmp_path / "p.jsonl"), *where, *given])) == 0
+    assert main(["traces", "debate", str(tmp_path / "p.jsonl"), *where, *given]) == 0
     assert [body["max_tokens"] for body in service.requests] == [limit, 200]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from commands.traces.service_options import add_endpoint_arguments, client_from
+from commands.kit.collecting import client_from
+from commands.kit.service_options import add_service_options
 from common.errors import ConfigError, ServerError
 from models.chat.client import Endpoint, Message
 from traces.keeping.keep import reason_code
@@ -204,7 +205,7 @@ async def test_the_cap_holds_also_across_runs(serve, turn, problems, verifier, t
 )
 def test_a_body_cannot_undo_what_options_say(tmp_path, body, named):
     parser = argparse.ArgumentParser()
-    add_endpoint_arguments(parser)
+    add_service_options(parser)
     given = ["--url", "http://x/v1", "--model", "m", "--token-field", "tokens", "--body", body]
     with pytest.raises(ConfigError, match=named):
         client_from(parser.parse_args(given), tmp_path / "ledger.jsonl")

@@ -1,11 +1,10 @@
 """Translations by a scripted service: verified anew, rejected when something was lost on the way."""
 
-import argparse
 from dataclasses import replace
 
 import pytest
 
-from commands.traces.translate import add_arguments, run
+from commands.arena import main
 from common.errors import DataError
 from models.chat.client import Endpoint
 from traces.keeping.keep import reason_code
@@ -85,11 +84,9 @@ def test_both_phases_are_translated_in_one_call(serve, turn, source, tmp_path):
         append_trace(tmp_path / "t.jsonl", trace)
     plain = GOOD.replace(f"<thought>\n{THOUGHT}\n</thought>\n\n", "")
     service = serve(lambda n, body: turn(text=GOOD if "<thought>" in body["messages"][0]["content"] else plain))
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
     out = tmp_path / "out.jsonl"
     given = [str(tmp_path / "t.jsonl"), "--url", service.url, "--model", "translator", "--out", str(out)]
-    assert run(parser.parse_args(given)) == 0
+    assert main(["traces", "translate", *given]) == 0
     assert [(trace.kept, trace.reason) for trace in read_traces(out)] == [(True, ""), (True, "")]
 
 

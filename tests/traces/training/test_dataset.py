@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from transformers import PreTrainedTokenizerFast
 
-from commands.train import main
+from commands.arena import main
 from common.errors import ConfigError, DataError
 from eval.problems.families import generate
 from eval.problems.prompts import MATHS_PROMPT
@@ -66,7 +66,9 @@ def test_kept_traces_become_rows_and_a_reformatted_solution_gets_no_thought(tmp_
     solution = replace(thought, thought="", method="teacher", extra={"phase": 1, "shortcut": "2 + 2 = 4."})
     for trace in (thought, solution, replace(thought, kept=False)):
         append_trace(tmp_path / "made.traces.jsonl", trace)
-    assert main(["rows", str(tmp_path / "made.traces.jsonl"), "--out", str(tmp_path / "made.rows.jsonl")]) == 0
+    assert (
+        main(["traces", "rows", str(tmp_path / "made.traces.jsonl"), "--out", str(tmp_path / "made.rows.jsonl")]) == 0
+    )
     rows = read_rows(tmp_path / "made.rows.jsonl")
     assert [row.kind for row in rows] == ["journey", "shortcut"]
     assert "".join(text for text, _ in rows[1].pieces) == "2 + 2 = 4."

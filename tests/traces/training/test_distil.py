@@ -1,4 +1,4 @@
-"""`python -m commands.train distil` from the seed to the published folder, and what it and `rows` refuse."""
+"""`arena train distil` from the seed to the published folder, and what it and `rows` refuse."""
 
 import json
 from dataclasses import replace
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from commands import train as commands
-from commands.train import main
+from commands.arena import build_parser, main
 from common.errors import WeightsError
+from common.paths import ROOT
 from eval.problems.families import MEASURED, generate
 from models.config.registry import load_config
 from models.config.sources import PackageSource
@@ -50,7 +51,17 @@ def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(measure, "MEASUREMENTS", {"greedy": measure.MEASUREMENTS["greedy"]})
     monkeypatch.setattr(measure, "CHAT_PROMPTS", {"greetings": ("Hi there!", "Good evening!")})
     out, published = tmp_path / "out", tmp_path / "published"
-    command = ["distil", str(recipe_file(tmp_path)), "--out", str(out), "--publish", str(published), "--problems", "1"]
+    command = [
+        "train",
+        "distil",
+        str(recipe_file(tmp_path)),
+        "--out",
+        str(out),
+        "--publish",
+        str(published),
+        "--problems",
+        "1",
+    ]
     assert main(command) == 0
     report = json.loads((published / "report.json").read_text())
     assert [(entry["phase"], entry["steps"]) for entry in report["training"]] == [("reformatted", 2), ("journey", 2)]
@@ -78,20 +89,20 @@ def test_what_it_cannot_rebuild_is_refused_before_anything_starts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
 ) -> None:
     path = recipe_file(tmp_path, RECIPE.replace(old, new))
-    assert main(["distil", str(path), "--out", str(tmp_path / "out")]) == 1
-    assert "distil rebuilds an adapter of the embedded base" in capsys.readouterr().err
+    assert main(["train", "distil", str(path), "--out", str(tmp_path / "out")]) == 1
+    assert "distil needs a recipe with method full_to_lora" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
 def test_no_row_is_made_of_a_problem_for_measuring(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "measured.traces.jsonl"
     append_trace(path, replace(journey(generate("same_kind", 1, 1)[0], 1, SearchSettings()), kept=True))
-    assert main(["rows", str(path), "--out", str(tmp_path / "rows.jsonl")]) == 1
+    assert main(["traces", "rows", str(path), "--out", str(tmp_path / "rows.jsonl")]) == 1
     assert "same_kind, which are for measuring" in capsys.readouterr().err
     assert not (tmp_path / "rows.jsonl").exists()
 
 
-@pytest.mark.parametrize("command", ["train", "merge", "evaluate", "ablate"])
+@pytest.mark.parametrize("command", ["run", "merge", "measure", "ablate"])
 def test_a_removed_embedded_pair_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
@@ -99,7 +110,8 @@ def test_a_removed_embedded_pair_is_named(
     others = {key: pair for key, pair in config.pairs.items() if key != recipe.EMBEDDED}
     monkeypatch.setattr(recipe, "load_config", lambda: config.model_copy(update={"pairs": others}))
     further = {"merge": [str(tmp_path / "merged")], "ablate": ["--out", str(tmp_path / "out")]}
-    assert main([command, str(recipe_file(tmp_path)), *further.get(command, [])]) == 1
+    given = ROOT / "models" / "adapters" / "smol-135m" if command in ("merge", "measure") else recipe_file(tmp_path)
+    assert main(["train", command, str(given), *further.get(command, [])]) == 1
     assert "spaces.yaml has no pair smol-135m" in capsys.readouterr().err
 
 
@@ -108,7 +120,7 @@ def test_a_removed_embedded_pair_is_named(
     [
         ("make", ["--resume", "--problems=9", "--publish=p"]),
         ("check", ["--resume", "--problems=9", "--publish=p"]),
-        ("train", ["--problems=9", "--publish=p"]),
+        ("run", ["--problems=9", "--publish=p"]),
         ("distil", []),
     ],
 )
@@ -116,21 +128,21 @@ def test_a_command_takes_only_options_that_it_follows(
     capsys: pytest.CaptureFixture[str], command: str, refused: list[str]
 ) -> None:
     for option in ("--resume", "--problems=9", "--publish=p"):
-        given = [command, "recipe.yaml", option]
+        given = ["train", command, "recipe.yaml", option]
         if option in refused:
             with pytest.raises(SystemExit):
-                commands.parser([command]).parse_args(given)
+                build_parser(given).parse_args(given)
             assert f"unrecognized arguments: {option}" in capsys.readouterr().err
         else:
-            commands.parser([command]).parse_args(given)
+            build_parser(given).parse_args(given)
 
 
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["make", "recipe.yaml"], "Stopped. Given again it begins anew."),
-        (["distil", "recipe.yaml"], "Stopped. Given again with --resume it goes on."),
-        (["ablate", "recipe.yaml"], "Stopped. Given again it goes on."),
+        (["make", "recipe.yaml"], "Stopped."),
+        (["distil", "recipe.yaml"], "Stopped. Run the same command with --resume to continue."),
+        (["ablate", "recipe.yaml"], "Stopped. Run the same command again to continue."),
     ],
 )
 def test_who_stops_a_command_is_told_whether_it_can_go_on(
@@ -140,9 +152,8 @@ def test_who_stops_a_command_is_told_whether_it_can_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "load_recipe", stop)
-    monkeypatch.setattr("commands.ablate.base_of", stop)
-    assert main(command) == 130
-    assert capsys.readouterr().err == f"{says}\n"
+    assert main(["train", *command]) == 130
+    assert capsys.readouterr().err == f"\n{says}\n"
 
 
 def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +167,7 @@ def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, mo
         return save_tiny(package_folder(source.package, source.sha256))
 
     monkeypatch.setattr(commands, "base_of", fetch)
-    assert main(["make", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 0
+    assert main(["train", "make", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 0
     assert all(trace.tokens > 0 for trace in read_traces(tmp_path / "out" / "data" / "journey.traces.jsonl"))
 
 
@@ -168,5 +179,5 @@ def test_the_base_is_there_before_traces_are_made(
         raise WeightsError(f"{name} cannot be fetched.")
 
     monkeypatch.setattr(commands, "base_of", fail)
-    assert main([command, str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 1
+    assert main(["train", command, str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 1
     assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from commands.train import main
+from commands.arena import main
 from common.errors import ConfigError, DataError
 from common.paths import ROOT
 from models.config.machine import computes_in_bf16
@@ -218,7 +218,7 @@ def test_the_check_counts_the_tokens_that_training_sees(
     _, base, out = trained
     for longest, dropped in ((900, "0 rows dropped as longer than 900"), (16, "0 tokens of which 0 are learned, ")):
         recipe_file(tmp_path, RECIPE.replace("base: none", f"base: {base}").replace("900", str(longest)))
-        assert main(["check", str(tmp_path / "tiny.yaml"), "--out", str(out)]) == 0
+        assert main(["train", "check", str(tmp_path / "tiny.yaml"), "--out", str(out)]) == 0
         told = capsys.readouterr().out
         assert told.count(dropped) == 2
         for phase in json.loads((out / "phases.json").read_text()) if longest == 900 else ():

@@ -483,7 +483,7 @@ def test_a_run_of_one_model_is_set_beside_the_newest_of_the_same_problems(librar
 
 def test_the_list_says_how_to_repeat(library: RunLibrary) -> None:
     cells = run_row(library.info(RUN), 24)
-    assert cells[-1].startswith("python -m commands.runs run --pair smol-135m --benchmark toy")
+    assert cells[-1].startswith("arena run --pair smol-135m --benchmark toy")
     assert "24 of 24" in cells
 
 

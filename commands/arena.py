@@ -1,0 +1,110 @@
+"""The command `arena`: its sub-commands, and how each of them ends.
+
+Exit codes: 0 done; 1 an error, explained on stderr; 2 wrong usage; 3 stopped by a spending cap; 130 interrupted.
+"""
+
+import argparse
+import importlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from commands.kit.arguments import Parser, group, sentence
+from commands.kit.printing import note, one_line
+from common.errors import ArenaError
+
+
+class Command(NamedTuple):
+    """A sub-command; `module` has a function `add_<name>` that describes its arguments."""
+
+    module: str
+    help: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "pairs": Command("pairs", "list the pairs and profiles in spaces.yaml"),
+    "plan": Command("pairs", "show the server commands of a pair and the memory they need"),
+    "fetch": Command("pairs", "download the weights of a pair"),
+    "space": Command("pairs", "write a folder to push as a Hugging Face Space"),
+    "front-matter": Command("pairs", "print the front matter of README.md"),
+    "sets": Command("sets", "list the problem sets, or check them"),
+    "run": Command("runs", "ask both models of a pair a problem set"),
+    "resume": Command("runs", "continue a run that was stopped"),
+    "forced": Command("runs", "cut the thoughts of a run at token budgets and ask for the answers"),
+    "runs": Command("results", "list the runs"),
+    "report": Command("results", "print the results of a run"),
+    "regrade": Command("results", "grade the answers of a run again"),
+    "grade": Command("grade", "grade a file of outputs made elsewhere"),
+    "import": Command("results", "add a file of outputs made elsewhere to the runs"),
+    "record": Command("results", "pack a run, to ship it with the product"),
+    "judge": Command("judge", "let a model judge answers that have no gold answer"),
+    "traces": Command("traces", "make, filter and export long thoughts"),
+    "train": Command("train", "train and measure adapters"),
+    "cases": Command("cases", "record, export and import case studies"),
+    "votes": Command("votes", "sum up and export the votes"),
+    "index": Command("index", "score this repository on the paper's transparency index"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a sub-command and return its exit code. Wrong usage and `--help` raise SystemExit, as argparse does."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a file name need not be text that the terminal can show
+            stream.reconfigure(errors="backslashreplace")
+    continues = ""
+    try:
+        options = build_parser(argv).parse_args(argv)
+        continues = options.continues
+        with _terminable():
+            return int(options.action(options) or 0)
+    except KeyboardInterrupt:
+        note(f"\nStopped. {continues}".rstrip())
+        return 130
+    except BrokenPipeError:  # `arena report RUN | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    except ArenaError as error:
+        note(one_line(str(error)))
+        return 1
+    except OSError as error:
+        if error.filename is None:  # no file of the person who gave the command: a defect
+            raise
+        note(one_line(f"{error.filename} cannot be used: {error.strerror}. Check the path and its permissions."))
+        return 1
+
+
+def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The parser for these arguments. Only the sub-command they name is described, since that imports what it uses;
+    without arguments, all of them are."""
+    root = Parser(
+        prog="arena",
+        description="Did distilling long thought into a model make it better than its base?",
+        epilog="Each command has its own help: arena run --help.",
+    )
+    commands = group(root)
+    named = next((word for word in argv or () if not word.startswith("-")), None)
+    for name, command in COMMANDS.items():
+        parser = commands.add_parser(name, help=command.help, description=sentence(command.help))
+        if argv is None or name == named:
+            module = importlib.import_module(f"commands.{command.module}")
+            getattr(module, f"add_{name.replace('-', '_')}")(parser)
+    return root
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends the command as an exception does, so that it stops the servers it has started."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

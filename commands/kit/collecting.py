@@ -1,0 +1,102 @@
+"""One pass over all problems with a service: the client that the options describe, and what came of it."""
+
+import argparse
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from commands.kit.printing import note, show
+from common.errors import ConfigError, DataError
+from common.jsonl import parse
+from eval.grading.grader import Grader
+from eval.records import Problem
+from models.chat.client import Endpoint
+from traces.keeping.keep import KeepRules, Verifier
+from traces.keeping.trace import Trace
+from traces.thoughts.gather import Attempts, MakeAttempt, Summary, gather
+from traces.thoughts.pacing import Ledger, Pace, Prices
+from traces.thoughts.service import ServiceClient, ServiceOptions
+
+RESERVED = {
+    "model": "Name it with --model.",
+    "messages": "The command writes them.",
+    "seed": "Each request has its own; use --seed where the command has it.",
+    "n": "One request brings one reply; use --attempts where the command has it.",
+}
+"""Fields that `--body` must not set, and what to do instead: they are stored with a trace, or counted for the cap."""
+STOPPED_BY_CAP = 3
+
+
+def client_from(options: argparse.Namespace, ledger: Path) -> ServiceClient:
+    """The client these options describe. Raises ConfigError naming the option."""
+    body = _body(options)
+    if options.cap is not None and not (options.prompt_price or options.output_price):
+        raise ConfigError("--cap needs prices to count with.", "Give --prompt-price and --output-price.")
+    service = ServiceOptions(
+        max_tokens=options.max_tokens,
+        temperature=None if options.temperature < 0 else options.temperature,
+        token_field=options.token_field,
+        timeout=options.timeout,
+        retries=options.retries,
+        concurrency=options.concurrency,
+        body=body,
+    )
+    pace = Pace(options.requests_per_minute, options.tokens_per_minute)
+    endpoint = Endpoint(options.url, options.model, os.environ.get(options.key_variable, ""))
+    prices = Prices(options.prompt_price, options.output_price)
+    return ServiceClient(endpoint, service, pace, Ledger(ledger, prices, options.cap))
+
+
+def _body(options: argparse.Namespace) -> dict[str, Any]:
+    example = 'For example: --body \'{"reasoning_effort": "high"}\'.'
+    try:
+        body = parse(options.body, "--body")
+    except DataError as error:
+        raise ConfigError(error.args[0], example) from error
+    if not isinstance(body, dict):
+        raise ConfigError(f"--body is not a JSON object: {options.body[:80]}.", example)
+    limits = dict.fromkeys(("max_tokens", "max_completion_tokens", options.token_field), "Set it with --max-tokens.")
+    for name, remedy in {**RESERVED, **limits}.items():
+        if name in body:
+            raise ConfigError(f"--body must not set {name}.", remedy)
+    return body
+
+
+def ledger_path(out: Path) -> Path:
+    """The file of what was spent on a traces file: beside it."""
+    return out.with_name(f"{out.name.removesuffix('.jsonl').removesuffix('.traces')}.ledger.jsonl")
+
+
+def collect(
+    options: argparse.Namespace,
+    problems: Sequence[Problem],
+    out: Path,
+    attempt_with: Callable[[ServiceClient], MakeAttempt],
+    rules: KeepRules | None = None,
+) -> int:
+    """Make, verify and append every attempt that `out` lacks, and show what came of it.
+
+    0 when all attempts were made, 3 when the spending cap stopped it.
+    """
+    if not problems:
+        raise DataError("The file holds no problems.", "Curate one first: `arena traces curate FILE`.")
+    attempts = Attempts(
+        options.attempts, not options.all_attempts, options.retry_failed, options.seed, options.concurrency
+    )
+
+    async def work() -> Summary:
+        with Grader() as grader:
+            async with client_from(options, ledger_path(out)) as client:
+                verify = Verifier(grader, rules or KeepRules()).verify
+                return await gather(problems, attempt_with(client), verify, out, attempts, _report)
+
+    summary = asyncio.run(work())
+    show(options, {"file": out, **vars(summary)}, f"{summary.sentence}\nTraces are in {out}.")
+    return STOPPED_BY_CAP if summary.stopped else 0
+
+
+def _report(trace: Trace) -> None:
+    result = "kept" if trace.kept else trace.reason
+    note(f"{trace.problem.id} attempt {trace.attempt}: {result} ({trace.tokens} tokens)")

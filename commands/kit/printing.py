@@ -1,0 +1,70 @@
+"""What is written to the terminal: results to stdout, progress and errors to stderr."""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any
+
+LONGEST = 600
+"""Characters of an error; a message that quotes a long name is cut in its middle."""
+SECONDS_BETWEEN = 0.5
+"""Between two updates of a line of progress."""
+
+
+def show(options: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
+    """The result of a command: with `--json` the value as one JSON object, otherwise the text."""
+    if options.json:
+        text = json.dumps(plain(value), ensure_ascii=False, indent=1)
+    print(text, flush=True)
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it: dataclasses and named tuples as objects, paths as text, nan as null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+def note(text: str) -> None:
+    """A line of progress or advice."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def progress(what: str) -> Callable[[int, int], None]:
+    """A line that counts, `12 of 30 graded`. Written over itself on a terminal; in a file, only its end."""
+    last = [time.monotonic()]
+
+    def update(done: int, total: int) -> None:
+        if done < total and (not sys.stderr.isatty() or time.monotonic() - last[0] < SECONDS_BETWEEN):
+            return
+        last[0] = time.monotonic()
+        overwrite(f"{done} of {total} {what}", ended=done >= total)
+
+    return update
+
+
+def overwrite(text: str, *, ended: bool = False) -> None:
+    """A line that the next one replaces on a terminal; `ended` leaves it there."""
+    if sys.stderr.isatty():
+        print(f"\r{text}\033[K", end="\n" if ended else "", file=sys.stderr, flush=True)
+    else:
+        note(text)
+
+
+def one_line(text: str) -> str:
+    """A message on one line, cut in its middle where it is very long: what to do stands at its end."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"

@@ -1,0 +1,37 @@
+"""Which pair a command works with, on which profile, and the pair served while it does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from commands.kit.printing import note
+from common.errors import ConfigError
+from models.config.plan import profile_for
+from models.config.registry import PairSpec, Profile, SpacesConfig, choose_pair, load_config
+from models.serving.pair import ServedPair
+from models.serving.pair import serving as serving_pair
+
+
+def chosen_pair(config: SpacesConfig, key: str) -> PairSpec:
+    """The pair of that key; without one, what the app chooses. ConfigError where spaces.yaml has no such pair."""
+    if key and key not in config.pairs:
+        raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.pairs)}.")
+    return config.pairs[key] if key else choose_pair(config)
+
+
+def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec) -> Profile:
+    """The profile of that key; without one, what suits this machine and the pair. ConfigError for an unknown one."""
+    if key and key not in config.profiles:
+        raise ConfigError(
+            f"There is no profile “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.profiles)}."
+        )
+    return config.profiles[key] if key else profile_for(config, pair)
+
+
+@contextmanager
+def serving(pair: str, profile: str) -> Iterator[ServedPair]:
+    """Both models of a pair, ready to be asked; stopped afterwards."""
+    config = load_config()
+    spec = chosen_pair(config, pair)
+    note("Waiting for both models …")
+    with serving_pair(config, spec, chosen_profile(config, profile, spec)) as served:
+        yield served

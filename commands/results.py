@@ -1,0 +1,155 @@
+"""`arena runs`, `report`, `regrade`, `grade`, `import` and `record`: runs that are there already, and outputs made
+elsewhere. No model is started."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from commands.kit.arguments import AGAIN, add_run_argument, describe
+from commands.kit.files import check_writable
+from commands.kit.printing import progress, show
+from common.errors import ConfigError
+from common.jsonl import write_text
+from common.paths import ROOT, home
+from eval.runs.log import OPEN_ENDED, ROLES, RUNS, RunLog, find_run, list_runs
+
+RECORDED = ROOT / "eval" / "recorded"
+EXPORTS = ("parquet", "csv", "json")
+
+
+def add_runs(parser: argparse.ArgumentParser) -> None:
+    describe(parser, list_command, "arena runs")
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    describe(parser, report_command, "arena report 20261127-124343-smol-135m --out report.md")
+    add_run_argument(parser)
+    parser.add_argument("--out", type=Path, help="write the report to this file instead")
+    parser.add_argument("--export", type=Path, help="also write every sample to this .parquet, .csv or .json file")
+
+
+def add_regrade(parser: argparse.ArgumentParser) -> None:
+    example = "arena regrade 20261127-124343-smol-135m --all"
+    describe(parser, regrade_command, example, continues=AGAIN)
+    add_run_argument(parser)
+    parser.add_argument(
+        "--all", action="store_true", help="every answer, not only those without a grade; earlier grades are kept"
+    )
+
+
+def add_import(parser: argparse.ArgumentParser) -> None:
+    describe(parser, import_command, "arena import outputs.jsonl --title Qwen2.5-7B --role base")
+    parser.add_argument("file", type=Path, help="JSONL, with a question, a gold answer and outputs in each row")
+    parser.add_argument("--role", choices=ROLES, default=ROLES[0], help=f"side of the comparison (default: {ROLES[0]})")
+    parser.add_argument("--title", default="", help="name of the model (default: the file's name)")
+    parser.add_argument("--benchmark", default="", help="the set that the questions are from, to compare with its runs")
+    for name in ("question", "gold", "output"):
+        parser.add_argument(f"--{name}-field", default="", help=f"name of the field with the {name}")
+
+
+def add_record(parser: argparse.ArgumentParser) -> None:
+    describe(parser, record_command, "arena record 20261127-124343-smol-135m")
+    add_run_argument(parser)
+    parser.add_argument("--out", type=Path, default=RECORDED, help="folder (default: eval/recorded)")
+
+
+def list_command(options: argparse.Namespace) -> None:
+    infos = [*list_runs(home() / RUNS), *list_runs(home() / OPEN_ENDED)]
+    lines = [
+        f"{info.id}  {info.config.pair}  {', '.join(f'{data.name} ({data.problems})' for data in info.data)}"
+        f"  k={info.config.samples}  {info.config.max_tokens} tokens"
+        for info in infos
+    ]
+    show(options, {"runs": infos}, "\n".join(lines) or "There are no runs yet. Start one with: arena run --help")
+
+
+def report_command(options: argparse.Namespace) -> None:
+    form = options.export.suffix.lstrip(".") if options.export else ""
+    if options.export and form not in EXPORTS:
+        raise ConfigError(f"{options.export} has an unknown format.", f"Let it end in .{', .'.join(EXPORTS)}.")
+    for path in filter(None, (options.out, options.export)):
+        check_writable(path)
+    log = find_run(options.run)
+    values, text = outcome(log)
+    if options.export:
+        _export(log, options.export, form)
+    if options.out:
+        write_text(options.out, text)
+        text = f"Report written to {options.out}."
+    show(options, values, text)
+
+
+def _export(log: RunLog, path: Path, form: str) -> None:
+    from eval.results.samples import Results, sides_of
+
+    results = Results(log.folder.parent, [log.folder.name])
+    results.export(sides_of(log.info()), path, form)  # type: ignore[arg-type]
+
+
+def outcome(log: RunLog) -> tuple[dict[str, Any], str]:
+    """What a run came to, as JSON values and as text."""
+    run = log.folder.name
+    if log.folder.parent == home() / OPEN_ENDED:
+        return _open_ended(log)
+    from eval.results.report import run_comparisons, run_report
+
+    comparisons = [
+        {name: value for name, value in vars(comparison).items() if name != "cells"}
+        for comparison in run_comparisons(log.folder.parent, run)
+    ]
+    return {"run": run, "comparisons": comparisons}, run_report(log.folder.parent, run)
+
+
+def _open_ended(log: RunLog) -> tuple[dict[str, Any], str]:
+    from eval.runs import open_ended
+
+    run, text = log.folder.name, open_ended.outcome(log)
+    if not open_ended.is_probe(log):
+        from eval.judging.judged import judgements, scores
+
+        return {"run": run, "scores": scores(judgements(log))}, text
+    from eval.grading.grader import Grader
+
+    with Grader(workers=1) as grader:
+        sides, p_value = open_ended.probe_outcome(open_ended.probe_readings(log, grader))
+    return {"run": run, "sycophancy": sides, "p_value": p_value}, text
+
+
+def regrade_command(options: argparse.Namespace) -> None:
+    from eval.grading.grader import Grader
+    from eval.runs.grades import grade_run
+
+    log = RunLog.open(home() / RUNS, options.run)
+    with log.claim(), Grader() as grader:
+        graded = grade_run(log, grader, anew=options.all, progress=progress("graded"))
+    show(options, {"run": options.run, "graded": graded}, f"{graded} answers graded.")
+
+
+def import_command(options: argparse.Namespace) -> None:
+    from eval.grading.grader import Grader
+    from eval.problems.maths import load_benchmark
+    from eval.runs.grades import grade_run
+    from eval.runs.imported import import_outputs
+    from eval.runs.outputs import Fields
+
+    benchmark = load_benchmark(options.benchmark) if options.benchmark else None
+    fields = Fields(question=options.question_field, gold=options.gold_field, output=options.output_field)
+    imported = import_outputs(
+        home() / RUNS, options.file, role=options.role, title=options.title, benchmark=benchmark, fields=fields
+    )
+    log = imported.log
+    with log.claim(), Grader() as grader:
+        grade_run(log, grader, progress=progress("graded"))
+    values, text = outcome(log)
+    left_out = "".join(f"\nLeft out: {reason}" for reason in imported.left_out)
+    text = f"{text}\nImported as run {log.folder.name}.{left_out}"
+    show(options, {**values, "left_out": imported.left_out}, text)
+
+
+def record_command(options: argparse.Namespace) -> None:
+    from eval.runs.recorded import pack_run
+
+    log = RunLog.open(home() / RUNS, options.run)
+    check_writable(options.out / f"{log.folder.name}.zip")
+    path = pack_run(log.folder, options.out)
+    show(options, {"run": log.folder.name, "file": path}, f"Packed into {path}.")

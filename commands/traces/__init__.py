@@ -1,1 +1,0 @@
-"""Commands that make, translate and export traces, and their common options for the service that is asked."""

@@ -1,0 +1,119 @@
+"""`arena votes summary` and `export`: what the votes in the store add up to, and the votes as files."""
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from commands.kit.arguments import group, leaf
+from commands.kit.files import check_writable
+from commands.kit.printing import show
+from common.errors import ConfigError, DataError
+from common.paths import cache, home
+
+if TYPE_CHECKING:
+    from votes.ballot import Ballot
+    from votes.ranking import WinRate
+    from votes.store import Store
+
+FORMATS = ("parquet", "csv", "dpo", "dpo-reasoning")
+BY_SUFFIX = {".parquet": "parquet", ".csv": "csv", ".jsonl": "dpo"}
+
+
+def add_votes(parser: argparse.ArgumentParser) -> None:
+    commands = group(parser)
+    summary = leaf(commands, "summary", summary_command, "win rates with 95 % intervals, and counts",
+                   "arena votes summary --pair smol-135m")  # fmt: skip
+    summary.add_argument("--pair", default="", help="only votes on this pair")
+    export = leaf(commands, "export", export_command, "write the votes to a file",
+                  "arena votes export preferences.jsonl --format dpo")  # fmt: skip
+    export.add_argument("file", type=Path)
+    export.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="parquet or csv: every row; dpo: preference pairs of answers; dpo-reasoning: with thoughts "
+        "(default: by the file's ending)",
+    )
+
+
+def summary_command(options: argparse.Namespace) -> None:
+    from votes.ranking import effective_votes, position_bias, win_rates_by
+
+    with _final_ballots() as (_, ballots):
+        standing = [b for b in effective_votes(ballots) if options.pair in ("", b.pair)]
+    pairs = {
+        f"{pair}, {stage}": rate
+        for pair in dict.fromkeys(ballot.pair for ballot in standing)
+        for stage, rate in win_rates_by((b for b in standing if b.pair == pair), lambda b: b.stage).items()
+    }
+    bias = position_bias(standing)
+    values = {
+        "votes": len(standing),
+        "battles": len({ballot.battle_id for ballot in standing}),
+        "modes": dict(Counter(ballot.mode for ballot in standing)),
+        "distilled_win_rate": {name: _values(rate) for name, rate in pairs.items()},
+        "side_a_win_rate": {"rate": bias.rate, "interval": bias.interval, "votes": bias.decisive},
+    }
+    lines = [f"{values['votes']} votes on {values['battles']} battles"]
+    lines += [f"{name}: {_sentence(rate)}" for name, rate in pairs.items()]
+    if bias.rate is not None and bias.interval is not None:
+        low, high = bias.interval
+        lines.append(f"side A won {bias.rate:.1%} [{low:.1%}, {high:.1%}] of {bias.decisive} blind votes with a winner")
+    show(options, values, "\n".join(lines))
+
+
+def export_command(options: argparse.Namespace) -> None:
+    from votes.export import write_csv, write_dpo, write_parquet
+
+    form = options.format or BY_SUFFIX.get(options.file.suffix, "")
+    if not form:
+        raise ConfigError(f"{options.file} does not say which format is wanted.", f"Give --format {'|'.join(FORMATS)}.")
+    check_writable(options.file)
+    with _final_ballots() as (store, ballots):
+        final = {ballot.battle_id for ballot in ballots}
+        votes = (vote for vote in store.votes() if vote.battle_id in final)
+        if form == "parquet":
+            rows = write_parquet(votes, options.file)
+        elif form == "csv":
+            rows = write_csv(votes, options.file)
+        else:
+            rows = write_dpo(votes, options.file, with_reasoning=form == "dpo-reasoning")
+    show(options, {"file": options.file, "format": form, "rows": rows}, f"{rows} rows written to {options.file}.")
+
+
+@contextmanager
+def _final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
+    """The store, and the votes of battles in which no blind vote can be cast any more: only those are given out."""
+    from votes.export import final_battles
+    from votes.limits import Limits
+    from votes.store import Store
+
+    path = home() / "votes.duckdb"
+    if not path.exists():
+        raise DataError(f"There are no votes in {home()}.", "Set JOURNEY_HOME to the folder of the app's data.")
+    store = Store(path, spare=cache() / "journal")
+    try:
+        if store.notice:
+            raise DataError(store.notice, "Stop the app first, or export the votes on its page.")
+        ballots = store.ballots()
+        final = final_battles(ballots, store.revealed(), datetime.now(UTC), Limits())
+        yield store, [ballot for ballot in ballots if ballot.battle_id in final]
+    finally:
+        store.close()
+
+
+def _values(rate: "WinRate") -> dict[str, Any]:
+    return {**vars(rate), "votes": rate.votes, "rate": rate.rate, "interval": rate.interval}
+
+
+def _sentence(rate: "WinRate") -> str:
+    if rate.rate is None or rate.interval is None:
+        return "no votes"
+    low, high = rate.interval
+    return (
+        f"distilled wins {rate.rate:.1%} [{low:.1%}, {high:.1%}] of {rate.votes} votes "
+        f"({rate.wins} wins, {rate.losses} losses, {rate.ties} ties, {rate.both_bad} both bad)"
+    )

@@ -1,0 +1,61 @@
+"""Recipes trained and measured side by side, for `arena train ablate`.
+
+Finished phases and measured arms are kept: the same command continues after a stop. An arm that is trained again is
+also cut and measured again; an arm whose rows have changed is refused.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.software import versions
+from traces.publishing.ablation import Ablation, ArmResult, Trained, compare, write_ablation
+from traces.publishing.measure import measure_arm
+from traces.training.lora import extract_adapter
+from traces.training.make import make
+from traces.training.recipe import Recipe, base_of
+from traces.training.train import train
+
+
+def older(made: Path, source: Path) -> bool:
+    """Whether a file is missing, or older than what it is made from."""
+    return not made.exists() or made.stat().st_mtime_ns < source.stat().st_mtime_ns
+
+
+def ablate(
+    recipes: Sequence[Recipe],
+    ranks: Sequence[int],
+    problems: int,
+    out: Path,
+    file: Path,
+    report: Callable[[str], None] = lambda line: None,
+) -> Ablation:
+    """Train every recipe below `out`, measure it on `problems` of each split, and write the comparison to `file`."""
+    base = base_of("embedded")
+
+    def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
+        folder = out / recipe.name
+        make(recipe, folder / "data")
+        results = train(recipe, base, folder / "data", folder, resume=True)
+        weights = folder / f"after_{recipe.phases[-1].name}"
+        adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
+        for rank, adapter in adapters.items():
+            if older(adapter / "adapter_config.json", weights / "config.json"):
+                shutil.rmtree(adapter, ignore_errors=True)  # what was measured of it lies there as well
+                extract_adapter(base, weights, recipe, adapter, rank)
+        return Trained(adapters, [result._asdict() for result in results])
+
+    def measure(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
+        results = measure_arm(adapter, problems, recipe.families)
+        report(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in results.items()))
+        return results
+
+    made: dict[str, str | int | float] = {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "torch": versions(["torch"])["torch"],
+        "decoding": "greedy, 512 tokens",
+    }
+    ablation = compare(recipes, ranks, train_arm, measure, made)
+    write_ablation(file, ablation)
+    return ablation
