@@ -449,7 +449,7 @@ def test_a_problem_is_pinned_with_both_answers(
 
 def test_progress_says_what_each_side_does() -> None:
     side = SideProgress(
-        total=60, done=30, failed=2, in_flight=8, output_tokens=900, seconds=10, job=30, message="running"
+        total=60, done=30, failed=2, in_flight=8, output_tokens=900, seconds=10, drawn_now=30, message="running"
     )
     html = progress_html(RunProgress("r<1", "running", {"base": side}))
     assert "r&lt;1" in html
