@@ -39,7 +39,10 @@ from votes.ballot import (
     Verdict,
     Vote,
 )
-from votes.battle import (
+from votes.errors import Refused, StoreError, UnknownBattle
+from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
+from votes.live import History, LiveBattles
+from votes.rules import (
     LiveBattle,
     check_reveal,
     check_turn,
@@ -54,9 +57,6 @@ from votes.battle import (
     shared_view,
     to_iso,
 )
-from votes.errors import Refused, StoreError, UnknownBattle
-from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
-from votes.live import History, LiveBattles
 from votes.shown import OwnBattle, Receipt, Reveal, SharedBattle, names
 
 _LOG = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Desk:
     def finish_turn(self, battle_id: str, turn_id: str, replies: Mapping[Role, RecordedReply]) -> bool:
         """Record both replies of a running turn. True if the battle can now be voted on.
 
-        A turn that gives nothing to compare (`votes.battle.comparable`) is dropped. A turn that was abandoned in the
+        A turn that gives nothing to compare (`votes.rules.comparable`) is dropped. A turn that was abandoned in the
         meantime changes nothing.
         """
         battle = self._battles.known(battle_id)

@@ -19,7 +19,7 @@ from eval.grading.numerals import numeral
 from eval.grading.spelling import clean
 from eval.grading.statements import MAX_ANSWER, is_blank
 from eval.grading.verdicts import Verdict
-from eval.problems.loader import Benchmark
+from eval.problems.benchmark import Benchmark
 from eval.records import Grade, Outcome, Problem
 
 Rule = str

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from common.errors import ConfigError
-from eval.problems.loader import Benchmark, Rule, content_hash, gold_hash, problems_of
+from eval.problems.benchmark import Benchmark, Rule, content_hash, gold_hash, problems_of
 from eval.problems.rows import KnownSet, fetch, read_rows
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from common.errors import ConfigError, DataError
-from eval.problems.loader import Benchmark, content_hash, problem_key
+from eval.problems.benchmark import Benchmark, content_hash, problem_key
 from eval.problems.rows import KnownSet, fetch, how_to_get, read_rows
 from eval.records import Problem
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from eval.problems.loader import Benchmark, content_hash
+from eval.problems.benchmark import Benchmark, content_hash
 from eval.records import Problem
 from eval.statistics.metrics import wilson
 from eval.statistics.paired import mcnemar

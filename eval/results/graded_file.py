@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from eval.grading.grader import Grader
-from eval.problems.loader import Benchmark, Rule
+from eval.problems.benchmark import Benchmark, Rule
 from eval.records import CUT_OFF, Outcome
 from eval.results.comparison import SideSummary, summarise_side
 from eval.results.report import run_report

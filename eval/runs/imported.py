@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import DataError
-from eval.problems.loader import Benchmark, Rule, content_hash, squeeze
+from eval.problems.benchmark import Benchmark, Rule, content_hash, squeeze
 from eval.problems.rows import first_of
 from eval.records import CUT_OFF, Problem, Sample
 from eval.runs.log import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo

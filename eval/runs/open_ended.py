@@ -11,7 +11,7 @@ from pathlib import Path
 from common.errors import ConfigError
 from common.paths import home
 from eval.grading.grader import Grader
-from eval.problems.loader import Benchmark
+from eval.problems.benchmark import Benchmark
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.prompts import BARE, BENCHMARK
 from eval.problems.sycophancy import (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.errors import DataError
-from eval.problems.loader import gold_text
+from eval.problems.benchmark import gold_text
 from eval.problems.rows import first_of, read_rows
 
 QUESTION = ("problem", "question", "prompt", "input")

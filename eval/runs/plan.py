@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from common.software import versions
-from eval.problems.loader import Benchmark
+from eval.problems.benchmark import Benchmark
 from eval.problems.maths import load_benchmark
 from eval.problems.prompts import PROMPTINGS
 from eval.records import Problem

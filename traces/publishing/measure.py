@@ -8,8 +8,8 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from common.jsonl import write_text
+from eval.problems.benchmark import Benchmark
 from eval.problems.families import MEASURED
-from eval.problems.loader import Benchmark
 from eval.problems.maths import generate_benchmark
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import BARE, BENCHMARK, LATER, MATHS_PROMPT

