@@ -374,7 +374,7 @@ def test_cost_is_unknown_before_and_measured_after(tmp_path: Path) -> None:
     assert known.expected_tokens == 8 * (6 + 106)
     assert known.seconds is not None
     assert "points or more" in known.power_sentence
-    assert "cannot show" in cost(config, [5], {}).power_sentence
+    assert "Too few problems" in cost(config, [5], {}).power_sentence
     assert pace([]) is None
 
 
