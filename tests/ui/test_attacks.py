@@ -18,7 +18,7 @@ from votes.limits import Limits
 from votes.store import Store
 
 pytestmark = pytest.mark.browser
-WAIT_MS = 120_000
+WAIT_MS = 60_000
 LONGEST_TASK_MS = 1000
 """Measured alone it is under 200; a machine that is shared takes longer."""
 REPLY = {"text": ""}
@@ -59,6 +59,7 @@ def ask(page: Page, reply: str, question: str = "What?") -> None:
     page.get_by_label("Question").press("Enter")
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=WAIT_MS)
     expect(page.locator("#panel-a .bot.message").first).to_be_visible(timeout=WAIT_MS)
+    page.evaluate("document.activeElement.blur()")  # in the question field, letters are letters
 
 
 def test_no_address_of_a_question_or_a_reply_is_loaded(page: Page, url: str) -> None:
@@ -117,6 +118,7 @@ def test_an_input_methods_enter_and_a_held_key_do_nothing(page: Page) -> None:
     assert field.input_value() == "什么"
     field.press("Enter")
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=WAIT_MS)
+    page.evaluate("document.activeElement.blur()")
     for _ in range(10):
         page.evaluate(press, ["body", {"key": "a", "repeat": True}])
     page.wait_for_timeout(800)
