@@ -297,7 +297,7 @@ def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
     info = log.info()
     assert (info.profile, info.sides["base"].precision) == (fp8.key, "auto, fp8")
     assert "computed in auto, fp8" in run_report(tmp_path, info.id)
-    with pytest.raises(ConfigError, match=f"begun on profile {fp8.key}, .* has changed: precision"):
+    with pytest.raises(ConfigError, match=f"started on profile {fp8.key}, .* has changed: precision"):
         check_resumable(info, pair(), HASHES, profiles["cpu"])
     check_resumable(info, pair(), HASHES, fp8)
 
