@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
 from bench.visitors import SECONDS_A_TOKEN, TOKENS
-from models.config.registry import load_config
+from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AddressSource
 from models.config.thought_format import ThoughtFormat
@@ -89,7 +89,7 @@ def serve_ours(addresses: list[str]) -> None:
                 "sampling": Sampling(max_tokens=4000),
             }
         )
-        for role, address in zip(("base", "distilled"), addresses, strict=True)
+        for role, address in zip(ROLES, addresses, strict=True)
     }
     served = ServedPair(config, pair.model_copy(update=changes), config.profiles["cpu"])
     served.start()

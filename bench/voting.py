@@ -84,7 +84,9 @@ def one_writer(votes: list[Vote], path: Path) -> tuple[float, list[float]]:
 def make_vote(number: int) -> Vote:
     """A vote of ordinary size: one question, two replies of about 2,000 characters."""
     text = "First the tens, then the units. " * 60
-    base = RecordedReply("base", "base", "0" * 64, "", text, text, 0, 400, 0.2, 0.0, 16.0)
+    base = RecordedReply(
+        "base", "base", "0" * 64, answer=text, raw=text, answer_tokens=400, first_token_seconds=0.2, seconds=16.0
+    )
     distilled = dataclasses.replace(base, role="distilled", thought=text, thought_tokens=400)
     values: dict[str, object] = {
         "row_id": f"row-{number}",

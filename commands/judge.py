@@ -66,7 +66,7 @@ def run_command(options: argparse.Namespace) -> None:
     async def work() -> None:
         update = progress("answers judged")
         async with judge_client(options.url, options.model) as client:
-            judge = Judge(options.name or options.model, client, RUBRICS[rubric])
+            judge = Judge(options.name or options.model, client, RUBRICS[rubric])  # type: ignore[index]
             async for done, total in judge_run(log, judge, options.benchmark):
                 update(done, total)
 

@@ -74,14 +74,19 @@ def export_command(options: argparse.Namespace) -> None:
     check_writable(options.file)
     with _final_ballots() as (store, ballots):
         final = {ballot.battle_id for ballot in ballots}
+        left_out = 0
         votes = (vote for vote in store.votes() if vote.battle_id in final)
         if form == "parquet":
             rows = write_parquet(votes, options.file)
         elif form == "csv":
             rows = write_csv(votes, options.file)
         else:
-            rows = write_dpo(votes, options.file, with_reasoning=form == "dpo-reasoning")
-    show(options, {"file": options.file, "format": form, "rows": rows}, f"{rows} rows written to {options.file}.")
+            pairs = write_dpo(votes, options.file, with_reasoning=form == "dpo-reasoning")
+            rows, left_out = pairs.written, pairs.equal + pairs.empty
+    sentence = f"{rows} rows written to {options.file}."
+    if left_out:
+        sentence += f" {left_out} votes were left out because their sides are equal or empty."
+    show(options, {"file": options.file, "format": form, "rows": rows, "left_out": left_out}, sentence)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ class Parser(argparse.ArgumentParser):
     """A parser that answers wrong usage with one line instead of the whole synopsis."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **options)
+        options = {"formatter_class": argparse.RawDescriptionHelpFormatter, **options, "allow_abbrev": False}
+        super().__init__(*args, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{one_line(f'{self.prog}: {message}.')} See {self.prog} --help.\n")

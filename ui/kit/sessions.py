@@ -30,7 +30,7 @@ def forget_those_who_leave(app: gr.Blocks) -> None:
 def forget(app: gr.Blocks, session: str | None) -> None:
     """Drop what is held of a page, unless it has been used since it was left."""
     holder = app.state_holder
-    if session not in holder.session_data:
+    if session is None or session not in holder.session_data:
         return
     used = holder.time_last_used.get(session, datetime.min)
     if datetime.now() - used >= timedelta(seconds=SECONDS_KEPT - 1):

@@ -65,7 +65,7 @@ class _Asterisks(NamedTuple):
     """A run of asterisks: where it stands in the output, how many, and what it could do."""
 
     at: int
-    count: int
+    length: int
     opens: bool
     closes: bool
 
@@ -268,9 +268,9 @@ def _emphasise(out: list[str], asterisks: list[_Asterisks]) -> None:
     """Make tags of the runs on a line that belong together; the others stay text."""
     openers: list[_Asterisks] = []
     for run in asterisks:
-        partner = next((k for k in (-1, -2, -3) if -k <= len(openers) and openers[k].count == run.count), None)
+        partner = next((k for k in (-1, -2, -3) if -k <= len(openers) and openers[k].length == run.length), None)
         if run.closes and partner is not None:
-            out[openers[partner].at], out[run.at] = _TAGS[run.count]
+            out[openers[partner].at], out[run.at] = _TAGS[run.length]
             del openers[partner:]
         elif run.opens:
             openers.append(run)

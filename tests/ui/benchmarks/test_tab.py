@@ -572,7 +572,7 @@ def test_a_person_reads_the_headline_opens_a_problem_and_flags_a_grade(
         expect(page.get_by_text("no comment")).to_be_visible()
         page.get_by_placeholder("Why is this worth reading?").fill("a note")
         page.get_by_role("button", name="Add to case studies").click()
-        expect(page.get_by_role("link", name=f"with the first answers of run {RUN}")).to_be_visible()
+        expect(page.get_by_role("link", name=f"with the first answers from run {RUN}")).to_be_visible()
         page.get_by_role("button", name="Run the benchmarks").click()
         page.get_by_role("button", name="Start", exact=True).click()
         expect(page.get_by_text("cannot answer yet")).to_be_visible()
