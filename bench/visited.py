@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import uvicorn
@@ -81,7 +82,7 @@ def serve_bare() -> None:
 def serve_ours(addresses: list[str]) -> None:
     config = load_config()
     pair = config.pairs["smol-135m"]
-    changes = {
+    changes: dict[str, Any] = {
         role: pair.model(role).model_copy(
             update={
                 "weights": AddressSource(address=address),
