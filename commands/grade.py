@@ -59,7 +59,7 @@ def grade_command(options: argparse.Namespace) -> None:
         raise ConfigError("--thought marker needs --marker.", "Give the line at which the answer begins.")
     thought = ThoughtFormat(options.thought, options.open, options.close, options.prefilled, options.marker)
     started = time.monotonic()
-    out = options.out or options.file.with_name(f"{options.file.stem}.grades.jsonl")
+    out = options.out or options.file.parent / f"{options.file.stem}.grades.jsonl"
     if out.resolve() == options.file.resolve():
         raise ConfigError("--out names the file of outputs itself.", "Give another file for the grades.")
     if options.out:

@@ -44,7 +44,7 @@ def _checked(name: str, grader: "Grader") -> dict[str, Any]:
     try:
         benchmark = load_benchmark(name)
     except ArenaError as error:
-        note(f"{name}: {one_line(str(error))}")
+        note(one_line(f"{name}: {error}"))
         return {"passed": False, "error": str(error)}
     from eval.grading.grader import gold_faults
 

@@ -20,7 +20,7 @@ def show(options: argparse.Namespace, value: Mapping[str, Any], text: str) -> No
     """The result of a command: with `--json` the value as one JSON object, otherwise the text."""
     if options.json:
         text = json.dumps(plain(value), ensure_ascii=False, indent=1)
-    print(text, flush=True)
+    print(printable(text), flush=True)
 
 
 def plain(value: Any) -> Any:
@@ -40,7 +40,12 @@ def plain(value: Any) -> Any:
 
 def note(text: str) -> None:
     """A line of progress or advice."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """The text with what is no character, as in a file name that is not text, written as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def progress(what: str) -> Callable[[int, int], None]:

@@ -192,7 +192,7 @@ class RunLog:
         """Raises DataError when run.json is damaged."""
         path = self.folder / "run.json"
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = jsonl.parse(jsonl.read_text(path), str(path))
             config = {**raw["config"], "benchmarks": tuple(raw["config"]["benchmarks"])}
             return RunInfo(
                 raw["id"],
@@ -213,7 +213,13 @@ class RunLog:
             ) from error
 
     def problems(self) -> list[Problem]:
-        return [Problem(**row) for row in self.rows("problems")]
+        """Raises DataError when problems.jsonl is damaged."""
+        try:
+            return [Problem(**row) for row in self.rows("problems")]
+        except TypeError as error:
+            raise DataError(
+                f"{self.path('problems')} has a row that is not a problem: {error}.", "Restore or remove the run."
+            ) from error
 
     def samples(self) -> list[Sample]:
         """What holds for each (model, problem, index): the first sample that did not fail, else the last failure."""
@@ -229,7 +235,10 @@ class RunLog:
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Rows of a file, none where there is no file. Raises DataError for a line that cannot be read."""
         if self.path(name).is_file():
-            yield from (value for _, value in jsonl.read(self.path(name)))
+            for number, value in jsonl.read(self.path(name)):
+                if not isinstance(value, dict):
+                    raise DataError(f"{self.path(name)}, line {number} is not an object.", "Restore or remove the run.")
+                yield value
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows in one write. Raises DataError when the disk refuses; the rows before are kept."""

@@ -47,5 +47,5 @@ def test_a_folder_or_a_missing_file_is_explained(tmp_path: Path) -> None:
 
 def test_shared_parts_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
     path = tmp_path / "file.yaml"
-    path.write_text("\ufeffname: x\n" + LAUGHS, encoding="utf-8")
-    assert read_yaml(path)["name"] == "x"
+    path.write_text('\ufeffname: "x\\ud800"\n' + LAUGHS, encoding="utf-8")
+    assert read_yaml(path)["name"] == "x\ufffd"

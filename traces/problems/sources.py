@@ -93,7 +93,9 @@ def _problem(name: str, number: int, question: str, row: dict[str, Any]) -> Prob
 
 
 def _text(row: dict[str, Any], keys: Sequence[str]) -> str:
-    return next((str(row[key]).strip() for key in keys if row.get(key) not in (None, "", [])), "")
+    """The first of these fields that holds text or a number."""
+    values = (row.get(key) for key in keys)
+    return next((str(v).strip() for v in values if isinstance(v, str | int | float) and v != ""), "")
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
