@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 
 from commands.kit.arguments import add_pair_option, add_profile_option, count, group, leaf
-from commands.kit.printing import show
+from commands.kit.printing import note, show
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def record_command(options: argparse.Namespace) -> None:
     from traces.cases.record import record, write_recorded
 
     with serving(options.pair, options.profile) as served:
-        runs = asyncio.run(record(served, paper_cases(), options.max_tokens))
+        runs = asyncio.run(record(served, paper_cases(), options.max_tokens, note))
     write_recorded(runs)
     tokens = {run.case: {role: side.reply.output_tokens for role, side in run.sides.items()} for run in runs}
     lines = [

@@ -82,7 +82,7 @@ def make_command(options: argparse.Namespace) -> None:
 
     recipe, out = _recipe(options)
     if recipe.base == "embedded":
-        base_of(recipe.base)  # its tokenizer counts the traces' tokens
+        base_of(recipe.base, note)  # its tokenizer counts the traces' tokens
     made = make(recipe, out / "data")
     lines = [f"{data.phase}: {data.rows} rows, sha256 {data.sha256}, {data.path}" for data in made]
     show(options, {"recipe": recipe.name, "phases": made}, "\n".join(lines))
@@ -100,8 +100,9 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
     from traces.training.lora import extract_adapter
     from traces.training.train import train
 
-    base = base_of(recipe.base)
-    results = train(recipe, base, out / "data", out, resume=options.resume, recipe_folder=options.recipe.parent)
+    base = base_of(recipe.base, note)
+    folder = options.recipe.parent
+    results = train(recipe, base, out / "data", out, resume=options.resume, recipe_folder=folder, report=note)
     last = out / f"after_{recipe.phases[-1].name}"
     if recipe.method != "full_to_lora":
         kind = "adapter" if recipe.method == "lora" else "model"
@@ -150,7 +151,7 @@ def merge_command(options: argparse.Namespace) -> None:
 
     check_adapter(options.adapter)
     options.out.mkdir(parents=True, exist_ok=True)
-    merge_adapter(base_of(options.base), options.adapter, options.out)
+    merge_adapter(base_of(options.base, note), options.adapter, options.out)
     show(options, {"folder": options.out}, f"Merged into {options.out}.")
 
 
@@ -185,7 +186,7 @@ def distil_command(options: argparse.Namespace) -> None:
             "distil needs a recipe with method full_to_lora, base embedded, and a `mix` in every phase.",
             "For other recipes use arena train run, and serve its result as a pair of your own (README).",
         )
-    base = base_of(recipe.base)  # before the traces: its tokenizer counts their tokens
+    base = base_of(recipe.base, note)  # before the traces: its tokenizer counts their tokens
     made = make(recipe, out / "data")
     results, trained = _train(options, recipe, out)
     note(trained["sentence"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +30,9 @@ async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Samplin
     return SideRun(spec.key, spec.title, reply, served.weight_hash(role))
 
 
-async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> list[CaseRun]:
+async def record(
+    served: ServedPair, cases: Sequence[Case], max_tokens: int, report: Callable[[str], None] = lambda line: None
+) -> list[CaseRun]:
     """Both models' greedy replies to each case, of at most `max_tokens`; the thinking budget is the pair's."""
     sampling = replace(served.pair.base.sampling, temperature=0.0, top_p=1.0, seed=0, max_tokens=max_tokens)
     runs = []
@@ -39,7 +41,7 @@ async def record(served: ServedPair, cases: Sequence[Case], max_tokens: int) -> 
         sides = dict(zip(ROLES, replies, strict=True))
         runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", versions(ENGINES)))
         tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
-        print(f"{case.key}: {tokens}", flush=True)
+        report(f"{case.key}: {tokens}")
     return runs
 
 

@@ -32,12 +32,12 @@ def ablate(
     report: Callable[[str], None] = lambda line: None,
 ) -> Ablation:
     """Train every recipe below `out`, measure it on `problems` of each split, and write the comparison to `file`."""
-    base = base_of("embedded")
+    base = base_of("embedded", report)
 
     def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
         folder = out / recipe.name
         make(recipe, folder / "data")
-        results = train(recipe, base, folder / "data", folder, resume=True)
+        results = train(recipe, base, folder / "data", folder, resume=True, report=report)
         weights = folder / f"after_{recipe.phases[-1].name}"
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
         for rank, adapter in adapters.items():

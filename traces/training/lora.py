@@ -1,5 +1,6 @@
 """The difference of two sets of weights as a LoRA adapter."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +21,10 @@ class Compression(NamedTuple):
     """Share of the squared norm of all differences, 0 to 1."""
 
 
-def cut(base: Path, trained: Path, recipe: Recipe, out: Path) -> Path:
+def cut(base: Path, trained: Path, recipe: Recipe, out: Path, report: Callable[[str], None]) -> Path:
     """The trained weights as they are served, cut to an adapter of the recipe's rank and merged into the base again."""
     compression = extract_adapter(base, trained, recipe, out / "adapter")
-    print(f"Cut to rank {compression.rank}: keeps {100 * compression.kept:.2f} % of the difference.", flush=True)
+    report(f"Cut to rank {compression.rank}: keeps {100 * compression.kept:.2f} % of the difference.")
     merge_adapter(base, out / "adapter", out)
     return out
 

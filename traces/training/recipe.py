@@ -1,5 +1,6 @@
 """A recipe: one YAML file that describes a distilled adapter completely, checked before anything starts."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -175,10 +176,10 @@ def embedded_pair() -> PairSpec:
     return pairs[EMBEDDED]
 
 
-def base_of(name: str) -> Path:
+def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
     """The folder of a recipe's base; `embedded` is fetched if need be. Raises ConfigError, WeightsError."""
     if name == "embedded":
-        return find_weights(embedded_pair().base.weights, None, print)
+        return find_weights(embedded_pair().base.weights, None, report)
     if not Path(name).is_dir():
         raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
     return Path(name)

@@ -6,6 +6,7 @@ as they are); the truncated SVD of each layer's difference then becomes the adap
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,14 @@ def run_phase(
 
 
 def train(
-    recipe: Recipe, base: Path, data: Path, out: Path, *, resume: bool = False, recipe_folder: Path | None = None
+    recipe: Recipe,
+    base: Path,
+    data: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    recipe_folder: Path | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> list[PhaseResult]:
     """Run every phase in order: weights go to `out/after_<phase>`, losses to `out/loss.jsonl` and `.png`.
 
@@ -127,10 +135,10 @@ def train(
     tokenizer = AutoTokenizer.from_pretrained(base)
     for phase in recipe.phases[len(done) :]:
         encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
-        print(f"Phase {phase.name}: {encoded_line(encoded, phase)}.", flush=True)
+        report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
         before = out / f"after_{done[-1].phase}" if done else base
         if phase.from_cut and done:
-            before = cut(base, before, recipe, out / f"cut_{done[-1].phase}")
+            before = cut(base, before, recipe, out / f"cut_{done[-1].phase}", report)
         # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
         config = sft_config(recipe, phase, out / phase.name, recipe_folder)
         if config.process_index == 0:

@@ -103,7 +103,7 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
     done: list[str] = []
     clock = [0]
 
-    def train(recipe: Recipe, base: Path, data: Path, out: Path, resume: bool) -> list[Any]:
+    def train(recipe: Recipe, base: Path, data: Path, out: Path, **_: object) -> list[Any]:
         weights = out / "after_one" / "config.json"
         weights.parent.mkdir(parents=True, exist_ok=True)
         weights.write_text("{}")
@@ -126,7 +126,7 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
     for name, fake in (("train", train), ("extract_adapter", extract), ("measure_arm", measure)):
         monkeypatch.setattr(arms, name, fake)
     monkeypatch.setattr(arms, "make", lambda *_: [])
-    monkeypatch.setattr(arms, "base_of", Path)
+    monkeypatch.setattr(arms, "base_of", lambda name, report: Path(name))
     everything = ["cut a", "measured a", "cut b", "measured b"]
     for trained_at, expected in ((100, everything), (100, []), (200, everything)):
         clock[0] = trained_at

@@ -160,7 +160,7 @@ def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, mo
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
     assert token_counter()("1+1=2.") == 0
 
-    def fetch(name: str) -> Path:
+    def fetch(name: str, _: object) -> Path:
         assert name == "embedded"
         source = recipe.embedded_pair().base.weights
         assert isinstance(source, PackageSource)
@@ -175,7 +175,7 @@ def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, mo
 def test_the_base_is_there_before_traces_are_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    def fail(name: str) -> Path:
+    def fail(name: str, _: object) -> Path:
         raise WeightsError(f"{name} cannot be fetched.")
 
     monkeypatch.setattr(commands, "base_of", fail)
