@@ -117,7 +117,8 @@ def total_html(assessment: Assessment) -> Markup:
     each = " · ".join(f"{title} {getattr(standing, d)}/{getattr(full, d)}" for d, title in DIMENSIONS.items())
     unproven = unsupported(assessment)
     points = sum(item.weight for item in unproven)
-    waiting = f"{len(unproven)} answers worth {points} points have no evidence and count as no until they do."
+    answers = "1 answer has" if len(unproven) == 1 else f"{len(unproven)} answers have"
+    waiting = f"{answers} no evidence yet; {points} points are counted once you give it."
     return render(
         '<p class="question">{{ total }} of {{ full }}</p><p>{{ each }}</p>{{ waiting }}',
         total=standing.total,

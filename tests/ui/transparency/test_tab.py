@@ -40,7 +40,7 @@ def test_the_live_total_says_what_waits_for_evidence() -> None:
     assert "100 of 100" in show_total(*values())[0]
     text = show_total(*values(evidence=""))[0]
     assert "0 of 100" in text
-    assert "25 answers worth 100 points have no evidence" in text
+    assert "25 answers have no evidence yet; 100 points" in text
 
 
 def test_leaderboard_is_the_papers_with_the_scored_works_in_order() -> None:
@@ -101,7 +101,7 @@ def test_the_tab_in_chromium(browser: Browser, url: str) -> None:
         page.get_by_role("button", name="Score a work").click()
         page.get_by_label("Work", exact=True).last.fill(f"Model {label}")
         page.get_by_label("Yes").first.check()
-        expect(page.locator("#score-total")).to_contain_text("wait for evidence", timeout=15_000)
+        expect(page.locator("#score-total")).to_contain_text("1 answer has no evidence yet", timeout=15_000)
         page.get_by_label("Evidence").first.fill("https://example.org/data")
         page.get_by_label("Evidence").first.blur()
         expect(page.locator("#score-total")).to_contain_text("3 of 100", timeout=15_000)
