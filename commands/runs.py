@@ -108,7 +108,7 @@ def _run_open_ended(options: argparse.Namespace, pair: "PairSpec") -> int:
 
 def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
     from commands.kit.serving import chosen_profile, serving
-    from eval.runs.cost import cost, most_in_flight, paces
+    from eval.runs.cost import cost, most_in_flight, throughputs
     from eval.runs.log import ROLES, RUNS, RunConfig
     from eval.runs.plan import load_benchmarks, prepare
     from eval.runs.run_job import RunJob
@@ -135,7 +135,7 @@ def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
         if benchmark.warning:
             note(f"  {benchmark.warning}")
     runs = home() / RUNS
-    estimate = cost(config, [len(benchmark) for benchmark in sets], paces(runs, pair))
+    estimate = cost(config, [len(benchmark) for benchmark in sets], throughputs(runs, pair))
     drawn = {b.title or b.name: min(len(b), config.problems or len(b)) for b in sets}
     note(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip())
     with serving(pair.key, options.profile) as served:

@@ -16,7 +16,7 @@ from models.chat.client import Endpoint
 from traces.keeping.keep import KeepRules, Verifier
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import Attempts, MakeAttempt, Summary, gather
-from traces.thoughts.pacing import Ledger, Pace, Prices
+from traces.thoughts.pacing import Ledger, Prices, RateLimit
 from traces.thoughts.service import ServiceClient, ServiceOptions
 
 RESERVED = {
@@ -43,10 +43,10 @@ def client_from(options: argparse.Namespace, ledger: Path) -> ServiceClient:
         concurrency=options.concurrency,
         body=body,
     )
-    pace = Pace(options.requests_per_minute, options.tokens_per_minute)
+    rate_limit = RateLimit(options.requests_per_minute, options.tokens_per_minute)
     endpoint = Endpoint(options.url, options.model, os.environ.get(options.key_variable, ""))
     prices = Prices(options.prompt_price, options.output_price)
-    return ServiceClient(endpoint, service, pace, Ledger(ledger, prices, options.cap))
+    return ServiceClient(endpoint, service, rate_limit, Ledger(ledger, prices, options.cap))
 
 
 def _body(options: argparse.Namespace) -> dict[str, Any]:

@@ -42,9 +42,9 @@ from eval.grading.notation import (
     split_list,
 )
 from eval.grading.numerals import based, decimals_of, is_endless, numeral
+from eval.grading.partwise import Equality, Symbolic, all_same, distinct, matched
 from eval.grading.spelling import clean, content_of, plain_words
 from eval.grading.units import split_unit
-from eval.grading.verdicts import Symbolic, Verdict, all_same, distinct, matched
 
 MOST_LISTED = 500
 """Characters of a gold that may be a list; answers of several boxes are short."""
@@ -61,25 +61,25 @@ _DENIAL = re.compile(
 _WORDY = re.compile(r"^\\text\{[^{}]*[A-Za-z]{2}[^{}]*\}$")
 
 
-def compare(answer: str, gold: str, symbolic: Symbolic) -> Verdict:
+def compare(answer: str, gold: str, symbolic: Symbolic) -> Equality:
     """Whether `answer` equals `gold`. Not quite symmetric: the gold's form decides what the answer may leave out."""
     answer, gold = clean(answer), clean(gold)
     if not answer or not gold:
-        return Verdict(False, "empty")
+        return Equality(False, "empty")
     for rule in _RULES:
         verdict = rule(answer, gold, symbolic)
         if verdict is not None:
             return verdict
     if _is_prose(answer):
-        return Verdict(False, "words where a value is expected")
+        return Equality(False, "words where a value is expected")
     return symbolic(in_radians(answer), in_radians(gold))
 
 
-def quick(answer: str, gold: str) -> Verdict | None:
+def quick(answer: str, gold: str) -> Equality | None:
     """What `compare` would say of equal texts and of two numerals, without the symbolic step; None for all else."""
     answer, gold = clean(answer), clean(gold)
     if not answer or not gold:
-        return Verdict(False, "empty")
+        return Equality(False, "empty")
     return _by_text(answer, gold) or _by_numeral(answer, gold)
 
 
@@ -99,67 +99,67 @@ def _squeeze(text: str) -> str:
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text))
 
 
-def _by_text(answer: str, gold: str, symbolic: Symbolic | None = None) -> Verdict | None:
-    return Verdict(True, "same text") if _squeeze(answer) == _squeeze(gold) else None
+def _by_text(answer: str, gold: str, symbolic: Symbolic | None = None) -> Equality | None:
+    return Equality(True, "same text") if _squeeze(answer) == _squeeze(gold) else None
 
 
-def _by_denial(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_denial(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     if _DENIAL.search(answer.lower()) and not _DENIAL.search(gold.lower()):
-        return Verdict(False, "the answer denies")
+        return Equality(False, "the answer denies")
     return None
 
 
-def _by_congruence(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_congruence(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     ours, theirs = congruence(answer), congruence(gold)
     if ours and theirs and ours.modulus and theirs.modulus:
         if ours.modulus != theirs.modulus:
-            return Verdict(False, "moduli differ")
+            return Equality(False, "moduli differ")
         same = ours.includes(theirs.residue) or compare(ours.residue, theirs.residue, symbolic).same
-        return Verdict(same, "congruence")
+        return Equality(same, "congruence")
     if ours:
         gold = theirs.residue if theirs else gold
-        return Verdict(True, "congruence") if ours.includes(gold) else compare(ours.residue, gold, symbolic)
+        return Equality(True, "congruence") if ours.includes(gold) else compare(ours.residue, gold, symbolic)
     if theirs:
         value, modulus = numeral(answer), numeral(theirs.modulus)
         if value is not None and modulus and 0 <= value < modulus:
-            return Verdict(theirs.includes(answer), "residue")
+            return Equality(theirs.includes(answer), "residue")
         return compare(answer, theirs.residue, symbolic)
     return None
 
 
-def _by_words(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_words(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     plain_answer, plain_gold = content_of(answer), content_of(gold)
     if choice := _CHOICE.match(plain_gold):
         chosen = _CHOICE.match(plain_answer) or _CHOSEN.match(plain_answer)
         if chosen:
-            return Verdict(choice[1] == next(filter(None, chosen.groups())), "choice letter")
+            return Equality(choice[1] == next(filter(None, chosen.groups())), "choice letter")
     if not (_WORDY.match(gold) or (_WORDS.match(plain_gold) and re.search(r"[A-Za-z]{4}", plain_gold))):
         return None
-    return Verdict(plain_words(plain_answer) == plain_words(plain_gold), "words")
+    return Equality(plain_words(plain_answer) == plain_words(plain_gold), "words")
 
 
-def _by_base(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_base(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     ours, theirs = based(answer), based(gold)
     if theirs is not None:
         digits = ours[0] if ours else re.sub(r"\s", "", answer).upper()
         same = digits.lstrip("0") == theirs[0].lstrip("0") and (ours is None or ours[1] == theirs[1])
-        return Verdict(same, "base" if ours else "base left out")
+        return Equality(same, "base" if ours else "base left out")
     if ours is None:
         return None
     value = numeral(gold)
-    return Verdict(value == int(*ours), "base, by value") if value is not None else None
+    return Equality(value == int(*ours), "base, by value") if value is not None else None
 
 
-def _by_pieces(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_pieces(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     ours, theirs = as_pieces(answer), as_pieces(gold)
     if ours is None or theirs is None:
         return None
     if ours.variable and theirs.variable and ours.variable != theirs.variable:
-        return Verdict(False, "intervals of different variables")
+        return Equality(False, "intervals of different variables")
 
-    def same_piece(a: Piece, b: Piece) -> Verdict:
+    def same_piece(a: Piece, b: Piece) -> Equality:
         if (a.opening, a.closing) != (b.opening, b.closing):
-            return Verdict(False, "intervals")
+            return Equality(False, "intervals")
         return all_same((compare(x, y, symbolic) for x, y in ((a.low, b.low), (a.high, b.high))), "intervals")
 
     verdict = matched(ours.pieces, theirs.pieces, same_piece, "intervals")
@@ -168,39 +168,39 @@ def _by_pieces(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     spans = covered(ours.pieces), covered(theirs.pieces)
     if None in spans:
         return symbolic(as_union(ours), as_union(theirs))
-    return Verdict(spans[0] == spans[1], "union of intervals")
+    return Equality(spans[0] == spans[1], "union of intervals")
 
 
-def _by_matrix(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_matrix(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     ours, theirs = matrix_cells(answer), matrix_cells(gold)
     if ours is None or theirs is None:
         return None
     if [len(row) for row in ours] != [len(row) for row in theirs]:
-        return Verdict(False, "matrix shape")
+        return Equality(False, "matrix shape")
     pairs = ((x, y) for a, b in zip(ours, theirs, strict=True) for x, y in zip(a, b, strict=True))
     return all_same((compare(x, y, symbolic) for x, y in pairs), "matrix")
 
 
-def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     ours, theirs = split_list(answer), split_list(gold)
     if len(ours.parts) < len(theirs.parts):
         ours = split_list(answer, thousands=False)
     kinds = {ours.kind, theirs.kind}
     if kinds == {"set", "tuple"}:
-        return Verdict(False, "a tuple is not a set")
+        return Equality(False, "a tuple is not a set")
     if kinds == {"tuple", "bare"} and 1 in (len(ours.parts), len(theirs.parts)):
         return None
     if "tuple" in kinds:
         if ours.brackets and theirs.brackets and ours.brackets != theirs.brackets:
-            return Verdict(False, "brackets")
+            return Equality(False, "brackets")
         if len(ours.parts) != len(theirs.parts):
-            return Verdict(False, "tuple")
+            return Equality(False, "tuple")
         return all_same((compare(a, b, symbolic) for a, b in zip(ours.parts, theirs.parts, strict=True)), "tuple")
     our_parts, their_parts = expand_signs(ours.parts), expand_signs(theirs.parts)
     if kinds == {"bare"} and len(our_parts) == len(their_parts) == 1:
         return None
 
-    def same(a: str, b: str) -> Verdict:
+    def same(a: str, b: str) -> Equality:
         return compare(a, b, symbolic)
 
     verdict = matched(our_parts, their_parts, same, "set")
@@ -212,7 +212,7 @@ def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     return matched(our_parts, their_parts, same, "set")
 
 
-def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     chain = members(answer)
     if len(members(gold)) == 1:
         value = claimed(answer, gold) if "=" in answer else None
@@ -223,18 +223,18 @@ def _by_equality(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
     if len(chain) == 1 and "=" in answer:  # a list of equations
         return None
     if named is None:
-        return Verdict(False, "a value where an equation is expected") if len(chain) == 1 else None
+        return Equality(False, "a value where an equation is expected") if len(chain) == 1 else None
     same = same_name(ours.name, named.name) if ours else None
     if ours and same is not None:
-        return compare(ours.value, named.value, symbolic) if same else Verdict(False, "another quantity")
+        return compare(ours.value, named.value, symbolic) if same else Equality(False, "another quantity")
     return compare(chain[-1], named.value, symbolic) if len(chain) == 1 or is_calculation(answer) else None
 
 
-def _claim(verdict: Verdict) -> Verdict:
-    return Verdict(verdict.same, f"claimed value: {verdict.note.removeprefix('claimed value: ')}")
+def _claim(verdict: Equality) -> Equality:
+    return Equality(verdict.same, f"claimed value: {verdict.note.removeprefix('claimed value: ')}")
 
 
-def _by_unit(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
+def _by_unit(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     gold_body, gold_unit = split_unit(gold, bare_letters=True)
     body, unit = split_unit(answer, bare_letters=numeral(gold_body) is not None)
     if body == answer and gold_body == gold:
@@ -247,14 +247,14 @@ def _by_unit(answer: str, gold: str, symbolic: Symbolic) -> Verdict | None:
                 (_scaled(body, percent.factor), gold_body) if unit else (body, _scaled(gold_body, percent.factor))
             )
             if compare(*hundredth, symbolic).same:
-                return Verdict(True, "per cent")
+                return Equality(True, "per cent")
         return verdict
     if unit.dimension != gold_unit.dimension:
-        return Verdict(False, "units differ")
+        return Equality(False, "units differ")
     if unit.factor == gold_unit.factor:
         return compare(body, gold_body, symbolic)
     verdict = compare(_scaled(body, unit.factor), _scaled(gold_body, gold_unit.factor), symbolic)
-    return Verdict(verdict.same, "units converted")
+    return Equality(verdict.same, "units converted")
 
 
 def _scaled(body: str, factor: Fraction) -> str:
@@ -265,19 +265,19 @@ def _scaled(body: str, factor: Fraction) -> str:
     return f"\\frac{{{factor.numerator}}}{{{factor.denominator}}}\\cdot({body})"
 
 
-def _by_numeral(answer: str, gold: str, symbolic: Symbolic | None = None) -> Verdict | None:
+def _by_numeral(answer: str, gold: str, symbolic: Symbolic | None = None) -> Equality | None:
     ours, theirs = numeral(answer), numeral(gold)
     if ours is None or theirs is None:
         return None
     if ours == theirs:
-        return Verdict(True, "numerals")
+        return Equality(True, "numerals")
     decimals = decimals_of(answer)
     if decimals >= DECIMALS and is_endless(theirs) and round(theirs, decimals) == ours:
-        return Verdict(True, f"decimal right to {decimals} places")
-    return Verdict(False, "numerals")
+        return Equality(True, f"decimal right to {decimals} places")
+    return Equality(False, "numerals")
 
 
-_RULES: Sequence[Callable[[str, str, Symbolic], Verdict | None]] = (
+_RULES: Sequence[Callable[[str, str, Symbolic], Equality | None]] = (
     _by_text,
     _by_denial,
     _by_congruence,

@@ -16,9 +16,9 @@ from common.errors import ConfigError
 from eval.grading.equivalence import compare, is_listed, quick, whole_gold
 from eval.grading.extraction import Extraction, extract
 from eval.grading.numerals import numeral
+from eval.grading.partwise import Equality
 from eval.grading.spelling import clean
 from eval.grading.statements import MAX_ANSWER, is_blank
-from eval.grading.verdicts import Verdict
 from eval.problems.benchmark import Benchmark
 from eval.records import Grade, Outcome, Problem
 
@@ -84,7 +84,7 @@ class Grader:
         # Spawned, since forking a process that has threads (a server, a page) can deadlock the child.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
-        self._known: dict[tuple[str, str], Verdict] = {}
+        self._known: dict[tuple[str, str], Equality] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -107,7 +107,7 @@ class Grader:
 
     def grade_many(self, items: Iterable[GradeItem], progress: Callable[[int], None] | None = None) -> Iterator[Grade]:
         """Grades in the order of `items`; `progress` hears the number done so far."""
-        waiting: deque[Grade | tuple[Extraction, Future[Verdict]]] = deque()
+        waiting: deque[Grade | tuple[Extraction, Future[Equality]]] = deque()
         done = 0
         source = iter(items)
         exhausted = False
@@ -143,7 +143,7 @@ class Grader:
         if is_blank(a) or is_blank(b):
             return False
         both = [self._compare(a, b, rule), self._compare(b, a, rule)]
-        return _either(verdict if isinstance(verdict, Verdict) else _settled(verdict) for verdict in both)
+        return _either(verdict if isinstance(verdict, Equality) else _settled(verdict) for verdict in both)
 
     def classes(self, answers: Sequence[str], rule: Rule = "math") -> list[int | None]:
         """Class number of each extracted answer, equal for equivalent ones; None for an empty answer, which does not
@@ -154,7 +154,7 @@ class Grader:
             if is_blank(answer) or answer in found:
                 continue
             trials = [[self._compare(answer, b, rule), self._compare(b, answer, rule)] for b in leaders]
-            settled = (_either(v if isinstance(v, Verdict) else _settled(v) for v in trial) for trial in trials)
+            settled = (_either(v if isinstance(v, Equality) else _settled(v) for v in trial) for trial in trials)
             number = next((index for index, same in enumerate(settled) if same), len(leaders))
             if number == len(leaders):
                 leaders.append(answer)
@@ -163,26 +163,26 @@ class Grader:
 
     def _begin(
         self, answer_text: str, gold: str, rule: Rule, cut_off: bool = False
-    ) -> "Grade | tuple[Extraction, Future[Verdict]]":
+    ) -> "Grade | tuple[Extraction, Future[Equality]]":
         extraction = extract(answer_text, several=rule == "math" and is_listed(gold), cut_off=cut_off)
         if extraction.method == "none":
             return Grade("no_answer", "none", "")
         verdict = self._compare(extraction.answer, gold, rule)
-        return _grade(extraction, verdict) if isinstance(verdict, Verdict) else (extraction, verdict)
+        return _grade(extraction, verdict) if isinstance(verdict, Equality) else (extraction, verdict)
 
-    def _finish(self, begun: "Grade | tuple[Extraction, Future[Verdict]]") -> Grade:
+    def _finish(self, begun: "Grade | tuple[Extraction, Future[Equality]]") -> Grade:
         return begun if isinstance(begun, Grade) else _grade(begun[0], _settled(begun[1]))
 
-    def _compare(self, answer: str, gold: str, rule: Rule) -> "Verdict | Future[Verdict]":
+    def _compare(self, answer: str, gold: str, rule: Rule) -> "Equality | Future[Equality]":
         """The verdict if it is known at once, otherwise a future."""
         if rule not in ("math", "integer"):
             raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
         if max(len(answer), len(gold)) > MAX_ANSWER:
-            return Verdict(None, f"longer than {MAX_ANSWER} characters")
+            return Equality(None, f"longer than {MAX_ANSWER} characters")
         if rule == "integer":
             whole = whole_gold(gold)
             if whole is None:
-                return Verdict(None, f"the gold “{gold}” is not a whole number")
+                return Equality(None, f"the gold “{gold}” is not a whole number")
             gold = whole
         key = (answer, gold)
         verdict = self._known.get(key)
@@ -194,7 +194,7 @@ class Grader:
         future.add_done_callback(lambda done: self._remember(key, done))
         return future
 
-    def _remember(self, key: tuple[str, str], done: "Future[Verdict]") -> None:
+    def _remember(self, key: tuple[str, str], done: "Future[Equality]") -> None:
         if not done.cancelled() and done.exception() is None:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
@@ -209,22 +209,22 @@ def gold_faults(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
     return [GoldFault(problem, reason) for problem, reason in faults if reason]
 
 
-def _grade(extraction: Extraction, verdict: Verdict) -> Grade:
+def _grade(extraction: Extraction, verdict: Equality) -> Grade:
     outcomes: dict[bool | None, Outcome] = {True: "correct", False: "wrong", None: "grader_failed"}
     return Grade(outcomes[verdict.same], extraction.method, extraction.answer, verdict.note)
 
 
-def _settled(future: "Future[Verdict]") -> Verdict:
+def _settled(future: "Future[Equality]") -> Equality:
     """The worker's verdict; no verdict when it was killed, died or broke."""
     error = future.exception()
     if error is None:
         return future.result()
     if isinstance(error, TimeoutError):
-        return Verdict(None, "out of time")
-    return Verdict(None, f"{type(error).__name__}: {error}"[:200])
+        return Equality(None, "out of time")
+    return Equality(None, f"{type(error).__name__}: {error}"[:200])
 
 
-def _either(verdicts: Iterable[Verdict]) -> bool | None:
+def _either(verdicts: Iterable[Equality]) -> bool | None:
     said = {verdict.same for verdict in verdicts}
     return True if True in said else None if None in said else False
 
@@ -249,16 +249,16 @@ def _prepare_worker() -> None:
         _self_test()
 
 
-def _work(answer: str, gold: str) -> Verdict:
+def _work(answer: str, gold: str) -> Equality:
     from eval.grading.symbolic import same
 
     return compare(answer, gold, same)
 
 
-def _check_gold(gold: str) -> Verdict:
+def _check_gold(gold: str) -> Equality:
     from eval.grading.symbolic import same
 
-    return Verdict(True, "numeral") if numeral(clean(gold)) is not None else same(clean(gold), clean(gold))
+    return Equality(True, "numeral") if numeral(clean(gold)) is not None else same(clean(gold), clean(gold))
 
 
 def _self_test() -> list[str]:

@@ -21,7 +21,7 @@ from sympy.logic.boolalg import Boolean
 from eval.grading.equivalence import DECIMALS
 from eval.grading.evaluation import DIGITS, OutsideDomain, TooBig, Unevaluable, equal_at, evaluate, rounds_to
 from eval.grading.numerals import decimals_of
-from eval.grading.verdicts import Verdict
+from eval.grading.partwise import Equality
 
 _LETTER = re.compile(r"\\(?:(?:text|math\w+|operatorname|begin|end)\s*\{[^{}]*\}|[a-zA-Z]+)|(?P<letter>[a-zA-Z])")
 _INDEXED_E = re.compile(r"(?<![a-zA-Z])E_")
@@ -38,24 +38,24 @@ _READING = [
 ]
 
 
-def same(answer: str, gold: str) -> Verdict:
+def same(answer: str, gold: str) -> Equality:
     """Whether two expressions in LaTeX are equal. May run for ever."""
     answer, gold = tell_cases_apart(answer, gold)
     theirs = read(gold)
     if theirs is None:
-        return Verdict(None, "the gold cannot be read as mathematics")
+        return Equality(None, "the gold cannot be read as mathematics")
     ours = read(answer)
     if ours is None:
-        return Verdict(None, "the answer cannot be read as mathematics")
+        return Equality(None, "the answer cannot be read as mathematics")
     if isinstance(ours, sympy.Expr) and isinstance(theirs, sympy.Expr):
         try:
             verdict = _by_value(ours, theirs, decimals_of(answer))
         except TooBig:
-            return Verdict(None, "too big to compare")
+            return Equality(None, "too big to compare")
         if verdict is not None:
             return verdict
     if isinstance(ours, sympy.Eq) and isinstance(theirs, sympy.Eq) and _same_equation(ours, theirs):
-        return Verdict(True, "same equation")
+        return Equality(True, "same equation")
     return _by_math_verify(ours, theirs)
 
 
@@ -107,7 +107,7 @@ def _balanced(text: str) -> str:
     return text
 
 
-def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Verdict | None:
+def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Equality | None:
     """The verdict of values: of the numbers themselves, or at several points where there are letters.
 
     None where values do not decide: a part cannot be evaluated, or the two agree at positive points only.
@@ -117,20 +117,20 @@ def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Verdict | 
         if not names:
             equal = equal_at(ours, theirs, {})
             if not equal and decimals >= DECIMALS and rounds_to(theirs, ours, decimals):
-                return Verdict(True, f"decimal right to {decimals} places")
-            return Verdict(equal, "value")
+                return Equality(True, f"decimal right to {decimals} places")
+            return Equality(equal, "value")
         agree = [equal_at(ours, theirs, _point(names, number)) for number in range(len(_POINTS))]
     except TooBig:
         raise
     except Unevaluable:
         return None
     if all(agree):
-        return Verdict(True, "value at several points")
+        return Equality(True, "value at several points")
     if not all(agree[:_POSITIVE_POINTS]):
-        return Verdict(False, "value at a point")
+        return Equality(False, "value at a point")
     # Equal where all is positive and not elsewhere: a matter of branches, such as sqrt(x^2) and x, unless it is only
     # that logarithms have no real value elsewhere, as with ln x^2 and 2 ln x.
-    return Verdict(True, "value where logarithms are real") if _equal_where_real(ours, theirs, names) else None
+    return Equality(True, "value where logarithms are real") if _equal_where_real(ours, theirs, names) else None
 
 
 def _equal_where_real(ours: sympy.Expr, theirs: sympy.Expr, names: set[str]) -> bool:
@@ -174,7 +174,7 @@ def _point(names: set[str], number: int) -> dict[str, Any]:
     return {name: start - mpmath.mpf(index) / 7 for index, name in enumerate(sorted(names))}
 
 
-def _by_math_verify(ours: Any, theirs: Any) -> Verdict:
+def _by_math_verify(ours: Any, theirs: Any) -> Equality:
     """In either direction, since math-verify follows the form of whatever it takes for the gold."""
     try:
         either = any(
@@ -182,7 +182,7 @@ def _by_math_verify(ours: Any, theirs: Any) -> Verdict:
             for a, b in ((theirs, ours), (ours, theirs))
         )
     except (Exception, TimeoutException) as error:  # sympy raises anything at all on odd input; none of it is a verdict
-        return Verdict(None, f"math-verify: {type(error).__name__}")
+        return Equality(None, f"math-verify: {type(error).__name__}")
     if either and isinstance(ours, Boolean) != isinstance(theirs, Boolean) and sympy.S.false in (ours, theirs):
-        return Verdict(None, "math-verify: a relation without meaning")
-    return Verdict(either, "math-verify")
+        return Equality(None, "math-verify: a relation without meaning")
+    return Equality(either, "math-verify")

@@ -196,7 +196,7 @@ def summarise_side(rows: Sequence[Row], title: str) -> SideSummary:
         pass_at={k: mean_pass_at_k([[r.correct for r in rs] for rs in those], k) for k, those in enough.items()},
         maj_at={k: _mean_maj(those, k) for k, those in enough.items() if k > 1 and has_classes(judged)},
         problems_at={k: len(those) for k, those in enough.items()},
-        stated=sum(r.rung == "stated" for r in whole),
+        stated=sum(r.extraction_method == "stated" for r in whole),
     )
 
 

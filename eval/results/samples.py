@@ -65,7 +65,7 @@ CREATE VIEW results AS SELECT
     p.question, p.gold,
     CASE WHEN s.finish_reason = 'too_long' THEN 'too_long' WHEN s.error <> '' THEN 'failed' 
         ELSE coalesce(g.outcome, 'ungraded') END AS outcome,
-    coalesce(g.rung, '') AS rung, coalesce(g.extracted, '') AS extracted, coalesce(g.note, '') AS note,
+    coalesce(g.rung, '') AS extraction_method, coalesce(g.extracted, '') AS extracted, coalesce(g.note, '') AS note,
     s.thought_tokens, s.answer_tokens, s.thought_tokens + s.answer_tokens AS output_tokens, s.finish_reason,
     s.seed, s.seconds, s.started_at, c.answer_class, coalesce(f.flags, 0) AS flags, s.prompt, s.text, s.thought,
     s.answer, s.error, s.config_hash, g.grader, g.graded_at
@@ -77,8 +77,8 @@ LEFT JOIN class c ON (c.run, c.model, c.problem_id, c.index) = (s.run, s.model, 
 LEFT JOIN flagged f ON (f.run, f.model, f.problem_id, f.index) = (s.run, s.model, s.problem_id, s.index);
 """
 LIGHT = (
-    "problem_id, benchmark, subject, level, index, outcome, rung, thought_tokens, answer_tokens, finish_reason,"
-    " seconds, epoch(started_at) AS started, answer_class, flags"
+    "problem_id, benchmark, subject, level, index, outcome, extraction_method, thought_tokens, answer_tokens,"
+    " finish_reason, seconds, epoch(started_at) AS started, answer_class, flags"
 )
 
 
@@ -101,7 +101,7 @@ class Row:
     index: int
     outcome: str
     """An Outcome, or `ungraded`, or without an answer `failed` or `too_long` (the prompt, for the model's context)."""
-    rung: str
+    extraction_method: str
     thought_tokens: int
     answer_tokens: int
     finish_reason: str

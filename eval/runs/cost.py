@@ -1,4 +1,4 @@
-"""What a run will cost and what it could show at all, from its configuration and the pace of earlier runs."""
+"""What a run will cost and what it could show at all, from its configuration and the speed of earlier runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from models.config.registry import PairSpec, Profile
 
 
 @dataclass(frozen=True)
-class Pace:
+class Throughput:
     """What earlier samples of one model took."""
 
     tokens_per_sample: float
@@ -41,7 +41,7 @@ class Cost:
         if self.expected_tokens is not None:
             tokens += f", about {self.expected_tokens:,} at the lengths of earlier runs"
         time = (
-            f"about {duration(self.seconds)} at their pace"
+            f"about {duration(self.seconds)} at the speed of earlier runs"
             if self.seconds is not None
             else "time unknown until these models have been run once"
         )
@@ -64,13 +64,13 @@ def most_in_flight(profile: Profile) -> int:
     return int(profile.engine.get("max-num-seqs", CONCURRENCY))
 
 
-def cost(config: RunConfig, sizes: Sequence[int], paces: Mapping[Role, Pace | None]) -> Cost:
-    """What `config` costs on sets of these sizes; `paces` by role from `pace`."""
+def cost(config: RunConfig, sizes: Sequence[int], throughputs: Mapping[Role, Throughput | None]) -> Cost:
+    """What `config` costs on sets of these sizes; `throughputs` by role."""
     problems = sum(size if config.problems is None else min(size, config.problems) for size in sizes)
     per_side = problems * config.samples
-    known = [pace for pace in paces.values() if pace is not None and pace.tokens_per_second > 0]
-    complete = len(known) == len(paces) > 0
-    lengths = [min(pace.tokens_per_sample, config.max_tokens) for pace in known]
+    known = [side for side in throughputs.values() if side is not None and side.tokens_per_second > 0]
+    complete = len(known) == len(throughputs) > 0
+    lengths = [min(side.tokens_per_sample, config.max_tokens) for side in known]
     return Cost(
         requests=per_side * len(ROLES),
         most_tokens=per_side * len(ROLES) * config.max_tokens,
@@ -82,29 +82,29 @@ def cost(config: RunConfig, sizes: Sequence[int], paces: Mapping[Role, Pace | No
     )
 
 
-def pace(samples: Sequence[Sample]) -> Pace | None:
+def throughput(samples: Sequence[Sample]) -> Throughput | None:
     """What one model's samples took; None if there are none."""
     whole = [s for s in samples if not s.error]
     if not whole:
         return None
     busy = busy_seconds((datetime.fromisoformat(s.started_at).timestamp(), s.seconds) for s in whole)
     tokens = [s.output_tokens for s in whole]
-    return Pace(fmean(tokens), sum(tokens) / busy if busy else 0.0, len(whole))
+    return Throughput(fmean(tokens), sum(tokens) / busy if busy else 0.0, len(whole))
 
 
-def paces(runs: Path, pair: PairSpec) -> dict[Role, Pace | None]:
-    """By role: the pace of the newest run that has samples of that model; None where there is none.
+def throughputs(runs: Path, pair: PairSpec) -> dict[Role, Throughput | None]:
+    """By role: the throughput of the newest run that has samples of that model; None where there is none.
 
     Runs that ship with the product or were imported come from another machine and say nothing of this one.
     """
-    found: dict[Role, Pace | None] = dict.fromkeys(ROLES)
+    found: dict[Role, Throughput | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
         if info.origin != "run" or info.recorded:
             continue
         missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []
         for role in missing:
-            found[role] = pace([s for s in samples if s.model == pair.model(role).key])
+            found[role] = throughput([s for s in samples if s.model == pair.model(role).key])
         if all(found.values()):
             break
     return found

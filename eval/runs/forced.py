@@ -18,7 +18,7 @@ from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
 from eval.runs.log import ROLES, TOO_LONG, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
-from eval.runs.run_job import Connection, Served
+from eval.runs.run_job import Connection, ServedRun
 from eval.runs.runner import DOWN_AFTER
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
@@ -63,7 +63,7 @@ def stands(sample: Sample, budget: int) -> bool:
 
 async def force_answers(
     log: RunLog,
-    served: Served,
+    served: ServedRun,
     budgets: Sequence[int],
     answer_tokens: int = 128,
     *,
@@ -148,7 +148,7 @@ class ForcedJob(CoroutineJob):
 
     telling = "{} of {} forced answers"
 
-    def __init__(self, log: RunLog, served: Served, budgets: Sequence[int], answer_tokens: int = 128) -> None:
+    def __init__(self, log: RunLog, served: ServedRun, budgets: Sequence[int], answer_tokens: int = 128) -> None:
         async def make(tell: Tell) -> str:
             with log.claim():
                 made = await force_answers(log, served, budgets, answer_tokens, progress=tell)

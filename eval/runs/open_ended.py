@@ -25,10 +25,10 @@ from eval.problems.sycophancy import (
     sentence,
     summarise_probe,
 )
-from eval.runs.cost import Cost, cost, most_in_flight, paces
+from eval.runs.cost import Cost, cost, most_in_flight, throughputs
 from eval.runs.log import OPEN_ENDED, ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import prepare
-from eval.runs.run_job import RunJob, Served
+from eval.runs.run_job import RunJob, ServedRun
 from models.config.registry import PairSpec
 
 
@@ -37,7 +37,7 @@ def runs_folder() -> Path:
 
 
 def start_run(
-    served: Served, name: str, count: int, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
+    served: ServedRun, name: str, count: int, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
 ) -> RunJob:
     """A job, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
 
@@ -64,7 +64,7 @@ def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
     """What asking `count` questions of a set costs, from the pace of earlier runs of this kind; nothing is loaded."""
     size = SETS[name].size if name in SETS else None
     asked = count * len(FORMS) if name == NAME else min(count, size or count)
-    return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], paces(runs_folder(), pair))
+    return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], throughputs(runs_folder(), pair))
 
 
 def load_set(name: str, count: int, seed: int) -> Benchmark:

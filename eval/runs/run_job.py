@@ -15,11 +15,10 @@ from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner, may_be_retried
 from models.chat.client import ModelClient
 from models.config.registry import Profile
-from models.serving import clients
-from models.serving.clients import client_of
+from models.serving.clients import Served, client_of
 
 
-class Served(clients.Served, Protocol):
+class ServedRun(Served, Protocol):
     """What a job needs of the two model servers (`models.serving.pair.ServedPair`)."""
 
     @property
@@ -31,7 +30,7 @@ class Served(clients.Served, Protocol):
 class Connection:
     """The way to one side's server: waits until it answers; a new client only when its address has changed."""
 
-    def __init__(self, served: Served, role: Role) -> None:
+    def __init__(self, served: ServedRun, role: Role) -> None:
         self._served, self._role = served, role
         self._clients: list[ModelClient] = []
 
@@ -46,7 +45,7 @@ class Connection:
             await client.aclose()
 
 
-def complete_run(log: RunLog, served: Served) -> None:
+def complete_run(log: RunLog, served: ServedRun) -> None:
     """Draw and grade all that is missing, requests that failed once included; blocks until it is done.
 
     Raises ServerError when answers are still missing then; what was made is kept, and calling again adds the rest.
@@ -63,7 +62,7 @@ def complete_run(log: RunLog, served: Served) -> None:
 class RunJob(Job):
     """One job. `run` blocks until everything is drawn and graded, or `stop` was called from another thread."""
 
-    def __init__(self, log: RunLog, served: Served, *, retry_failed: bool = False) -> None:
+    def __init__(self, log: RunLog, served: ServedRun, *, retry_failed: bool = False) -> None:
         super().__init__(log)
         self._served = served
         self._retry_failed = retry_failed

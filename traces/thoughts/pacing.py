@@ -27,7 +27,7 @@ class Prices:
         return (prompt_tokens * self.prompt + output_tokens * self.output) / 1e6
 
 
-class Pace:
+class RateLimit:
     """Lets requests through so that no minute holds more than the limits allow; None is no limit."""
 
     def __init__(self, requests: int | None = None, tokens: int | None = None, minute: float = 60.0) -> None:

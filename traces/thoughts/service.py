@@ -17,7 +17,7 @@ from common.errors import ServerError
 from eval.records import CUT_OFF
 from models.chat.client import Endpoint, Message
 from models.chat.retry import pause_before, retry_after
-from traces.thoughts.pacing import Ledger, Pace, Prices
+from traces.thoughts.pacing import Ledger, Prices, RateLimit
 
 REASONING_FIELDS = ("reasoning", "reasoning_content", "thinking")
 FATAL = {
@@ -88,11 +88,11 @@ class ServiceClient:
         self,
         endpoint: Endpoint,
         options: ServiceOptions = ServiceOptions(),
-        pace: Pace | None = None,
+        rate_limit: RateLimit | None = None,
         ledger: Ledger | None = None,
     ) -> None:
         self.endpoint, self.options = endpoint, options
-        self.pace = pace or Pace()
+        self.rate_limit = rate_limit or RateLimit()
         self.ledger = ledger or Ledger(None, Prices())
         self._beside: list[ServiceClient] = []
         self._slots = asyncio.Semaphore(options.concurrency)
@@ -109,7 +109,7 @@ class ServiceClient:
 
     def beside(self, endpoint: Endpoint) -> "ServiceClient":
         """Another endpoint under the same options, limits and ledger: one budget for both. Closed with this one."""
-        self._beside.append(ServiceClient(endpoint, self.options, self.pace, self.ledger))
+        self._beside.append(ServiceClient(endpoint, self.options, self.rate_limit, self.ledger))
         return self._beside[-1]
 
     async def ask(self, messages: Sequence[Message], *, seed: int | None = None, **body: Any) -> ServiceReply:
@@ -136,14 +136,14 @@ class ServiceClient:
                 f"{self.endpoint.url} asks to wait {wait:.0f} s.", "Run the same command later to continue."
             )
         if wait is not None:
-            self.pace.hold(wait)
+            self.rate_limit.hold(wait)
         await asyncio.sleep(pause_before(tries, wait))
 
     async def _try(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> Tried:
         guess = sum(len(message.content.encode()) for message in messages) // 2 + 16
         request = self._request(messages, seed, body)
         limit = int(request[self.options.token_field])
-        await self.pace.turn(guess + limit)
+        await self.rate_limit.turn(guess + limit)
         number = await self.ledger.reserve(guess, limit, self.endpoint.model)
         paid: float | None = None
         try:

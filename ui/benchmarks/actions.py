@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
-from eval.runs.cost import cost, paces
+from eval.runs.cost import cost, throughputs
 from eval.runs.forced import ForcedJob
 from eval.runs.grades import grade_run
 from eval.runs.imported import import_outputs
@@ -61,7 +61,7 @@ class RunActions:
         sizes = {set_title(name): set_size(name) for name in config.benchmarks}
         drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
-        found = cost(config, list(sizes.values()), paces(self.library.runs, pair) if pair else {})
+        found = cost(config, list(sizes.values()), throughputs(self.library.runs, pair) if pair else {})
         return f"{found.sentence}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
 
     def start(self, config: RunConfig) -> str:

@@ -24,7 +24,7 @@ OUTCOME_WORDS = {
     "too_long": "prompt too long",
     "ungraded": "not graded yet",
 }
-RUNGS = {
+EXTRACTION_METHODS = {
     "marker": "final-answer marker",
     "boxed": "last box",
     "stated": "plain last sentence",
@@ -195,9 +195,10 @@ def _bar(role: str, side: SideProgress) -> Markup:
 
 
 def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> Markup:
-    """Verdict, extraction and cost of one sample."""
+    """Outcome, extraction and cost of one sample."""
+    method = str(detail["extraction_method"])
     facts = [
-        f"extracted: {detail['extracted'] or '–'} ({RUNGS.get(str(detail['rung']), detail['rung'])})",
+        f"extracted: {detail['extracted'] or '–'} ({EXTRACTION_METHODS.get(method, method)})",
         f"{detail['thought_tokens']:,} tokens of thought, {detail['answer_tokens']:,} of answer",
     ]
     if detail["seconds"]:  # imported outputs have none

@@ -15,7 +15,7 @@ from eval.paper.transparency import full_marks, score, self_score
 from traces.keeping.trace import METHODS
 from traces.keeping.yields import MethodYield, method_yields, yield_rows
 from traces.publishing.ablation import Ablation, Arm, ArmResult, read_ablation
-from ui.kit.html import Markup, bullets, inline, join, missing, note, render, table
+from ui.kit.html import Markup, below, bullets, inline, missing, note, render, table
 from ui.traces.library import TraceLibrary
 
 MEASURE = {
@@ -100,15 +100,6 @@ def bitter_evidence(report: Figures) -> dict[str, Markup]:
         "hiding": _hiding(),
         "shortcuts": _checks(greedy) + _forgetting(replies),
     }
-
-
-def below(value: str, *lines: str) -> Markup:
-    """A cell with small lines below its value."""
-    return render(
-        '{{ value }}{% if lines %}<br><span class="note">{{ lines }}</span>{% endif %}',
-        value=value,
-        lines=join(lines, Markup("<br>")),
-    )
 
 
 def _ceiling(greedy: Figures) -> Markup:

@@ -11,7 +11,21 @@ import plotly.graph_objects as go
 from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
 from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
 from ui.kit.events import QUIET
-from ui.kit.html import Markup, card, cards, html, note, prose, render, section, shown, stacked_row, table, text_of
+from ui.kit.html import (
+    Markup,
+    card,
+    cards,
+    html,
+    note,
+    prose,
+    render,
+    section,
+    shown,
+    stacked_row,
+    strong,
+    table,
+    text_of,
+)
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from ui.services import Services
 from ui.traces.library import TraceLibrary
@@ -69,10 +83,6 @@ def part_1_html() -> Markup:
         address=PART_1_URL,
     )
     return table(head, rows, "slim") + note(source)
-
-
-def strong(text: str) -> Markup:
-    return render("<b>{{ text }}</b>", text=text)
 
 
 def table_1_html() -> Markup:

@@ -33,7 +33,7 @@ from ui.kit.html import html, low_row, page_style, stacked_row, text_of
 from ui.kit.owner import owner_key
 from ui.kit.sampling import build_sampling_controls
 from ui.kit.typeset import LATEX_DELIMITERS
-from ui.open_ended.tab import build_beyond_page
+from ui.open_ended.tab import build_open_ended_page
 from ui.services import Services
 from votes.ballot import Verdict
 
@@ -147,5 +147,5 @@ FIRST = "case-list"
 PAGES: dict[str, tuple[str, Callable[[Services], None]]] = {
     FIRST: ("Cases", build_case_page),
     "journey": ("The journey", build_journey_page),
-    "beyond": ("Beyond maths", build_beyond_page),
+    "beyond": ("Beyond maths", build_open_ended_page),
 }

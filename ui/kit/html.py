@@ -115,6 +115,20 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str] | str], classes: str
     )
 
 
+def strong(text: str) -> Markup:
+    """The text in bold."""
+    return render("<b>{{ text }}</b>", text=text)
+
+
+def below(value: str, *lines: str) -> Markup:
+    """A cell with small lines below its value."""
+    return render(
+        '{{ value }}{% if lines %}<br><span class="note">{{ lines }}</span>{% endif %}',
+        value=value,
+        lines=join(lines, Markup("<br>")),
+    )
+
+
 def bullets(points: Iterable[str]) -> Markup:
     """A list."""
     return render("<ul>{% for point in points %}<li>{{ point }}</li>{% endfor %}</ul>", points=points)

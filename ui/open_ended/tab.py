@@ -36,11 +36,13 @@ PHASES = {
 }
 
 
-def build_beyond_page(services: Services) -> None:
+def build_open_ended_page(services: Services) -> None:
     """The page inside the current tab."""
     text = text_of("open_ended")
     html(prose(text["intro"]))
-    area = gr.Radio([(title, key) for key, title in AREAS.items()], value="all", label="Sets", elem_id="beyond-area")
+    area = gr.Radio(
+        [(title, key) for key, title in AREAS.items()], value="all", label="Sets", elem_id="open-ended-area"
+    )
     table = html(table_2_html(), elem_id="table-2")
     plot = gr.Plot(table_2_figure(), show_label=False)
     area.change(
@@ -86,18 +88,18 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
 
 def build_run_form() -> RunForm:
     with gr.Row():
-        chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="beyond-set")
+        chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="open-ended-set")
         questions = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)
         max_tokens = gr.Number(1024, label="Token limit", precision=0, minimum=16, min_width=110)
         temperature = gr.Number(0.0, label="Temperature", minimum=0, maximum=2, step=0.1, min_width=110)
     with gr.Row(equal_height=True):
         key = owner_key()
-        start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="beyond-start")
+        start = gr.Button("Ask both models", variant="primary", min_width=140, elem_id="open-ended-start")
         stop = gr.Button("Stop", min_width=90)
-    price = gr.Markdown("", elem_id="beyond-cost", elem_classes="note")
-    notice = gr.Markdown("", elem_id="beyond-notice")
-    run = gr.Dropdown([], label="Run", elem_id="beyond-run")
-    outcome = html(elem_id="beyond-outcome")
+    price = gr.Markdown("", elem_id="open-ended-cost", elem_classes="note")
+    notice = gr.Markdown("", elem_id="open-ended-notice")
+    run = gr.Dropdown([], label="Run", elem_id="open-ended-run")
+    outcome = html(elem_id="open-ended-outcome")
     return RunForm(chosen_set, questions, max_tokens, temperature, key, start, stop, price, notice, run, outcome)
 
 

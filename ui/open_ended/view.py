@@ -11,7 +11,7 @@ from eval.judging.ratings import RatingSummary
 from eval.paper.figures import TABLE_2, Counts, OpenEndedResult, counts, safety_together, unpaired_difference
 from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
-from ui.kit.html import Markup, join, note, render, table
+from ui.kit.html import Markup, below, join, note, render, strong, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 
 AREAS = {"all": "All", "safety": "Safety", "factuality": "Factuality", "general": "General"}
@@ -20,15 +20,6 @@ SIGNIFICANT = 0.05
 
 def results_of(area: str) -> list[OpenEndedResult]:
     return [result for result in TABLE_2 if area in ("all", result.area)]
-
-
-def below(value: str, small: str) -> Markup:
-    """A cell with a small line below its value."""
-    return render('{{ value }}<br><span class="note">{{ small }}</span>', value=value, small=small)
-
-
-def strong(text: str) -> Markup:
-    return render("<b>{{ text }}</b>", text=text)
 
 
 def table_2_html(area: str = "all") -> Markup:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from eval.paper.figures import LEADERBOARD, Standing
 from eval.paper.transparency import ANSWERS, DIMENSIONS, Assessment, Entry, earns, full_marks, items, score, unsupported
-from ui.kit.html import Markup, join, note, render, table
+from ui.kit.html import Markup, join, note, render, strong, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 
 COMPARED = "O1-Journey (Part 2)"
@@ -31,10 +31,6 @@ def leaderboard_html(here: Sequence[Assessment]) -> Markup:
         for standing, by in ranked
     ]
     return table(["work", *dimensions, f"total /{full.total}", "scored"], rows)
-
-
-def strong(text: str) -> Markup:
-    return render("<b>{{ text }}</b>", text=text)
 
 
 def radar_figure(standings: Sequence[Standing]) -> go.Figure:

@@ -10,13 +10,13 @@ from eval.grading.equality import assignment, claimed, congruence, members, same
 from eval.grading.equivalence import compare, is_listed, quick
 from eval.grading.notation import as_pieces, covered, in_radians, matrix_cells, split_list
 from eval.grading.numerals import based, numeral
+from eval.grading.partwise import Equality
 from eval.grading.spelling import clean
 from eval.grading.units import parse_unit, split_unit
-from eval.grading.verdicts import Verdict
 
 
-def undecided(answer: str, gold: str) -> Verdict:
-    return Verdict(None, "not asked")
+def undecided(answer: str, gold: str) -> Equality:
+    return Equality(None, "not asked")
 
 
 NUMERALS = [

@@ -126,7 +126,12 @@ def test_details_and_flags_never_change_the_number(log: RunLog, tmp_path: Path) 
                           "flagged_at": "2026-01-01"}])  # fmt: skip
     results = Results(tmp_path, ["r1"])
     (detail,) = results.details(BASE, "toy/1")
-    assert (detail["gold"], detail["rung"], detail["outcome"], detail["role"]) == ("1", "boxed", "wrong", "base")
+    assert (detail["gold"], detail["extraction_method"], detail["outcome"], detail["role"]) == (
+        "1",
+        "boxed",
+        "wrong",
+        "base",
+    )
     assert results.flags(BASE, "toy/1") == [(0, "wrong", "is right", "2026-01-01")]
     comparison = build_comparison(results.rows(BASE), results.rows(LONG), TITLES)
     assert comparison.base.flags == 1

@@ -10,7 +10,7 @@ import pytest
 from common.errors import DataError
 from eval.records import Problem, Sample
 from eval.runs import recorded
-from eval.runs.cost import paces
+from eval.runs.cost import throughputs
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from eval.runs.recorded import RECORDED, pack_run, unpack_recorded
 from models.config.registry import load_config
@@ -45,7 +45,7 @@ def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
 
 def test_another_machines_speed_is_not_taken_for_this_ones(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
-    assert not any(paces(tmp_path, load_config().pairs["smol-135m"]).values())
+    assert not any(throughputs(tmp_path, load_config().pairs["smol-135m"]).values())
 
 
 def test_a_run_stays_a_recorded_one_when_a_later_version_ships_another(
@@ -55,7 +55,7 @@ def test_a_run_stays_a_recorded_one_when_a_later_version_ships_another(
     monkeypatch.setattr(recorded, "RECORDED", tmp_path / "nothing")
     unpack_recorded(tmp_path)
     assert all(info.recorded for info in list_runs(tmp_path))
-    assert not any(paces(tmp_path, load_config().pairs["smol-135m"]).values())
+    assert not any(throughputs(tmp_path, load_config().pairs["smol-135m"]).values())
 
 
 def test_a_run_from_before_they_were_marked_is_marked_when_the_app_starts(

@@ -23,7 +23,7 @@ from eval.records import Problem
 from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
 from eval.results.samples import Results, Side, sides_of
-from eval.runs.cost import cost, pace, paces
+from eval.runs.cost import cost, throughput, throughputs
 from eval.runs.forced import ForcedJob, force_answers, pending
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.imported import import_outputs
@@ -120,7 +120,7 @@ def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> N
     before = log.path("samples").read_bytes()
     assert grade_run(log, grader, anew=True) == 16
     assert log.path("samples").read_bytes() == before
-    assert paces(tmp_path, pair())["distilled"].tokens_per_sample == 106  # type: ignore[union-attr]
+    assert throughputs(tmp_path, pair())["distilled"].tokens_per_sample == 106  # type: ignore[union-attr]
 
 
 def test_what_made_the_grader_fail_is_graded_again(tmp_path: Path, grader: Grader) -> None:
@@ -370,18 +370,18 @@ def test_cost_is_unknown_before_and_measured_after(tmp_path: Path) -> None:
     assert "unknown" in blank.sentence
     log = begin(tmp_path)
     RunJob(log, served()).run()
-    known = cost(config, [8], paces(tmp_path, pair()))
+    known = cost(config, [8], throughputs(tmp_path, pair()))
     assert known.expected_tokens == 8 * (6 + 106)
     assert known.seconds is not None
     assert "points or more" in known.power_sentence
     assert "Too few problems" in cost(config, [5], {}).power_sentence
-    assert pace([]) is None
+    assert throughput([]) is None
 
 
 def test_imported_runs_say_nothing_of_the_pace_here(tmp_path: Path) -> None:
     row = {"problem": "q", "gold": "1", "output": "1", "model": pair().base.key, "started_at": "yesterday at noon"}
     import_outputs(tmp_path, write(tmp_path / "a.jsonl", [row]), role="base", title="t")
-    assert paces(tmp_path, pair()) == {"base": None, "distilled": None}
+    assert throughputs(tmp_path, pair()) == {"base": None, "distilled": None}
 
 
 def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None:

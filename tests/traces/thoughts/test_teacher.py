@@ -19,7 +19,7 @@ from models.chat.client import Endpoint, Message
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
 from traces.thoughts.gather import Attempts, gather
-from traces.thoughts.pacing import Ledger, Pace, Prices
+from traces.thoughts.pacing import Ledger, Prices, RateLimit
 from traces.thoughts.service import ServiceClient, ServiceOptions
 from traces.thoughts.teacher import teacher_attempt
 
@@ -91,7 +91,7 @@ async def test_rate_limit_is_honoured_by_all(serve, turn, problems, verifier, tm
     held = threading.Event()
     since = 0.0
 
-    class Watched(Pace):
+    class Watched(RateLimit):
         def hold(self, seconds):
             nonlocal since
             since = time.monotonic()
@@ -105,7 +105,7 @@ async def test_rate_limit_is_honoured_by_all(serve, turn, problems, verifier, tm
         return turn(text=right(body), reasoning=THOUGHT)
 
     service = serve(script)
-    summary = await run(service, problems, verifier, tmp_path / "t.jsonl", Attempts(), pace=Watched())
+    summary = await run(service, problems, verifier, tmp_path / "t.jsonl", Attempts(), rate_limit=Watched())
     assert summary.kept == 10 and len(service.times) == 11, "the refused request was asked again"
     under_way = sum(when < since + 0.6 for when in service.times)
     assert under_way <= OPTIONS.concurrency, "nobody asks while the service wants to be left alone"
@@ -254,10 +254,10 @@ async def test_half_a_character_in_a_reply_is_replaced(serve, turn):
 
 
 async def test_requests_and_tokens_per_minute():
-    for pace, batches in ((Pace(requests=3, minute=0.3), 3), (Pace(tokens=30, minute=0.3), 3)):
+    for rate_limit, batches in ((RateLimit(requests=3, minute=0.3), 3), (RateLimit(tokens=30, minute=0.3), 3)):
         started = time.monotonic()
         for _ in range(9):
-            await pace.turn(10)
+            await rate_limit.turn(10)
         assert (batches - 1) * 0.3 <= time.monotonic() - started < batches * 0.3 + 0.3
 
 

@@ -23,7 +23,7 @@ POINTS = [
 def row(**changes: object) -> Row:
     values = {
         "problem_id": "t/1", "benchmark": "t", "subject": "", "level": "", "index": 0, "outcome": "correct",
-        "rung": "boxed", "thought_tokens": 10, "answer_tokens": 5, "finish_reason": "stop", "seconds": 1.0,
+        "extraction_method": "boxed", "thought_tokens": 10, "answer_tokens": 5, "finish_reason": "stop", "seconds": 1.0,
         "started": 0.0, "answer_class": None, "flags": 0,
     }  # fmt: skip
     return Row(**{**values, **changes})  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The verdict on two answers, and how the verdicts on their parts add up."""
+"""Whether two answers are equal, and how the equality of their parts adds up."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
@@ -6,32 +6,32 @@ from typing import NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-class Verdict(NamedTuple):
+class Equality(NamedTuple):
     """Whether two answers are the same; None when that could not be told."""
 
     same: bool | None
     note: str
 
 
-Symbolic = Callable[[str, str], Verdict]
-"""(answer, gold) → verdict, for two single expressions in LaTeX."""
+Symbolic = Callable[[str, str], Equality]
+"""(answer, gold) → equality, for two single expressions in LaTeX."""
 
 
-def all_same(verdicts: Iterable[Verdict], note: str) -> Verdict:
-    """One verdict on all parts: a wrong part decides, then one that could not be told. Looks no further than needed."""
+def all_same(verdicts: Iterable[Equality], note: str) -> Equality:
+    """Of all parts together: a wrong part decides, then one that could not be told. Stops at the first that decides."""
     undecided = None
     for verdict in verdicts:
         if verdict.same is False:
-            return Verdict(False, note)
+            return Equality(False, note)
         if verdict.same is None:
             undecided = verdict
-    return undecided or Verdict(True, note)
+    return undecided or Equality(True, note)
 
 
-def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Verdict], note: str) -> Verdict:
+def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Equality], note: str) -> Equality:
     """Each of `theirs` paired with its own one of `ours`; greedy, since being equal is transitive."""
     if len(ours) != len(theirs):
-        return Verdict(False, note)
+        return Equality(False, note)
     left = list(ours)
     for wanted in theirs:
         undecided = None
@@ -43,11 +43,11 @@ def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Verdi
             if verdict.same is None:
                 undecided = verdict
         else:
-            return undecided or Verdict(False, note)
-    return Verdict(True, note)
+            return undecided or Equality(False, note)
+    return Equality(True, note)
 
 
-def distinct(parts: Sequence[str], same: Callable[[str, str], Verdict]) -> list[str]:
+def distinct(parts: Sequence[str], same: Callable[[str, str], Equality]) -> list[str]:
     """The parts without those that equal an earlier one."""
     kept: list[str] = []
     for part in parts:
