@@ -181,7 +181,7 @@ async def answer(served: ServedPair, turn: LiveTurn, side: Side) -> None:
         reply = failed(turn, side, str(error))
     except Exception:
         _LOG.exception("side %s broke", side)
-        reply = failed(turn, side, "An error of this program ended the reply; its log says more.")
+        reply = failed(turn, side, "The reply ended because of an internal error. The log has the details.")
     turn.end(side, reply)
 
 
@@ -216,7 +216,7 @@ async def listen(turn: LiveTurn, side: Side, stream: ReplyStream) -> Finished | 
         begun = bool(stream.reply.raw)
         waited = SILENCE_SECONDS if begun else FIRST_WORD_SECONDS
         silence = f"The model {'fell silent' if begun else 'said nothing'} for {waited:.0f} s"
-        error = f"{silence}, and its reply was given up. Please try again."
+        error = f"{silence}, so its reply was cancelled. Please try again."
         return Failed(replace(stream.reply, finish_reason="failed", error=error))
     raise AssertionError("a reply ends in Finished or Failed")
 

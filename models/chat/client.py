@@ -1,4 +1,4 @@
-"""One reply of a model, streamed or whole, held to a thinking budget, and resumed from where it was."""
+"""Replies of one model: streamed or complete, with a thinking budget, and resumable."""
 
 import os
 from collections.abc import AsyncGenerator, Sequence
@@ -24,22 +24,22 @@ __all__ = ["Completer", "Endpoint", "Message", "ModelClient", "ReplyStream", "Re
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a conversation. Thoughts are never in history: an assistant's content is its answer."""
+    """One turn of a conversation. An assistant's content is its answer: history never contains thoughts."""
 
     role: Literal["user", "assistant", "system"]
     content: str
 
 
 class Completer(Protocol):
-    """What those need who ask for whole replies only: `ModelClient` is one."""
+    """Gives complete replies only; `ModelClient` is one."""
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling) -> Reply: ...
 
 
 class ModelClient:
-    """Replies of one model, as many at once as its server accepts. Nothing is retried.
+    """Asks one model, as many requests at once as its server accepts. Retries nothing.
 
-    It keeps its connections open between replies; close it with `aclose`, or use it as an async context manager.
+    Keeps connections open between replies; close it with `aclose`, or use it as an async context manager.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ModelClient:
         return ReplyStream(self._events(builder, messages, sampling, resume, stream=True), builder)
 
     async def complete(self, messages: Sequence[Message], sampling: Sampling, *, resume: Resume | None = None) -> Reply:
-        """The whole reply at once: the same text and token counts as `stream`, without times inside the reply.
+        """The complete reply: the same text and token counts as `stream`, without timings within the reply.
 
         An error becomes a reply whose finish reason is `failed`.
         """
@@ -91,20 +91,20 @@ class ModelClient:
         raise AssertionError("a reply ends in Finished or Failed")
 
     async def first_tokens(self, raw: str, count: int) -> str:
-        """The beginning of a model's text that is `count` tokens long; the whole text if it is shorter.
+        """The first `count` tokens of a model's text; all of it if it is shorter.
 
         Raises ServerError.
         """
         tokens = await self._wire.tokens(raw)
         if len(tokens) <= count:
             return raw
-        # A character cut in two comes back as a replacement mark; what both have in common is whole.
+        # A split character comes back as a replacement character; the common prefix contains only whole ones.
         return os.path.commonprefix([raw, await self._wire.text(tokens[:count])])  # noqa: RUF071
 
     async def thought_at(self, reply: Reply, tokens: int) -> Reply:
-        """`reply` as it stood when its thought had `tokens` tokens, its answer dropped; for a forced answer.
+        """`reply` as it was when its thought had `tokens` tokens, without its answer; used for forced answers.
 
-        A thought that closed sooner is kept whole, with its end. Raises ServerError.
+        A shorter thought is kept complete, with its closing tag. Raises ServerError.
         """
         split = split_text(self.thought, reply.raw, ended=False)
         thought = reply.raw[: split.answer_start] if split.part == "answer" else reply.raw
@@ -132,9 +132,9 @@ class ModelClient:
     async def _requests(
         self, builder: Builder, messages: Sequence[Message], sampling: Sampling, resume: Resume | None
     ) -> AsyncGenerator[Request, None]:
-        """The requests that make one reply: one, or two where a thinking budget ends the first.
+        """The requests for one reply: one, or two if a thinking budget ends the first.
 
-        Each is made when the one before it has been answered.
+        Each is sent after the one before it has been answered.
         """
         limit, before = sampling.max_tokens, builder.generated
         budget = sampling.thinking_budget if builder.thinking else None
@@ -155,14 +155,14 @@ class ModelClient:
         yield await self._continuation(prompt, builder, sampling, left)
 
     async def _continuation(self, prompt: list[int], builder: Builder, sampling: Sampling, limit: int) -> Request:
-        """Go on from the exact tokens of the prompt and of what has been written."""
+        """Continue from the exact tokens of the prompt and of the text so far."""
         written = await self._wire.tokens(builder.raw) if builder.raw else []
         return Request([*prompt, *written], sampling, limit)
 
     async def _count_exactly(self, builder: Builder) -> None:
-        """Where one message held the end of the thought and some of the answer, ask which tokens were whose.
+        """If one message held the end of the thought and the start of the answer, ask which tokens belong to which.
 
-        A server that cannot say leaves the share by characters.
+        If the server cannot tell, they are shared out by characters.
         """
         text = builder.ambiguous_crossing()
         if text is None or not self._has_tokenizer:
@@ -172,7 +172,7 @@ class ModelClient:
         except NoTokenizerError:
             self._has_tokenizer = False
         except ServerError:
-            pass  # busy or out of reach this once; the next reply asks again
+            pass  # busy or unreachable this time; the next reply asks again
 
     def _chat(self, messages: Sequence[Message]) -> dict[str, Any]:
         turns = [asdict(message) for message in messages]

@@ -1,4 +1,4 @@
-"""Several streams read side by side, each at its own pace."""
+"""Several streams read side by side, each at its own speed."""
 
 import asyncio
 import logging
@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 
 async def duel(streams: Mapping[K, AsyncIterator[Event]]) -> AsyncGenerator[tuple[K, Event], None]:
-    """(side, event) as events come, until every side has ended. No side waits for another.
+    """Yield (side, event) as events arrive, until every side has ended. No side waits for another.
 
-    A side that raises ends with a Failed of its own and the others go on. To end one side only, stop its stream.
+    A side that raises ends with Failed and the others continue. To end only one side, stop its stream.
     Closing this generator (use `contextlib.aclosing`), or cancelling its reader, closes every stream.
     """
     pending = {_next(stream): side for side, stream in streams.items()}
@@ -25,8 +25,8 @@ async def duel(streams: Mapping[K, AsyncIterator[Event]]) -> AsyncGenerator[tupl
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 side = pending.pop(task)
-                event, goes_on = _outcome(task, streams[side], side)
-                if goes_on:
+                event, continues = _outcome(task, streams[side], side)
+                if continues:
                     pending[_next(streams[side])] = side
                 if event:
                     yield side, event
@@ -42,7 +42,7 @@ def _next(stream: AsyncIterator[Event]) -> asyncio.Future[Event]:
 
 
 def _outcome(task: asyncio.Future[Event], stream: AsyncIterator[Event], side: object) -> tuple[Event | None, bool]:
-    """The event that a finished task brought, and whether its side goes on."""
+    """The event of a finished task, and whether its side continues."""
     reply: Reply = getattr(stream, "reply", Reply())
     if task.cancelled():
         return Finished(_ended(reply, "")), False
@@ -54,7 +54,7 @@ def _outcome(task: asyncio.Future[Event], stream: AsyncIterator[Event], side: ob
     if isinstance(error, ArenaError):
         return Failed(_ended(reply, str(error))), False
     log.error("side %s broke", side, exc_info=error)
-    return Failed(_ended(reply, "An error of this program ended the reply; its log says more.")), False
+    return Failed(_ended(reply, "The reply ended because of an internal error. The log has the details.")), False
 
 
 def _ended(reply: Reply, error: str) -> Reply:

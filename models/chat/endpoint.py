@@ -1,4 +1,4 @@
-"""Where a model is asked: its address, how httpx reaches it, and what can go wrong on the way, in words."""
+"""The address of a model, how httpx reaches it, and clear errors for what can go wrong on the way."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,14 +24,16 @@ class Endpoint:
 
 
 def client_options(endpoint: Endpoint) -> dict[str, Any]:
-    """How httpx reaches an endpoint: with its key, and without the environment's proxy where it is on this machine.
+    """Options for httpx: the key, and no proxy for an address on this machine.
 
-    Raises ServerError for a key that no request can carry, httpx.InvalidURL for what is not an address.
+    Raises ServerError for a key that cannot be sent in a header and httpx.InvalidURL for a bad address.
     """
     key = endpoint.api_key
     if not (key.isascii() and key.isprintable()):
         raise ServerError(
-            "The API key has characters that no key has.", "Set the right key in this server's variable.", "refused"
+            "The API key contains characters that a key cannot have.",
+            "Check the key in this server's variable.",
+            "refused",
         )
     return {
         "headers": {"Authorization": f"Bearer {key}"} if key else {},
@@ -42,12 +44,12 @@ def client_options(endpoint: Endpoint) -> dict[str, Any]:
 
 @contextmanager
 def plain_errors(endpoint: Endpoint, silence_seconds: float) -> Iterator[None]:
-    """Turn what can go wrong on the way to a server into ServerError. `silence_seconds`: how long it was waited for."""
+    """Turn errors of the connection into ServerError. `silence_seconds`: how long we waited."""
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise ServerError(
-            f"The model server at {endpoint.url} does not answer.", "Wait until it is ready, or look into its log."
+            f"The model server at {endpoint.url} does not answer.", "Wait until it is ready, or check its log."
         ) from error
     except httpx.TimeoutException as error:
         raise silence_error(silence_seconds) from error
@@ -56,16 +58,16 @@ def plain_errors(endpoint: Endpoint, silence_seconds: float) -> Iterator[None]:
             f"{endpoint.url} is not an address.", "Write it like http://host:8000/v1.", "refused"
         ) from error
     except httpx.RequestError as error:
-        raise ServerError(
-            "The connection to the model server broke in the middle of the reply.", "Try again."
-        ) from error
+        raise ServerError("The connection to the model server broke during the reply.", "Try again.") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ServerError("The model server's answer is not of the OpenAI protocol.", "Check the address.") from error
+        raise ServerError(
+            "The model server's answer does not follow the OpenAI protocol.", "Check the address."
+        ) from error
 
 
 def silence_error(seconds: float) -> ServerError:
-    """For a server that has said nothing for so long."""
+    """The error for a server that has sent nothing for this long."""
     return ServerError(
-        f"The model server has sent nothing for {seconds:g} s, and the reply was given up.",
+        f"The model server has sent nothing for {seconds:g} s, so the request was cancelled.",
         "Try again when fewer requests are waiting.",
     )

@@ -1,4 +1,4 @@
-"""The one vocabulary of a streamed reply: what a model does, as plain values."""
+"""What a model does while it replies, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,17 +11,17 @@ FinishReason = Literal["stop", "length", "stopped", "failed"]
 
 @dataclass(frozen=True)
 class Reply:
-    """A reply as it stands, whole or cut: the concatenation of every event before it."""
+    """A reply so far, complete or cut off: all events before it, put together."""
 
     thought: str = ""
     answer: str = ""
     raw: str = ""
-    """The model's text exactly as it was generated, tags included; what a continuation is appended to."""
+    """The model's text exactly as generated, tags included. A continuation is appended to it."""
     finish_reason: FinishReason = "stop"
     error: str = ""
-    """Why the reply failed, in words for a person; empty unless `finish_reason` is `failed`."""
+    """Why the reply failed, as shown to a person; empty unless `finish_reason` is `failed`."""
     refusal: Refusal = ""
-    """Why asking again cannot help; empty for a fault that may pass, and for a reply that did not fail."""
+    """Why retrying cannot help; empty for a temporary fault and for a reply that did not fail."""
     prompt_tokens: int = 0
     thought_tokens: int = 0
     answer_tokens: int = 0
@@ -61,14 +61,14 @@ class Answering:
 
 @dataclass(frozen=True)
 class Finished:
-    """The reply ended by itself, at its token limit, or because a person stopped it."""
+    """The reply ended: by itself, at its token limit, or because a person stopped it."""
 
     reply: Reply
 
 
 @dataclass(frozen=True)
 class Failed:
-    """The reply could not go on; `reply.error` says why, and what had arrived is kept."""
+    """The reply failed; `reply.error` says why. What had arrived is kept."""
 
     reply: Reply
 

@@ -1,4 +1,4 @@
-"""One message of a model server, streamed or whole, as text, thought, token counts and an end. Knows all its fields."""
+"""One message of a model server, streamed or complete: text, thought, token counts and finish reason."""
 
 import re
 from typing import Any, NamedTuple
@@ -15,34 +15,34 @@ FINISH: dict[str, FinishReason] = {
 }
 """Finish reasons of vLLM, OpenAI, llama.cpp, TGI, SGLang, Gemini, Anthropic, Mistral, Cohere, in lower case."""
 BROKEN = frozenset(("error", "abort", "aborted", "cancelled", "canceled", "failed"))
-"""Finish reasons of a reply that its server did not bring to an end."""
+"""Finish reasons of a reply that the server did not complete."""
 THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking", "reasoning_details")
-"""Where servers put thought that they have taken out of the text; some send the same thought in two of them."""
+"""Fields in which servers send thought apart from the text; some send the same thought in two of them."""
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 class Piece(NamedTuple):
-    """What one message of a server brought."""
+    """The content of one message."""
 
     text: str = ""
     separated_thought: str = ""
-    """Thought that the server has taken out of the text itself."""
+    """Thought that the server sends apart from the text."""
     tokens: int | None = None
-    """Output tokens of this request so far; None where the server does not say."""
+    """Output tokens of this request so far; None if the server does not say."""
     thought_tokens: int | None = None
     prompt_tokens: int | None = None
     finish: FinishReason | None = None
     unknown_finish: str = ""
-    """The server's word for an end that none of ours means; then `finish` is `stop`."""
+    """The server's own finish reason where we have no equivalent; `finish` is then `stop`."""
 
     @property
     def is_news(self) -> bool:
-        """Whether it says anything about the reply: not a mere sign of life."""
+        """Whether it contains anything about the reply, rather than being a keep-alive."""
         return bool(self.text or self.separated_thought or self.finish)
 
 
 class Parts(NamedTuple):
-    """Content in its two kinds."""
+    """Content, split into thought and text."""
 
     text: str = ""
     thought: str = ""
@@ -69,7 +69,7 @@ def read_message(message: Any) -> Piece:
     thought = next((found for name in THOUGHT_FIELDS if (found := _thought(said.get(name)))), "")
     finish, unknown = read_finish(choice.get("finish_reason"))
     return Piece(
-        # A reply that its token limit cut inside a character ends in a replacement mark that no model wrote.
+        # A reply that the token limit cut inside a character ends in a replacement character that no model wrote.
         text=content.text.rstrip("\ufffd") if finish == "length" else content.text,
         separated_thought=thought + content.thought,
         finish=finish,
@@ -79,7 +79,7 @@ def read_message(message: Any) -> Piece:
 
 
 def read_content(content: Any) -> Parts:
-    """Text, or a list of parts of which some are thought. Raises ServerError for anything else, such as an image."""
+    """Text, or a list of parts, some of them thought. Raises ServerError for anything else, such as an image."""
     if content is None:
         return Parts()
     if isinstance(content, str):
@@ -87,7 +87,7 @@ def read_content(content: Any) -> Parts:
     if isinstance(content, dict):
         return _read_part(content)
     if not isinstance(content, list):
-        raise ServerError(f"The model server sent {type(content).__name__} {content!r:.50} where text belongs.")
+        raise ServerError(f"The model server sent {type(content).__name__} {content!r:.50} where text was expected.")
     parts = [read_content(part) for part in content]
     return Parts("".join(part.text for part in parts), "".join(part.thought for part in parts))
 
@@ -102,11 +102,13 @@ def _read_part(part: dict[str, Any]) -> Parts:
         return read_content(inner)
     if kind == "redacted_thinking":
         return Parts()
-    raise ServerError(f"The model server sent a part that is no text: {kind:.50}.", "Use a model that answers in text.")
+    raise ServerError(
+        f"The model server sent a part that is not text: {kind:.50}.", "Use a model that answers with text."
+    )
 
 
 def _thought(value: Any) -> str:
-    """All text in a field of thought, whatever it calls its parts."""
+    """All text in a thought field, whatever its parts are called."""
     if isinstance(value, dict):
         value = value.get("text") or value.get("content") or value.get("summary") or ""
     if isinstance(value, list):
@@ -115,9 +117,9 @@ def _thought(value: Any) -> str:
 
 
 def read_finish(reason: Any) -> tuple[FinishReason | None, str]:
-    """Our word for the server's finish reason, and the server's own where it means an end that we have no word for.
+    """Our finish reason for the server's, and the server's own where we have no equivalent.
 
-    Raises ServerError for a reason that says that the server failed.
+    Raises ServerError if the reason means that the server failed.
     """
     if isinstance(reason, dict):
         reason = reason.get("type")
@@ -131,7 +133,7 @@ def read_finish(reason: Any) -> tuple[FinishReason | None, str]:
 
 
 def _reported_error(message: dict[str, Any]) -> str:
-    """The words of an error, in any of the shapes in which servers send one; empty where there is none."""
+    """The message of an error, in any form that servers use; empty if there is none."""
     if error := message.get("error"):
         return error_words(message if error is True else error)
     is_error = "error" in (message.get("object"), message.get("type"), message.get("status"))
@@ -142,7 +144,7 @@ def _reported_error(message: dict[str, Any]) -> str:
 
 
 def _status(message: dict[str, Any]) -> int:
-    """The HTTP status that an error names; 500 where it names none."""
+    """The HTTP status in an error; 500 if there is none."""
     error = message.get("error")
     for place in (error if isinstance(error, dict) else {}, message):
         for name in ("code", "status_code", "status"):

@@ -1,4 +1,4 @@
-"""What a server's refusal means, in words for a person, and whether asking again could help."""
+"""What a server's refusal means, in plain words, and whether retrying could help."""
 
 import json
 import re
@@ -9,28 +9,28 @@ import httpx
 from common.errors import ServerError
 
 MOST_WORDS = 500
-"""Characters of a server's words that are shown."""
+"""How many characters of a server's message are shown."""
 MAY_PASS = frozenset((408, 409, 425, 429))
-"""Statuses below 500 that another time may bring another answer."""
+"""Statuses below 500 for which a retry may succeed."""
 
 
 class UnknownOptionError(ServerError):
-    """The server does not know an option; the request can be made without it."""
+    """The server does not know an option; the request can be sent without it."""
 
 
 class NoTokenizerError(ServerError):
-    """The server cannot say which tokens a text is; it can still answer."""
+    """The server cannot tokenize a text; it can still answer."""
 
     def __init__(self, url: str, what: str) -> None:
         super().__init__(
-            f"The server at {url} has no {what}, which continuing a reply and thinking budgets need.",
+            f"The server at {url} has no {what}, which is needed to continue a reply and for thinking budgets.",
             "Use a vLLM server for this.",
             "refused",
         )
 
 
 async def check(response: httpx.Response) -> None:
-    """Raise ServerError, in words, for an answer that is a refusal."""
+    """Raise ServerError if the answer is a refusal."""
     if response.status_code == 200:
         return
     words = refusal_words(await response.aread())
@@ -40,11 +40,11 @@ async def check(response: httpx.Response) -> None:
 
 
 def refusal(status: int, words: str, before: str) -> ServerError:
-    """The error for a refusal with this status and these words of the server, `before` which it says who speaks."""
+    """The error for a refusal with this status and message; `before` introduces the message."""
     if status in (401, 403):
         return ServerError(
             f"The model server refused the API key. {before}{words}".rstrip(": "),
-            "Set the right key in this server's variable.",
+            "Check the key in this server's variable.",
             "refused",
         )
     if too_long := length_refusal(words):
@@ -52,7 +52,7 @@ def refusal(status: int, words: str, before: str) -> ServerError:
     if status == 413:
         return ServerError(f"The prompt is too long for this server: {words}", "Shorten the question.", "too_long")
     if status == 429:
-        return ServerError(f"The model server has too many requests: {words}", "Wait a little and try again.")
+        return ServerError(f"The model server has too many requests: {words}", "Try again in a moment.")
     return ServerError(f"{before}{words}", refusal="refused" if 400 <= status < 500 and status not in MAY_PASS else "")
 
 
@@ -65,7 +65,7 @@ def refusal_words(body: bytes) -> str:
 
 
 def error_words(error: Any) -> str:
-    """The message in an error, whatever its form: the innermost text under the names that servers use for it."""
+    """The message in an error, whatever its form: the innermost text under one of the names servers use."""
     if isinstance(error, dict):
         for name in ("error", "message", "detail", "errors", "error_message", "msg", "reason"):
             if error.get(name) and error[name] is not True:
@@ -101,7 +101,7 @@ LIMIT = re.compile(r"max_\w*tokens\b|completion tokens|output tokens|in the comp
 
 
 class Lengths(NamedTuple):
-    """What a refusal says of lengths, in tokens (a prompt's may be in characters); None where it does not say."""
+    """The lengths named in a refusal, in tokens (the prompt's may be in characters); None if not named."""
 
     prompt: int | None
     context: int | None
@@ -110,9 +110,9 @@ class Lengths(NamedTuple):
 
 
 def length_refusal(words: str) -> ServerError | None:
-    """The error for a request that does not fit the model's context, if these words refuse it for that reason.
+    """The error for a request that does not fit the model's context, if that is what the message says.
 
-    It says which was too long, the prompt or the limit on the reply's tokens.
+    It says which was too long: the prompt, or the token limit of the reply.
     """
     if not TOO_LONG.search(words):
         return None
@@ -124,7 +124,7 @@ def length_refusal(words: str) -> ServerError | None:
             room = f": its context holds {lengths.context} tokens, and the prompt of {lengths.prompt} leaves {left}"
         return ServerError(
             f"The token limit is too high for this model{room or f'. The server says: {words}'}.".replace("..", "."),
-            "Lower the limit on tokens.",
+            "Lower the token limit.",
             "too_long",
         )
     prompt = f" ({lengths.prompt_words})" if lengths.prompt_words else ""
@@ -140,7 +140,7 @@ def length_refusal(words: str) -> ServerError | None:
 
 
 def read_lengths(words: str) -> Lengths:
-    """The numbers in a server's words about length."""
+    """The numbers in a server's message about length."""
     if both := SUM.search(words):
         return Lengths(int(both[1]), int(both[3]), f"{both[1]} tokens")
     context, prompt = CONTEXT.search(words), PROMPT.search(words)
@@ -152,7 +152,7 @@ def read_lengths(words: str) -> Lengths:
 
 
 def _limit_is_at_fault(words: str, lengths: Lengths) -> bool:
-    """Where the prompt alone would fit, the limit on the reply is too high; without numbers the words decide."""
+    """If the prompt alone would fit, the token limit is too high. Without numbers, the wording decides."""
     if "characters" in lengths.prompt_words:
         return False
     if lengths.prompt is not None and lengths.context is not None:

@@ -1,4 +1,4 @@
-"""One reply in the making: pieces of text and token counts go in, deltas and a Reply come out."""
+"""Builds one reply: pieces of text and token counts go in, deltas and a Reply come out."""
 
 import asyncio
 import time
@@ -39,7 +39,7 @@ class Builder:
         self._crossed_start = 0
         self.prompt_tokens = self._prior.prompt_tokens
         self._separated: Separated | None = None
-        """Set once the server has sent thought apart from the text."""
+        """Set once the server has sent thought separately."""
         self._timed, self._clock = timed, clock
         self._begun = clock()
         self._first: float | None = None
@@ -53,12 +53,12 @@ class Builder:
 
     @property
     def thinking(self) -> bool:
-        """Whether the answer has not begun."""
+        """Whether the answer has not begun yet."""
         return self.split.part != "answer" if self._separated else self._splitter.part != "answer"
 
     @property
     def generated(self) -> int:
-        """Output tokens of the current reply, those of an earlier part that it resumes included."""
+        """Output tokens of the reply, including those of an earlier part that it resumes."""
         return self._total
 
     @property
@@ -66,7 +66,7 @@ class Builder:
         return self._separated.split if self._separated else self._splitter.split(ended=self.finish == "stop")
 
     def take(self, piece: Piece) -> list[Delta]:
-        """Add what a server sent."""
+        """Add a piece sent by the server."""
         deltas = self.drain()
         before = self._total
         self._count(piece)
@@ -84,7 +84,7 @@ class Builder:
         return deltas
 
     def drain(self) -> list[Delta]:
-        """Deltas that came from words put into the model's mouth, since the last call."""
+        """Deltas of forced text since the last call."""
         waiting, self._waiting = self._waiting, []
         return waiting
 
@@ -95,19 +95,19 @@ class Builder:
         self._crossed, self._thought_over = self._total, self._clock()
 
     def next_request(self) -> None:
-        """The next piece counts its tokens from zero again."""
+        """The next piece starts counting its tokens from zero."""
         self._request_start, self._request_text = self._total, len(self.raw)
 
     def ambiguous_crossing(self) -> str | None:
-        """One request's text up to the answer, if one piece held tokens of both parts and a tokenizer should count."""
+        """The text of one request up to the answer, if one piece held tokens of both parts and they must be counted."""
         return self._ambiguous
 
     def correct_thought_tokens(self, tokens: int) -> None:
-        """The exact number of tokens in the text that `ambiguous_crossing` returned."""
+        """Set the exact number of tokens in the text that `ambiguous_crossing` returned."""
         self._crossed = min(self._crossed_start + tokens, self._total)
 
     def reply(self, finish: FinishReason | None = None, error: str = "", refusal: Refusal = "") -> Reply:
-        """The reply as it stands."""
+        """The reply so far."""
         split, now = self.split, self._clock()
         thought_tokens = self._thought_tokens(split)
         first = 0.0 if self._first is None or not self._timed else self._first - self._begun
@@ -128,7 +128,7 @@ class Builder:
         )
 
     def _prime(self, raw: str) -> list[Delta]:
-        """The deltas by which a resumed text differs from the reply that a person has seen."""
+        """The deltas between the reply that a person has seen and the resumed text."""
         self._feed(raw)
         self._request_text = len(raw)
         split = self.split
@@ -154,7 +154,7 @@ class Builder:
         return deltas
 
     def _separate(self) -> list[Delta]:
-        """From here on the server tells thought and answer apart, so that all text before was answer, tags or not."""
+        """From here on the server sends thought separately, so all text before it was answer, tags or not."""
         split, text = self._splitter.split(), "".join(self._raw)
         tokens = self._thought_tokens(split) if self._prior.raw else 0
         self._separated, self._ambiguous = Separated(self._splitter.format), None
@@ -187,7 +187,7 @@ class Builder:
             self._total = self._request_start + piece.tokens
             self._guessed = False
         elif piece.text or piece.separated_thought:
-            self._total += 1  # a server that counts only at the end, or never, sends about a token a message
+            self._total += 1  # a server that never counts, or only at the end, sends about a token a message
             self._guessed = True
         if piece.thought_tokens:
             self._known_thought = piece.thought_tokens
@@ -220,7 +220,7 @@ class Builder:
 
 
 class ReplyStream(AsyncIterator[Event]):
-    """The events of one reply, for one reader. Close it (or let `duel` do so) to make the server stop generating."""
+    """The events of one reply, for one reader. Close it, or let `duel` do so, to stop the server generating."""
 
     def __init__(self, events: AsyncGenerator[Event, None], builder: Builder) -> None:
         self._events = events
@@ -231,7 +231,7 @@ class ReplyStream(AsyncIterator[Event]):
 
     @property
     def reply(self) -> Reply:
-        """The reply as it stands; `stopped` while it is still running."""
+        """The reply so far; `stopped` while it is still running."""
         return self._ended or self._builder.reply("stopped")
 
     def stop(self) -> None:

@@ -1,4 +1,4 @@
-"""Ways to continue a reply that stopped or was cut off, as plain values that a client's `resume` takes."""
+"""Ways to continue a reply that stopped or was cut off. A client's `resume` takes them."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -12,29 +12,29 @@ Intervention = Literal["answer_now", "think_more", "continue"]
 
 @dataclass(frozen=True)
 class Resume:
-    """Generate on from the end of `raw`. What `reply` counted in tokens and seconds is counted on."""
+    """Continue generating after `raw`. Tokens and seconds already counted in `reply` are added to."""
 
     reply: Reply
     """What is kept of the earlier reply."""
     raw: str
-    """The text that the model continues, as if it had written it."""
+    """The text that the model continues as if it had written it."""
     forced: Intervention
 
 
 def answer_now(reply: Reply, thought: ThoughtFormat, lead_in: str = "") -> Resume:
-    """Close a thought that is still running and let the model answer from what it has thought so far.
+    """Close an unfinished thought and let the model answer from what it has thought so far.
 
-    `lead_in` is written after the closing tag, e.g. "Final answer: ". A reply whose thought is closed already just
-    goes on with its answer.
+    `lead_in` is written after the closing tag, e.g. "Final answer: ". If the thought
+    is already closed, the answer continues.
     """
     closing = close_thought_text(thought, reply.raw)
     return Resume(reply, reply.raw + (closing + lead_in if closing else ""), "answer_now")
 
 
 def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resume:
-    """Drop the answer, take away the end of the thought, append `word` and let the thought go on (s1's budget forcing).
+    """Drop the answer, reopen the thought, append `word` and let the thought continue (budget forcing, as in s1).
 
-    The tokens of the dropped answer are no longer counted; `none` has no thought, so there the answer itself goes on.
+    The tokens of the dropped answer no longer count. Format `none` has no thought, so the answer itself continues.
     """
     raw = reopen_thought(thought, reply.raw, word)
     if thought.kind == "none":
@@ -44,7 +44,7 @@ def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resu
 
 
 def continue_cut(reply: Reply) -> Resume:
-    """Go on where the token limit, or a person, cut the reply off."""
+    """Continue where the token limit or a person cut the reply off."""
     return Resume(reply, reply.raw, "continue")
 
 

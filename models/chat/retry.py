@@ -1,4 +1,4 @@
-"""Asking again: how often a failed request is tried, and how long is waited in between."""
+"""Retries: how often a failed request is repeated and how long to wait in between."""
 
 import asyncio
 import email.utils
@@ -11,17 +11,17 @@ from models.chat.events import Reply
 
 RETRIES = 3
 PAUSE_SECONDS = 1.0
-"""Before the first retry; doubles with each, and is drawn between half and one and a half of that."""
+"""Before the first retry. Doubles with each retry; the wait is drawn between 0.5 and 1.5 times that."""
 LONGEST_PAUSE_SECONDS = 60.0
 
 
 async def ask_again(
     ask: Callable[[int], Awaitable[Reply]], *, pause: float = PAUSE_SECONDS, give_up: Callable[[], bool] = lambda: False
 ) -> Reply:
-    """The first reply that did not fail, or else the last failed one: of RETRIES + 1, or of fewer where it is final.
+    """The first reply that did not fail, else the last failed one: after RETRIES + 1 attempts or a final failure.
 
     `ask(attempt)`, counted from 0, may also raise ArenaError, which counts as a failed reply that says so.
-    `give_up` is asked after each failure.
+    `give_up` is checked after each failure.
     """
     for attempt in range(RETRIES + 1):
         if attempt:

@@ -1,4 +1,4 @@
-"""A reply whose server tells thought and answer apart: each is what it came as, whatever it contains."""
+"""A reply whose server sends thought and answer separately. Each stays what it was sent as, whatever it contains."""
 
 from models.chat.events import Answering, Thinking
 from models.chat.thought import Split
@@ -6,7 +6,7 @@ from models.config.thought_format import ThoughtFormat
 
 
 class Trimmed:
-    """A growing text without white space at its two ends: white space waits until more text follows it."""
+    """A growing text without white space at either end: white space is held until more text follows."""
 
     def __init__(self) -> None:
         self._shown: list[str] = []
@@ -20,7 +20,7 @@ class Trimmed:
         return bool(self._shown)
 
     def add(self, text: str) -> str:
-        """What can be shown by now and was not before."""
+        """The text that can be shown now and could not before."""
         joined = self._waiting + text if self._shown else (self._waiting + text).lstrip()
         shown = joined.rstrip()
         self._waiting = joined[len(shown) :]

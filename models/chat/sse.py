@@ -1,20 +1,19 @@
-"""Server-sent events: the messages in the bytes of a streamed answer, however a server writes its lines."""
+"""Server-sent events: the messages in a streamed answer, whatever line endings the server uses."""
 
 import json
 from collections.abc import AsyncGenerator, AsyncIterator
 
 FIELDS = (b"data", b"event", b"id", b"retry")
 MOST_BYTES = 16 * 2**20
-"""Of one message; no reply is that long, and a server that never ends a line would fill the memory."""
+"""Limit for one message. No reply is that long, and a server that never ends a line would fill the memory."""
 
 
 class EventReader:
-    """Feed it bytes as they come; it returns the data of the messages that they complete.
+    """Takes bytes as they arrive and returns the data of each completed message.
 
-    Lines may end in LF, CRLF or CR. They never end in U+2028 and its like, which JSON may hold. Data spread over
-    several lines is joined by line feeds. A server that leaves out the empty line between messages is understood all
-    the same: complete JSON is a message. What is no event stream at all, such as an error sent as plain JSON, comes
-    back whole from `finish`.
+    Lines may end in LF, CRLF or CR. U+2028 and similar characters do not end a line: JSON may contain them. Data spread
+    over several lines is joined by line feeds. The empty line between messages may be missing: complete JSON is a
+    message. A body that is not an event stream, such as an error sent as plain JSON, is returned whole by `finish`.
     """
 
     def __init__(self) -> None:
@@ -35,7 +34,7 @@ class EventReader:
         return [message for line in lines for message in self._line(line)]
 
     def finish(self) -> list[bytes]:
-        """The messages that were complete but for their empty line, when the answer has ended."""
+        """The messages left when the answer has ended, complete except for their empty line."""
         messages = self._line(self._rest.removesuffix(b"\r"))
         return [*messages, *self._line(b"")] if self._plain is None else [b"\n".join(self._plain)]
 
@@ -63,7 +62,7 @@ class EventReader:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether this is a complete JSON value, or the word that ends a stream."""
+    """Whether this is a complete JSON value or the marker that ends a stream."""
     try:
         json.loads(data)
     except (ValueError, RecursionError):
@@ -72,7 +71,7 @@ def is_json(data: bytes) -> bool:
 
 
 async def messages(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The data of each message; an empty one for bytes that complete none, such as a comment sent to stay alive."""
+    """The data of each message; empty for bytes that complete none, such as a keep-alive comment."""
     reader = EventReader()
     async for chunk in chunks:
         for message in reader.feed(chunk) or [b""]:

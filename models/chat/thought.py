@@ -1,4 +1,4 @@
-"""The splitter that parts a model's text into thought and answer as it arrives."""
+"""Splits a model's text into thought and answer as it arrives."""
 
 from typing import Literal, NamedTuple
 
@@ -9,12 +9,12 @@ Part = Literal["before", "thought", "answer"]
 
 
 class Split(NamedTuple):
-    """A text in its two parts."""
+    """A text split into its two parts."""
 
     thought: str
     answer: str
     part: Part
-    """Where the text ends: before it is known whether a thought opens, in the thought, or in the answer."""
+    """The part in which the text ends; `before`: not yet known whether a thought opens."""
     thought_end: int
     """Length of the raw text up to the end of the thought's own text, before its closing tag or marker."""
     answer_start: int
@@ -22,7 +22,7 @@ class Split(NamedTuple):
 
 
 class Splitter:
-    """Feed it text in any chunks; it returns what is certain by now as Thinking and Answering.
+    """Takes text in chunks of any size and returns what is certain so far as Thinking and Answering.
 
     Two kinds of text are held back until more of it decides what they are: white space, since the ends of both parts
     are stripped, and anything that may be the beginning of a tag or marker. So what has been shown never has to be
@@ -42,7 +42,7 @@ class Splitter:
         self._answer_start = 0
 
     def feed(self, text: str) -> list[Thinking | Answering]:
-        """Take more text; return the deltas that it settles."""
+        """Take more text and return the deltas that it settles."""
         self._held += text
         self._fed += len(text)
         deltas: list[Thinking | Answering] = []
@@ -55,13 +55,13 @@ class Splitter:
         return deltas
 
     def finish(self) -> list[Thinking | Answering]:
-        """The model ended its text here: return what looked like the beginning of a tag and was none."""
+        """The text ends here: return what looked like the start of a tag but was not."""
         if self.part == "before":
             self._leave_before()
         return self._show(self._held.rstrip())
 
     def split(self, ended: bool = False) -> Split:
-        """Both parts so far. With `ended`, a text without its marker is all answer."""
+        """Both parts so far. With `ended`, a text without a marker is all answer."""
         thought, answer = "".join(self._thought), "".join(self._answer)
         if ended and self.format.kind == "marker" and self.part == "thought":
             return Split("", thought, "answer", 0, 0)
@@ -92,7 +92,7 @@ class Splitter:
         return deltas
 
     def _find_close(self) -> tuple[int, int]:
-        """Where what ends the thought starts and where the answer begins, in the held text; -1 if it is not there."""
+        """Where the end of the thought starts and where the answer begins, in the held text; -1 if absent."""
         if self.format.kind == "tags":
             start = self._held.find(self.format.close)
             return start, start + len(self.format.close)
@@ -102,7 +102,7 @@ class Splitter:
         return -1, -1
 
     def _undecided(self) -> int:
-        """How many characters at the end of the held text may belong to what ends the thought."""
+        """How many characters at the end of the held text may belong to the closing tag or marker."""
         if self.format.kind == "tags":
             return overlap(self._held, self.format.close)
         start = self._held.rfind("\n") + 1
@@ -111,7 +111,7 @@ class Splitter:
         return len(line) if at_line_start and self.format.may_become_marker(line) else 0
 
     def _show(self, text: str) -> list[Thinking | Answering]:
-        """Release `text`, the beginning of the held text, except white space at its end."""
+        """Release `text`, the start of the held text, without white space at its end."""
         shown = text.rstrip()
         if not shown:
             return []
@@ -129,7 +129,7 @@ class Splitter:
 
 
 def overlap(text: str, tag: str) -> int:
-    """Length of the longest end of `text` that is a proper beginning of `tag`: overlap("so </th", "</think>") == 4."""
+    """Length of the longest suffix of `text` that is a proper prefix of `tag`: overlap("so </th", "</think>") == 4."""
     for length in range(min(len(text), len(tag) - 1), 0, -1):
         if tag.startswith(text[-length:]):
             return length
@@ -137,7 +137,7 @@ def overlap(text: str, tag: str) -> int:
 
 
 def split_text(thought: ThoughtFormat, raw: str, ended: bool = True) -> Split:
-    """The thought and answer of a text. `ended`: the model ended it itself, it was not cut off."""
+    """The thought and answer of a text. `ended`: the model ended it itself; it was not cut off."""
     splitter = Splitter(thought)
     splitter.feed(raw)
     if ended:
@@ -146,7 +146,7 @@ def split_text(thought: ThoughtFormat, raw: str, ended: bool = True) -> Split:
 
 
 def close_thought_text(thought: ThoughtFormat, raw: str) -> str:
-    """What to append to `raw` so that its thought is closed and the answer comes next; empty if it is closed already.
+    """What to append to `raw` to close its thought so that the answer comes next; empty if already closed.
 
     A tag that was cut in two is completed. Where no thought has begun, an empty one is written, so that a model that
     thinks in tags answers at once.
@@ -167,9 +167,9 @@ def close_thought_text(thought: ThoughtFormat, raw: str) -> str:
 
 
 def reopen_thought(thought: ThoughtFormat, raw: str, word: str = "Wait") -> str:
-    """`raw` without its answer and with its thought open again and going on with `word` (budget forcing, as in s1).
+    """`raw` without its answer, with its thought reopened and continued by `word` (budget forcing, as in s1).
 
-    Where there was no thought, a model that thinks in tags gets a new one; for `none` the answer itself goes on.
+    If there was no thought, a model that uses tags gets a new one; for `none` the answer itself continues.
     """
     split = split_text(thought, raw, ended=False)
     if thought.kind == "none":

@@ -1,4 +1,4 @@
-"""The OpenAI protocol as vLLM and its kind speak it: requests, and the pieces of their answers."""
+"""The OpenAI protocol as vLLM and similar servers implement it: requests and the pieces of their answers."""
 
 import asyncio
 import json
@@ -18,9 +18,9 @@ from models.config.sampling import Sampling
 
 CONNECT_SECONDS = 10.0
 SILENCE_SECONDS = 300.0
-"""Longest wait for the next message of a stream: a busy server lets a request wait in line before its first token."""
+"""Longest wait for the next message of a stream. A busy server queues a request before its first token."""
 WHOLE_SECONDS = 3600.0
-"""Longest wait for a whole reply."""
+"""Longest wait for a complete reply."""
 
 
 class Request(NamedTuple):
@@ -29,18 +29,18 @@ class Request(NamedTuple):
     prompt: dict[str, Any] | list[int]
     sampling: Sampling
     limit: int
-    """Most output tokens."""
+    """Maximum number of output tokens."""
 
 
 class Options(NamedTuple):
-    """What not every server knows, as it is sent until a server refuses it."""
+    """Options that not every server knows; sent until the server refuses them."""
 
     continuous_usage: bool = True
     limit_field: str = "max_tokens"
 
 
 class Wire:
-    """The connections to one endpoint. Serves one event loop at a time; retries nothing that has begun to answer."""
+    """The connections to one endpoint, for one event loop at a time. Never repeats one that has begun to answer."""
 
     def __init__(
         self, endpoint: Endpoint, silence_seconds: float, transport: httpx.AsyncBaseTransport | None = None
@@ -71,9 +71,9 @@ class Wire:
         return await self._field("prompt", "/detokenize", {"tokens": tokens})
 
     async def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
-        """The answer as it comes. Close this to close the connection, upon which vLLM stops generating.
+        """The answer as it arrives. Closing this closes the connection, and vLLM then stops generating.
 
-        A server that knows fewer options than vLLM says so; then it is asked again without them, once for each.
+        If the server refuses an option it does not know, the request is sent again without it, once per option.
         Raises ServerError.
         """
         while True:
@@ -84,7 +84,7 @@ class Wire:
                         yield piece
                 return
             except UnknownOptionError as error:
-                # Of many requests in flight the first one refused gives the option up for all.
+                # Of many requests in flight, the first to be refused drops the option for all.
                 if options == self._options and not self._forgo(str(error)):
                     raise
 
@@ -104,12 +104,12 @@ class Wire:
                         yield piece
 
     async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Piece, None]:
-        """The pieces of a streamed answer. Raises ServerError where it does not come to an end."""
+        """The pieces of a streamed answer. Raises ServerError if it breaks off."""
         heard, has_text, finished = time.monotonic(), False, False
         async with aclosing(messages(response.aiter_bytes())) as stream:
             async for data in stream:
                 if data == b"[DONE]":
-                    # Some servers give no reason for the end; this word says that it was one.
+                    # Some servers give no finish reason; this marker says that the stream is complete.
                     if has_text and not finished:
                         yield Piece(finish="stop")
                         finished = True
@@ -121,10 +121,10 @@ class Wire:
                 if piece.is_news:
                     heard = time.monotonic()
                 elif not finished and time.monotonic() - heard > self._silence_seconds:
-                    raise silence_error(self._silence_seconds)  # signs of life alone are no reply
+                    raise silence_error(self._silence_seconds)  # keep-alives alone are not a reply
                 yield piece
         if not finished:
-            raise ServerError("The model server broke off in the middle of the reply.", "Try again.")
+            raise ServerError("The model server broke off during the reply.", "Try again.")
 
     def _body(self, request: Request, stream: bool, options: Options) -> tuple[str, dict[str, Any]]:
         sampling = request.sampling
@@ -184,7 +184,7 @@ def check_end(piece: Piece, has_text: bool) -> None:
 
 
 def whole_piece(piece: Piece) -> Piece:
-    """A whole answer, which has ended even where the server does not say how. Raises ServerError if it is empty."""
+    """A complete answer; it has ended even if the server gives no reason. Raises ServerError if it is empty."""
     check_end(piece, bool(piece.text or piece.separated_thought))
     if not piece.is_news:
         raise ServerError("The model server sent no reply.", "Try again.")

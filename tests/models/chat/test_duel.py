@@ -69,7 +69,7 @@ async def test_a_slow_side_never_stalls_the_fast_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words_shown"), [(ServerError("gone.", "Wait."), "gone. Wait."), (ZeroDivisionError("x"), "its log")]
+    ("error", "words_shown"), [(ServerError("gone.", "Wait."), "gone. Wait."), (ZeroDivisionError("x"), "The log")]
 )
 async def test_a_side_that_raises_fails_alone(error: Exception, words_shown: str) -> None:
     bad, good = Queued(*words("1"), error), Queued(*words("1", "2"), DONE)

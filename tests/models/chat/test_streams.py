@@ -143,7 +143,7 @@ async def test_a_side_whose_delta_is_no_text_fails_alone() -> None:
     ended = {side: event async for side, event in duel(streams) if isinstance(event, Finished | Failed)}
     assert isinstance(ended["a"], Finished) and ended["a"].reply.answer == "4"
     assert isinstance(ended["b"], Failed) and ended["b"].reply.answer == "4"
-    assert "sent int 7 where text belongs" in ended["b"].reply.error
+    assert "sent int 7 where text was expected" in ended["b"].reply.error
 
 
 async def test_signs_of_life_alone_are_no_reply() -> None:

@@ -317,8 +317,8 @@ def test_address_out_of_reach_is_waited_for() -> None:
         ("http://host:abc/v1", "", "http://host:abc/v1 is not an address. Write it like http://host:8000/v1."),
         ("http://[::1/v1", "", "http://[::1/v1 is not an address"),
         ("host:8000/v1", "", "host:8000/v1 is not an address"),
-        ("http://127.0.0.1:9/v1", "schlüssel", "Set the right key"),
-        ("http://127.0.0.1:9/v1", "two\nlines", "Set the right key"),
+        ("http://127.0.0.1:9/v1", "schlüssel", "Check the key"),
+        ("http://127.0.0.1:9/v1", "two\nlines", "Check the key"),
     ],
 )
 def test_a_slip_in_address_or_key_is_named(url: str, key: str, words: str) -> None:
