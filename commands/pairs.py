@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from commands.kit.arguments import AGAIN, add_pair_option, add_profile_option, describe
-from commands.kit.printing import note, show
-from commands.kit.serving import chosen_pair, chosen_profile
+from commands.kit.arguments import AGAIN, add_model_option, add_pair_option, add_profile_option, describe
+from commands.kit.printing import counted, show
+from commands.kit.serving import chosen_profile, chosen_sides
 from models.config.layout import Engine, context_length
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
@@ -20,13 +20,13 @@ from models.config.sources import (
     FolderSource,
     HubSource,
     PackageSource,
+    PartsSource,
     Source,
     resolve_environment,
 )
 from models.deployment.card import front_matter
 from models.deployment.space import write_space
-from models.weights.find import find_weights, folder_here, weights_hash
-from models.weights.package import package_folder
+from models.weights.find import find_weights, folder_here, unpacked, weights_hash
 
 MERGED = "<base + adapter, merged at the first start>"
 FIRST_PORT = 8001
@@ -39,12 +39,14 @@ def add_pairs(parser: argparse.ArgumentParser) -> None:
 def add_plan(parser: argparse.ArgumentParser) -> None:
     describe(parser, plan_command, "arena plan --pair llama-70b-r1 --profile l40s-4")
     add_pair_option(parser)
+    add_model_option(parser)
     add_profile_option(parser)
 
 
 def add_fetch(parser: argparse.ArgumentParser) -> None:
     describe(parser, fetch_command, "arena fetch --pair smol-135m", continues=AGAIN)
     add_pair_option(parser)
+    add_model_option(parser)
 
 
 def add_space(parser: argparse.ArgumentParser) -> None:
@@ -64,11 +66,14 @@ def list_command(options: argparse.Namespace) -> None:
     for key, pair in config.pairs.items():
         mark = " (default)" if key == config.default_pair else ""
         lines.append(f"  {key:<20} {pair.base.title} | {pair.distilled.title}{mark}")
+    lines.append("Models alone:")
+    lines += [f"  {key:<20} {model.title}" for key, model in config.models.items()]
     lines.append("Profiles:")
     lines += [f"  {key:<20} {profile.title}" for key, profile in config.profiles.items()]
     value = {
         "default_pair": config.default_pair,
         "pairs": {key: {role: pair.model(role).title for role in ROLES} for key, pair in config.pairs.items()},
+        "models": {key: model.title for key, model in config.models.items()},
         "profiles": {key: profile.title for key, profile in config.profiles.items()},
     }
     show(options, value, "\n".join(lines))
@@ -76,23 +81,23 @@ def list_command(options: argparse.Namespace) -> None:
 
 def plan_command(options: argparse.Namespace) -> None:
     config = load_config()
-    pair = chosen_pair(config, options.pair)
-    plan = make_plan(config, pair, chosen_profile(config, options.profile, pair))
+    pair, roles = chosen_sides(config, options.pair, options.model)
+    plan = make_plan(config, pair, chosen_profile(config, options.profile, pair, roles), roles=roles)
     show(options, plan_values(plan), describe_plan(plan))
 
 
 def fetch_command(options: argparse.Namespace) -> None:
-    """Make both models' weights ready on this machine; the result is their folders and hashes."""
-    pair = chosen_pair(load_config(), options.pair)
+    """Make the models' weights ready on this machine; the result is their folders and hashes."""
+    pair, roles = chosen_sides(load_config(), options.pair, options.model)
     value: dict[str, Any] = {}
     lines = []
-    for role in ROLES:
+    for role in roles:
         source = resolve_environment(pair.model(role).weights)
         if isinstance(source, AddressSource):
             value[role] = {"address": source.address or f"${source.address_env}"}
             lines.append(f"{role}: served at {value[role]['address']}, nothing to fetch")
             continue
-        folder = find_weights(source, pair.base.weights, note)
+        folder = find_weights(source, pair.base.weights, counted())
         value[role] = {"folder": str(folder), "sha256": weights_hash(folder)}
         lines.append(f"{role}: {folder}  sha256 {value[role]['sha256']}")
     show(options, value, "\n".join(lines))
@@ -126,8 +131,8 @@ def where(source: Source, base: Source | None = None) -> str:
             return source.hub
         case FolderSource():
             return source.folder
-        case PackageSource():
-            return str(package_folder(source.package, source.sha256))
+        case PackageSource() | PartsSource():
+            return str(unpacked(source))
         case AdapterSource():
             return source.adapter if base is None else MERGED
         case AddressSource():
@@ -153,7 +158,7 @@ def describe_plan(plan: Plan) -> str:
     pair, profile = plan.pair, plan.profile
     lines = [f"{pair.title} on {profile.key}: {profile.title}", ""]
     if not plan.engines:
-        addresses = {role: profile.address(role) or pair.model(role).weights for role in ROLES}
+        addresses = {role: profile.address(role) or pair.model(role).weights for role in plan.roles}
         return "\n".join([*lines, *(f"{role}: {_address(source)}" for role, source in addresses.items())])
     if plan.shares_gpu:
         lines += ["The servers share a GPU and start one after the other.", ""]
@@ -172,7 +177,7 @@ def describe_plan(plan: Plan) -> str:
         sizes = (use.weights, use.kv_cache, use.runtime, use.limit, use.left)
         cells = "".join(f"{size / GIB:>{width}.2f}" for size, width in zip(sizes, (9, 10, 9, 8, 8), strict=True))
         lines.append(f"{name:<22}{cells}")
-    for role in ROLES:
+    for role in plan.roles:
         spec = pair.model(role)
         per_token = spec.architecture.kv_bytes_per_token
         lines.append(

@@ -66,6 +66,10 @@ def add_pair_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pair", default="", help="a pair in spaces.yaml (default: the one the app chooses)")
 
 
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="", help="one model alone, such as qwen-1.5b, instead of a pair")
+
+
 def add_profile_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default="", help="a profile in spaces.yaml (default: what fits this machine)")
 

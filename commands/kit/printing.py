@@ -61,6 +61,20 @@ def progress(what: str) -> Callable[[int, int], None]:
     return update
 
 
+def counted() -> Callable[[str], None]:
+    """Takes lines like `downloading x: 3 of 9 MB`. On a terminal each replaces the one before; in a file, those that
+    are alike before the colon are written once."""
+    last = [""]
+
+    def tell(line: str) -> None:
+        what = line.partition(": ")[0]
+        if sys.stderr.isatty() or what != last[0]:
+            overwrite(line, ended=what == line)
+        last[0] = what
+
+    return tell
+
+
 def overwrite(text: str, *, ended: bool = False) -> None:
     """A line that the next one replaces on a terminal; `ended` leaves it there."""
     if sys.stderr.isatty():

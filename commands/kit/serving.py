@@ -1,12 +1,21 @@
 """Which pair a command works with, on which profile, and the pair served while it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from commands.kit.printing import note
 from common.errors import ConfigError
 from models.config.plan import profile_for
-from models.config.registry import PairSpec, Profile, SpacesConfig, choose_pair, load_config
+from models.config.registry import (
+    ROLES,
+    PairSpec,
+    Profile,
+    Role,
+    SpacesConfig,
+    choose_pair,
+    find_model,
+    load_config,
+)
 from models.serving.pair import ServedPair
 from models.serving.pair import serving as serving_pair
 
@@ -18,13 +27,23 @@ def chosen_pair(config: SpacesConfig, key: str) -> PairSpec:
     return config.pairs[key] if key else choose_pair(config)
 
 
-def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec) -> Profile:
+def chosen_sides(config: SpacesConfig, pair: str, model: str) -> tuple[PairSpec, Sequence[Role]]:
+    """The pair of that key with both its sides, or of the model of that key only this one. ConfigError for no such."""
+    if not model:
+        return chosen_pair(config, pair), ROLES
+    if pair:
+        raise ConfigError("--pair and --model cannot be used together.", "Give one of them.")
+    side = find_model(config, model)
+    return side.pair, (side.role,)
+
+
+def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
     """The profile of that key; without one, what suits this machine and the pair. ConfigError for an unknown one."""
     if key and key not in config.profiles:
         raise ConfigError(
             f"There is no profile “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.profiles)}."
         )
-    return config.profiles[key] if key else profile_for(config, pair)
+    return config.profiles[key] if key else profile_for(config, pair, roles)
 
 
 @contextmanager

@@ -59,19 +59,21 @@ class Misfit:
     """In words, as they go on after a colon; no full stop."""
 
 
-def engines_for(pair: PairSpec, profile: Profile, processor: Processor) -> list[Engine] | Misfit:
-    """The servers to start, or why they do not fit. None for a model that is behind an address."""
+def engines_for(
+    pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role] = ROLES
+) -> list[Engine] | Misfit:
+    """The servers to start for these sides, or why they do not fit. None for a model that is behind an address."""
     match profile.arrangement:
         case "remote":
             return []
         case "adapter":
             engines = _one_copy(pair, profile)
         case "two":
-            engines = _two_on_gpus(pair, profile) if profile.gpu else _two_on_cpu(pair, profile, processor)
+            engines = _copies_on_gpus(pair, profile) if profile.gpu else _copies_on_cpu(pair, profile, processor, roles)
     if isinstance(engines, Misfit):
         return engines
-    engines = [engine for engine in engines if not _is_remote(pair, engine)]
-    return next((misfit for engine in engines if (misfit := _overflow(engine, profile))), engines)
+    engines = [engine for engine in engines if set(engine.roles) & set(roles) and not _is_remote(pair, engine)]
+    return next((misfit for engine in engines if (misfit := _overflow(engine, profile, len(roles)))), engines)
 
 
 def context_length(spec: ModelSpec, profile: Profile) -> int:
@@ -86,11 +88,11 @@ def _is_remote(pair: PairSpec, engine: Engine) -> bool:
     return all(isinstance(pair.model(role).weights, AddressSource) for role in engine.roles)
 
 
-def _overflow(engine: Engine, profile: Profile) -> Misfit | None:
+def _overflow(engine: Engine, profile: Profile, sides: int) -> Misfit | None:
     use = engine.usage
     if use.left >= 0:
         return None
-    where = "each GPU" if profile.gpu else "half of main memory"
+    where = "each GPU" if profile.gpu else "half of main memory" if sides == 2 else "main memory"
     return Misfit(
         f"{' and '.join(engine.roles)} would take {use.weights / GIB:.1f} GiB of weights, {use.kv_cache / GIB:.1f} GiB "
         f"of KV cache and {use.runtime / GIB:.1f} GiB besides on {where}, where {use.limit / GIB:.1f} GiB may be used"
@@ -140,7 +142,7 @@ def _is_adapter(source: Source) -> bool:
         return True  # the variable is unset: plan for the cheaper of the two things it may name
 
 
-def _two_on_gpus(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
+def _copies_on_gpus(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
     """A copy each: on half of the GPUs, or side by side on a single one."""
     assert profile.gpu is not None
     if profile.quantization == "awq" and not (pair.base.awq and pair.distilled.awq):
@@ -186,15 +188,17 @@ def _gpu_engine(
     return _engine(pair, profile, roles, usage, options, environment, gpus=gpus)
 
 
-def _two_on_cpu(pair: PairSpec, profile: Profile, processor: Processor) -> list[Engine] | Misfit:
-    """A copy each, each pinned to its own half of the cores; a single core is shared."""
+def _copies_on_cpu(
+    pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]
+) -> list[Engine] | Misfit:
+    """A copy each, pinned to its own half of the cores; a single core is shared. A model alone has all of them."""
     assert profile.kv_cache_gib is not None
     cores, widened = processor.cores, 1 if processor.bf16 else 2
     reserve = profile.kv_cache_gib * widened
-    half = len(cores) // 2
-    pins = (tuple(cores[:half]), tuple(cores[half : 2 * half])) if half else (tuple(cores), tuple(cores))
+    share = len(cores) // len(roles)
     engines = []
-    for role, pin in zip(ROLES, pins, strict=True):
+    for index, role in enumerate(roles):
+        pin = cores[index * share : (index + 1) * share] if share else cores
         spec = pair.model(role)
         needed = widened * spec.architecture.kv_bytes_per_token * context_length(spec, profile) * profile.streams
         if needed > reserve * GIB:
@@ -202,7 +206,7 @@ def _two_on_cpu(pair: PairSpec, profile: Profile, processor: Processor) -> list[
                 f"{profile.streams} streams of {context_length(spec, profile)} tokens need {needed / GIB:.1f} GiB of "
                 f"KV cache for {role}, and kv_cache_gib reserves {reserve} GiB"
             )
-        limit = int(profile.memory_gib * GIB * profile.memory_utilization / 2)
+        limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(roles))
         usage = Usage(widened * spec.architecture.weight_bytes(), reserve * GIB, RUNTIME_CPU, limit)
         environment = {
             "VLLM_CPU_KVCACHE_SPACE": str(reserve),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from common.errors import ConfigError
 from models.config.layout import Engine, Misfit, cpu_dtype, engines_for
 from models.config.machine import Processor, this_processor
-from models.config.registry import ModelSpec, PairSpec, Profile, Role, SpacesConfig, profiles_here
+from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig, profiles_here
 from models.config.sources import AddressSource
 
 SHORTEST_CONTEXT = 2048
@@ -20,6 +20,8 @@ class Plan:
     profile: Profile
     engines: tuple[Engine, ...]
     """Empty for remote addresses."""
+    roles: tuple[Role, ...] = ROLES
+    """The sides that are served; one of them where a model is served alone."""
 
     @property
     def shares_gpu(self) -> bool:
@@ -41,36 +43,40 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
 
 
 def make_plan(
-    config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, processor: Processor | None = None
+    config: SpacesConfig,
+    pair: PairSpec,
+    profile: Profile | None = None,
+    processor: Processor | None = None,
+    roles: Sequence[Role] = ROLES,
 ) -> Plan:
-    """The servers for `pair` on `profile` (default: the one that suits this machine and the pair).
+    """The servers for these sides of `pair` on `profile` (default: the one that suits this machine and the pair).
 
     Raises ConfigError with the reason and the nearest plan that is possible: first among changes to the profile, then
     among the other profiles of `config`. `processor` defaults to this machine's.
     """
     usable = processor or this_processor()
-    chosen = profile or profile_for(config, pair)
-    plan = _try(pair, chosen, usable)
+    chosen = profile or profile_for(config, pair, roles)
+    plan = _try(pair, chosen, usable, roles)
     if isinstance(plan, Plan):
         return plan
     nearby = _nearby(chosen, tuple(config.profiles.values()))
-    nearest = next((how for how, changed in nearby if isinstance(_try(pair, changed, usable), Plan)), "")
+    nearest = next((how for how, changed in nearby if isinstance(_try(pair, changed, usable, roles), Plan)), "")
     remedy = f"The nearest possible plan: {nearest}." if nearest else "No profile in spaces.yaml can run it."
     raise ConfigError(f"{pair.key} cannot run on {chosen.key}: {plan.reason}.", remedy)
 
 
-def profile_for(config: SpacesConfig, pair: PairSpec) -> Profile:
+def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
     """The profile to serve `pair` with on this machine: of those that suit its size the first that the pair fits,
     rather without quantization than with, and rather one copy with an adapter than two. Where it fits none, the first:
     planning then says why."""
     profiles = profiles_here(config)
-    fitting = [profile for profile in profiles if isinstance(_try(pair, profile, this_processor()), Plan)]
+    fitting = [profile for profile in profiles if isinstance(_try(pair, profile, this_processor(), roles), Plan)]
     return min(fitting or profiles[:1], key=lambda p: (p.quantization is not None, p.arrangement != "adapter"))
 
 
-def _try(pair: PairSpec, profile: Profile, processor: Processor) -> Plan | Misfit:
-    engines = engines_for(pair, profile, processor)
-    return engines if isinstance(engines, Misfit) else Plan(pair, profile, tuple(engines))
+def _try(pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]) -> Plan | Misfit:
+    engines = engines_for(pair, profile, processor, roles)
+    return engines if isinstance(engines, Misfit) else Plan(pair, profile, tuple(engines), tuple(roles))
 
 
 def _nearby(profile: Profile, others: Sequence[Profile]) -> Iterator[tuple[str, Profile]]:

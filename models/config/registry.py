@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, PositiveInt, ValidationError, model_validator
 
@@ -59,6 +59,17 @@ class PairSpec(Strict):
         if isinstance(self.base.weights, AdapterSource):
             raise ValueError("base.weights: a base cannot be an adapter")
         return self
+
+
+class Side(NamedTuple):
+    """One model of a pair."""
+
+    pair: PairSpec
+    role: Role
+
+    @property
+    def spec(self) -> ModelSpec:
+        return self.pair.model(self.role)
 
 
 class GpuSpec(Strict):
@@ -140,12 +151,21 @@ class SpacesConfig(Strict):
     space: SpaceCard
     default_pair: str
     pairs: dict[str, PairSpec]
+    models: dict[str, ModelSpec] = Field(default_factory=dict)
+    """Models that are served alone to make traces with, such as a teacher."""
     profiles: dict[str, Profile]
 
     @model_validator(mode="after")
     def _default_exists(self) -> "SpacesConfig":
         if self.default_pair not in self.pairs:
             raise ValueError(f"default_pair: {self.default_pair!r} is none of {', '.join(self.pairs)}")
+        return self
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "SpacesConfig":
+        taken = {pair.model(role).key for pair in self.pairs.values() for role in ROLES} & set(self.models)
+        if taken:
+            raise ValueError(f"models: {', '.join(sorted(taken))} is the name of a pair's model already")
         return self
 
 
@@ -162,9 +182,11 @@ def load_config(path: Path = ROOT / "spaces.yaml") -> SpacesConfig:
 
 def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
     """Give every entry its key, and every model the architecture it names and the sampling of its pair."""
-    for section in ("pairs", "profiles"):
+    for section in ("pairs", "profiles", "models"):
         for key, entry in _entries(raw.get(section)):
             entry["key"] = key
+    for _, model in _entries(raw.get("models")):
+        _name_architecture(model, architectures)
     for key, pair in _entries(raw.get("pairs")):
         sampling = pair.pop("sampling", {})
         for role, model in _entries({role: pair.get(role) for role in ROLES}):
@@ -172,14 +194,30 @@ def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
             own = model.get("sampling", {})
             if isinstance(sampling, dict) and isinstance(own, dict):
                 model["sampling"] = {**sampling, **own}
-            name = model.get("architecture")
-            if isinstance(name, str) and name in architectures:
-                model["architecture"] = architectures[name]
+            _name_architecture(model, architectures)
+
+
+def _name_architecture(model: dict[str, Any], architectures: dict[str, Any]) -> None:
+    name = model.get("architecture")
+    if isinstance(name, str) and name in architectures:
+        model["architecture"] = architectures[name]
 
 
 def _entries(section: Any) -> list[tuple[Any, dict[str, Any]]]:
     pairs = section.items() if isinstance(section, dict) else ()
     return [(key, value) for key, value in pairs if isinstance(value, dict)]
+
+
+def find_model(config: SpacesConfig, key: str) -> Side:
+    """The model of that name: one of `models`, or a side of a pair, such as smol-135m-base. Raises ConfigError."""
+    if spec := config.models.get(key):
+        return Side(PairSpec(key=key, title=spec.title, base=spec, distilled=spec), "base")
+    sides = {pair.model(role).key: Side(pair, role) for pair in config.pairs.values() for role in ROLES}
+    if key not in sides:
+        raise ConfigError(
+            f"There is no model “{key}” in spaces.yaml.", f"Choose one of {', '.join([*config.models, *sides])}."
+        )
+    return sides[key]
 
 
 def choose_pair(config: SpacesConfig) -> PairSpec:

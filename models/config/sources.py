@@ -1,4 +1,4 @@
-"""Where a model's weights come from, as data: the six forms of `weights` in spaces.yaml."""
+"""Where a model's weights come from, as data: the forms of `weights` in spaces.yaml."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from common.errors import ConfigError
 from common.strict import Strict
+
+REQUIREMENT = r"^[A-Za-z0-9._-]+==[A-Za-z0-9._-]+$"
+"""A package and its exact version."""
 
 
 class FolderSource(Strict):
@@ -26,9 +29,36 @@ class HubSource(Strict):
 class PackageSource(Strict):
     """A GGUF file inside the wheel of a Python package."""
 
-    package: str = Field(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9._-]+$")
+    package: str = Field(pattern=REQUIREMENT)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     file: str
+
+
+class Part(Strict):
+    """A file inside the wheel of a Python package that is one part of a larger file."""
+
+    package: str = Field(pattern=REQUIREMENT)
+    file: str
+
+
+class PublishedFile(Strict):
+    """A file that its publisher keeps on the hub."""
+
+    hub: str
+    revision: str
+    file: str
+
+
+class PartsSource(Strict):
+    """A GGUF file cut into parts that travel in several wheels; joined in order they are the `published` file."""
+
+    package: tuple[Part, ...] = Field(min_length=1)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Of the joined file, which is the published one: whoever made the wheels need not be trusted."""
+    size: int = Field(gt=0)
+    """Bytes of the joined file."""
+    published: PublishedFile
+    """Where the same file is fetched when the packages cannot be had."""
 
 
 class AdapterSource(Strict):
@@ -66,7 +96,7 @@ class EnvironmentSource(Strict):
     """What to put there, for the error shown when it is unset."""
 
 
-Source = FolderSource | HubSource | PackageSource | AdapterSource | AddressSource | EnvironmentSource
+Source = FolderSource | HubSource | PackageSource | PartsSource | AdapterSource | AddressSource | EnvironmentSource
 SOURCE_KEYS = {
     "folder": FolderSource,
     "hub": HubSource,
@@ -81,14 +111,17 @@ SOURCE_KEYS = {
 def _source_tag(value: Any) -> str | None:
     if isinstance(value, Strict):
         return type(value).__name__
-    named = [cls.__name__ for key, cls in SOURCE_KEYS.items() if isinstance(value, dict) and key in value]
-    return named[0] if len(named) == 1 else None
+    named = [cls for key, cls in SOURCE_KEYS.items() if isinstance(value, dict) and key in value]
+    if named == [PackageSource] and isinstance(value["package"], list):
+        return PartsSource.__name__
+    return named[0].__name__ if len(named) == 1 else None
 
 
 SourceField = Annotated[
     Annotated[FolderSource, Tag("FolderSource")]
     | Annotated[HubSource, Tag("HubSource")]
     | Annotated[PackageSource, Tag("PackageSource")]
+    | Annotated[PartsSource, Tag("PartsSource")]
     | Annotated[AdapterSource, Tag("AdapterSource")]
     | Annotated[AddressSource, Tag("AddressSource")]
     | Annotated[EnvironmentSource, Tag("EnvironmentSource")],

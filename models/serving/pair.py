@@ -38,14 +38,16 @@ WAIT_SECONDS = 0.5
 
 
 class ServedPair:
-    """The base and the distilled model of a pair, each behind an address.
+    """The base and the distilled model of a pair, each behind an address; with `roles`, one of them alone.
 
     Without a profile, the one that suits this machine and the pair. Raises ConfigError at once, naming the nearest plan
     that is possible, if the pair cannot fit the profile; everything later shows in `status`.
     """
 
-    def __init__(self, config: SpacesConfig, pair: PairSpec, profile: Profile | None = None) -> None:
-        self.plan: Plan = make_plan(config, pair, profile)
+    def __init__(
+        self, config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, roles: Sequence[Role] = ROLES
+    ) -> None:
+        self.plan: Plan = make_plan(config, pair, profile, roles=roles)
         self.pair = pair
         self.profile = self.plan.profile
         self._hashes: dict[Role, str] = {}
@@ -53,13 +55,13 @@ class ServedPair:
         for engine in self.plan.engines:
             server = self._server(engine)
             self._lives.update(dict.fromkeys(engine.roles, server))
-        for role in ROLES:
+        for role in roles:
             if role not in self._lives:
                 self._lives[role] = _remote(pair.model(role), self.profile.address(role))
 
-    def start(self, roles: Sequence[Role] = ROLES) -> None:
-        """Return at once; these sides start in background threads. Called again, it starts what has ended."""
-        for life in self._distinct(roles):
+    def start(self) -> None:
+        """Return at once; the servers start in background threads. Called again, it starts what has ended."""
+        for life in self._distinct():
             life.start()
 
     def stop(self) -> None:
@@ -101,8 +103,8 @@ class ServedPair:
         they are prepared, and for remote addresses, whose weights we cannot see."""
         return self._hashes.get(role, "")
 
-    def _distinct(self, roles: Sequence[Role] = ROLES) -> list[Life]:
-        return list({id(self._lives[role]): self._lives[role] for role in roles}.values())
+    def _distinct(self) -> list[Life]:
+        return list({id(life): life for life in self._lives.values()}.values())
 
     def _server(self, engine: Engine) -> Server:
         name = " and ".join(self.pair.model(role).title for role in engine.roles)
@@ -187,8 +189,8 @@ def serving(
     config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, roles: Sequence[Role] = ROLES
 ) -> Iterator[ServedPair]:
     """A pair with these sides ready, stopped at the end whatever happens. Raises ConfigError, ServerError."""
-    served = ServedPair(config, pair, profile)
-    served.start(roles)
+    served = ServedPair(config, pair, profile, roles)
+    served.start()
     try:
         for role in roles:
             wait_in_thread(served, role)

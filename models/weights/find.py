@@ -3,15 +3,23 @@
 from pathlib import Path
 
 from common.errors import ConfigError, WeightsError
-from common.paths import ROOT, cache
-from models.config.sources import AdapterSource, FolderSource, HubSource, PackageSource, Source, resolve_environment
-from models.weights.files import Report, check_whole, disk_errors, silent, weights_hash
+from common.paths import ROOT
+from models.config.sources import (
+    AdapterSource,
+    FolderSource,
+    HubSource,
+    PackageSource,
+    PartsSource,
+    Source,
+    resolve_environment,
+)
+from models.weights.files import Report, check_whole, silent, weights_hash
+from models.weights.hub import hub_folder
 from models.weights.merge import merge_adapter, merged_folder, merged_model
 from models.weights.package import package_folder, package_model
+from models.weights.parts import parts_folder, parts_model
 
-__all__ = ["find_adapter", "find_weights", "folder_here", "merge_adapter", "merged_model", "weights_hash"]
-
-HUB_PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "tokenizer*"]
+__all__ = ["find_adapter", "find_weights", "folder_here", "merge_adapter", "merged_model", "unpacked", "weights_hash"]
 
 
 def find_weights(source: Source, base: Source | None = None, report: Report = silent) -> Path:
@@ -42,12 +50,17 @@ def folder_here(source: Source, base: Source | None = None) -> Path | None:
                     return adapter
                 whole = folder_here(base)
                 return merged_folder(whole, adapter) if whole else None
-            case PackageSource():
-                folder = package_folder(source.package, source.sha256)
+            case PackageSource() | PartsSource():
+                folder = unpacked(source)
                 return folder if folder.is_dir() else None
         return find_weights(source, None, refuse)
     except (ConfigError, WeightsError):
         return None
+
+
+def unpacked(source: PackageSource | PartsSource) -> Path:
+    """The folder that a packaged model has, or would have, on this machine."""
+    return parts_folder(source) if isinstance(source, PartsSource) else package_folder(source)
 
 
 def refuse(doing: str) -> None:
@@ -64,7 +77,7 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
                 f"The adapter folder {source.adapter} is missing.",
                 "Train one with `arena train run` (see the README), or get the whole repository.",
             )
-        folder = _fetch_from_hub(source.adapter, source.revision, report)
+        folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), report)
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
     if missing:
         raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
@@ -79,44 +92,13 @@ def _find(source: Source, report: Report) -> Path:
                 raise WeightsError(f"The model folder {folder} is missing.", "Correct its path in spaces.yaml.")
             return folder
         case HubSource():
-            return _fetch_from_hub(source.hub, source.revision, report)
+            return hub_folder(source, report)
         case PackageSource():
-            return package_model(source.package, source.sha256, source.file, report)
+            return package_model(source, report)
+        case PartsSource():
+            return parts_model(source, report)
     raise WeightsError(f"{source} names no weights on this machine.", "Use the profile `remote` for addresses.")
 
 
 def _local(path: str) -> Path:
     return ROOT / Path(path).expanduser()
-
-
-def _fetch_from_hub(repo: str, revision: str, report: Report) -> Path:
-    """The snapshot in the hub's cache; downloaded unless it is whole, so that a second start needs no network."""
-    from huggingface_hub import errors, snapshot_download
-
-    def snapshot(*, offline: bool) -> Path:
-        return Path(snapshot_download(repo, revision=revision, allow_patterns=HUB_PATTERNS, local_files_only=offline))
-
-    try:
-        try:
-            return snapshot(offline=True)
-        except errors.LocalEntryNotFoundError:
-            report(f"downloading {repo}")
-            with disk_errors(cache()):
-                return snapshot(offline=False)
-    except errors.HFValidationError as error:
-        raise WeightsError(f"{repo!r} is neither a folder nor a hub id like org/name.", "Correct it.") from error
-    except errors.GatedRepoError as error:
-        raise WeightsError(
-            f"{repo} is gated on the hub.", "Accept its licence there, then set HF_TOKEN to a token that may read it."
-        ) from error
-    except errors.RevisionNotFoundError as error:
-        raise WeightsError(f"{repo} has no revision {revision!r} on the hub.", "Correct the revision.") from error
-    except errors.RepositoryNotFoundError as error:
-        raise WeightsError(
-            f"The hub has no {repo}, or it is private.", "Correct the id, or set HF_TOKEN to a token that may read it."
-        ) from error
-    except (errors.LocalEntryNotFoundError, errors.HfHubHTTPError, ConnectionError) as error:
-        raise WeightsError(
-            f"{repo} is not on this machine and the hub could not be reached.",
-            "Check the network, or download it elsewhere and name its folder instead.",
-        ) from error

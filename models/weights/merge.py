@@ -5,8 +5,8 @@ from pathlib import Path
 
 from common.paths import cache
 from models.weights.adapter import check_adapter
+from models.weights.child import run_child
 from models.weights.files import GIB, Report, build_once, disk_errors, ensure_space, silent, weight_files, weights_hash
-from models.weights.package import run_child
 
 FULL_PRECISION_MERGE_BYTES = 8 * GIB
 """Larger models are merged in bf16: in 32 bits they would need four bytes a weight of memory."""

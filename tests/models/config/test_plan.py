@@ -16,7 +16,7 @@ from models.config.layout import Engine, context_length
 from models.config.machine import Processor, computes_in_bf16
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan, profile_for
-from models.config.registry import ROLES, load_config
+from models.config.registry import ROLES, find_model, load_config
 from models.config.sources import AdapterSource, FolderSource
 from models.weights import merge
 from models.weights.find import find_weights
@@ -220,6 +220,31 @@ def test_servers_on_cpu_never_share_a_core(cores: list[int]) -> None:
 
 def test_a_single_core_is_shared() -> None:
     assert [cores_of(engine) for engine in plan("smol-135m", "cpu", [3]).engines] == [[3], [3]]
+
+
+@pytest.mark.parametrize("key", [*CONFIG.models, "smol-135m-base", "smol-135m-distilled"])
+@pytest.mark.parametrize("cores", [(0, 1), (3,), (0, 2, 4, 6, 8)])
+def test_a_model_alone_has_all_cores_and_all_memory(key: str, cores: tuple[int, ...]) -> None:
+    side, profile = find_model(CONFIG, key), CONFIG.profiles["cpu"]
+    planned = make_plan(CONFIG, side.pair, profile, Processor(cores, bf16=False), (side.role,))
+    (engine,) = planned.engines
+    assert cores_of(engine) == list(cores)
+    assert engine.names == (key,)
+    assert engine.usage.limit == int(profile.memory_gib * GIB * profile.memory_utilization)
+    assert "half" not in describe_plan(planned)
+
+
+def test_a_model_alone_on_gpus_takes_none_of_the_other() -> None:
+    for profile in ("l4", "l40s-4", "a100-4"):
+        side = find_model(CONFIG, "qwen-1.5b")
+        (engine,) = make_plan(CONFIG, side.pair, CONFIG.profiles[profile], TWO_CORES, (side.role,)).engines
+        assert engine.names == ("qwen-1.5b",)
+
+
+def test_a_model_too_large_alone_is_told_the_whole_memory() -> None:
+    side = find_model(CONFIG, "qwen-math-7b-r1-base")
+    with pytest.raises(ConfigError, match=r"besides on main memory, where 14\.7 GiB may be used"):
+        make_plan(CONFIG, side.pair, CONFIG.profiles["cpu"], Processor((0, 1), bf16=False), (side.role,))
 
 
 def test_servers_on_one_gpu_start_in_turn() -> None:

@@ -11,8 +11,15 @@ from huggingface_hub import SpaceHardware
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config import registry
-from models.config.registry import ROLES, choose_pair, load_config, profiles_here
-from models.config.sources import AdapterSource, EnvironmentSource, FolderSource, HubSource, resolve_environment
+from models.config.registry import ROLES, choose_pair, find_model, load_config, profiles_here
+from models.config.sources import (
+    AdapterSource,
+    EnvironmentSource,
+    FolderSource,
+    HubSource,
+    PartsSource,
+    resolve_environment,
+)
 
 CONFIG = load_config()
 RAW = yaml.safe_load((ROOT / "spaces.yaml").read_text())
@@ -49,6 +56,13 @@ MISTAKES = [
     ("pairs/smol-135m/base/weights", {"hub": "a/b", "rev": "c"}, ["pairs.smol-135m.base.weights", "rev", "revision"]),
     ("pairs/smol-135m/base/weights", {"adapter": "a/b"}, ["pairs.smol-135m", "base.weights", "cannot be an adapter"]),
     ("pairs/smol-135m/base/weights/sha256", "12", ["pairs.smol-135m.base.weights.sha256", "'12'"]),
+    ("models/qwen-0.5b/weights/package", [], ["models.qwen-0.5b.weights.package"]),
+    ("models/qwen-0.5b/weights/package", [{"package": "a>1", "file": "b"}], ["weights.package.0.package", "'a>1'"]),
+    ("models/qwen-0.5b/weights/package", "a==1", ["models.qwen-0.5b.weights", "size"]),
+    ("models/qwen-0.5b/weights/hub", "a/b", ["models.qwen-0.5b.weights", "exactly one"]),
+    ("models/qwen-0.5b/weights/published", ..., ["models.qwen-0.5b.weights.published", "required"]),
+    ("models/qwen-0.5b/architecture", "gpt", ["models.qwen-0.5b.architecture", "'gpt'"]),
+    ("models/smol-135m-base", RAW["models"]["qwen-0.5b"], ["models", "smol-135m-base", "pair"]),
     ("pairs/smol-135m/base/architecture", "gpt", ["pairs.smol-135m.base.architecture", "'gpt'"]),
     ("pairs/smol-135m/distilled/thought", {"kind": "tag"}, ["pairs.smol-135m.distilled.thought.kind", "'tags'"]),
     ("pairs/smol-135m/distilled/thought", {"kind": "marker"}, ["pairs.smol-135m.distilled.thought", "marker"]),
@@ -93,6 +107,27 @@ def test_pairs_and_profiles_are_there() -> None:
     assert {"cpu", "l4", "l40s-4", "a100-4", "remote"} <= set(CONFIG.profiles)
     for key, pair in CONFIG.pairs.items():
         assert [pair.model(role).key for role in ROLES] == [f"{key}-base", f"{key}-distilled"]
+
+
+def test_a_model_is_found_alone_or_in_its_pair() -> None:
+    alone = find_model(CONFIG, "qwen-1.5b")
+    assert (alone.spec.key, alone.spec.title) == ("qwen-1.5b", "Qwen2.5-Coder-1.5B-Instruct")
+    assert find_model(CONFIG, "smol-135m-distilled") == (CONFIG.pairs["smol-135m"], "distilled")
+    with pytest.raises(ConfigError, match=r"no model “gpt-9”.*qwen-0\.5b.*smol-135m-base"):
+        find_model(CONFIG, "gpt-9")
+
+
+@pytest.mark.parametrize(("key", "parts", "parameters"), [("qwen-0.5b", 6, 0.63e9), ("qwen-1.5b", 22, 1.78e9)])
+def test_weights_in_parts_name_what_their_publisher_has(key: str, parts: int, parameters: float) -> None:
+    spec = CONFIG.models[key]
+    assert isinstance(spec.weights, PartsSource)
+    assert [part.file for part in spec.weights.package] == [
+        f"{part.package.split('==')[0].replace('-', '_')}/data/part{number:02}.bin"
+        for number, part in enumerate(spec.weights.package, start=1)
+    ]
+    assert len(set(spec.weights.package)) == parts
+    assert spec.weights.published.hub == f"Qwen/{spec.title}-GGUF"
+    assert spec.architecture.parameters == pytest.approx(parameters, rel=0.01)
 
 
 def test_hardware_is_known_to_the_hub() -> None:

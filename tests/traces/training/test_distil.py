@@ -164,7 +164,7 @@ def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, mo
         assert name == "embedded"
         source = recipe.embedded_pair().base.weights
         assert isinstance(source, PackageSource)
-        return save_tiny(package_folder(source.package, source.sha256))
+        return save_tiny(package_folder(source))
 
     monkeypatch.setattr(commands, "base_of", fetch)
     assert main(["train", "make", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 0

@@ -1,0 +1,39 @@
+"""Child processes of this package: they end with the app, and what they said last becomes the error."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from common.errors import WeightsError
+from common.paths import ROOT
+
+
+def watched(
+    command: list[str], seconds: float, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run to the end, or to the end of the app. `environment` adds variables. Raises subprocess.TimeoutExpired."""
+    watchdog = [sys.executable, str(ROOT / "models" / "serving" / "watchdog.py"), str(os.getpid()), *command]
+    variables = {**os.environ, **(environment or {})}
+    return subprocess.run(
+        watchdog, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=seconds, check=False
+    )
+
+
+def run_child(command: list[str], what: str, seconds: float = 3600) -> None:
+    """Run a child of ours to its end; what it said last becomes the WeightsError if it fails."""
+    try:
+        done = watched(command, seconds)
+    except subprocess.TimeoutExpired as error:
+        raise WeightsError(f"{what} took longer than {seconds / 60:.0f} minutes.", "Start again.") from error
+    if done.returncode == 0:
+        return
+    if "No space left" in done.stderr:
+        raise WeightsError(
+            f"{what} failed: the disk is full.", "Free some space, or set JOURNEY_CACHE to a larger disk."
+        )
+    if done.returncode == 128 + signal.SIGKILL:
+        raise WeightsError(f"{what} was killed, probably for lack of memory.", "Close other programs and start again.")
+    last = "\n".join(done.stderr.strip().splitlines()[-5:])
+    raise WeightsError(f"{what} failed: {last}", "The lines above come from the library that reads the weights.")
