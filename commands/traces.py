@@ -38,7 +38,7 @@ def _add_curate(commands: Commands) -> None:
     parser = leaf(
         commands, "curate", curate_command, text, "arena traces curate problems.jsonl --against math500 aime2024"
     )
-    parser.add_argument("source", help="a JSONL file, or hub:<dataset>[:<configuration>]")
+    parser.add_argument("source", help="a JSONL file, hub:<dataset>[:<configuration>], or gsm8k/train")
     parser.add_argument("--split", default="train", help="split of a hub dataset (default: train)")
     parser.add_argument("--limit", type=count, help="read only this many rows")
     parser.add_argument("--against", nargs="*", default=[], metavar="BENCHMARK", help="drop problems of these sets")

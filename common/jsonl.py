@@ -6,6 +6,7 @@ when reading and cut off before the next value is added. Concurrent processes ar
 
 import contextlib
 import json
+import lzma
 import os
 import threading
 from collections.abc import Iterable, Iterator
@@ -28,13 +29,18 @@ class Line(NamedTuple):
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Each line's number and text; empty lines and a torn last one are left out. DataError if it cannot be read."""
+    """Each line's number and text; empty lines and a torn last one are left out. DataError if it cannot be read.
+
+    A file whose name ends in .xz is unpacked while it is read.
+    """
     try:
-        with path.open("rb") as file:
+        with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 line = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if line.strip() and not _is_torn(line):
                     yield number, line.decode("utf-8", errors="replace")
+    except (lzma.LZMAError, EOFError) as error:
+        raise DataError(f"{path} is not a whole .xz file.", "Get the file again.") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions.") from error
 

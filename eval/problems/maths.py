@@ -27,6 +27,7 @@ class MathsSet(KnownSet):
     rule: Rule = "math"
 
 
+GSM8K_REVISION = "740312add88f781978c0658806c59bc2815b9866"
 KNOWN: Mapping[str, MathsSet] = {
     "aime2024": MathsSet(
         title="AIME 2024",
@@ -79,6 +80,7 @@ KNOWN: Mapping[str, MathsSet] = {
         path="gsm8k/test.jsonl",
         hub="openai/gsm8k",
         config="main",
+        revision=GSM8K_REVISION,
         answer_mark="####",
         rule="integer",
     ),
@@ -90,6 +92,7 @@ TRAINING: Mapping[str, KnownSet] = {
         path="gsm8k/train.jsonl",
         hub="openai/gsm8k",
         config="main",
+        revision=GSM8K_REVISION,
         split="train",
         answer_mark="####",
     ),

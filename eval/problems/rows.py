@@ -29,6 +29,8 @@ class KnownSet:
     """Its id on the Hugging Face hub; empty when it is not there."""
     config: str = ""
     """Its configuration on the hub, where there are several."""
+    revision: str = ""
+    """Its commit on the hub; empty for the newest."""
     split: str = "test"
     origin: str = ""
     """Who publishes the file, where that is not the hub."""
@@ -65,7 +67,7 @@ def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
         raise DataError(f"{known.title} is not on the Hugging Face hub.", how_to_get(known))
     rows = [
         _split_answer(row, known.answer_mark)
-        for row in hub_rows(known.hub, known.config, known.split, remedy=how_to_get(known))
+        for row in hub_rows(known.hub, known.config, known.split, revision=known.revision, remedy=how_to_get(known))
     ]
     config = f" ({known.config})" if known.config else ""
     return Fetched(rows, f"hub {known.hub}{config}, split {known.split}")
@@ -80,14 +82,22 @@ def how_to_get(known: KnownSet) -> str:
 
 
 def hub_rows(
-    dataset: str, config: str = "", split: str = "test", *, streaming: bool = False, remedy: str = ""
+    dataset: str,
+    config: str = "",
+    split: str = "test",
+    *,
+    revision: str = "",
+    streaming: bool = False,
+    remedy: str = "",
 ) -> Iterator[Row]:
     """The rows of a dataset on the hub, or in a folder laid out as one. Raises DataError, with `remedy`."""
     from datasets import load_dataset
     from datasets.exceptions import DatasetsError
     from huggingface_hub.errors import HfHubHTTPError
 
-    options = {"streaming": True} if streaming else {}
+    options: dict[str, Any] = {"streaming": True} if streaming else {}
+    if revision:
+        options["revision"] = revision
     try:
         for row in load_dataset(*filter(None, (dataset, config)), split=split, **options):
             yield dict(row)

@@ -1,4 +1,4 @@
-"""One long thought and where it came from: the value that all four methods produce, and its file."""
+"""One long thought or solution and where it came from: the value that all methods produce, and its file."""
 
 import dataclasses
 import hashlib
@@ -14,9 +14,10 @@ from common import jsonl
 from common.errors import DataError
 from common.strict import describe
 from eval.records import Problem
+from traces.problems.references import MissingSetError, attached, detached, is_reference, is_referred, referred
 
-Method = Literal["search", "teacher", "debate", "people"]
-METHODS: tuple[Method, ...] = ("search", "teacher", "debate", "people")
+Method = Literal["search", "teacher", "debate", "people", "solution"]
+METHODS: tuple[Method, ...] = ("search", "teacher", "debate", "people", "solution")
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,33 @@ def without_bulk(trace: Trace) -> Trace:
 
 
 def trace_row(trace: Trace) -> dict[str, Any]:
-    """The JSON values of one line of a traces file: every field and the hash."""
-    return {**dataclasses.asdict(trace), "hash": trace.hash}
+    """The JSON values of one line of a traces file: every field and the hash.
+
+    Problems of public training sets are held by reference, see `traces.problems.references`.
+    """
+    values = {**dataclasses.asdict(trace), "hash": trace.hash}
+    if not is_referred(trace.problem):
+        return values
+    problem, rest = detached(trace.problem, values)
+    return {**rest, "problem": problem}
 
 
 def trace_from_json(line: str, where: str = "trace") -> Trace:
-    """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered."""
+    """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered, and
+    MissingSetError if it refers to a problem that cannot be had."""
     try:
         values = jsonl.parse(line, "the line")
+        if is_reference(values["problem"]):
+            problem = referred(values["problem"])
+            values = {**attached(problem, values), "problem": problem}
         stored = values.pop("hash")
         trace = _TRACE.validate_python(values)
     except ValidationError as error:
         raise DataError(
             f"{where} is not a trace ({describe(error, 1)}).", "Remove the line or make the trace again."
         ) from error
+    except MissingSetError as error:
+        raise MissingSetError(f"{where} {error.args[0]}", error.remedy) from error
     except (DataError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{where} is not a trace ({error}).", "Remove the line or make the trace again.") from error
     if trace.hash != stored:
@@ -103,13 +117,16 @@ def write_traces(path: Path, traces: Iterable[Trace]) -> None:
 def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
     """Every trace of the file in order; a last line that a kill cut short is left out.
 
-    Any other broken line raises DataError, or is skipped with `skip_broken`.
+    Any other broken line raises DataError, or is skipped with `skip_broken`. A line whose problem cannot be had is not
+    broken: it raises MissingSetError. A file whose name ends in .xz is unpacked while it is read.
     """
     if not path.exists():
         raise DataError(f"There is no traces file {path}.", "Make traces first: `arena train make`.")
     for number, line in jsonl.read_lines(path):
         try:
             yield trace_from_json(line, f"{path}, line {number},")
+        except MissingSetError:
+            raise
         except DataError:
             if not skip_broken:
                 raise

@@ -20,6 +20,7 @@ TITLES: Mapping[Method, str] = {
     "teacher": "Teacher",
     "debate": "Debate",
     "people": "People",
+    "solution": "Plain solutions",
 }
 COLOUR = "#0d9488"
 

@@ -18,6 +18,7 @@ from eval.records import Problem
 from traces.problems.decontaminate import RULES, Decontaminator, minilm_embedder, near_duplicates
 from traces.problems.decontaminate import Rule as CopyRule
 from traces.problems.numeric import read_number, same_number
+from traces.problems.references import is_referred
 from traces.problems.sources import Example, Source
 
 EXAMPLES = 5
@@ -47,6 +48,8 @@ class Stage:
     dropped: int
     left: int
     examples: tuple[Example, ...]
+    ids: tuple[str, ...] = ()
+    """Of all that were dropped; empty in reports of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,13 @@ def load_funnel(path: Path) -> FunnelReport:
     try:
         values = jsonl.parse(jsonl.read_text(path), str(path))
         stages = tuple(
-            Stage(**{**stage, "examples": tuple(Example(**example) for example in stage["examples"])})
+            Stage(
+                **{
+                    **stage,
+                    "examples": tuple(Example(**example) for example in stage["examples"]),
+                    "ids": tuple(stage.get("ids", ())),
+                }
+            )
             for stage in values["stages"]
         )
         return FunnelReport(values["source"], values["sha256"], values["read"], stages, tuple(values["benchmarks"]))
@@ -113,14 +122,20 @@ def curate(
     stages = [unreadable]
     for key, rule, dropper in (*_RULES, *(_copy_rule(checker, rule) for rule in checker.rules)):
         reasons = dropper(left)
-        gone = [Example(p.id, p.question, why) for p, why in zip(left, reasons, strict=True) if why is not None]
+        gone = [_example(p, why) for p, why in zip(left, reasons, strict=True) if why is not None]
         left = tuple(problem for problem, why in zip(left, reasons, strict=True) if why is None)
-        stages.append(Stage(key, rule, len(gone), len(left), tuple(gone[:EXAMPLES])))
+        named = tuple(example.id for example in gone)
+        stages.append(Stage(key, rule, len(gone), len(left), tuple(gone[:EXAMPLES]), named))
         if progress:
             progress(f"{key}: {len(gone)} dropped, {len(left)} left")
     names = tuple(sorted({problem.benchmark for problem in benchmarks}))
     read = len(source.problems) + len(source.unreadable)
     return Curated(left, FunnelReport(source.name, source.sha256, read, tuple(stages), names))
+
+
+def _example(problem: Problem, why: str) -> Example:
+    """A problem that was dropped. What is held by reference shows no text, neither its own nor a benchmark's."""
+    return Example(problem.id, *(("", why.partition(": ")[0]) if is_referred(problem) else (problem.question, why)))
 
 
 def _copy_rule(checker: Decontaminator, rule: CopyRule) -> tuple[str, str, Dropper]:

@@ -1,4 +1,5 @@
-"""Where problems come from: a JSONL file or a dataset of the hub (hub:AI-MO/NuminaMath-1.5), and curated problem files.
+"""Where problems come from: a JSONL file, a dataset of the hub (hub:AI-MO/NuminaMath-1.5), a public training set
+(gsm8k/train), and curated problem files.
 
 For a dataset with several configurations, name one after a colon: hub:openai/gsm8k:main. A folder on disk that is laid
 out as a dataset is read in the same way.
@@ -21,8 +22,10 @@ from common import jsonl
 from common.errors import DataError
 from common.strict import describe
 from eval.grading.extraction import last_box
+from eval.problems.maths import TRAINING
 from eval.problems.rows import hub_rows
 from eval.records import Problem
+from traces.problems.references import is_reference, is_referred, reference, referred, text_hash, training_problems
 
 QUESTION_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "gold", "final_answer", "expected_answer")
@@ -48,10 +51,14 @@ class Source(NamedTuple):
 
 
 def read_source(source: str, *, split: str = "train", limit: int | None = None) -> Source:
-    """Problems of a JSONL file or of "hub:<dataset>[:<configuration>]".
+    """Problems of a JSONL file, of "hub:<dataset>[:<configuration>]", or of a public training set such as gsm8k/train.
 
     Raises DataError if the source itself cannot be read.
     """
+    if source in TRAINING:
+        problems_of_set = training_problems(source)[:limit]
+        hashes = "\n".join(text_hash(problem.question) for problem in problems_of_set)
+        return Source(source.replace("/", "-"), problems_of_set, (), text_hash(hashes))
     if source.startswith("hub:"):
         dataset, _, configuration = source.removeprefix("hub:").partition(":")
         rows: Iterable[Any] = hub_rows(dataset, configuration, split, streaming=True)
@@ -99,14 +106,19 @@ def _text(row: dict[str, Any], keys: Sequence[str]) -> str:
 
 
 def write_problems(path: Path, problems: Sequence[Problem]) -> None:
-    """One problem a line, all fields. DataError if the disk refuses."""
-    jsonl.write(path, map(dataclasses.asdict, problems))
+    """One problem a line: all fields, or a reference where it comes from a public training set. DataError if the disk
+    refuses."""
+    jsonl.write(path, (reference(p) if is_referred(p) else dataclasses.asdict(p) for p in problems))
 
 
 def read_problems(path: Path) -> list[Problem]:
-    """What `write_problems` wrote. Raises DataError naming the line and its first wrong field."""
+    """What `write_problems` wrote. Raises DataError naming the line and its first wrong field, MissingSetError where it
+    refers to a set that cannot be had."""
     problems = []
     for number, row in jsonl.read(path):
+        if is_reference(row):
+            problems.append(referred(row))
+            continue
         try:
             problems.append(_PROBLEM.validate_python(row))
         except ValidationError as error:

@@ -12,7 +12,7 @@ from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader, gold_faults
 from eval.judging.labelled import LABELLED
 from eval.problems.benchmark import content_hash, gold_hash
-from eval.problems.maths import GENERATED, KNOWN, TRAINING, load_benchmark
+from eval.problems.maths import GENERATED, GSM8K_REVISION, KNOWN, TRAINING, load_benchmark
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.rows import fetch, how_to_get, read_rows
 from ui.benchmarks.figures import paper_points
@@ -126,7 +126,8 @@ def test_the_hubs_solutions_end_in_the_answer_of_gsm8k(monkeypatch: pytest.Monke
     monkeypatch.delenv("JOURNEY_DATA", raising=False)
     asked: list[tuple[str, str, str]] = []
 
-    def fake(path: str, config: str, split: str) -> list[dict[str, Any]]:
+    def fake(path: str, config: str, split: str, revision: str) -> list[dict[str, Any]]:
+        assert revision == GSM8K_REVISION
         asked.append((path, config, split))
         return [{"question": "How many?", "answer": "First #### is a mark.\n<<2*600=1200>>1,200 in all.\n#### 1,200"}]
 

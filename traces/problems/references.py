@@ -1,0 +1,135 @@
+"""Problems of public training sets, which files hold by reference: their texts are never written, only where they are.
+
+A problem as a file holds it:
+{"set": "gsm8k/train", "revision": "7403…", "row": 17, "sha256": "…"}
+
+The sha256 is that of the problem's text. It is looked up and compared when the file is read.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from common.errors import DataError
+from eval.problems.benchmark import gold_text
+from eval.problems.maths import TRAINING
+from eval.problems.rows import data_folder, fetch, first_of, how_to_get
+from eval.records import Problem
+
+MARK = "⟦question⟧"
+"""Stands in a file for the text of the problem, wherever the whole of it is repeated."""
+RETRY_SECONDS = 60.0
+"""A set that could not be had is not tried again for each of thousands of lines."""
+
+
+class MissingSetError(DataError):
+    """A set that a file refers to cannot be had, or is not the one that was referred to."""
+
+
+class Detached(NamedTuple):
+    """The values of a line without the problem's text."""
+
+    problem: dict[str, Any]
+    rest: Any
+
+
+_sets: dict[tuple[str, str], tuple[Problem, ...] | tuple[float, DataError]] = {}
+_loading = threading.Lock()
+
+
+def is_referred(problem: Problem) -> bool:
+    """Whether the problem's text stays out of files."""
+    return problem.benchmark in TRAINING
+
+
+def training_problems(name: str) -> tuple[Problem, ...]:
+    """All problems of a key of TRAINING, in the order of their rows; read once. Raises DataError.
+
+    Problem 17 of gsm8k/train has the id gsm8k/train/17, and its own solution in `extra`.
+    """
+    key = name, str(data_folder())
+    with _loading:
+        found = _sets.get(key)
+        if found and isinstance(found[0], float):
+            if time.monotonic() < found[0] + RETRY_SECONDS:
+                raise found[1]
+            found = None
+        if not found:
+            try:
+                found = _sets[key] = _load(name)
+            except DataError as error:
+                _sets[key] = time.monotonic(), error
+                raise
+    return found
+
+
+def _load(name: str) -> tuple[Problem, ...]:
+    rows, source = fetch(TRAINING[name])
+    problems = []
+    for number, row in enumerate(rows):
+        question, gold = first_of(row, "problem", "question"), gold_text(first_of(row, "answer", "gold"))
+        if not isinstance(question, str) or not question or not gold:
+            raise DataError(
+                f"{source}: row {number + 1} has no problem or no answer.", "Each row needs a problem and an answer."
+            )
+        problems.append(Problem(f"{name}/{number}", question, gold, name, extra={"solution": str(row["solution"])}))
+    return tuple(problems)
+
+
+def text_hash(text: str) -> str:
+    """Hex sha256 of a problem's text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def reference(problem: Problem) -> dict[str, Any]:
+    """What a file holds of a problem whose text stays out of it."""
+    row = int(problem.id.rpartition("/")[2])
+    revision = TRAINING[problem.benchmark].revision
+    return {"set": problem.benchmark, "revision": revision, "row": row, "sha256": text_hash(problem.question)}
+
+
+def is_reference(values: Any) -> bool:
+    return isinstance(values, Mapping) and set(values) == {"set", "revision", "row", "sha256"}
+
+
+def referred(values: Mapping[str, Any]) -> Problem:
+    """The problem that a reference names. Raises MissingSetError where the set is missing or another one."""
+    name, row = values["set"], values["row"]
+    if name not in TRAINING:
+        raise MissingSetError(f"The set {name} is not known.", f"Known are {', '.join(TRAINING)}.")
+    title, remedy = TRAINING[name].title, how_to_get(TRAINING[name])
+    try:
+        problems = training_problems(name)
+    except DataError as error:
+        raise MissingSetError(f"{title} is needed to read this and cannot be had: {error.args[0]}", remedy) from error
+    if not isinstance(row, int) or not 0 <= row < len(problems):
+        raise MissingSetError(f"{title} has {len(problems)} problems here, and problem {row} is wanted.", remedy)
+    if text_hash(problems[row].question) != values["sha256"]:
+        raise MissingSetError(
+            f"Problem {row} of {title} has another text here than where this was made (revision "
+            f"{values['revision']}): expected sha256 {values['sha256']}.",
+            remedy,
+        )
+    return problems[row]
+
+
+def detached(problem: Problem, rest: Any) -> Detached:
+    """The reference of a problem, and JSON values with its text replaced by MARK."""
+    return Detached(reference(problem), _replaced(rest, problem.question, MARK))
+
+
+def attached(problem: Problem, rest: Any) -> Any:
+    """The JSON values that `detached` took the text from."""
+    return _replaced(rest, MARK, problem.question)
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, list | tuple):
+        return [_replaced(part, old, new) for part in value]
+    if isinstance(value, dict):
+        return {name: _replaced(part, old, new) for name, part in value.items()}
+    return value
