@@ -108,7 +108,7 @@ def test_both_sets_resolve_on_the_oldest_and_the_newest_python(files: list[str],
     assert ("vllm==" if files == ["requirements.txt"] else "xgrammar==") in (tmp_path / "resolved").read_text()
 
 
-SHIPPED = ("common", "models", "eval", "traces", "votes", "battles", "ui", "commands", "bench")
+SHIPPED = ("common", "models", "eval", "traces", "votes", "insights", "battles", "ui", "commands", "bench")
 
 
 def test_the_app_imports_nothing_that_only_the_tests_install() -> None:

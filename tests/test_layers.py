@@ -13,9 +13,10 @@ MAY_IMPORT = {
     "eval": {"eval", "models", "common"},
     "traces": {"traces", "eval", "models", "common"},
     "votes": {"votes", "common"},
+    "insights": {"insights", "votes", "traces", "eval", "models", "common"},
     "battles": {"battles", "votes", "traces", "eval", "models", "common"},
-    "ui": {"ui", "battles", "votes", "traces", "eval", "models", "common"},
-    "commands": {"commands", "votes", "traces", "eval", "models", "common"},
+    "ui": {"ui", "battles", "insights", "votes", "traces", "eval", "models", "common"},
+    "commands": {"commands", "insights", "votes", "traces", "eval", "models", "common"},
 }
 FLOORS = {
     "models": ["config", "weights", "chat", "serving", "deployment"],

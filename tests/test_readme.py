@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("common", "models", "eval", "traces", "votes", "battles", "ui", "commands", "bench")
+PACKAGES = ("common", "models", "eval", "traces", "votes", "insights", "battles", "ui", "commands", "bench")
 DOCUMENTS = ["README.md", *sorted(p.relative_to(ROOT).as_posix() for p in (ROOT / "docs").rglob("*.md"))]
 TREE = (ROOT / "docs" / "architecture.md").read_text().split("<!-- tree -->")[1].split("<!-- /tree -->")[0]
 

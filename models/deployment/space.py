@@ -20,6 +20,7 @@ PARTS = (
     "eval",
     "traces",
     "votes",
+    "insights",
     "battles",
     "ui",
     "commands",

@@ -1,0 +1,191 @@
+"""Preference against correctness: votes on problems with a known answer, joined with grades of both answers.
+
+Only first questions are joined: in a later turn the question leans on what was said before.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from eval.grading.grader import GradeItem
+from eval.problems.benchmark import Benchmark, Rule
+from eval.problems.prompts import MATHS_PROMPT
+from eval.records import CUT_OFF, Grade, Problem
+from votes.ballot import Role, Stage, Vote
+from votes.ranking import Interval, wilson
+
+MIN_CHOICES = 10
+"""Fewest votes that chose between a right and a wrong answer before a share of them is shown."""
+_INSTRUCTION = MATHS_PROMPT.replace("{question}", "").replace("{{", "{").replace("}}", "}")
+Quadrant = tuple[bool, bool]
+"""(the distilled model's answer is right, the base's is right)."""
+
+
+class KnownProblem(NamedTuple):
+    """A problem with a gold answer, and how answers to it are compared."""
+
+    problem: Problem
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class GradedVote:
+    """A vote, and whether each model's answer was right."""
+
+    vote: Vote
+    problem: Problem
+    right: Mapping[Role, bool]
+
+    @property
+    def quadrant(self) -> Quadrant:
+        return self.right["distilled"], self.right["base"]
+
+    @property
+    def chose_right(self) -> bool | None:
+        """Whether the preferred answer is the right one; None where both answers are alike or neither is preferred."""
+        winner = self.vote.winner
+        return None if winner is None or self.right["base"] == self.right["distilled"] else self.right[winner]
+
+    @property
+    def right_is_longer(self) -> bool:
+        """Whether the right answer has more tokens than the wrong one; meaningful where one is right."""
+        tokens = {self.vote.a_role: self.vote.turns[0].a.answer_tokens}
+        other: Role = "base" if self.vote.a_role == "distilled" else "distilled"
+        tokens[other] = self.vote.turns[0].b.answer_tokens
+        right, wrong = ("distilled", "base") if self.right["distilled"] else ("base", "distilled")
+        return tokens[right] > tokens[wrong]  # type: ignore[index]
+
+
+class Choices(NamedTuple):
+    """Votes that chose between a right and a wrong answer."""
+
+    right: int
+    total: int
+    battles: tuple[str, ...]
+
+    @property
+    def share(self) -> float | None:
+        """Share that preferred the right answer; None below MIN_CHOICES."""
+        return self.right / self.total if self.total >= MIN_CHOICES else None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Wilson's interval of the share."""
+        return wilson(self.right, self.total) if self.total >= MIN_CHOICES else None
+
+
+class Reading(NamedTuple):
+    """Battles with a right and a wrong answer in which somebody voted before and after reading the reasoning."""
+
+    battles: int
+    to_right: int
+    """Turned to the right answer after reading."""
+    to_wrong: int
+    """Turned away from it."""
+    p_value: float | None
+    """Exact McNemar test of the two; None where nobody turned."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What preference has to do with correctness."""
+
+    graded: int
+    """Votes on known problems whose two answers could be graded."""
+    quadrants: Mapping[Quadrant, Mapping[str, tuple[str, ...]]]
+    """Of votes on the answers alone: by quadrant and by what was voted (`base`, `distilled`, `tie`, `both_bad`), the
+    battles."""
+    by_stage: Mapping[Stage, Choices]
+    by_length: Mapping[str, Choices]
+    """Of votes on the answers alone: where the right answer is the longer one, and where it is not."""
+    reading: Reading
+
+
+def index_problems(benchmarks: Iterable[Benchmark]) -> dict[str, KnownProblem]:
+    """Known problems by their question, as `find_problem` looks them up. Sets graded by a judge are left out."""
+    return {
+        _key(problem.question): KnownProblem(problem, benchmark.rule)
+        for benchmark in benchmarks
+        if benchmark.rule != "judged"
+        for problem in benchmark.problems
+    }
+
+
+def find_problem(prompt: str, known: Mapping[str, KnownProblem]) -> KnownProblem | None:
+    """The known problem that this prompt asks, with or without the benchmarks' instruction after it."""
+    return known.get(_key(prompt.removesuffix(_INSTRUCTION)))
+
+
+def grade_votes(
+    votes: Sequence[Vote], known: Mapping[str, KnownProblem], grade: Callable[[GradeItem], Grade]
+) -> list[GradedVote]:
+    """The votes on known problems, graded. A vote is left out where the grader fails on either answer."""
+    graded = []
+    for vote in votes:
+        turn = vote.turns[0]
+        if len(vote.turns) > 1 or (found := find_problem(turn.prompt, known)) is None:
+            continue
+        gold = found.problem.gold
+        outcomes = {
+            reply.role: grade(GradeItem(reply.answer, gold, found.rule, reply.finish_reason in CUT_OFF)).outcome
+            for reply in (turn.a, turn.b)
+        }
+        if "grader_failed" not in outcomes.values():
+            right = {role: outcome == "correct" for role, outcome in outcomes.items()}
+            graded.append(GradedVote(vote, found.problem, right))
+    return graded
+
+
+def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
+    """Join preference and correctness over votes that stand (`votes.ranking.effective_votes`)."""
+    first = [one for one in graded if one.vote.on_answers_alone]
+    stages: tuple[Stage, ...] = ("answers", "reasoning")
+    return Truth(
+        graded=len(graded),
+        quadrants={
+            quadrant: _battles_by_vote(one for one in first if one.quadrant == quadrant)
+            for quadrant in ((True, True), (True, False), (False, True), (False, False))
+        },
+        by_stage={stage: _choices(one for one in graded if one.vote.stage == stage) for stage in stages},
+        by_length={
+            "longer": _choices(one for one in first if one.right_is_longer),
+            "not longer": _choices(one for one in first if not one.right_is_longer),
+        },
+        reading=_reading(graded),
+    )
+
+
+def _battles_by_vote(graded: Iterable[GradedVote]) -> dict[str, tuple[str, ...]]:
+    battles: dict[str, list[str]] = {}
+    for one in graded:
+        battles.setdefault(one.vote.winner or one.vote.verdict, []).append(one.vote.battle_id)
+    return {vote: tuple(ids) for vote, ids in battles.items()}
+
+
+def _choices(graded: Iterable[GradedVote]) -> Choices:
+    made = [one for one in graded if one.chose_right is not None]
+    return Choices(sum(bool(one.chose_right) for one in made), len(made), tuple(one.vote.battle_id for one in made))
+
+
+def _reading(graded: Iterable[GradedVote]) -> Reading:
+    """A tie before or after counts as having chosen neither; from there one can turn either way."""
+    from scipy.stats import binomtest
+
+    votes: dict[str, dict[Stage, GradedVote]] = {}
+    for one in graded:
+        if one.right["base"] != one.right["distilled"]:
+            votes.setdefault(one.vote.battle_id, {})[one.vote.stage] = one
+    both = [stages for stages in votes.values() if len(stages) == 2]
+    steps = Counter(_standing(stages["reasoning"]) - _standing(stages["answers"]) for stages in both)
+    up, down = sum(n for step, n in steps.items() if step > 0), sum(n for step, n in steps.items() if step < 0)
+    return Reading(len(both), up, down, float(binomtest(up, up + down).pvalue) if up + down else None)
+
+
+def _standing(one: GradedVote) -> int:
+    """1 for the right answer, −1 for the wrong one, 0 for neither."""
+    return 0 if one.chose_right is None else 1 if one.chose_right else -1
+
+
+def _key(question: str) -> str:
+    return " ".join(question.split()).casefold()

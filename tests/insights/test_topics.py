@@ -1,0 +1,81 @@
+"""Topics of two hundred prompts in two languages, near-copies, and search by meaning, with the real embedding model."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from insights.topics import UNSORTED, characters, map_topics, most_like, near_copies
+from traces.problems.decontaminate import Embedder, minilm_embedder
+
+WRITTEN = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text())
+PROMPTS = [
+    (language, topic, prompt) for language, topics in WRITTEN.items() for topic in topics for prompt in topics[topic]
+]
+
+
+@pytest.fixture(scope="module")
+def embed() -> Embedder:
+    model = minilm_embedder()
+    known: dict[str, np.ndarray] = {}
+
+    def cached(texts):  # type: ignore[no-untyped-def]
+        if new := [text for text in dict.fromkeys(texts) if text not in known]:
+            known.update(zip(new, model(new), strict=True))
+        return np.stack([known[text] for text in texts])
+
+    return cached
+
+
+def test_topics_are_found_in_both_languages(embed: Embedder) -> None:
+    prompts = [prompt for _, _, prompt in PROMPTS]
+    found = map_topics(prompts, embed)
+    assert len(prompts) == 200 and sorted(place for topic in found.topics for place in topic.prompts) == list(
+        range(200)
+    )
+    right: Counter[str] = Counter()
+    for topic in found.topics:
+        if topic.name != UNSORTED:
+            ((language, _), most), *_ = Counter(PROMPTS[place][:2] for place in topic.prompts).most_common()
+            right[language] += most
+    assert right["en"] / 120 >= 0.85 and right["zh"] / 80 >= 0.7
+    names = [topic.name for topic in found.topics]
+    assert len(set(names)) == len(names)
+    assert any("prime" in name for name in names) and any("旅行" in name for name in names)
+    assert np.isfinite(found.points).all() and found.points.shape == (200, 2)
+    assert map_topics(prompts, embed).topic_of() == found.topic_of()
+
+
+def test_near_copies_count_once(embed: Embedder) -> None:
+    prompts = [
+        "Is 391 a prime number?",
+        "is 391 a prime number",
+        "Write a poem about the sea.",
+        "长城是哪个朝代修的？",
+        "长城是哪个朝代修的",
+    ]
+    found = map_topics(prompts, embed)
+    assert found.copies == (0, 0, 2, 3, 3)
+    assert found.weights == [0.5, 0.5, 1.0, 0.5, 0.5]
+    assert [topic.name for topic in found.topics] == [UNSORTED], "three different prompts make a topic, not five copies"
+
+
+def test_search_by_meaning(embed: Embedder) -> None:
+    texts = ["Translate this into German.", "What is the probability of two sixes?", "How long do I boil pasta?"]
+    assert most_like("chance of rolling dice", texts, embed, 2)[0][0] == 1
+    assert most_like("cooking noodles", texts, embed, 9)[0][0] == 2 and len(most_like("x", texts, embed, 9)) == 3
+    assert most_like("anything", [], embed) == []
+
+
+def test_no_prompts_and_one(embed: Embedder) -> None:
+    assert map_topics([], embed).topics == ()
+    one = map_topics(["Hello"], embed)
+    assert one.topic_of() == [UNSORTED] and one.points.shape == (1, 2)
+
+
+def test_vectors_have_length_one_and_copies_point_back() -> None:
+    vectors = characters(["写一首诗", "写一首诗。", "三加五等于几"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0)
+    assert near_copies(vectors, 0.5) == [0, 0, 2]
