@@ -81,7 +81,7 @@ def closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_DATA", str(tmp_path / "data"))
     monkeypatch.setattr("models.serving.pair.ServedPair.start", refuse)
     monkeypatch.setattr("models.weights.find.find_weights", refuse)
-    for module in ("eval.grading.grader", "commands.grade", "commands.kit.collecting"):
+    for module in ("eval.grading.grader", "commands.benchmarks.grade", "commands.kit.collecting"):
         monkeypatch.setattr(f"{module}.Grader", lambda **_: nullcontext())
 
 

@@ -33,7 +33,7 @@ def test_the_figures_are_printed_and_a_grade_an_output_written(
 def test_where_the_grades_go_is_looked_at_before_anything_is_graded(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("commands.grade.Grader", lambda **_: pytest.fail("graded"))
+    monkeypatch.setattr("commands.benchmarks.grade.Grader", lambda **_: pytest.fail("graded"))
     (tmp_path / "file").write_text("")
     for out in (tmp_path, tmp_path / "file" / "grades.jsonl"):
         with pytest.raises(ConfigError, match="cannot be"):

@@ -174,7 +174,7 @@ def forced_command(options: argparse.Namespace) -> None:
 
 def watch(options: argparse.Namespace, job: "Job") -> int:
     """Do the job with a line of progress. Ctrl-C stops it so that it can be resumed; a second one does not wait."""
-    from commands.results import outcome
+    from commands.benchmarks.results import outcome
 
     run = job.log.folder.name
     note(f"run {run}")
