@@ -1,14 +1,19 @@
 """Watch over a model server at a given address, in the same way as over one of our own."""
 
+import time
+
 import httpx
 
 from common.errors import ServerError
 from models.chat.endpoint import Endpoint, client_options, plain_errors
 from models.serving.life import Life
-from models.serving.status import Phase
 
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
+UNREACHED_SECONDS = 8.0
+"""After which a server that has never answered counts as failed. It is asked again as before, and may yet come up."""
+COMES_UP = (429, 503)
+"""Statuses of a server that is there, and still loads its model or is busy."""
 
 
 class RemoteServer(Life):
@@ -20,12 +25,15 @@ class RemoteServer(Life):
         self.model = model
         self.api_key = api_key
         self._key_env = key_env or "the API key variable"
+        self._was_ready = False
+        self._begun = 0.0
 
     @property
     def endpoint(self) -> Endpoint:
         return Endpoint(self.url, self.model, self.api_key)
 
     def _live(self) -> None:
+        self._was_ready, self._begun = False, time.monotonic()
         self._set("loading", f"waiting for {self.url}")
         while not self._stop.is_set():
             try:
@@ -38,28 +46,36 @@ class RemoteServer(Life):
 
     def _look(self) -> None:
         """Note whether it answers. Raises ServerError, or what `plain_errors` knows, where waiting will not help."""
+        comes_up = False
         try:
             self._probe()
+            self._was_ready = True
             self._set("ready")
+            return
         except httpx.UnsupportedProtocol:
             raise
+        except httpx.HTTPStatusError as error:
+            reason, comes_up = f"status {error.response.status_code}", error.response.status_code in COMES_UP
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            phase: Phase = "restarting" if self.status().phase in ("ready", "restarting") else "loading"
-            self._set(phase, f"waiting for {self.url} ({reason})", down=True)
+        if not (self._was_ready or comes_up) and time.monotonic() - self._begun > UNREACHED_SECONDS:
+            raise ServerError(
+                f"{self.url} does not answer ({reason}).", f"It is tried again every {PROBE_EVERY_SECONDS:.0f} s."
+            )
+        self._set("restarting" if self._was_ready else "loading", f"waiting for {self.url} ({reason})", down=True)
 
     def _probe(self) -> None:
         """Raises httpx.HTTPError while out of reach, ServerError where waiting will not help."""
         answer = httpx.get(f"{self.url}/models", **client_options(self.endpoint), timeout=PROBE_SECONDS)
         if answer.status_code in (401, 403):
             raise ServerError(f"{self.url} refuses the API key.", f"Set {self._key_env} to a valid one.")
+        if answer.is_redirect or answer.status_code in (404, 405, 410):
+            raise self._not_a_model_server()
         answer.raise_for_status()
         try:
             models = [str(entry["id"]) for entry in answer.json()["data"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise ServerError(
-                f"{self.url} does not speak the OpenAI protocol.", "Give an address that ends in /v1."
-            ) from error
+            raise self._not_a_model_server() from error
         if not self.model and models:
             self.model = models[0]
         if self.model not in models:
@@ -67,3 +83,6 @@ class RemoteServer(Life):
                 f"{self.url} has no model {self.model!r}; it has: {', '.join(models) or 'none'}.",
                 "Correct the model's name.",
             )
+
+    def _not_a_model_server(self) -> ServerError:
+        return ServerError(f"{self.url} does not speak the OpenAI protocol.", "Give an address that ends in /v1.")

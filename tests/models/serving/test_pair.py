@@ -25,7 +25,7 @@ from models.config.machine import Processor
 from models.config.registry import ROLES, PairSpec, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AdapterSource, AddressSource
-from models.serving import life
+from models.serving import life, remote
 from models.serving import pair as served
 from models.serving import server as process
 from models.serving.clients import client_of
@@ -158,6 +158,63 @@ async def test_who_waits_for_an_address_that_nobody_listens_at_is_told_soon() ->
     with pytest.raises(ServerError, match="Theirs does not answer"):
         await served.wait_until_ready(server, 900, down=0.1)
     server.stop()
+
+
+def test_an_address_that_never_answers_has_failed_within_seconds_and_may_yet_come(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remote, "PROBE_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(remote, "UNREACHED_SECONDS", 0.3)
+    port = free_port()
+    server = RemoteServer("Theirs", f"http://127.0.0.1:{port}/v1", "", "secret", "")
+    server.start()
+    started = time.monotonic()
+    with pytest.raises(ServerError, match=r"does not answer \(.*refused.*\)\. It is tried again every"):
+        asyncio.run(served.wait_until_ready(server, 900))
+    assert time.monotonic() - started < 10
+    late = ThreadingHTTPServer(("127.0.0.1", port), Models)
+    threading.Thread(target=late.serve_forever, daemon=True).start()
+    until(lambda: server.status().phase == "ready")
+    late.shutdown()
+    late.server_close()
+    until(lambda: server.status().phase == "restarting")  # it was there: a run waits for it
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "words"),
+    [
+        (503, "loading", "status 503"),
+        (429, "loading", "status 429"),
+        (502, "failed", "does not answer (status 502)"),
+        (504, "failed", "does not answer (status 504)"),
+        (500, "failed", "does not answer (status 500)"),
+        (404, "failed", "Give an address that ends in /v1"),
+        (302, "failed", "Give an address that ends in /v1"),
+        (403, "failed", "refuses the API key"),
+    ],
+)
+def test_what_an_address_answers_instead_of_models(
+    status: int, phase: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "PROBE_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(remote, "UNREACHED_SECONDS", 0.3)
+
+    class Answers(Models):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    there = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=there.serve_forever, daemon=True).start()
+    server = RemoteServer("Theirs", f"http://127.0.0.1:{there.server_port}/v1", "m", "", "")
+    server.start()
+    time.sleep(0.6)
+    until(lambda: server.status().phase == phase and words in server.status().detail, 10)
+    server.stop()
+    there.shutdown()
+    there.server_close()
 
 
 def test_a_server_that_came_back_is_not_down(make: Callable[[str], Server]) -> None:
