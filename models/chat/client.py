@@ -14,6 +14,7 @@ from models.chat.events import Event, Failed, Finished, Reply
 from models.chat.refusals import NoTokenizerError
 from models.chat.reply import Builder, ReplyStream
 from models.chat.resume import Resume, cut_thought
+from models.chat.separated import written
 from models.chat.thought import split_text
 from models.chat.wire import SILENCE_SECONDS, Request, Wire
 from models.config.sampling import Sampling
@@ -106,7 +107,8 @@ class ModelClient:
 
         A shorter thought is kept complete, with its closing tag. Raises ServerError.
         """
-        split = split_text(self.thought, reply.raw, ended=False)
+        marks = written(self.thought, reply)
+        split = split_text(marks.format, reply.raw, ended=False, literal=marks.literal)
         thought = reply.raw[: split.answer_start] if split.part == "answer" else reply.raw
         kept = await self.first_tokens(thought, tokens)
         count = reply.thought_tokens if kept == thought else tokens

@@ -8,7 +8,7 @@ from common.errors import Refusal
 from models.chat.events import Answering, Event, Finished, FinishReason, Reply, Thinking
 from models.chat.message import Piece
 from models.chat.resume import Resume
-from models.chat.separated import Separated
+from models.chat.separated import Separated, written
 from models.chat.thought import Split, Splitter, close_thought_text
 from models.config.thought_format import ThoughtFormat
 
@@ -27,7 +27,8 @@ class Builder:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._prior = resume.reply if resume else Reply()
-        self._splitter = Splitter(thought)
+        self._marks = written(thought, self._prior)
+        self._splitter = Splitter(*self._marks)
         self._raw: list[str] = []
         self._request_text = 0
         self._forced = [*self._prior.forced, *([resume.forced] if resume else [])]
@@ -91,7 +92,7 @@ class Builder:
     def close_thought(self, intervention: str) -> None:
         """Close the thought on the model's behalf."""
         self._forced.append(intervention)
-        self._waiting += self._feed(close_thought_text(self._splitter.format, self.raw))
+        self._waiting += self._feed(close_thought_text(self._marks.format, self.raw, self._marks.literal))
         self._crossed, self._thought_over = self._total, self._clock()
 
     def next_request(self) -> None:
@@ -157,7 +158,7 @@ class Builder:
         """From here on the server sends thought separately, so all text before it was answer, tags or not."""
         split, text = self._splitter.split(), "".join(self._raw)
         tokens = self._thought_tokens(split) if self._prior.raw else 0
-        self._separated, self._ambiguous = Separated(self._splitter.format), None
+        self._separated, self._ambiguous = Separated(self._marks.format), None
         if self._prior.raw:
             self._separated.think(split.thought)
         answer = self._separated.answer(split.answer if self._prior.raw else text)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from models.chat.events import Reply
+from models.chat.separated import written
 from models.chat.thought import close_thought_text, reopen_thought, split_text
 from models.config.thought_format import ThoughtFormat
 
@@ -27,7 +28,8 @@ def answer_now(reply: Reply, thought: ThoughtFormat, lead_in: str = "") -> Resum
     `lead_in` is written after the closing tag, e.g. "Final answer: ". If the thought
     is already closed, the answer continues.
     """
-    closing = close_thought_text(thought, reply.raw)
+    marks = written(thought, reply)
+    closing = close_thought_text(marks.format, reply.raw, marks.literal)
     return Resume(reply, reply.raw + (closing + lead_in if closing else ""), "answer_now")
 
 
@@ -36,8 +38,9 @@ def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resu
 
     The tokens of the dropped answer no longer count. Format `none` has no thought, so the answer itself continues.
     """
-    raw = reopen_thought(thought, reply.raw, word)
-    if thought.kind == "none":
+    marks = written(thought, reply)
+    raw = reopen_thought(marks.format, reply.raw, word, marks.literal)
+    if marks.format.kind == "none":
         return Resume(reply, raw, "think_more")
     kept = replace(reply, answer="", answer_tokens=0)
     return Resume(kept, raw, "think_more")
@@ -50,7 +53,8 @@ def continue_cut(reply: Reply) -> Resume:
 
 def cut_thought(reply: Reply, thought: ThoughtFormat, raw: str, tokens: int) -> Reply:
     """The reply as it stood when `raw`, its first `tokens` tokens, had been generated."""
-    split = split_text(thought, raw, ended=False)
+    marks = written(thought, reply)
+    split = split_text(marks.format, raw, ended=False, literal=marks.literal)
     return replace(
         reply,
         raw=raw,

@@ -1,8 +1,27 @@
 """A reply whose server sends thought and answer separately. Each stays what it was sent as, whatever it contains."""
 
-from models.chat.events import Answering, Thinking
+from typing import NamedTuple
+
+from models.chat.events import Answering, Reply, Thinking
 from models.chat.thought import Split
 from models.config.thought_format import ThoughtFormat
+
+
+class Written(NamedTuple):
+    """How a reply's raw text marks its thought."""
+
+    format: ThoughtFormat
+    literal: int
+    """How many closing tags are text of the thought: the server told the two apart, so they close nothing."""
+
+
+def written(thought: ThoughtFormat, reply: Reply) -> Written:
+    """How to read the raw text of a reply by a model with this thought format. See `Separated.raw`."""
+    tags = thought if thought.kind == "tags" else ThoughtFormat("tags")
+    tagged = reply.raw.startswith(tags.open) and reply.raw.removeprefix(tags.open).lstrip().startswith(reply.thought)
+    if thought.kind != "tags" and not (reply.thought and tagged):
+        return Written(thought, 0)
+    return Written(tags, reply.thought.count(tags.close))
 
 
 class Trimmed:
@@ -32,7 +51,7 @@ class Separated:
     """Thought and answer as two texts. They may come in any order, and may take turns."""
 
     def __init__(self, thought: ThoughtFormat) -> None:
-        self._format = thought if thought.kind == "tags" else ThoughtFormat("tags")
+        self._format = thought if thought.kind == "tags" else ThoughtFormat("tags")  # as `written` reads it
         self._thought, self._answer = Trimmed(), Trimmed()
         self._raw_thought: list[str] = []
         self._raw_answer: list[str] = []

@@ -27,10 +27,13 @@ class Splitter:
     Two kinds of text are held back until more of it decides what they are: white space, since the ends of both parts
     are stripped, and anything that may be the beginning of a tag or marker. So what has been shown never has to be
     taken back, however the text was cut into chunks.
+
+    The first `literal` closing tags are text of the thought: see `models.chat.separated.written`.
     """
 
-    def __init__(self, thought: ThoughtFormat) -> None:
+    def __init__(self, thought: ThoughtFormat, literal: int = 0) -> None:
         self.format = thought
+        self._literal = literal
         self.part: Part = {"tags": "before", "marker": "thought", "none": "answer"}[thought.kind]  # type: ignore[assignment]
         self._held = ""
         self._fed = 0
@@ -95,6 +98,9 @@ class Splitter:
         """Where the end of the thought starts and where the answer begins, in the held text; -1 if absent."""
         if self.format.kind == "tags":
             start = self._held.find(self.format.close)
+            while start >= 0 and self._literal:
+                self._literal -= 1
+                start = self._held.find(self.format.close, start + len(self.format.close))
             return start, start + len(self.format.close)
         for match in self.format.marker_line.finditer(self._held):
             if match.start() > 0 or self._line_start:
@@ -136,22 +142,22 @@ def overlap(text: str, tag: str) -> int:
     return 0
 
 
-def split_text(thought: ThoughtFormat, raw: str, ended: bool = True) -> Split:
+def split_text(thought: ThoughtFormat, raw: str, ended: bool = True, literal: int = 0) -> Split:
     """The thought and answer of a text. `ended`: the model ended it itself; it was not cut off."""
-    splitter = Splitter(thought)
+    splitter = Splitter(thought, literal)
     splitter.feed(raw)
     if ended:
         splitter.finish()
     return splitter.split(ended)
 
 
-def close_thought_text(thought: ThoughtFormat, raw: str) -> str:
+def close_thought_text(thought: ThoughtFormat, raw: str, literal: int = 0) -> str:
     """What to append to `raw` to close its thought so that the answer comes next; empty if already closed.
 
     A tag that was cut in two is completed. Where no thought has begun, an empty one is written, so that a model that
     thinks in tags answers at once.
     """
-    part = split_text(thought, raw, ended=False).part
+    part = split_text(thought, raw, ended=False, literal=literal).part
     if part == "answer":
         return ""
     if thought.kind == "marker":
@@ -166,12 +172,12 @@ def close_thought_text(thought: ThoughtFormat, raw: str) -> str:
     return f"{opening}\n\n{thought.close}\n\n"
 
 
-def reopen_thought(thought: ThoughtFormat, raw: str, word: str = "Wait") -> str:
+def reopen_thought(thought: ThoughtFormat, raw: str, word: str = "Wait", literal: int = 0) -> str:
     """`raw` without its answer, with its thought reopened and continued by `word` (budget forcing, as in s1).
 
     If there was no thought, a model that uses tags gets a new one; for `none` the answer itself continues.
     """
-    split = split_text(thought, raw, ended=False)
+    split = split_text(thought, raw, ended=False, literal=literal)
     if thought.kind == "none":
         return f"{raw.rstrip()}{_paragraph_break(raw.rstrip())}{word}"
     if split.part == "answer" and not split.answer_start:
