@@ -13,6 +13,7 @@ from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
 from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
+from ui.kit.places import guard
 from ui.kit.policy import LARGEST_UPLOAD, PagePolicy
 from ui.kit.sessions import forget_those_who_leave
 from ui.preferences.tab import build_preferences_tab
@@ -131,4 +132,5 @@ def build_app(services: Services) -> gr.Blocks:
         # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)
         forget_those_who_leave(app)
+    guard(app)
     return app

@@ -7,7 +7,6 @@ A row holds a gold answer and one or several outputs, in whatever fields:
 import argparse
 import json
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 from commands.kit.arguments import count, describe, positive
@@ -15,6 +14,7 @@ from commands.kit.files import check_writable
 from commands.kit.printing import progress, show
 from common import jsonl
 from common.errors import ConfigError
+from common.software import versions
 from eval.grading.grader import SECONDS, WORKERS, Grader
 from eval.runs.outputs import GOLD, OUTPUT, Fields
 from models.config.thought_format import ThoughtFormat
@@ -69,6 +69,10 @@ def grade_command(options: argparse.Namespace) -> None:
             options.file, grader, fields=fields, thought=thought, rule=options.rule, progress=progress("graded")
         )
     jsonl.write(out, graded.grades)
-    about = {"grades": str(out), "grader": version("math-verify"), "seconds": round(time.monotonic() - started, 1)}
+    about = {
+        "grades": str(out),
+        "grader": versions(["math-verify"])["math-verify"],
+        "seconds": round(time.monotonic() - started, 1),
+    }
     values = graded.to_json() | about
     show(options, values, json.dumps(values, ensure_ascii=False, indent=1))

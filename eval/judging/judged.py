@@ -9,7 +9,7 @@ Every score comes with how well the judge agrees with people, or with a note tha
 
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields
 from math import isnan
 
 import numpy as np
@@ -90,8 +90,12 @@ async def judge_run(log: RunLog, judge: Judge, benchmark: str | None = None) -> 
 
 def judgements(log: RunLog) -> list[Judgement]:
     """All verdicts kept in the run's folder, invalid ones included."""
-    rows = log.rows(JUDGEMENTS)
-    return [replace(Judgement(**row), prompts=tuple(row["prompts"]), raws=tuple(row["raws"])) for row in rows]
+    names = {f.name for f in fields(Judgement)}
+    rows = ({key: value for key, value in row.items() if key in names} for row in log.rows(JUDGEMENTS))
+    return [
+        Judgement(**{"value": None, **row, "prompts": tuple(row["prompts"]), "raws": tuple(row["raws"])})
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True)

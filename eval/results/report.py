@@ -35,7 +35,8 @@ def run_report(runs: Path, run_id: str) -> str:
     """The report on a run's two sides, one section a benchmark. Raises DataError for an unknown run."""
     log = RunLog.open(runs, run_id)
     golds = faulty_golds(log)
-    return report([log.info()], run_comparisons(runs, run_id), {} if golds is None else {run_id: golds})
+    by_run = {} if golds is None else {run_id: golds}
+    return report([log.info()], run_comparisons(runs, run_id), by_run, log.left_out())
 
 
 def run_comparisons(runs: Path, run_id: str) -> list[Comparison]:
@@ -52,13 +53,17 @@ def run_comparisons(runs: Path, run_id: str) -> list[Comparison]:
 
 
 def report(
-    infos: Sequence[RunInfo], comparisons: Sequence[Comparison], golds: Mapping[str, Sequence[str]] | None = None
+    infos: Sequence[RunInfo],
+    comparisons: Sequence[Comparison],
+    golds: Mapping[str, Sequence[str]] | None = None,
+    left_out: Sequence[str] = (),
 ) -> str:
-    """Markdown for comparisons of samples from these runs; `golds`: by run, those not graded equal to themselves."""
+    """Markdown for comparisons of samples from these runs; `golds`: by run, those not graded equal to themselves;
+    `left_out`: sentences on rows that cannot be used."""
     sections = [_section(c, _title(infos, c.benchmark), unfinished(infos, c)) for c in comparisons]
     sections += differences(infos)
     made = [_how(info, (golds or {}).get(info.id)) for info in infos]
-    return "\n\n".join([*sections, *made]) + "\n"
+    return "\n\n".join([*sections, *made, *left_out]) + "\n"
 
 
 def data_lines(infos: Sequence[RunInfo], benchmark: str = "") -> list[str]:
@@ -108,7 +113,7 @@ def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
 def faulty_golds(log: RunLog) -> list[str] | None:
     """Problem ids whose gold answer fails against itself; None when they were not checked."""
     for row in log.rows("golds"):
-        return [fault["problem_id"] for fault in row["faults"]]
+        return [str(fault.get("problem_id", "")) for fault in row["faults"]]
     return None
 
 

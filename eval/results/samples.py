@@ -13,6 +13,7 @@ from typing import Any, Literal
 import duckdb
 
 from common.errors import DataError
+from eval.runs.columns import COLUMNS, DEFAULTS, KINDS
 from eval.runs.log import RunInfo, RunLog
 
 ExportFormat = Literal["parquet", "csv", "json"]
@@ -21,32 +22,7 @@ EXPORT = {
     "csv": "(FORMAT csv, HEADER)",
     "json": "(FORMAT json)",
 }
-SAMPLE = {
-    "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "prompt": "VARCHAR", "text": "VARCHAR",
-    "thought": "VARCHAR", "answer": "VARCHAR", "thought_tokens": "INTEGER", "answer_tokens": "INTEGER",
-    "finish_reason": "VARCHAR", "seed": "BIGINT", "seconds": "DOUBLE", "started_at": "TIMESTAMP",
-    "config_hash": "VARCHAR", "error": "VARCHAR",
-}  # fmt: skip
-COLUMNS: dict[str, dict[str, str]] = {
-    "problems": {
-        "id": "VARCHAR", "question": "VARCHAR", "gold": "VARCHAR", "benchmark": "VARCHAR", "subject": "VARCHAR",
-        "level": "VARCHAR",
-    },
-    "samples": SAMPLE,
-    "grades": {
-        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "outcome": "VARCHAR", "rung": "VARCHAR",
-        "extracted": "VARCHAR", "note": "VARCHAR", "graded_at": "VARCHAR", "grader": "VARCHAR",
-    },
-    "classes": {"model": "VARCHAR", "problem_id": "VARCHAR", "indices": "INTEGER[]", "classes": "INTEGER[]"},
-    "forced": {
-        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "budget": "INTEGER", "answer": "VARCHAR",
-        "thought_tokens": "INTEGER", "answer_tokens": "INTEGER", "outcome": "VARCHAR", "cut": "BOOLEAN",
-    },
-    "flags": {
-        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "outcome": "VARCHAR", "note": "VARCHAR",
-        "flagged_at": "VARCHAR",
-    },
-}  # fmt: skip
+TABLES = ("problems", "samples", "grades", "classes", "forced", "flags")
 VIEWS = """
 CREATE VIEW held AS SELECT * FROM samples QUALIFY row_number() OVER (
     PARTITION BY run, model, problem_id, index
@@ -149,8 +125,8 @@ class Results:
         self._lock = threading.Lock()
         self.stamp = stamp(runs, run_ids)
         """Changes when a file of these runs does."""
-        for name, columns in COLUMNS.items():
-            fields = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+        for name in TABLES:
+            fields = ", ".join(f'"{column}" {kind}' for column, kind in COLUMNS[name].items())
             self._connection.execute(f"CREATE TABLE {name} (run VARCHAR, {fields})")
         self._connection.execute("CREATE TABLE roles (run VARCHAR, role VARCHAR, model VARCHAR)")
         for run_id in run_ids:
@@ -160,16 +136,18 @@ class Results:
     def _load(self, log: RunLog, run_id: str) -> None:
         for role, side in log.info().sides.items():
             self._connection.execute("INSERT INTO roles VALUES (?, ?, ?)", [run_id, role, side.model])
-        for name, columns in COLUMNS.items():
+        for name in TABLES:
             path = log.path(name)
             if not path.is_file() or path.stat().st_size == 0:
                 continue
-            key = "id" if name == "problems" else "problem_id"
+            columns = COLUMNS[name]
+            values = ", ".join(_value(name, column) for column in columns)
+            test = " AND ".join(_test(name, column) for column in columns)
             try:  # a last line that is being written or was torn by a crash reads as nulls
                 self._connection.execute(
-                    f"INSERT INTO {name} SELECT ?, * FROM read_json(?, format='newline_delimited',"
-                    f" columns=?, ignore_errors=true) WHERE {key} IS NOT NULL",
-                    [run_id, str(path), columns],
+                    f"INSERT INTO {name} SELECT ?, {values} FROM read_json(?, format='newline_delimited',"
+                    f" columns=?, ignore_errors=true) WHERE {test}",
+                    [run_id, str(path), dict.fromkeys(columns, "JSON")],
                 )
             except duckdb.Error as error:
                 raise DataError(f"{path} cannot be read: {error}", "Restore or remove the file.") from error
@@ -238,6 +216,25 @@ class Results:
         return path
 
 
+def _value(name: str, column: str) -> str:
+    """SQL for a column of a table, from the JSON of a row."""
+    default = DEFAULTS.get(name, {}).get(column)
+    return _cast(name, column) if default is None else f"coalesce({_cast(name, column)}, '{default}')"
+
+
+def _cast(name: str, column: str) -> str:
+    kind = COLUMNS[name][column]
+    return f'TRY_CAST("{column}" AS {kind})' if kind.endswith("[]") else f"TRY_CAST(\"{column}\"->>'$' AS {kind})"
+
+
+def _test(name: str, column: str) -> str:
+    """SQL that is true where `eval.runs.columns.fault_of` finds no fault with a column."""
+    types = ", ".join(f"'{each}'" for each in KINDS[COLUMNS[name][column]][1])
+    right = f'json_type("{column}") IN ({types}) AND {_cast(name, column)} IS NOT NULL'
+    missing = f'"{column}" IS NULL OR json_type("{column}") = \'NULL\''
+    return f"({missing} OR {right})" if column in DEFAULTS.get(name, {}) else f"({right})"
+
+
 def sides_of(info: RunInfo) -> list[Side]:
     """The models of one run, base first."""
     return [Side(info.id, info.sides[role].model) for role in sorted(info.sides)]
@@ -246,7 +243,7 @@ def sides_of(info: RunInfo) -> list[Side]:
 def stamp(runs: Path, run_ids: Sequence[str]) -> str:
     """The sizes of all files of these runs: equal as long as nothing was appended."""
     sizes = {
-        run_id: [p.stat().st_size if (p := runs / run_id / f"{name}.jsonl").is_file() else 0 for name in COLUMNS]
+        run_id: [p.stat().st_size if (p := runs / run_id / f"{name}.jsonl").is_file() else 0 for name in TABLES]
         for run_id in run_ids
     }
     return json.dumps(sizes, sort_keys=True)

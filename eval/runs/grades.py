@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
 
 from common.errors import ArenaError
+from common.software import versions
 from eval.grading.grader import GradeItem, Grader
 from eval.records import CUT_OFF, Sample
 from eval.runs.log import RunLog
@@ -83,7 +83,7 @@ def ungraded(log: RunLog) -> list[Sample]:
 def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
     """(problem id, reason) of the run's gold answers not graded equal to themselves; looked at once and kept."""
     for row in log.rows("golds"):
-        return [(fault["problem_id"], fault["reason"]) for fault in row["faults"]]
+        return [(str(fault.get("problem_id", "")), str(fault.get("reason", ""))) for fault in row["faults"]]
     facts = facts_of(log)
     with ThreadPoolExecutor(GRADING_THREADS) as pool:  # so that every worker of the grader has something to do
         reasons = pool.map(lambda fact: grader.gold_fault(*fact), facts.values())
@@ -117,7 +117,7 @@ def grade_samples(
     items = [GradeItem(s.answer, *known[s.problem_id], cut_off=s.finish_reason in CUT_OFF) for s in samples]
     stamp = {
         "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "grader": f"math-verify {version('math-verify')}",
+        "grader": f"math-verify {versions(['math-verify'])['math-verify']}",
     }
     rows = [
         {"model": s.model, "problem_id": s.problem_id, "index": s.index, **grade.row(), **stamp}

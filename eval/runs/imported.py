@@ -13,10 +13,13 @@ from common.errors import DataError
 from eval.problems.benchmark import Benchmark, Rule, content_hash, squeeze
 from eval.problems.rows import first_of
 from eval.records import CUT_OFF, Problem, Sample
+from eval.runs.columns import is_time
 from eval.runs.log import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runs.outputs import GOLD, QUESTION, TOKENS, Fields, Output, OutputRow, read_outputs
 from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
+
+UNKNOWN_TIME = "1970-01-01T00:00:00"
 
 
 class Origin(NamedTuple):
@@ -185,7 +188,7 @@ def _sample(
         finish_reason="length" if cut else output.finish_reason or "stop",
         seed=int(facts.get("seed") or 0),
         seconds=float(facts.get("seconds") or 0.0),
-        started_at=str(facts.get("started_at") or "1970-01-01T00:00:00"),
+        started_at=started if is_time(started := str(facts.get("started_at"))) else UNKNOWN_TIME,
         config_hash=str(facts.get("config_hash") or ""),
         error=str(facts.get("error") or ""),
     )

@@ -24,6 +24,7 @@ from common.errors import ConfigError, DataError
 from common.paths import home
 from eval.problems.prompts import BENCHMARK
 from eval.records import Problem, Sample
+from eval.runs.columns import COLUMNS, fault_of
 from models.chat.client import Message
 from models.config.registry import ROLES as ROLES
 from models.config.registry import Role as Role
@@ -213,32 +214,59 @@ class RunLog:
             ) from error
 
     def problems(self) -> list[Problem]:
-        """Raises DataError when problems.jsonl is damaged."""
-        try:
-            return [Problem(**row) for row in self.rows("problems")]
-        except TypeError as error:
-            raise DataError(
-                f"{self.path('problems')} has a row that is not a problem: {error}.", "Restore or remove the run."
-            ) from error
+        """Raises DataError when problems.jsonl is damaged: without its problems a run cannot be read."""
+        if faults := self._faults("problems"):
+            raise DataError(f"{self.path('problems')}, {faults[0]}.", "Restore or remove the run.")
+        names = {f.name for f in fields(Problem)}
+        return [Problem(**{k: v for k, v in row.items() if k in names}) for row in self.rows("problems")]
 
     def samples(self) -> list[Sample]:
-        """What holds for each (model, problem, index): the first sample that did not fail, else the last failure."""
-        names = {f.name for f in fields(Sample)}
+        """What holds for each (model, problem, index): the first sample that did not fail, else the last failure.
+
+        Rows that are no samples of this run's problems are left out; `left_out` names them.
+        """
+        names, known = {f.name for f in fields(Sample)}, {problem.id for problem in self.problems()}
         held: dict[tuple[str, str, int], Sample] = {}
         for row in self.rows("samples"):
             sample = Sample(**{k: v for k, v in row.items() if k in names})
+            if sample.problem_id not in known:
+                continue
             key = (sample.model, sample.problem_id, sample.index)
             if key not in held or held[key].error:
                 held[key] = sample
         return list(held.values())
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """Rows of a file, none where there is no file. Raises DataError for a line that cannot be read."""
-        if self.path(name).is_file():
-            for number, value in jsonl.read(self.path(name)):
-                if not isinstance(value, dict):
-                    raise DataError(f"{self.path(name)}, line {number} is not an object.", "Restore or remove the run.")
-                yield value
+        """Rows of a file, none where there is no file. Rows with missing or wrong fields are left out: see `left_out`.
+
+        Raises DataError for a file that cannot be read.
+        """
+        return (row for _, row, fault in self._checked(name) if not fault)
+
+    def left_out(self) -> list[str]:
+        """A sentence for each file with rows that cannot be used; the others are used."""
+        found = {name: self._faults(name) for name in COLUMNS}
+        return [
+            f"{len(faults)} of the rows of {name}.jsonl cannot be used and {'is' if len(faults) == 1 else 'are'} left "
+            f"out: {faults[0]}{' and others' if len(faults) > 1 else ''}."
+            for name, faults in found.items()
+            if faults
+        ]
+
+    def _faults(self, name: str) -> list[str]:
+        return [f"line {number}: {fault}" for number, _, fault in self._checked(name) if fault]
+
+    def _checked(self, name: str) -> Iterator[tuple[int, Any, str]]:
+        """Line, value and what is wrong with it; a torn last line, which a crash leaves, is no fault."""
+        if not self.path(name).is_file():
+            return
+        for number, text in jsonl.read_lines(self.path(name)):
+            try:
+                value = jsonl.parse(text, "it")
+            except DataError:
+                yield number, None, "it is not JSON that can be read"
+            else:
+                yield number, value, fault_of(name, value)
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows in one write. Raises DataError when the disk refuses; the rows before are kept."""

@@ -18,7 +18,7 @@ from ui.benchmarks.view import answer_head, flags_html, grid_html
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
-from ui.kit.typeset import LATEX_DELIMITERS, typeset
+from ui.kit.typeset import LATEX_DELIMITERS, Typeset, typeset
 
 SIDES: tuple[Role, Role] = ("base", "distilled")
 MOST_FLAGS = 1000
@@ -202,7 +202,7 @@ def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str)
         raise DataError("There is no such problem.", "Choose a problem first.")
     keys = {run: pin_from_run(library.runs, run, problem, str(comment or "")).key for run in runs}
     links = " and ".join(f"[with the first answers from run {run}](?case={key})" for run, key in keys.items())
-    return f"Added to the Case studies tab, {links}."
+    return Typeset(f"Added to the Case studies tab, {links}.")
 
 
 def flag_grade(library: RunLibrary, choice: Choice, side: Role, problem: str, index: int, comment: str) -> None:

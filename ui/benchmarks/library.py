@@ -44,6 +44,8 @@ class Shown:
     infos: tuple[RunInfo, ...]
     report: str
     """Markdown, to paste in a model card."""
+    left_out: tuple[str, ...] = ()
+    """Sentences on rows of the runs' files that cannot be used."""
 
 
 def side_value(side: Side) -> str:
@@ -159,7 +161,9 @@ class RunLibrary:
         titles = {role: _title(infos, side) for role, side in choice.sides.items()}
         pair_titles = (titles["base"], titles["distilled"])
         comparison = build_comparison(rows["base"], rows["distilled"], pair_titles, choice.benchmark)
-        checked = {info.id: faulty_golds(RunLog.open(self.runs, info.id)) for info in infos}
+        logs = {info.id: RunLog.open(self.runs, info.id) for info in infos}
+        checked = {run_id: faulty_golds(log) for run_id, log in logs.items()}
+        left_out = tuple(sentence for log in logs.values() for sentence in log.left_out())
         golds = {run_id: found for run_id, found in checked.items() if found is not None}
         return Shown(
             comparison=comparison,
@@ -167,7 +171,8 @@ class RunLibrary:
             curves={s: curves(rows[s], results.forced(c, choice.benchmark)) for s, c in choice.sides.items()},
             titles=titles,
             infos=infos,
-            report=report(infos, [comparison], golds),
+            report=report(infos, [comparison], golds, left_out),
+            left_out=left_out,
         )
 
     def cells(self, choice: Choice, filters: Filters) -> list[Cell]:

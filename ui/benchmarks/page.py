@@ -181,7 +181,7 @@ def _is_running(actions: RunActions, choice: Choice) -> bool:
 def display_updates(displays: Displays, shown: Shown, running: bool) -> dict[Any, Any]:
     """Everything the tab says about a comparison."""
     c = shown.comparison
-    warnings = [*differences(shown.infos), *unfinished(shown.infos, c)]
+    warnings = [*differences(shown.infos), *unfinished(shown.infos, c), *shown.left_out]
     subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
     return {
         displays.results: gr.update(visible=c.base.samples + c.distilled.samples > 0),

@@ -23,8 +23,10 @@ from ui.kit.events import spoken
 from ui.kit.html import shown
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
+from ui.kit.places import tell, warn
 from ui.kit.replies import figures, panel_messages, progress_line, thanks
 from ui.kit.sampling import read_sampling
+from ui.kit.typeset import Typeset
 from ui.services import Services
 from votes.ballot import Side, Verdict
 
@@ -74,7 +76,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
     try:
         kept = runs_of(case.key)
     except DataError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         kept = []
     own = [run for run in mine if run.case == case.key]
     found = [*own, *kept]
@@ -94,7 +96,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
 
 def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool, mine: Runs) -> Update:
     kept = None if run in mine else run  # a link to another would lead nowhere
-    link = f"[Link to this case{' and run' if kept else ''}]({case_link(case, kept)})"
+    link = Typeset(f"[Link to this case{' and run' if kept else ''}]({case_link(case, kept)})")
     update: Update = {w.facts: shown(run_html(run)), w.link: link}
     for role in ROLES:
         update[w.heads[role]] = side_head(role, run)
@@ -132,7 +134,7 @@ def open_handler(w: Widgets) -> Callable[..., Update]:
         wanted = request.query_params.get("case", "")
         case = find_case(wanted)
         if wanted and case is None:
-            gr.Warning("This case no longer exists.")
+            warn("This case no longer exists.")
         return show_case(w, case or paper_cases()[0], mark, request.query_params.get("case_run"))
 
     return open_case
@@ -148,7 +150,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
         with spoken():
             case = find_case(key)
         if case is None:
-            gr.Warning("This case no longer exists.")
+            warn("This case no longer exists.")
             yield gr.skip()
             return
         sampling = read_sampling(*settings)
@@ -164,7 +166,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
                     battle = step.battle
                     yield _moving(services, w, battle, step.seconds)
         except ArenaError as error:
-            gr.Warning(str(error))
+            warn(str(error))
         finished = _finished(services, case, battle, sampling)
         if finished and not await asyncio.to_thread(_keep, finished, secret):
             mine = (finished, *mine)[:MINE_AT_MOST]
@@ -195,9 +197,9 @@ def _keep(run: CaseRun, key: str) -> bool:
         require_owner(key)
         keep_run(run)
     except ConfigError:
-        gr.Info(NOT_KEPT)
+        tell(NOT_KEPT)
     except DataError as error:
-        gr.Warning(f"{error} Only you can see this run.")
+        warn(f"{error} Only you can see this run.")
     else:
         return True
     return False
@@ -238,9 +240,9 @@ def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[.
         try:
             receipt = services.desk.cast(battle.id, services.visitor(request), "answers", verdict)
         except ArenaError as error:
-            gr.Warning(str(error))
+            warn(str(error))
             return gr.skip()
-        gr.Info(thanks(receipt))
+        tell(thanks(receipt))
         return {w.ballot: gr.update(visible=False)}
 
     return vote

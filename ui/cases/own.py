@@ -27,6 +27,7 @@ from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import text_of
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.places import tell
 from ui.services import Services
 
 
@@ -127,7 +128,7 @@ def wire_list(form: PinForm, w: Widgets) -> None:
     @owned
     def on_upload(path: str, key: str, mark: bool) -> Any:
         added = import_document(Path(path).read_text(encoding="utf-8", errors="replace"), Path(path).name)
-        gr.Info(f"{added.cases} cases and {added.runs} runs added, {added.known} known already.")
+        tell(f"{added.cases} cases and {added.runs} runs added, {added.known} known already.")
         return show_case(w, known_case(key), mark)
 
     form.keep_note.click(on_note, [form.key, w.chosen, form.note, w.mark], outputs, **QUIET)

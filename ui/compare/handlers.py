@@ -26,6 +26,7 @@ from ui.compare.view import (
 from ui.kit.events import spoken
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
+from ui.kit.places import tell
 from ui.kit.replies import thanks
 from ui.kit.sampling import read_samplings
 from ui.services import Services
@@ -124,7 +125,7 @@ def vote_handler(services: Services, show: Renderer, verdict: Verdict) -> Callab
         visitor = services.visitor(request)
         receipt = services.desk.cast(battle.id, visitor, stage, verdict, tuple(reasons), comment or "")
         if not receipt.repeated:
-            gr.Info(thanks(receipt), duration=4)
+            tell(thanks(receipt), duration=4)
         ballot = show.widgets.ballot
         emptied: Update = {ballot.comment: "", ballot.reasons: gr.update(value=[])} if reasons or comment else {}
         if battle.mode == "named":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from battles.battle import SIDES, Battle
 from ui.kit.html import Markup, join, render, table
+from ui.kit.typeset import Typeset
 from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
 from votes.shown import Reveal, SideFacts
 
@@ -118,9 +119,9 @@ def vote_prompt(battle: Battle) -> Markup:
 
 def pinned_sentence(link: str) -> str:
     """A battle became a case: a link to it."""
-    return f"Pinned under *Case studies*: [open the case]({link})"
+    return Typeset(f"Pinned under *Case studies*: [open the case]({link})")
 
 
 def shared_link(battle: Battle) -> str:
     """A link that opens this battle again."""
-    return f"[Link to this battle](?battle={battle.id})"
+    return Typeset(f"[Link to this battle](?battle={battle.id})")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+from markupsafe import escape
 
 from common.errors import ArenaError
 
@@ -21,4 +22,4 @@ def spoken() -> Iterator[None]:
     try:
         yield
     except ArenaError as error:
-        raise gr.Error(str(error), duration=8, title="That did not work", print_exception=False) from error
+        raise gr.Error(str(escape(error)), duration=8, title="That did not work", print_exception=False) from error

@@ -53,6 +53,10 @@ any character of a script that is written without spaces."""
 _TAGS = {1: ("<em>", "</em>"), 2: ("<strong>", "</strong>"), 3: ("<strong><em>", "</em></strong>")}
 
 
+class Typeset(str):
+    """Markdown that is safe to show as it is: what `typeset` made, or what this product says itself."""
+
+
 class _Paragraph(NamedTuple):
     """One paragraph as Markdown, how many formulas it has, and how far its last list item is indented (-1: no list)."""
 
@@ -70,14 +74,14 @@ class _Asterisks(NamedTuple):
     closes: bool
 
 
-def typeset(text: str, *, growing: bool = False) -> str:
+def typeset(text: str, *, growing: bool = False) -> Typeset:
     """Anybody's text as Markdown for a Chatbot or Markdown component that has `LATEX_DELIMITERS`.
 
     `growing`: more of it follows, so a block that is shown plain is left open and only what is added need be sent.
     """
     text = text.translate(_PRIVATE)
     if len(text) > LONGEST or len(_MARK.findall(text)) > MOST_MARKS:
-        return _plain(text, growing)
+        return Typeset(_plain(text, growing))
     pieces: list[str] = []
     paragraph: list[str] = []
     formulas, list_indent = 0, -1
@@ -105,7 +109,7 @@ def typeset(text: str, *, growing: bool = False) -> str:
         else:
             paragraph.append(line)
     close(last=True)
-    return _plain(text, growing) if formulas > MOST_FORMULAS else "\n".join(pieces)
+    return Typeset(_plain(text, growing) if formulas > MOST_FORMULAS else "\n".join(pieces))
 
 
 def _plain(text: str, growing: bool) -> str:

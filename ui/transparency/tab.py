@@ -36,6 +36,7 @@ from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import command, html, page_style, render, shown, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.places import tell, warn
 from ui.services import Services
 from ui.transparency.view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
 
@@ -106,7 +107,7 @@ def saved_works() -> list[Assessment]:
     try:
         return [assessment for assessment in saved() if assessment.work != SELF]
     except DataError as error:
-        gr.Warning(str(error))
+        warn(str(error))
         return []
 
 
@@ -186,7 +187,7 @@ def keep_score(work: str, assessor: str, *values: Any) -> None:
     if assessment.work == SELF:
         raise DataError("This project is scored from its own files:", "arena index")
     save(assessment)
-    gr.Info(f"Saved: {assessment.work}, {score(assessment).total} of {full_marks().total}.")
+    tell(f"Saved: {assessment.work}, {score(assessment).total} of {full_marks().total}.")
 
 
 def build_files(form: Form) -> None:

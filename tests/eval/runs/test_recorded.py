@@ -37,7 +37,8 @@ def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> No
 def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
     log = RunLog.open(tmp_path, min(SHIPPED))
-    flag = {"model": "m", "problem_id": "p", "index": 0, "note": "looks right to me"}
+    flag = {"model": "m", "problem_id": "p", "index": 0, "outcome": "wrong", "note": "looks right to me"}
+    flag["flagged_at"] = "2026-01-01T00:00:00+00:00"
     log.append("flags", [flag])
     unpack_recorded(tmp_path)
     assert list(log.rows("flags"))[-1] == flag

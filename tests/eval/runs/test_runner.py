@@ -11,11 +11,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from common.errors import ConfigError, DataError, ServerError
+from eval.judging.judged import judgements
 from eval.records import Problem
+from eval.results.report import run_report
+from eval.results.samples import Results, sides_of
+from eval.runs.columns import fault_of
+from eval.runs.grades import ungraded
 from eval.runs.log import LOGS, DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run, list_runs, sample_seed
 from eval.runs.runner import DOWN_AFTER, Runner
 from models.chat.client import Completer, Message
@@ -24,6 +30,25 @@ from models.chat.retry import RETRIES
 from models.config.sampling import Sampling
 
 PROBLEMS = [Problem(f"toy/{i}", f"What is {i} + {i}?", str(2 * i), "toy") for i in range(6)]
+
+
+SAMPLE = {
+    "run": "r1", "model": "m-base", "problem_id": PROBLEMS[0].id, "index": 0, "prompt": "?", "text": "4", "thought": "",
+    "answer": "4", "thought_tokens": 0, "answer_tokens": 1, "finish_reason": "stop", "seed": 0, "seconds": 0.5,
+    "started_at": "2026-01-01T00:00:00+00:00", "config_hash": "x", "error": "",
+}  # fmt: skip
+OF_A_SAMPLE = {"model": "m-base", "problem_id": PROBLEMS[0].id, "index": 0}
+ROWS: dict[str, dict[str, Any]] = {
+    "samples": SAMPLE,
+    "grades": {**OF_A_SAMPLE, "outcome": "wrong", "rung": "boxed", "extracted": "4", "note": ""},
+    "classes": {"model": "m-base", "problem_id": PROBLEMS[0].id, "indices": [0, 1], "classes": [0, 0]},
+    "forced": {**OF_A_SAMPLE, "budget": 8, "answer": "4", "thought_tokens": 8, "answer_tokens": 1, "outcome": "wrong",
+               "cut": True},
+    "flags": {**OF_A_SAMPLE, "outcome": "wrong", "note": "no", "flagged_at": "2026-01-01T00:00:00+00:00"},
+    "golds": {"checked": 3, "faults": [{"problem_id": PROBLEMS[0].id, "reason": "odd"}]},
+    "judgements": {"item": "1", "rubric": "safety", "judge": "j", "value": "safe", "reason": "", "invalid": "",
+                   "prompts": ["?"], "raws": ["safe"], "flipped": False, "extra": {"role": "base"}},
+}  # fmt: skip
 
 
 def make_log(runs: Path, samples: int = 1, **config: object) -> RunLog:
@@ -293,11 +318,66 @@ def test_unknown_run(tmp_path: Path, run_id: str) -> None:
         RunLog.open(tmp_path, run_id)
 
 
-def test_damage_in_the_middle_is_named(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_named_and_the_rest_is_kept(tmp_path: Path) -> None:
+    log, grade = make_log(tmp_path), json.dumps(ROWS["grades"])
+    log.path("grades").write_text(f'{grade}\n{{"a": \n{grade}\n')
+    assert list(log.rows("grades")) == [ROWS["grades"]] * 2
+    (told,) = log.left_out()
+    assert told.startswith("1 of the rows of grades.jsonl cannot be used and is left out: line 2: it is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"thought": None}, "`thought` is missing"),
+        ({"index": "zero"}, "`index` is not a whole number"),
+        ({"index": "1"}, "`index` is not a whole number"),
+        ({"index": True}, "`index` is not a whole number"),
+        ({"index": 2**40}, "`index` is not a whole number"),
+        ({"thought_tokens": 1.5}, "`thought_tokens` is not a whole number"),
+        ({"text": {"a": 1}}, "`text` is not text"),
+        ({"text": 5}, "`text` is not text"),
+        ({"seconds": "fast"}, "`seconds` is not a number"),
+        ({"error": []}, "`error` is not text"),
+        ({"started_at": "yesterday"}, "`started_at` is not a time"),
+        ([1, 2], "it is not an object"),
+        (7, "it is not an object"),
+        (None, "it is not an object"),
+        ("[" * 5000, "not JSON that can be read"),
+        ("1" * 5000, "not JSON that can be read"),
+    ],
+)
+def test_a_row_with_wrong_fields_is_left_out_and_told(tmp_path: Path, change: Any, fault: str) -> None:
     log = make_log(tmp_path)
-    log.path("grades").write_text('{"a": 1}\n{"a": \n{"a": 2}\n')
-    with pytest.raises(DataError, match="line 2"):
-        list(log.rows("grades"))
+    good = [{**SAMPLE, "problem_id": p.id, "model": m} for p in PROBLEMS[:2] for m in ("m-base", "m-long")]
+    bad = change if isinstance(change, str) else json.dumps({**SAMPLE, **change} if type(change) is dict else change)
+    lines = [json.dumps(row) for row in good]
+    log.path("samples").write_text("\n".join([*lines[:2], bad, *lines[2:]]) + "\n")
+    assert len(log.samples()) == len(ungraded(log)) == 4
+    (told,) = log.left_out()
+    assert "of samples.jsonl" in told and "line 3" in told and fault in told
+    results = Results(tmp_path, ["r1"])
+    assert sum(len(results.rows(side)) for side in sides_of(log.info())) == 4, "the page counts what the log counts"
+    assert fault in run_report(tmp_path, "r1")
+
+
+@pytest.mark.parametrize("name", ["grades", "classes", "forced", "flags", "golds", "judgements"])
+def test_rows_of_every_file_are_checked(tmp_path: Path, name: str) -> None:
+    log, row = make_log(tmp_path), ROWS[name]
+    wrong = [{key: value for key, value in row.items() if key != left_out} for left_out in row]
+    wrong = [each for each in wrong if fault_of(name, each)] + [{key: {"a": [None]} for key in row}, {}]
+    log.append(name, [row, *wrong, row])
+    assert list(log.rows(name)) == [row, row]
+    assert len(wrong) > 2 and log.left_out()[0].startswith(f"{len(wrong)} of the rows of {name}.jsonl cannot be used")
+    Results(tmp_path, ["r1"])
+    judgements(log)
+    run_report(tmp_path, "r1")
+
+
+def test_a_sample_of_a_problem_that_the_run_lacks_is_not_graded(tmp_path: Path) -> None:
+    log = make_log(tmp_path)
+    log.append("samples", [{**SAMPLE, "problem_id": "other/1"}])
+    assert log.samples() == ungraded(log) == []
 
 
 CONTEXT = "The conversation is too long for this model (5000 input tokens): its context holds 4096 tokens."
@@ -334,12 +414,14 @@ async def test_prompts_that_are_too_long_are_recorded_once_and_end_no_run(
 def test_a_line_that_a_crash_cut_short_costs_no_other_line(tmp_path: Path) -> None:
     log = make_log(tmp_path)
     for name in (*LOGS, "judgements"):
-        log.append(name, [{"n": 1}])
+        rows = [{**ROWS[name], "n": n} for n in (1, 3, 4)]
+        log.append(name, rows[:1])
         with log.path(name).open("a", encoding="utf-8") as file:
             file.write('{"n": 2, "text": "cut')
-        assert list(log.rows(name)) == [{"n": 1}]
-        log.append(name, [{"n": 3}, {"n": 4}])
-        assert list(log.rows(name)) == [{"n": 1}, {"n": 3}, {"n": 4}]
+        assert list(log.rows(name)) == rows[:1]
+        log.append(name, rows[1:])
+        assert list(log.rows(name)) == rows
+    assert log.left_out() == []
 
 
 @pytest.mark.parametrize("run_id", ["x" * 300, "nul\0", "..", "a/b", ""])

@@ -1,0 +1,57 @@
+"""Every place that shows text, guarded: what models, visitors, judges and files wrote is text wherever it turns up.
+
+The first value of a component comes from the code. Every later one comes from a handler, and may hold anybody's words.
+`guard` makes the whole page careful with those: Markdown components typeset what is not `Typeset`, HTML components
+escape what is not `Markup`. So a handler that forgets to do so shows text as text, and cannot do worse.
+"""
+
+from abc import ABCMeta
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import gradio as gr
+from markupsafe import escape
+
+from ui.kit.typeset import LATEX_DELIMITERS, Typeset, typeset
+
+
+def warn(text: object) -> None:
+    """A notice in the corner of the page. Gradio reads notices as HTML."""
+    gr.Warning(str(escape(text)))
+
+
+def tell(text: object, **options: Any) -> None:
+    """As `warn`, for good news."""
+    gr.Info(str(escape(text)), **options)
+
+
+def guard(app: gr.Blocks) -> None:
+    """Make every component of the page that shows Markdown or HTML check what it is given from now on."""
+    for block in app.blocks.values():
+        if type(block) in CHECKS:
+            block.__class__ = _checking(type(block))
+        if isinstance(block, gr.Markdown):
+            block.latex_delimiters = block.constructor_args["latex_delimiters"] = LATEX_DELIMITERS
+
+
+def _typeset(value: Any) -> Any:
+    return value if value is None or isinstance(value, Typeset) else typeset(str(value))
+
+
+def _escape(value: Any) -> Any:
+    return value if value is None else str(escape(value))
+
+
+CHECKS: dict[type[gr.components.Component], Callable[[Any], Any]] = {gr.Markdown: _typeset, gr.HTML: _escape}
+
+
+@cache
+def _checking(kind: type[Any]) -> type[Any]:
+    """A class like `kind` that checks. Gradio makes components anew for each visitor, of the class that they have."""
+
+    def postprocess(self: Any, value: Any) -> Any:
+        return kind.postprocess(self, CHECKS[kind](value))
+
+    # Past gradio's metaclass, which writes a stub beside the file of every new class.
+    return ABCMeta.__new__(type(kind), kind.__name__, (kind,), {"postprocess": postprocess, "__module__": __name__})
