@@ -3,9 +3,13 @@
 Kinds are named as DuckDB names them: `eval.results.samples` makes its tables from the same columns.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from common import jsonl
+from common.errors import DataError
 
 SAMPLE = {
     "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "prompt": "VARCHAR", "text": "VARCHAR",
@@ -59,6 +63,22 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "MAP[]": ("a list of objects", ("ARRAY",)),
 }
 """A column's kind → its name in a sentence, and the types of JSON that it takes, as DuckDB names them."""
+
+
+def checked_rows(path: Path) -> Iterator[tuple[int, Any, str]]:
+    """Line number, value, and what is wrong with it, of each row of one of a run's files; none where there is no file.
+
+    A torn last line, which a crash leaves, is no fault. Raises DataError for a file that cannot be read.
+    """
+    if not path.is_file():
+        return
+    for number, text in jsonl.read_lines(path):
+        try:
+            value = jsonl.parse(text, "it")
+        except DataError:
+            yield number, None, "it is not JSON that can be read"
+        else:
+            yield number, value, fault_of(path.stem, value)
 
 
 def fault_of(name: str, row: Any) -> str:

@@ -24,7 +24,7 @@ from common.errors import ConfigError, DataError
 from common.paths import home
 from eval.problems.prompts import BENCHMARK
 from eval.records import Problem, Sample
-from eval.runs.columns import COLUMNS, fault_of
+from eval.runs.columns import COLUMNS, checked_rows
 from models.chat.client import Message
 from models.config.registry import ROLES as ROLES
 from models.config.registry import Role as Role
@@ -241,32 +241,20 @@ class RunLog:
 
         Raises DataError for a file that cannot be read.
         """
-        return (row for _, row, fault in self._checked(name) if not fault)
+        return (row for _, row, fault in checked_rows(self.path(name)) if not fault)
 
     def left_out(self) -> list[str]:
         """A sentence for each file with rows that cannot be used; the others are used."""
         found = {name: self._faults(name) for name in COLUMNS}
         return [
-            f"{len(faults)} of the rows of {name}.jsonl cannot be used and {'is' if len(faults) == 1 else 'are'} left "
-            f"out: {faults[0]}{' and others' if len(faults) > 1 else ''}."
+            f"{name}.jsonl: {len(faults)} unusable row{'s are' if len(faults) > 1 else ' is'} left out ({faults[0]}"
+            f"{', and others' if len(faults) > 1 else ''})."
             for name, faults in found.items()
             if faults
         ]
 
     def _faults(self, name: str) -> list[str]:
-        return [f"line {number}: {fault}" for number, _, fault in self._checked(name) if fault]
-
-    def _checked(self, name: str) -> Iterator[tuple[int, Any, str]]:
-        """Line, value and what is wrong with it; a torn last line, which a crash leaves, is no fault."""
-        if not self.path(name).is_file():
-            return
-        for number, text in jsonl.read_lines(self.path(name)):
-            try:
-                value = jsonl.parse(text, "it")
-            except DataError:
-                yield number, None, "it is not JSON that can be read"
-            else:
-                yield number, value, fault_of(name, value)
+        return [f"line {number}: {fault}" for number, _, fault in checked_rows(self.path(name)) if fault]
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows in one write. Raises DataError when the disk refuses; the rows before are kept."""

@@ -323,7 +323,7 @@ def test_damage_in_the_middle_is_named_and_the_rest_is_kept(tmp_path: Path) -> N
     log.path("grades").write_text(f'{grade}\n{{"a": \n{grade}\n')
     assert list(log.rows("grades")) == [ROWS["grades"]] * 2
     (told,) = log.left_out()
-    assert told.startswith("1 of the rows of grades.jsonl cannot be used and is left out: line 2: it is not JSON")
+    assert told.startswith("grades.jsonl: 1 unusable row is left out (line 2: it is not JSON")
 
 
 @pytest.mark.parametrize(
@@ -355,7 +355,7 @@ def test_a_row_with_wrong_fields_is_left_out_and_told(tmp_path: Path, change: An
     log.path("samples").write_text("\n".join([*lines[:2], bad, *lines[2:]]) + "\n")
     assert len(log.samples()) == len(ungraded(log)) == 4
     (told,) = log.left_out()
-    assert "of samples.jsonl" in told and "line 3" in told and fault in told
+    assert told.startswith("samples.jsonl:") and "line 3" in told and fault in told
     results = Results(tmp_path, ["r1"])
     assert sum(len(results.rows(side)) for side in sides_of(log.info())) == 4, "the page counts what the log counts"
     assert fault in run_report(tmp_path, "r1")
@@ -368,7 +368,7 @@ def test_rows_of_every_file_are_checked(tmp_path: Path, name: str) -> None:
     wrong = [each for each in wrong if fault_of(name, each)] + [{key: {"a": [None]} for key in row}, {}]
     log.append(name, [row, *wrong, row])
     assert list(log.rows(name)) == [row, row]
-    assert len(wrong) > 2 and log.left_out()[0].startswith(f"{len(wrong)} of the rows of {name}.jsonl cannot be used")
+    assert len(wrong) > 2 and log.left_out()[0].startswith(f"{name}.jsonl: {len(wrong)} unusable rows are left out")
     Results(tmp_path, ["r1"])
     judgements(log)
     run_report(tmp_path, "r1")
