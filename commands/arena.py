@@ -43,7 +43,7 @@ COMMANDS: Mapping[str, Command] = {
     "import": Command("benchmarks.results", "add a file of outputs made elsewhere to the runs"),
     "record": Command("benchmarks.results", "pack a run, to ship it with the product"),
     "judge": Command("judge", "let a model judge answers that have no gold answer"),
-    "traces": Command("traces", "make, filter and export long thoughts"),
+    "traces": Command("traces.group", "make, filter and export long thoughts"),
     "train": Command("train", "train and measure adapters"),
     "cases": Command("cases", "record, export and import case studies"),
     "votes": Command("votes", "sum up and export the votes"),

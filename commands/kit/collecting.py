@@ -37,6 +37,7 @@ def client_from(options: argparse.Namespace, ledger: Path) -> ServiceClient:
     service = ServiceOptions(
         max_tokens=options.max_tokens,
         temperature=None if options.temperature < 0 else options.temperature,
+        top_p=options.top_p,
         token_field=options.token_field,
         timeout=options.timeout,
         retries=options.retries,
@@ -75,14 +76,16 @@ def collect(
     out: Path,
     attempt_with: Callable[[ServiceClient], MakeAttempt],
     rules: KeepRules | None = None,
+    attempts: Attempts | None = None,
+    report: Callable[[Trace], None] | None = None,
 ) -> int:
     """Make, verify and append every attempt that `out` lacks, and show what came of it.
 
-    0 when all attempts were made, 3 when the spending cap stopped it.
+    `attempts` defaults to what the options say. 0 when all attempts were made, 3 when a cap stopped it.
     """
     if not problems:
         raise DataError("The file holds no problems.", "Curate one first: `arena traces curate FILE`.")
-    attempts = Attempts(
+    attempts = attempts or Attempts(
         options.attempts, not options.all_attempts, options.retry_failed, options.seed, options.concurrency
     )
 
@@ -90,7 +93,7 @@ def collect(
         with Grader() as grader:
             async with client_from(options, ledger_path(out)) as client:
                 verify = Verifier(grader, rules or KeepRules()).verify
-                return await gather(problems, attempt_with(client), verify, out, attempts, _report)
+                return await gather(problems, attempt_with(client), verify, out, attempts, report or _report)
 
     summary = asyncio.run(work())
     show(options, {"file": out, **vars(summary)}, f"{summary.sentence}\nTraces are in {out}.")

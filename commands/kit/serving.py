@@ -1,5 +1,6 @@
 """Which pair a command works with, on which profile, and the pair served while it does."""
 
+import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -44,6 +45,24 @@ def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec, roles: Sequen
             f"There is no profile “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.profiles)}."
         )
     return config.profiles[key] if key else profile_for(config, pair, roles)
+
+
+@contextmanager
+def asking(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
+    """The options with `url` and `model` of the service to ask: those given, or those of the model that --served names,
+    which is served meanwhile. Raises ConfigError unless exactly one of the two ways is named."""
+    if bool(options.served) == bool(options.url or options.model) or bool(options.url) != bool(options.model):
+        raise ConfigError("It is not clear which model to ask.", "Give --served NAME, or --url and --model.")
+    if not options.served:
+        yield options
+        return
+    config = load_config()
+    side = find_model(config, options.served)
+    profile = chosen_profile(config, options.profile, side.pair, (side.role,))
+    note(f"Waiting for {side.spec.title} …")
+    with serving_pair(config, side.pair, profile, (side.role,)) as served:
+        endpoint = served.endpoint(side.role)
+        yield argparse.Namespace(**{**vars(options), "url": endpoint.url, "model": endpoint.model})
 
 
 @contextmanager

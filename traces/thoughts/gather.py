@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from traces.keeping.trace import Trace, append_trace, read_traces
 from traces.thoughts.pacing import CapReached
 
 FAILURES_IN_A_ROW = 10
+CONTINUE = "Run the same command again to continue."
 
 MakeAttempt = Callable[[Problem, int, int], Awaitable[Trace]]
 """(problem, attempt from 1, seed) → a trace not yet verified, or already rejected."""
@@ -34,6 +36,10 @@ class Attempts:
     seed: int = 0
     """Attempt n is made with seed + n."""
     at_once: int = 16
+    limit: int | None = None
+    """Attempts to make in this run; None for all."""
+    seconds: float | None = None
+    """After this time nothing new is asked; replies under way are waited for."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,8 @@ async def gather(
     attempts: Attempts = Attempts(),
     progress: Callable[[Trace], None] | None = None,
 ) -> Summary:
-    """Make every attempt that `out` does not have yet. `verify` runs in a thread; a spending cap ends the run early.
+    """Make every attempt that `out` does not have yet. `verify` runs in a thread; caps on money, time or number of
+    attempts end the run early.
 
     Raises ServerError when the service does not answer at all; finished traces are on disk.
     """
@@ -125,7 +132,8 @@ class _Run:
     ) -> None:
         self.make, self.verify, self.out, self.attempts, self.progress = make, verify, out, attempts, progress
         self.rejected: Counter[str] = Counter()
-        self.asked = self.kept = self.failures = self.tokens = 0
+        self.asked = self.kept = self.failures = self.tokens = self.started = 0
+        self.began = time.monotonic()
         self.cost = 0.0
         self.stop: CapReached | ServerError | None = None
         """Set once nothing new is to be asked. Replies under way are waited for: they are paid for."""
@@ -137,8 +145,10 @@ class _Run:
         for number in range(1, self.attempts.most + extra + 1):
             if number in past.done.get(problem.id, ()):
                 continue
+            self.stop = self.stop or self.limit_reached()
             if self.stop:
                 return
+            self.started += 1
             try:
                 trace = await self.make(problem, number, self.attempts.seed + number)
             except (CapReached, ServerError) as error:
@@ -146,6 +156,15 @@ class _Run:
                 return
             if (await self.finish(trace)).kept and self.attempts.until_kept:
                 return
+
+    def limit_reached(self) -> CapReached | None:
+        """Why no further attempt is made in this run, as far as time and number say."""
+        limit, seconds = self.attempts.limit, self.attempts.seconds
+        if limit is not None and self.started >= limit:
+            return CapReached(f"The limit of {limit} attempts is reached.", CONTINUE)
+        if seconds is not None and time.monotonic() - self.began >= seconds:
+            return CapReached("The time is over.", CONTINUE)
+        return None
 
     async def finish(self, trace: Trace) -> Trace:
         if trace.kept is None:

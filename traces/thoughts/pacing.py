@@ -13,7 +13,7 @@ from common.errors import ArenaError, DataError
 
 
 class CapReached(ArenaError):
-    """The next request could exceed the spending cap."""
+    """A limit on money, time or number of attempts lets nothing more be asked."""
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,12 @@ def rows_of(traces: Iterable[Trace]) -> RowsMade:
             "Leave them out: a model trained on them cannot be measured with them.",
         )
     full = [trace for trace in kept if trace.prompt.strip() and trace.answer.strip()]
-    rows = [shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace) for trace in full]
-    return RowsMade(rows, len(seen), len(kept), len(kept) - len(full))
+    return RowsMade([row_of(trace) for trace in full], len(seen), len(kept), len(kept) - len(full))
+
+
+def row_of(trace: Trace) -> Row:
+    """The trace's row, whatever was found of it: the long thought, or for phase 1 the solution."""
+    return shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace)
 
 
 def journey_row(trace: Trace) -> Row:

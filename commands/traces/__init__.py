@@ -1,0 +1,1 @@
+"""`arena traces …`: problems filtered, thoughts and solutions made, kept and exported."""
