@@ -97,7 +97,8 @@ def fault_of(name: str, row: Any) -> str:
 def _is(value: Any, kind: str) -> bool:
     types = KINDS[kind][1]
     if isinstance(value, list):
-        return kind.endswith("[]") and all(_is(each, kind.removesuffix("[]")) for each in value)
+        inner = kind.removesuffix("[]")  # an answer that is missing has no class
+        return kind != inner and all((each is None and inner == "INTEGER") or _is(each, inner) for each in value)
     if isinstance(value, Mapping):
         return "OBJECT" in types
     if isinstance(value, bool):

@@ -117,13 +117,19 @@ def grade_samples(
     items = [GradeItem(s.answer, *known[s.problem_id], cut_off=s.finish_reason in CUT_OFF) for s in samples]
     stamp = {
         "graded_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "grader": f"math-verify {versions(['math-verify'])['math-verify']}",
+        "grader": grader_version(),
     }
     rows = [
         {"model": s.model, "problem_id": s.problem_id, "index": s.index, **grade.row(), **stamp}
         for s, grade in zip(samples, grader.grade_many(items), strict=True)
     ]
     log.append("grades", rows)
+
+
+def grader_version() -> str:
+    """What graded, e.g. "journey-arena 0.8.0 with math-verify 0.9.0": both decide what is right."""
+    found = versions(["math-verify"])
+    return " with ".join(f"{name} {found[name]}" for name in ("journey-arena", "math-verify") if name in found)
 
 
 def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:

@@ -41,7 +41,7 @@ OF_A_SAMPLE = {"model": "m-base", "problem_id": PROBLEMS[0].id, "index": 0}
 ROWS: dict[str, dict[str, Any]] = {
     "samples": SAMPLE,
     "grades": {**OF_A_SAMPLE, "outcome": "wrong", "rung": "boxed", "extracted": "4", "note": ""},
-    "classes": {"model": "m-base", "problem_id": PROBLEMS[0].id, "indices": [0, 1], "classes": [0, 0]},
+    "classes": {"model": "m-base", "problem_id": PROBLEMS[0].id, "indices": [0, 1], "classes": [0, None]},
     "forced": {**OF_A_SAMPLE, "budget": 8, "answer": "4", "thought_tokens": 8, "answer_tokens": 1, "outcome": "wrong",
                "cut": True},
     "flags": {**OF_A_SAMPLE, "outcome": "wrong", "note": "no", "flagged_at": "2026-01-01T00:00:00+00:00"},
