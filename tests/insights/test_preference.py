@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from insights.preference import MIN_VOTES, NotEnough, PreferenceModel, fit_preference
+from insights.simulation import simulate
 from insights.style import Design, build_design, count_marks, ratio
-from tests.insights.helpers import make_reply, make_vote, simulate
+from tests.insights.helpers import make_reply, make_vote
 
 
 def fit(design: Design) -> PreferenceModel:

@@ -7,9 +7,10 @@ import pytest
 
 from insights.preference import NotEnough, PreferenceModel, fit_preference
 from insights.reading import TopicReading, TopicVotes
+from insights.simulation import simulate
 from insights.topics import Topic
 from insights.truth import Choices, Reading, Truth
-from tests.insights.helpers import make_vote, simulate
+from tests.insights.helpers import make_vote
 from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
 from votes.ranking import win_rate
 
