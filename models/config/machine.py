@@ -1,12 +1,17 @@
-"""What GPUs and main memory this machine has."""
+"""What GPUs, processors and main memory this machine has for us."""
 
+import math
 import os
+import platform
 import re
 import subprocess
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+
+from models.config.cgroup import cpu_limit, memory_left
 
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
 
@@ -20,9 +25,20 @@ def visible_gpus() -> list[float]:
         return []
 
 
+def driver_cuda() -> float | None:
+    """The newest CUDA version the NVIDIA driver can run, e.g. 13.0; None where it does not answer or does not say."""
+    try:
+        summary = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
+    return float(found[1]) if found else None
+
+
 def free_memory() -> int:
-    """Main memory in bytes that new processes could take without swapping."""
-    return int(psutil.virtual_memory().available)
+    """Main memory in bytes that new processes could take without swapping, and without the container being killed."""
+    machine, container = int(psutil.virtual_memory().available), memory_left()
+    return machine if container is None else min(machine, container)
 
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -43,8 +59,15 @@ class Processor(NamedTuple):
 
 
 def this_processor() -> Processor:
-    """This machine's, with the cores this process may run on."""
-    return Processor(tuple(sorted(os.sched_getaffinity(0))), computes_in_bf16())
+    """This machine's, with the cores this process may run on; no more of them than a container's share of time, or
+    every thread would wait for the others' turn."""
+    cores = sorted(os.sched_getaffinity(0))
+    share = cpu_limit()
+    if share is not None and (most := max(1, math.ceil(share))) < len(cores):
+        # Not always the first ones: other containers of this machine may be ours too.
+        first = zlib.crc32(platform.node().encode()) % (len(cores) - most + 1)
+        cores = cores[first : first + most]
+    return Processor(tuple(cores), computes_in_bf16())
 
 
 def computes_in_bf16(cpuinfo: Path = CPUINFO) -> bool:

@@ -118,6 +118,8 @@ class Profile(Strict):
             raise ValueError("`base` and `distilled` addresses belong to arrangement `remote`, and it needs both")
         if self.arrangement == "two" and (self.gpu is None) == (self.kv_cache_gib is None):
             raise ValueError("give either `gpu` or, for a machine without one, `kv_cache_gib`")
+        if self.arrangement != "remote" and self.hardware.startswith("cpu") != (self.gpu is None):
+            raise ValueError(f"hardware: {self.hardware} and `gpu` disagree, and the engine is chosen by `gpu`")
         if self.arrangement == "adapter" and self.gpu is None:
             raise ValueError("arrangement `adapter` needs `gpu`: on CPUs LoRA is slower than a second, merged copy")
         return self

@@ -9,12 +9,17 @@ from pathlib import Path
 
 from common.errors import ConfigError
 from common.paths import ROOT
-from models.config.registry import Profile, SpacesConfig
+from models.config.registry import ROLES, PairSpec, Profile, SpacesConfig
+from models.config.sources import AdapterSource, FolderSource, PackageSource, PartsSource
 from models.deployment.card import front_matter, without_front_matter
+from models.deployment.dockerfile import dockerfile
+from models.deployment.steps import next_steps
 
 PARTS = (
     "app.py",
     "Makefile",
+    "install.py",
+    "requirements",
     "common",
     "models",
     "eval",
@@ -30,42 +35,21 @@ PARTS = (
     "README.md",
     "LICENSE",
 )
-REQUIREMENTS = {
-    "gradio": ("requirements.txt",),
-    "docker": ("requirements-cpu.txt", "requirements-cpu-engine.txt"),
-}
+FOR_LOCAL_WEIGHTS = "\n# Weights, training"
+"""Where requirements.txt begins to list what only weights on this machine need. A Space whose models are elsewhere ends
+there."""
 LFS_SUFFIXES = ("safetensors", "parquet", "png", "jpg", "gif", "woff2", "zip")
 """Kinds of files that the hub takes through git-lfs only."""
 
-DOCKERFILE = """\
-# Written by `make space PROFILE={profile}`. The CPU engine is installed in two steps: requirements-cpu.txt, then the
-# engine without its dependencies, some of which do not load beside a CPU build of torch.
-FROM python:{python}-slim
-RUN apt-get update && apt-get install -y --no-install-recommends libnuma1 g++ && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 user
-USER user
-ENV HOME=/home/user PATH=/home/user/.local/bin:$PATH
-RUN mkdir -p /home/user/app
-WORKDIR /home/user/app
-COPY --chown=user requirements-cpu.txt requirements-cpu-engine.txt ./
-RUN pip install --no-cache-dir -r requirements-cpu.txt && \\
-    pip install --no-cache-dir --no-deps -r requirements-cpu-engine.txt
-COPY --chown=user . .
-RUN mkdir -p /home/user/.local/bin && \\
-    printf '#!/bin/sh\\nexec python /home/user/app/commands "$@"\\n' > /home/user/.local/bin/arena && \\
-    chmod +x /home/user/.local/bin/arena
-ENV JOURNEY_PROFILE={profile} JOURNEY_PAIR={pair} GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT={port}
-RUN arena fetch
-EXPOSE {port}
-CMD ["python", "app.py"]
-"""
 
+def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpec | None = None) -> str:
+    """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`
+    (default: the configuration's).
 
-def write_space(config: SpacesConfig, profile: Profile, out: Path) -> str:
-    """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next.
-
-    Raises ConfigError if `out` holds something.
+    Raises ConfigError if `out` holds something, or if the pair does not fit the profile.
     """
+    pair = pair or config.pairs[config.default_pair]
+    steps = next_steps(profile, pair, out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty.", "Name another folder with --out (make space OUT=…), or empty it.")
     out.mkdir(parents=True, exist_ok=True)
@@ -73,8 +57,7 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path) -> str:
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target)
-    for name in REQUIREMENTS[profile.sdk]:
-        shutil.copy2(ROOT / name, out / name)
+    (out / "requirements.txt").write_text(requirements(profile), encoding="utf-8")
     readme = out / "README.md"
     text = without_front_matter(readme.read_text(encoding="utf-8")) if readme.exists() else ""
     readme.write_text(front_matter(config.space, profile) + text, encoding="utf-8")
@@ -82,8 +65,20 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path) -> str:
         "".join(f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LFS_SUFFIXES)
     )
     if profile.sdk == "docker":
-        (out / "Dockerfile").write_text(dockerfile(config, profile))
-    return next_steps(config, profile, out)
+        small = all(
+            isinstance(pair.model(role).weights, PackageSource | PartsSource | AdapterSource | FolderSource)
+            for role in ROLES
+        )
+        (out / "Dockerfile").write_text(dockerfile(config.space, profile, pair.key, fetch=small))
+    elif profile.kv_cache_gib is not None:
+        (out / "packages.txt").write_text("libnuma1\n")  # the CPU engine is linked against it
+    return steps
+
+
+def requirements(profile: Profile) -> str:
+    """The text of requirements.txt: for models at addresses, without what only local weights need."""
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    return text.partition(FOR_LOCAL_WEIGHTS)[0] if profile.arrangement == "remote" else text
 
 
 def tracked_files() -> list[Path]:
@@ -101,27 +96,3 @@ def tracked_files() -> list[Path]:
         )
         paths = [path.relative_to(ROOT) for path in found if path.is_file() and "__pycache__" not in path.parts]
     return [path for path in paths if (ROOT / path).is_file()]
-
-
-def dockerfile(config: SpacesConfig, profile: Profile) -> str:
-    card = config.space
-    return DOCKERFILE.format(
-        profile=profile.key, pair=config.default_pair, python=card.python_version, port=card.app_port
-    )
-
-
-def next_steps(config: SpacesConfig, profile: Profile, out: Path) -> str:
-    pair = config.pairs[config.default_pair]
-    lines = [
-        f"The Space is in {out}. To push it:",
-        "  hf auth login",
-        f"  hf repos create <you>/journey-arena --type space --sdk {profile.sdk} --flavor {profile.hardware}",
-        f"  hf upload <you>/journey-arena {out} . --type space",
-        "In the Space's settings, set these variables:",
-        f"  JOURNEY_PROFILE={profile.key}, JOURNEY_PAIR (default {pair.key}); HF_TOKEN as a secret for gated models",
-    ]
-    for source in (profile.base, profile.distilled):
-        if source is not None:
-            names = [name for name in (source.address_env, source.model_env, source.key_env) if name]
-            lines.append(f"  {', '.join(names)} ({source.key_env} as a secret)" if source.key_env else ", ".join(names))
-    return "\n".join(lines)

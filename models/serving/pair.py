@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,9 @@ from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
+from models.serving.checks import check_machine
 from models.serving.clients import Served
+from models.serving.engine import engine_python
 from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
@@ -111,6 +112,8 @@ class ServedPair:
         return Server(name, lambda report: self._prepare(engine, report), home() / "logs" / f"{engine.roles[0]}.log")
 
     def _prepare(self, engine: Engine, report: Report) -> Launch:
+        check_machine(self.plan)
+        python = engine_python(report)
         folder, adapter = self._find(engine, report)
         if not engine.gpus:
             self._await_memory(engine, report)
@@ -120,7 +123,7 @@ class ServedPair:
         environment = dict(engine.environment) | {"HF_HUB_OFFLINE": "1"}
         if engine.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = _within_visible(engine.gpus)
-        command = engine.command(sys.executable, str(folder), port, str(adapter) if adapter else "")
+        command = engine.command(python, str(folder), port, str(adapter) if adapter else "")
         return Launch(command, environment, port)
 
     def _find(self, engine: Engine, report: Report) -> tuple[Path, Path | None]:

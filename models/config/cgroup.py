@@ -1,0 +1,80 @@
+"""What a container may use of its machine: the limits of Linux control groups, version 2 and version 1."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+MOUNT = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+V1_UNLIMITED = 2**60
+"""Version 1 writes "no limit" as the largest multiple of a page; no machine has so much memory."""
+
+
+def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
+    """How many processors' worth of time this process may take, e.g. 2.0; None without a limit."""
+    limits = [_share(text) for text in _texts("cpu.max", mount, own)]
+    for quota, period in zip(
+        _texts("cpu.cfs_quota_us", mount, own, "cpu"), _texts("cpu.cfs_period_us", mount, own, "cpu"), strict=False
+    ):
+        limits.append(_share(f"{quota} {period}"))
+    return min((limit for limit in limits if limit), default=None)
+
+
+def memory_left(mount: Path = MOUNT, own: Path = OWN) -> int | None:
+    """Bytes this process's group may still take before it is killed; None without a limit. Cached files do not count:
+    they are given back."""
+    left = [
+        *(_left(f, "memory.max", "memory.current", "inactive_file") for f in _folders(mount, own)),
+        *(
+            _left(f, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            for f in _folders(mount, own, "memory")
+        ),
+    ]
+    return min((room for room in left if room is not None), default=None)
+
+
+def _left(folder: Path, limit: str, used: str, cached: str) -> int | None:
+    most, taken = _number(folder / limit), _number(folder / used)
+    if most is None or taken is None or most >= V1_UNLIMITED:
+        return None
+    lines = (line.split() for line in _read(folder / "memory.stat").splitlines())
+    given_back = next((int(line[1]) for line in lines if len(line) == 2 and line[0] == cached), 0)
+    return max(most - taken + given_back, 0)
+
+
+def _share(text: str) -> float | None:
+    """Quota over period: `200000 100000` is two processors; `max` and -1 are no limit."""
+    words = text.split()
+    try:
+        quota, period = float(words[0]), float(words[1])
+    except (IndexError, ValueError):
+        return None
+    return quota / period if quota > 0 and period > 0 else None
+
+
+def _texts(name: str, mount: Path, own: Path, controller: str = "") -> Iterator[str]:
+    yield from filter(None, (_read(folder / name) for folder in _folders(mount, own, controller)))
+
+
+def _folders(mount: Path, own: Path, controller: str = "") -> Iterator[Path]:
+    """The process's group and those around it. Inside a container the mount itself is its group."""
+    root = mount / controller if controller else mount
+    for line in _read(own).splitlines():
+        _, names, path = [*line.split(":", 2), "", ""][:3]
+        if controller in names.split(",") if controller else not names:
+            here = root / path.lstrip("/")
+            while here != root and root in here.parents:
+                yield here
+                here = here.parent
+    yield root
+
+
+def _number(path: Path) -> int | None:
+    text = _read(path).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

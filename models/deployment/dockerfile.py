@@ -1,0 +1,48 @@
+"""The Dockerfile of a Space: install.py makes both environments while the image is built, for a user without rights."""
+
+from models.config.registry import Profile, SpaceCard
+
+HEAD = """\
+# Written by `arena space --profile {profile}`.
+FROM python:{python}-slim
+RUN apt-get update && apt-get install -y --no-install-recommends {system} && rm -rf /var/lib/apt/lists/*
+RUN useradd --create-home --uid 1000 user
+USER user
+RUN mkdir /home/user/app
+WORKDIR /home/user/app
+COPY install.py requirements.txt ./
+COPY requirements requirements
+COPY common common
+"""
+WITH_ENGINE = """\
+# The two environments share their files through uv's cache, within one layer only.
+RUN {variables}python install.py --engine {engine} && rm -rf /home/user/.cache/uv
+"""
+WITHOUT_ENGINE = """\
+RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir -r requirements.txt
+"""
+TAIL = """\
+COPY . .
+ENV PATH=/home/user/app/.venv/bin:$PATH JOURNEY_HOME=/home/user/data JOURNEY_PROFILE={profile} JOURNEY_PAIR={pair}
+ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT={port}
+{more}EXPOSE {port}
+CMD ["python", "app.py"]
+"""
+NVIDIA = "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility\n"
+"""Asks the container's runtime for the driver; a CUDA base image would bring a second set of CUDA libraries."""
+ENGINE = "ENV JOURNEY_ENGINE=/home/user/app/.venv-engine\n"
+FETCH = "RUN python commands fetch\n"
+
+
+def dockerfile(card: SpaceCard, profile: Profile, pair: str, *, fetch: bool) -> str:
+    """The text of the Dockerfile. `fetch`: whether the pair's weights are small enough to be part of the image."""
+    text = HEAD.format(profile=profile.key, python=card.python_version, system="g++" if profile.gpu else "g++ libnuma1")
+    if profile.arrangement == "remote":
+        more = ""
+        text += WITHOUT_ENGINE
+    else:
+        # Without a GPU, torch's builds for CUDA would be gigabytes of nothing.
+        variables = "" if profile.gpu else "UV_TORCH_BACKEND=cpu "
+        text += WITH_ENGINE.format(engine="gpu" if profile.gpu else "cpu", variables=variables)
+        more = ENGINE + (NVIDIA if profile.gpu else "") + (FETCH if fetch else "")
+    return text + TAIL.format(profile=profile.key, pair=pair, port=card.app_port, more=more)

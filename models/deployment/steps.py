@@ -1,0 +1,170 @@
+"""What to do with a written Space: the commands that push it, what to set, what it costs, how long its start takes."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import ConfigError
+from common.paths import ROOT
+from models.config.layout import Misfit, engines_for
+from models.config.machine import Processor
+from models.config.registry import ROLES, PairSpec, Profile
+from models.config.sources import (
+    AdapterSource,
+    AddressSource,
+    EnvironmentSource,
+    HubSource,
+    PackageSource,
+    PartsSource,
+    Source,
+    resolve_environment,
+)
+from models.deployment.hardware import HARDWARE, price
+
+SPACE = "<you>/journey-arena"
+HUB_BYTES_A_SECOND = 100e6
+"""From the hub to a Space. Not measured: a cautious assumption."""
+REGISTRY_BYTES_A_SECOND = 30e6
+"""From the package registry, unpacking included: 1.2 GB in 35 s, measured on two cores."""
+DISK_BYTES_A_SECOND = 1e9
+"""From a local disk to GPUs. Not measured: an assumption."""
+ENGINE_BYTES = {"gpu": 4.0e9, "cpu": 0.7e9}
+"""Wheels of the engine's environment. CPU measured; GPU the sum of the sizes that the registry lists."""
+START_SECONDS = {"gpu": 180, "cpu": 60}
+"""From loaded weights to the first healthy answer. CPU measured (two cores, eager); GPU assumed (compiling, graphs)."""
+
+
+class Estimate(NamedTuple):
+    """The first start of a Space."""
+
+    seconds: float
+    parts: tuple[str, ...]
+
+
+def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
+    """Every command, variable and secret for this pair on this profile, as text for a terminal."""
+    secrets = list(_secrets(profile, pair))
+    variables = {"JOURNEY_PROFILE": profile.key, "JOURNEY_PAIR": pair.key} | dict(_variables(profile, pair))
+    create = [f"hf repos create {SPACE} --type space --sdk {profile.sdk} --flavor {profile.hardware}"]
+    create += [f"--secrets {name}" for name, _ in secrets]
+    create += [f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items()]
+    lines = [f"The Space is in {out}. To publish it, log in once:", "  hf auth login"]
+    lines += ["Set these in your terminal; they become secrets of the Space:"]
+    lines += [f"  export {name}=…{' ' * (22 - len(name))}# {what}" for name, what in secrets]
+    lines += ["Create the Space and push it:", "  " + " \\\n    ".join(create)]
+    lines += [f"  hf upload {SPACE} {out} . --type space"]
+    lines += [f"Hardware {price(profile.hardware)}."]
+    if profile.hardware.startswith("cpu") and profile.arrangement != "remote":
+        lines += ["A Space on processors is slow: seconds for each word of a model of more than a billion parameters."]
+    lines += ["A Space on compute of its own needs a paid plan of Hugging Face."]
+    lines += list(_start(profile, pair))
+    lines += list(_volumes(profile))
+    return "\n".join(lines)
+
+
+def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
+    yield "JOURNEY_OWNER_KEY", "any long word: needed to start runs and to pin cases"
+    if profile.arrangement != "remote" and any(_on_hub(pair.model(role).weights) for role in ROLES):
+        yield "HF_TOKEN", "a token that may read the weights; needed for gated and private models"
+    for source in _addresses(profile, pair):
+        if source.key_env:
+            yield source.key_env, "the key of that server"
+
+
+def _on_hub(source: Source) -> bool:
+    if isinstance(source, AdapterSource):
+        return not (ROOT / source.adapter).is_dir()
+    return isinstance(source, HubSource | EnvironmentSource)
+
+
+def _variables(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
+    for source in _addresses(profile, pair):
+        if source.address_env:
+            yield source.address_env, "http://…/v1"
+        if source.model_env:
+            yield source.model_env, "<name on that server>"
+    if profile.arrangement == "remote":
+        return
+    for role in ROLES:
+        spec = pair.model(role)
+        weights = (profile.quantization == "awq" and spec.awq) or spec.weights
+        if isinstance(weights, EnvironmentSource):
+            yield weights.env, "<org/name>"
+
+
+def _addresses(profile: Profile, pair: PairSpec) -> Iterator[AddressSource]:
+    for role in ROLES:
+        source = profile.address(role) or pair.model(role).weights
+        if isinstance(source, AddressSource):
+            yield source
+
+
+def _volumes(profile: Profile) -> Iterator[str]:
+    if profile.arrangement == "remote":
+        return
+    yield "A Space's disk is empty after every restart. To keep the engine and prepared weights, mount a bucket:"
+    yield f"  hf buckets create {SPACE}-cache && hf spaces volumes set {SPACE} -v hf://buckets/{SPACE}-cache:/data"
+    yield f"  hf spaces variables add {SPACE} -e JOURNEY_CACHE=/data/cache -e HF_HOME=/data/hub"
+    yield "Buckets have no file locks: if a start fails there, remove both variables. Votes never belong on a bucket."
+
+
+def _start(profile: Profile, pair: PairSpec) -> Iterator[str]:
+    found = first_start(profile, pair)
+    if found.parts:
+        minutes = max(1, round(found.seconds / 60))
+        yield f"The first start takes about {minutes} min (an estimate): {', '.join(found.parts)}."
+        yield "Meanwhile the page is there and shows how far it is."
+    known, needed = HARDWARE.get(profile.hardware), sum(size for size, _, _ in _downloads(profile, pair)) / 1e9
+    if known and needed > 0.9 * known.disk_gb:
+        yield f"Its disk of {known.disk_gb} GB is too small for {needed:.0f} GB of weights: choose other hardware."
+
+
+def first_start(profile: Profile, pair: PairSpec) -> Estimate:
+    """Sizes over rates: the engine (a Gradio Space installs it at its first start), the weights, loading them."""
+    if profile.arrangement == "remote":
+        return Estimate(0.0, ())
+    kind = "gpu" if profile.gpu else "cpu"
+    seconds, parts = 0.0, []
+    if profile.sdk == "gradio":
+        seconds += ENGINE_BYTES[kind] / REGISTRY_BYTES_A_SECOND
+        parts.append(f"{ENGINE_BYTES[kind] / 1e9:.1f} GB for the engine")
+    for size, rate, what in _downloads(profile, pair):
+        seconds += size / rate
+        parts.append(f"{size / 1e9:.{0 if size > 1e10 else 1}f} GB for {what}")
+    planned = engines_for(pair, profile, Processor((0, 1), True))
+    if isinstance(planned, Misfit):
+        raise ConfigError(f"{pair.key} cannot run on {profile.key}: {planned.reason}.", "Choose another profile.")
+    loading = sum(engine.usage.weights * max(1, len(engine.gpus)) for engine in planned) / DISK_BYTES_A_SECOND
+    seconds += loading + START_SECONDS[kind]
+    parts.append(f"{(loading + START_SECONDS[kind]) / 60:.0f} min to load and start")
+    return Estimate(seconds, tuple(parts))
+
+
+def _downloads(profile: Profile, pair: PairSpec) -> Iterator[tuple[float, float, str]]:
+    """(bytes, bytes a second, what) of each repository or package; an adapter is counted as nothing."""
+    if profile.arrangement == "remote":
+        return
+    awq = profile.quantization == "awq"
+    seen: list[Source] = []
+    for role in ROLES:
+        spec = pair.model(role)
+        source = (awq and spec.awq) or spec.weights
+        if isinstance(source, EnvironmentSource):
+            source = _named(source)
+        if isinstance(source, AdapterSource | AddressSource) or source in seen:
+            continue
+        seen.append(source)
+        size = spec.architecture.weight_bytes("awq" if awq and spec.awq else None)
+        if isinstance(source, PackageSource | PartsSource):
+            yield size / 3, REGISTRY_BYTES_A_SECOND, spec.title
+        elif profile.arrangement == "two" or role == "base":
+            yield size, HUB_BYTES_A_SECOND, spec.title
+
+
+def _named(source: EnvironmentSource) -> Source:
+    """What the variable names here; unset, a whole checkpoint is assumed."""
+    try:
+        return resolve_environment(source)
+    except ConfigError:
+        return HubSource(hub=source.env)

@@ -1,0 +1,128 @@
+"""What must hold on this machine before anything is fetched or started for a pair."""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import ConfigError, WeightsError
+from common.paths import cache
+from models.config.layout import Engine
+from models.config.machine import driver_cuda
+from models.config.memory import GIB
+from models.config.plan import Plan
+from models.config.registry import PairSpec
+from models.config.sources import AdapterSource, HubSource, Source, resolve_environment
+from models.weights.find import folder_here
+
+CUDA = 13.0
+"""What the engine's wheels are built for; a driver for CUDA 12 loads none of them."""
+SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY_NEEDED = GIB
+"""Of one server on several GPUs: NCCL and the engine's own queues. Containers often have 64 MB."""
+
+
+class Need(NamedTuple):
+    """Bytes that will be written, and where."""
+
+    what: str
+    folder: Path
+    variable: str
+    """The environment variable that moves the folder."""
+    bytes: int
+
+
+def check_machine(plan: Plan) -> None:
+    """Raise ConfigError or WeightsError if the driver, /dev/shm or the disk cannot carry the plan."""
+    if any(engine.gpus for engine in plan.engines):
+        check_driver(driver_cuda())
+    for engine in plan.engines:
+        check_shared_memory(engine)
+    check_disk(list(needs(plan)))
+
+
+def check_driver(cuda: float | None) -> None:
+    if cuda is not None and cuda < CUDA:
+        raise ConfigError(
+            f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA:.0f}.",
+            "Update the driver to version 580 or newer, or choose a machine that has it.",
+        )
+
+
+def check_shared_memory(engine: Engine, folder: Path = SHARED_MEMORY) -> None:
+    if len(engine.gpus) < 2 or os.environ.get("NCCL_SHM_DISABLE") == "1" or not folder.is_dir():
+        return
+    total = shutil.disk_usage(folder).total
+    if total < SHARED_MEMORY_NEEDED:
+        raise ConfigError(
+            f"{' and '.join(engine.roles)} on {len(engine.gpus)} GPUs exchanges data through {folder}, which has only "
+            f"{total / 2**20:.0f} MiB.",
+            "Start the container with more (docker run --shm-size=8g), choose a profile with one GPU a model, or set "
+            "NCCL_SHM_DISABLE=1 to try without.",
+        )
+
+
+def needs(plan: Plan) -> Iterator[Need]:
+    """What the plan will download or make, less what is on this machine already."""
+    # Imported late: it takes half a second, and most plans need nothing from the hub.
+    from huggingface_hub import constants
+
+    hub = Path(constants.HF_HUB_CACHE)
+    seen: set[str] = set()
+    for engine in plan.engines:
+        for source, size, title in _sources(plan, engine):
+            if not isinstance(source, HubSource) or source.hub in seen or folder_here(source):
+                continue
+            seen.add(source.hub)
+            there = hub / f"models--{source.hub.replace('/', '--')}" / "blobs"
+            begun = sum(file.stat().st_size for file in there.glob("*")) if there.is_dir() else 0
+            yield Need(f"downloading {title}", hub, "HF_HOME", max(0, size - begun))
+        if _will_merge(plan.pair, engine):
+            size = plan.pair.base.architecture.weight_bytes()
+            yield Need(f"merging {plan.pair.distilled.title}", cache(), "JOURNEY_CACHE", size)
+
+
+def _sources(plan: Plan, engine: Engine) -> Iterator[tuple[Source, int, str]]:
+    """(weights, bytes, title) of what an engine loads, an adapter's base included."""
+    awq = plan.profile.quantization == "awq"
+    for role in engine.roles:
+        spec = plan.pair.model(role)
+        source = resolve_environment((awq and spec.awq) or spec.weights)
+        if isinstance(source, AdapterSource):
+            spec, source = plan.pair.base, resolve_environment(plan.pair.base.weights)
+        yield source, spec.architecture.weight_bytes("awq" if awq and spec.awq else None), spec.title
+
+
+def _will_merge(pair: PairSpec, engine: Engine) -> bool:
+    source = resolve_environment(pair.distilled.weights)
+    if engine.roles != ("distilled",) or not isinstance(source, AdapterSource):
+        return False
+    merged = folder_here(source, pair.base.weights)
+    return merged is None or not merged.is_dir()
+
+
+def check_disk(wanted: list[Need]) -> None:
+    """Raise WeightsError if a disk has less room than everything that is to be written to it."""
+    disks: defaultdict[int, list[Need]] = defaultdict(list)
+    for need in wanted:
+        disks[_existing(need.folder).stat().st_dev].append(need)
+    for together in disks.values():
+        first = max(together, key=lambda need: need.bytes)
+        total, free = sum(need.bytes for need in together), shutil.disk_usage(_existing(first.folder)).free
+        if total > free:
+            raise WeightsError(
+                f"{_sentence(together)} needs {total / 1e9:.0f} GB, and the disk of {first.folder} has "
+                f"{free / 1e9:.0f} GB free.",
+                f"Set {first.variable} to a folder on a larger disk, or choose a smaller pair.",
+            )
+
+
+def _sentence(together: list[Need]) -> str:
+    text = " and ".join(need.what for need in together)
+    return text[0].upper() + text[1:]
+
+
+def _existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())

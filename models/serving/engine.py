@@ -1,0 +1,61 @@
+"""The Python that runs vLLM: its own environment, made at the first start where nobody has made it yet."""
+
+import os
+import subprocess
+import sys
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+
+from common.errors import ServerError
+from common.paths import ROOT, engine, on_space
+from models.weights.files import Report, disk_errors
+
+WATCHDOG = Path(__file__).with_name("watchdog.py")
+STAMP = "engine.installed"
+"""Written by install.py into an environment that is complete."""
+# Both sides of a pair ask at the same time; the second waits here for the first, and for nothing else.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def engine_python(report: Report) -> str:
+    """The interpreter to start a model server with. Raises ServerError in install.py's words if it cannot be made.
+
+    An environment of its own comes first. Where there is none, vLLM may stand beside the page: in an image or an
+    environment of somebody's own with everything in one. Otherwise install.py makes it now, which takes minutes. A
+    Space's may lie on a volume since an earlier version of the app: install.py looks at it on every start.
+    """
+    folder = engine()
+    python = folder / "bin" / "python"
+    looked_at = not on_space() or "JOURNEY_ENGINE" in os.environ
+    if looked_at and (folder / STAMP).is_file():
+        return str(python)
+    if find_spec("vllm") is not None:
+        return sys.executable
+    with _ONE_AT_A_TIME:
+        if not (looked_at and (folder / STAMP).is_file()):
+            _install(folder, report)
+    return str(python)
+
+
+def _install(folder: Path, report: Report) -> None:
+    """Run install.py, whose lines are the progress. Under the watchdog: it ends when the app ends."""
+    report("looking at the engine's environment")
+    command = [sys.executable, str(WATCHDOG), str(os.getpid())]
+    command += [sys.executable, str(ROOT / "install.py"), "--engine-only", str(folder)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if on_space():
+        environment["UV_NO_CACHE"] = "1"  # nothing is installed from it again
+    said = []
+    with (
+        disk_errors(folder.parent),
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
+        ) as running,
+    ):
+        assert running.stdout is not None
+        for line in filter(None, map(str.strip, running.stdout)):
+            said.append(line)
+            report(f"installing the engine: {line}")
+    if running.returncode:
+        raise ServerError(f"The engine could not be installed. {' '.join(said[-1:])}", "Then start again.")

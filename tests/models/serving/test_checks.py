@@ -1,0 +1,72 @@
+"""What is refused before anything is fetched: an old driver, a small /dev/shm, a full disk."""
+
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from huggingface_hub import constants
+
+from common.errors import ConfigError, WeightsError
+from models.config.plan import make_plan
+from models.config.registry import load_config
+from models.serving import checks
+from models.serving.checks import Need, check_disk, check_driver, check_machine, check_shared_memory, needs
+
+CONFIG = load_config()
+Disk = namedtuple("Disk", "total used free")
+
+
+@pytest.mark.parametrize("cuda", [13.0, 13.2, None])
+def test_a_driver_that_can_run_the_engine(cuda: float | None) -> None:
+    check_driver(cuda)
+
+
+def test_an_old_driver() -> None:
+    with pytest.raises(ConfigError, match=r"CUDA up to 12\.4"):
+        check_driver(12.4)
+
+
+def test_shared_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two, one = (
+        make_plan(CONFIG, CONFIG.pairs[pair], CONFIG.profiles[profile]).engines[0]
+        for pair, profile in (("llama-70b-r1", "a100-4"), ("smol-135m", "l4"))
+    )
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: Disk(64 * 2**20, 0, 64 * 2**20))
+    with pytest.raises(ConfigError, match=r"base on 2 GPUs .* only 64 MiB.*--shm-size"):
+        check_shared_memory(two, tmp_path)
+    check_shared_memory(one, tmp_path)
+    monkeypatch.setenv("NCCL_SHM_DISABLE", "1")
+    check_shared_memory(two, tmp_path)
+
+
+def test_both_checkpoints_must_fit_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(checks, "driver_cuda", lambda: 13.0)
+    plan = make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])
+    wanted = list(needs(plan))
+    assert [need.variable for need in wanted] == ["HF_HOME", "HF_HOME"]
+    assert sum(need.bytes for need in wanted) == 4 * 70_553_706_496
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: Disk(10**12, 0, 200 * 10**9))
+    with pytest.raises(WeightsError, match=r"needs 282 GB.*200 GB free.*HF_HOME"):
+        check_machine(plan)
+
+
+def test_what_has_been_downloaded_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a download that was cut short could not be resumed on the disk that it half fills."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    plan = make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])
+    before = sum(need.bytes for need in needs(plan))
+    blobs = tmp_path / "models--meta-llama--Llama-3.3-70B-Instruct" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / "ab.incomplete").write_bytes(b"x" * 1000)
+    assert sum(need.bytes for need in needs(plan)) == before - 1000
+
+
+def test_disks_are_counted_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = [Need("downloading A", tmp_path, "HF_HOME", 30), Need("merging B", tmp_path / "x", "JOURNEY_CACHE", 60)]
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: Disk(100, 0, 90))
+    check_disk(two)
+    monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: Disk(100, 0, 89))
+    with pytest.raises(WeightsError, match="Downloading A and merging B"):
+        check_disk(two)
+    check_disk([])
