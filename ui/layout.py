@@ -48,7 +48,10 @@ def theme() -> gr.themes.Base:
     ).set(
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",
-        body_text_color_subdued="*neutral_500",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_400",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
         button_primary_text_color="white",
@@ -79,11 +82,14 @@ def launch_options() -> dict[str, Any]:
     }
 
 
-def status_chip(title: str, status: Status) -> Markup:
+def status_chip(role: str, title: str, status: Status) -> Markup:
+    """What a model is doing is shown unless all is well; on a phone its title is left out."""
     tone = TONES.get(status.phase, "busy")
     return render(
-        '<span class="chip {{ tone }}"><b>{{ title }}</b> {{ sentence }}</span>',
+        '<span class="chip {{ tone }}" title="{{ title }}"><b>{{ role }}<span class="wide">: {{ title }}</span></b> '
+        '<span class="sentence">{{ sentence }}</span></span>',
         tone=tone,
+        role=role,
         title=title,
         sentence=status.sentence,
     )
@@ -92,9 +98,7 @@ def status_chip(title: str, status: Status) -> Markup:
 def status_line(services: Services) -> Markup:
     """One chip per model: its title and what it is doing."""
     served = services.served
-    chips = [
-        status_chip(f"{role.capitalize()}: {served.pair.model(role).title}", served.status(role)) for role in ROLES
-    ]
+    chips = [status_chip(role.capitalize(), served.pair.model(role).title, served.status(role)) for role in ROLES]
     return render('<div class="chips" role="status">{{ chips }}</div>', chips=join(chips))
 
 
