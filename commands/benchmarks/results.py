@@ -8,9 +8,10 @@ from typing import Any
 from commands.kit.arguments import AGAIN, add_run_argument, describe
 from commands.kit.files import check_writable
 from commands.kit.printing import progress, show
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from common.jsonl import write_text
 from common.paths import ROOT, home
+from eval.results.comparison import points
 from eval.runs.log import OPEN_ENDED, ROLES, RUNS, RunLog, find_run, list_runs
 
 RECORDED = ROOT / "eval" / "recorded"
@@ -22,8 +23,9 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
 
 
 def add_report(parser: argparse.ArgumentParser) -> None:
-    describe(parser, report_command, "arena report 20261127-124343-smol-135m --out report.md")
-    add_run_argument(parser)
+    describe(parser, report_command, "arena report --pair smol-135m")
+    parser.add_argument("run", nargs="?", default="", help="id of a run (see arena runs)")
+    parser.add_argument("--pair", default="", help="instead of a run: every set of this pair, from its best run each")
     parser.add_argument("--out", type=Path, help="write the report to this file instead")
     parser.add_argument("--export", type=Path, help="also write every sample to this .parquet, .csv or .json file")
 
@@ -64,6 +66,11 @@ def list_command(options: argparse.Namespace) -> None:
 
 
 def report_command(options: argparse.Namespace) -> None:
+    if bool(options.run) == bool(options.pair):
+        raise ConfigError("The report is of one run, or of a pair.", "Give either the id of a run or --pair.")
+    if options.pair:
+        pair_report(options)
+        return
     form = options.export.suffix.lstrip(".") if options.export else ""
     if options.export and form not in EXPORTS:
         raise ConfigError(f"{options.export} has an unknown format.", f"Let it end in .{', .'.join(EXPORTS)}.")
@@ -84,6 +91,31 @@ def _export(log: RunLog, path: Path, form: str) -> None:
 
     results = Results(log.folder.parent, [log.folder.name])
     results.export(sides_of(log.info()), path, form)  # type: ignore[arg-type]
+
+
+def pair_report(options: argparse.Namespace) -> None:
+    """One row a set."""
+    from eval.results.overview import in_words, overview
+    from eval.runs.recorded import unpack_recorded
+
+    if options.export:
+        raise ConfigError("Samples are exported run by run.", "Give the id of a run instead of --pair.")
+    unpack_recorded(home() / RUNS)
+    results = overview(home() / RUNS, options.pair)
+    if not results:
+        raise DataError(f"There is no complete run of {options.pair}.", f"Start one: arena run --pair {options.pair}")
+    head = ["| set | problems × samples | base | distilled | difference [95 %] | tokens | run |", "|---" * 7 + "|"]
+    rows = [
+        f"| {one.title} | {one.n} × {one.k} | {one.base:.1%} | {one.distilled:.1%} | {points(one.difference)} "
+        f"[{points(one.low)}, {points(one.high)}] | {one.base_tokens:.0f} → {one.distilled_tokens:.0f} | {one.run} |"
+        for one in results
+    ]
+    text = "\n".join([*head, *rows, "", in_words(results)])
+    values = {"pair": options.pair, "sets": [one._asdict() for one in results]}
+    if options.out:
+        write_text(options.out, text + "\n")
+        text = f"Report written to {options.out}."
+    show(options, values, text)
 
 
 def outcome(log: RunLog) -> tuple[dict[str, Any], str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from common.errors import DataError
 from eval.results.comparison import Cell, Comparison, build_comparison
 from eval.results.curves import curves
+from eval.results.overview import SetResult, overview
 from eval.results.report import faulty_golds, report
 from eval.results.samples import EXPORT, Results, Row, Side, stamp
 from eval.runs.log import ROLES, Role, RunInfo, RunLog, list_runs
@@ -96,12 +97,21 @@ class RunLibrary:
         self._results: OrderedDict[tuple[str, ...], Results] = OrderedDict()
         self._shown: OrderedDict[tuple[Choice, str], Shown] = OrderedDict()
         self._answers: dict[str, tuple[int, int]] = {}
+        self._overview: dict[str, tuple[str, list[SetResult]]] = {}
 
     def infos(self) -> list[RunInfo]:
         return list_runs(self.runs)
 
     def info(self, run_id: str) -> RunInfo:
         return RunLog.open(self.runs, run_id).info()
+
+    def overview(self, pair: str) -> list[SetResult]:
+        """All sets of a pair; read again only when a run has changed."""
+        ids = [info.id for info in self.infos()]
+        now = stamp(self.runs, ids)
+        if self._overview.get(pair, ("", []))[0] != now:
+            self._overview[pair] = (now, overview(self.runs, pair))
+        return self._overview[pair][1]
 
     def answers(self, run_id: str) -> int:
         """How many samples a run has; its file is read again only when it has grown."""

@@ -11,9 +11,11 @@ import gradio as gr
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
 from ui.benchmarks.library import RunLibrary
+from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
 from ui.benchmarks.run import build_import_section, build_run_section
 from ui.kit.events import QUIET
+from ui.kit.html import html, shown
 from ui.services import Services
 
 SECONDS_BETWEEN_LOOKS = 2
@@ -30,6 +32,7 @@ def build_benchmarks_tab(services: Services) -> None:
     library = RunLibrary(services.home / "runs")
     actions = RunActions(services, library)
     gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
+    overview = html(elem_id="bm-overview")
     selectors = build_selectors()
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")
@@ -42,7 +45,7 @@ def build_benchmarks_tab(services: Services) -> None:
         build_run_section(actions, selectors.run, notice, Updates(page.choose_run, page.outputs))
     with gr.Accordion("Import outputs made elsewhere", open=False):
         build_import_section(actions, notice, Updates(page.refresh, page.outputs))
-    wire(page, exports)
+    wire(page, exports, overview, services.served.pair.key)
 
 
 def build_selectors() -> Selectors:
@@ -88,7 +91,7 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     )
 
 
-def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
+def wire(page: Page, exports: tuple[gr.Button, gr.File], overview: gr.HTML, pair: str) -> None:
     for component in page.selectors.sides:
         component.input(page.switch, page.inputs, page.outputs, **QUIET)
     selectors = page.selectors
@@ -101,3 +104,4 @@ def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
     blocks = gr.context.Context.root_block
     if blocks is not None:
         blocks.load(page.refresh, None, page.outputs, **QUIET)
+        blocks.load(lambda: shown(overview_html(page.library.overview(pair))), None, overview, **QUIET)

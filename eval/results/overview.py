@@ -1,0 +1,96 @@
+"""All sets of a pair in one table, each from the best run there is of it."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from eval.results.comparison import Comparison, points
+from eval.results.report import run_comparisons
+from eval.runs.log import RunInfo, list_runs
+
+
+class SetResult(NamedTuple):
+    """One set. Shares lie between 0 and 1, tokens are means a sample."""
+
+    set: str
+    title: str
+    run: str
+    recorded: bool
+    n: int
+    """Problems compared."""
+    k: int
+    """Samples of each."""
+    base: float
+    distilled: float
+    difference: float
+    low: float
+    high: float
+    """95 % interval of the difference."""
+    base_tokens: float
+    distilled_tokens: float
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.low > 0 or self.high < 0
+
+
+def overview(runs: Path, pair: str) -> list[SetResult]:
+    """One row a set, the published sets' order that of their newest run.
+
+    Only complete runs of both models count, with every problem answered and graded: a run that is under way, or one of
+    a few problems where there is a larger one, never stands for a set. Of several the one with the most answers holds,
+    of equals the newest.
+    """
+    best: dict[str, SetResult] = {}
+    for info in list_runs(runs):
+        if info.config.pair != pair or len(info.sides) < 2 or info.origin != "run":
+            continue
+        for result in filter(None, (_result(info, comparison) for comparison in run_comparisons(runs, info.id))):
+            held = best.get(result.set)
+            if held is None or result.n * result.k > held.n * held.k:
+                best[result.set] = result
+    return list(best.values())
+
+
+def in_words(results: Sequence[SetResult]) -> str:
+    """What carries over and what does not, in a sentence or two; empty without results."""
+    better = [one for one in results if one.decided and one.difference > 0]
+    worse = [one for one in results if one.decided and one.difference < 0]
+    open_ = [one for one in results if not one.decided]
+    parts = [
+        f"The distilled model is better on {_list(better)}." if better else "",
+        f"It is worse on {_list(worse)}." if worse else "",
+        f"On {_list(open_, False)} the two cannot be told apart." if open_ else "",
+    ]
+    return " ".join(filter(None, parts))
+
+
+def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
+    data = next(data for data in info.data if data.name == comparison.benchmark)
+    complete = comparison.left_out == 0 and all(
+        side.samples == data.problems * info.config.samples for side in (comparison.base, comparison.distilled)
+    )
+    if comparison.paired is None or not complete:
+        return None
+    p = comparison.paired
+    return SetResult(
+        data.name,
+        data.title,
+        info.id,
+        info.recorded,
+        p.problems,
+        info.config.samples,
+        p.base,
+        p.distilled,
+        p.difference,
+        p.low,
+        p.high,
+        comparison.base.output_tokens,
+        comparison.distilled.output_tokens,
+    )
+
+
+def _list(results: Iterable[SetResult], differences: bool = True) -> str:
+    names = [f"{one.title} ({points(one.difference)} points)" if differences else one.title for one in results]
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

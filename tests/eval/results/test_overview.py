@@ -1,0 +1,81 @@
+"""All sets of a pair in one table: which run stands for a set, and what is said of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands.arena import main
+from eval.records import Grade, Problem, Sample
+from eval.results.overview import SetResult, in_words, overview
+from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
+from ui.benchmarks.overview import overview_html
+
+ROLES: tuple[Role, ...] = ("base", "distilled")
+STARTED = "2026-01-01T00:00:00.000+00:00"
+
+
+def make_run(
+    runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p"
+) -> None:
+    """A graded run with one sample a problem; the last `missing` of the distilled model are not there yet."""
+    problems = [Problem(f"toy/{number}", f"{number}?", "1", "toy") for number in range(of)]
+    sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
+    data = (DataInfo("toy", "Toy", "", "", "math", of, of),)
+    run = f"{when}-{pair}"
+    info = RunInfo(run, f"{when}T00:00:00+00:00", RunConfig(pair, ("toy",)), data, sides, "")
+    log = RunLog.create(runs, info, problems)
+    for role in ROLES:
+        for at, problem in enumerate(problems[: of - missing if role == "distilled" else of]):
+            key = {"model": f"{role}-model", "problem_id": problem.id, "index": 0}
+            sample = Sample(run, key["model"], problem.id, 0, "", "a", "", "a", 3, 4, "stop", 5, 0.1, STARTED, "")
+            outcome = "correct" if at < right[role] else "wrong"
+            log.append("samples", [vars(sample)])
+            grade = Grade(outcome, "boxed", "1").row()
+            log.append("grades", [{**key, **grade, "graded_at": "", "grader": ""}])
+
+
+def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 18})
+    make_run(tmp_path, {"base": 6, "distilled": 0}, of=6, when="2026-02-01")
+    make_run(tmp_path, {"base": 30, "distilled": 0}, of=30, when="2026-03-01", missing=1)
+    make_run(tmp_path, {"base": 40, "distilled": 0}, of=40, pair="other")
+    (result,) = overview(tmp_path, "p")
+    assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
+    assert result.low > 0 and result.base_tokens == 7
+    assert overview(tmp_path, "nobody") == []
+
+
+def one(title: str, difference: float, low: float, high: float) -> SetResult:
+    return SetResult(title, title, "r", False, 10, 1, 0.5, 0.5 + difference, difference, low, high, 1.0, 2.0)
+
+
+def test_the_sentence_names_what_is_better_worse_and_open() -> None:
+    results = [
+        one("A", 0.2, 0.1, 0.3),
+        one("B", 0.1, 0.05, 0.2),
+        one("C", -0.1, -0.2, -0.05),
+        one("D", 0.01, -0.1, 0.1),
+    ]
+    assert in_words(results) == (
+        "The distilled model is better on A (+20.0 points) and B (+10.0 points). It is worse on C (−10.0 points). "
+        "On D the two cannot be told apart."
+    )
+    assert in_words([]) == ""
+    html = overview_html(results)
+    assert html.count("<tr>") == 5 and "+20.0" in html and "better on A" in html
+    assert overview_html([]) == ""
+
+
+def test_the_command_prints_the_recorded_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    assert main(["report", "--pair", "smol-135m", "--json"]) == 0
+    sets = json.loads(capsys.readouterr().out)["sets"]
+    assert {row["set"] for row in sets} == {"same_kind", "larger_numbers", "unseen_families"}
+    assert all((row["n"], row["k"]) == (60, 4) and row["low"] <= row["difference"] <= row["high"] for row in sets)
+    assert main(["report", "--pair", "qwen2.5-72b"]) == 1
+    assert "no complete run" in capsys.readouterr().err
+    assert main(["report"]) == 1
+    assert main(["report", "r", "--pair", "p"]) == 1
