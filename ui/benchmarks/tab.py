@@ -45,7 +45,10 @@ def build_benchmarks_tab(services: Services) -> None:
         build_run_section(actions, selectors.run, notice, Updates(page.choose_run, page.outputs))
     with gr.Accordion("Import outputs made elsewhere", open=False):
         build_import_section(actions, notice, Updates(page.refresh, page.outputs))
-    wire(page, exports, overview, services.served.pair.key)
+    wire(page, exports)
+    if (blocks := gr.context.Context.root_block) is not None:
+        pair = services.served.pair.key
+        blocks.load(lambda: shown(overview_html(library.overview(pair))), None, overview, **QUIET)
 
 
 def build_selectors() -> Selectors:
@@ -91,7 +94,7 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     )
 
 
-def wire(page: Page, exports: tuple[gr.Button, gr.File], overview: gr.HTML, pair: str) -> None:
+def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
     for component in page.selectors.sides:
         component.input(page.switch, page.inputs, page.outputs, **QUIET)
     selectors = page.selectors
@@ -104,4 +107,3 @@ def wire(page: Page, exports: tuple[gr.Button, gr.File], overview: gr.HTML, pair
     blocks = gr.context.Context.root_block
     if blocks is not None:
         blocks.load(page.refresh, None, page.outputs, **QUIET)
-        blocks.load(lambda: shown(overview_html(page.library.overview(pair))), None, overview, **QUIET)
