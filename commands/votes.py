@@ -1,6 +1,7 @@
-"""`arena votes summary` and `export`: what the votes in the store add up to, and the votes as files."""
+"""`arena votes`: what the votes add up to, votes as files, battles taken down, copies, and a dataset to publish."""
 
 import argparse
+import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,11 +16,13 @@ from common.errors import ConfigError, DataError
 from common.paths import cache, home
 
 if TYPE_CHECKING:
+    from votes.backup.keeper import Keeper
     from votes.ballot import Ballot
     from votes.ranking import WinRate
     from votes.store import Store
 
 FORMATS = ("parquet", "csv", "dpo", "dpo-reasoning")
+REPOSITORY = "JOURNEY_VOTES_REPO"
 BY_SUFFIX = {".parquet": "parquet", ".csv": "csv", ".jsonl": "dpo"}
 
 
@@ -36,6 +39,22 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
         choices=FORMATS,
         help="parquet or csv: every row; dpo: preference pairs of answers; dpo-reasoning: with thoughts "
         "(default: by the file's ending)",
+    )
+    for name, text in (("hide", "take a battle down: it leaves links, lists, counts and files"),
+                       ("unhide", "put a battle back that was taken down")):  # fmt: skip
+        hiding = leaf(commands, name, hide_command, text,
+                      f'arena votes {name} 3f2a… --reason "names a person"')  # fmt: skip
+        hiding.add_argument("battle", help="id of the battle, or its link")
+        hiding.add_argument("--reason", default="", help="kept with the row; nobody but you sees it")
+        hiding.set_defaults(hidden=name == "hide")
+    leaf(commands, "sync", sync_command, "fetch what was copied to JOURNEY_VOTES_REPO, and copy what is new here",
+         "JOURNEY_VOTES_REPO=me/votes arena votes sync")  # fmt: skip
+    release = leaf(commands, "release", release_command, "write a dataset of the votes that may be published",
+                   "arena votes release --out release --push me/journey-votes")  # fmt: skip
+    release.add_argument("--out", type=Path, required=True, help="the folder to write")
+    release.add_argument("--push", default="", metavar="ORG/NAME", help="push it to the hub as this dataset")
+    release.add_argument(
+        "--include-flagged", action="store_true", help="release votes that seem to have personal data as well"
     )
 
 
@@ -89,25 +108,93 @@ def export_command(options: argparse.Namespace) -> None:
     show(options, {"file": options.file, "format": form, "rows": rows, "left_out": left_out}, sentence)
 
 
+def hide_command(options: argparse.Namespace) -> None:
+    from votes.takedown import battle_id_of, set_hidden
+
+    with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
+        # A store that is in use is the page's, which copies the new row itself.
+        keeper = None if store.notice else _keeper(store)
+        if keeper:
+            keeper.sync()
+        record = set_hidden(store, battle_id_of(options.battle), options.reason, hidden=options.hidden)
+        if keeper:
+            keeper.sync()
+        in_use = bool(store.notice)
+    text = f"Battle {record.battle_id} is {'hidden' if record.hidden else 'shown again'}."
+    if in_use:
+        text += " The page that is running follows within a minute."
+    elif keeper:
+        text += " Every page that copies its votes there follows within five minutes."
+    show(options, {"battle": record.battle_id, "hidden": record.hidden, "reason": record.reason}, text)
+
+
+def sync_command(options: argparse.Namespace) -> None:
+    with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
+        keeper = _keeper(store)
+        if keeper is None:
+            raise ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
+        if store.notice:
+            raise DataError(store.notice, "The page that is running copies its votes itself.")
+        fetched, copied = keeper.sync()
+    show(options, {"fetched": fetched, "copied": copied}, f"{fetched} rows fetched, {copied} rows copied.")
+
+
+def release_command(options: argparse.Namespace) -> None:
+    from votes.release.card import count_rows
+    from votes.release.personal import scanner
+    from votes.release.release import push_release, write_release
+
+    scan = scanner()
+    check_writable(options.out / "README.md")
+    with _opened() as store:
+        if store.notice:
+            raise DataError(store.notice, "Stop the app first, or use a copy: arena votes sync.")
+        counts = write_release(store, options.out, scan, include_flagged=options.include_flagged, now=datetime.now(UTC))
+    lines = [f"{number:6} votes {what}" for what, number in count_rows(counts)]
+    lines.append(f"Written to {options.out}. Read README.md there before you publish it.")
+    address = ""
+    if options.push:
+        address = push_release(options.out, options.push, os.environ.get("HF_TOKEN"))
+        lines[-1] = f"Written to {options.out} and pushed to {address}"
+    show(options, {**vars(counts), "folder": options.out, "address": address}, "\n".join(lines))
+
+
+def _keeper(store: "Store") -> "Keeper | None":
+    """What keeps copies of the store, if that is configured."""
+    from votes.backup.keeper import Keeper
+    from votes.backup.repository import open_repository
+
+    where = os.environ.get(REPOSITORY, "")
+    return Keeper(store, open_repository(where, os.environ.get("HF_TOKEN"))) if where else None
+
+
+@contextmanager
+def _opened(*, make: bool = False) -> "Iterator[Store]":
+    """The store of this installation. DataError if there is none, unless it is to be made."""
+    from votes.store import Store
+
+    path = home() / "votes.duckdb"
+    if not (make or path.exists()):
+        raise DataError(f"There are no votes in {home()}.", "Set JOURNEY_HOME to the folder of the app's data.")
+    store = Store(path, spare=cache() / "journal")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 @contextmanager
 def _final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
     """The store, and the votes of battles in which no blind vote can be cast any more: only those are given out."""
     from votes.export import final_battles
     from votes.limits import Limits
-    from votes.store import Store
 
-    path = home() / "votes.duckdb"
-    if not path.exists():
-        raise DataError(f"There are no votes in {home()}.", "Set JOURNEY_HOME to the folder of the app's data.")
-    store = Store(path, spare=cache() / "journal")
-    try:
+    with _opened() as store:
         if store.notice:
             raise DataError(store.notice, "Stop the app first, or export the votes on its page.")
         ballots = store.ballots()
         final = final_battles(ballots, store.revealed(), datetime.now(UTC), Limits())
         yield store, [ballot for ballot in ballots if ballot.battle_id in final]
-    finally:
-        store.close()
 
 
 def _values(rate: "WinRate") -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import TypeAdapter
@@ -160,6 +160,18 @@ class RevealRecord:
 
 
 @dataclass(frozen=True)
+class HiddenRecord:
+    """The owner took a battle down, or put it back. The latest record of a battle holds."""
+
+    row_id: str
+    battle_id: str
+    hidden: bool
+    """True: it is left out of links, lists, counts and files. False: it is shown again."""
+    reason: str
+    hidden_at: str
+
+
+@dataclass(frozen=True)
 class Ballot:
     """The countable part of a vote: all that `votes.ranking` needs."""
 
@@ -179,6 +191,10 @@ class Ballot:
     reasoning_seen: bool
     """Whether the reasoning had been shown before this vote: always in named mode, and when a first vote is cast again
     after an undo."""
+    licence: str = field(default="", kw_only=True)
+    """The licence under which the visitor agreed to publication; empty if they did not agree."""
+    blocked: str = field(default="", kw_only=True)
+    """Sides with an answer that the guard model blocked: `a`, `b` or `ab`; usually empty."""
 
     @property
     def winner(self) -> Role | None:
@@ -213,7 +229,7 @@ class Vote(Ballot):
     """All messages and both full replies of every turn."""
 
 
-Row = Vote | BattleRecord | RevealRecord
+Row = Vote | BattleRecord | RevealRecord | HiddenRecord
 
 
 def other_role(role: Role) -> Role:
@@ -245,9 +261,11 @@ def detect_language(text: str) -> Language:
     return "en" if sum(c.isascii() for c in letters) / len(letters) >= 0.9 else "other"
 
 
-_KINDS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in (Ballot, Vote, BattleRecord, RevealRecord)}
+_KINDS: dict[type, TypeAdapter[Any]] = {
+    kind: TypeAdapter(kind) for kind in (Ballot, Vote, BattleRecord, RevealRecord, HiddenRecord)
+}
 _NESTED = ("turns", "sampling", "reasons")
-RowT = TypeVar("RowT", Ballot, Vote, BattleRecord, RevealRecord)
+RowT = TypeVar("RowT", Ballot, Vote, BattleRecord, RevealRecord, HiddenRecord)
 
 
 def columns(kind: type[RowT]) -> tuple[str, ...]:

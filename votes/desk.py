@@ -164,6 +164,7 @@ class Desk:
         verdict: Verdict,
         reasons: tuple[str, ...] | list[str] = (),
         comment: str = "",
+        licence: str = "",
     ) -> Receipt:
         """Take a vote. The receipt is given once the row is on disk; after a StoreError it may be cast again.
 
@@ -185,6 +186,7 @@ class Desk:
                 verdict,
                 reasons=tuple(dict.fromkeys(reasons)),
                 comment=comment,
+                licence=licence,
                 now=self._clock(),
                 app_version=self._version,
             )
@@ -228,7 +230,7 @@ class Desk:
 
     def load_battle(self, battle_id: str) -> SharedBattle:
         """A finished battle for anyone with its link, however old. Names and thoughts only if already shown."""
-        battle = self._battles.known(battle_id)
+        battle = self._battles.public(battle_id)
         with battle.lock:
             if not battle.record.turns:
                 raise UnknownBattle("This battle has no finished answer yet.")

@@ -10,19 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from votes.ballot import STAGES, Ballot, Side, Vote, conversation, to_row
+from votes.ballot import STAGES, Ballot, Side, Vote, conversation
 from votes.limits import Limits
+from votes.parquet import portions, write_rows
 from votes.ranking import effective_votes
 
-_BOOL, _FLOAT, _INT = ("reasoning_seen",), ("seconds_to_vote",), ("seed",)
-_PORTION = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula."""
 PairFault = Literal["equal", "empty"]
@@ -62,13 +57,7 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
 
 def write_parquet(votes: Iterable[Vote], path: Path) -> int:
     """One row per vote. Nested columns (`turns`, `sampling`, `reasons`) are JSON text. Returns the number of rows."""
-    schema = pa.schema([(field.name, _arrow_type(field.name)) for field in fields(Vote)])
-    count = 0
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for rows in _portions(votes):
-            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
-            count += len(rows)
-    return count
+    return write_rows(Vote, votes, path)
 
 
 def write_csv(votes: Iterable[Vote], path: Path) -> int:
@@ -80,7 +69,7 @@ def write_csv(votes: Iterable[Vote], path: Path) -> int:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Vote)])
         writer.writeheader()
-        for rows in _portions(votes):
+        for rows in portions(votes):
             writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
             count += len(rows)
     return count
@@ -139,17 +128,3 @@ def _all_pairs(votes: Iterable[Vote], with_reasoning: bool) -> Iterator[dict[str
             chosen = conversation(vote.turns, winner, with_thoughts=with_reasoning)
             rejected = conversation(vote.turns, loser, with_thoughts=with_reasoning)
             yield {"prompt": chosen[:1], "chosen": chosen[1:], "rejected": rejected[1:], "battle_id": vote.battle_id}
-
-
-def _portions(votes: Iterable[Vote]) -> Iterator[list[dict[str, Any]]]:
-    rows = (to_row(vote) for vote in votes)
-    while portion := list(islice(rows, _PORTION)):
-        yield portion
-
-
-def _arrow_type(name: str) -> pa.DataType:
-    if name in _BOOL:
-        return pa.bool_()
-    if name in _FLOAT:
-        return pa.float64()
-    return pa.int64() if name in _INT else pa.string()

@@ -25,6 +25,7 @@ class History(Protocol):
 
     def votes_of(self, battle_id: str) -> list[Vote]: ...
     def reveal_of(self, battle_id: str) -> RevealRecord | None: ...
+    def is_hidden(self, battle_id: str) -> bool: ...
     @property
     def notice(self) -> str: ...
 
@@ -60,9 +61,16 @@ class LiveBattles:
             raise UnknownBattle("This battle is not known.", "Start a new one.")
         return battle
 
+    def public(self, battle_id: str) -> LiveBattle:
+        """The battle with that id, for anyone to see. UnknownBattle if there is none, or if it was taken down."""
+        self._check_shown(battle_id)
+        return self.known(battle_id)
+
     @contextmanager
     def held(self, battle_id: str, visitor: str) -> Iterator[LiveBattle]:
-        """The battle, locked for one step of this visitor. UnknownBattle if it is not theirs or has expired."""
+        """The battle, locked for one step of this visitor. UnknownBattle if it is not theirs, has expired, or was taken
+        down."""
+        self._check_shown(battle_id)
         while True:
             battle = self._own(battle_id, visitor)
             with battle.lock:
@@ -78,6 +86,10 @@ class LiveBattles:
         with self._lock:
             if battle.stored and self._battles.get(battle.record.battle_id) is battle:
                 self._drop(battle.record.battle_id)
+
+    def _check_shown(self, battle_id: str) -> None:
+        if isinstance(battle_id, str) and self._store.is_hidden(battle_id):
+            raise UnknownBattle("This battle was taken down by the owner of this page.")
 
     def _own(self, battle_id: str, visitor: str) -> LiveBattle:
         while True:

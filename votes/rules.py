@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+from votes.agreement import check_licence
 from votes.ballot import (
     BattleRecord,
     Delivery,
@@ -14,6 +15,7 @@ from votes.ballot import (
     RecordedReply,
     RevealRecord,
     Role,
+    Side,
     Stage,
     Turn,
     Verdict,
@@ -176,6 +178,11 @@ def shared_view(battle: LiveBattle) -> SharedBattle:
     )
 
 
+def blocked_sides(turns: tuple[Turn, ...]) -> str:
+    """The sides of which an answer was blocked, as `Ballot.blocked` has them."""
+    return "".join(side for side in get_args(Side) if any(t.reply(side).finish_reason == "blocked" for t in turns))
+
+
 def make_vote(
     battle: LiveBattle,
     stage: Stage,
@@ -183,10 +190,15 @@ def make_vote(
     *,
     reasons: tuple[str, ...],
     comment: str,
+    licence: str = "",
     now: float,
     app_version: str,
 ) -> Vote:
-    """The whole row of a vote. Models and weights are those of the last turn."""
+    """The whole row of a vote. Models and weights are those of the last turn.
+
+    `licence` is empty unless the visitor has agreed to publication. Refused for any licence but ours.
+    """
+    check_licence(licence)
     record, last = battle.record, battle.record.turns[-1]
     base, distilled = (last.a, last.b) if record.a_role == "base" else (last.b, last.a)
     since = battle.standing["answers"].voted_at if stage == "reasoning" else record.finished_at
@@ -215,6 +227,8 @@ def make_vote(
         reasoning_seen=battle.thoughts_open,
         app_version=app_version,
         turns=record.turns,
+        licence=licence,
+        blocked=blocked_sides(record.turns),
     )
 
 

@@ -1,15 +1,17 @@
 """Who votes, as a salted hash: enough to count one visitor once, not enough to know who it was."""
 
-import contextlib
 import hashlib
 import hmac
 import ipaddress
 import os
 import secrets
+import time
 from pathlib import Path
 
 from common.errors import ConfigError
 
+WRITING_SECONDS = 2.0
+"""How long an empty file of the salt may be one that another process is about to fill."""
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that name a visitor: providers hand out at least this much to one customer."""
 
@@ -36,15 +38,16 @@ def visitor_hash(salt: bytes, identity: str) -> str:
 
 
 def load_salt(folder: Path) -> bytes:
-    """The 32 random bytes kept in `folder/visitor.salt`, made on first use. Without the file, every visitor is new.
+    """What identities are hashed with: the secret `JOURNEY_SALT`, else `folder/visitor.salt`, made on first use.
 
-    ConfigError if the folder cannot be read or written.
+    Without either, every visitor is new. ConfigError if the folder cannot be read or written.
     """
+    if secret := os.environ.get("JOURNEY_SALT", ""):
+        return hashlib.sha256(secret.encode()).digest()
     path = folder / "visitor.salt"
     try:
-        if not path.exists():
-            _make_salt(path)
-        return path.read_bytes()
+        folder.mkdir(parents=True, exist_ok=True)
+        return _make_salt(path) or _read_salt(path)
     except OSError as error:
         raise ConfigError(
             f"{folder} cannot hold this installation's votes, runs and traces: {error.strerror}.",
@@ -52,12 +55,24 @@ def load_salt(folder: Path) -> bytes:
         ) from error
 
 
-def _make_salt(path: Path) -> None:
-    """Two processes that start together get the same salt: the file appears whole, and the first one wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    draft.touch(mode=0o600)
-    draft.write_bytes(secrets.token_bytes(32))
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+def _make_salt(path: Path) -> bytes:
+    """A new salt in its file; empty if there is one already. Of processes that start together, one makes it."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return b""
+    salt = secrets.token_bytes(32)
+    with os.fdopen(handle, "wb") as file:
+        file.write(salt)
+    return salt
+
+
+def _read_salt(path: Path) -> bytes:
+    """The salt in its file, once whoever made the file has written it. A file that stays empty was left by a crash."""
+    until = time.monotonic() + WRITING_SECONDS
+    while not (salt := path.read_bytes()) and time.monotonic() < until:
+        time.sleep(0.02)
+    if not salt:
+        path.unlink()
+        return _make_salt(path) or _read_salt(path)
+    return salt

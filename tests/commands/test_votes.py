@@ -1,6 +1,7 @@
 """`arena votes`: what stands and is final is summed up and exported; nothing is there without a store."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from commands.arena import main
 from tests.votes.helpers import FREE, play
 from votes.desk import Desk
 from votes.limits import Limits
+from votes.release import personal, release
 from votes.store import Store
 
 
@@ -16,6 +18,7 @@ from votes.store import Store
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("JOURNEY_VOTES_REPO", raising=False)
     return tmp_path / "home"
 
 
@@ -63,3 +66,83 @@ def test_votes_are_exported_in_every_format(name: str, tmp_path: Path, capsys: p
     assert main(["votes", "export", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 3
     assert path.stat().st_size > 0
+
+
+def battle_ids(home: Path) -> list[str]:
+    store = Store(home / "votes.duckdb")
+    ids = [ballot.battle_id for ballot in store.ballots()]
+    store.close()
+    return ids
+
+
+@pytest.mark.usefixtures("voted")
+def test_a_battle_is_hidden_and_put_back(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    battle = battle_ids(home)[0]
+    assert main(["votes", "hide", f"https://page/?battle={battle}", "--reason", "a name", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"battle": battle, "hidden": True, "reason": "a name"}
+    assert main(["votes", "summary"]) == 0
+    assert capsys.readouterr().out.startswith("2 votes on 2 battles")
+    assert main(["votes", "export", str(home / "votes.csv")]) == 0
+    assert battle not in (home / "votes.csv").read_text()
+    assert main(["votes", "unhide", battle]) == 0
+    assert f"Battle {battle} is shown again." in capsys.readouterr().out
+    assert main(["votes", "summary"]) == 0
+    assert capsys.readouterr().out.startswith("3 votes")
+
+
+@pytest.mark.usefixtures("voted")
+def test_a_battle_that_is_not_there_cannot_be_hidden(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["votes", "hide", "nothing"]) == 1
+    assert "There is no battle 'nothing'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("voted")
+def test_a_hidden_battle_travels_with_the_copies(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_VOTES_REPO", str(tmp_path / "copies"))
+    assert main(["votes", "sync"]) == 0
+    assert "0 rows fetched, 11 rows copied." in capsys.readouterr().out
+    battle = battle_ids(home)[0]
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "the owner's desk"))
+    assert main(["votes", "hide", battle, "--reason", "a name"]) == 0
+    assert "follows within five minutes" in capsys.readouterr().out
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    assert main(["votes", "sync"]) == 0
+    assert "1 rows fetched, 0 rows copied." in capsys.readouterr().out
+    assert battle not in battle_ids(home)
+
+
+def test_copies_need_a_place(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["votes", "sync"]) == 1
+    monkeypatch.setenv("JOURNEY_VOTES_REPO", "no place")
+    assert main(["votes", "sync"]) == 1
+    assert "org/name" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("voted")
+def test_a_release_prints_its_counts_and_pushes(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(personal, "scanner", lambda: lambda text: frozenset())
+    pushed = []
+    monkeypatch.setattr(release, "push_release", lambda folder, repo, token: pushed.append((folder, repo)) or "there")
+    out = tmp_path / "release"
+    assert main(["votes", "release", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "3 votes that stand" in printed and "3 votes without agreement" in printed and not pushed
+    assert {path.name for path in out.iterdir()} == {"README.md", "votes.parquet", "preferences.jsonl"}
+    assert main(["votes", "release", "--out", str(out), "--push", "me/votes", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert (values["standing"], values["not_agreed"], values["released"], values["address"]) == (3, 3, 0, "there")
+    assert pushed == [(out, "me/votes")]
+
+
+@pytest.mark.usefixtures("voted")
+def test_a_release_needs_the_packages_that_find_personal_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "datafog_core", None)
+    assert main(["votes", "release", "--out", str(tmp_path / "release")]) == 1
+    assert "pip install datafog-core==" in capsys.readouterr().err
+    assert not (tmp_path / "release").exists()

@@ -457,6 +457,9 @@ class FullDisk:
     def reveal_of(self, battle_id: str) -> None:
         return None
 
+    def is_hidden(self, battle_id: str) -> bool:
+        return False
+
 
 def test_what_was_not_saved_was_not_done() -> None:
     desk = Desk(FullDisk())

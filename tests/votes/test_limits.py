@@ -1,6 +1,8 @@
 """Who counts as one visitor, how much one may do, and what text is accepted."""
 
+import os
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from common.errors import ArenaError, ConfigError
 from tests.votes.helpers import Clock
 from votes import errors
+from votes import visitor as visitors
 from votes.errors import TextRefused, TooOften
 from votes.limits import RATES, Rate, RateLimiter, clean_text
 from votes.visitor import load_salt, network, visitor_hash
@@ -94,6 +97,28 @@ def test_the_salt_is_made_once(tmp_path: Path) -> None:
     salt = load_salt(tmp_path / "home")
     assert len(salt) == 32 and load_salt(tmp_path / "home") == salt
     assert [path.name for path in (tmp_path / "home").iterdir()] == ["visitor.salt"]
+
+
+def test_an_installation_may_have_its_salt_from_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_SALT", "one secret for every replica")
+    assert len(load_salt(tmp_path / "a")) == 32 and load_salt(tmp_path / "a") == load_salt(tmp_path / "b")
+    assert not (tmp_path / "a").exists()
+    monkeypatch.setenv("JOURNEY_SALT", "")
+    assert load_salt(tmp_path / "a") != load_salt(tmp_path / "b")
+
+
+def test_who_starts_together_gets_one_salt_also_without_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", None)
+    with ThreadPoolExecutor(16) as pool:
+        assert len(set(pool.map(load_salt, [tmp_path / "home"] * 32))) == 1
+
+
+def test_a_salt_that_a_crash_left_empty_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visitors, "WRITING_SECONDS", 0.0)
+    (tmp_path / "visitor.salt").touch()
+    assert len(load_salt(tmp_path)) == 32 and load_salt(tmp_path) == load_salt(tmp_path)
 
 
 @pytest.mark.parametrize("home", ["a file", "below a file", "a salt that is a folder"])

@@ -18,21 +18,23 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from common.errors import DataError
-from votes.ballot import Ballot, BattleRecord, RevealRecord, Row, RowT, Vote
+from votes.ballot import Row, RowT
 from votes.errors import StoreError
 from votes.store.journal import Entry, Journal, retire, waiting
 from votes.store.migrations import NewerSchema, migrate
+from votes.store.reading import Reading
 from votes.store.tables import count_rows, insert_all, read_entry, select, to_entry
 from votes.store.tally import Tally, missing
 
 _LOG = logging.getLogger(__name__)
+_ROWS_AT_ONCE = 500
 _CORRUPT = ("not a valid DuckDB database", "Corrupt database file", "Failure while replaying WAL")
 
 
@@ -44,7 +46,7 @@ class _Pending:
     error: StoreError | None = None
 
 
-class Store:
+class Store(Reading):
     """Opens at once and never fails to: if the database cannot be used, `notice` says why. Thread-safe."""
 
     def __init__(
@@ -68,9 +70,11 @@ class Store:
         self._spilled: dict[str, Row] = {}
         self._con: duckdb.DuckDBPyConnection | None = None
         self._reader: duckdb.DuckDBPyConnection | None = None
+        self._hidden: tuple[tuple[int, int], set[str]] = (-1, -1), set()
+        """Hidden battles, and how many rows there were when they were read."""
         self._trouble = ""
         self._remarks: list[str] = []
-        self._retry_at = 0.0
+        self._look_at = 0.0
         with self._lock:
             self._open()
 
@@ -90,6 +94,21 @@ class Store:
         if pending.error is not None:
             raise pending.error
 
+    def merge(self, rows: Sequence[Row]) -> int:
+        """Add rows from elsewhere; those that are here already stay as they are. How many were added.
+
+        StoreError if the database cannot be used now: they can be had again later, so no journal is written.
+        """
+        added = 0
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            with self._lock:  # given back in between, so that nobody waits long to vote
+                self._look_around()
+                counted = self._insert([to_entry(row) for row in rows[start : start + _ROWS_AT_ONCE]])
+            if counted is None:
+                raise StoreError("The vote database cannot take in copied votes now.", "They are tried again later.")
+            added += counted.total()
+        return added
+
     def close(self) -> None:
         with self._lock:
             self._disconnect()
@@ -97,45 +116,29 @@ class Store:
 
     # reading
 
-    def battle(self, battle_id: str) -> BattleRecord | None:
-        """The latest record of the battle."""
-        return max(self._read(BattleRecord, battle_id), key=lambda record: record.finished_at, default=None)
+    def is_hidden(self, battle_id: str) -> bool:
+        """Whether the battle was taken down. Kept in memory, since every step of a battle asks."""
+        state = self._counts["hidden"], len(self._spilled)
+        if self._hidden[0] != state or self._clock() >= self._look_at:
+            self._hidden = state, self.hidden()
+        return battle_id in self._hidden[1]
 
-    def votes_of(self, battle_id: str) -> list[Vote]:
-        """All rows of the battle, including retractions, oldest first."""
-        return sorted(self._read(Vote, battle_id), key=lambda vote: vote.voted_at)
-
-    def reveal_of(self, battle_id: str) -> RevealRecord | None:
-        return next(self._read(RevealRecord, battle_id), None)
-
-    def ballots(self) -> list[Ballot]:
-        """The countable part of every row of votes, including retractions, oldest first."""
-        return sorted(self._read(Ballot), key=lambda ballot: ballot.voted_at)
-
-    def votes(self) -> Iterator[Vote]:
-        """Every row of votes whole, including retractions, in the order they were saved; fetched in portions."""
-        return self._read(Vote)
-
-    def revealed(self) -> set[str]:
-        """Ids of the battles whose names were given away."""
-        return {row.battle_id for row in self._read(RevealRecord)}
-
-    def _read(self, kind: type[RowT], battle_id: str | None = None) -> Iterator[RowT]:
+    def _read(self, kind: type[RowT], battle_id: str | None = None, known: Set[str] = frozenset()) -> Iterator[RowT]:
         """Rows of the database, then those that still wait in a journal."""
         with self._lock:
-            self._reopen_if_due()
+            self._look_around()
             spilled = {k: row for k, row in self._spilled.items() if isinstance(row, kind)}
             con = self._con or self._reader
             # A cursor of its own for each reader: threads that share one connection lose rows.
             cursor = con.cursor() if con is not None else None
         if cursor is not None:
             try:
-                yield from (row for row in select(cursor, kind, battle_id) if row.row_id not in spilled)
+                yield from (row for row in select(cursor, kind, battle_id, known) if row.row_id not in spilled)
             except duckdb.Error as error:
                 with self._lock:
                     if con in (self._con, self._reader):
                         self._give_up(error)
-        yield from (row for row in spilled.values() if battle_id in (None, row.battle_id))
+        yield from (row for k, row in spilled.items() if battle_id in (None, row.battle_id) and k not in known)
 
     # writing; everything from here on happens under the lock
 
@@ -151,8 +154,8 @@ class Store:
 
     def _save(self, batch: list[_Pending]) -> StoreError | None:
         entries = [item.entry for item in batch]
-        self._reopen_if_due()
-        if self._insert(entries):
+        self._look_around()
+        if self._insert(entries) is not None:
             return None
         try:
             self._journal.append(entries)
@@ -163,26 +166,38 @@ class Store:
         self._spilled |= {item.row.row_id: item.row for item in batch}
         return None
 
-    def _insert(self, entries: list[Entry]) -> bool:
-        """Whether the database took them. A corrupt one is replaced by a new one, which is tried as well."""
+    def _insert(self, entries: list[Entry]) -> Counter[str] | None:
+        """How many rows the database took; None if it cannot. A corrupt one is replaced by a new one, which is tried
+        as well."""
         for _ in range(2):
             if self._con is None:
-                return False
+                return None
             try:
-                self._count(insert_all(self._con, entries))
-                return True
+                added = insert_all(self._con, entries)
             except duckdb.Error as error:
                 self._give_up(error)
-        return False
+                continue
+            self._count(added)
+            return added
+        return None
 
-    def _reopen_if_due(self) -> None:
-        if self._con is None and self._clock() >= self._retry_at:
+    def _look_around(self) -> None:
+        """Every `retry_seconds`: try again to open the database, or take in journals that other programs have left."""
+        if self._clock() < self._look_at:
+            return
+        if self._con is None:
             self._open()
+            return
+        self._look_at = self._clock() + self._retry_seconds
+        try:
+            self._replay(self._con)
+        except duckdb.Error as error:
+            self._give_up(error)
 
     def _open(self, *, renew: bool = True) -> None:
         """Try to use the database; `notice` says what prevents it."""
         self._disconnect()
-        self._retry_at = self._clock() + self._retry_seconds
+        self._look_at = self._clock() + self._retry_seconds
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._con = duckdb.connect(self.path, config={"threads": 1})

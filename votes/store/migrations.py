@@ -34,7 +34,16 @@ def m001_votes_battles_reveals(con: duckdb.DuckDBPyConnection) -> None:
             forfeited BOOLEAN NOT NULL, revealed_at VARCHAR NOT NULL)""")
 
 
-STEPS = (m001_votes_battles_reveals,)
+def m002_licence_blocked_hidden(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("ALTER TABLE votes ADD COLUMN licence VARCHAR DEFAULT ''")
+    con.execute("ALTER TABLE votes ADD COLUMN blocked VARCHAR DEFAULT ''")
+    con.execute("""
+        CREATE TABLE hidden (
+            row_id VARCHAR PRIMARY KEY, battle_id VARCHAR NOT NULL, hidden BOOLEAN NOT NULL,
+            reason VARCHAR NOT NULL, hidden_at VARCHAR NOT NULL)""")
+
+
+STEPS = (m001_votes_battles_reveals, m002_licence_blocked_hidden)
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,28 +1,33 @@
-"""The three tables: rows in, rows out."""
+"""The tables: rows in, rows out."""
 
 import contextlib
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Any
 
 import duckdb
 
-from votes.ballot import BattleRecord, RevealRecord, Row, RowT, Vote, columns, from_row, to_row
+from votes.ballot import BattleRecord, HiddenRecord, RevealRecord, Row, RowT, Vote, columns, from_row, to_row
 from votes.store.journal import Entry
 
-TABLES: dict[type, str] = {Vote: "votes", BattleRecord: "battles", RevealRecord: "reveals"}
-_KINDS = {table: kind for kind, table in TABLES.items()}
+TABLES: dict[type, str] = {Vote: "votes", BattleRecord: "battles", RevealRecord: "reveals", HiddenRecord: "hidden"}
+KINDS = {table: kind for kind, table in TABLES.items()}
 _ROWS_A_STATEMENT = 100
 _ROWS_A_FETCH = 500
 
 
-def select(cursor: duckdb.DuckDBPyConnection, kind: type[RowT], battle_id: str | None) -> Iterator[RowT]:
-    """Rows of this kind, of one battle or of all. A `Ballot` is the countable part of a row of votes."""
-    names = columns(kind)
-    where = "" if battle_id is None else "WHERE battle_id = ?"
-    query = f"SELECT {', '.join(names)} FROM {TABLES.get(kind, 'votes')} {where}"
-    result = cursor.execute(query, [] if battle_id is None else [battle_id])
+def select(
+    cursor: duckdb.DuckDBPyConnection, kind: type[RowT], battle_id: str | None = None, known: Set[str] = frozenset()
+) -> Iterator[RowT]:
+    """Rows of this kind, of one battle or of all, less those `known` by their ids. A `Ballot` is the countable part of
+    a row of votes."""
+    names, table = columns(kind), TABLES.get(kind, "votes")
+    where, values = ("WHERE battle_id = ?", [battle_id]) if battle_id is not None else ("", [])
+    if known:  # the ids alone first: reading whole rows is what takes time
+        ids = (row_id for (row_id,) in cursor.execute(f"SELECT row_id FROM {table} {where}", values).fetchall())
+        where, values = "WHERE row_id IN (SELECT unnest(?))", [[row_id for row_id in ids if row_id not in known]]
+    result = cursor.execute(f"SELECT {', '.join(names)} FROM {table} {where}", values)
     while portion := result.fetchmany(_ROWS_A_FETCH):
         yield from (from_row(kind, dict(zip(names, row, strict=True))) for row in portion)
 
@@ -55,7 +60,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str,
 def count_rows(con: duckdb.DuckDBPyConnection) -> Counter[str]:
     """How many rows each table holds."""
     counts: Counter[str] = Counter()
-    for table in _KINDS:
+    for table in KINDS:
         row = con.execute(f"SELECT count(*) FROM {table}").fetchone()
         counts[table] = int(row[0]) if row else 0
     return counts
@@ -68,7 +73,7 @@ def to_entry(row: Row) -> Entry:
 def read_entry(entry: Entry) -> Row | None:
     """The row in a journal's line; None if there is none."""
     try:
-        row: Row = from_row(_KINDS[entry.table], entry.row)
+        row: Row = from_row(KINDS[entry.table], entry.row)
         return row
     except (KeyError, TypeError, ValueError):
         return None

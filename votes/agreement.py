@@ -1,0 +1,16 @@
+"""What a visitor agrees to before a vote may be published. Nobody has to: a vote without it counts all the same."""
+
+from votes.errors import Refused
+
+LICENCE = "CC-BY-4.0"
+"""The licence under which votes are published, by its SPDX name."""
+AGREEMENT = (
+    "My questions, the answers to them, my votes and comments may be published, for anyone to use under the licence "
+    "CC BY 4.0. They contain nothing personal."
+)
+
+
+def check_licence(licence: object) -> None:
+    """Refused unless this is the licence, or empty."""
+    if licence not in ("", LICENCE):
+        raise Refused("Votes are not published under that licence.", f"Send {LICENCE}, or nothing.")

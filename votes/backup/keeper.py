@@ -1,0 +1,147 @@
+"""Keep a repository of copies and the store alike: fetch what others have pushed, push what is new here.
+
+Every push adds one Parquet file per table that has new rows. What a row is known by is its id, so a row that two files
+hold is still one row, and it makes no difference whether a file was pushed by this page, by another replica of it, or
+by `arena votes hide` on somebody's desk.
+"""
+
+import logging
+import secrets
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from common.errors import ArenaError
+from votes.backup.repository import SUFFIX, Repository
+from votes.parquet import read_rows, write_rows
+from votes.store import KINDS, TABLES, Store
+
+SECONDS_BETWEEN = 300.0
+_LOG = logging.getLogger(__name__)
+
+
+class Keeper:
+    """`start` it, and `stop` it at the end. `sync` may be called from any thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        repository: Repository,
+        *,
+        seconds: float = SECONDS_BETWEEN,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.seconds = seconds
+        self.copied_at: float | None = None
+        """Unix time of the last round that worked."""
+        self.failures = 0
+        """Rounds that failed since the start."""
+        self._store = store
+        self._repository = repository
+        self._clock = clock
+        self._replica = secrets.token_hex(4)
+        self._seen: set[str] = set()
+        """Names of files whose rows are here."""
+        self._known: set[str] = set()
+        """Ids of rows that are in the repository."""
+        self._trouble = ""
+        self._unreadable = 0
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def sentence(self) -> str:
+        """For the page: where votes are copied to, how often, and what may be lost."""
+        minutes = max(1, round(self.seconds / 60))
+        interval = "minute" if minutes == 1 else f"{minutes} minutes"
+        told = [f"Votes are copied to {self._repository.title} every {interval}."]
+        if self.copied_at is None and not self._trouble:
+            told.append("Earlier votes are being fetched from there.")
+        if self._trouble:
+            since = f" since {datetime.fromtimestamp(self.copied_at, UTC):%H:%M} UTC" if self.copied_at else ""
+            told.append(f"This has not worked{since}; it is tried again. Until then votes are on this server only.")
+        else:
+            told.append(f"If this server loses its disk, the votes of the last {interval} are lost.")
+        if self._unreadable:
+            files = "One file there is" if self._unreadable == 1 else f"{self._unreadable} files there are"
+            told.append(f"{files} unreadable and left out.")
+        return " ".join(told)
+
+    def start(self) -> None:
+        """Begin at once, in the background."""
+        self._thread = threading.Thread(target=self._run, name="votes-keeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Push what is new a last time. A failure is logged: there is nobody left to tell."""
+        self._stopped.set()
+        self._round()
+
+    def sync(self) -> tuple[int, int]:
+        """Fetch, then push: how many rows came and went. DataError or StoreError if that is not possible now."""
+        with self._lock:
+            try:
+                fetched = self._pull()
+            finally:  # a database that cannot take rows in may still have some to give
+                pushed = self._push()
+            self.copied_at, self._trouble = self._clock(), ""
+            return fetched, pushed
+
+    def _run(self) -> None:
+        self._round()
+        while not self._stopped.wait(self.seconds):
+            self._round()
+
+    def _round(self) -> None:
+        try:
+            self.sync()
+        except ArenaError as error:
+            self._fail(str(error))
+            _LOG.warning("Votes could not be copied: %s", error)
+        except Exception as error:  # a defect here must not end the copying for good
+            self._fail(type(error).__name__)
+            _LOG.exception("Votes could not be copied")
+
+    def _fail(self, trouble: str) -> None:
+        self.failures += 1
+        self._trouble = trouble
+
+    def _pull(self) -> int:
+        """Take in the files that are not known yet."""
+        added = 0
+        new = sorted(name for name in self._repository.names() - self._seen if name.split("/")[0] in KINDS)
+        for name, path in self._repository.fetch(new):
+            try:
+                rows = read_rows(KINDS[name.split("/")[0]], path)
+            except (OSError, ValueError, LookupError, TypeError):
+                _LOG.warning("%s is no file of votes and is left out", name, exc_info=True)
+                self._unreadable += 1
+            else:
+                added += self._store.merge(rows)
+                self._known.update(row.row_id for row in rows)
+            self._seen.add(name)
+        return added
+
+    def _push(self) -> int:
+        """Add the rows that no file has."""
+        rows = self._store.unknown(self._known)
+        if not rows:
+            return 0
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        with tempfile.TemporaryDirectory(prefix="journey-arena-votes-") as folder:
+            files = {}
+            for kind, table in TABLES.items():
+                if own := [row for row in rows if isinstance(row, kind)]:
+                    # The time for people; the replica and the random part make the name unique.
+                    name = f"{now:%H%M%S}-{self._replica}-{secrets.token_hex(3)}{SUFFIX}"
+                    path = Path(folder) / f"{table}{SUFFIX}"
+                    write_rows(kind, own, path)
+                    files[f"{table}/{now:%Y-%m-%d}/{name}"] = path
+            self._repository.add(files, f"{len(rows)} rows")
+        self._seen.update(files)
+        self._known.update(row.row_id for row in rows)
+        return len(rows)

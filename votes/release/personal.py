@@ -1,0 +1,69 @@
+"""Personal data in a text, found by libraries that need no model and no network.
+
+They are no part of the application's own packages: `scanner` says how to install them. Names of people are not found:
+that takes a language model, and errs often.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from common.errors import ConfigError
+
+Kind = Literal["mail address", "phone number", "card number", "identity number", "IP address", "postal address", "key"]
+Scanner = Callable[[str], frozenset[Kind]]
+"""What kinds of personal data a text seems to have."""
+
+PACKAGES = ("datafog-core==0.4.4", "detect-secrets==1.5.0", "pyap2==0.2.20")
+INSTALL = f"Install them: .venv/bin/python -m pip install {' '.join(PACKAGES)}"
+SEARCHED = """mail addresses, phone numbers, card numbers, US identity numbers, IP addresses, postal addresses of the
+United States, Canada and the United Kingdom, and keys and passwords of services"""
+COUNTRIES = ("US", "CA", "GB")
+_ENTITIES: dict[str, Kind] = {
+    "EMAIL": "mail address",
+    "PHONE": "phone number",
+    "CREDIT_CARD": "card number",
+    "SSN": "identity number",
+    "IP_ADDRESS": "IP address",
+    "API_KEY": "key",
+    "BEARER_TOKEN": "key",
+    "CREDENTIAL_URI": "key",
+    "JWT": "key",
+    "PRIVATE_KEY": "key",
+}
+"""What is searched of all that datafog knows. Its dates, postcodes and bank numbers are any short number, and the
+questions here are full of numbers."""
+_ENTROPY, _LEAST_LENGTH = 4.5, 20
+"""Bits a character and characters above which a word is a key and no word: detect-secrets' own limit, and what the
+shortest keys in use have."""
+
+
+def scanner() -> Scanner:
+    """ConfigError, with the command that installs them, if the libraries are not there."""
+    try:
+        import datafog_core
+        import pyap
+        from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
+        from detect_secrets.plugins.base import RegexBasedDetector
+        from detect_secrets.plugins.high_entropy_strings import Base64HighEntropyString
+    except ImportError as error:
+        raise ConfigError("The packages that find personal data are not installed.", INSTALL) from error
+
+    classes = get_mapping_from_secret_type_to_class().values()
+    keys = [kind() for kind in classes if issubclass(kind, RegexBasedDetector) and kind.__name__ != "IPPublicDetector"]
+    random = Base64HighEntropyString(limit=_ENTROPY)
+
+    def scan(text: str) -> frozenset[Kind]:
+        found: set[Kind] = {_ENTITIES[f.entity_type] for f in datafog_core.scan(text) if f.entity_type in _ENTITIES}
+        if any(pyap.parse(text, country=country) for country in COUNTRIES):
+            found.add("postal address")
+        words = (word for word in text.split() if len(word) >= _LEAST_LENGTH)
+        if any(secret for key in keys for secret in key.analyze_string(text)) or any(
+            random.calculate_shannon_entropy(part) > _ENTROPY
+            for word in words
+            for part in random.analyze_string(f'"{word}"')
+            if len(part) >= _LEAST_LENGTH
+        ):
+            found.add("key")
+        return frozenset(found)
+
+    return scan

@@ -1,0 +1,40 @@
+"""Take a battle down, or put it back: a new row, which links, lists, counts, files and copies all follow."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from votes.ballot import HiddenRecord
+from votes.errors import UnknownBattle
+from votes.limits import clean_text
+from votes.rules import new_row_id, to_iso
+from votes.store import Store
+
+LONGEST_REASON = 500
+
+
+def battle_id_of(text: str) -> str:
+    """The id in what a person gives: the id itself, or a link to the battle."""
+    return text.strip().rsplit("battle=", 1)[-1].split("&")[0]
+
+
+def set_hidden(
+    store: Store, battle_id: str, reason: str, *, hidden: bool = True, clock: Callable[[], float] = time.time
+) -> HiddenRecord:
+    """Hide the battle, or show it again. UnknownBattle if there is none, TextRefused for a reason that is no text.
+
+    While another program holds the database nobody can look, so the row is taken for whatever id is given.
+    """
+    reason = clean_text(reason, LONGEST_REASON, "reason")
+    if not store.notice and store.battle(battle_id) is None and not store.votes_of(battle_id):
+        raise UnknownBattle(f"There is no battle {battle_id[:80]!r}.", "Give its id or its link.")
+    # The latest row of a battle holds, also where two clocks differ.
+    latest = max((row.hidden_at for row in store.hidden_of(battle_id)), default="")
+    record = HiddenRecord(new_row_id(), battle_id, hidden, reason, max(to_iso(clock()), _after(latest)))
+    store.append(record)
+    return record
+
+
+def _after(iso: str) -> str:
+    """A millisecond later."""
+    return to_iso(datetime.fromisoformat(iso).astimezone(UTC).timestamp() + 0.001) if iso else ""
