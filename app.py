@@ -13,6 +13,7 @@ from eval.runs.recorded import unpack_recorded
 from models.config.registry import choose_pair, load_config
 from models.serving.pair import ServedPair
 from models.serving.server import check_port
+from votes.backup.keeper import configured_keeper
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
@@ -40,15 +41,20 @@ def main() -> None:
     served = ServedPair(config, choose_pair(config))
     salt = load_salt(home())  # before anything else is written there: it says in words if nothing can be
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
+    keeper = configured_keeper(store)
     desk = Desk(store, app_version=VERSION)
-    services = Services(config, served, desk, store, home(), salt)
+    services = Services(config, served, desk, store, home(), salt, keeper)
     unpack_recorded(home() / "runs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if keeper:
+        keeper.start()
     served.start()
     try:
         app = build_app(services).queue(**QUEUE)
         app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options())
     finally:
+        if keeper:  # before the servers, whose end may take longer than this process is given
+            keeper.stop()
         served.stop()
         store.close()
 

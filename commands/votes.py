@@ -16,7 +16,6 @@ from common.errors import ConfigError, DataError
 from common.paths import cache, home
 
 if TYPE_CHECKING:
-    from votes.backup.keeper import Keeper
     from votes.ballot import Ballot
     from votes.ranking import WinRate
     from votes.store import Store
@@ -109,11 +108,12 @@ def export_command(options: argparse.Namespace) -> None:
 
 
 def hide_command(options: argparse.Namespace) -> None:
+    from votes.backup.keeper import configured_keeper
     from votes.takedown import battle_id_of, set_hidden
 
     with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
         # A store that is in use is the page's, which copies the new row itself.
-        keeper = None if store.notice else _keeper(store)
+        keeper = None if store.notice else configured_keeper(store)
         if keeper:
             keeper.sync()
         record = set_hidden(store, battle_id_of(options.battle), options.reason, hidden=options.hidden)
@@ -129,8 +129,10 @@ def hide_command(options: argparse.Namespace) -> None:
 
 
 def sync_command(options: argparse.Namespace) -> None:
+    from votes.backup.keeper import configured_keeper
+
     with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
-        keeper = _keeper(store)
+        keeper = configured_keeper(store)
         if keeper is None:
             raise ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
         if store.notice:
@@ -157,15 +159,6 @@ def release_command(options: argparse.Namespace) -> None:
         address = push_release(options.out, options.push, os.environ.get("HF_TOKEN"))
         lines[-1] = f"Written to {options.out} and pushed to {address}"
     show(options, {**vars(counts), "folder": options.out, "address": address}, "\n".join(lines))
-
-
-def _keeper(store: "Store") -> "Keeper | None":
-    """What keeps copies of the store, if that is configured."""
-    from votes.backup.keeper import Keeper
-    from votes.backup.repository import open_repository
-
-    where = os.environ.get(REPOSITORY, "")
-    return Keeper(store, open_repository(where, os.environ.get("HF_TOKEN"))) if where else None
 
 
 @contextmanager

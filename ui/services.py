@@ -1,6 +1,7 @@
 """What the page works with: one value that `app.py` makes and every tab receives, and who a visitor is to it."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from common.errors import ServerError
 from eval.runs.jobs import Jobs
 from models.config.registry import ROLES, SpacesConfig
 from models.serving.pair import ServedPair
+from votes.backup.keeper import Keeper
 from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import network, visitor_hash
@@ -23,6 +25,21 @@ def address_of(client: Any, headers: Mapping[str, str]) -> str:
     if os.environ.get("SPACE_ID"):
         address = headers.get("x-forwarded-for", address).split(",")[-1].strip()
     return address
+
+
+def signed_in(session: Mapping[str, Any] | None) -> str:
+    """The name on Hugging Face that a session has, where a Space offers the login; otherwise empty."""
+    info = (session or {}).get("oauth_info") or {}
+    expires = info.get("expires_at")
+    if expires is not None and expires < time.time():
+        return ""
+    return str(info.get("userinfo", {}).get("preferred_username", ""))
+
+
+def session_of(request: gr.Request | None) -> Mapping[str, Any] | None:
+    """What the login has stored for this browser, in a cookie that only the server can write."""
+    raw = getattr(request, "request", None)
+    return raw.scope.get("session") if raw is not None and hasattr(raw, "scope") else None
 
 
 def check_ready(served: ServedPair) -> None:
@@ -47,10 +64,14 @@ class Services:
     """Folder for everything this installation writes: votes, runs, traces, logs."""
     salt: bytes
     """What visitors' identities are hashed with."""
+    keeper: Keeper | None = None
+    """Copies votes elsewhere, if that is configured."""
     jobs: Jobs = field(default_factory=Jobs)
     """Long runs in the background, whichever tab began them: one at a time, since all of them need both servers."""
 
     def visitor(self, request: gr.Request) -> str:
-        """Salted hash of who is asking."""
+        """Salted hash of who is asking: of their account if they have signed in, else of their address."""
+        if name := signed_in(session_of(request)):
+            return visitor_hash(self.salt, f"account {name}")
         # Nothing else that a browser says counts: whoever changes it would get round the limits.
         return visitor_hash(self.salt, network(address_of(request.client, request.headers)))

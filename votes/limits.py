@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 from votes.errors import TextRefused, TooOften
 
-Action = Literal["battle", "turn", "vote"]
-_DONE: dict[Action, str] = {"battle": "battles were started", "turn": "questions were asked", "vote": "votes were cast"}
+Action = Literal["battle", "turn", "vote", "key"]
+_DONE: dict[Action, str] = {"battle": "battles were started", "turn": "questions were asked", "vote": "votes were cast", "key": "wrong keys were given"}
 
 
 class Rate(NamedTuple):
@@ -60,20 +60,26 @@ class RateLimiter:
 
     def take(self, action: Action, visitor: str) -> None:
         """Count one `action` of this visitor. TooOften, with nothing counted, if that is one too many."""
-        rate, now = self._rates[action], self._clock()
         with self._lock:
-            taken = self._taken[action]
-            while taken and taken[0][0] <= now - rate.seconds:
-                taken.popleft()
-            own = [at for at, who in taken if who == visitor]
-            if len(own) >= rate.per_visitor:
-                message = (
-                    f"Too many {_DONE[action]} by you just now (at most {rate.per_visitor} in {rate.seconds:.0f} s)."
-                )
-                raise TooOften(message, own[0] + rate.seconds - now)
-            if len(taken) >= rate.in_total:
-                raise TooOften(f"Too many {_DONE[action]} by all visitors just now.", taken[0][0] + rate.seconds - now)
-            taken.append((now, visitor))
+            self._check(action, visitor).append((self._clock(), visitor))
+
+    def check(self, action: Action, visitor: str) -> None:
+        """TooOften if one more would be one too many. Nothing is counted."""
+        with self._lock:
+            self._check(action, visitor)
+
+    def _check(self, action: Action, visitor: str) -> deque[tuple[float, str]]:
+        """What was counted within the window."""
+        rate, now, taken = self._rates[action], self._clock(), self._taken[action]
+        while taken and taken[0][0] <= now - rate.seconds:
+            taken.popleft()
+        own = [at for at, who in taken if who == visitor]
+        if len(own) >= rate.per_visitor:
+            message = f"Too many {_DONE[action]} by you just now (at most {rate.per_visitor} in {rate.seconds:.0f} s)."
+            raise TooOften(message, own[0] + rate.seconds - now)
+        if len(taken) >= rate.in_total:
+            raise TooOften(f"Too many {_DONE[action]} by all visitors just now.", taken[0][0] + rate.seconds - now)
+        return taken
 
 
 def clean_text(text: object, limit: int, what: str) -> str:

@@ -1,17 +1,30 @@
 """Who may change what all visitors share: on a public Space, and wherever a key is set, only its owner.
 
-Starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores and adding traces
-ask here.
+Starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores, adding traces and
+taking battles down ask here. The owner is whoever has signed in to Hugging Face under a name in `JOURNEY_OWNER`, or
+gives the key. Wrong keys are counted, so that nobody can try many.
 """
 
 import hmac
 import os
+import time
+from collections.abc import Mapping
+from importlib.util import find_spec
 
 import gradio as gr
+from gradio.context import LocalContext
 
 from common.errors import ConfigError
+from ui.services import address_of, session_of, signed_in
+from votes.errors import TooOften
+from votes.limits import Action, Rate, RateLimiter
+from votes.visitor import network
 
 OWNER_KEY = "JOURNEY_OWNER_KEY"
+OWNERS = "JOURNEY_OWNER"
+"""Names on Hugging Face, separated by commas."""
+TRIES: Mapping[Action, Rate] = {"key": Rate(per_visitor=5, in_total=50, seconds=600.0)}
+_tries = RateLimiter(TRIES, time.monotonic)
 
 
 def needs_key() -> bool:
@@ -19,15 +32,50 @@ def needs_key() -> bool:
     return bool(os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY))
 
 
+def can_sign_in() -> bool:
+    """Whether this Space offers the login of Hugging Face, and what it takes is installed."""
+    packages = all(find_spec(name) for name in ("authlib", "itsdangerous"))
+    return packages and all(os.environ.get(name) for name in ("SPACE_ID", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET"))
+
+
+def is_owner_name(name: str) -> bool:
+    """Whether the owner has signed in under this name; capitals make no difference."""
+    owners = os.environ.get(OWNERS, "").lower().split(",")
+    return bool(name) and name.lower() in (owner.strip() for owner in owners)
+
+
 def require_owner(key: str) -> None:
-    """Raise ConfigError unless this visitor may change what others see."""
-    secret = os.environ.get(OWNER_KEY, "")
-    if not needs_key():
+    """Raise ConfigError unless this visitor may change what others see, TooOften after too many wrong keys."""
+    request = LocalContext.request.get(None)
+    if not needs_key() or is_owner_name(signed_in(session_of(request))):
         return
+    visitor = network(address_of(request.client, request.headers)) if request else ""
+    check_key(str(key or ""), visitor)
+
+
+def check_key(key: str, visitor: str) -> None:
+    """Raise ConfigError unless this is the owner's key. A visitor's wrong ones are counted, an empty one is not."""
+    secret = os.environ.get(OWNER_KEY, "")
     if not secret:
-        raise ConfigError("Only the owner can do this, and no key is set.", f"Set the secret {OWNER_KEY}.")
-    if not hmac.compare_digest(str(key or "").encode(), secret.encode()):
-        raise ConfigError("Only the owner can do this.", "Enter the owner's key.")
+        way = f"Set the secret {OWNER_KEY}, or sign in under a name in {OWNERS}."
+        raise ConfigError("Only the owner can do this, and no key is set.", way)
+    _tries.check("key", visitor)
+    if hmac.compare_digest(key.encode("utf-8", "surrogatepass"), secret.encode()):
+        return
+    if key:
+        _tries.take("key", visitor)
+    raise ConfigError("Only the owner can do this.", "Enter the owner's key.")
+
+
+def is_owner(key: str) -> bool:
+    """Whether this visitor may see what only the owner may. A key that is wrong, not merely missing, is an error."""
+    try:
+        require_owner(key)
+    except (ConfigError, TooOften):
+        if key:
+            raise
+        return False
+    return True
 
 
 def owner_key(**options: object) -> gr.Textbox:

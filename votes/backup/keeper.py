@@ -6,6 +6,7 @@ by `arena votes hide` on somebody's desk.
 """
 
 import logging
+import os
 import secrets
 import tempfile
 import threading
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import ArenaError
-from votes.backup.repository import SUFFIX, Repository
+from votes.backup.repository import REPOSITORY, SUFFIX, Repository, open_repository
 from votes.parquet import read_rows, write_rows
 from votes.store import KINDS, TABLES, Store
 
@@ -145,3 +146,9 @@ class Keeper:
         self._seen.update(files)
         self._known.update(row.row_id for row in rows)
         return len(rows)
+
+
+def configured_keeper(store: Store) -> Keeper | None:
+    """What keeps copies of the store where `JOURNEY_VOTES_REPO` says; None if it says nothing. ConfigError."""
+    where = os.environ.get(REPOSITORY, "")
+    return Keeper(store, open_repository(where, os.environ.get("HF_TOKEN"))) if where else None
