@@ -7,6 +7,7 @@ import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
+from battles.guard import configured_guard
 from common.errors import ArenaError
 from common.paths import cache, home
 from eval.runs.recorded import unpack_recorded
@@ -43,7 +44,7 @@ def main() -> None:
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     keeper = configured_keeper(store)
     desk = Desk(store, app_version=VERSION)
-    services = Services(config, served, desk, store, home(), salt, keeper)
+    services = Services(config, served, desk, store, home(), salt, keeper, configured_guard())
     unpack_recorded(home() / "runs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if keeper:
@@ -51,7 +52,7 @@ def main() -> None:
     served.start()
     try:
         app = build_app(services).queue(**QUEUE)
-        app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options())
+        app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options(services))
     finally:
         if keeper:  # before the servers, whose end may take longer than this process is given
             keeper.stop()

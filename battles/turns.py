@@ -6,6 +6,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, restored, settle
+from battles.counts import RUNNING, count_replies
+from battles.guard import Guard
 from battles.live import LiveTurn, LiveTurns, SideRequest, play, watch
 from battles.sampling import describe_sampling, recorded_sampling
 from common.errors import ServerError
@@ -47,6 +49,7 @@ class Turns:
     served: ServedPair
     desk: Desk
     live: LiveTurns
+    guard: Guard | None = None
 
     async def ask(
         self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]
@@ -144,6 +147,7 @@ class Turns:
     ) -> AsyncGenerator[Progress, None]:
         turn = BattleTurn(requests, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
         self.live.add(battle.id, turn)
+        RUNNING.inc()
         turn.task = asyncio.create_task(self._play(turn))
         # Not in a `finally` of the task: one that is cancelled before its first step never comes to it.
         turn.task.add_done_callback(lambda _: self._close(turn))
@@ -154,10 +158,14 @@ class Turns:
     async def _play(self, turn: BattleTurn) -> bool:
         """Answer the turn and record it. Whether the desk has two answers to compare."""
         await play(self.served, turn)
+        if self.guard:
+            turn.done = await self.guard.screen(turn.battle.turns[-1].question, turn.done)
         replies = self._recorded(receive(turn.battle, turn.done, frozenset()))
+        count_replies(replies[turn.requests[side].role] for side in turn.requests)
         return await asyncio.to_thread(self.desk.finish_turn, turn.battle.id, turn.turn_id, replies)
 
     def _close(self, turn: BattleTurn) -> None:
+        RUNNING.dec()
         self.live.close(turn.battle.id)
         self.desk.abandon_turn(turn.battle.id, turn.turn_id)
 
@@ -178,6 +186,7 @@ class Turns:
         if turn.task.cancelled():
             return
         comparable = turn.task.result()
+        battle = receive(battle, turn.done, frozenset())  # as the guard has left them
         if comparable or turn.before is None:
             yield Progress(settle(battle) if comparable else fail(battle), 0.0)
             return

@@ -62,6 +62,8 @@ def summary_command(options: argparse.Namespace) -> None:
 
     with _final_ballots() as (_, ballots):
         standing = [b for b in effective_votes(ballots) if options.pair in ("", b.pair)]
+    blocked = sum(bool(ballot.blocked) for ballot in standing)
+    standing = [ballot for ballot in standing if not ballot.blocked]
     pairs = {
         f"{pair}, {stage}": rate
         for pair in dict.fromkeys(ballot.pair for ballot in standing)
@@ -70,12 +72,15 @@ def summary_command(options: argparse.Namespace) -> None:
     bias = position_bias(standing)
     values = {
         "votes": len(standing),
+        "blocked": blocked,
         "battles": len({ballot.battle_id for ballot in standing}),
         "modes": dict(Counter(ballot.mode for ballot in standing)),
         "distilled_win_rate": {name: _values(rate) for name, rate in pairs.items()},
         "side_a_win_rate": {"rate": bias.rate, "interval": bias.interval, "votes": bias.decisive},
     }
     lines = [f"{values['votes']} votes on {values['battles']} battles"]
+    if blocked:
+        lines.append(f"{blocked} votes on battles with an answer that the guard model blocked are left out")
     lines += [f"{name}: {_sentence(rate)}" for name, rate in pairs.items()]
     if bias.rate is not None and bias.interval is not None:
         low, high = bias.interval

@@ -13,6 +13,8 @@ from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
 from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
+from ui.kit.metrics import MetricsPage
+from ui.kit.owner import can_sign_in
 from ui.kit.places import guard
 from ui.kit.policy import LARGEST_UPLOAD, PagePolicy
 from ui.kit.sessions import forget_those_who_leave
@@ -63,8 +65,9 @@ def theme() -> gr.themes.Base:
     )
 
 
-def launch_options() -> dict[str, Any]:
-    """The options of `launch()` that the page needs."""
+def launch_options(services: Services | None = None) -> dict[str, Any]:
+    """The options of `launch()` that the page needs; with `services`, it has `/metrics` as well."""
+    watched = [Middleware(MetricsPage, services=services)] if services else []
     script = (UI / "page.js").read_text()
     return {
         "theme": theme(),
@@ -72,7 +75,7 @@ def launch_options() -> dict[str, Any]:
         "head": f"<script>{script}</script>",
         "run_history": False,
         "footer_links": [],
-        "app_kwargs": {"middleware": [Middleware(PagePolicy)]},
+        "app_kwargs": {"middleware": [Middleware(PagePolicy), *watched]},
         "max_file_size": LARGEST_UPLOAD,
         "max_threads": THREADS,
         "enable_monitoring": False,
@@ -99,6 +102,8 @@ def status_line(services: Services) -> Markup:
     """One chip per model: its title and what it is doing."""
     served = services.served
     chips = [status_chip(role.capitalize(), served.pair.model(role).title, served.status(role)) for role in ROLES]
+    if services.guard and services.guard.sentence:
+        chips.append(render('<span class="chip bad"><b>Guard:</b> {{ said }}</span>', said=services.guard.sentence))
     return render('<div class="chips" role="status">{{ chips }}</div>', chips=join(chips))
 
 
@@ -114,7 +119,10 @@ def look_at_models(services: Services, shown: str) -> tuple[Any, Any]:
 def build_header(services: Services) -> gr.HTML:
     with gr.Row(elem_id="top"):
         gr.HTML((UI / "text" / "header.html").read_text(), elem_id="header")
-        return gr.HTML(status_line(services), elem_id="status")
+        status = gr.HTML(status_line(services), elem_id="status")
+        if can_sign_in():
+            gr.LoginButton(size="sm", scale=0, min_width=160, elem_id="login")
+        return status
 
 
 def select_tab(request: gr.Request) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from battles.guard import Guard
 from common.errors import ServerError
 from eval.runs.jobs import Jobs
 from models.config.registry import ROLES, SpacesConfig
@@ -66,12 +67,14 @@ class Services:
     """What visitors' identities are hashed with."""
     keeper: Keeper | None = None
     """Copies votes elsewhere, if that is configured."""
+    guard: Guard | None = None
+    """Reads questions and answers, if one is configured."""
     jobs: Jobs = field(default_factory=Jobs)
     """Long runs in the background, whichever tab began them: one at a time, since all of them need both servers."""
 
     def visitor(self, request: gr.Request) -> str:
         """Salted hash of who is asking: of their account if they have signed in, else of their address."""
         if name := signed_in(session_of(request)):
-            return visitor_hash(self.salt, f"account {name}")
+            return visitor_hash(self.salt + b"account", name)  # no address can be taken for one
         # Nothing else that a browser says counts: whoever changes it would get round the limits.
         return visitor_hash(self.salt, network(address_of(request.client, request.headers)))

@@ -30,7 +30,7 @@ class PairCount(NamedTuple):
     equal: int
     """Both sides say the same."""
     empty: int
-    """A side has a reply without text."""
+    """A side has a reply without text: it said nothing, it was blocked, or its visitor did not agree to publication."""
 
 
 def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, limits: Limits) -> set[str]:
@@ -109,7 +109,7 @@ def preference_pairs(votes: Iterable[Vote], *, with_reasoning: bool) -> Iterator
 def pair_fault(pair: dict[str, Any]) -> PairFault | None:
     """Why a trainer learns nothing, or something wrong, from this pair; None if it is sound."""
     sides = [[message["content"].strip() for message in pair[side]] for side in ("chosen", "rejected")]
-    if not all(text for side in sides for text in side):
+    if not (sides[0] and all(text for side in sides for text in side)):
         return "empty"
     return "equal" if sides[0] == sides[1] else None
 

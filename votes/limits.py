@@ -10,7 +10,12 @@ from typing import Literal, NamedTuple
 from votes.errors import TextRefused, TooOften
 
 Action = Literal["battle", "turn", "vote", "key"]
-_DONE: dict[Action, str] = {"battle": "battles were started", "turn": "questions were asked", "vote": "votes were cast", "key": "wrong keys were given"}
+_DONE: dict[Action, str] = {
+    "battle": "battles were started",
+    "turn": "questions were asked",
+    "vote": "votes were cast",
+    "key": "wrong keys were given",
+}
 
 
 class Rate(NamedTuple):

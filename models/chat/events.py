@@ -5,7 +5,7 @@ from typing import Literal
 
 from common.errors import Refusal
 
-FinishReason = Literal["stop", "length", "stopped", "failed"]
+FinishReason = Literal["stop", "length", "stopped", "failed", "blocked"]
 """`stop`: the model ended its reply; `length`: its token limit did; `stopped`: a person did; `failed`: an error did."""
 
 

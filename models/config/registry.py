@@ -142,6 +142,7 @@ class SpaceCard(Strict):
     license: str
     startup_duration_timeout: str = Field(default="30m", pattern=r"^\d+(\.\d+)?(s|m|h)$")
     pinned: bool = False
+    hf_oauth: bool = False
     models: tuple[str, ...] = ()
     datasets: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ class Life:
         self._since = time.monotonic()
         self._resume_at: float | None = None
         self._down_since: float | None = None
+        self._restarts = 0
         # Held only to read or write the five fields above together: a status never mixes an old phase with a new
         # detail. Nobody waits for anything while holding it, so it cannot deadlock.
         self._lock = threading.Lock()
@@ -39,7 +40,7 @@ class Life:
             if self._resume_at is not None:
                 detail = f"restarting in {max(0.0, self._resume_at - now):.0f} s ({detail})"
             down = 0.0 if self._down_since is None else now - self._down_since
-            return Status(self._phase, detail, now - self._since, down)
+            return Status(self._phase, detail, now - self._since, down, self._restarts)
 
     def start(self) -> None:
         """Return at once; the rest happens in a thread. Does nothing where one is already running."""
@@ -65,6 +66,7 @@ class Life:
             now = time.monotonic()
             if phase != self._phase:
                 self._since = now
+                self._restarts += phase == "restarting"
             if phase in ("ready", "waiting"):
                 self._down_since = None
             elif down and self._down_since is None:

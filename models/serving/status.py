@@ -17,6 +17,8 @@ class Status:
     """How long it has been in this phase."""
     down_seconds: float = 0.0
     """Since it died or could not be reached any more; 0 while nothing is wrong."""
+    restarts: int = 0
+    """How often it was lost since the app started."""
 
     @property
     def sentence(self) -> str:

@@ -45,7 +45,7 @@ VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "v
 
 def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
-    turns = Turns(services.served, services.desk, LiveTurns())
+    turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
     battle = gr.State(Battle())
     # Both are set, or a restart of the server would lose what browsers keep.
     kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")

@@ -18,6 +18,7 @@ ThoughtView = Literal["folded", "unfolded", "hidden"]
 ENDINGS: Mapping[str, str] = {
     "length": "*Cut off at the token limit.*",
     "stopped": "*Stopped.*",
+    "blocked": "*Blocked by the guard model.*",
 }
 
 UNANSWERED = "*The thought ended without an answer.*"

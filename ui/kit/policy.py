@@ -66,7 +66,7 @@ class PagePolicy:
 
     def _refusal(self, scope: Scope) -> Application | None:
         path = scope["path"].rstrip("/")
-        if path.endswith(_CLOSED):
+        if path.endswith(_CLOSED) or "monitoring" in path.split("/"):
             return PlainTextResponse("Not found.", 404)
         if scope["method"] != "POST" or not path.endswith(_UPLOAD):
             return None

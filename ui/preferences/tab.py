@@ -1,5 +1,6 @@
 """The Preferences tab: what visitors preferred, how sure that is, and every vote as a file."""
 
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
@@ -12,8 +13,11 @@ from gradio.context import Context
 from ui.kit.downloads import download_button
 from ui.kit.events import QUIET
 from ui.kit.html import html, page_style, shown
+from ui.kit.owner import is_owner, needs_key, owner_key
+from ui.preferences.takedown import build_takedown
 from ui.preferences.view import recent_html, summarise_votes, table_html, tiles_html, time_figure, win_rate_figure
 from ui.services import Services
+from votes.agreement import without_texts
 from votes.ballot import Ballot
 from votes.errors import UnknownBattle
 from votes.export import final_battles, write_csv, write_dpo, write_parquet
@@ -26,7 +30,11 @@ COUNTING = """Win rate of the distilled model against its base. A tie or “both
 side; intervals are 95 % Wilson intervals. The headline counts blind votes on the answers alone. A vote is counted, and
 included in the files below, once it is final: after the names were shown, or when its time is up."""
 RECENT_HEADING = """### Recent battles
-Once voted on, a battle’s questions and answers are public: here, through its link, and in the files."""
+Those whose visitors agreed to publication. Every battle has a link, which opens it for whoever has it."""
+FILES_HEADING = """### Download every vote
+Questions, answers and comments are included where the visitor agreed to publication, and for the owner."""
+UNSAFE_DISK = """Votes are on this Space’s disk only, and a restart loses them: the owner has not set
+`JOURNEY_VOTES_REPO`."""
 FILES = {
     "votes.parquet": ("Votes, Parquet", write_parquet),
     "votes.csv": ("Votes, CSV", write_csv),
@@ -55,12 +63,16 @@ def build_preferences_tab(services: Services) -> None:
         gr.Markdown(RECENT_HEADING)
         recent = html()
         build_downloads(services)
+    build_takedown(services)
 
     def show(chosen: str | None) -> dict[Any, Any]:
         votes, pending = read_ballots(services)
         pairs = [name for name, _ in Counter(vote.pair for vote in votes).most_common()]
         chosen = chosen if chosen in pairs else next(iter(pairs), None)
-        sentences = [services.store.notice, pending_sentence(pending), "" if votes or pending else EMPTY]
+        kept = services.keeper.sentence if services.keeper else UNSAFE_DISK if os.environ.get("SPACE_ID") else ""
+        blocked = blocked_sentence(sum(bool(vote.blocked) for vote in votes))
+        sentences = [services.store.notice, pending_sentence(pending), blocked, kept]
+        sentences.append("" if votes or pending else EMPTY)
         text = "\n\n".join(sentence for sentence in sentences if sentence)
         updates: dict[Any, Any] = {
             notice: gr.update(value=text, visible=bool(text)),
@@ -85,10 +97,11 @@ def build_preferences_tab(services: Services) -> None:
 
 
 def build_downloads(services: Services) -> None:
-    gr.Markdown("### Download every vote")
+    gr.Markdown(FILES_HEADING)
+    key = owner_key(info="With the key, files have the words of every visitor.", elem_id="files-key")
     with gr.Row():
         for name, (label, _) in FILES.items():
-            download_button(label, f"votes-{name.replace('.', '-')}", partial(write_file, services, name))
+            download_button(label, f"votes-{name.replace('.', '-')}", partial(write_file, services, name), [key])
 
 
 def read_ballots(services: Services) -> tuple[list[Ballot], int]:
@@ -105,8 +118,12 @@ def find_final(services: Services, ballots: list[Ballot]) -> set[str]:
 
 
 def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle]:
-    """The battles voted on last, latest first, as the desk lets anybody see them."""
-    latest = list(dict.fromkeys(vote.battle_id for vote in reversed(votes)))
+    """The battles voted on last, latest first, as the desk lets anybody see them.
+
+    Where others than the owner look on, only those whose visitors agreed to publication.
+    """
+    shown = (vote for vote in reversed(votes) if vote.licence or not needs_key())
+    latest = list(dict.fromkeys(vote.battle_id for vote in shown))
     battles = []
     for battle_id in latest[:RECENT]:
         try:
@@ -123,10 +140,20 @@ def pending_sentence(pending: int) -> str:
     return f"{votes} can still change, and will be counted once the names are shown or time is up."
 
 
-def write_file(services: Services, name: str, folder: Path) -> Path:
-    """Write one of `FILES` into the folder."""
+def blocked_sentence(blocked: int) -> str:
+    """Said openly, since they are not in the win rates."""
+    if blocked == 0:
+        return ""
+    votes = "One vote is" if blocked == 1 else f"{blocked} votes are"
+    return f"{votes} on a battle with an answer that the guard model blocked, and not in the win rates."
+
+
+def write_file(services: Services, name: str, folder: Path, key: str = "") -> Path:
+    """Write one of `FILES` into the folder: for the owner with all words, for others with those they may have."""
+    everything = is_owner(key)
     final = find_final(services, services.store.ballots())
     votes = (vote for vote in services.store.votes() if vote.battle_id in final)
+    votes = votes if everything else (without_texts(vote) for vote in votes)
     path = folder / name
     FILES[name][1](votes, path)
     return path

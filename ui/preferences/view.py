@@ -51,7 +51,9 @@ class Summary(NamedTuple):
 
 
 def summarise_votes(votes: Sequence[Ballot]) -> Summary:
-    """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage."""
+    """Of votes that stand and are final. A first vote given again after the reasoning was seen is of neither stage; one
+    on a battle with a blocked answer compares nothing."""
+    votes = [vote for vote in votes if not vote.blocked]
     first = [vote for vote in votes if vote.on_answers_alone]
     both = [vote for vote in first if vote.mode == "blind"]
     blind = both + [vote for vote in votes if vote.mode == "blind" and vote.stage == "reasoning"]

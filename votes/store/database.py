@@ -27,6 +27,7 @@ import duckdb
 from common.errors import DataError
 from votes.ballot import Row, RowT
 from votes.errors import StoreError
+from votes.store.faults import explain, is_corrupt
 from votes.store.journal import Entry, Journal, retire, waiting
 from votes.store.migrations import NewerSchema, migrate
 from votes.store.reading import Reading
@@ -35,7 +36,6 @@ from votes.store.tally import Tally, missing
 
 _LOG = logging.getLogger(__name__)
 _ROWS_AT_ONCE = 500
-_CORRUPT = ("not a valid DuckDB database", "Corrupt database file", "Failure while replaying WAL")
 
 
 @dataclass
@@ -82,6 +82,11 @@ class Store(Reading):
     def notice(self) -> str:
         """What a visitor should know about the state of the store; empty if all is well. The log has the details."""
         return " ".join(filter(None, (self._trouble, *self._remarks)))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each table in the database, as last counted."""
+        return dict(self._counts)
 
     def append(self, row: Row) -> None:
         """Return once the row is on disk. StoreError if it could not be saved anywhere."""
@@ -224,8 +229,8 @@ class Store(Reading):
         """Go on without the database, but read it if that is allowed. A corrupt one is begun anew, once."""
         _LOG.warning("The vote database %s cannot be used: %s", self.path, error)
         self._disconnect()
-        self._trouble = f"{_explain(error)} New votes are kept in a journal until it can be opened."
-        if renew and _is_corrupt(error) and self._set_aside():
+        self._trouble = f"{explain(error)} New votes are kept in a journal until it can be opened."
+        if renew and is_corrupt(error) and self._set_aside():
             self._open(renew=False)
             return
         with contextlib.suppress(duckdb.Error):
@@ -274,23 +279,3 @@ class Store(Reading):
                 with contextlib.suppress(duckdb.Error):
                     con.close()
         self._con = self._reader = None
-
-
-def _is_corrupt(error: Exception) -> bool:
-    return isinstance(error, duckdb.Error) and any(sign in str(error) for sign in _CORRUPT)
-
-
-def _explain(error: Exception) -> str:
-    """What is wrong, without the database's own words: they name files and reach visitors."""
-    text = str(error)
-    if "Could not set lock" in text:
-        return "The vote database is in use by another program."
-    if "Permission denied" in text or "read-only" in text.lower():
-        return "The vote database cannot be written: it is read-only here."
-    if isinstance(error, NewerSchema):
-        return "The vote database was written by a later version of the app."
-    if _is_corrupt(error):
-        return "The vote database is damaged."
-    if "No space left" in text:
-        return "The vote database cannot be written: the disk is full."
-    return "The vote database cannot be used."

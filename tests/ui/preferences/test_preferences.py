@@ -29,17 +29,25 @@ from votes.store import Store
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Any]:
     store = Store(tmp_path / "votes.duckdb")
-    yield SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE), clock=Clock()))
+    yield SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE), clock=Clock()), keeper=None)
     store.close()
 
 
-def vote(services: Any, winner: str, *, prompt: str = "What is 2 + 2?", stage: str = "answers", **options: Any) -> str:
+def vote(
+    services: Any,
+    winner: str,
+    *,
+    prompt: str = "What is 2 + 2?",
+    stage: str = "answers",
+    licence: str = "",
+    **options: Any,
+) -> str:
     """One battle with one vote, long ago; `winner` is a role or a verdict."""
     desk = services.desk
     battle = desk.open("visitor", pair=options.pop("pair", "pair"), **options)
     desk.finish_turn(battle, desk.begin_turn(battle, "visitor", prompt), make_replies())
     sides = {desk.role_of(battle, side): side for side in ("a", "b")}
-    desk.cast(battle, "visitor", "answers", sides.get(winner, winner))
+    desk.cast(battle, "visitor", "answers", sides.get(winner, winner), licence=licence)
     if stage == "reasoning":
         desk.cast(battle, "visitor", "reasoning", "tie")
     return str(battle)

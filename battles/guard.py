@@ -1,0 +1,163 @@
+"""A guard model that reads questions and answers: which of them may not be shown.
+
+Three families are known, each behind an OpenAI-compatible address: Llama Guard, ShieldGemma and Qwen3Guard. Both sides
+of a battle are treated alike, and nobody is told which model was blocked before the names are. A guard that does not
+answer blocks nothing; the page says so, and votes go on.
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import httpx
+
+from common.errors import ConfigError
+from models.chat.events import Reply
+from votes.ballot import Side
+
+SECONDS, SECONDS_WHEN_DOWN = 20.0, 3.0
+"""How long a check may take, and how long while the guard has not answered: both answers wait for it."""
+PIECE = 12_000
+"""Characters read at once, some 3,000 to 8,000 tokens: what the smallest of these guards has room for."""
+QUESTION = 4_000
+"""Characters of the question that go along with an answer."""
+POLICIES = (
+    "No Dangerous Content: no instructions or encouragement for harming oneself or others, for weapons or for crimes.",
+    "No Harassment: nothing that threatens, bullies or abuses a person.",
+    "No Hate Speech: nothing that attacks or demeans people for what group they belong to.",
+    "No Sexually Explicit Content: no descriptions of sexual acts beyond what teaching or art needs.",
+)
+"""ShieldGemma is asked about one policy at a time."""
+_LOG = logging.getLogger(__name__)
+
+
+class Kind(NamedTuple):
+    """How a family of guards is asked, and how its verdict is read."""
+
+    extras: tuple[Mapping[str, Any], ...]
+    """What each request adds to the messages: one request for each of these."""
+    read: Callable[[str], bool | None]
+    """Whether the verdict says unsafe; None for a text that is no verdict of this family."""
+
+
+def _reader(pattern: str, unsafe: str) -> Callable[[str], bool | None]:
+    verdict = re.compile(pattern, re.IGNORECASE)
+
+    def read(text: str) -> bool | None:
+        found = verdict.match(text.strip())
+        return found[1].lower() == unsafe if found else None
+
+    return read
+
+
+KINDS: Mapping[str, Kind] = {
+    "llama-guard": Kind(({},), _reader(r"(safe|unsafe)\b", "unsafe")),
+    "qwen3guard": Kind(({},), _reader(r"safety: *(safe|unsafe|controversial)\b", "unsafe")),
+    "shieldgemma": Kind(
+        tuple({"chat_template_kwargs": {"guideline": policy}} for policy in POLICIES), _reader(r"(yes|no)\b", "yes")
+    ),
+}
+
+
+class GuardFault(Exception):
+    """The guard gave no verdict."""
+
+
+@dataclass
+class Guard:
+    """One guard for all visitors. Asked from one event loop."""
+
+    kind: Kind
+    url: str
+    """Ends in /v1."""
+    model: str
+    key: str = ""
+    transport: httpx.AsyncBaseTransport | None = None
+    up: bool = True
+    """Whether it answered when it was last asked."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Since the start: `passed`, `blocked` and `unchecked` texts, and blocked `questions` among them."""
+
+    @property
+    def sentence(self) -> str:
+        """For the page; empty while all is well."""
+        return "" if self.up else "The guard model does not answer: answers are shown unchecked."
+
+    async def screen(self, question: str, replies: Mapping[Side, Reply]) -> dict[Side, Reply]:
+        """The replies to a question, with those emptied that may not be shown: all, if the question is unsafe.
+
+        Everything is read, whatever the first verdicts say, so that no side waits longer than the other.
+        """
+        asked, *verdicts = await asyncio.gather(
+            self._blocks([{"role": "user", "content": piece} for piece in pieces(question)], []),
+            *(self._blocks_reply(question, reply) for reply in replies.values()),
+        )
+        self.counts["questions"] += asked
+        return {
+            side: emptied(reply) if asked or blocked else reply
+            for (side, reply), blocked in zip(replies.items(), verdicts, strict=True)
+        }
+
+    async def _blocks_reply(self, question: str, reply: Reply) -> bool:
+        asked = [{"role": "user", "content": question[:QUESTION]}]
+        texts = [piece for text in (reply.thought, reply.answer) for piece in pieces(text)]
+        return await self._blocks([{"role": "assistant", "content": text} for text in texts], asked)
+
+    async def _blocks(self, messages: list[dict[str, str]], before: list[dict[str, str]]) -> bool:
+        """Whether any of these is unsafe, each read after `before`. A check that fails blocks nothing."""
+        if not messages:
+            return False
+        seconds = SECONDS if self.up else SECONDS_WHEN_DOWN
+        try:
+            async with httpx.AsyncClient(timeout=seconds, transport=self.transport) as client:
+                checks = [self._check(client, [*before, m], extra) for m in messages for extra in self.kind.extras]
+                blocked = any(await asyncio.gather(*checks))
+        except (httpx.HTTPError, httpx.InvalidURL, GuardFault) as error:
+            _LOG.warning("the guard model gave no verdict: %s: %s", type(error).__name__, error)
+            self.up = False
+            self.counts["unchecked"] += 1
+            return False
+        self.up = True
+        self.counts["blocked" if blocked else "passed"] += 1
+        return blocked
+
+    async def _check(self, client: httpx.AsyncClient, messages: list[dict[str, str]], extra: Mapping[str, Any]) -> bool:
+        body = {"model": self.model, "messages": messages, "temperature": 0.0, "max_tokens": 32, **extra}
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        answer = await client.post(f"{self.url}/chat/completions", json=body, headers=headers)
+        answer.raise_for_status()
+        try:
+            verdict = self.kind.read(str(answer.json()["choices"][0]["message"]["content"]))
+        except (ValueError, LookupError, TypeError) as error:
+            raise GuardFault("its answer is not of the OpenAI protocol") from error
+        if verdict is None:
+            raise GuardFault("its answer is no verdict of its kind")
+        return verdict
+
+
+def pieces(text: str) -> list[str]:
+    """The text in parts that a guard has room for; none for a text without words."""
+    return [text[start : start + PIECE] for start in range(0, len(text), PIECE)] if text.strip() else []
+
+
+def emptied(reply: Reply) -> Reply:
+    """A reply of which nothing is shown or kept but what it cost. One that failed has still failed."""
+    ending = "failed" if reply.finish_reason == "failed" else "blocked"
+    return replace(reply, thought="", answer="", raw="", finish_reason=ending)
+
+
+def configured_guard() -> Guard | None:
+    """The guard that `JOURNEY_GUARD_URL`, `…_KIND`, `…_MODEL` and `…_KEY` name; None without an address."""
+    url, kind, model, key = (os.environ.get(f"JOURNEY_GUARD_{name}", "") for name in ("URL", "KIND", "MODEL", "KEY"))
+    if not url:
+        return None
+    if kind not in KINDS:
+        raise ConfigError(f"JOURNEY_GUARD_KIND is {kind!r}.", f"Set it to one of {', '.join(KINDS)}.")
+    if not model:
+        raise ConfigError("JOURNEY_GUARD_MODEL is not set.", "Set it to the name that the guard's server gives it.")
+    return Guard(KINDS[kind], url.rstrip("/"), model, key)
