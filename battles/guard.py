@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from common.errors import ConfigError
-from models.chat.events import Reply
+from models.chat.events import FinishReason, Reply
 from votes.ballot import Side
 
 SECONDS, SECONDS_WHEN_DOWN = 20.0, 3.0
@@ -147,7 +147,7 @@ def pieces(text: str) -> list[str]:
 
 def emptied(reply: Reply) -> Reply:
     """A reply of which nothing is shown or kept but what it cost. One that failed has still failed."""
-    ending = "failed" if reply.finish_reason == "failed" else "blocked"
+    ending: FinishReason = "failed" if reply.finish_reason == "failed" else "blocked"
     return replace(reply, thought="", answer="", raw="", finish_reason=ending)
 
 

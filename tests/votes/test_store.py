@@ -292,7 +292,8 @@ def test_migrations_are_applied_once(store: Store) -> None:
     again = reopen(reopen(store))
     again.close()
     with duckdb.connect(store.path) as con:
-        assert con.execute("SELECT step, name FROM migrations").fetchall() == [(1, "m001_votes_battles_reveals")]
+        steps = con.execute("SELECT step, name FROM migrations ORDER BY step").fetchall()
+    assert steps == [(1, "m001_votes_battles_reveals"), (2, "m002_licence_blocked_hidden")]
 
 
 def test_a_vote_is_one_row_with_everything(store: Store, desk: Desk) -> None:

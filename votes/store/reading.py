@@ -50,5 +50,9 @@ class Reading(ABC):
 
     def unknown(self, known: Set[str]) -> list[Row]:
         """Every row whose id is not among these, those of hidden battles included."""
-        kinds = (Vote, BattleRecord, RevealRecord, HiddenRecord)
-        return [row for kind in kinds for row in self._read(kind, known=known)]
+        return [
+            *self._read(BattleRecord, known=known),
+            *self._read(Vote, known=known),
+            *self._read(RevealRecord, known=known),
+            *self._read(HiddenRecord, known=known),
+        ]

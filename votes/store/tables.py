@@ -23,7 +23,9 @@ def select(
     """Rows of this kind, of one battle or of all, less those `known` by their ids. A `Ballot` is the countable part of
     a row of votes."""
     names, table = columns(kind), TABLES.get(kind, "votes")
-    where, values = ("WHERE battle_id = ?", [battle_id]) if battle_id is not None else ("", [])
+    where, values = "", list[Any]()
+    if battle_id is not None:
+        where, values = "WHERE battle_id = ?", [battle_id]
     if known:  # the ids alone first: reading whole rows is what takes time
         ids = (row_id for (row_id,) in cursor.execute(f"SELECT row_id FROM {table} {where}", values).fetchall())
         where, values = "WHERE row_id IN (SELECT unnest(?))", [[row_id for row_id in ids if row_id not in known]]
