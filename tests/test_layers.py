@@ -32,6 +32,7 @@ FLOORS = {
         "compare",
         "preferences",
         "transparency",
+        "metrics",
         "layout",
     ],
 }

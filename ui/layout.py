@@ -13,11 +13,11 @@ from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
 from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
-from ui.kit.metrics import MetricsPage
 from ui.kit.owner import can_sign_in
 from ui.kit.places import guard
 from ui.kit.policy import LARGEST_UPLOAD, PagePolicy
 from ui.kit.sessions import forget_those_who_leave
+from ui.metrics import MetricsPage
 from ui.preferences.tab import build_preferences_tab
 from ui.services import Services
 from ui.traces.tab import build_traces_tab

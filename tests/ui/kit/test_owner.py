@@ -12,8 +12,8 @@ from gradio.context import LocalContext
 from common.errors import ConfigError
 from tests.votes.helpers import Clock
 from ui.kit import owner
-from ui.kit.metrics import refuse
 from ui.kit.owner import can_sign_in, is_owner, require_owner
+from ui.metrics import refuse
 from ui.services import Services, signed_in
 from votes.errors import TooOften
 from votes.limits import RateLimiter

@@ -15,9 +15,9 @@ from battles.counts import RUNNING
 from battles.guard import KINDS, Guard
 from models.serving.status import Status
 from tests.votes.helpers import play
-from ui.kit import metrics
-from ui.kit.metrics import Memory, MetricsPage, gpu_memory
+from ui import metrics
 from ui.kit.policy import PagePolicy
+from ui.metrics import Memory, MetricsPage, gpu_memory
 from votes.backup.keeper import Keeper
 from votes.backup.repository import FolderRepository
 from votes.desk import Desk
