@@ -3,22 +3,19 @@
 import argparse
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.insights import add_insights
 from commands.kit.arguments import group, leaf
 from commands.kit.files import check_writable
 from commands.kit.printing import show
+from commands.kit.votes import final_ballots, opened
 from common.errors import ConfigError, DataError
-from common.paths import cache, home
 
 if TYPE_CHECKING:
-    from votes.ballot import Ballot
     from votes.ranking import WinRate
-    from votes.store import Store
 
 FORMATS = ("parquet", "csv", "dpo", "dpo-reasoning")
 REPOSITORY = "JOURNEY_VOTES_REPO"
@@ -30,6 +27,7 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
     summary = leaf(commands, "summary", summary_command, "win rates with 95 % intervals, and counts",
                    "arena votes summary --pair smol-135m")  # fmt: skip
     summary.add_argument("--pair", default="", help="only votes on this pair")
+    add_insights(commands)
     export = leaf(commands, "export", export_command, "write the votes to a file",
                   "arena votes export preferences.jsonl --format dpo")  # fmt: skip
     export.add_argument("file", type=Path)
@@ -47,7 +45,7 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
         hiding.add_argument("--reason", default="", help="kept with the row; nobody but you sees it")
         hiding.set_defaults(hidden=name == "hide")
     leaf(commands, "sync", sync_command, "fetch what was copied to JOURNEY_VOTES_REPO, and copy what is new here",
-         "JOURNEY_VOTES_REPO=me/votes arena votes sync")  # fmt: skip
+         "arena votes sync")  # fmt: skip
     release = leaf(commands, "release", release_command, "write a dataset of the votes that may be published",
                    "arena votes release --out release --push me/journey-votes")  # fmt: skip
     release.add_argument("--out", type=Path, required=True, help="the folder to write")
@@ -60,7 +58,7 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
 def summary_command(options: argparse.Namespace) -> None:
     from votes.ranking import effective_votes, position_bias, win_rates_by
 
-    with _final_ballots() as (_, ballots):
+    with final_ballots() as (_, ballots):
         standing = [b for b in effective_votes(ballots) if options.pair in ("", b.pair)]
     blocked = sum(bool(ballot.blocked) for ballot in standing)
     standing = [ballot for ballot in standing if not ballot.blocked]
@@ -95,7 +93,7 @@ def export_command(options: argparse.Namespace) -> None:
     if not form:
         raise ConfigError(f"{options.file} does not say which format is wanted.", f"Give --format {'|'.join(FORMATS)}.")
     check_writable(options.file)
-    with _final_ballots() as (store, ballots):
+    with final_ballots() as (store, ballots):
         final = {ballot.battle_id for ballot in ballots}
         left_out = 0
         votes = (vote for vote in store.votes() if vote.battle_id in final)
@@ -116,7 +114,7 @@ def hide_command(options: argparse.Namespace) -> None:
     from votes.backup.keeper import configured_keeper
     from votes.takedown import battle_id_of, set_hidden
 
-    with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
+    with opened(make=bool(os.environ.get(REPOSITORY))) as store:
         # A store that is in use is the page's, which copies the new row itself.
         keeper = None if store.notice else configured_keeper(store)
         if keeper:
@@ -136,7 +134,7 @@ def hide_command(options: argparse.Namespace) -> None:
 def sync_command(options: argparse.Namespace) -> None:
     from votes.backup.keeper import configured_keeper
 
-    with _opened(make=bool(os.environ.get(REPOSITORY))) as store:
+    with opened(make=bool(os.environ.get(REPOSITORY))) as store:
         keeper = configured_keeper(store)
         if keeper is None:
             raise ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
@@ -153,7 +151,7 @@ def release_command(options: argparse.Namespace) -> None:
 
     scan = scanner()
     check_writable(options.out / "README.md")
-    with _opened() as store:
+    with opened() as store:
         if store.notice:
             raise DataError(store.notice, "Stop the app first, or use a copy: arena votes sync.")
         counts = write_release(store, options.out, scan, include_flagged=options.include_flagged, now=datetime.now(UTC))
@@ -164,35 +162,6 @@ def release_command(options: argparse.Namespace) -> None:
         address = push_release(options.out, options.push, os.environ.get("HF_TOKEN"))
         lines[-1] = f"Written to {options.out} and pushed to {address}"
     show(options, {**vars(counts), "folder": options.out, "address": address}, "\n".join(lines))
-
-
-@contextmanager
-def _opened(*, make: bool = False) -> "Iterator[Store]":
-    """The store of this installation. DataError if there is none, unless it is to be made."""
-    from votes.store import Store
-
-    path = home() / "votes.duckdb"
-    if not (make or path.exists()):
-        raise DataError(f"There are no votes in {home()}.", "Set JOURNEY_HOME to the folder of the app's data.")
-    store = Store(path, spare=cache() / "journal")
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-@contextmanager
-def _final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
-    """The store, and the votes of battles in which no blind vote can be cast any more: only those are given out."""
-    from votes.export import final_battles
-    from votes.limits import Limits
-
-    with _opened() as store:
-        if store.notice:
-            raise DataError(store.notice, "Stop the app first, or export the votes on its page.")
-        ballots = store.ballots()
-        final = final_battles(ballots, store.revealed(), datetime.now(UTC), Limits())
-        yield store, [ballot for ballot in ballots if ballot.battle_id in final]
 
 
 def _values(rate: "WinRate") -> dict[str, Any]:

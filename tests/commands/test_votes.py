@@ -146,3 +146,13 @@ def test_a_release_needs_the_packages_that_find_personal_data(
     assert main(["votes", "release", "--out", str(tmp_path / "release")]) == 1
     assert "pip install datafog-core==" in capsys.readouterr().err
     assert not (tmp_path / "release").exists()
+
+
+@pytest.mark.usefixtures("voted")
+def test_what_the_votes_mean(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["votes", "model", "--json"]) == 0
+    assert "3 of 50" in json.loads(capsys.readouterr().out)["why"]
+    assert main(["votes", "truth", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["graded"] == 0
+    assert main(["votes", "topics", "--json", "--pair", "other"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"topics": [], "copies": 0, "benchmark_copies": 0}

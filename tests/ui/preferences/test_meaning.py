@@ -1,6 +1,9 @@
 """What the votes mean, as the page shows it."""
 
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +14,13 @@ from insights.simulation import simulate
 from insights.topics import Topic
 from insights.truth import Choices, Reading, Truth
 from tests.insights.helpers import make_vote
+from tests.votes.helpers import FREE
+from ui.preferences.analysis import Analysis, show_votes
 from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
+from votes.desk import Desk
+from votes.limits import Limits
 from votes.ranking import win_rate
+from votes.store import Store
 
 TRUTH = Truth(
     graded=14,
@@ -67,3 +75,20 @@ def test_topics_quote_public_questions_as_text(prompt: str) -> None:
     assert "?battle=" not in topics_html(reading, frozenset())
     (trace,) = topics_figure(reading).data
     assert list(trace.x) == [0.0, 0.1, 0.3]
+
+
+def test_what_is_shown_of_a_store_is_public_and_kept_until_the_next_vote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "key")  # others than the owner look on
+    monkeypatch.setattr("ui.preferences.analysis.embedder", lambda: lambda texts: np.eye(len(texts), dtype=np.float32))
+    votes = [make_vote("a", prompt=f"secret {n}", battle=f"b{n}") for n in range(3)]
+    votes.append(make_vote("a", prompt="open question", battle="b9", licence="CC-BY-4.0"))
+    preference, truth, topics, _ = show_votes(votes)
+    assert "4 of 50" in preference and "No votes yet on problems" in truth
+    assert "open question" in topics and "secret" not in topics
+    store = Store(tmp_path / "votes.duckdb")
+    services: Any = SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE)))
+    analysis = Analysis(services)
+    assert analysis("pair") is analysis("pair")
+    store.close()

@@ -1,0 +1,103 @@
+"""`arena votes model`, `truth` and `topics`: what the votes mean."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from commands.kit.arguments import Commands, leaf
+from commands.kit.printing import show
+from commands.kit.votes import final_ballots
+
+if TYPE_CHECKING:
+    from insights.preference import Preference
+    from insights.truth import Choices
+    from votes.ballot import Vote
+
+
+def add_insights(commands: Commands) -> None:
+    for name, action, text in (
+        ("model", model_command, "preference with position, length and Markdown held equal"),
+        ("truth", truth_command, "how often people prefer the right answer"),
+        ("topics", topics_command, "what people ask about, and who is preferred there"),
+    ):
+        parser = leaf(commands, name, action, text, f"arena votes {name} --pair smol-135m")
+        parser.add_argument("--pair", default="", help="only votes on this pair")
+
+
+def model_command(options: argparse.Namespace) -> None:
+    from insights.preference import NotEnough
+    from insights.reading import read_preference
+
+    model = read_preference(_votes(options.pair))
+    if isinstance(model, NotEnough):
+        return show(options, {"model": None, "why": model.sentence}, model.sentence)
+    lines = [
+        f"as counted, {_preference(model.raw)}",
+        f"at equal position, length and Markdown, {_preference(model.controlled)}",
+        f"{model.votes} votes by {model.visitors} visitors on {model.prompts} prompts",
+    ]
+    if model.more_votes:
+        lines.append(f"about {model.more_votes:,} more votes are needed to tell")
+    lines += [
+        f"{effect.title}: odds × {effect.odds_ratio:.2f} [{effect.low:.2f}, {effect.high:.2f}], p {effect.p_value:.3f}"
+        for effect in model.effects
+    ]
+    return show(options, {"model": model}, "\n".join(lines))
+
+
+def truth_command(options: argparse.Namespace) -> None:
+    from insights.reading import known_benchmarks, read_truth
+
+    truth = read_truth(_votes(options.pair), known_benchmarks())
+    reading = truth.reading
+    lines = [
+        f"{truth.graded} votes on problems with a known answer",
+        f"preferred the right answer before reading the reasoning: {_choices(truth.by_stage['answers'])}",
+        f"after reading it: {_choices(truth.by_stage['reasoning'])}",
+        f"turned to the right answer by reading: {reading.to_right} of {reading.battles}; away: {reading.to_wrong}",
+    ]
+    quadrants = {
+        f"distilled {'right' if d else 'wrong'}, base {'right' if b else 'wrong'}": votes
+        for (d, b), votes in truth.quadrants.items()
+    }
+    values = {**vars(truth), "quadrants": quadrants}
+    show(options, values, "\n".join(lines))
+
+
+def topics_command(options: argparse.Namespace) -> None:
+    from insights.reading import known_benchmarks, read_topics
+    from traces.problems.decontaminate import minilm_embedder
+
+    reading = read_topics(_votes(options.pair), minilm_embedder, known_benchmarks())
+    topics: list[dict[str, Any]] = [
+        {
+            "topic": one.topic.name,
+            "votes": len(one.votes),
+            "different": one.different,
+            "rate": one.rate.rate,
+            "interval": one.rate.interval,
+            "battles": [vote.battle_id for vote in one.votes],
+        }
+        for one in reading.topics
+    ]
+    lines = [f"{one['topic']}: {one['votes']} votes, {one['different']} different questions" for one in topics]
+    lines.append(f"{reading.copies} votes are on a near-copy of another question")
+    values = {"topics": topics, "copies": reading.copies, "benchmark_copies": reading.benchmark_copies}
+    show(options, values, "\n".join(lines))
+
+
+def _votes(pair: str) -> "list[Vote]":
+    with final_ballots() as (store, ballots):
+        final = {ballot.battle_id for ballot in ballots}
+        return [vote for vote in store.votes() if vote.battle_id in final and pair in ("", vote.pair)]
+
+
+def _preference(preference: "Preference") -> str:
+    low, high = preference.low, preference.high
+    return f"the distilled model is preferred in {preference.share:.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _choices(choices: "Choices") -> str:
+    if choices.share is None or choices.interval is None:
+        return f"not enough yet ({choices.total})"
+    low, high = choices.interval
+    return f"{choices.share:.1%} [{low:.1%}, {high:.1%}] of {choices.total}"

@@ -1,0 +1,67 @@
+"""The part of the Preferences tab that works out what the votes mean, when a visitor asks for it."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from insights.reading import known_benchmarks, read_preference, read_topics, read_truth
+from traces.problems.decontaminate import Embedder, minilm_embedder
+from ui.kit.events import QUIET, spoken
+from ui.kit.html import html, shown
+from ui.kit.owner import needs_key
+from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
+from ui.services import Services
+from votes.ballot import Vote
+from votes.export import final_battles
+
+embedder: Callable[[], Embedder] = cache(minilm_embedder)
+
+
+def build_analysis(services: Services, pair: gr.Dropdown) -> None:
+    """A button, and below it the three readings of the chosen pair's votes."""
+    button = gr.Button("What do the votes mean?", elem_id="analyse", size="md")
+    outputs: list[Any] = [html(), html(), html(), gr.Plot(show_label=False, visible=False)]
+    analysis = Analysis(services)
+    button.click(spoken()(analysis), pair, outputs, concurrency_limit=1, **{**QUIET, "show_progress": "minimal"})
+
+
+class Analysis:
+    """Keeps the last result: until the next vote everybody gets the same."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._lock = threading.Lock()
+        self._kept: tuple[tuple[str, int], list[Any]] = (("", -1), [])
+
+    def __call__(self, pair: str | None) -> list[Any]:
+        with self._lock:
+            votes = self._votes(pair or "")
+            state = (pair or "", len(votes))
+            if self._kept[0] != state:
+                self._kept = (state, show_votes(votes))
+            return self._kept[1]
+
+    def _votes(self, pair: str) -> list[Vote]:
+        services = self._services
+        ballots = services.store.ballots()
+        final = final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
+        votes = (vote for vote in services.store.votes() if vote.battle_id in final and not vote.blocked)
+        return [vote for vote in votes if pair in ("", vote.pair)]
+
+
+def show_votes(votes: list[Vote]) -> list[Any]:
+    """The three readings and the map. Topics, whose names are words of the questions, are made of public votes only."""
+    public = [vote for vote in votes if vote.licence or not needs_key()]
+    shareable = frozenset(vote.battle_id for vote in public)
+    benchmarks = known_benchmarks()
+    topics = read_topics(public, embedder, benchmarks)
+    return [
+        shown(preference_html(read_preference(votes))),
+        shown(truth_html(read_truth(votes, benchmarks), shareable)),
+        shown(topics_html(topics, shareable)),
+        gr.update(value=topics_figure(topics), visible=bool(topics.topics)),
+    ]
