@@ -12,13 +12,13 @@ from commands.kit.arguments import AGAIN, Commands, count, leaf, positive, seed
 from commands.kit.files import check_writable
 from commands.kit.printing import SECONDS_BETWEEN, overwrite, show
 from commands.kit.service_options import add_service_options
-from common import jsonl
 from common.errors import ConfigError
 from common.paths import home
 
 if TYPE_CHECKING:
     from traces.keeping.preferences import Preference
     from traces.keeping.trace import Trace
+    from traces.training.dataset import PreferenceRow
 
 SECONDS_BETWEEN_LINES = 60.0
 """Between two lines of progress where they cannot be written over."""
@@ -98,7 +98,7 @@ def keep_command(options: argparse.Namespace) -> None:
     from traces.keeping.preferences import preferences
     from traces.keeping.roads import select
     from traces.keeping.trace import read_traces
-    from traces.training.dataset import write_rows
+    from traces.training.dataset import write_preferences, write_rows
     from traces.training.mix import rows_of
 
     if not options.rows and not options.pairs:
@@ -116,9 +116,9 @@ def keep_command(options: argparse.Namespace) -> None:
         lines.append(f"{len(rows)} rows: {options.rows}, sha256 {value['sha256']}")
     if options.pairs:
         pairs = preferences(traces, options.most_pairs)
-        jsonl.write(options.pairs, pair_rows(pairs, shape))
-        value |= {"pairs": len(pairs), "pairs_file": options.pairs}
-        lines.append(f"{len(pairs)} pairs: {options.pairs}")
+        value |= {"pairs": len(pairs), "pairs_sha256": write_preferences(options.pairs, pair_rows(pairs, shape))}
+        value |= {"pairs_file": options.pairs}
+        lines.append(f"{len(pairs)} pairs: {options.pairs}, sha256 {value['pairs_sha256']}")
     show(options, value, "\n".join(lines))
 
 
@@ -129,18 +129,14 @@ def shaped(plain: bool) -> "Callable[[Trace], Trace]":
     return as_solution if plain else as_thought
 
 
-def pair_rows(pairs: "list[Preference]", shape: "Callable[[Trace], Trace]") -> Iterator[dict[str, str]]:
-    """{"prompt", "chosen", "rejected", "problem"}: the two as the student would write them."""
+def pair_rows(pairs: "list[Preference]", shape: "Callable[[Trace], Trace]") -> "Iterator[PreferenceRow]":
+    """The two of each pair as the student would write them."""
+    from traces.training.dataset import PreferenceRow
     from traces.training.mix import row_of
 
     for pair in pairs:
         chosen, rejected = (row_of(shape(trace)).completion for trace in pair)
-        yield {
-            "prompt": pair.chosen.prompt,
-            "chosen": chosen,
-            "rejected": rejected,
-            "problem": pair.chosen.problem.id,
-        }
+        yield PreferenceRow(pair.chosen.prompt, chosen, rejected, pair.chosen.problem.id)
 
 
 def reasons(dropped: object) -> str:

@@ -74,7 +74,9 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     another recipe trained; hardware and time limits may differ.
     """
     note = out / "recipe.json"
-    values = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": {"__all__": {"max_minutes"}}})
+    # A phase without `beta` has no such key: runs of versions that did not know it can be resumed.
+    left_out = {n: {"max_minutes"} | ({"beta"} if p.beta is None else set()) for n, p in enumerate(recipe.phases)}
+    values = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": left_out})
     if resume and note.exists() and note.read_text(encoding="utf-8") != values:
         raise ConfigError(
             f"The run in {out} was trained by another version of the recipe {recipe.name}.",

@@ -1,17 +1,18 @@
 """A recipe as configurations of TRL, PEFT and DeepSpeed, and a summary of them before anything is started."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate.utils import is_deepspeed_available
 from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from peft import LoraConfig
 from transformers import AutoTokenizer
-from trl import SFTConfig
+from trl import DPOConfig, SFTConfig
 
 from common.errors import ConfigError
 from models.config.machine import computes_in_bf16
-from traces.training.dataset import Encoded, encode, read_rows
+from traces.training.dataset import Encoded, encode, encode_preferences, read_preferences, read_rows
 from traces.training.mix import rows_path
 from traces.training.recipe import Phase, Recipe, memory_gb, weight_bytes
 
@@ -24,37 +25,62 @@ def uses_bf16(recipe: Recipe) -> bool:
 
 
 def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> SFTConfig:
-    """The TRL configuration of a phase. Raises ConfigError for values that TRL refuses."""
-    deepspeed = recipe.launch.deepspeed
+    """The TRL configuration of a phase on rows. Raises ConfigError for values that TRL refuses."""
     try:
         return SFTConfig(
-            output_dir=str(folder),
-            max_length=phase.max_length,
-            learning_rate=phase.learning_rate,
-            lr_scheduler_type=phase.scheduler,
-            warmup_steps=phase.warmup_steps,
-            num_train_epochs=phase.epochs,
-            per_device_train_batch_size=phase.batch_size,
-            gradient_accumulation_steps=phase.accumulate,
-            weight_decay=phase.weight_decay,
+            **_arguments(recipe, phase, folder, recipe_folder),
             train_sampling_strategy="sequential",
-            bf16=uses_bf16(recipe),
-            use_cpu=not torch.cuda.is_available(),
-            gradient_checkpointing=recipe.launch.gradient_checkpointing,
-            deepspeed=str((recipe_folder or Path()) / deepspeed) if deepspeed and is_deepspeed_available() else None,
             dataset_kwargs={"skip_prepare_dataset": True},
-            logging_steps=10,
-            save_strategy="steps",
-            save_steps=recipe.save_steps,
-            save_total_limit=1,
-            report_to="none",
-            seed=recipe.seed,
-            optim="adamw_torch_fused",
-            dataloader_pin_memory=False,
-            pad_to_multiple_of=32,  # few shapes: each new one costs time to prepare and fragments memory
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"Phase {phase.name}: {error}") from error
+
+
+def dpo_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None = None) -> DPOConfig:
+    """The TRL configuration of a phase on preference pairs. Raises ConfigError for values that TRL refuses.
+
+    Half of the loss is the likelihood of the chosen reply: without it DPO may make both replies less likely
+    (arXiv 2404.19733, section 2). The reference is what the phase starts from, scored once before the first step.
+    """
+    try:
+        return DPOConfig(
+            **_arguments(recipe, phase, folder, recipe_folder),
+            beta=phase.beta or 0.1,
+            loss_type=["sigmoid", "sft"],
+            loss_weights=[1.0, 1.0],
+            precompute_ref_log_probs=True,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"Phase {phase.name}: {error}") from error
+
+
+def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None) -> dict[str, Any]:
+    """What both kinds of phases have in common."""
+    deepspeed = recipe.launch.deepspeed
+    return {
+        "output_dir": str(folder),
+        "max_length": phase.max_length,
+        "learning_rate": phase.learning_rate,
+        "lr_scheduler_type": phase.scheduler,
+        "warmup_steps": phase.warmup_steps,
+        "num_train_epochs": phase.epochs,
+        "per_device_train_batch_size": phase.batch_size,
+        "gradient_accumulation_steps": phase.accumulate,
+        "weight_decay": phase.weight_decay,
+        "bf16": uses_bf16(recipe),
+        "use_cpu": not torch.cuda.is_available(),
+        "gradient_checkpointing": recipe.launch.gradient_checkpointing,
+        "deepspeed": str((recipe_folder or Path()) / deepspeed) if deepspeed and is_deepspeed_available() else None,
+        "logging_steps": 10,
+        "save_strategy": "steps",
+        "save_steps": recipe.save_steps,
+        "save_total_limit": 1,
+        "report_to": "none",
+        "seed": recipe.seed,
+        "optim": "adamw_torch_fused",
+        "dataloader_pin_memory": False,
+        "pad_to_multiple_of": 32,  # few shapes: each new one costs time to prepare and fragments memory
+    }
 
 
 def lora_config(recipe: Recipe) -> LoraConfig:
@@ -84,7 +110,8 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
             f"PEFT: LoRA of rank {lora.r}, alpha {lora.lora_alpha}, on {', '.join(recipe.adapter.target_modules)}."
         )
     for phase in recipe.phases:
-        config = sft_config(recipe, phase, Path("build") / phase.name, recipe_folder)
+        make_config = dpo_config if phase.beta else sft_config
+        config = make_config(recipe, phase, Path("build") / phase.name, recipe_folder)
         rows = phase.batch_size * phase.accumulate * recipe.launch.devices
         lines.append(
             f"TRL, phase {phase.name}: {rows} rows a step, learning rate {config.learning_rate:g} "
@@ -94,13 +121,22 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
         path = rows_path(phase, data)
         data_words, tokens = f"{path} does not exist yet", "unknown until its rows and the base are there"
         if path.exists():
-            found_rows = read_rows(path, phase.sha256)
-            data_words = f"{len(found_rows)} rows, {path.stat().st_size:,} bytes, hash as expected"
-            tokens = encoded_line(encode(found_rows, tokenizer, phase.max_length), phase) if tokenizer else tokens
+            count, encoded = read_and_encode(phase, path, tokenizer)
+            data_words = f"{count} rows, {path.stat().st_size:,} bytes, hash as expected"
+            tokens = encoded_line(encoded, phase) if encoded else tokens
         elif phase.mix:
             data_words = f"{phase.mix.total} rows will be made from the seed"
         lines += [f"Data, phase {phase.name}: {data_words}.", f"Tokens, phase {phase.name}: {tokens}."]
     return lines
+
+
+def read_and_encode(phase: Phase, path: Path, tokenizer: Any | None) -> tuple[int, Encoded | None]:
+    """How many rows or pairs the file of a phase has, and their tokens where there is a tokenizer. Raises DataError."""
+    if phase.beta:
+        pairs = read_preferences(path, phase.sha256)
+        return len(pairs), encode_preferences(pairs, tokenizer, phase.max_length).counts if tokenizer else None
+    rows = read_rows(path, phase.sha256)
+    return len(rows), encode(rows, tokenizer, phase.max_length) if tokenizer else None
 
 
 def encoded_line(encoded: Encoded, phase: Phase) -> str:

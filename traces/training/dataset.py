@@ -56,8 +56,8 @@ def write_rows(path: Path, rows: Iterable[Row]) -> str:
     return sha256_of(path)
 
 
-def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
-    """The rows of a file. Raises DataError if it is missing, broken, or not the file with this hash."""
+def check_data(path: Path, sha256: str | None) -> None:
+    """Raise DataError unless the file is there and has this hash, where one is given."""
     if not path.is_file():
         raise DataError(f"There is no training data at {path}.", "Make it first: `arena train make RECIPE`.")
     if sha256 and (actual := sha256_of(path)) != sha256:
@@ -65,6 +65,11 @@ def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
             f"{path} has sha256 {actual}, but the recipe was written for {sha256}.",
             "Make the data again from the recipe's seed, or put the new hash into the recipe if the change is meant.",
         )
+
+
+def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
+    """The rows of a file. Raises DataError if it is missing, broken, or not the file with this hash."""
+    check_data(path, sha256)
     rows = []
     for number, values in jsonl.read(path):
         try:
@@ -73,6 +78,41 @@ def read_rows(path: Path, sha256: str | None = None) -> list[Row]:
             raise DataError(
                 f"{path}, line {number} is not a training row: {describe(error, 1)}.",
                 "A row has kind, prompt, pieces of [text, learned] and maybe a history of [question, answer].",
+            ) from error
+    return rows
+
+
+@dataclass(frozen=True)
+class PreferenceRow:
+    """A right and a wrong reply to one prompt."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+    problem: str = ""
+    """Id of the problem."""
+
+
+_PREFERENCE = TypeAdapter(PreferenceRow)
+
+
+def write_preferences(path: Path, rows: Iterable[PreferenceRow]) -> str:
+    """Write the pairs as JSONL, whole or not at all; returns the file's sha256."""
+    jsonl.write(path, map(asdict, rows))
+    return sha256_of(path)
+
+
+def read_preferences(path: Path, sha256: str | None = None) -> list[PreferenceRow]:
+    """The pairs of a file. Raises DataError if it is missing, broken, or not the file with this hash."""
+    check_data(path, sha256)
+    rows = []
+    for number, values in jsonl.read(path):
+        try:
+            rows.append(_PREFERENCE.validate_python(values))
+        except ValidationError as error:
+            raise DataError(
+                f"{path}, line {number} is not a preference pair: {describe(error, 1)}.",
+                "A pair has prompt, chosen and rejected: `arena traces keep` writes them.",
             ) from error
     return rows
 
@@ -152,6 +192,32 @@ def encode(rows: Sequence[Row], tokenizer: Any, max_length: int) -> Encoded:
         learned=sum(label != -100 for row in kept for label in row["labels"]),
         empty=len(rows) - len(usable),
     )
+
+
+class EncodedPreferences(NamedTuple):
+    """Preference pairs as TRL takes them."""
+
+    pairs: list[dict[str, str]]
+    """Each {"prompt", "chosen", "rejected"}: the prompt as the chat template renders it."""
+    counts: Encoded
+    """Tokens of both replies of each pair, prompts included; no rows."""
+
+
+def encode_preferences(rows: Sequence[PreferenceRow], tokenizer: Any, max_length: int) -> EncodedPreferences:
+    """All pairs; those of which one reply is longer than `max_length` tokens are left out and counted, never cut."""
+    pairs, tokens, learned = [], 0, 0
+    for row in rows:
+        both = [
+            encode_row(Row("journey", row.prompt, ((text, True),)), tokenizer) for text in (row.chosen, row.rejected)
+        ]
+        if max(len(side["input_ids"]) for side in both) > max_length:
+            continue
+        tokens += sum(len(side["input_ids"]) for side in both)
+        learned += sum(label != -100 for side in both for label in side["labels"])
+        messages = [{"role": "user", "content": row.prompt}]
+        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        pairs.append({"prompt": prompt, "chosen": row.chosen, "rejected": row.rejected})
+    return EncodedPreferences(pairs, Encoded([], len(rows) - len(pairs), tokens, learned))
 
 
 def in_even_batches(rows: Sequence[dict[str, list[int]]], size: int, seed: int) -> list[dict[str, list[int]]]:

@@ -18,10 +18,7 @@ from traces.keeping.keep import Verifier, reject
 from traces.keeping.trace import Trace, write_traces
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
-from traces.training.dataset import (
-    read_rows,
-    write_rows,
-)
+from traces.training.dataset import read_preferences, read_rows, write_rows
 from traces.training.mix import mixed_rows, rows_path
 from traces.training.prompts import ask
 from traces.training.recipe import Mix, Recipe, base_here
@@ -85,6 +82,6 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
                 traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
             sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
             write_traces(folder / f"{phase.name}.traces.jsonl", traces)
-        rows = read_rows(path, phase.sha256)
+        rows = read_preferences(path, phase.sha256) if phase.beta else read_rows(path, phase.sha256)
         files.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
     return files

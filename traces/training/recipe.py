@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 from common.errors import ConfigError
 from common.strict import Strict, describe, read_yaml
 from models.config.registry import PairSpec, load_config
+from models.config.sources import Source
 from models.weights.find import find_weights, folder_here
 
 EMBEDDED = "smol-135m"
@@ -55,12 +56,17 @@ class Mix(Strict):
 
 
 class Phase(Strict):
-    """One round of supervised fine-tuning; the next phase starts from its weights."""
+    """One round of fine-tuning, on rows or on preference pairs; the next phase starts from its weights."""
 
     name: str
     mix: Mix | None = Field(default=None, description="rows to generate; or give `data`")
     data: str | None = Field(default=None, description="a JSONL file of rows, instead of `mix`")
     sha256: str | None = Field(default=None, description="hash the rows' file must have")
+    beta: float | None = Field(
+        default=None,
+        gt=0,
+        description="train on the preference pairs in `data`: DPO with this beta, and the likelihood of the chosen",
+    )
     learning_rate: float = Field(gt=0)
     scheduler: Literal["linear", "cosine", "constant_with_warmup"] = "cosine"
     warmup_steps: int = Field(default=20, ge=0)
@@ -84,6 +90,8 @@ class Phase(Strict):
     def one_source(self) -> "Phase":
         if (self.mix is None) == (self.data is None):
             raise ValueError("give either `mix` or `data`")
+        if self.beta and not self.data:
+            raise ValueError("`beta` needs `data`, a file of preference pairs")
         return self
 
 
@@ -99,7 +107,7 @@ class Launch(Strict):
 class Recipe(Strict):
     name: str
     about: str = Field(default="", description="what it is for, in a sentence; shown in reports")
-    base: str = Field(description="weights folder, or `embedded` for the packaged SmolLM2")
+    base: str = Field(description="weights folder, a model of spaces.yaml, or `embedded` for the packaged SmolLM2")
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
     seed: int = 1
     families: tuple[str, ...] | None = Field(
@@ -177,9 +185,9 @@ def embedded_pair() -> PairSpec:
 
 
 def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
-    """The folder of a recipe's base; `embedded` is fetched if need be. Raises ConfigError, WeightsError."""
-    if name == "embedded":
-        return find_weights(embedded_pair().base.weights, None, report)
+    """The folder of a recipe's base; one that spaces.yaml names is fetched if need be. ConfigError, WeightsError."""
+    if source := _named(name):
+        return find_weights(source, None, report)
     if not Path(name).is_dir():
         raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
     return Path(name)
@@ -187,10 +195,21 @@ def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Pat
 
 def base_here(name: str) -> Path | None:
     """What `base_of` would return, if it is on this machine already."""
-    if name == "embedded":
-        pair = load_config().pairs.get(EMBEDDED)
-        return folder_here(pair.base.weights) if pair else None
+    try:
+        source = _named(name)
+    except ConfigError:
+        return None
+    if source:
+        return folder_here(source)
     return Path(name) if Path(name).is_dir() else None
+
+
+def _named(name: str) -> Source | None:
+    """The weights of `embedded`, or of a model that spaces.yaml names; None for a folder."""
+    if name == "embedded":
+        return embedded_pair().base.weights
+    model = load_config().models.get(name)
+    return model.weights if model else None
 
 
 def load_recipe(path: Path) -> Recipe:

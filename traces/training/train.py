@@ -1,4 +1,4 @@
-"""Supervised fine-tuning in phases with TRL and PEFT.
+"""Fine-tuning in phases with TRL and PEFT: supervised on rows, or by preference (DPO) on pairs.
 
 Method `lora` trains low-rank adapters. `full_to_lora` trains the linear weights themselves (embeddings and norms stay
 as they are); the truncated SVD of each layer's difference then becomes the adapter (`traces.training.lora`).
@@ -15,14 +15,22 @@ from accelerate.utils import is_deepspeed_available
 from datasets import Dataset
 from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
-from trl import SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from common.errors import ConfigError
 from models.weights.files import sha256_of
 from traces.training.callbacks import CurveBar, Watch
 from traces.training.checkpoints import ROWS_NOTE, PhaseResult, begin, check_rows, last_checkpoint
-from traces.training.configs import encoded_line, held_bytes, lora_config, sft_config
-from traces.training.dataset import Encoded, encode, in_even_batches, read_rows
+from traces.training.configs import dpo_config, encoded_line, held_bytes, lora_config, sft_config
+from traces.training.dataset import (
+    Encoded,
+    check_data,
+    encode,
+    encode_preferences,
+    in_even_batches,
+    read_preferences,
+    read_rows,
+)
 from traces.training.lora import cut
 from traces.training.mix import rows_path
 from traces.training.recipe import Phase, Recipe
@@ -75,18 +83,25 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
     return model
 
 
-def run_phase(
-    model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, data: Encoded, out: Path, resume: bool
-) -> PhaseResult:
-    """Train on one phase's rows and save to `out/after_<phase>`; with `resume`, from its last checkpoint on."""
+def rows_trainer(model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, path: Path) -> tuple[Any, Encoded]:
+    """The trainer of a phase on rows, and what it learns from."""
+    data = encode(read_rows(path, phase.sha256), tokenizer, phase.max_length)
+    rows = Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed))
+    return CompletionTrainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer), data
+
+
+def preference_trainer(model: Any, tokenizer: Any, config: DPOConfig, phase: Phase, path: Path) -> tuple[Any, Encoded]:
+    """The trainer of a phase on preference pairs, and what it learns from."""
+    data = encode_preferences(read_preferences(path, phase.sha256), tokenizer, phase.max_length)
+    pairs = Dataset.from_list(data.pairs)
+    return DPOTrainer(model=model, args=config, train_dataset=pairs, processing_class=tokenizer), data.counts
+
+
+def run_phase(trainer: Any, phase: Phase, data: Encoded, out: Path, resume: bool) -> PhaseResult:
+    """Train and save to `out/after_<phase>`; with `resume`, from the phase's last checkpoint on."""
     watch = Watch(out / "loss.jsonl", phase)
-    trainer = CompletionTrainer(
-        model=model,
-        args=config,
-        train_dataset=Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed)),
-        processing_class=tokenizer,
-        callbacks=[watch, CurveBar()],
-    )
+    trainer.add_callback(watch)
+    trainer.add_callback(CurveBar())
     trainer.remove_callback(ProgressCallback)
     checkpoint = last_checkpoint(out / phase.name) if resume else None
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -134,18 +149,21 @@ def train(
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = AutoTokenizer.from_pretrained(base)
     for phase in recipe.phases[len(done) :]:
-        encoded = encode(read_rows(rows_path(phase, data), phase.sha256), tokenizer, phase.max_length)
-        report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
+        path = rows_path(phase, data)
+        check_data(path, phase.sha256)
         before = out / f"after_{done[-1].phase}" if done else base
         if phase.from_cut and done:
             before = cut(base, before, recipe, out / f"cut_{done[-1].phase}", report)
         # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
-        config = sft_config(recipe, phase, out / phase.name, recipe_folder)
+        config: Any = (dpo_config if phase.beta else sft_config)(recipe, phase, out / phase.name, recipe_folder)
         if config.process_index == 0:
             (out / phase.name).mkdir(exist_ok=True)
-            (out / phase.name / ROWS_NOTE).write_text(sha256_of(rows_path(phase, data)), encoding="utf-8")
+            (out / phase.name / ROWS_NOTE).write_text(sha256_of(path), encoding="utf-8")
         model = load_model(before, base, recipe)
-        done.append(run_phase(model, tokenizer, config, phase, encoded, out, resume))
+        make_trainer: Any = preference_trainer if phase.beta else rows_trainer
+        trainer, encoded = make_trainer(model, tokenizer, config, phase, path)
+        report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
+        done.append(run_phase(trainer, phase, encoded, out, resume))
         if config.process_index == 0:
             (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
     return done
