@@ -8,7 +8,7 @@ from common.errors import ConfigError, WeightsError
 from common.paths import ROOT
 from models.config.adapter_config import CONFIG, why_not_served
 from models.config.machine import Processor
-from models.config.memory import GIB, RUNTIME_CPU, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
+from models.config.memory import GIB, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
 
@@ -207,7 +207,8 @@ def _copies_on_cpu(
                 f"KV cache for {role}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(roles))
-        usage = Usage(widened * spec.architecture.weight_bytes(), reserve * GIB, RUNTIME_CPU, limit)
+        architecture = spec.architecture
+        usage = Usage(widened * architecture.weight_bytes(), reserve * GIB, architecture.cpu_runtime_bytes, limit)
         environment = {
             "VLLM_CPU_KVCACHE_SPACE": str(reserve),
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),

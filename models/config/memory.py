@@ -16,8 +16,11 @@ KV_BYTES = 2
 RUNTIME_GPU = 2 * GIB
 """What a server takes on each of its GPUs besides weights and KV cache: CUDA context, graphs, activations. An
 assumption on the safe side, not a measurement; vLLM measures it at start and gives what is left to the KV cache."""
-RUNTIME_CPU = int(1.6 * GIB)
+RUNTIME_CPU = int(1.8 * GIB)
 """What a server takes in main memory besides weights and KV cache: Python, torch, vLLM in three processes."""
+TABLES_CPU = 3.4
+"""What it takes besides that, in 32-bit embedding tables (vocabulary × hidden size). Fitted to three servers in fp32
+with vLLM 0.32: beyond weights and KV cache they held 2.2, 3.5 and 4.7 GiB with tables of 0.1, 0.5 and 0.9 GiB."""
 
 
 class Architecture(Strict):
@@ -56,6 +59,11 @@ class Architecture(Strict):
 
     def weight_bytes(self, quantization: Quantization | None = None) -> int:
         return int(self.layer_parameters * BITS[quantization] / 8) + 2 * self.other_parameters
+
+    @property
+    def cpu_runtime_bytes(self) -> int:
+        """What a server without a GPU takes besides weights and KV cache."""
+        return RUNTIME_CPU + int(TABLES_CPU * 4 * self.vocab_size * self.hidden_size)
 
     @property
     def kv_bytes_per_token(self) -> int:

@@ -243,6 +243,16 @@ def test_a_model_alone_on_gpus_takes_none_of_the_other() -> None:
         assert engine.names == ("qwen-1.5b",)
 
 
+@pytest.mark.parametrize(
+    ("key", "gib"), [("smol-135m-base", 4.65), ("qwen-0.5b", 7.85), ("qwen-1.5b", 13.4)]
+)  # of all processes of one server in fp32, as Linux counts them
+def test_planned_memory_is_what_servers_without_a_gpu_take(key: str, gib: float) -> None:
+    side = find_model(CONFIG, key)
+    processor = Processor((0, 1), bf16=False)
+    (engine,) = make_plan(CONFIG, side.pair, CONFIG.profiles["cpu"], processor, (side.role,)).engines
+    assert engine.usage.total / GIB == pytest.approx(gib, rel=0.03)
+
+
 def test_a_model_too_large_alone_is_told_the_whole_memory() -> None:
     side = find_model(CONFIG, "qwen-math-7b-r1-base")
     with pytest.raises(ConfigError, match=r"besides on main memory, where 14\.7 GiB may be used"):
