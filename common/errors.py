@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-Refusal = Literal["", "too_long", "refused"]
+Refusal = Literal["", "too_long", "refused", "cannot_start"]
 """Why asking again cannot help. `too_long`: the prompt or the token limit does not fit this model, which says nothing
-about its server; `refused`: the server will not take such a request, e.g. for its key or the model it names. Empty for
-a fault that may pass."""
+about its server; `refused`: the server will not take such a request, e.g. for its key or the model it names;
+`cannot_start`: the server will end in the same way however often it is started. Empty for a fault that may pass."""
 
 
 class ArenaError(Exception):

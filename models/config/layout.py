@@ -8,15 +8,10 @@ from common.errors import ConfigError, WeightsError
 from common.paths import ROOT
 from models.config.adapter_config import CONFIG, why_not_served
 from models.config.machine import Processor
-from models.config.memory import GIB, RUNTIME_GPU, Quantization, Usage, kv_bytes_on_each
+from models.config.memory import GIB, RUNTIME_GPU, Usage, kv_bytes_on_each
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
 
-QUANTIZATION_FLAGS: Mapping[Quantization | None, tuple[str, ...]] = {
-    None: (),
-    "fp8": ("--quantization", "fp8_per_tensor"),
-    "awq": (),  # vLLM reads it from the checkpoint's own config
-}
 ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
@@ -32,7 +27,7 @@ class Engine:
     roles: tuple[Role, ...]
     """Whom it serves: one role, or both where the distilled model is a LoRA adapter on the base."""
     names: tuple[str, ...]
-    """The served model names, in the order of `roles`."""
+    """The served model names, in the order of `roles`; two names of one model where only its thinking is switched."""
     gpus: tuple[int, ...]
     """Empty on a machine without GPUs."""
     cores: tuple[int, ...]
@@ -45,7 +40,8 @@ class Engine:
     def command(self, python: str, model: str, port: int, adapter: str = "") -> list[str]:
         """The exact argv; `model` and `adapter` are folders or hub ids."""
         argv = [python, "-m", "vllm.entrypoints.openai.api_server", "--model", model]
-        argv += ["--served-model-name", self.names[0], "--host", "127.0.0.1", "--port", str(port), *self.options]
+        names = self.names[:1] if adapter else self.names
+        argv += ["--served-model-name", *names, "--host", "127.0.0.1", "--port", str(port), *self.options]
         if adapter:
             argv += ["--enable-lora", "--lora-modules", f"{self.names[1]}={adapter}"]
         return argv
@@ -69,7 +65,9 @@ def engines_for(
         case "adapter":
             engines = _one_copy(pair, profile)
         case "two":
-            engines = _copies_on_gpus(pair, profile) if profile.gpu else _copies_on_cpu(pair, profile, processor, roles)
+            shares = _shares(pair, roles)
+            on_gpus = profile.gpu is not None
+            engines = _on_gpus(pair, profile, shares) if on_gpus else _on_cpu(pair, profile, processor, shares)
     if isinstance(engines, Misfit):
         return engines
     engines = [engine for engine in engines if set(engine.roles) & set(roles) and not _is_remote(pair, engine)]
@@ -82,6 +80,14 @@ def context_length(spec: ModelSpec, profile: Profile) -> int:
 
 def cpu_dtype(processor: Processor) -> str:
     return "bfloat16" if processor.bf16 else "float32"
+
+
+def _shares(pair: PairSpec, roles: Sequence[Role]) -> list[tuple[Role, ...]]:
+    """Who is served by which copy: each side by its own, both by one where they are the same weights, as in a pair of
+    one model with and without thinking."""
+    if len(roles) == 2 and pair.one_model:
+        return [tuple(roles)]
+    return [(role,) for role in roles]
 
 
 def _is_remote(pair: PairSpec, engine: Engine) -> bool:
@@ -100,15 +106,18 @@ def _overflow(engine: Engine, profile: Profile, sides: int) -> Misfit | None:
 
 
 def _one_copy(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
-    """The base in full precision over all GPUs, the distilled model as a LoRA adapter on it."""
+    """The base over all GPUs, the distilled model as a LoRA adapter on it."""
     assert profile.gpu is not None
     if not _is_adapter(pair.distilled.weights):
         return Misfit("the distilled model is a whole checkpoint, not an adapter on its base, and needs its own copy")
+    if profile.quantization == "awq":
+        return Misfit("an adapter belongs to its base as it was trained, not to an AWQ copy of it")
     rank = most_rank(profile)
     if (folder := _adapter_here(pair.distilled.weights)) and (why := _why_not(folder, rank)):
         return Misfit(why)
-    gpus = _tensor_parallel(pair.base, profile.gpu.count)
-    adapter = pair.base.architecture.lora_bytes(rank) // gpus
+    gpus = _tensor_parallel(pair.base, profile, profile.gpu.count)
+    sharded = profile.engine.get("fully-sharded-loras") is True
+    adapter = pair.base.architecture.lora_bytes(rank, gpus, fully_sharded=sharded)
     usage = _gpu_usage(pair.base, profile, gpus, share=1.0, extra=adapter)
     return [_gpu_engine(pair, profile, ROLES, tuple(range(gpus)), usage, profile.memory_utilization)]
 
@@ -142,25 +151,29 @@ def _is_adapter(source: Source) -> bool:
         return True  # the variable is unset: plan for the cheaper of the two things it may name
 
 
-def _copies_on_gpus(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
-    """A copy each: on half of the GPUs, or side by side on a single one."""
+def _on_gpus(pair: PairSpec, profile: Profile, shares: Sequence[tuple[Role, ...]]) -> list[Engine] | Misfit:
+    """A copy for each share: on its part of the GPUs, or side by side on a single one."""
     assert profile.gpu is not None
-    if profile.quantization == "awq" and not (pair.base.awq and pair.distilled.awq):
+    if profile.quantization == "awq" and not all(pair.model(role).awq for roles in shares for role in roles):
         return Misfit("it asks for AWQ, and spaces.yaml names no AWQ weights (`awq`) for both models")
-    shared = profile.gpu.count == 1
+    beside = profile.gpu.count < len(shares)
+    part = 1 if beside else profile.gpu.count // len(shares)
+    share = 1 / len(shares) if beside else 1.0
     engines = []
-    for index, role in enumerate(ROLES):
-        count = _tensor_parallel(pair.model(role), 1 if shared else profile.gpu.count // 2)
-        first = 0 if shared else index * (profile.gpu.count // 2)
-        utilization = profile.memory_utilization / 2 if shared else profile.memory_utilization
-        usage = _gpu_usage(pair.model(role), profile, count, share=0.5 if shared else 1.0)
-        engines.append(_gpu_engine(pair, profile, (role,), tuple(range(first, first + count)), usage, utilization))
+    for index, roles in enumerate(shares):
+        spec = pair.model(roles[0])
+        count = _tensor_parallel(spec, profile, part)
+        first = 0 if beside else index * part
+        usage = _gpu_usage(spec, profile, count, share=share)
+        gpus = tuple(range(first, first + count))
+        engines.append(_gpu_engine(pair, profile, roles, gpus, usage, profile.memory_utilization * share))
     return engines
 
 
-def _tensor_parallel(spec: ModelSpec, most: int) -> int:
-    """The largest number of GPUs up to `most` over which the model's heads divide."""
-    return next(count for count in range(most, 0, -1) if spec.architecture.splits_over(count))
+def _tensor_parallel(spec: ModelSpec, profile: Profile, most: int) -> int:
+    """The largest number of GPUs up to `most` over which the model can be cut."""
+    cuts = (count for count in range(most, 0, -1) if spec.architecture.splits_over(count, profile.quantization))
+    return next(cuts)
 
 
 def _gpu_usage(spec: ModelSpec, profile: Profile, gpus: int, share: float, extra: int = 0) -> Usage:
@@ -168,7 +181,7 @@ def _gpu_usage(spec: ModelSpec, profile: Profile, gpus: int, share: float, extra
     tokens = context_length(spec, profile) * profile.streams
     return Usage(
         weights=spec.architecture.weight_bytes(profile.quantization) // gpus + extra,
-        kv_cache=kv_bytes_on_each(spec.architecture, gpus, tokens),
+        kv_cache=kv_bytes_on_each(spec.architecture, gpus, tokens, fp8=profile.kv_cache == "fp8"),
         runtime=RUNTIME_GPU,
         limit=int(profile.gpu.memory_gib * GIB * profile.memory_utilization * share),
     )
@@ -183,30 +196,40 @@ def _gpu_engine(
     utilization: float,
 ) -> Engine:
     options = ["--tensor-parallel-size", str(len(gpus)), "--gpu-memory-utilization", f"{utilization:g}"]
-    options += QUANTIZATION_FLAGS[profile.quantization]
+    options += _precision_options(profile)
     environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
     return _engine(pair, profile, roles, usage, options, environment, gpus=gpus)
 
 
-def _copies_on_cpu(
-    pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]
+def _precision_options(profile: Profile) -> list[str]:
+    """AWQ needs none: vLLM reads it from the checkpoint's own config. One fp8 scale a channel is nearer to the original
+    than one a tensor; GPUs that do not compute in fp8 have only the latter, for the weights alone."""
+    assert profile.gpu is not None
+    options = []
+    if profile.quantization == "fp8":
+        options += ["--quantization", "fp8_per_channel" if profile.gpu.computes_in_fp8 else "fp8_per_tensor"]
+    return [*options, *(["--kv-cache-dtype", profile.kv_cache] if profile.kv_cache else [])]
+
+
+def _on_cpu(
+    pair: PairSpec, profile: Profile, processor: Processor, shares: Sequence[tuple[Role, ...]]
 ) -> list[Engine] | Misfit:
-    """A copy each, pinned to its own half of the cores; a single core is shared. A model alone has all of them."""
+    """A copy for each share, pinned to its own part of the cores; a single core is shared. One copy has all of them."""
     assert profile.kv_cache_gib is not None
     cores, widened = processor.cores, 1 if processor.bf16 else 2
     reserve = profile.kv_cache_gib * widened
-    share = len(cores) // len(roles)
+    part = len(cores) // len(shares)
     engines = []
-    for index, role in enumerate(roles):
-        pin = cores[index * share : (index + 1) * share] if share else cores
-        spec = pair.model(role)
+    for index, roles in enumerate(shares):
+        pin = cores[index * part : (index + 1) * part] if part else cores
+        spec = pair.model(roles[0])
         needed = widened * spec.architecture.kv_bytes_per_token * context_length(spec, profile) * profile.streams
         if needed > reserve * GIB:
             return Misfit(
                 f"{profile.streams} streams of {context_length(spec, profile)} tokens need {needed / GIB:.1f} GiB of "
-                f"KV cache for {role}, and kv_cache_gib reserves {reserve} GiB"
+                f"KV cache for {' and '.join(roles)}, and kv_cache_gib reserves {reserve} GiB"
             )
-        limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(roles))
+        limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(shares))
         architecture = spec.architecture
         usage = Usage(widened * architecture.weight_bytes(), reserve * GIB, architecture.cpu_runtime_bytes, limit)
         environment = {
@@ -214,7 +237,7 @@ def _copies_on_cpu(
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
         }
         options = ["--dtype", cpu_dtype(processor)]
-        engines.append(_engine(pair, profile, (role,), usage, options, environment, cores=pin))
+        engines.append(_engine(pair, profile, roles, usage, options, environment, cores=pin))
     return engines
 
 
@@ -233,9 +256,11 @@ def _engine(
     flags = ["--generation-config", "vllm", "--disable-uvicorn-access-log"]
     flags += ["--max-model-len", str(context_length(first, profile)), *options]
     for name, value in profile.engine.items():
+        if profile.arrangement != "adapter" and "lora" in name:
+            continue
         if value is True:
             flags.append(f"--{name}")
-        elif value is not False and not (name == "max-lora-rank" and len(roles) == 1):
+        elif value is not False:
             flags += [f"--{name}", str(value)]
     names = tuple(pair.model(role).key for role in roles)
     variables = {**ENVIRONMENT, **environment, **profile.environment}

@@ -13,16 +13,36 @@ import psutil
 
 from models.config.cgroup import cpu_limit, memory_left
 
-NVIDIA_SMI = ("nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits")
+NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
 
 
-def visible_gpus() -> list[float]:
-    """Total memory of each NVIDIA GPU in GiB; empty where there is none or its driver does not answer."""
+class Gpu(NamedTuple):
+    """One NVIDIA GPU."""
+
+    name: str
+    memory_gib: float
+    """What it reports as its total. CUDA gives programs a little less."""
+    compute: float
+    """Its compute capability, e.g. 8.9."""
+
+
+def visible_gpus() -> list[Gpu]:
+    """The NVIDIA GPUs of this machine that CUDA_VISIBLE_DEVICES leaves; empty where there is none or its driver does
+    not answer."""
     try:
         answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=20, check=True)
-        return [float(line) / 1024 for line in answer.stdout.split("\n") if line.strip()]
+        rows = [line.rsplit(",", 2) for line in answer.stdout.split("\n") if line.strip()]
+        found = [Gpu(name.strip(), float(mib) / 1024, float(compute)) for name, mib, compute in rows]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        return found
+    numbers = [int(number) for number in visible.split(",") if number.strip().isdigit()]
+    # GPUs named by id cannot be told apart here: their number counts, which is enough where all are alike.
+    return (
+        [found[n] for n in numbers if n < len(found)] if numbers else found[: len(visible.split(",")) if visible else 0]
+    )
 
 
 def driver_cuda() -> float | None:

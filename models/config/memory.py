@@ -12,6 +12,7 @@ GIB = 2**30
 BITS = {None: 16.0, "fp8": 8.0, "awq": 4.25}
 """Bits of a weight inside the layers. AWQ: 4 bits, and a 16-bit scale and 4-bit zero for each group of 128 weights,
 rounded up. Embeddings, norms and the output head stay at 16 bits."""
+AWQ_GROUP = 128
 KV_BYTES = 2
 RUNTIME_GPU = 2 * GIB
 """What a server takes on each of its GPUs besides weights and KV cache: CUDA context, graphs, activations. An
@@ -36,6 +37,8 @@ class Architecture(Strict):
     tie_word_embeddings: bool
     attention_bias: bool = False
     """Biases on the query, key and value projections (Qwen2)."""
+    qk_norm: bool = False
+    """Norms of the queries and keys of each head (Qwen3)."""
 
     @property
     def layer_parameters(self) -> int:
@@ -50,6 +53,7 @@ class Architecture(Strict):
         """Embeddings, output head, norms, biases."""
         tables = self.vocab_size * self.hidden_size * (1 if self.tie_word_embeddings else 2)
         norms = self.hidden_size * (2 * self.num_hidden_layers + 1)
+        norms += 2 * self.head_dim * self.num_hidden_layers if self.qk_norm else 0
         width = (self.num_attention_heads + 2 * self.num_key_value_heads) * self.head_dim
         return tables + norms + (self.num_hidden_layers * width if self.attention_bias else 0)
 
@@ -70,17 +74,25 @@ class Architecture(Strict):
         """Key and value of one token in every layer, at 16 bits."""
         return 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_dim * KV_BYTES
 
-    def lora_bytes(self, rank: int) -> int:
-        """An adapter of this rank on every linear layer, at 16 bits."""
+    def lora_bytes(self, rank: int, gpus: int = 1, *, fully_sharded: bool = False) -> int:
+        """An adapter of this rank on every linear layer at 16 bits, on each of `gpus` GPUs.
+
+        Of each pair of matrices the engine cuts only the one whose long side is cut in the layer itself: B of query,
+        key, value and the two upper projections of the MLP, A of the output projection and the lower one. The other is
+        copied to every GPU, unless `--fully-sharded-loras` cuts it along the rank.
+        """
         query, key_value = self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim
         hidden, inner = self.hidden_size, self.intermediate_size
-        sides = 2 * (hidden + query) + 2 * (hidden + key_value) + 3 * (hidden + inner)
-        return 2 * rank * sides * self.num_hidden_layers
+        cut = (query + 2 * key_value + 2 * inner) + (query + inner)
+        whole = 5 * hidden + 2 * hidden
+        return 2 * rank * self.num_hidden_layers * (cut // gpus + (whole // gpus if fully_sharded else whole))
 
-    def splits_over(self, gpus: int) -> bool:
-        """Whether tensor parallelism over so many GPUs divides the heads evenly, as vLLM demands."""
+    def splits_over(self, gpus: int, quantization: Quantization | None = None) -> bool:
+        """Whether tensor parallelism over so many GPUs divides the heads evenly, as vLLM demands, and the groups of
+        weights that AWQ gives a scale: Qwen2.5-72B has 231 in a row of its MLP, which no second GPU can share."""
         heads, key_value = self.num_attention_heads, self.num_key_value_heads
-        return heads % gpus == 0 and (key_value % gpus == 0 or gpus % key_value == 0)
+        groups = quantization != "awq" or gpus == 1 or self.intermediate_size % (AWQ_GROUP * gpus) == 0
+        return groups and heads % gpus == 0 and (key_value % gpus == 0 or gpus % key_value == 0)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,7 @@ class Usage:
         return self.limit - self.total
 
 
-def kv_bytes_on_each(architecture: Architecture, gpus: int, tokens: int) -> int:
+def kv_bytes_on_each(architecture: Architecture, gpus: int, tokens: int, *, fp8: bool = False) -> int:
     """KV cache of `tokens` tokens on each of `gpus` GPUs; heads are copied where there are more GPUs than heads."""
-    return architecture.kv_bytes_per_token * tokens // min(gpus, architecture.num_key_value_heads)
+    at_16_bits = architecture.kv_bytes_per_token * tokens // min(gpus, architecture.num_key_value_heads)
+    return at_16_bits // 2 if fp8 else at_16_bits

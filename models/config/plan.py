@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from common.errors import ConfigError
 from models.config.layout import Engine, Misfit, cpu_dtype, engines_for
-from models.config.machine import Processor, this_processor
-from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig, profiles_here
+from models.config.machine import Processor, this_processor, visible_gpus
+from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig, cpu_profile, profile_named
 from models.config.sources import AddressSource
+from models.config.suited import suited_profile
 
 SHORTEST_CONTEXT = 2048
 
@@ -39,7 +40,8 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
     if profile.arrangement == "remote" or isinstance(spec.weights, AddressSource):
         return ""
     own = "auto" if profile.gpu else cpu_dtype(processor or this_processor())
-    return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), profile.quantization)))
+    kv_cache = profile.kv_cache and f"KV cache {profile.kv_cache}"
+    return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), profile.quantization, kv_cache)))
 
 
 def make_plan(
@@ -66,12 +68,16 @@ def make_plan(
 
 
 def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
-    """The profile to serve `pair` with on this machine: of those that suit its size the first that the pair fits,
-    rather without quantization than with, and rather one copy with an adapter than two. Where it fits none, the first:
-    planning then says why."""
-    profiles = profiles_here(config)
-    fitting = [profile for profile in profiles if isinstance(_try(pair, profile, this_processor(), roles), Plan)]
-    return min(fitting or profiles[:1], key=lambda p: (p.quantization is not None, p.arrangement != "adapter"))
+    """The profile to serve these sides of `pair` with on this machine: the one that JOURNEY_PROFILE names; else one
+    made from the GPUs that are there; without GPUs the first for processors. Where a pair fits none, planning says
+    why."""
+    if named := profile_named(config):
+        return named
+    gpus = visible_gpus()
+    if not gpus:
+        return cpu_profile(config)
+    processor = this_processor()
+    return suited_profile(pair, gpus, lambda profile: engines_for(pair, profile, processor, roles)).profile
 
 
 def _try(pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]) -> Plan | Misfit:

@@ -9,7 +9,6 @@ from pydantic import Field, PositiveInt, ValidationError, model_validator
 from common.errors import ConfigError
 from common.paths import ROOT
 from common.strict import Strict, describe, read_yaml, strictly
-from models.config.machine import visible_gpus
 from models.config.memory import Architecture, Quantization
 from models.config.sampling import Sampling
 from models.config.sources import AdapterSource, AddressSource, SourceField
@@ -54,6 +53,12 @@ class PairSpec(Strict):
     def model(self, role: Role) -> ModelSpec:
         return self.base if role == "base" else self.distilled
 
+    @property
+    def one_model(self) -> bool:
+        """Whether both sides are the same weights, told apart by their template options or system prompts: one server
+        answers for both."""
+        return self.base.weights == self.distilled.weights and not isinstance(self.base.weights, AddressSource)
+
     @model_validator(mode="after")
     def _base_is_whole(self) -> "PairSpec":
         if isinstance(self.base.weights, AdapterSource):
@@ -79,6 +84,12 @@ class GpuSpec(Strict):
     count: PositiveInt
     memory_gib: float = Field(gt=0)
     """What one GPU reports as its total memory (nvidia-smi), in GiB: less than the gigabytes in its name."""
+    compute: float = 8.0
+    """Its compute capability: 8.0 for A100, 8.9 for L4 and L40S, 9.0 for H100 and H200, 12.0 for RTX PRO 6000."""
+
+    @property
+    def computes_in_fp8(self) -> bool:
+        return self.compute >= 8.9
 
 
 class Profile(Strict):
@@ -98,6 +109,8 @@ class Profile(Strict):
     """How many replies of full context length must fit into the KV cache of each server at once."""
     memory_utilization: float = Field(default=0.92, gt=0, le=1)
     """Share of a GPU that the servers on it may take together."""
+    kv_cache: Literal["fp8"] | None = None
+    """Numbers of the KV cache on GPUs; by default those of the model. `fp8` holds twice as many tokens."""
     kv_cache_gib: PositiveInt | None = None
     """KV cache of each server in main memory, twice that where the processor computes in fp32; on machines without a
     GPU only."""
@@ -120,6 +133,8 @@ class Profile(Strict):
             raise ValueError("give either `gpu` or, for a machine without one, `kv_cache_gib`")
         if self.arrangement != "remote" and self.hardware.startswith("cpu") != (self.gpu is None):
             raise ValueError(f"hardware: {self.hardware} and `gpu` disagree, and the engine is chosen by `gpu`")
+        if self.kv_cache and (self.gpu is None or not self.gpu.computes_in_fp8):
+            raise ValueError("kv_cache: fp8 needs a `gpu` whose `compute` is 8.9 or more")
         if self.arrangement == "adapter" and self.gpu is None:
             raise ValueError("arrangement `adapter` needs `gpu`: on CPUs LoRA is slower than a second, merged copy")
         return self
@@ -228,23 +243,17 @@ def choose_pair(config: SpacesConfig) -> PairSpec:
     return _chosen(config.pairs, os.environ.get("JOURNEY_PAIR") or config.default_pair, "JOURNEY_PAIR")
 
 
-def profiles_here(config: SpacesConfig) -> list[Profile]:
-    """The profile JOURNEY_PROFILE names; else the largest that this machine's GPUs carry, which may be several; else
-    the first CPU one. `models.config.plan.profile_for` chooses among them. Raises ConfigError where there is none."""
+def profile_named(config: SpacesConfig) -> Profile | None:
+    """The profile that JOURNEY_PROFILE names; None where it is not set. Raises ConfigError for one that is unknown."""
     named = os.environ.get("JOURNEY_PROFILE")
-    if named:
-        return [_chosen(config.profiles, named, "JOURNEY_PROFILE")]
-    gpus = visible_gpus()
-    sizes = {
-        profile.key: profile.gpu.count * profile.gpu.memory_gib
-        for profile in config.profiles.values()
-        if profile.gpu and sum(gib >= profile.gpu.memory_gib * 0.98 for gib in gpus) >= profile.gpu.count
-    }
-    if sizes:
-        return [config.profiles[key] for key, size in sizes.items() if size == max(sizes.values())]
+    return _chosen(config.profiles, named, "JOURNEY_PROFILE") if named else None
+
+
+def cpu_profile(config: SpacesConfig) -> Profile:
+    """The first profile for a machine without a GPU. Raises ConfigError where there is none."""
     for profile in config.profiles.values():
         if profile.kv_cache_gib is not None:
-            return [profile]
+            return profile
     raise ConfigError("spaces.yaml has no profile for a machine without a GPU.", "Add one, or set JOURNEY_PROFILE.")
 
 

@@ -58,4 +58,6 @@ def _install(folder: Path, report: Report) -> None:
             said.append(line)
             report(f"installing the engine: {line}")
     if running.returncode:
-        raise ServerError(f"The engine could not be installed. {' '.join(said[-1:])}", "Then start again.")
+        raise ServerError(
+            f"The engine could not be installed. {' '.join(said[-1:])}", "Then start again.", "cannot_start"
+        )

@@ -12,6 +12,18 @@ _MEMORY = re.compile(
     r"|no available memory for the cache|less than desired GPU memory utilization",
     re.IGNORECASE,
 )
+_HOPELESS = {
+    "its KV cache is too small for one reply of full length": r"No available memory for the cache blocks"
+    r"|larger than the (available KV cache memory|maximum number of tokens that can be stored in KV cache)"
+    r"|(needed|required),? which is larger than the available KV cache",
+    "the NVIDIA driver is too old for the engine": r"driver (version )?(on your system )?is (insufficient|too old)"
+    r"|forward compatibility was attempted|no kernel image is available",
+    "the adapter does not suit the engine": r"greater than max_lora_rank|modules_to_save"
+    r"|unsupported LoRA (weight|module)|only supports? .* LoRA modules",
+    "the GPUs cannot compute in the precision asked for": r"online quant requires|fp8 .* (is )?not supported (on|by)",
+    "its arguments are wrong": r"unrecognized arguments|must be divisible by tensor parallel|invalid choice",
+}
+"""What no second try can change, and how the engine says it. Loading 145 GB again would only take time."""
 _REASON = re.compile(r"\b\w*(Error|Exception)\b\s*:\s*\S")
 _PREFIX = re.compile(r"^(\(\w+ pid=\d+\)\s*)?((ERROR|WARNING|INFO)\s[\d-]+\s[\d:]+\s*\[[^\]]*\]\s*)?")
 
@@ -43,6 +55,11 @@ def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerErr
     quoted = " | ".join(line[:300] for line in (reasons[:1] + reasons[-1:] if reasons else lines[-3:]))
     how = f"The server of {name} ended (code {code})"
     said = f" Its log says: {quoted}" if quoted else ""
+    for why, sign in _HOPELESS.items():
+        if any(re.search(sign, line, re.IGNORECASE) for line in [*reasons, *lines[-3:]]):
+            return ServerError(
+                f"{how}: {why}.{said}", "It is not tried again: choose another profile or pair.", "cannot_start"
+            )
     if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
         return ServerError(
             f"{how}: not enough memory.{said}", "Close other programs, or choose a smaller pair or profile."

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from common.errors import ConfigError, ServerError
@@ -74,7 +75,11 @@ class ServedPair:
             thread.join()
 
     def status(self, role: Role) -> Status:
-        return self._lives[role].status()
+        status = self._lives[role].status()
+        if status.phase != "ready" and len(self._lives) > len(self._distinct()):
+            detail = f"{status.detail}; both models share this server" if status.detail else ""
+            return replace(status, detail=detail)
+        return status
 
     def endpoint(self, role: Role) -> Endpoint:
         """Where the model can be asked. Raises ServerError unless it is ready."""
@@ -130,9 +135,9 @@ class ServedPair:
         """Folders of the weights (and of the adapter to apply), their hashes noted."""
         first = engine.roles[0]
         base = self._source("base")
-        if len(engine.roles) == 1:
+        if len(engine.roles) == 1 or self.pair.one_model:
             folder = find_weights(self._source(first), base, report)
-            self._hashes[first] = weights_hash(folder)
+            self._hashes.update(dict.fromkeys(engine.roles, weights_hash(folder)))
             return folder, None
         adapter_source = resolve_environment(self.pair.distilled.weights)
         if not isinstance(adapter_source, AdapterSource):

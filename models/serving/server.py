@@ -80,6 +80,8 @@ class Server(Life):
                 return self._set("failed", str(final))
             except ServerError as again:
                 healthy_seconds, error = 0.0, again
+            if error.refusal:
+                return self._set("failed", str(error))
             if self._stop.is_set():
                 break
             tries = 1 if healthy_seconds > HEALTHY_SECONDS else tries + 1

@@ -11,7 +11,7 @@ from huggingface_hub import SpaceHardware
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config import registry
-from models.config.registry import ROLES, choose_pair, find_model, load_config, profiles_here
+from models.config.registry import ROLES, choose_pair, find_model, load_config, profile_named
 from models.config.sources import (
     AdapterSource,
     EnvironmentSource,
@@ -149,28 +149,12 @@ def test_values_are_frozen() -> None:
         CONFIG.pairs["smol-135m"].title = "other"
 
 
-@pytest.mark.parametrize(
-    ("gpus", "profile"),
-    [
-        ([], "cpu"),
-        ([15.0], "cpu"),
-        ([22.49], "l4"),
-        ([80.0], "l40s"),
-        ([45.0] * 4, "l40s-4"),
-        ([80.0] * 4, "a100-4"),
-        ([80.0] * 3, "l40s"),
-    ],
-)
-def test_profile_follows_the_gpus(monkeypatch: pytest.MonkeyPatch, gpus: list[float], profile: str) -> None:
-    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
-    monkeypatch.setattr(registry, "visible_gpus", lambda: gpus)
-    assert profiles_here(CONFIG)[0].key == profile
-
-
 def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "llama-70b-r1")
-    assert (choose_pair(CONFIG).key, profiles_here(CONFIG)[0].key) == ("llama-70b-r1", "a100-4")
+    named = profile_named(CONFIG)
+    assert named is not None
+    assert (choose_pair(CONFIG).key, named.key) == ("llama-70b-r1", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "gpt-9")
     with pytest.raises(ConfigError, match=r"JOURNEY_PAIR.*'gpt-9'.*smol-135m"):
         choose_pair(CONFIG)
