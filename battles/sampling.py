@@ -1,7 +1,7 @@
 """How a battle's tokens are drawn: what is allowed, and what is recorded."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from models.config.layout import context_length
@@ -12,8 +12,21 @@ from votes.ballot import Role
 
 
 def longest_reply(served: ServedPair, roles: Sequence[Role] = ROLES) -> int:
-    """Tokens that a reply of any of these may have: half of the context it is served with. The rest is for the talk."""
-    return min(context_length(served.pair.model(role), served.profile) for role in roles) // 2
+    """Tokens that a reply of one of these may have at most: half of the longest context. The rest is for the talk."""
+    return max(_half_of_context(served, role) for role in roles)
+
+
+def within_contexts(served: ServedPair, sampling: Mapping[Role, Sampling]) -> dict[Role, Sampling]:
+    """The sampling with each side's limit within half of its own context: a model with a short context does not
+    shorten the other's replies."""
+    return {
+        role: replace(chosen, max_tokens=min(chosen.max_tokens, _half_of_context(served, role)))
+        for role, chosen in sampling.items()
+    }
+
+
+def _half_of_context(served: ServedPair, role: Role) -> int:
+    return context_length(served.pair.model(role), served.profile) // 2
 
 
 def describe_sampling(base: Sampling, distilled: Sampling) -> dict[str, object]:

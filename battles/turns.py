@@ -9,7 +9,7 @@ from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen,
 from battles.counts import RUNNING, count_replies
 from battles.guard import Guard
 from battles.live import LiveTurn, LiveTurns, SideRequest, play, watch
-from battles.sampling import describe_sampling, recorded_sampling
+from battles.sampling import describe_sampling, recorded_sampling, within_contexts
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.chat.resume import Intervention
@@ -125,6 +125,7 @@ class Turns:
             turn.abandon()
 
     def _open(self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
+        sampling = within_contexts(self.served, sampling)
         battle_id = self.desk.open(
             visitor,
             pair=self.served.pair.key,

@@ -40,8 +40,11 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
     if profile.arrangement == "remote" or isinstance(spec.weights, AddressSource):
         return ""
     own = "auto" if profile.gpu else cpu_dtype(processor or this_processor())
+    quantization: str | None = profile.quantization
+    if quantization == "fp8" and profile.gpu and profile.gpu.computes_in_fp8:
+        quantization = "fp8 per channel"  # `fp8` alone, as in runs of earlier versions, is one scale a tensor
     kv_cache = profile.kv_cache and f"KV cache {profile.kv_cache}"
-    return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), profile.quantization, kv_cache)))
+    return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), quantization, kv_cache)))
 
 
 def make_plan(

@@ -55,7 +55,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[Side, Reply]]:
 
 
 def turns_at(desk: Desk) -> Turns:
-    served = SimpleNamespace(pair=load_config().pairs["smol-135m"], weight_hash=lambda role: "hash")
+    config = load_config()
+    pair, profile = config.pairs["smol-135m"], config.profiles["cpu"]
+    served = SimpleNamespace(pair=pair, profile=profile, weight_hash=lambda role: "hash")
     return Turns(served, desk, LiveTurns())  # type: ignore[arg-type]
 
 

@@ -292,11 +292,11 @@ def test_a_run_never_mixes_two_ways_of_asking(tmp_path: Path, change: dict[str, 
 
 def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
     profiles = load_config().profiles
-    fp8 = next(profile for profile in profiles.values() if profile.quantization == "fp8")
+    fp8 = next(profile for profile in profiles.values() if profile.kv_cache == "fp8")
     log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), HASHES, [TOY], fp8)
     info = log.info()
-    assert (info.profile, info.sides["base"].precision) == (fp8.key, "auto, fp8")
-    assert "computed in auto, fp8" in run_report(tmp_path, info.id)
+    assert (info.profile, info.sides["base"].precision) == (fp8.key, "auto, fp8 per channel, KV cache fp8")
+    assert "computed in auto, fp8 per channel" in run_report(tmp_path, info.id)
     with pytest.raises(ConfigError, match=f"started on profile {fp8.key}, .* has changed: precision"):
         check_resumable(info, pair(), HASHES, profiles["cpu"])
     check_resumable(info, pair(), HASHES, fp8)
