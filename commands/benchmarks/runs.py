@@ -43,10 +43,10 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--samples", type=count, default=1, help="samples per problem (default: 1)")
     parser.add_argument("--problems", type=count, help="draw this many problems of each set, using the seed")
-    parser.add_argument("--max-tokens", type=count, default=1024, help="limit on thought and answer together")
+    parser.add_argument("--max-tokens", type=count, help="limit on thought and answer together (default: the pair's)")
     parser.add_argument("--thinking-budget", type=count, help="limit on the thought alone")
-    parser.add_argument("--temperature", type=number, help="default: 0, or 0.6 with several samples")
-    parser.add_argument("--top-p", type=positive, default=1.0)
+    parser.add_argument("--temperature", type=number, help="default: the pair's; 0.6 with several samples if that is 0")
+    parser.add_argument("--top-p", type=positive, help="default: the pair's")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument(
         "--concurrency", type=count, help="requests at a time per server (default: as many as the profile serves)"
@@ -86,20 +86,24 @@ def run_command(options: argparse.Namespace) -> int:
 
 
 def _run_open_ended(options: argparse.Namespace, pair: "PairSpec") -> int:
-    from commands.kit.serving import serving
+    from commands.kit.serving import chosen_profile, serving
     from eval.runs import open_ended
+    from eval.runs.plan import usual_sampling
+    from models.config.registry import load_config
 
     name, *others = options.benchmark
     if others or options.samples > 1:
         raise ConfigError(f"{name} is asked alone, once per question.", "Give one --benchmark, without --samples.")
     questions = options.problems or OPEN_ENDED_QUESTIONS
-    note(open_ended.estimate(pair, name, questions, options.max_tokens).sentence)
+    profile = chosen_profile(load_config(), options.profile, pair)
+    max_tokens = options.max_tokens or usual_sampling(pair, profile).max_tokens
+    note(open_ended.estimate(pair, name, questions, max_tokens).sentence)
     with serving(pair.key, options.profile) as served:
         job = open_ended.start_run(
             served,
             name,
             questions,
-            max_tokens=options.max_tokens,
+            max_tokens=max_tokens,
             temperature=options.temperature or 0.0,
             seed=options.seed,
         )
@@ -110,22 +114,23 @@ def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
     from commands.kit.serving import chosen_profile, serving
     from eval.runs.cost import cost, most_in_flight, throughputs
     from eval.runs.log import ROLES, RUNS, RunConfig
-    from eval.runs.plan import load_benchmarks, prepare
+    from eval.runs.plan import limits, load_benchmarks, prepare, usual_sampling
     from eval.runs.run_job import RunJob
     from eval.statistics.paired import smallest_differences
     from models.config.registry import load_config
 
-    temperature = options.temperature if options.temperature is not None else (0.6 if options.samples > 1 else 0.0)
     profile = chosen_profile(load_config(), options.profile, pair)
+    usual = usual_sampling(pair, profile)
+    temperature = usual.temperature or (0.6 if options.samples > 1 else 0.0)
     config = RunConfig(
         pair=pair.key,
         benchmarks=tuple(options.benchmark),
         samples=options.samples,
         problems=options.problems,
-        max_tokens=options.max_tokens,
+        max_tokens=options.max_tokens or usual.max_tokens,
         thinking_budget=options.thinking_budget,
-        temperature=temperature,
-        top_p=options.top_p,
+        temperature=temperature if options.temperature is None else options.temperature,
+        top_p=options.top_p or usual.top_p,
         seed=options.seed,
         concurrency=options.concurrency or most_in_flight(profile),
     )
@@ -138,6 +143,8 @@ def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
     estimate = cost(config, [len(benchmark) for benchmark in sets], throughputs(runs, pair))
     drawn = {b.title or b.name: min(len(b), config.problems or len(b)) for b in sets}
     note(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip())
+    if said := limits(config, pair, profile):
+        note(said)
     with serving(pair.key, options.profile) as served:
         hashes = {role: served.weight_hash(role) for role in ROLES}
         log = prepare(runs, config, served.pair, hashes, sets, served.profile)

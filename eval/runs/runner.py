@@ -204,7 +204,8 @@ class Runner:
         config = self.info.config
         prompt = self.info.prompt.format(question=problem.question)
         seed = sample_seed(config.seed, problem.id, index)
-        sampling = Sampling(config.max_tokens, config.thinking_budget, config.temperature, config.top_p, seed)
+        limit = self.info.sides[side.role].max_tokens or config.max_tokens
+        sampling = Sampling(limit, config.thinking_budget, config.temperature, config.top_p, seed)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
         reply = await self._ask(side, prompt, sampling)
         return Sample(

@@ -15,7 +15,7 @@ from eval.runs.grades import grade_run
 from eval.runs.imported import import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.runs.outputs import Fields
-from eval.runs.plan import load_benchmarks, prepare
+from eval.runs.plan import limits, load_benchmarks, prepare
 from eval.runs.run_job import RunJob
 from eval.statistics.paired import smallest_differences
 from ui.benchmarks.library import RunLibrary
@@ -62,7 +62,8 @@ class RunActions:
         drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
         found = cost(config, list(sizes.values()), throughputs(self.library.runs, pair) if pair else {})
-        return f"{found.sentence}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
+        said = limits(config, pair, self.services.served.profile) if pair else ""
+        return f"{found.sentence} {said}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
 
     def start(self, config: RunConfig) -> str:
         """Begin a new run in the background; returns its id."""

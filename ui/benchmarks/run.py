@@ -10,6 +10,7 @@ from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
 from eval.runs.cost import most_in_flight
 from eval.runs.log import RunConfig
 from eval.runs.outputs import Fields
+from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
 from ui.kit.events import QUIET
 from ui.kit.owner import owner_key, require_owner
@@ -81,6 +82,7 @@ def make_config(
 
 def build_form(services: Services) -> RunForm:
     served = services.served
+    usual = usual_sampling(served.pair, served.profile)
     pairs = [(pair.title, key) for key, pair in services.config.pairs.items()]
     with gr.Row():
         pair = gr.Dropdown(pairs, value=served.pair.key, label="Pair", info="Only the loaded pair can be run.")
@@ -89,11 +91,13 @@ def build_form(services: Services) -> RunForm:
     with gr.Row():
         problems = gr.Number(60, label="Problems per set", info="0: all of them.", precision=0, minimum=0)
         samples = gr.Number(1, label="Samples a problem", precision=0, minimum=1)
-        max_tokens = gr.Number(1024, label="Token budget", info="Thought and answer.", precision=0, minimum=1)
+        max_tokens = gr.Number(
+            usual.max_tokens, label="Token budget", info="Thought and answer.", precision=0, minimum=1
+        )
         thinking = gr.Number(0, label="Thinking budget", info="0: no limit of its own.", precision=0, minimum=0)
     with gr.Accordion("Sampling", open=False), gr.Row():
-        temperature = gr.Number(0.0, label="Temperature", info="0: greedy.", minimum=0, step=0.1)
-        top_p = gr.Number(1.0, label="Top-p", minimum=0, maximum=1, step=0.05)
+        temperature = gr.Number(usual.temperature, label="Temperature", info="0: greedy.", minimum=0, step=0.1)
+        top_p = gr.Number(usual.top_p, label="Top-p", minimum=0, maximum=1, step=0.05)
         seed = gr.Number(0, label="Seed", precision=0)
         concurrency = gr.Number(
             most_in_flight(served.profile), label="Requests in flight", info="At each server.", precision=0, minimum=1
