@@ -83,7 +83,7 @@ def test_ids_in_a_reply_do_not_meet_the_pages_own(page: Page) -> None:
     expect(page.get_by_text("Your vote is saved.")).to_be_visible(timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("kind", ["emphasis, 16,000 unclosed", "one line", "just under the limit"])
+@pytest.mark.parametrize("kind", HEAVY)
 def test_a_heavy_reply_does_not_stall_the_page(page: Page, kind: str) -> None:
     page.evaluate(
         """() => { window.longest = 0; new PerformanceObserver((list) => { for (const task of list.getEntries())
@@ -92,6 +92,23 @@ def test_a_heavy_reply_does_not_stall_the_page(page: Page, kind: str) -> None:
     ask(page, HEAVY[kind])
     page.wait_for_timeout(1000)
     assert page.evaluate("window.longest") < LONGEST_TASK_MS
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "It costs $5, or $10 with $x$ apples; 2**10, a<b.\n\n```py\n  x = '&lt;'\n```\n\n\\(\\frac12\\) \\$7\n",
+        "\n\n".join(loads().values()),
+        "* a\n    * b\n\n> **c** _d_ &amp; `e`\n\n| f | g |\n|---|---|\n",
+        "الجواب هو 42 \u200f\u2028 end",
+    ],
+)
+def test_a_copy_is_the_text_as_the_model_wrote_it(page: Page, reply: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page, reply)
+    page.locator("#copy-a").click()
+    right = "(right) => navigator.clipboard.readText().then((text) => text === right)"
+    page.wait_for_function(right, arg=reply.strip(), timeout=WAIT_MS)
 
 
 def test_prices_maths_code_and_direction(page: Page) -> None:

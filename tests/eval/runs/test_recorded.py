@@ -9,6 +9,7 @@ import pytest
 
 from common.errors import DataError
 from eval.records import Problem, Sample
+from eval.results.report import run_comparisons
 from eval.runs import recorded
 from eval.runs.cost import throughputs
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
@@ -122,3 +123,15 @@ def test_a_recorded_run_is_labelled_as_one(tmp_path: Path) -> None:
 
 def test_archives_are_small() -> None:
     assert sum(archive.stat().st_size for archive in RECORDED.glob("*.zip")) < 3_000_000
+
+
+def test_the_figures_of_the_readme_are_those_of_the_recorded_run(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    readme = (RECORDED.parent.parent / "README.md").read_text(encoding="utf-8")
+    (run,) = SHIPPED
+    for comparison in run_comparisons(tmp_path, run):
+        paired = comparison.paired
+        assert paired is not None
+        assert f"| {paired.base:.1%} | {paired.distilled:.1%} |".replace("%", " %") in readme
+        low, high = (f"{100 * bound:.1f}" for bound in (paired.low, paired.high))
+        assert f"+{100 * paired.difference:.1f} points ({low} to {high})" in readme
