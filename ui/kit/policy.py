@@ -1,14 +1,17 @@
-"""What the server lets a browser load and a visitor upload: headers on every answer, and limits on uploads."""
+"""What the server lets a browser load and a visitor upload: headers on every answer; limits and owners of uploads."""
 
+import json
+import os
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
 from ui.services import address_of
+from votes.visitor import network
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
@@ -37,16 +40,29 @@ UPLOADED_AN_HOUR = 4 * LARGEST_UPLOAD
 """Bytes that one visitor may upload within an hour; gradio deletes them after one to three."""
 UPLOADS_AN_HOUR = 60
 HOUR = 3600.0
-_UPLOAD, _CLOSED = "/gradio_api/upload", ("/gradio_api/process_recording",)
+KEPT_SECONDS = 4 * HOUR
+"""How long it is remembered whose an upload is; longer than gradio keeps the file."""
+LARGEST_EVENT = 8 * 2**20
+"""Bytes of one event: what a page sends with a press of a button."""
+_UPLOAD, _FILE = "/gradio_api/upload", "/gradio_api/file"
+_EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/")
+_CLOSED = ("/gradio_api/process_recording", "/gradio_api/proxy=", "/gradio_api/vibe-", "/gradio_api/run-history",
+           "/gradio_api/file=http")  # fmt: skip
+"""What this page does not use; the last of them and the proxy would fetch foreign addresses through this server."""
 
 
 class PagePolicy:
-    """Allows the page's own files only, whatever stands in a prompt or a reply. An ASGI middleware."""
+    """Allows the page's own files only, whatever stands in a prompt or a reply. An ASGI middleware.
+
+    An upload belongs to the visitor who made it: nobody else can fetch it, or name it in an event.
+    """
 
     def __init__(self, app: Application, clock: Callable[[], float] = time.monotonic) -> None:
         self._app = app
         self._clock = clock
         self._uploads: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
+        self._owners: dict[str, dict[str, float]] = {}
+        """Path of an upload → who has uploaded it (the same bytes make the same path) and when."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,24 +77,76 @@ class PagePolicy:
                 headers["Referrer-Policy"] = "same-origin"
             await send(message)
 
-        refusal = self._refusal(scope)
+        path, visitor = scope["path"], network(address_of(scope.get("client"), Headers(scope=scope)))
+        refusal = self._refusal(scope, visitor)
+        if refusal is None and scope["method"] == "POST":
+            if path.rstrip("/").endswith(_UPLOAD):
+                send_with_policy = self._noting_owner(visitor, send_with_policy)
+            elif any(part in path for part in _EVENTS):
+                event = await _body(receive)
+                refusal = self._refusal_of_event(event, visitor)
+                receive = _again(event or b"", receive)
         await (refusal or self._app)(scope, receive, send_with_policy)
 
-    def _refusal(self, scope: Scope) -> Application | None:
+    def _refusal(self, scope: Scope, visitor: str) -> Application | None:
         path = scope["path"].rstrip("/")
-        if path.endswith(_CLOSED) or "monitoring" in path.split("/"):
+        if any(closed in path.lower() for closed in _CLOSED) or "monitoring" in path.split("/"):
+            return PlainTextResponse("Not found.", 404)
+        if _FILE in path and not self._may_use(path.partition(_FILE)[2][1:], visitor):
             return PlainTextResponse("Not found.", 404)
         if scope["method"] != "POST" or not path.endswith(_UPLOAD):
             return None
-        headers = Headers(scope=scope)
-        length = headers.get("content-length", "")
+        length = Headers(scope=scope).get("content-length", "")
         if not length.isdigit():
             return PlainTextResponse("An upload must state its length.", 411)
         if int(length) > LARGEST_UPLOAD + 2**16:  # the form around the file
             return PlainTextResponse(f"A file may have at most {LARGEST_UPLOAD // 2**20} MB.", 413)
-        if not self._may_upload(address_of(scope.get("client"), headers), int(length)):
+        if not self._may_upload(visitor, int(length)):
             return PlainTextResponse("You have uploaded a lot. Try again in an hour.", 429)
         return None
+
+    def _refusal_of_event(self, event: bytes | None, visitor: str) -> Application | None:
+        if event is None:
+            return PlainTextResponse("This is too large.", 413)
+        if not self._owners:
+            return None
+        try:
+            named = [text for text in _texts(json.loads(event)) if not self._may_use(text, visitor)]
+        except (ValueError, RecursionError):
+            return PlainTextResponse("This is not JSON that can be read.", 400)
+        return PlainTextResponse("This file was uploaded by somebody else.", 403) if named else None
+
+    def _may_use(self, path: str, visitor: str) -> bool:
+        """False for a path of somebody else's upload, however it is written."""
+        if not self._owners or os.sep not in path or "\0" in path or len(path) > 4096:
+            return True
+        owners = self._owners.get(os.path.realpath(path))
+        return owners is None or visitor in owners
+
+    def _noting_owner(self, visitor: str, send: Send) -> Send:
+        """The answer to an upload lists the paths of its files: from then on they are this visitor's."""
+        answer = bytearray()
+
+        async def note(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.body":
+                answer.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._note(bytes(answer), visitor)
+            await send(message)
+
+        return note
+
+    def _note(self, answer: bytes, visitor: str) -> None:
+        now = self._clock()
+        for path, owners in list(self._owners.items()):
+            if max(owners.values()) < now - KEPT_SECONDS:
+                del self._owners[path]
+        try:
+            paths = json.loads(answer)
+        except ValueError:  # a refusal in words
+            return
+        for path in paths if isinstance(paths, list) else []:
+            self._owners.setdefault(os.path.realpath(str(path)), {})[visitor] = now
 
     def _may_upload(self, visitor: str, size: int) -> bool:
         now = self._clock()
@@ -92,3 +160,34 @@ class PagePolicy:
             return False
         recent.append((now, size))
         return True
+
+
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body of a request; None if it is larger than an event may be."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body.extend(message.get("body", b""))
+        if len(body) > LARGEST_EVENT:
+            return None
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Hand out the body that has been read, then whatever follows."""
+    messages: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return receive_again
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _texts(part)
