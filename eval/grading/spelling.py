@@ -44,6 +44,7 @@ def _compiled(*rewrites: tuple[str, str]) -> list[tuple[re.Pattern[str], str]]:
 
 
 _LATEX = _compiled(
+    (r"\\\{\s*\\\}|\\varnothing(?![a-zA-Z])", r"\\emptyset "),
     (r"\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits)(?![a-zA-Z])\s*", ""),
     (r"\\(?:d|t|c)frac(?![a-zA-Z])", r"\\frac"),
     (r"\\[dt]binom(?![a-zA-Z])", r"\\binom"),
@@ -108,6 +109,8 @@ _CALLS: dict[str, Callable[[str], str]] = {
 }
 _MOST_CALLS = 50
 _PLURAL = re.compile(r"(?<=[a-z]{2}[a-rtv-z])s$")
+_FILLERS = frozenset({"a", "an", "the", "there", "is", "are", "exist", "exists"})
+"""Words that an answer may have around what it says: "There are no solutions"."""
 _FACTOR = re.compile(
     r"(?:(?<=\))\s*(?=\(|\d|\\frac)|(?<=\\pi)\s*(?=\()|(?<!\d)(?<![_^.A-Za-z])(?:\d[\d,]*)(?:\.\d+)?\s*(?=\())"
 )
@@ -167,7 +170,7 @@ def _unfenced(text: str) -> str:
     before = None
     while before != text:
         before = text
-        text = re.sub(r"(?<!\\)[.,;:]+$", "", text).strip()
+        text = re.sub(r"(?:(?<!\\)[.,;:]+|\\{2})$", "", text).strip()
         for opening, end in _FENCES:
             inner = text[len(opening) : len(text) - len(end)]
             if text.startswith(opening) and text.endswith(end) and inner and opening not in inner:
@@ -240,4 +243,4 @@ def content_of(text: str) -> str:
 def plain_words(text: str) -> str:
     """The words alone, in small letters and in the singular, for comparing answers that are words."""
     text = re.sub(r"[^a-z0-9 ]", "", text.replace("-", " ").lower())
-    return " ".join(_PLURAL.sub("", word) for word in text.split() if word not in {"a", "an", "the"})
+    return " ".join(_PLURAL.sub("", word) for word in text.split() if word not in _FILLERS)

@@ -14,6 +14,7 @@ TURN_END = re.compile(r"<[|｜][^<>\s]{1,40}[|｜]>|</s>|<(?:eos|end_of_turn|end
 _DECORATION = re.compile(r"[ \t*_:：,}]*(?:\n[\s*_#>]*)?")
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$(.+?)(?<!\\)\$", re.DOTALL)
 _JOINT = re.compile(r"(?:\s|[,;.*_]|\band\b|\bor\b)*")
+_EMPTY_SET = re.compile(r"\\\{\s*\\\}")
 _WRAPPERS = re.compile(r"\\(?:text\w*|mbox|math\w+|boxed|fbox|framebox|left|right|quad|qquad|[,;:! ])")
 _BOLD = re.compile(r"(?<![\w)*])\*\*(?=[^\s*])([^*\n]+)\*\*(?![\w(*])")
 _LEAD_IN = re.compile(
@@ -138,7 +139,7 @@ def stated_value(after: str) -> str:
 def is_blank(answer: str) -> bool:
     """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers, question marks and
     punctuation are taken away, or the last thing that remains is a sign of equality."""
-    rest = re.sub(r"[\s{}$*_.,;:?~\\]", "", _WRAPPERS.sub("", answer))
+    rest = re.sub(r"[\s{}$*_.,;:?~\\]", "", _EMPTY_SET.sub("0", _WRAPPERS.sub("", answer)))
     return not rest or rest.endswith("=")
 
 

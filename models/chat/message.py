@@ -18,7 +18,7 @@ BROKEN = frozenset(("error", "abort", "aborted", "cancelled", "canceled", "faile
 """Finish reasons of a reply that the server did not complete."""
 THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking", "reasoning_details")
 """Fields in which servers send thought apart from the text; some send the same thought in two of them."""
-SURROGATES = re.compile("[\ud800-\udfff]")
+HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 
 
 class Piece(NamedTuple):
@@ -39,6 +39,30 @@ class Piece(NamedTuple):
     def is_news(self) -> bool:
         """Whether it contains anything about the reply, rather than being a keep-alive."""
         return bool(self.text or self.separated_thought or self.finish)
+
+
+class Halves:
+    """Joins characters that a server cuts in two between messages, as programs that count in UTF-16 do.
+
+    Half a character that stays alone becomes U+FFFD.
+    """
+
+    def __init__(self) -> None:
+        self._text = self._thought = ""
+
+    def join(self, piece: Piece, last: bool = False) -> Piece:
+        text, self._text = _whole_characters(self._text + piece.text, last or piece.finish is not None)
+        thought, self._thought = _whole_characters(self._thought + piece.separated_thought, last)
+        return piece._replace(text=text, separated_thought=thought)
+
+
+def _whole_characters(text: str, last: bool) -> tuple[str, str]:
+    """The text, and the half character at its end that the next message may complete."""
+    if text.isascii():
+        return text, ""
+    held = "" if last or not HIGH_SURROGATE.search(text) else text[-1]
+    whole = text[: len(text) - len(held)].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole, held
 
 
 class Parts(NamedTuple):
@@ -83,7 +107,7 @@ def read_content(content: Any) -> Parts:
     if content is None:
         return Parts()
     if isinstance(content, str):
-        return Parts(text=SURROGATES.sub("\ufffd", content))
+        return Parts(text=content)
     if isinstance(content, dict):
         return _read_part(content)
     if not isinstance(content, list):

@@ -11,7 +11,7 @@ import httpx
 
 from common.errors import ServerError
 from models.chat.endpoint import Endpoint, client_options, plain_errors, silence_error
-from models.chat.message import Piece, read_message
+from models.chat.message import Halves, Piece, read_message
 from models.chat.refusals import NoTokenizerError, UnknownOptionError, check
 from models.chat.sse import messages
 from models.config.sampling import Sampling
@@ -97,7 +97,7 @@ class Wire:
             async with post as response:
                 await check(response)
                 if not stream:
-                    yield whole_piece(read_message(json.loads(await response.aread())))
+                    yield whole_piece(Halves().join(read_message(parse(await response.aread())), last=True))
                     return
                 async with aclosing(self._streamed(response)) as pieces:
                     async for piece in pieces:
@@ -105,7 +105,7 @@ class Wire:
 
     async def _streamed(self, response: httpx.Response) -> AsyncGenerator[Piece, None]:
         """The pieces of a streamed answer. Raises ServerError if it breaks off."""
-        heard, has_text, finished = time.monotonic(), False, False
+        heard, has_text, finished, halves = time.monotonic(), False, False, Halves()
         async with aclosing(messages(response.aiter_bytes())) as stream:
             async for data in stream:
                 if data == b"[DONE]":
@@ -114,7 +114,7 @@ class Wire:
                         yield Piece(finish="stop")
                         finished = True
                     break
-                piece = read_message(json.loads(data)) if data else Piece()
+                piece = halves.join(read_message(parse(data))) if data else Piece()
                 has_text = has_text or bool(piece.text or piece.separated_thought)
                 check_end(piece, has_text)
                 finished = finished or piece.finish is not None
@@ -173,6 +173,18 @@ class Wire:
             self._client = httpx.AsyncClient(**client_options(self.endpoint), limits=limits, transport=self._transport)
             self._loop = loop
         return self._client
+
+
+def parse(data: bytes) -> Any:
+    """A message as JSON; bytes that are no UTF-8 become U+FFFD. Raises ServerError with the words of other text."""
+    text = data.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        words = "" if "<" in text or not text.strip() else f": {' '.join(text.split())[:200]}"
+        raise ServerError(
+            f"The model server's answer does not follow the OpenAI protocol{words}.", "Check the address."
+        ) from error
 
 
 def check_end(piece: Piece, has_text: bool) -> None:

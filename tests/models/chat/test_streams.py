@@ -117,6 +117,12 @@ def test_what_streams_is_what_arrives_whole_and_what_came_apart_stays_apart(
             assert (shown_thought, shown_answer) == (reply.thought, reply.answer)
 
 
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+async def test_bytes_that_are_no_utf_8_cost_one_character(size: int) -> None:
+    content = events(delta(content="a?b"), end()).replace(b"?", b"\xff")
+    assert (await streamed(client_for(content, size)))[1] == "a\ufffdb"
+
+
 LINES = st.sampled_from(["\n", "\r\n", "\r"])
 NOISE = st.sampled_from([": alive", "event: message", "id: 7", "retry: 10", "data:", "data: ", ""])
 
