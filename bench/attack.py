@@ -264,7 +264,10 @@ def main() -> int:
         parts.append(lambda: payloads(arguments.url))
     held = True
     for part in parts:
-        outcome = part()
+        try:
+            outcome = part()
+        except httpx.HTTPError as error:
+            outcome = Outcome("payloads", arguments.url, [f"the app does not answer: {error}"])
         held = held and not outcome.faults
         print(f"{outcome.name}: {outcome.tried}: {'held' if not outcome.faults else 'DID NOT HOLD'}", flush=True)
         for fault in outcome.faults[:20]:
