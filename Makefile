@@ -11,8 +11,10 @@ COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --no-annot
 app: install
 	$(RUN) app.py --port $(PORT)
 
+# What starts model servers or a browser needs the machine for itself; the rest is spread over the cores.
 test: install-dev chromium lint
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not engine and not browser"
+	$(RUN) -m pytest -m "engine or browser"
 
 lint: install-dev
 	.venv/bin/ruff check .
