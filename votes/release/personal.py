@@ -1,6 +1,6 @@
 """Personal data in a text, found by libraries that need no model and no network.
 
-They are no part of the application's own packages: `scanner` says how to install them. Names of people are not found:
+They come with the app; `scanner` says how to install them where they are missing. Names of people are not found:
 that takes a language model, and errs often.
 """
 
