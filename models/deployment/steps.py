@@ -60,6 +60,7 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     lines += ["A Space on compute of its own needs a paid plan of Hugging Face."]
     lines += list(_start(profile, pair))
     lines += list(_volumes(profile))
+    lines += ["A restart loses the votes unless JOURNEY_VOTES_REPO names a private dataset of yours: docs/votes.md."]
     return "\n".join(lines)
 
 
