@@ -29,8 +29,9 @@ def tell(text: object, **options: Any) -> None:
 def guard(app: gr.Blocks) -> None:
     """Make every component of the page that shows Markdown or HTML check what it is given from now on."""
     for block in app.blocks.values():
-        if type(block) in CHECKS:
-            block.__class__ = _checking(type(block))
+        kind: type[Any] = type(block)
+        if kind in CHECKS:
+            block.__class__ = _checking(kind)
         if isinstance(block, gr.Markdown):
             block.latex_delimiters = block.constructor_args["latex_delimiters"] = LATEX_DELIMITERS
 

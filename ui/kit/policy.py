@@ -77,16 +77,17 @@ class PagePolicy:
                 headers["Referrer-Policy"] = "same-origin"
             await send(message)
 
+        answer: Send = send_with_policy
         path, visitor = scope["path"], network(address_of(scope.get("client"), Headers(scope=scope)))
         refusal = self._refusal(scope, visitor)
         if refusal is None and scope["method"] == "POST":
             if path.rstrip("/").endswith(_UPLOAD):
-                send_with_policy = self._noting_owner(visitor, send_with_policy)
+                answer = self._noting_owner(visitor, send_with_policy)
             elif any(part in path for part in _EVENTS):
                 event = await _body(receive)
                 refusal = self._refusal_of_event(event, visitor)
                 receive = _again(event or b"", receive)
-        await (refusal or self._app)(scope, receive, send_with_policy)
+        await (refusal or self._app)(scope, receive, answer)
 
     def _refusal(self, scope: Scope, visitor: str) -> Application | None:
         path = scope["path"].rstrip("/")
