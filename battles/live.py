@@ -7,11 +7,13 @@ which wakes only when its server sends something; pages watch the turn, each at 
 import asyncio
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from battles.battle import Battle
 from battles.pace import Pace, Signal
 from common.errors import ArenaError, ServerError
 from models.chat.client import Message, ReplyStream
@@ -35,6 +37,9 @@ SECONDS_BETWEEN_BEATS = 1.0
 """If nothing happens, a snapshot still comes this often, so that the elapsed time moves."""
 LEFT_SECONDS = 15.0
 """How long a turn goes on after its page has left."""
+TURNS_AT_ONCE = 400
+"""Questions answered at once; who asks one more is told so."""
+ENDED_KEPT = 1000
 _LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
@@ -153,8 +158,14 @@ async def watch(turn: LiveTurn, *, words: bool = True) -> AsyncGenerator[Snapsho
             yield turn.snapshot()
     finally:
         turn.watchers -= 1
-        if not (turn.over or turn.abandoned or turn.watchers):
-            asyncio.get_running_loop().call_later(LEFT_SECONDS, abandon_if_left, turn)
+        if not (turn.over or turn.abandoned):
+            expect_watchers(turn)
+
+
+def expect_watchers(turn: LiveTurn) -> None:
+    """Abandon a turn that nobody will be watching in a moment."""
+    if not turn.watchers:
+        asyncio.get_running_loop().call_later(LEFT_SECONDS, abandon_if_left, turn)
 
 
 def abandon_if_left(turn: LiveTurn) -> None:
@@ -250,16 +261,30 @@ class LiveTurns:
 
     def __init__(self) -> None:
         self.pace = Pace()
+        self.ended: OrderedDict[str, Battle] = OrderedDict()
+        """How the latest turns ended, for pages that still know them as running."""
         self._turns: dict[str, LiveTurn] = {}
 
     def __len__(self) -> int:
         return len(self._turns)
 
+    def check_room(self) -> None:
+        """Raise ServerError where too many are being answered."""
+        if len(self._turns) >= TURNS_AT_ONCE:
+            raise ServerError("Too many questions are being answered just now.", "Please try again in a minute.")
+
     def add(self, battle_id: str, turn: LiveTurn) -> None:
+        self.ended.pop(battle_id, None)
         self._turns[battle_id] = turn
 
     def get(self, battle_id: str) -> LiveTurn | None:
         return self._turns.get(battle_id)
+
+    def keep(self, battle_id: str, battle: Battle) -> None:
+        """Remember how a turn ended."""
+        self.ended[battle_id] = battle
+        while len(self.ended) > ENDED_KEPT:
+            self.ended.popitem(last=False)
 
     def close(self, battle_id: str) -> None:
         self._turns.pop(battle_id, None)

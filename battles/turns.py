@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, restored, settle
 from battles.counts import RUNNING, count_replies
 from battles.guard import Guard
-from battles.live import LiveTurn, LiveTurns, SideRequest, play, watch
+from battles.live import LiveTurn, LiveTurns, SideRequest, expect_watchers, play, watch
 from battles.sampling import describe_sampling, recorded_sampling, within_contexts
 from common.errors import ServerError
 from models.chat.events import Reply
@@ -29,6 +30,13 @@ class Progress:
 
     battle: Battle
     seconds: float
+
+
+class Ending(NamedTuple):
+    """What a turn has come to, and why a tool did not work."""
+
+    battle: Battle
+    error: str = ""
 
 
 @dataclass(kw_only=True)
@@ -54,38 +62,52 @@ class Turns:
     async def ask(
         self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]
     ) -> AsyncGenerator[Progress, None]:
-        """Ask both sides. VoteError if the desk does not accept the question.
-
-        A new battle is opened with `sampling`; its later turns are drawn in the same way. The turn outlives this
-        generator for a few seconds, so that a page that was loaded anew can `watch` it.
-        """
-        clean_prompt(question, self.desk.limits)  # a refused question opens no battle
-        if not battle.id:
-            battle = self._open(battle, visitor, sampling)
-        turn_id = self.desk.begin_turn(battle.id, visitor, question)
-        battle = begin(battle, question)
-        requests = {side: self._request(battle, side) for side in SIDES}
-        async with aclosing(self._start(battle, turn_id, requests)) as steps:
+        """Ask both sides, as `start` does, and follow the turn."""
+        async with aclosing(self._watch(self._turn(self.start(battle, question, visitor, sampling)))) as steps:
             async for progress in steps:
                 yield progress
 
     async def use_tool(
         self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str
     ) -> AsyncGenerator[Progress, None]:
-        """Continue or regenerate the newest replies of some sides; the other side's reply stays as it is.
+        """Use a tool, as `start_again` does, and follow the turn.
 
         ServerError if that did not work; the last step then has the replies that were there before.
         """
+        async with aclosing(self._watch(self._turn(self.start_again(battle, tool, sides, visitor)))) as steps:
+            async for progress in steps:
+                yield progress
+
+    def start(self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
+        """Ask both sides and return the battle with its turn running. VoteError if the desk refuses the question.
+
+        A new battle is opened with `sampling`; its later turns are drawn in the same way. Needs a running event loop.
+        The turn waits a few seconds for somebody to `watch` it, and as long again for one who has left.
+        """
+        clean_prompt(question, self.desk.limits)  # a refused question opens no battle
+        self.live.check_room()
+        if not battle.id:
+            battle = self._open(battle, visitor, sampling)
+        turn_id = self.desk.begin_turn(battle.id, visitor, question)
+        battle = begin(battle, question)
+        return self._start(battle, turn_id, {side: self._request(battle, side) for side in SIDES})
+
+    def start_again(self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str) -> Battle:
+        """Continue or regenerate the newest replies of some sides; the other side's reply stays as it is."""
+        self.live.check_room()
         failed = battle.phase == "failed"
         if failed:
             turn_id = self.desk.begin_turn(battle.id, visitor, battle.turns[-1].question)
         else:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
         requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
-        before = None if failed else battle
-        async with aclosing(self._start(reopen(battle, sides), turn_id, requests, before)) as steps:
-            async for progress in steps:
-                yield progress
+        return self._start(reopen(battle, sides), turn_id, requests, None if failed else battle)
+
+    def now(self, battle: Battle) -> Battle:
+        """The battle as it stands. A page's own is from before its turn ended, which the page was told by a stream."""
+        if battle.phase != "running" or self.live.get(battle.id):
+            return battle
+        return self.live.ended.get(battle.id, battle)
 
     def restore(self, battle_id: str, visitor: str) -> Battle:
         """A visitor's own battle after the page was loaded anew. UnknownBattle if it is not theirs.
@@ -96,7 +118,9 @@ class Turns:
         turn = self.live.get(battle_id)
         if own.running and isinstance(turn, BattleTurn):
             return turn.battle
-        return restored(own, recorded_sampling(own.record.sampling))
+        battle = restored(own, recorded_sampling(own.record.sampling))
+        ended = self.live.ended.get(battle_id)  # the desk does not keep a turn that failed
+        return ended if ended and battle.phase in ("open", "answers") else battle
 
     async def watch(self, battle: Battle, visitor: str) -> AsyncGenerator[Progress, None]:
         """Follow a turn that is already being answered, as the generator that began it does."""
@@ -143,27 +167,40 @@ class Turns:
         go_on = None if tool == "regenerate" or reply is None else (tool, reply)
         return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
 
-    async def _start(
+    def _turn(self, battle: Battle) -> BattleTurn:
+        turn = self.live.get(battle.id)
+        assert isinstance(turn, BattleTurn)
+        return turn
+
+    def _start(
         self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest], before: Battle | None = None
-    ) -> AsyncGenerator[Progress, None]:
+    ) -> Battle:
         turn = BattleTurn(requests, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
         self.live.add(battle.id, turn)
         RUNNING.inc()
         turn.task = asyncio.create_task(self._play(turn))
         # Not in a `finally` of the task: one that is cancelled before its first step never comes to it.
         turn.task.add_done_callback(lambda _: self._close(turn))
-        async with aclosing(self._watch(turn)) as steps:
-            async for progress in steps:
-                yield progress
+        expect_watchers(turn)
+        return battle
 
-    async def _play(self, turn: BattleTurn) -> bool:
-        """Answer the turn and record it. Whether the desk has two answers to compare."""
+    async def _play(self, turn: BattleTurn) -> Ending:
+        """Answer the turn and record it."""
         await play(self.served, turn)
         if self.guard:
             turn.done = await self.guard.screen(turn.battle.turns[-1].question, turn.done)
-        replies = self._recorded(receive(turn.battle, turn.done, frozenset()))
-        count_replies(replies[turn.requests[side].role] for side in turn.requests)
-        return await asyncio.to_thread(self.desk.finish_turn, turn.battle.id, turn.turn_id, replies)
+        battle = receive(turn.battle, turn.done, frozenset())
+        recorded = self._recorded(battle)
+        count_replies(recorded[turn.requests[side].role] for side in turn.requests)
+        comparable = await asyncio.to_thread(self.desk.finish_turn, battle.id, turn.turn_id, recorded)
+        if comparable:
+            ending = Ending(settle(battle))
+        elif turn.before is None:
+            ending = Ending(fail(battle))
+        else:
+            ending = Ending(turn.before, failure(battle))
+        self.live.keep(battle.id, ending.battle)
+        return ending
 
     def _close(self, turn: BattleTurn) -> None:
         RUNNING.dec()
@@ -186,13 +223,10 @@ class Turns:
         await asyncio.wait({turn.task})
         if turn.task.cancelled():
             return
-        comparable = turn.task.result()
-        battle = receive(battle, turn.done, frozenset())  # as the guard has left them
-        if comparable or turn.before is None:
-            yield Progress(settle(battle) if comparable else fail(battle), 0.0)
-            return
-        yield Progress(turn.before, 0.0)
-        raise ServerError(failure(battle), "The replies are as they were.")
+        ending: Ending = turn.task.result()
+        yield Progress(ending.battle, 0.0)
+        if ending.error:
+            raise ServerError(ending.error, "The replies are as they were.")
 
     def _recorded(self, battle: Battle) -> dict[Role, RecordedReply]:
         recorded = {}

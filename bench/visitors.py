@@ -219,30 +219,54 @@ class Visitor:
                     seconds = float(value["value"])
 
     async def ask(self, visit: Visit) -> None:
-        event = self.calls.triggered_by("ask")
-        values = {"question": "What is 6 times 7?", "live": self.delivery == "live"}
         begun = time.perf_counter()
         async with asyncio.timeout(PATIENCE):
-            async for message in self.call(event, self.calls.data(event, **values)):
-                now = time.perf_counter() - begun
-                if message["msg"] == "process_generating":
-                    visit.first = visit.first or now
-                    visit.updates += 1
-                    visit.empty += not any(message["output"]["data"])
-                elif message["msg"] == "process_completed":
-                    visit.ended = now
-                    visit.error = "" if message["success"] else json.dumps(message["output"])
+            await (self.ask_bare if self.delivery == "bare" else self.ask_ours)(visit, begun)
 
-    async def vote(self, visit: Visit) -> None:
-        event = self.calls.triggered_by("vote-a")
-        begun = time.perf_counter()
-        async for message in self.call(event, self.calls.data(event)):
-            if message["msg"] == "process_completed":
-                visit.vote = time.perf_counter() - begun
+    async def ask_bare(self, visit: Visit, begun: float) -> None:
+        event = self.calls.triggered_by("ask")
+        async for message in self.call(event, []):
+            now = time.perf_counter() - begun
+            if message["msg"] == "process_generating":
+                visit.first = visit.first or now
+                visit.updates += 1
+                visit.empty += not any(message["output"]["data"])
+            elif message["msg"] == "process_completed":
+                visit.ended = now
                 visit.error = "" if message["success"] else json.dumps(message["output"])
 
+    async def ask_ours(self, visit: Visit, begun: float) -> None:
+        """The answer to the question names the stream that brings the replies, which ends with the ballot."""
+        told = await self.answer("ask", question="What is 6 times 7?", live=self.delivery == "live")
+        visit.first = time.perf_counter() - begun
+        votable = False
+        async with self.http.stream("GET", f"arena/turns/{told['follow']}") as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("data: "):
+                    told = json.loads(line[6:])
+                    visit.updates += "over" not in told
+                    visit.empty += not any(told.values())
+                    votable = votable or told.get("show", {}).get("ballot.group", {}).get("visible", False)
+        visit.ended = time.perf_counter() - begun
+        visit.error = "" if votable else "the stream ended without a ballot"
+
+    async def vote(self, visit: Visit) -> None:
+        begun = time.perf_counter()
+        told = await self.answer("vote-a")
+        visit.vote = time.perf_counter() - begun
+        visit.error = "" if told.get("said") else f"not voted: {told}"
+
+    async def answer(self, elem_id: str, **values: Any) -> dict[str, Any]:
+        """What the page is told upon a click."""
+        event = self.calls.triggered_by(elem_id)
+        body = {"data": self.calls.data(event, **values), "fn_index": event["id"], "session_hash": self.session}
+        answer = await self.http.post("gradio_api/run/predict", json=body)
+        answer.raise_for_status()
+        told: dict[str, Any] = answer.json()["data"][1]
+        return told
+
     async def call(self, event: dict[str, Any], data: list[Any]) -> AsyncIterator[dict[str, Any]]:
-        """One event's messages, as the queue sends them."""
+        """One event's messages, as gradio's queue sends them."""
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
         (await self.http.post("gradio_api/queue/join", json=body)).raise_for_status()
         query = {"session_hash": self.session}

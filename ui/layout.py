@@ -68,7 +68,7 @@ def theme() -> gr.themes.Base:
 def launch_options(services: Services | None = None) -> dict[str, Any]:
     """The options of `launch()` that the page needs; with `services`, it has `/metrics` as well."""
     watched = [Middleware(MetricsPage, services=services)] if services else []
-    script = (UI / "page.js").read_text()
+    script = "\n".join((UI / name).read_text() for name in ("news.js", "page.js"))
     return {
         "theme": theme(),
         "css": (UI / "style.css").read_text(),

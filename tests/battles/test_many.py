@@ -67,6 +67,7 @@ class SteadyClient:
 
 class SteadyPair:
     pair = load_config().pairs["smol-135m"]
+    profile = load_config().profiles["cpu"]
 
     def status(self, _: str) -> Status:
         return Status("ready")

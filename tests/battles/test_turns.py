@@ -1,7 +1,7 @@
 """Turns at the desk: what a refused question and a failing side leave behind. The models are a list of snapshots."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +21,9 @@ from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from tests.votes.helpers import FREE
-from ui.compare.handlers import follow_turn, tool_handler
+from ui.compare.handlers import ask_handler, tool_handler
 from ui.kit.replies import FAILED, ONE_ANSWER, panel_messages
+from ui.kit.sampling import SamplingLimits
 from votes.ballot import Mode, Side
 from votes.desk import Desk
 from votes.errors import Refused, TextRefused, UnknownBattle
@@ -125,10 +126,72 @@ def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
     assert FAILED not in str(panel_messages(again, "a"))
 
 
-async def test_a_refusal_changes_nothing_on_the_page(desk: Desk) -> None:
-    refused = turns_at(desk).ask(Battle(), "", "visitor", SAMPLING)
-    with pytest.raises(gr.Error, match=r"question|empty"):
-        assert not [update async for update in follow_turn(SimpleNamespace(), Battle(), refused)]  # type: ignore[arg-type]
+SETTINGS = (1024, 0, 0.0, 1.0, -1)
+
+
+@pytest.mark.parametrize(
+    ("question", "mode", "settings", "why"),
+    [
+        ("", "blind", SETTINGS, "empty"),
+        (["What?"], "blind", SETTINGS, "not text"),
+        ("What?", "open", SETTINGS, "no battle of mode"),
+        ("What?", ["blind"], SETTINGS, "no battle of mode"),
+        *(
+            ("What?", "blind", settings, "out of its bounds")
+            for settings in (
+                (),
+                SETTINGS[:4],
+                (10**9, *SETTINGS[1:]),
+                ("1024", *SETTINGS[1:]),
+                (True, *SETTINGS[1:]),
+                (float("nan"), *SETTINGS[1:]),
+                (None, *SETTINGS[1:]),
+                (*SETTINGS[:4], 2**64),
+            )
+        ),
+    ],
+)
+async def test_a_refused_question_is_explained_and_changes_nothing(
+    desk: Desk, question: Any, mode: Any, settings: tuple[Any, ...], why: str
+) -> None:
+    services: Any = SimpleNamespace(visitor=lambda request: "visitor")
+    turns, show = turns_at(desk), SimpleNamespace()
+    ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))  # type: ignore[arg-type]
+    answer = await ask(Battle(), question, mode, False, None, *settings, False, *SETTINGS)
+    assert answer.battle == gr.skip() and set(answer.news) == {"number", "failed"} and why in answer.news["failed"]
+    assert not len(turns.live)
+
+
+async def test_questions_beyond_the_total_are_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "TURNS_AT_ONCE", 1)
+
+    async def play(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "play", play)
+    turns = turns_at(desk)
+    battle = turns.start(Battle(), "What?", "visitor", SAMPLING)
+    with pytest.raises(ServerError, match="Too many questions"):
+        turns.start(Battle(), "What?", "another", SAMPLING)
+    turns.abandon(battle)
+    await asyncio.sleep(0.05)
+    turns.abandon(turns.start(Battle(), "What?", "another", SAMPLING))
+
+
+async def test_a_page_that_missed_the_end_of_its_turn_knows_it_all_the_same(
+    desk: Desk, answers: list[dict[Side, Reply]]
+) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}, {"a": GOOD, "b": BAD}]
+    begun = turns.start(Battle(), "What is 2 + 2?", "visitor", SAMPLING)
+    assert turns.now(begun) is begun
+    ended = await last(turns.watch(begun, "visitor"))
+    assert turns.now(begun) == ended == turns.restore(begun.id, "visitor")
+    again = turns.start(ended, "And 3 + 3?", "visitor", SAMPLING)
+    failed = await last(turns.watch(again, "visitor"))
+    assert failed.phase == "failed" and turns.now(again) == failed == turns.restore(begun.id, "visitor")
+    desk.cast(begun.id, "visitor", "answers", "a")
+    assert turns.restore(begun.id, "visitor").phase == "reasoning"
 
 
 async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
@@ -145,8 +208,7 @@ async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
     monkeypatch.setattr(module, "watch", leave)
     answers += [{"a": GOOD, "b": GOOD}]
     asked = turns.ask(battle, "And 3 + 3?", "visitor", SAMPLING)
-    updates = [update async for update in follow_turn(SimpleNamespace(), battle, asked)]  # type: ignore[arg-type]
-    assert updates == [gr.skip()]
+    assert [step async for step in asked] == []
     await asyncio.sleep(0.05)
     assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
 
@@ -249,7 +311,7 @@ def test_a_recorded_reply_says_what_the_template_opened(thought: ThoughtFormat, 
         ("blind", "running", "answer_now", ""),
         ("named", "running", "answer_now", "switch"),
         ("blind", "answers", "think_more", ""),
-        ("named", "answers", "think_more", "use_tool"),
+        ("named", "answers", "think_more", "start_again"),
         ("named", "answers", "stop", ""),
         ("named", "voted", "regenerate", ""),
     ],
@@ -264,15 +326,15 @@ async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
             reached.append("switch")
         return phase == "running"
 
-    async def use_tool(*_: Any) -> AsyncIterator[Any]:
-        reached.append("use_tool")
-        return
-        yield
+    def start_again(battle: Battle, *_: Any) -> Battle:
+        reached.append("start_again")
+        return battle
 
-    turns: Any = SimpleNamespace(switch=switch, use_tool=use_tool)
+    turns: Any = SimpleNamespace(now=lambda battle: battle, switch=switch, start_again=start_again)
     services: Any = SimpleNamespace(visitor=lambda request: "visitor")
     battle = Battle("id", mode, phase=phase, turns=(Turn("Why?", {"a": GOOD, "b": GOOD}),))
-    used = tool_handler(services, turns, SimpleNamespace(), tool)(battle, "Both", None)  # type: ignore[arg-type]
-    updates = [update async for update in used]
+    show: Any = SimpleNamespace(changes=lambda *_: {})
+    answer = await tool_handler(services, turns, show, tool)(battle, "Both", None)
     assert reached == ([reaches] if reaches else [])
-    assert updates == [gr.skip()], "what takes no step changes nothing"
+    if reaches != "start_again":
+        assert answer == (gr.skip(), None), "what takes no step changes nothing"

@@ -1,4 +1,7 @@
-"""The widgets of the Compare tab, and a battle as the updates that show it."""
+"""The widgets of the Compare tab, and a battle as what they show.
+
+Widgets go by name here: what is sent to a page is plain data, which the page's own script hands to its widgets.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +14,7 @@ from battles.battle import SIDES, Battle
 from models.config.registry import ROLES
 from ui.compare.view import (
     QUESTION_HINTS,
+    TOOLS,
     head,
     offered,
     question_hint,
@@ -26,7 +30,10 @@ from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
 from votes.shown import Reveal
 
-Update = dict[Block, Any]
+ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples")
+BALLOT = ("group", "prompt", "reasons", "comment", "stage", "after", "undo", "reveal", "facts", "link")
+Update = dict[str, Any]
+"""Widget → its new value, or a `gr.update`."""
 
 
 def looks_alike(before: Battle, after: Battle, side: Side) -> bool:
@@ -94,74 +101,74 @@ class Widgets:
     """Never seen: the text on its way to the clipboard."""
     arena: gr.Column
     """Everything that makes sense only once something was asked."""
-    welcome: tuple[gr.Column, ...]
-    """What makes sense only before."""
+    welcome: gr.Column
+    examples: gr.Column
+    """Both make sense only before."""
+    news: gr.JSON
+    """Never seen: what has changed, on its way to the widgets."""
+    pulse: gr.Button
+    """Never seen: the page's script presses it when a stream has brought news."""
 
-    def outputs(self) -> list[Block]:
-        ballot = self.ballot
-        each = (*self.panels.values(), *self.heads.values(), *self.figures.values(), *self.tools.values())
-        voting = (ballot.group, ballot.prompt, ballot.reasons, ballot.comment, ballot.stage)
-        after = (ballot.after, ballot.undo, ballot.reveal, ballot.facts, ballot.link)
-        pinning = (self.pin.box, self.pin.note, self.pin.said)
-        asking = (self.mode, self.target, self.question, self.ask, self.delivery, self.new, self.arena, *self.welcome)
-        return [self.battle, self.kept, self.progress, *asking, *voting, *after, *pinning, *each]
+    def named(self) -> dict[str, Block]:
+        """Every widget that shows something of a battle, by the name it has in an `Update`."""
+        ballot, pin = self.ballot, self.pin
+        named: dict[str, Block] = {name: getattr(self, name) for name in ASKING}
+        named |= {f"ballot.{name}": getattr(ballot, name) for name in BALLOT}
+        named |= {f"pin.{name}": getattr(pin, name) for name in ("box", "note", "said")}
+        named |= {f"tool-{tool}": button for tool, button in self.tools.items()}
+        for kind in ("panels", "heads", "figures"):
+            named |= {f"{kind}-{side}": getattr(self, kind)[side] for side in SIDES}
+        return named
 
 
 class Renderer:
-    """A battle → the updates that show it."""
+    """A battle → what shows it."""
 
-    def __init__(self, services: Services, widgets: Widgets) -> None:
+    def __init__(self, services: Services) -> None:
         self.services = services
-        self.widgets = widgets
         pair = services.served.pair
-        self.parts = frozenset((widgets.progress, *widgets.panels.values(), *widgets.figures.values()))
-        """What is sent again and again while replies arrive."""
         self.titles: Mapping[Role, str] = {"base": pair.base.title, "distilled": pair.distilled.title}
 
     def moving(self, battle: Battle, seconds: float, before: Battle | None = None) -> Update:
-        """What changes while replies arrive; without the panels that show what they showed `before`.
-
-        Values only: for a `gr.update`, gradio makes the whole component anew in every session.
-        """
-        w = self.widgets
+        """What changes while replies arrive; without the panels that show what they showed `before`."""
         ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
-        update: Update = {w.progress: progress_line(battle, seconds, ready)}
+        update: Update = {"progress": progress_line(battle, seconds, ready)}
         for side in SIDES:
             if before is None or not looks_alike(before, battle, side):
-                update[w.panels[side]] = panel_messages(battle, side)
-                update[w.figures[side]] = figures(battle, side)
+                update[f"panels-{side}"] = panel_messages(battle, side)
+                update[f"figures-{side}"] = figures(battle, side)
         return update
 
     def changes(self, before: Battle, after: Battle, facts: str = "") -> Update:
         """What a page that shows `before` must be sent to show `after`."""
         old, new = self.fixed(before), self.fixed(after, facts)
-        changed = {widget: update for widget, update in new.items() if update != old[widget]}
-        changed[self.widgets.ballot.facts] = facts  # the page may show some that `before` does not tell of
-        return {self.widgets.battle: after} | changed | self.moving(after, 0.0, before)
+        changed = {name: value for name, value in new.items() if value != old[name]}
+        changed["ballot.facts"] = facts  # the page may show some that `before` does not tell of
+        return changed | self.moving(after, 0.0, before)
 
     def whole(self, battle: Battle, facts: str = "") -> Update:
         """Everything that depends on the battle. `facts`: the reveal's table, if the names are known."""
-        return {self.widgets.battle: battle} | self.moving(battle, 0.0) | self.fixed(battle, facts)
+        return self.moving(battle, 0.0) | self.fixed(battle, facts)
 
     def fixed(self, battle: Battle, facts: str = "") -> Update:
         """What depends on the battle, but not on how far its replies have come."""
-        w = self.widgets
         asked = bool(battle.turns)
-        update: Update = {w.kept: "" if battle.phase in ("open", "revealed", "shared") else battle.id}
-        update |= {w.heads[side]: head(battle, side, self.titles) for side in SIDES}
-        update |= {button: gr.update(visible=offered(battle, tool)) for tool, button in w.tools.items()}
+        update: Update = {"kept": "" if battle.phase in ("open", "revealed", "shared") else battle.id}
+        update |= {f"heads-{side}": head(battle, side, self.titles) for side in SIDES}
+        update |= {f"tool-{tool}": gr.update(visible=offered(battle, tool)) for tool in TOOLS}
         update |= {
-            w.arena: gr.update(visible=asked),
-            w.new: gr.update(visible=asked),
-            w.delivery: self.delivery(battle),
-            w.target: gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
-            w.question: gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
-            w.ask: gr.update(interactive=battle.phase != "running"),
-            w.pin.box: gr.update(visible=battle.can_be_pinned, open=False),
-            w.pin.note: "",
-            w.pin.said: "",
+            "arena": gr.update(visible=asked),
+            "new": gr.update(visible=asked),
+            "welcome": gr.update(visible=not asked),
+            "examples": gr.update(visible=not asked),
+            "delivery": self.delivery(battle),
+            "target": gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
+            "question": gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
+            "ask": gr.update(interactive=battle.phase != "running"),
+            "pin.box": gr.update(visible=battle.can_be_pinned, open=False),
+            "pin.note": "",
+            "pin.said": "",
         }
-        update |= {column: gr.update(visible=not asked) for column in w.welcome}
         return update | self.ballot(battle, facts)
 
     @staticmethod
@@ -174,21 +181,20 @@ class Renderer:
         return shown(verdict_line(told, votes, whose) + reveal_table(told, self.titles))
 
     def ballot(self, battle: Battle, facts: str) -> Update:
-        b = self.widgets.ballot
         voted = battle.phase in ("reasoning", "voted")
         return {
-            b.group: gr.update(visible=battle.phase in ("answers", "reasoning")),
-            b.prompt: vote_prompt(battle),
-            b.reasons: gr.update(choices=reason_choices(battle), value=[]),
-            b.comment: "",
-            b.stage: "reasoning" if battle.phase == "reasoning" else "answers",
-            b.after: gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
-            b.undo: gr.update(visible=voted),
-            b.reveal: gr.update(
+            "ballot.group": gr.update(visible=battle.phase in ("answers", "reasoning")),
+            "ballot.prompt": vote_prompt(battle),
+            "ballot.reasons": gr.update(choices=reason_choices(battle), value=[]),
+            "ballot.comment": "",
+            "ballot.stage": "reasoning" if battle.phase == "reasoning" else "answers",
+            "ballot.after": gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
+            "ballot.undo": gr.update(visible=voted),
+            "ballot.reveal": gr.update(
                 visible=battle.mode == "blind",
                 value="Show the names" if voted else "Show the names without voting",
                 variant="primary" if voted else "secondary",
             ),
-            b.facts: facts,
-            b.link: shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
+            "ballot.facts": facts,
+            "ballot.link": shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
         }

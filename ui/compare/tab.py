@@ -4,10 +4,12 @@ Widgets and wiring only. What may happen is decided by `votes.desk`, a turn is t
 of a battle is computed by `ui.compare.view`.
 """
 
+import json
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.context import Context
 
 from battles.battle import SIDES, Battle
 from battles.live import LiveTurns
@@ -16,7 +18,6 @@ from battles.turns import Turns
 from ui.compare.examples import EXAMPLES
 from ui.compare.handlers import (
     TARGETS,
-    TOOLS,
     ask_handler,
     copy_handler,
     open_handler,
@@ -27,29 +28,36 @@ from ui.compare.handlers import (
     undo_handler,
     vote_handler,
 )
+from ui.compare.news import TurnStreams
 from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
-from ui.compare.view import QUESTION_HINTS, VOTE_PROMPTS, WELCOME, head, reason_choices
+from ui.compare.view import QUESTION_HINTS, TOOLS, VOTE_PROMPTS, WELCOME, head, reason_choices
 from ui.kit.events import QUIET
 from ui.kit.html import html
 from ui.kit.owner import owner_key
-from ui.kit.sampling import build_sampling_controls
+from ui.kit.sampling import SamplingLimits, build_sampling_controls
 from ui.kit.typeset import LATEX_DELIMITERS
 from ui.services import Services
 from votes.ballot import VERDICTS, Side, Verdict
 
-STREAMS_AT_ONCE = 400
-"""Questions being answered at once. More of them wait in gradio's queue, where nobody sees them wait for a model."""
-VOTING: dict[str, Any] = {**QUIET, "concurrency_id": "votes", "concurrency_limit": 16}
+DIRECT: dict[str, Any] = {**QUIET, "queue": False, "preprocess": False, "postprocess": False}
+"""Options of an event that is answered at once, with plain data: no line to wait in, nothing for gradio to convert."""
 VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "vote-both-bad", "b": "vote-b"}
 
 
 def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
+    widgets = build_widgets()
+    wire(services, turns, widgets, build_settings(services))
+
+
+def build_widgets() -> Widgets:
     battle = gr.State(Battle())
     # Both are set, or a restart of the server would lose what browsers keep.
     kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
     copied = gr.Textbox(visible=False)
+    news = gr.JSON(visible=False)
+    pulse = gr.Button("", elem_id="pulse", elem_classes="out-of-sight")
     with gr.Row(elem_id="battle-bar"):
         modes = [("Blind battle", "blind"), ("Named", "named")]
         mode = gr.Radio(modes, value="blind", label="Mode", container=False, elem_classes="segmented", min_width=0)
@@ -66,7 +74,7 @@ def build_compare_tab(services: Services) -> None:
     question, ask = build_question()
     with gr.Column(elem_id="examples") as examples:
         build_examples(question)
-    widgets = Widgets(
+    return Widgets(
         battle,
         mode,
         delivery,
@@ -85,10 +93,11 @@ def build_compare_tab(services: Services) -> None:
         copies,
         copied,
         arena,
-        (welcome, examples),
+        welcome,
+        examples,
+        news,
+        pulse,
     )
-    samplings = build_settings(services)
-    wire(services, turns, widgets, samplings)
 
 
 def build_question() -> tuple[gr.Textbox, gr.Button]:
@@ -206,31 +215,32 @@ def build_settings(services: Services) -> list[Component]:
 
 def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component]) -> None:
     """Connect the widgets with their handlers."""
-    show = Renderer(services, w)
-    outputs: Any = w.outputs()
-    streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "streams"}
-    gr.on(
-        [w.ask.click, w.question.submit],
-        ask_handler(services, turns, show),
-        [w.battle, w.question, w.mode, w.delivery, *samplings],
-        outputs,
-        **streaming,
-    )
+    show = Renderer(services)
+    if Context.root_block:
+        TurnStreams(services, turns, show).serve_with(Context.root_block)
+    named = w.named()
+    # In the browser alone, without a request: the page's script says what each widget shows from now on.
+    take = f"(told) => arena.take(told, {json.dumps(list(named))})"
+    w.pulse.click(None, None, list(named.values()), js=take, trigger_mode="multiple", **QUIET)
+
+    def answer(trigger: Any, handler: Any, inputs: list[Component]) -> None:
+        event = gr.on(trigger, handler, inputs, [w.battle, w.news], **DIRECT)
+        event.success(None, w.news, list(named.values()), js=take, **QUIET)
+
+    limits = SamplingLimits(longest_reply(services.served), longest_reply(services.served, ["distilled"]))
+    asking = [w.battle, w.question, w.mode, w.delivery, *samplings]
+    answer([w.ask.click, w.question.submit], ask_handler(services, turns, show, limits), asking)
     for tool, button in w.tools.items():
-        # Without a limit: whoever wants to stop must not stand in line behind those who are being answered.
-        using = tool_handler(services, turns, show, tool)
-        button.click(using, [w.battle, w.target], outputs, **QUIET, concurrency_limit=None)
+        answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.target])
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
-        cast = vote_handler(services, show, verdict)
-        button.click(cast, [w.battle, ballot.stage, ballot.reasons, ballot.comment], outputs, **VOTING)
-    ballot.undo.click(undo_handler(services, show), w.battle, outputs, **QUIET)
+        voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment]
+        answer(button.click, vote_handler(services, turns, show, verdict), voting)
+    answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
+    answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
+    answer([w.new.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
+    answer(None, open_handler(services, turns, show), [w.kept])
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
-    ballot.reveal.click(reveal_handler(services, show), w.battle, outputs, **QUIET)
     for side, button in w.copies.items():
-        fetched = button.click(copy_handler(side), w.battle, w.copied, **QUIET)
+        fetched = button.click(copy_handler(turns, side), w.battle, w.copied, **QUIET)
         fetched.success(fn=None, inputs=w.copied, js="(text) => navigator.clipboard.writeText(text)")
-    restart = restart_handler(turns, show)
-    w.new.click(restart, [w.battle, w.mode], outputs, **QUIET)
-    w.mode.input(restart, [w.battle, w.mode], outputs, **QUIET)
-    gr.on(None, open_handler(services, turns, show), w.kept, outputs, **streaming)

@@ -28,6 +28,14 @@ QUESTION_HINTS = {
     "over": "Ask something new to start the next battle …",
 }
 
+TOOLS = {
+    "stop": "Stop",
+    "answer_now": "Answer now",
+    "think_more": "Think more",
+    "continue": "Continue",
+    "regenerate": "Regenerate",
+}
+
 
 def allowed(battle: Battle, tool: str) -> bool:
     """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""

@@ -1,11 +1,12 @@
 """The sampling controls, and the Sampling their values stand for."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 from gradio.components import Component
 
+from common.errors import ConfigError
 from models.config.sampling import Sampling
 from votes.ballot import Mode, Role
 
@@ -44,6 +45,13 @@ def build_sampling_controls(default: Sampling, longest: int) -> list[Component]:
     return [max_tokens, budget, temperature, top_p, seed]
 
 
+class SamplingLimits(NamedTuple):
+    """Tokens that a reply may have: of both models alike, and of the distilled one alone."""
+
+    both: int
+    distilled: int
+
+
 def read_sampling(max_tokens: float, budget: float, temperature: float, top_p: float, seed: float | None) -> Sampling:
     return Sampling(
         max_tokens=int(max_tokens),
@@ -54,8 +62,26 @@ def read_sampling(max_tokens: float, budget: float, temperature: float, top_p: f
     )
 
 
-def read_samplings(mode: Mode, values: Sequence[Any]) -> dict[Role, Sampling]:
-    """The settings' widgets → what each model is asked with; they differ only in named mode and when switched on."""
-    common, differ, own = values[:5], values[5], values[6:]
+def check_settings(values: Sequence[Any], longest: int) -> None:
+    """ConfigError unless these can be the values of the controls. A browser may send anything."""
+    bounds = ((1, longest), (0, longest), (0, 2), (0.01, 1), (-1, 2**63 - 1))
+    numbers = [-1 if place == 4 and value is None else value for place, value in enumerate(values)]
+    if len(numbers) != len(bounds) or not all(
+        isinstance(number, int | float) and not isinstance(number, bool) and least <= number <= most
+        for number, (least, most) in zip(numbers, bounds, strict=True)
+    ):
+        raise ConfigError("A setting for this battle is out of its bounds.", "Correct it under “Settings”.")
+
+
+def read_samplings(mode: Mode, values: Sequence[Any], limits: SamplingLimits) -> dict[Role, Sampling]:
+    """The settings' widgets → what each model is asked with; they differ only in named mode and when switched on.
+
+    ConfigError if one is out of its bounds.
+    """
+    common, own = values[:5], values[6:]
+    check_settings(common, limits.both)
     base = read_sampling(*common)
-    return {"base": base, "distilled": read_sampling(*own) if differ and mode == "named" else base}
+    if mode != "named" or values[5] is not True:
+        return {"base": base, "distilled": base}
+    check_settings(own, limits.distilled)
+    return {"base": base, "distilled": read_sampling(*own)}

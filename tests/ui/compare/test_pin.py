@@ -11,7 +11,6 @@ import pytest
 from battles.battle import Battle, Phase
 from models.config.registry import load_config
 from models.serving.status import Status
-from tests.ui.compare.names import Names
 from tests.votes.helpers import FREE, make_replies
 from traces.cases.cases import own_cases, runs_of
 from ui.compare.handlers import pin_handler
@@ -52,7 +51,7 @@ def test_the_control_waits_until_names_are_known(
     services: Any, mode: Mode, phase: Phase, named: bool, offered: bool
 ) -> None:
     battle = Battle("id", mode, phase=phase, roles={"a": "base", "b": "distilled"} if named else {})
-    shown = Renderer(services, Names()).whole(battle)  # type: ignore[arg-type]
+    shown = Renderer(services).whole(battle)
     assert shown["pin.box"]["visible"] is offered
     assert shown["pin.said"] == ""
 

@@ -153,3 +153,21 @@ def test_a_new_battle_forgets_the_one_that_is_being_answered(page: Page) -> None
     page.wait_for_timeout(2500)  # longer than a turn takes to notice that it was stopped
     expect(page.get_by_text("Two models, one question")).to_be_visible()
     expect(page.locator("#panel-b")).not_to_be_visible()
+
+
+def test_a_question_that_is_refused_is_answered_in_words(page: Page) -> None:
+    page.get_by_label("Question").fill("   ")
+    press(page, "Ask")
+    expect(page.get_by_role("alert").filter(has_text="The question is empty.")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Two models, one question")).to_be_visible()
+    assert page.evaluate("getComputedStyle(document.querySelector('#pulse')).display") == "none"
+
+
+def test_a_page_that_was_cut_off_finds_the_end_of_its_turn(page: Page) -> None:
+    ask_and_see_it_think(page)
+    page.context.set_offline(True)
+    page.wait_for_timeout(500)
+    page.context.set_offline(False)
+    press(page, "Stop")
+    settled(page)
+    shows(page, "b", "Stopped.")

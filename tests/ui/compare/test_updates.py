@@ -1,45 +1,59 @@
-"""A page is sent what has changed, and nothing else."""
+"""A page is sent what has changed, and nothing else; what it was sent adds up to what is so."""
 
-from collections.abc import AsyncIterator
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from battles.battle import SIDES, Battle, begin, fail, receive, settle
-from battles.turns import Progress
+from battles.live import LiveTurns
+from battles.turns import Progress, Turns
 from models.chat.events import Reply
 from models.config.registry import load_config
 from models.serving.status import Status
-from tests.ui.compare.names import Names
-from ui.compare.handlers import copy_handler, follow_turn, own_battle
+from ui.compare.handlers import ask_handler, copy_handler, own_battle
+from ui.compare.news import HTML_WIDGETS, MARKDOWN_WIDGETS, News, Sent, added, chat_messages, line, news
 from ui.compare.screen import Renderer
+from ui.compare.tab import build_widgets
+from ui.kit.sampling import SamplingLimits
 from votes.ballot import Delivery
 from votes.errors import UnknownBattle
+
+TURNS = Turns(None, None, LiveTurns())  # type: ignore[arg-type]
+SETTINGS = (1024, 0, 0.0, 1.0, -1)
 
 
 @pytest.fixture
 def show() -> Renderer:
     served = SimpleNamespace(pair=load_config().pairs["smol-135m"], status=lambda role: Status("ready"))
-    return Renderer(SimpleNamespace(served=served), Names())  # type: ignore[arg-type]
+    return Renderer(SimpleNamespace(served=served))  # type: ignore[arg-type]
 
 
-def emptied(update: dict[Any, Any]) -> dict[Any, Any]:
-    """The update as it was, while the one that was yielded loses its values, as in gradio."""
-    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in update.items()}
-    for value in update.values():
-        if isinstance(value, dict):
-            value.pop("value", None)
-    return kept
+def told(show: Renderer, shown: Battle | None, steps: list[tuple[Battle, float]]) -> list[News]:
+    """What a page that shows this battle is sent, as it arrives there."""
+    sent = Sent(show, shown)
+    each = [sent.next(Progress(battle, seconds)) for battle, seconds in steps]
+    return [json.loads(line(news).split(b"data: ")[1]) for news in each if news]
 
 
-async def updates(show: Renderer, before: Battle, steps: list[tuple[Battle, float]]) -> list[dict[Any, Any]]:
-    async def progress() -> AsyncIterator[Progress]:
-        for battle, seconds in steps:
-            yield Progress(battle, seconds)
+def received(page: dict[str, Any], each: list[News]) -> dict[str, Any]:
+    """The page after it has taken in the news, as ui/news.js does."""
+    for told in each:
+        page |= told.get("show", {})
+        for panel, removed, text in told.get("add", ()):
+            units = page[panel][-1]["content"][0]["text"].encode("utf-16-le")
+            kept = units[: len(units) - 2 * removed].decode("utf-16-le")
+            page[panel][-1]["content"][0]["text"] = kept + text
+    return page
 
-    return [emptied(update) async for update in follow_turn(show, before, progress())]
+
+def whole(show: Renderer, battle: Battle) -> dict[str, Any]:
+    """All that a page shows of the battle, as it arrives there."""
+    values: dict[str, Any] = json.loads(json.dumps(news(show.whole(battle))["show"]))
+    return values
 
 
 def running(delivery: Delivery) -> Battle:
@@ -52,53 +66,88 @@ def writing(battle: Battle, **answers: str) -> Battle:
     return receive(battle, {**known, **replies}, battle.running)
 
 
-async def test_a_panel_is_sent_only_when_its_own_reply_grows(show: Renderer) -> None:
+def test_a_panel_is_sent_only_when_its_own_reply_grows_and_then_only_the_text_added(show: Renderer) -> None:
     start = running("live")
     first = writing(start, a="4")
-    second = writing(first, b="It is")
-    _, one, two, *rest = await updates(show, Battle(), [(start, 0), (first, 0.1), (second, 0.2), (second, 0.3)])
-    assert "panels-a" in one and "panels-b" not in one
-    assert "panels-b" in two and "panels-a" not in two
+    second = writing(first, a="4 is it", b="It is")
+    third = writing(second, b="It is 4")
+    steps = [(start, 0.0), (first, 0.1), (second, 0.2), (third, 0.3), (third, 0.3)]
+    _, one, two, three, *rest = told(show, start, steps)
+    assert "panels-a" in one["show"] and "panels-b" not in one["show"]
+    assert two["add"] == [["panels-a", 0, " is it"]] and "panels-b" in two["show"]
+    assert three == {"add": [["panels-b", 0, " 4"]]}
     assert rest == [], "nothing new, nothing sent"
 
 
-async def test_while_both_are_awaited_only_the_seconds_move(show: Renderer) -> None:
+def test_while_both_are_awaited_only_the_seconds_move(show: Renderer) -> None:
     start = running("together")
-    first, *rest = await updates(show, Battle(), [(start, 0), (start, 1.0), (start, 2.0), (start, 2.1)])
-    assert "arena" in first and "panels-a" in first
-    assert [set(update) for update in rest] == [{"progress"}, {"progress"}]
+    each = told(show, start, [(start, 0.0), (start, 1.0), (start, 2.0), (start, 2.1)])
+    assert [set(news["show"]) for news in each] == [{"progress"}] * 3
 
 
-async def test_the_end_of_a_turn_sends_the_ballot_but_not_what_stays(show: Renderer) -> None:
+def test_the_end_of_a_turn_sends_the_ballot_but_not_what_stays(show: Renderer) -> None:
     start = running("together")
     done = settle(writing(start, a="4", b="It is 4."))
-    _, last = await updates(show, Battle(), [(start, 0), (done, 0)])
-    assert {"battle", "ballot.group", "panels-a", "panels-b", "progress"} <= set(last)
-    assert not {"arena", "new", "heads-a", "ballot.comment"} & set(last)
+    _, last = told(show, start, [(start, 0.0), (done, 0.0)])
+    assert {"ballot.group", "panels-a", "panels-b", "progress"} <= set(last["show"])
+    assert not {"arena", "new", "heads-a", "ballot.comment"} & set(last["show"])
+
+
+def test_a_page_that_was_cut_off_is_sent_everything(show: Renderer) -> None:
+    done = settle(writing(running("live"), a="4", b="It is 4."))
+    [all_of_it] = told(show, None, [(done, 0.0)])
+    assert all_of_it["show"] == whole(show, done)
+
+
+@pytest.mark.parametrize("delivery", ["live", "together"])
+@pytest.mark.parametrize(
+    "words", [["4", "4.", "4. **So"], ["𝒙 is", "𝒙 is 𝒚", "𝒙 is *4*"], ["```\na", "```\na\n```", "`"]]
+)
+def test_what_is_sent_adds_up_to_the_whole(show: Renderer, delivery: Delivery, words: list[str]) -> None:
+    start = running(delivery)
+    steps = [start]
+    for text in words:
+        steps.append(writing(steps[-1], a=text, b=text[:1]))
+    for end in (settle(steps[-1]), fail(steps[-1])):
+        page = received(whole(show, start), told(show, start, [(step, 0.0) for step in (*steps, end)]))
+        assert page == whole(show, end)
+
+
+def test_nothing_is_added_to_a_message_of_another_kind() -> None:
+    before = [{"role": "user", "content": "a"}]
+    assert added("p", before, [{"role": "assistant", "content": "ab"}]) is None
+    assert added("p", before, [*before, {"role": "assistant", "content": "ab"}]) is None
+    assert added("p", None, before) is None
+    assert added("p", before, [{"role": "user", "content": "b"}]) == ("p", 1, "b")
+
+
+def test_messages_are_as_gradio_itself_would_send_them() -> None:
+    messages = [
+        {"role": "user", "content": "What?"},
+        {"role": "assistant", "content": "hm", "metadata": {"title": "Thinking …", "status": "pending"}},
+    ]
+    assert gr.Chatbot().postprocess(messages).model_dump() == chat_messages(messages)  # type: ignore[arg-type]
+
+
+def test_news_that_is_handed_on_twice_has_the_same_number() -> None:
+    assert news()["number"] != news()["number"]
 
 
 async def test_after_a_vote_the_next_battle_clears_the_ballot(show: Renderer) -> None:
     voted = replace(settle(writing(running("together"), a="4", b="4")), phase="voted")
-    [first] = await updates(show, voted, [(replace(running("together"), id="next"), 0)])
-    assert first["ballot.comment"] == "" and first["ballot.stage"] == "answers"
-
-
-@pytest.mark.parametrize("delivery", ["live", "together"])
-async def test_what_is_sent_adds_up_to_the_whole(show: Renderer, delivery: Delivery) -> None:
-    start = running(delivery)
-    half = writing(start, a="4", b="It")
-    for end in (settle(writing(half, a="4.", b="It is 4.")), fail(half)):
-        page: dict[Any, Any] = dict(show.whole(Battle()))
-        for update in await updates(show, Battle(), [(start, 0), (half, 0.1), (end, 0)]):
-            page |= update
-        assert page == show.whole(end)
+    turns: Any = SimpleNamespace(now=lambda battle: battle, start=lambda *_: replace(running("together"), id="next"))
+    services: Any = SimpleNamespace(visitor=lambda request: "visitor")
+    ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))
+    answer = await ask(voted, "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
+    assert answer.battle.id == answer.news["follow"] == "next"
+    assert answer.news["show"]["ballot.comment"] == "" and answer.news["show"]["ballot.stage"] == "answers"
 
 
 def test_a_copy_is_the_original_text_and_tells_nothing_early() -> None:
     text = "**4** and $x_1$ <b>"
     start = writing(running("together"), a=text, b="4")
-    assert copy_handler("a")(start) == ""
-    assert copy_handler("a")(settle(start)) == text
+    assert copy_handler(TURNS, "a")(start) == ""
+    assert copy_handler(TURNS, "a")(settle(start)) == text
 
 
 def test_a_battle_that_is_not_ones_own_is_not_restored() -> None:
@@ -108,5 +157,22 @@ def test_a_battle_that_is_not_ones_own_is_not_restored() -> None:
     turns: Any = SimpleNamespace(restore=refuse)
     assert own_battle(turns, "someone's", "visitor") is None
     assert own_battle(turns, "", "visitor") is None
+    assert own_battle(turns, ["mine"], "visitor") is own_battle(turns, {}, "visitor") is None
     turns = SimpleNamespace(restore=lambda *_: running("live"))
     assert own_battle(turns, "mine", "visitor") == running("live")
+
+
+@pytest.mark.parametrize("name", [*HTML_WIDGETS, *MARKDOWN_WIDGETS, "heads-a", "figures-b"])
+def test_no_html_is_sent_that_is_not_ours(name: str, show: Renderer) -> None:
+    assert "<img" not in str(news({name: "<img src=x>"}))
+    own = show.whole(running("live")).get(name, "")
+    assert news({name: own})["show"] == {name: str(own)}
+
+
+def test_every_widget_that_shows_html_or_markdown_is_known(show: Renderer) -> None:
+    with gr.Blocks():
+        widgets = build_widgets().named()
+    assert set(show.whole(Battle())) == set(widgets) - {"mode"}
+    kinds = {name.partition("-")[0]: type(widget) for name, widget in widgets.items()}
+    assert {kind for kind, of in kinds.items() if of is gr.HTML} == HTML_WIDGETS
+    assert {kind for kind, of in kinds.items() if of is gr.Markdown} == MARKDOWN_WIDGETS

@@ -4,8 +4,7 @@ import pytest
 
 from battles.battle import Battle, Phase, Turn
 from models.chat.events import Reply
-from ui.compare.handlers import TOOLS
-from ui.compare.view import offered, question_hint, reason_choices, verdict_line
+from ui.compare.view import TOOLS, offered, question_hint, reason_choices, verdict_line
 from ui.kit.replies import progress_line
 from votes.ballot import REASONS, Stage, Verdict
 from votes.shown import Reveal, SideFacts

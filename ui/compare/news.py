@@ -1,0 +1,188 @@
+"""What a page is told: plain data that the page's script, `ui/news.js`, hands to the widgets.
+
+A handler answers with news and is done; while replies arrive, news comes over a stream of its own. Through gradio's
+queue each update would cost a millisecond or more of processor time, and every widget that may change as much again.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from itertools import count
+from typing import Any, NamedTuple
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from battles.battle import Battle
+from battles.turns import Progress, Turns
+from common.errors import ArenaError
+from ui.compare.screen import Renderer, Update
+from ui.kit.panels import Message
+from ui.kit.places import CHECKS
+from ui.services import Services
+
+News = dict[str, Any]
+"""`show`: widgets and their values; `add`: text for the last message of a panel; `follow`: the battle whose stream the
+page should read, or "" to read none; `said`, `failed`: a sentence to show for a moment; `over`: that was all."""
+
+PATH = "/arena/turns/{battle_id}"
+MOST_READERS = 8
+"""Streams of one turn that may be read at once."""
+HTML_WIDGETS = frozenset({"progress", "heads", "figures", "ballot.prompt", "ballot.facts"})
+MARKDOWN_WIDGETS = frozenset({"ballot.link", "pin.said"})
+_NUMBERS = count(1)
+
+
+class Added(NamedTuple):
+    """How the last message of a panel grows: so many UTF-16 units less at its end, then this text."""
+
+    panel: str
+    removed: int
+    text: str
+
+
+def news(update: Update | None = None, *, follow: str | None = None, said: str = "", failed: str = "") -> News:
+    """What a handler answers. Numbered, since a page hands the same value on twice where nothing has changed."""
+    told: News = {"number": next(_NUMBERS)}
+    if update:
+        told["show"] = {name: in_browser(name, value) for name, value in update.items()}
+    if follow is not None:
+        told["follow"] = follow
+    if said:
+        told["said"] = said
+    if failed:
+        told["failed"] = failed
+    return told
+
+
+def in_browser(name: str, value: Any) -> Any:
+    """A widget's value as the browser has it. What is neither typeset nor of our own HTML becomes so here: nothing on
+    this way passes through gradio's components, where `ui.kit.places` would see to it."""
+    kind = name.partition("-")[0]
+    if kind == "panels":
+        return chat_messages(value)
+    if kind in HTML_WIDGETS:
+        return CHECKS[gr.HTML](value)
+    return CHECKS[gr.Markdown](value) if kind in MARKDOWN_WIDGETS else value
+
+
+def chat_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Messages as gradio's chatbot has them in the browser."""
+    return [
+        {
+            "role": message["role"],
+            "metadata": message.get("metadata"),
+            "content": [{"type": "text", "text": message["content"]}],
+            "options": None,
+        }
+        for message in messages
+    ]
+
+
+def added(panel: str, before: Sequence[Message] | None, after: Sequence[Message]) -> Added | None:
+    """The text by which a panel has grown; None if more than its last message's text has changed."""
+    if not before or len(before) != len(after) or before[:-1] != after[:-1]:
+        return None
+    old, new = before[-1], after[-1]
+    if {**old, "content": ""} != {**new, "content": ""}:
+        return None
+    kept = common_length(old["content"], new["content"])
+    removed = len(old["content"][kept:].encode("utf-16-le", "surrogatepass")) // 2
+    return Added(panel, removed, new["content"][kept:])
+
+
+def common_length(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    if other.startswith(one):
+        return len(one)
+    least, most = 0, min(len(one), len(other))
+    while least < most:
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if one[:middle] == other[:middle] else (least, middle - 1)
+    return least
+
+
+class Sent:
+    """What one page has been sent of a turn, so that it is sent what is new, and nothing else."""
+
+    def __init__(self, show: Renderer, shown: Battle | None) -> None:
+        self._show = show
+        self._shown = shown
+        """The battle as the page shows it; None if that is not known."""
+        self._values: Update = {}
+
+    def next(self, step: Progress) -> News:
+        """What a page needs to show this step; empty if that is nothing."""
+        battle, before = step.battle, self._shown
+        self._shown = battle
+        if before is None:
+            update = self._show.whole(battle)
+        elif battle.phase != before.phase:
+            update = self._show.changes(before, battle)
+        else:
+            update = self._show.moving(battle, step.seconds, before)
+        told: News = {}
+        for name, value in update.items():
+            if name in self._values and self._values[name] == value:
+                continue
+            more = added(name, self._values.get(name), value) if name.startswith("panels-") else None
+            if more:
+                told.setdefault("add", []).append(more)
+            else:
+                told.setdefault("show", {})[name] = in_browser(name, value)
+            self._values[name] = value
+        return told
+
+
+class TurnStreams:
+    """The streams by which pages follow their turns: `GET /arena/turns/<battle>`, server-sent events of `News`."""
+
+    def __init__(self, services: Services, turns: Turns, show: Renderer) -> None:
+        self._services = services
+        self._turns = turns
+        self._show = show
+
+    def serve_with(self, app: gr.Blocks) -> None:
+        """Add the address to a page that is about to be launched."""
+
+        async def add() -> None:
+            app.app.router.routes.insert(0, Route(PATH, self.follow))  # before gradio's own, which take any address
+
+        app.extra_startup_events.append(add)
+
+    async def follow(self, request: Request) -> Response:
+        """The visitor's own battle; nobody else's."""
+        visitor, battle_id = self._services.visitor(gr.Request(request)), request.path_params["battle_id"]
+        try:
+            # It may have to be read from the database.
+            battle = await run_in_threadpool(self._turns.restore, battle_id, visitor)
+        except ArenaError as error:
+            return JSONResponse({"error": str(error)}, 404)
+        turn = self._turns.live.get(battle_id)
+        if turn and turn.watchers >= MOST_READERS:
+            return JSONResponse({"error": "This battle is open in too many windows."}, 429)
+        # A browser that was cut off says what it heard last.
+        known = battle.phase == "running" and "last-event-id" not in request.headers
+        lines = self.lines(battle, visitor, Sent(self._show, battle if known else None))
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    async def lines(self, battle: Battle, visitor: str, sent: Sent) -> AsyncIterator[bytes]:
+        try:
+            if battle.phase != "running":
+                yield line(sent.next(Progress(battle, 0.0)))
+            async with aclosing(self._turns.watch(battle, visitor)) as steps:
+                async for step in steps:
+                    if told := sent.next(step):
+                        yield line(told)
+        except ArenaError as error:
+            yield line({"failed": str(error)})
+        yield line({"over": True})
+
+
+def line(told: News) -> bytes:
+    """One server-sent event."""
+    return f"id: 1\ndata: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
