@@ -4,7 +4,7 @@ They come with the app; `scanner` says how to install them where they are missin
 that takes a language model, and errs often.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from common.errors import ConfigError
@@ -17,7 +17,7 @@ PACKAGES = ("datafog-core==0.4.4", "detect-secrets==1.5.0", "pyap2==0.2.20")
 INSTALL = f"Install them: .venv/bin/python -m pip install {' '.join(PACKAGES)}"
 SEARCHED = """mail addresses, phone numbers, card numbers, US identity numbers, IP addresses, postal addresses of the
 United States, Canada and the United Kingdom, and keys and passwords of services"""
-COUNTRIES = ("US", "CA", "GB")
+COUNTRIES: tuple[Literal["US", "CA", "GB"], ...] = ("US", "CA", "GB")
 _ENTITIES: dict[str, Kind] = {
     "EMAIL": "mail address",
     "PHONE": "phone number",
@@ -48,7 +48,7 @@ def scanner() -> Scanner:
     except ImportError as error:
         raise ConfigError("The packages that find personal data are not installed.", INSTALL) from error
 
-    classes = get_mapping_from_secret_type_to_class().values()
+    classes: Iterable[type] = get_mapping_from_secret_type_to_class().values()
     keys = [kind() for kind in classes if issubclass(kind, RegexBasedDetector) and kind.__name__ != "IPPublicDetector"]
     random = Base64HighEntropyString(limit=_ENTROPY)
 
