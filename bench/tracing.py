@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from datasets import Dataset
 from transformers import AutoTokenizer
 
 from bench.context import PAIR, Bench
@@ -15,10 +16,10 @@ from models.config.registry import load_config
 from models.weights.find import find_weights
 from traces.thoughts.journey import journey
 from traces.training.configs import sft_config
-from traces.training.dataset import Encoded, encode
+from traces.training.dataset import Encoded, encode, in_even_batches
 from traces.training.mix import journey_row
 from traces.training.recipe import Phase, Recipe
-from traces.training.train import load_model, run_phase
+from traces.training.train import CompletionTrainer, load_model, run_phase
 
 SEED = 5
 RECIPE = {
@@ -47,7 +48,9 @@ def run(bench: Bench) -> Section:
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(base, base, recipe)
         config = sft_config(recipe, phase, Path(folder) / phase.name)
-        result = run_phase(model, tokenizer, config, phase, data, Path(folder), resume=False)
+        batches = Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed))
+        trainer = CompletionTrainer(model=model, args=config, train_dataset=batches, processing_class=tokenizer)
+        result = run_phase(trainer, phase, data, Path(folder), resume=False)
     return Section(
         "Traces and training",
         [

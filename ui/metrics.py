@@ -132,7 +132,7 @@ def refuse(scope: Scope) -> str:
     headers = Headers(scope=scope)
     client = scope.get("client")
     with suppress(ValueError, TypeError):
-        if ip_address(client[0]).is_loopback and not any(name in headers for name in PROXIES):
+        if client and ip_address(client[0]).is_loopback and not any(name in headers for name in PROXIES):
             return ""
     if is_owner_name(signed_in(scope.get("session"))):
         return ""
