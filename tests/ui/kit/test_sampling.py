@@ -19,8 +19,8 @@ WAYS: list[tuple[Callable[..., Any], bool]] = [(compare.build_settings, True), (
 @pytest.mark.parametrize(
     ("pair", "profile", "common", "own"),
     [
-        ("llama-70b-r1", "l40s-4", 4096, 4096),  # the models' own context is 131,072
-        ("qwen-math-7b-r1", "l40s", 2048, 8192),  # the base's context is 4096
+        ("llama-70b-r1", "l40s-4", 8192, 8192),  # the models' own context is 131,072
+        ("qwen-math-7b-r1", "l40s", 8192, 8192),  # the base's own context is 4096
         ("smol-135m", "cpu", 4096, 4096),
     ],
 )
