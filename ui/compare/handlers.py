@@ -25,6 +25,7 @@ from ui.kit.owner import require_owner
 from ui.kit.replies import thanks
 from ui.kit.sampling import SamplingLimits, read_samplings
 from ui.services import Services
+from votes.agreement import LICENCE
 from votes.ballot import Side, Verdict
 
 TARGETS: dict[str, frozenset[Side]] = {
@@ -114,9 +115,10 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
 
 def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verdict) -> Callable[..., Answer]:
     @in_words
-    def cast(battle: Battle, stage: Any, reasons: Any, comment: Any, request: gr.Request) -> Answer:
+    def cast(battle: Battle, stage: Any, reasons: Any, comment: Any, agreed: Any, request: gr.Request) -> Answer:
         before, visitor = turns.now(battle), services.visitor(request)
-        receipt = services.desk.cast(before.id, visitor, stage, verdict, reasons or (), comment or "")
+        licence = LICENCE if agreed is True else ""
+        receipt = services.desk.cast(before.id, visitor, stage, verdict, reasons or (), comment or "", licence)
         emptied = {"ballot.comment": "", "ballot.reasons": gr.update(value=[])} if reasons or comment else {}
         said = "" if receipt.repeated else thanks(receipt)
         if before.mode == "named":

@@ -56,6 +56,8 @@ class BallotWidgets:
     votes: dict[Verdict, gr.Button]
     reasons: gr.CheckboxGroup
     comment: gr.Textbox
+    agree: gr.Checkbox
+    """Whether the visitor agrees to publication; their browser remembers it."""
     after: gr.Row
     undo: gr.Button
     reveal: gr.Button

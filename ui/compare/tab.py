@@ -37,6 +37,7 @@ from ui.kit.owner import owner_key
 from ui.kit.sampling import SamplingLimits, build_sampling_controls
 from ui.kit.typeset import LATEX_DELIMITERS
 from ui.services import Services
+from votes.agreement import AGREEMENT
 from votes.ballot import VERDICTS, Side, Verdict
 
 DIRECT: dict[str, Any] = {**QUIET, "queue": False, "preprocess": False, "postprocess": False}
@@ -176,6 +177,7 @@ def build_ballot() -> BallotWidgets:
         prompt = gr.HTML(VOTE_PROMPTS["answers"])
         with gr.Row(elem_classes="vote-row"):
             buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
+        agree = gr.Checkbox(False, label=AGREEMENT, container=False, elem_id="agree")
         with gr.Accordion("Say why (optional)", open=False):
             reasons = gr.CheckboxGroup(reason_choices(Battle()), show_label=False)
             comment = gr.Textbox(placeholder="A comment", show_label=False, max_lines=4)
@@ -185,7 +187,7 @@ def build_ballot() -> BallotWidgets:
     facts = html(elem_id="facts")
     link = gr.Markdown("")
     stage = gr.Textbox("answers", visible=False)
-    return BallotWidgets(group, prompt, buttons, reasons, comment, after, undo, reveal, facts, link, stage)
+    return BallotWidgets(group, prompt, buttons, reasons, comment, agree, after, undo, reveal, facts, link, stage)
 
 
 def build_pin() -> PinWidgets:
@@ -234,8 +236,9 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
         answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.target])
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
-        voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment]
+        voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
         answer(button.click, vote_handler(services, turns, show, verdict), voting)
+    remember_agreement(ballot.agree)
     answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
     answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
     answer([w.new.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
@@ -244,3 +247,10 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     for side, button in w.copies.items():
         fetched = button.click(copy_handler(turns, side), w.battle, w.copied, **QUIET)
         fetched.success(fn=None, inputs=w.copied, js="(text) => navigator.clipboard.writeText(text)")
+
+
+def remember_agreement(agree: gr.Checkbox) -> None:
+    """Agreed once, a browser stays agreed until its visitor takes it back; the server is told with each vote."""
+    agreed = gr.BrowserState(False, storage_key="journey-arena-agreed", secret="journey-arena")
+    agree.input(None, agree, agreed, js="(on) => on", **QUIET)
+    gr.on(None, None, agreed, agree, js="(on) => on === true", **QUIET)

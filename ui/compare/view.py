@@ -23,7 +23,7 @@ WELCOME = Markup(
 vote again, then see which was which.</p></div>"""
 )
 QUESTION_HINTS = {
-    "open": "Ask both models … Once you vote, the battle is public.",
+    "open": "Ask both models …",
     "asked": "Ask a follow-up question …",
     "over": "Ask something new to start the next battle …",
 }
