@@ -157,7 +157,8 @@ def test_benchmarks(visit: Visit) -> None:
     page = visit.page
     expect(page.locator("#bm-headline")).to_contain_text("solves", timeout=WAIT_MS)
     visit.unharmed("#bm-headline")
-    page.locator("#bm-grid [data-id]").first.click()
+    page.get_by_role("tab", name="Problems").click()
+    page.get_by_role("button", name="toy/0: neither right").click()
     expect(page.get_by_text("Gold answer").first).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Thought").first.click()
     visit.unharmed(".bm-text")
