@@ -19,7 +19,7 @@ pytestmark = pytest.mark.browser
 WAIT_MS = 60_000
 LINES = "".join(f"{number}. This is line {number} of a long reply.\n\n" for number in range(1, 2000))
 PANEL = "#panel-a .bubble-wrap"
-LOOK = f"(([p]) => [p.scrollTop, p.scrollHeight])(document.querySelectorAll('{PANEL}'))"
+LOOK = f"(([p]) => [p?.scrollTop, p?.scrollHeight])(document.querySelectorAll('{PANEL}'))"
 BELOW = f"(([p]) => p.scrollHeight - p.scrollTop - p.clientHeight)(document.querySelectorAll('{PANEL}'))"
 
 
