@@ -50,7 +50,7 @@ def test_who_scrolls_up_while_it_is_written_stays_there(browser: Browser, url: s
     page.get_by_label("Question").fill("Count.")
     page.get_by_label("Question").press("Enter")
     page.wait_for_function(f"{LOOK}[1] > 2500", timeout=WAIT_MS)
-    assert page.evaluate(BELOW) < 400, "it is followed while nobody scrolls"
+    page.wait_for_function(f"{BELOW} < 400", timeout=WAIT_MS)  # it is followed while nobody scrolls
     page.locator(PANEL).hover()
     for up in (100, 300, 150):
         page.mouse.wheel(0, -up)
@@ -61,7 +61,7 @@ def test_who_scrolls_up_while_it_is_written_stays_there(browser: Browser, url: s
     page.wait_for_timeout(1000)
     _, height = page.evaluate(LOOK)
     page.wait_for_function(f"{LOOK}[1] > {height + 300}", timeout=WAIT_MS)
-    assert page.evaluate(BELOW) < 400, "and is followed again from the end"
+    page.wait_for_function(f"{BELOW} < 400", timeout=WAIT_MS)  # and is followed again from the end
     page.get_by_role("button", name="Stop", exact=True).click()
     page.context.close()
 
