@@ -143,33 +143,6 @@ def make_venv():
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
 
-UNREACHABLE = re.compile(
-    r"Temporary failure in name resolution|NewConnectionError|Connection refused|ConnectTimeout|ProxyError|"
-    r"Name or service not known|Max retries exceeded|dns error|error sending request|timed out|connectivity is disabled"
-)
-
-
-def explain(output):
-    """Why pip or uv failed, from what it printed."""
-    if "No space left on device" in output:
-        return "The disk is full. Free some space and run the same command again; finished downloads are kept."
-    if "symlink" in output:
-        return "This disk has no symbolic links. Name a folder on a local disk in JOURNEY_ENGINE and start again."
-    if "No module named pip" in output:
-        return "This Python has neither uv nor pip to install it. Install uv, or Debian's python3-pip, and try again."
-    if UNREACHABLE.search(output):
-        return (
-            "The Python package registry cannot be reached. Check the network or the proxy settings (HTTPS_PROXY, "
-            "PIP_INDEX_URL) and run the same command again; finished downloads are kept."
-        )
-    if "No matching distribution found" in output or "No solution found" in output:
-        return (
-            f"A package has no build for Python {platform.python_version()} on {platform.machine()}, or your package "
-            "index does not have it; the messages above name it."
-        )
-    return "The installation failed; its own messages are above."
-
-
 def run_shown(command, environment=None):
     """Run an installer for at most SECONDS and show its output as it comes. A failure becomes an InstallError."""
     kept = []
@@ -193,6 +166,8 @@ def run_shown(command, environment=None):
             "command again; finished downloads are kept."
         )
     if code:
+        from common.installing import explain
+
         raise InstallError(explain("".join(kept)))
 
 
@@ -212,7 +187,7 @@ def uv_of(python):
 
 def uv_and_settings(python):
     """The command that runs uv, and the environment that gives it pip's settings."""
-    from common.pip_settings import pip_settings, uv_environment  # newer syntax than this file: not before check_python
+    from common.installing import pip_settings, uv_environment  # newer syntax than this file: not before check_python
 
     return uv_of(python), uv_environment(pip_settings(python))
 

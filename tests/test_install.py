@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 import install
-from common.pip_settings import pip_settings, uv_environment
+from common.installing import explain, pip_settings, uv_environment
 from tests.resolving import resolved
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +76,7 @@ def test_the_space_runs_the_gradio_that_is_pinned() -> None:
     ],
 )
 def test_a_failed_installation_is_explained(output: str, words: str) -> None:
-    assert words in install.explain(output)
+    assert words in explain(output)
 
 
 def test_an_installer_that_says_nothing_more_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:

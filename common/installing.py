@@ -1,7 +1,9 @@
-"""Where pip is told to look for packages, told to uv as well, which does not read pip's configuration."""
+"""What install.py needs of pip and uv: pip's settings, told to uv, and words for the failures of both."""
 
 import ast
 import os
+import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,3 +47,30 @@ def uv_environment(settings: Mapping[str, str]) -> dict[str, str]:
         environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     environment.pop("VIRTUAL_ENV", None)
     return environment
+
+
+UNREACHABLE = re.compile(
+    r"Temporary failure in name resolution|NewConnectionError|Connection refused|ConnectTimeout|ProxyError|"
+    r"Name or service not known|Max retries exceeded|dns error|error sending request|timed out|connectivity is disabled"
+)
+
+
+def explain(output: str) -> str:
+    """Why pip or uv failed, from what it printed."""
+    if "No space left on device" in output:
+        return "The disk is full. Free some space and run the same command again; finished downloads are kept."
+    if "symlink" in output:
+        return "This disk has no symbolic links. Name a folder on a local disk in JOURNEY_ENGINE and start again."
+    if "No module named pip" in output:
+        return "This Python has neither uv nor pip to install it. Install uv, or Debian's python3-pip, and try again."
+    if UNREACHABLE.search(output):
+        return (
+            "The Python package registry cannot be reached. Check the network or the proxy settings (HTTPS_PROXY, "
+            "PIP_INDEX_URL) and run the same command again; finished downloads are kept."
+        )
+    if "No matching distribution found" in output or "No solution found" in output:
+        return (
+            f"A package has no build for Python {platform.python_version()} on {platform.machine()}, or your package "
+            "index does not have it; the messages above name it."
+        )
+    return "The installation failed; its own messages are above."
