@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PIP_TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
     "extra-index-url": ("UV_INDEX", " "),
@@ -23,16 +24,17 @@ PIP_TO_UV = {
 
 
 def pip_settings(python: str | Path) -> dict[str, str]:
-    """What pip is configured with, in files and PIP_ variables: {option: value}, as `pip config list` names them. Empty
-    where there is no pip."""
+    """What pip is configured with, in files and PIP_ variables: {option: value}, as `pip config list` names them. Where
+    there is no pip, the variables alone."""
     listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60)
     found: dict[str, str] = {}
-    for section in ("global", "install", ":env:"):  # the later one counts
+    for section in ("global", "install"):  # the later one counts, and variables before both
         for line in listed.stdout.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(section + "."):
                 found[name[len(section) + 1 :]] = str(ast.literal_eval(value))
-    return found
+    variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    return found | {name[4:].lower().replace("_", "-"): value for name, value in variables.items()}
 
 
 def uv_environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -45,6 +47,8 @@ def uv_environment(settings: Mapping[str, str]) -> dict[str, str]:
             environment.setdefault(variable, separator.join(value.split()) if separator else value)
     if "extra-index-url" in settings:  # pip takes the best version of all indexes, uv the first index with the name
         environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+    if SYSTEM_CERTIFICATES.exists():  # as pip does: a proxy's own certificate is known to the system, not to uv
+        environment.setdefault("UV_SYSTEM_CERTS", "1")
     environment.pop("VIRTUAL_ENV", None)
     return environment
 
@@ -63,6 +67,11 @@ def explain(output: str) -> str:
         return "This disk has no symbolic links. Name a folder on a local disk in JOURNEY_ENGINE and start again."
     if "No module named pip" in output:
         return "This Python has neither uv nor pip to install it. Install uv, or Debian's python3-pip, and try again."
+    if "certificate" in output:
+        return (
+            "The package registry's certificate is not trusted here. Install Debian's ca-certificates, or name the "
+            "certificate of your proxy in SSL_CERT_FILE, and run the same command again."
+        )
     if UNREACHABLE.search(output):
         return (
             "The Python package registry cannot be reached. Check the network or the proxy settings (HTTPS_PROXY, "

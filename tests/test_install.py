@@ -69,6 +69,7 @@ def test_the_space_runs_the_gradio_that_is_pinned() -> None:
         ("ERROR: No matching distribution found for torch==2.13.0", "no build for Python"),
         ("error: Failed to fetch: dns error: failed to lookup address", "registry cannot be reached"),
         ("error sending request for url", "registry cannot be reached"),
+        ("error sending request\n  cause: invalid peer certificate: UnknownIssuer", "certificate is not trusted"),
         ("  x No solution found when resolving dependencies:", "no build for Python"),
         ("/usr/bin/python3: No module named pip", "neither uv nor pip"),
         ("error: Failed to create symlink: Operation not permitted", "JOURNEY_ENGINE"),
@@ -148,6 +149,15 @@ def test_uv_is_told_what_pip_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert found["ALL_PROXY"] == "http://proxy.test:3128"
     monkeypatch.setenv("UV_FIND_LINKS", "/mine")
     assert uv_environment({"find-links": "/pips"})["UV_FIND_LINKS"] == "/mine"
+
+
+def test_variables_of_pip_count_where_there_is_no_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in an environment that uv has made."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho 'No module named pip' >&2; exit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setenv("PIP_FIND_LINKS", "/mirror")
+    assert pip_settings(python)["find-links"] == "/mirror"
 
 
 def test_what_is_installed_is_left_alone_until_a_list_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
