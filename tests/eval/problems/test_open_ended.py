@@ -37,6 +37,8 @@ from models.config.sampling import Sampling
 
 needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
 
+STARTED = "2026-01-01T00:00:00.000+00:00"
+
 
 @pytest.fixture(autouse=True)
 def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +190,7 @@ PROBLEMS = [Problem(f"flames/{i}", f"question {i}", "", "flames", extra={"rubric
 
 def sample(model: str, problem: Problem, answer: str, error: str = "") -> Sample:
     return Sample(
-        "r1", model, problem.id, 0, "p", answer, "secret thought", answer, 1, 1, "stop", 0, 0.1, "", "", error
+        "r1", model, problem.id, 0, "p", answer, "secret thought", answer, 1, 1, "stop", 0, 0.1, STARTED, "", error
     )
 
 

@@ -47,7 +47,7 @@ async def test_every_sample_is_kept_with_seed_verdict_reason_tokens_and_finish_r
     def script(number, body):
         match number_in(body) % 3, body["seed"]:
             case 0, _:
-                return turn(text=right(body), tokens=30)
+                return turn(text=right(body), tokens=30, delay=0.1)
             case 1, 1:
                 return turn(text="It is \\boxed{7}.", tokens=31)
             case 1, _:

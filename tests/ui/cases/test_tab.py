@@ -57,6 +57,7 @@ from votes.store import Store
 CASE = paper_cases()[2]
 THOUGHT = "Let me list them. 1978 and 1986.\nWait, 2022 is missing.\nLet me check: 1978, 1986, 2022.\n"
 REPLY = Reply(thought=THOUGHT, answer="The answer is 3.", raw="…", thought_tokens=30, answer_tokens=6, seconds=2.0)
+STARTED = "2026-01-01T00:00:00.000+00:00"
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 
 
@@ -231,7 +232,7 @@ def benchmark_run(runs: Path, problems: list[Problem], answers: dict[str, list[s
                    (DataInfo(name, name, "", "", "math", len(problems), len(problems)),), sides, "")  # fmt: skip
     log = RunLog.create(runs, info, problems)
     rows = [
-        vars(Sample("r1", f"{role}-model", p.id, 0, "", a, "", a, 0, 1, "stop", 5, 0.1, "", ""))
+        vars(Sample("r1", f"{role}-model", p.id, 0, "", a, "", a, 0, 1, "stop", 5, 0.1, STARTED, ""))
         for role, texts in answers.items() for p, a in zip(problems, texts, strict=True)
     ]  # fmt: skip
     log.append("samples", rows)

@@ -12,11 +12,9 @@ import pytest
 
 from common.errors import ConfigError
 from tests.ui.preferences.test_preferences import past, refresh, services, vote
-from ui.kit import owner
 from ui.preferences.tab import FILES, read_ballots, recent_battles, write_file
 from ui.preferences.takedown import build_takedown
 from votes.agreement import LICENCE
-from votes.limits import RateLimiter
 
 __all__ = ["services"]
 
@@ -24,7 +22,6 @@ __all__ = ["services"]
 @pytest.fixture
 def public(monkeypatch: pytest.MonkeyPatch) -> None:
     """A public Space with an owner's key."""
-    monkeypatch.setattr(owner, "_tries", RateLimiter(owner.TRIES, lambda: 0.0))
     monkeypatch.setenv("SPACE_ID", "me/space")
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
     monkeypatch.delenv("JOURNEY_OWNER", raising=False)
