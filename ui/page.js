@@ -67,6 +67,7 @@ function addFolds() {
 
 // A reply that is being written is followed to its end, as long as its reader is there. Gradio would follow it anyway.
 const leftTheEnd = new WeakSet();
+const lastTop = new WeakMap();
 const questionsSeen = new WeakMap();
 
 document.addEventListener(
@@ -74,7 +75,10 @@ document.addEventListener(
   ({ target }) => {
     if (!(target instanceof Element) || !target.matches(".panel .bubble-wrap")) return;
     const below = target.scrollHeight - target.scrollTop - target.clientHeight;
-    below > AT_THE_END ? leftTheEnd.add(target) : leftTheEnd.delete(target);
+    // Only a reader scrolls up. Being far from the end means nothing: new words may have come since it was followed.
+    if (below <= AT_THE_END) leftTheEnd.delete(target);
+    else if (target.scrollTop < (lastTop.get(target) ?? 0)) leftTheEnd.add(target);
+    lastTop.set(target, target.scrollTop);
   },
   { capture: true, passive: true },
 );
