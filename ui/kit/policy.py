@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -10,6 +11,8 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 
+from common.errors import DataError
+from common.jsonl import parse
 from ui.services import address_of
 from votes.visitor import network
 
@@ -86,7 +89,7 @@ class PagePolicy:
             elif any(part in path for part in _EVENTS):
                 event = await _body(receive)
                 refusal = self._refusal_of_event(event, visitor)
-                receive = _again(event or b"", receive)
+                receive = _again(_whole_characters(event or b""), receive)
         await (refusal or self._app)(scope, receive, answer)
 
     def _refusal(self, scope: Scope, visitor: str) -> Application | None:
@@ -173,6 +176,16 @@ async def _body(receive: Receive) -> bytes | None:
             return None
         if not message.get("more_body"):
             return bytes(body)
+
+
+def _whole_characters(event: bytes) -> bytes:
+    """The event with U+FFFD for lone halves of a surrogate pair, which end the stream that repeats them."""
+    if not re.search(rb"\\u[dD][89a-fA-F]", event):
+        return event
+    try:
+        return json.dumps(parse(event.decode("utf-8", "replace"), "The event")).encode()
+    except DataError:
+        return event  # gradio refuses it
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

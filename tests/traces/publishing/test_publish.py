@@ -22,7 +22,7 @@ from traces.thoughts.journey import journey
 
 def answer(role: str, correct: bool, thought: str = "", number: int = 0) -> Answer:
     problem = Problem(f"same_kind/{number}", "?", "1", "same_kind", "sums", "1")
-    sample = Sample("run", role, problem.id, 0, "?", "", thought, "It is 1.", 4, 6, "stop", 0, 0.1, "2024-11-22T00:00:00+00:00", "")
+    sample = Sample("run", role, problem.id, 0, "?", "", thought, "It is 1.", 4, 6, "stop", 0, 0.1, "", "")
     return Answer(role, problem, sample, correct, found=True)
 
 

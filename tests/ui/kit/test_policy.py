@@ -115,3 +115,11 @@ def test_no_address_is_fetched_through_the_server(client: TestClient, path: str)
 def test_an_event_that_no_page_sends_is_refused(client: TestClient, content: bytes, status: int) -> None:
     client.post("/gradio_api/upload", content=b"x")
     assert client.post("/gradio_api/queue/join", content=content).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [(r"a\ud800", "a\ufffd"), (r"\udc00b", "\ufffdb"), (r"\ud83d\ude00", "😀"), (r"\u00e9", "é")]
+)
+def test_half_characters_in_an_event_are_replaced(client: TestClient, sent: str, read: str) -> None:
+    answer = client.post("/gradio_api/queue/join", content=f'{{"data": ["{sent}"]}}'.encode())
+    assert json.loads(answer.content) == {"data": [read]}
