@@ -1,4 +1,4 @@
-"""Memory of a served model, computed from the numbers in its config. Pure arithmetic; knows no machine and no plan."""
+"""Memory of a served model, computed from the numbers in its config. Pure arithmetic."""
 
 from dataclasses import dataclass
 from typing import Literal

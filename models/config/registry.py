@@ -176,7 +176,7 @@ class SpacesConfig(Strict):
     @model_validator(mode="after")
     def _default_exists(self) -> "SpacesConfig":
         if self.default_pair not in self.pairs:
-            raise ValueError(f"default_pair: {self.default_pair!r} is none of {', '.join(self.pairs)}")
+            raise ValueError(f"default_pair: {self.default_pair!r} is not one of {', '.join(self.pairs)}")
         return self
 
     @model_validator(mode="after")

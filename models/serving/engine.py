@@ -14,16 +14,16 @@ from models.weights.files import Report, disk_errors
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 STAMP = "engine.installed"
 """Written by install.py into an environment that is complete."""
-# Both sides of a pair ask at the same time; the second waits here for the first, and for nothing else.
+# Both sides of a pair ask at the same time; the second waits here only for the first.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def engine_python(report: Report) -> str:
     """The interpreter to start a model server with. Raises ServerError in install.py's words if it cannot be made.
 
-    An environment of its own comes first. Where there is none, vLLM may stand beside the page: in an image or an
-    environment of somebody's own with everything in one. Otherwise install.py makes it now, which takes minutes. A
-    Space's may lie on a volume since an earlier version of the app: install.py looks at it on every start.
+    The engine's own environment comes first. Without one, vLLM may be installed beside the page, as in an image that
+    has everything in one environment. Otherwise install.py makes it now, which takes minutes. A Space may keep it on a
+    volume, made by an earlier version of the app, so there install.py checks it at every start.
     """
     folder = engine()
     python = folder / "bin" / "python"
@@ -45,7 +45,7 @@ def _install(folder: Path, report: Report) -> None:
     command += [sys.executable, str(ROOT / "install.py"), "--engine-only", str(folder)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if on_space():
-        environment["UV_NO_CACHE"] = "1"  # nothing is installed from it again
+        environment["UV_NO_CACHE"] = "1"  # the packages are not needed again
     said = []
     with (
         disk_errors(folder.parent),

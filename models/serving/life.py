@@ -12,7 +12,7 @@ from models.serving.status import Phase, Status
 JOIN_SECONDS = 40.0
 """Longest wait for a server to stop; longer than a stop can take."""
 BUSY_JOIN_SECONDS = 1.0
-"""While weights are fetched there is nothing to end but children, which go when the app goes."""
+"""While weights are being fetched there are only child processes to end, and those end with the app."""
 LOG = logging.getLogger(__name__)
 
 
@@ -76,7 +76,7 @@ class Life:
     def _run(self) -> None:
         try:
             self._live()
-        except Exception as error:  # a defect of ours: without this the page would wait for ever
+        except Exception as error:  # our own bug: without this the page would wait forever
             LOG.exception("looking after %s failed", self.name)
             self._set("failed", f"an error of the app itself ({type(error).__name__}); its log has the details")
 
@@ -88,7 +88,7 @@ async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0, do
     """Return once it is ready. Raises ServerError if it has failed or stopped, after `seconds`, or once it has been
     down for more than `down` seconds.
 
-    The seconds start again while weights are fetched, which may take up to `fetching` seconds more.
+    Time spent fetching weights does not count, up to `fetching` seconds.
     """
     until = time.monotonic() + seconds
     latest = until + fetching

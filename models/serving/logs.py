@@ -23,7 +23,7 @@ _HOPELESS = {
     "the GPUs cannot compute in the precision asked for": r"online quant requires|fp8 .* (is )?not supported (on|by)",
     "its arguments are wrong": r"unrecognized arguments|must be divisible by tensor parallel|invalid choice",
 }
-"""What no second try can change, and how the engine says it. Loading 145 GB again would only take time."""
+"""Failures that a second try cannot change, in the engine's words. Loading 145 GB again would only take time."""
 _REASON = re.compile(r"\b\w*(Error|Exception)\b\s*:\s*\S")
 _PREFIX = re.compile(r"^(\(\w+ pid=\d+\)\s*)?((ERROR|WARNING|INFO)\s[\d-]+\s[\d:]+\s*\[[^\]]*\]\s*)?")
 

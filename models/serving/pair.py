@@ -34,7 +34,7 @@ __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 
 Report = Callable[[str], None]
 DOWN_SECONDS = 15.0
-"""How long a person waits for a server that has died or cannot be reached, before being told."""
+"""How long someone waits for a server that has died or cannot be reached before being told."""
 WAIT_SECONDS = 0.5
 """Seconds between two checks of a server that another one waits for."""
 

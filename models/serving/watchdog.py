@@ -1,7 +1,7 @@
 """A thin process between the app and one model server, so that no server outlives the app, however it ends.
 
 Runs the command it is given. When the app dies, also by SIGKILL, or when told to stop, it ends the command and
-everything the command has started. Does not know what it runs.
+everything the command has started.
 """
 
 import ctypes
