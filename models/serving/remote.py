@@ -11,7 +11,7 @@ from models.serving.life import Life
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
 UNREACHED_SECONDS = 8.0
-"""After which a server that has never answered counts as failed. It is still asked at the same interval and may yet come up."""
+"""After which a server that has never answered counts as failed. It is still asked, and may yet come up."""
 COMES_UP = (429, 503)
 """Statuses of a server that is there, and still loads its model or is busy."""
 
