@@ -13,6 +13,7 @@ from traces.cases.cases import (
 )
 from votes.desk import Desk
 from votes.shown import SharedBattle
+from votes.takedown import battle_id_of
 
 
 def pin_from_battle(desk: Desk, text: str, note: str) -> Case:
@@ -20,7 +21,7 @@ def pin_from_battle(desk: Desk, text: str, note: str) -> Case:
 
     Pinning it again changes the note and adds nothing else. ConfigError while the names are hidden.
     """
-    battle_id = text.strip().rsplit("battle=", 1)[-1].split("&")[0]
+    battle_id = battle_id_of(text)
     battle = desk.load_battle(battle_id)
     if battle.reveal is None or not battle.turns:
         raise ConfigError("The names of this battle are still hidden.", "Vote on it and show the names first.")

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from eval.statistics.multiple import holm
 from insights.style import DIFFERENCES, Design, Floats
 
 MIN_VOTES = 50
@@ -194,13 +195,12 @@ def _columns(design: Design) -> tuple[list[tuple[str, str]], list[Floats]]:
 
 def _effects(names: Sequence[tuple[str, str]], columns: Sequence[Floats], raw: _Fit, full: _Fit) -> tuple[Effect, ...]:
     from scipy.stats import t
-    from statsmodels.stats.multitest import multipletests
 
     if not names:
         return ()
     beta, error = full.beta[1:], full.error[1:]
     scores = np.abs(beta) / np.where(error > 0, error, np.inf)
-    p_values = multipletests(2 * t.sf(scores, full.degrees), method="holm")[1]
+    p_values = holm(2 * t.sf(scores, full.degrees))
     # A mean difference of zero moves nothing. The shares are scaled to add up to what separates the two preferences,
     # which they only do by themselves in a linear model.
     parts = beta * np.array([column.mean() for column in columns])

@@ -221,7 +221,7 @@ class Builder:
 
 
 class ReplyStream(AsyncIterator[Event]):
-    """The events of one reply, for one reader. Close it, or let `duel` do so, to stop the server generating."""
+    """The events of one reply, for one reader. Close it to stop the server generating."""
 
     def __init__(self, events: AsyncGenerator[Event, None], builder: Builder) -> None:
         self._events = events

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Sampling:
-    """How tokens are drawn. The same for both sides of a duel unless a person changes it."""
+    """How tokens are drawn. The same for both sides of a battle unless a person changes it."""
 
     max_tokens: int = 1024
     """Limit on all output tokens of the reply, thought and answer together."""
