@@ -10,11 +10,11 @@ from typing import Literal, NamedTuple
 from votes.errors import TextRefused, TooOften
 
 Action = Literal["battle", "turn", "vote", "key"]
-_DONE: dict[Action, str] = {
-    "battle": "battles were started",
-    "turn": "questions were asked",
-    "vote": "votes were cast",
-    "key": "wrong keys were given",
+_WHAT: dict[Action, str] = {
+    "battle": "battles",
+    "turn": "questions",
+    "vote": "votes",
+    "key": "wrong keys",
 }
 
 
@@ -80,10 +80,10 @@ class RateLimiter:
             taken.popleft()
         own = [at for at, who in taken if who == visitor]
         if len(own) >= rate.per_visitor:
-            message = f"Too many {_DONE[action]} by you just now (at most {rate.per_visitor} in {rate.seconds:.0f} s)."
+            message = f"Too many {_WHAT[action]} from you (at most {rate.per_visitor} in {rate.seconds:.0f} s)."
             raise TooOften(message, own[0] + rate.seconds - now)
         if len(taken) >= rate.in_total:
-            raise TooOften(f"Too many {_DONE[action]} by all visitors just now.", taken[0][0] + rate.seconds - now)
+            raise TooOften(f"Too many {_WHAT[action]} from all visitors together.", taken[0][0] + rate.seconds - now)
         return taken
 
 

@@ -52,10 +52,9 @@ class Cost:
         if self.smallest_difference is None:
             return "Too few problems to show any difference: at least six are needed."
         return (
-            f"With these problems a true difference of {100 * self.smallest_difference:.0f} points or more would show "
-            f"({100 * POWER:.0f} % power, 5 % level, exact McNemar, one sample a problem; assumed: the models differ "
-            f"on {100 * ASSUMED_DISCORDANCE:.0f} % of the problems, or on as many as the difference needs). "
-            "Several samples a problem can only lower it."
+            f"With these problems, a difference of {100 * self.smallest_difference:.0f} points or more would show in "
+            f"{100 * POWER:.0f} % of runs; more samples per problem lower it. (Exact McNemar test at 5 %, assuming "
+            f"that the models differ on {100 * ASSUMED_DISCORDANCE:.0f} % of the problems.)"
         )
 
 

@@ -137,7 +137,7 @@ SETTINGS = (1024, 0, 0.0, 1.0, -1)
         ("What?", "open", SETTINGS, "no battle of mode"),
         ("What?", ["blind"], SETTINGS, "no battle of mode"),
         *(
-            ("What?", "blind", settings, "out of its bounds")
+            ("What?", "blind", settings, "out of range")
             for settings in (
                 (),
                 SETTINGS[:4],

@@ -381,7 +381,7 @@ def test_rates_per_visitor_and_in_total(make_desk: MakeDesk, clock: Clock) -> No
     desk.open("one", pair="pair")
     clock.now += 20
     desk.open("one", pair="pair")
-    with pytest.raises(TooOften, match="by you") as told:
+    with pytest.raises(TooOften, match="from you") as told:
         desk.open("one", pair="pair")
     assert "try again in 40 s" in str(told.value)
     desk.open("two", pair="pair")

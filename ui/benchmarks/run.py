@@ -90,7 +90,7 @@ def build_form(services: Services) -> RunForm:
     sets = gr.CheckboxGroup(known_sets(), value=["same_kind"], label="Sets")
     with gr.Row():
         problems = gr.Number(60, label="Problems per set", info="0: all of them.", precision=0, minimum=0)
-        samples = gr.Number(1, label="Samples a problem", precision=0, minimum=1)
+        samples = gr.Number(1, label="Samples per problem", precision=0, minimum=1)
         max_tokens = gr.Number(
             usual.max_tokens, label="Token budget", info="Thought and answer.", precision=0, minimum=1
         )
@@ -141,7 +141,7 @@ class RunHandlers:
             self.actions.resume(str(run_id or ""), bool(retry))
         except ArenaError as error:
             return str(error)
-        return f"Run {run_id} goes on."
+        return f"Run {run_id} has resumed."
 
     def force(self, secret: str, run_id: str, wanted: str) -> str:
         try:

@@ -42,7 +42,7 @@ def headline_html(comparison: Comparison, running: bool = False, warnings: Seque
         notes.append(f"{comparison.left_out} {words} left out because one side has no verdict.")
     flags = comparison.base.flags + comparison.distilled.flags
     if flags:
-        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags change no number.")
+        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags do not affect the results.")
     if stated := stated_note(comparison):
         notes.append(stated)
     if comparison.paired:

@@ -70,7 +70,7 @@ def check_settings(values: Sequence[Any], longest: int) -> None:
         isinstance(number, int | float) and not isinstance(number, bool) and least <= number <= most
         for number, (least, most) in zip(numbers, bounds, strict=True)
     ):
-        raise ConfigError("A setting for this battle is out of its bounds.", "Correct it under “Settings”.")
+        raise ConfigError("A setting is out of range.", "Change it under “Settings for the next battle”.")
 
 
 def read_samplings(mode: Mode, values: Sequence[Any], limits: SamplingLimits) -> dict[Role, Sampling]:

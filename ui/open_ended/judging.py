@@ -233,12 +233,12 @@ def build_people_section(run: gr.Dropdown) -> None:
     current = gr.State(None)
     task = html(task_html(None, ""), elem_id="rating-task")
     mark = gr.Slider(
-        0, 100, 50, step=1, label="Mark", info="0: useless or harmful. 100: an expert could not do better."
+        0, 100, 50, step=1, label="Rating", info="0: useless or harmful. 100: an expert could not do better."
     )
     with gr.Row():
         show = gr.Button("Show an answer", min_width=140, elem_id="rating-next")
-        keep = gr.Button("Keep this mark", variant="primary", min_width=140, elem_id="rating-keep")
-        results = gr.Button("I have finished: show the mean ratings", min_width=140, elem_id="rating-results")
+        keep = gr.Button("Save rating", variant="primary", min_width=140, elem_id="rating-keep")
+        results = gr.Button("I am done: show mean ratings", min_width=140, elem_id="rating-results")
     summary = html(elem_id="rating-summary")
 
     @spoken()

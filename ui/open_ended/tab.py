@@ -127,7 +127,7 @@ def wire_starting(services: Services, form: RunForm) -> None:
         except ArenaError as error:
             return {form.notice: str(error)}
         run_id = session.log.folder.name
-        return {form.notice: f"Run {run_id} has begun.", form.run: gr.update(choices=run_choices(), value=run_id)}
+        return {form.notice: f"Run {run_id} has started.", form.run: gr.update(choices=run_choices(), value=run_id)}
 
     def on_stop(secret: str) -> str:
         try:

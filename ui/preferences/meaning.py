@@ -64,7 +64,9 @@ def truth_html(truth: Truth, shareable: frozenset[str]) -> Markup:
     ]
     return section(
         title,
-        note(f"{truth.graded} votes on problems with a known answer; both answers were graded, and nobody was told."),
+        note(
+            f"{truth.graded} votes on problems with a known answer. Both answers were graded; visitors did not see it."
+        ),
         table(("Preferred the right answer", "share", "95 %", "votes"), shares, "slim"),
         note(_reading(truth)),
         table(head, [("Votes on the answers alone", *[""] * len(VOTED)), *quadrants], "slim"),
@@ -122,10 +124,13 @@ def _preference(preference: Preference) -> tuple[str, str]:
 def _verdict(model: PreferenceModel) -> str:
     if model.controlled.decided:
         better = "distilled model" if model.controlled.share > 0.5 else "base"
-        return f"With everything else equal, people prefer the {better}."
+        return f"With position, length and Markdown held equal, people prefer the {better}."
     if model.more_votes is None:
-        return "With everything else equal, neither is preferred."
-    return f"With everything else equal, it cannot be told yet; about {model.more_votes:,} more votes would be needed."
+        return "With position, length and Markdown held equal, neither is preferred."
+    return (
+        "With position, length and Markdown held equal, there is no clear preference yet; "
+        f"about {model.more_votes:,} more votes are needed."
+    )
 
 
 def _effects(model: PreferenceModel) -> Markup:
@@ -143,9 +148,7 @@ def _effects(model: PreferenceModel) -> Markup:
     return join(
         [
             table(("", "odds of being preferred", "p (Holm)", "points of the counted preference"), rows, "slim"),
-            note(
-                "For a difference of one: from equal length to all of it on one side, or from shown as B to shown as A."
-            ),
+            note("Effect of going from equal lengths to all the text on one side, or from place B to place A."),
         ]
     )
 

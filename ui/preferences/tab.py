@@ -139,7 +139,7 @@ def pending_sentence(pending: int) -> str:
     if pending == 0:
         return ""
     votes = "One vote" if pending == 1 else f"{pending} votes"
-    return f"{votes} can still change, and will be counted once the names are shown or time is up."
+    return f"{votes} can still change, and will be counted once the names are shown or it can no longer be changed."
 
 
 def blocked_sentence(blocked: int) -> str:

@@ -117,8 +117,8 @@ def build_filters() -> list[Any]:
             [(title, code) for code, title in OUTCOMES.items()], value="", label="Outcome", min_width=170
         )
         words = gr.Textbox(label="Contains", placeholder="wait, go back", min_width=140, elem_id="trace-words")
-        least = gr.Number(0, label="At least words", precision=0, minimum=0, min_width=100)
-        most = gr.Number(0, label="Maximum words (0: any)", precision=0, minimum=0, min_width=120)
+        least = gr.Number(0, label="Minimum words", precision=0, minimum=0, min_width=100)
+        most = gr.Number(0, label="Maximum words (0 = no limit)", precision=0, minimum=0, min_width=120)
     return [method, family, outcome, words, least, most]
 
 

@@ -14,13 +14,13 @@ from ui.kit.html import Markup, join, note, render, table
 Figures = Mapping[str, Any]
 CORRECTIONS = {
     "thoughts": "thoughts",
-    "dead_ends": "left a dead end",
-    "false_steps": "with a false step",
-    "false_steps_right_in_the_end": "… right in the end",
-    "failed_checks": "found a fault",
-    "saved": "… and were saved",
-    "checks_said_good": "check said good",
-    "sham_checks": "… over a wrong answer",
+    "dead_ends": "leave a dead end",
+    "false_steps": "contain a false step",
+    "false_steps_right_in_the_end": "… and are right in the end",
+    "failed_checks": "find a fault by a check",
+    "saved": "… and are right in the end because of it",
+    "checks_said_good": "end with a check that says “good”",
+    "sham_checks": "… and are wrong",
 }
 
 

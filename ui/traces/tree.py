@@ -136,7 +136,7 @@ def _add_walk(figure: go.Figure, tree: Tree, places: dict[int, Place]) -> None:
         x += [start.x, (start.x + end.x) / 2 + side, end.x]
         y += [start.y, (start.y + end.y) / 2 + below, end.y]
     figure.add_scatter(
-        x=x, y=y, mode="lines", name="Walk of the thought", hoverinfo="skip",
+        x=x, y=y, mode="lines", name="Path of the thought", hoverinfo="skip",
         line={"color": WALK_COLOUR, "width": 3, "dash": "dot", "shape": "spline"},
     )  # fmt: skip
 
