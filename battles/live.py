@@ -18,7 +18,7 @@ from battles.pace import Pace, Signal
 from common.errors import ArenaError, ServerError
 from models.chat.client import Message, ReplyStream
 from models.chat.events import Failed, Finished, Reply
-from models.chat.resume import Intervention, Resume, answer_now, continue_cut, think_more
+from models.chat.resume import Intervention, Resume, answer_now, continue_cut, think_more, transplant
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from models.serving.clients import client_of
@@ -52,7 +52,7 @@ class SideRequest:
     messages: Sequence[Message]
     sampling: Sampling
     go_on: tuple[Intervention, Reply] | None = None
-    """Continue this reply in this way, instead of starting a new one."""
+    """Continue this reply in this way, instead of starting a new one; for `transplant` it is the other side's."""
 
 
 @dataclass(frozen=True)
@@ -253,6 +253,8 @@ def resume_for(wish: Intervention, reply: Reply, thought: ThoughtFormat) -> Resu
     """The continuation that a person asked for."""
     if wish == "continue":
         return continue_cut(reply)
+    if wish == "transplant":
+        return transplant(reply.thought or reply.answer, thought)
     return (answer_now if wish == "answer_now" else think_more)(reply, thought)
 
 

@@ -21,7 +21,8 @@ from votes.desk import Desk
 from votes.limits import clean_prompt
 
 Tool = Intervention | str
-"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue` or `regenerate`."""
+"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue`, `regenerate`, or `transplant`:
+answer from the other side's thought."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class Turns:
 
     def _request(self, battle: Battle, side: Side, tool: Tool = "regenerate") -> SideRequest:
         role = self.desk.role_of(battle.id, side)
-        reply = battle.reply(side)
+        reply = battle.reply(("b" if side == "a" else "a") if tool == "transplant" else side)
         go_on = None if tool == "regenerate" or reply is None else (tool, reply)
         return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
 

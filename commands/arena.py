@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, Command] = {
     "run": Command("benchmarks.runs", "ask both models of a pair a problem set"),
     "resume": Command("benchmarks.runs", "continue a run that was stopped"),
     "forced": Command("benchmarks.runs", "cut the thoughts of a run at token budgets and ask for the answers"),
+    "thoughts": Command("thoughts", "find out what a thought is worth: transplanted, resampled, scored by both models"),
     "runs": Command("benchmarks.results", "list the runs"),
     "report": Command("benchmarks.results", "print the results of a run"),
     "regrade": Command("benchmarks.results", "grade the answers of a run again"),

@@ -20,7 +20,7 @@ MAY_IMPORT = {
 }
 FLOORS = {
     "models": ["config", "weights", "chat", "serving", "deployment"],
-    "eval": ["records", "statistics", "problems", "grading", "runs", "results", "judging", "paper"],
+    "eval": ["records", "statistics", "problems", "grading", "runs", "thoughts", "results", "judging", "paper"],
     "traces": ["problems", "keeping", "thoughts", "training", "publishing", "cases"],
     "ui": [
         "services",

@@ -78,7 +78,7 @@ class RecordedReply:
     seconds: float = 0.0
     finish_reason: str = "stop"
     forced: tuple[str, ...] = ()
-    """Interventions in order: `budget`, `answer_now`, `think_more`, `continue`."""
+    """Interventions in order: `budget`, `answer_now`, `think_more`, `continue`, `transplant`."""
 
     @property
     def output_tokens(self) -> int:

@@ -165,9 +165,9 @@ def resume_command(options: argparse.Namespace) -> int:
 
 def forced_command(options: argparse.Namespace) -> None:
     from commands.kit.serving import serving
-    from eval.runs.forced import force_answers
     from eval.runs.log import RUNS, RunLog
     from eval.runs.plan import check_own
+    from eval.thoughts.forced import force_answers
 
     log = RunLog.open(home() / RUNS, options.run)
     check_own(log.info())

@@ -17,6 +17,7 @@ from eval.results.comparison import (
     stated_note,
 )
 from eval.results.samples import Results, Side
+from eval.results.transplanted import transplanted
 from eval.runs.log import RunInfo, RunLog
 from eval.statistics.metrics import Estimate
 
@@ -36,7 +37,9 @@ def run_report(runs: Path, run_id: str) -> str:
     log = RunLog.open(runs, run_id)
     golds = faulty_golds(log)
     by_run = {} if golds is None else {run_id: golds}
-    return report([log.info()], run_comparisons(runs, run_id), by_run, log.left_out())
+    text = report([log.info()], run_comparisons(runs, run_id), by_run, log.left_out())
+    found = transplanted(log)
+    return f"{text}\nAnswers from transplanted thoughts:\n\n{found}\n" if found else text
 
 
 def run_comparisons(runs: Path, run_id: str) -> list[Comparison]:

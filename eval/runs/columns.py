@@ -32,6 +32,11 @@ COLUMNS: dict[str, dict[str, str]] = {
         "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "budget": "INTEGER", "answer": "VARCHAR",
         "thought_tokens": "INTEGER", "answer_tokens": "INTEGER", "outcome": "VARCHAR", "cut": "BOOLEAN",
     },
+    "transplants": {
+        "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "given": "VARCHAR", "source": "VARCHAR",
+        "text": "VARCHAR", "answer": "VARCHAR", "thought_tokens": "INTEGER", "answer_tokens": "INTEGER",
+        "finish_reason": "VARCHAR", "seed": "BIGINT", "outcome": "VARCHAR", "extracted": "VARCHAR",
+    },
     "flags": {
         "model": "VARCHAR", "problem_id": "VARCHAR", "index": "INTEGER", "outcome": "VARCHAR", "note": "VARCHAR",
         "flagged_at": "VARCHAR",

@@ -5,12 +5,11 @@ runs/<id>/run.json        what is needed to repeat it: configuration, data, mode
           samples.jsonl   one line a sample
           grades.jsonl    one line a grade; the last one of a sample holds
           classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
-          forced.jsonl    forced answers at token budgets
+          forced.jsonl    forced answers at token budgets; transplants.jsonl: answers from the other model's thought
           flags.jsonl     grades that a person called wrong
           golds.jsonl     which gold answers are not graded equal to themselves
 """
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any, Self
 
 from common import jsonl
 from common.errors import ConfigError, DataError
+from common.locks import claimed
 from common.paths import home
 from eval.problems.prompts import BENCHMARK
 from eval.records import Problem, Sample
@@ -34,7 +34,7 @@ CONCURRENCY = 32
 RUNS, OPEN_ENDED = "runs", "beyond"
 """Folders below home() for runs of the benchmarks and of open-ended sets."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
-REMADE = frozenset({"samples", "grades", "classes", "forced", "golds"})
+REMADE = frozenset({"samples", "grades", "classes", "forced", "transplants", "golds"})
 """Logs whose lines are handed to the system and not waited for, which would take longer than writing them. A killed
 process loses none; those that a power failure loses are made again when the run is resumed."""
 TOO_LONG = "too_long"
@@ -266,13 +266,7 @@ class RunLog:
     @contextmanager
     def claim(self) -> Iterator[None]:
         """Hold the run for this process, and let go when it ends however it ends; DataError if another one has it."""
-        with (self.folder / ".lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise DataError(
-                    f"Run {self.folder.name} is in use by another process.", "Stop that process first."
-                ) from error
+        with claimed(self.folder / ".lock", f"Run {self.folder.name}"):
             yield
 
 

@@ -16,7 +16,7 @@ from models.chat.reply import Builder, ReplyStream
 from models.chat.resume import Resume, cut_thought
 from models.chat.separated import written
 from models.chat.thought import split_text
-from models.chat.wire import SILENCE_SECONDS, Request, Wire
+from models.chat.wire import SILENCE_SECONDS, Request, TokenScore, Wire
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
@@ -101,6 +101,17 @@ class ModelClient:
             return raw
         # A split character comes back as a replacement character; the common prefix contains only whole ones.
         return os.path.commonprefix([raw, await self._wire.text(tokens[:count])])  # noqa: RUF071
+
+    async def scores(self, messages: Sequence[Message], raw: str, *, most: int, top: int = 20) -> list[TokenScore]:
+        """How likely the model finds each token of `raw` as its reply to these messages; of the first tokens only,
+        where the prompt and the reply have more than `most`. `top`: likeliest tokens also given at each place.
+
+        Raises ServerError, also for a server that does not give these numbers.
+        """
+        prompt = await self._wire.chat_tokens(self._chat(messages))
+        tokens = [*prompt, *await self._wire.tokens(raw)][: max(most, 0)]
+        found = await self._wire.scores(tokens, top) if len(tokens) > len(prompt) else []
+        return found[len(prompt) - 1 :]
 
     async def thought_at(self, reply: Reply, tokens: int) -> Reply:
         """`reply` as it was when its thought had `tokens` tokens, without its answer; used for forced answers.

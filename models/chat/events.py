@@ -29,7 +29,8 @@ class Reply:
     thought_seconds: float = 0.0
     seconds: float = 0.0
     forced: tuple[str, ...] = field(default=())
-    """Interventions in order: `budget` (thought closed at its budget), `answer_now`, `think_more`, `continue`."""
+    """Interventions in order: `budget` (thought closed at its budget), `answer_now`, `think_more`, `continue`,
+    `transplant` (given another thought)."""
 
     @property
     def final(self) -> bool:

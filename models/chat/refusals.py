@@ -29,6 +29,17 @@ class NoTokenizerError(ServerError):
         )
 
 
+class NoScoresError(ServerError):
+    """The server does not say how likely its model finds the tokens of a prompt."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"The server at {url} does not give the log-probabilities of a prompt (`prompt_logprobs`).",
+            "Use a vLLM server for this.",
+            "refused",
+        )
+
+
 async def check(response: httpx.Response) -> None:
     """Raise ServerError if the answer is a refusal."""
     if response.status_code == 200:

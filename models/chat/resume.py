@@ -8,7 +8,7 @@ from models.chat.separated import written
 from models.chat.thought import close_thought_text, reopen_thought, split_text
 from models.config.thought_format import ThoughtFormat
 
-Intervention = Literal["answer_now", "think_more", "continue"]
+Intervention = Literal["answer_now", "think_more", "continue", "transplant"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,21 @@ def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resu
 def continue_cut(reply: Reply) -> Resume:
     """Continue where the token limit or a person cut the reply off."""
     return Resume(reply, reply.raw, "continue")
+
+
+def transplant(text: str, thought: ThoughtFormat, *, closed: bool = True) -> Resume:
+    """Give a model this text as if it had thought it, e.g. another model's thought or one edited by hand.
+
+    `closed`: the thought ends there and the answer follows; otherwise the model goes on thinking. Format `none` has no
+    thought, so the text begins the answer. Tokens of the text are not counted as the model's own.
+    """
+    if thought.kind == "tags":
+        text = text.replace(thought.close, "")  # it would end the thought
+    opening = f"{thought.open}\n" if thought.kind == "tags" and not thought.prefilled else ""
+    raw = f"{opening}{text}" if text or not closed else ""
+    if closed:
+        raw += "\n\n" if thought.kind == "none" and raw else close_thought_text(thought, raw)
+    return Resume(Reply(), raw, "transplant")
 
 
 def cut_thought(reply: Reply, thought: ThoughtFormat, raw: str, tokens: int) -> Reply:

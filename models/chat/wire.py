@@ -12,7 +12,7 @@ import httpx
 from common.errors import ServerError
 from models.chat.endpoint import Endpoint, client_options, plain_errors, silence_error
 from models.chat.message import Halves, Piece, read_message
-from models.chat.refusals import NoTokenizerError, UnknownOptionError, check
+from models.chat.refusals import NoScoresError, NoTokenizerError, UnknownOptionError, check
 from models.chat.sse import messages
 from models.config.sampling import Sampling
 
@@ -30,6 +30,15 @@ class Request(NamedTuple):
     sampling: Sampling
     limit: int
     """Maximum number of output tokens."""
+
+
+class TokenScore(NamedTuple):
+    """How likely a model found one token of a text that it was given."""
+
+    token: int
+    text: str
+    logs: dict[int, float]
+    """Natural logarithms of probabilities by token: of this one and of the likeliest in its place."""
 
 
 class Options(NamedTuple):
@@ -69,6 +78,22 @@ class Wire:
     async def text(self, tokens: list[int]) -> str:
         """The text of some tokens; a character cut in two becomes U+FFFD. Raises ServerError."""
         return await self._field("prompt", "/detokenize", {"tokens": tokens})
+
+    async def scores(self, tokens: list[int], top: int) -> list[TokenScore]:
+        """How likely the model finds each token but the first, with the `top` likeliest in its place.
+
+        Raises ServerError, also for a server that gives no such numbers; vLLM does.
+        """
+        body = {"prompt": tokens, "max_tokens": 1, "temperature": 0.0, "prompt_logprobs": top}
+        answer = await self._post("/v1/completions", body)
+        with plain_errors(self.endpoint, self._silence_seconds):
+            given = answer["choices"][0].get("prompt_logprobs")
+            if not given:
+                raise NoScoresError(self.endpoint.url)
+            return [
+                TokenScore(token, at[str(token)]["decoded_token"] or "", {int(k): v["logprob"] for k, v in at.items()})
+                for token, at in zip(tokens[1:], given[1:], strict=True)
+            ]
 
     async def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
         """The answer as it arrives. Closing this closes the connection, and vLLM then stops generating.

@@ -160,7 +160,10 @@ def test_a_bad_path_is_explained(name: str, place: str, tmp_path: Path, capsys: 
                 explained(argv, capsys)
 
 
-RUN_COMMANDS = ("resume", "forced", "report", "regrade", "record", "judge run", "judge scores")
+RUN_COMMANDS = (
+    "resume", "forced", "report", "regrade", "record", "judge run", "judge scores",
+    "thoughts transplant", "thoughts importance", "thoughts divergence",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("content", CONTENTS)

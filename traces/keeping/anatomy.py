@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from eval.thoughts.sentences import sentences
+
 Kind = Literal[
     "restating", "planning", "working", "checking", "reflection", "turning_back", "tool_wish", "final_answer"
 ]
@@ -83,6 +85,7 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
             r"\b(?:I|that|this|it|which) (?:was|is|must be|seems?|looks?) (?:a |an )?(?:wrong|mistaken?|error|slip)\b",
             r"\bI (?:made a (?:mistake|slip)|mis(?:read|took|counted|calculated|understood))\b",
             r"\b(?:that|this|which)(?:'s|’s| is) (?:wrong|not right|incorrect|impossible)\b",
+            r"\bmight be (?:a |an )?(?:mistake|misunderstanding|error)\b",
             r"\bam I sure\b|\bis (?:that|this) (?:right|correct)\?|\bnot right\b",
             "等等|等一下|且慢|嗯|不对|其实|真的吗|反思|有误|出错|我(?:算|弄|想|看)错|仔细(?:想|看)",
         ),
@@ -106,7 +109,8 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         _cues(
             r"\bthe (?:problem|question|task) (?:is|asks?|says|states|wants|gives)\b",
             r"\b(?:we|I)(?:'m| am| are|'re) (?:given|told|asked)\b|^\W*given\b",
-            r"\b(?:we|I) (?:need|have|want) to (?:find|compute|determine|count)\b",
+            r"(?:\b(?:we|I) (?:have|want)|^\W*(?:we|I) need) to (?:find|compute|determine|count)\b",
+            r"\b(?:according to|from|in) the (?:problem|question)\b",
             "题目|题意|已知|问题(?:是|问)|(?:我们|我)?(?:需要|要)求",
         ),
     ),
@@ -114,6 +118,9 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
         "planning",
         _cues(
             r"\b(?:let me|let's|let us|we (?:can|could|should)|I(?:'ll| will| should| can| could| plan to))\b",
+            r"^\W*(?:step \d+\W+|next, |now, |then, |finally, )?(?:we (?:now )?)?(?:calculate|compute|determine|find"
+            r"|count|add|subtract|multiply|divide|sum|combine|simplify|solve|set up|identify|substitute)\b",
+            r"\bwe (?:will|need to)\b",
             r"\bfirst,|^\W*first\b|\bone way\b|\bstep by step\b|\b(?:plan|approach|strategy|idea)\b",
             "首先|先(?:算|求|看|考虑)|思路|计划|打算|可以(?:先|用|考虑)|我来|让我",
         ),
@@ -121,7 +128,6 @@ CUES: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )
 """Kind and cue words, in order of precedence. Planning that contains an equation counts as working."""
 
-_SENTENCE = re.compile(r"[^\n]*?(?:[.!?…](?=\s)|[。！？]|\n|$)\s*", re.DOTALL)
 _VERDICT = re.compile(
     r"\W*(?:good|fine|right|correct|ok|okay|yes|it fits|(?:not )?the same|正确|没错|对)\W*", re.IGNORECASE
 )
@@ -161,17 +167,15 @@ def kind_of(sentence: str) -> tuple[Kind, str]:
 def segments(thought: str) -> tuple[Segment, ...]:
     """The thought's parts in order; they cover it without gaps."""
     parts: list[Segment] = []
-    for match in _SENTENCE.finditer(thought):
-        text = match.group()
-        if not text:
-            continue
+    for start, end in sentences(thought):
+        text = thought[start:end]
         kind, cue = kind_of(text) if text.strip() else ("working", "")
         last = parts[-1] if parts else None
         joins = not text.strip() or (last and last.kind == "checking" and _VERDICT.fullmatch(text))
         if last and (joins or (last.kind == kind and (kind not in MARKS or "\n" not in last.text))):
-            parts[-1] = replace(last, text=last.text + text, end=match.end())
+            parts[-1] = replace(last, text=last.text + text, end=end)
         else:
-            parts.append(Segment(kind, text, match.start(), match.end(), cue))
+            parts.append(Segment(kind, text, start, end, cue))
     return tuple(parts)
 
 

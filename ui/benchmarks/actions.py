@@ -10,7 +10,6 @@ from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.runs.cost import cost, throughputs
-from eval.runs.forced import ForcedJob
 from eval.runs.grades import grade_run
 from eval.runs.imported import import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
@@ -18,6 +17,7 @@ from eval.runs.outputs import Fields
 from eval.runs.plan import limits, load_benchmarks, prepare
 from eval.runs.run_job import RunJob
 from eval.statistics.paired import smallest_differences
+from eval.thoughts.forced import ForcedJob
 from ui.benchmarks.library import RunLibrary
 from ui.services import Services, check_ready
 

@@ -32,6 +32,7 @@ TOOLS = {
     "stop": "Stop",
     "answer_now": "Answer now",
     "think_more": "Think more",
+    "transplant": "Swap thoughts",
     "continue": "Continue",
     "regenerate": "Regenerate",
 }
@@ -39,7 +40,7 @@ TOOLS = {
 
 def allowed(battle: Battle, tool: str) -> bool:
     """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""
-    return battle.mode == "named" or tool not in ("answer_now", "think_more")
+    return battle.mode == "named" or tool not in ("answer_now", "think_more", "transplant")
 
 
 def offered(battle: Battle, tool: str) -> bool:
@@ -52,6 +53,8 @@ def offered(battle: Battle, tool: str) -> bool:
         return tool == "regenerate"
     if battle.phase != "answers":
         return False
+    if tool == "transplant":
+        return any(reply.thought for side in SIDES if (reply := battle.reply(side)))
     if tool == "continue":
         return bool(unfinished(battle))
     return tool in ("regenerate", "think_more")

@@ -24,7 +24,6 @@ from eval.results.comparison import build_comparison, headline
 from eval.results.report import command, data_lines, differences, run_report
 from eval.results.samples import Results, Side, sides_of
 from eval.runs.cost import cost, throughput, throughputs
-from eval.runs.forced import ForcedJob, force_answers, pending
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.imported import import_outputs
 from eval.runs.jobs import Jobs
@@ -34,6 +33,7 @@ from eval.runs.outputs import Fields, read_outputs
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.run_job import RunJob, complete_run
 from eval.runs.runner import DOWN_AFTER
+from eval.thoughts.forced import ForcedJob, force_answers, pending
 from models.chat.client import Endpoint, Message
 from models.chat.events import Reply
 from models.chat.retry import RETRIES
@@ -96,7 +96,7 @@ def grader() -> Iterator[Grader]:
 @pytest.fixture(autouse=True)
 def fakes(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> None:
     monkeypatch.setattr("models.serving.clients.ModelClient", FakeClient)
-    for module in ("eval.runs.run_job", "eval.runs.forced"):
+    for module in ("eval.runs.run_job", "eval.thoughts.forced"):
         monkeypatch.setattr(f"{module}.Grader", lambda workers: nullcontext(grader))
     monkeypatch.setattr("eval.grading.grader.Grader", lambda **_: nullcontext(grader))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from common.errors import ServerError
 from models.chat.client import Endpoint, Message, ModelClient
 from models.chat.events import Answering, Failed, Finished, Reply, Thinking
-from models.chat.resume import answer_now, continue_cut, think_more
+from models.chat.resume import answer_now, continue_cut, think_more, transplant
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from tests.models.chat.scripted_server import END, ScriptedServer, continuing
@@ -147,6 +147,29 @@ async def test_answer_now_with_a_lead_in_shows_it() -> None:
     _, answer, reply = await streamed(client, resume=answer_now(cut, TAGS, "\\boxed{"))
     assert answer == reply.answer == "\\boxed{42}"
     assert reply.answer_tokens == len("42}" + END)
+
+
+GIVEN = {
+    "tags": (TAGS, True, "<think>\nten fours\n</think>\n\n", ("ten fours", "It is 40.")),
+    "tags, prefilled": (PREFILLED, True, "ten fours\n</think>\n\n", ("ten fours", "It is 40.")),
+    "tags, to be continued": (TAGS, False, "<think>\nten fours", ("ten foursIt is 40.", "")),
+    "marker": (MARKER, True, "ten fours\n\nFinal answer", ("ten fours", "Final answerIt is 40.")),
+    "none": (ThoughtFormat(), True, "ten fours\n\n", ("", "ten fours\n\nIt is 40.")),
+}
+
+
+@pytest.mark.parametrize(("thought", "closed", "raw", "parts"), GIVEN.values(), ids=GIVEN)
+async def test_a_model_answers_from_a_thought_that_it_is_given(
+    thought: ThoughtFormat, closed: bool, raw: str, parts: tuple[str, str]
+) -> None:
+    client = client_of(ScriptedServer(continuing(f"{raw}It is 40.")), thought)
+    resume = transplant("ten fours", thought, closed=closed)
+    assert resume.raw == raw
+    *shown, reply = await streamed(client, resume=resume)
+    assert tuple(shown) == (reply.thought, reply.answer) == parts
+    assert reply.forced == ("transplant",)
+    assert reply.output_tokens == len("It is 40.") + 1, "what it was given is not counted as its own"
+    assert timeless(await client.complete(QUESTION, Sampling(), resume=resume)) == timeless(reply)
 
 
 async def test_think_more_reopens_the_thought_and_drops_the_answer() -> None:

@@ -123,6 +123,19 @@ def test_a_thought_is_stopped_continued_cut_short_taken_up_again_and_made_anew(p
     expect(page.locator("#facts")).to_contain_text("the distilled model", timeout=WAIT_MS)
 
 
+def test_a_side_answers_from_the_thought_of_the_other(page: Page) -> None:
+    ask_and_see_it_think(page)
+    page.get_by_label("Distilled (B)").check()
+    press(page, "Answer now")
+    settled(page)
+    assert "hm, and on" not in page.locator("#panel-a").inner_text()
+    page.get_by_label("Base (A)").check()
+    press(page, "Swap thoughts")
+    shows(page, "a", "hm, and on")
+    settled(page)
+    shows(page, "b", "First answer.")
+
+
 def test_a_reply_cut_off_at_its_token_limit_says_so_and_goes_on_where_it_was(page: Page) -> None:
     page.get_by_role("button", name="Settings for the next battle").click()
     page.wait_for_timeout(1000)  # what has just unfolded does not listen at once

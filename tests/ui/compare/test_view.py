@@ -63,6 +63,14 @@ def test_tools_are_offered_where_they_make_sense(mode: str, phase: Phase, tools:
     assert {tool for tool in TOOLS if offered(battle, tool)} == tools
 
 
+@pytest.mark.parametrize(
+    ("mode", "thought", "can"), [("named", "Hm.", True), ("named", "", False), ("blind", "Hm.", False)]
+)
+def test_thoughts_are_swapped_only_where_names_are_known_and_there_is_one(mode: str, thought: str, can: bool) -> None:
+    turn = Turn("Why?", {"a": Reply(answer="So."), "b": Reply(thought=thought, answer="Because.")})
+    assert offered(Battle(mode=mode, phase="answers", turns=(turn,)), "transplant") == can  # type: ignore[arg-type]
+
+
 def test_a_blind_battle_does_not_tell_which_side_is_slower() -> None:
     lines = {
         progress_line(Battle(phase="running", running=frozenset(running)), 3.0, True) for running in ("a", "b", "ab")

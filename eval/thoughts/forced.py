@@ -5,25 +5,23 @@ plotted at the tokens really used, not at B.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import ArenaError, ConfigError, ServerError
+from common.errors import ConfigError
 from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
-from eval.runs.log import ROLES, TOO_LONG, Role, RunInfo, RunLog
+from eval.runs.log import ROLES, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
-from eval.runs.run_job import Connection, ServedRun
-from eval.runs.runner import DOWN_AFTER
+from eval.runs.run_job import ServedRun
+from eval.thoughts.asking import Asker
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
 from models.chat.resume import answer_now
-from models.chat.retry import PAUSE_SECONDS, ask_again
+from models.chat.retry import PAUSE_SECONDS
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
@@ -84,61 +82,35 @@ async def force_answers(
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    maker = _Maker(log, {role: Connection(served, role) for role in info.sides}, answer_tokens, lead_in, pause)
-    try:
-        async with AsyncExitStack() as stack:
-            grader = stack.enter_context(Grader(workers=1))
-            for connection in maker.connections.values():
-                stack.push_async_callback(connection.aclose)
-            async with asyncio.TaskGroup() as group:
-                for task in tasks:
-                    group.create_task(maker.make(task, grader, lambda made: progress(made, len(tasks))))
-    except* ArenaError as errors:  # the disk is full
-        raise errors.exceptions[0] from None
-    if maker.error:
-        missing = len(tasks) - maker.made
-        raise ServerError(
-            f"{missing} of {len(tasks)} forced answers were not made: {maker.error}",
-            "Run the same command again to make them.",
-        )
+    maker = _Maker(log, Asker(served, info.sides, info.config.concurrency, pause), answer_tokens, lead_in)
+    with Grader(workers=1) as grader:
+        await maker.asker.all(maker.make(task, grader, lambda made: progress(made, len(tasks))) for task in tasks)
+    maker.asker.check_complete(len(tasks) - maker.made, len(tasks), "forced answers")
     return maker.made
 
 
 class _Maker:
-    """Makes forced answers, and counts what became of them."""
+    """Makes forced answers and counts them."""
 
-    def __init__(
-        self, log: RunLog, connections: Mapping[Role, Connection], answer_tokens: int, lead_in: str, pause: float
-    ) -> None:
-        self.connections = connections
+    def __init__(self, log: RunLog, asker: Asker, answer_tokens: int, lead_in: str) -> None:
+        self.asker = asker
         self.made = 0
-        self.error = ""
-        """Why the last one that failed did."""
         self._log, self._info, self._facts = log, log.info(), facts_of(log)
-        self._answer_tokens, self._lead_in, self._pause = answer_tokens, lead_in, pause
-        self._limit = asyncio.Semaphore(self._info.config.concurrency)
-        self._in_a_row: Counter[Role] = Counter()
-        """Failures of each side since its server last answered."""
+        self._answer_tokens, self._lead_in = answer_tokens, lead_in
 
     async def make(self, task: Task, grader: Grader, tell: Callable[[int], None]) -> None:
         """Make, grade and append one, unless its server is down; `tell` hears how many are made."""
-        async with self._limit:
-            if self._in_a_row[task.role] >= DOWN_AFTER:
-                return
-            reply = await ask_again(lambda _: self._ask(task), pause=self._pause)
-        if reply.finish_reason == "failed":
-            self._in_a_row[task.role] += reply.refusal != TOO_LONG
-            self.error = reply.error
+        reply = await self.asker.ask(
+            task.role, lambda client: self._ask(client, task), stored=stands(task.sample, task.budget)
+        )
+        if reply is None:
             return
-        if not stands(task.sample, task.budget):
-            self._in_a_row[task.role] = 0
         grade = await asyncio.to_thread(grader.grade_one, reply.answer, *self._facts[task.sample.problem_id])
         self._log.append("forced", [_row(task, reply, grade.outcome, grade.extracted)])
         self.made += 1
         tell(self.made)
 
-    async def _ask(self, task: Task) -> Reply:
-        client = await self.connections[task.role]()
+    async def _ask(self, client: ModelClient, task: Task) -> Reply:
         sampling = _sampling(self._info, task, self._answer_tokens)
         return await force(client, task, sampling, self._lead_in, self._info.history)
 

@@ -1,0 +1,38 @@
+"""What transplanted thoughts came to, as Markdown: each model against its own answers, and where the gain goes."""
+
+from eval.results.comparison import interval, points
+from eval.runs.log import RunLog
+from eval.thoughts.carried import carried, gain
+from eval.thoughts.transplant import GIVEN
+
+HEAD = ("model", "given", "problems", "own answer", "then", "difference [95 %]", "tokens added", "cut off")
+
+
+def transplanted(log: RunLog) -> str:
+    """A table with a row for each model and kind of thought, and the gain in points; empty where nothing was asked."""
+    rows = [
+        f"| {row.role} | {GIVEN[row.given]} | {row.paired.problems} | {row.paired.base:.1%} | "
+        f"{row.paired.distilled:.1%} | {points(row.paired.difference)} {interval(row.paired)} | {row.tokens:.0f} | "
+        f"{row.cut_share:.0%} |"
+        for row in carried(log)
+    ]
+    if not rows:
+        return ""
+    return "\n".join([f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|", *rows, "", *gain_lines(log)]).rstrip()
+
+
+def gain_lines(log: RunLog) -> list[str]:
+    """The gain, and what the thought alone and the weights alone bring, each against the base's own answers."""
+    found = gain(log)
+    if found is None:
+        return []
+    parts = {
+        "distilled": found.own,
+        "base with the distilled model's thought": found.thought,
+        "distilled with the base's reasoning": found.weights,
+    }
+    return ["Against the base's own answers, in points:", ""] + [
+        f"- {name}: {points(paired.difference)} {interval(paired)}"
+        for name, paired in parts.items()
+        if paired is not None
+    ]

@@ -1,0 +1,105 @@
+"""What carries the gain: answers from transplanted thoughts against a model's own, paired by problem."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from eval.records import CUT_OFF
+from eval.runs.log import RunLog
+from eval.statistics.paired import Paired, compare
+from eval.thoughts.transplant import GIVEN, Given
+
+JUDGED = ("correct", "wrong", "no_answer")
+Verdicts = Mapping[str, Sequence[bool]]
+"""By problem."""
+
+
+class Carried(NamedTuple):
+    """One model's answers from one kind of thought, against its own answers to the same problems."""
+
+    role: str
+    model: str
+    given: Given
+    paired: Paired
+    """`base` is the model's own answer, `distilled` the answer from the thought it was given."""
+    tokens: float
+    """Mean tokens the model added."""
+    cut_share: float
+
+
+class Gain(NamedTuple):
+    """What the two models solve by themselves, and each with the other's whole thought; paired with the base's own."""
+
+    own: Paired
+    """The distilled model against the base: the gain in question."""
+    thought: Paired | None
+    """The base with the distilled model's thought, against the base: what the thought alone brings."""
+    weights: Paired | None
+    """The distilled model with the base's reasoning, against the base: what the weights bring without the thought."""
+
+
+def carried(log: RunLog) -> list[Carried]:
+    """A row for each model and each kind of thought, over the problems that have both answers."""
+    info, own, given = log.info(), own_verdicts(log), given_rows(log)
+    rows = []
+    for role, side in sorted(info.sides.items()):
+        for kind in GIVEN:
+            made = given.get((side.model, kind), {})
+            before, after = paired_verdicts(own[side.model], verdicts(made))
+            if before:
+                every = [row for of_problem in made.values() for row in of_problem]
+                tokens = sum(row["thought_tokens"] + row["answer_tokens"] for row in every) / len(every)
+                cut = sum(row["finish_reason"] in CUT_OFF for row in every) / len(every)
+                rows.append(Carried(role, side.model, kind, compare(before, after), tokens, cut))
+    return rows
+
+
+def gain(log: RunLog) -> Gain | None:
+    """Where the difference between the two models goes when their thoughts change places; None with one model, or
+    without a problem that both have answered."""
+    info, own, given = log.info(), own_verdicts(log), given_rows(log)
+    if not {"base", "distilled"} <= info.sides.keys():
+        return None
+    base, distilled = info.sides["base"].model, info.sides["distilled"].model
+
+    def against_base(other: Verdicts) -> Paired | None:
+        before, after = paired_verdicts(own[base], other)
+        return compare(before, after) if before else None
+
+    whole = against_base(own[distilled])
+    if whole is None:
+        return None
+    swapped = [against_base(verdicts(given.get((model, "other"), {}))) for model in (base, distilled)]
+    return Gain(whole, *swapped)
+
+
+def paired_verdicts(a: Verdicts, b: Verdicts) -> tuple[list[Sequence[bool]], list[Sequence[bool]]]:
+    """The verdicts on the problems that both have, in one order."""
+    both = sorted(a.keys() & b.keys())
+    return [a[key] for key in both], [b[key] for key in both]
+
+
+def own_verdicts(log: RunLog) -> Mapping[str, Verdicts]:
+    """By model: the run's own verdicts; the last grade of a sample counts."""
+    last = {(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in log.rows("grades")}
+    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for (model, problem_id, _), outcome in last.items():
+        if outcome in JUDGED:
+            found[model][problem_id].append(outcome == "correct")
+    return found
+
+
+def given_rows(log: RunLog) -> dict[tuple[str, str], dict[str, list[dict]]]:
+    """By model and kind of thought, then by problem: the answers; the first of each sample counts."""
+    held = {}
+    for row in log.rows("transplants"):
+        held.setdefault((row["model"], row["problem_id"], row["index"], row["given"]), row)
+    found: dict[tuple[str, str], dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    for row in held.values():
+        if row["outcome"] in JUDGED:
+            found[row["model"], row["given"]][row["problem_id"]].append(row)
+    return found
+
+
+def verdicts(rows: Mapping[str, Sequence[dict]]) -> Verdicts:
+    return {key: [row["outcome"] == "correct" for row in of_problem] for key, of_problem in rows.items()}

@@ -1,0 +1,75 @@
+"""How much an answer depends on each sentence of the thought before it, from answers drawn again.
+
+The answer is drawn several times after every sentence. If the answers drawn before and after a sentence are spread
+alike, the sentence changed nothing. This is the resampling importance of Bogdan, Macar, Nanda and Conmy, “Thought
+Anchors: Which LLM Reasoning Steps Matter?” (2025, arXiv 2506.19143), with one difference. They compare the two
+distributions by their KL divergence over a hundred draws each. With the few draws that a small machine can make, that
+is infinite as soon as an answer is seen only once, so here it is the total variation distance
+
+    importance = ½ · Σ_c |p_before(c) − p_after(c)|
+
+over the classes c of equivalent answers, no answer being a class of its own. It lies between 0, equally spread, and 1,
+no answer in common.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from eval.thoughts.sentences import Span
+
+SHUFFLES = 999
+SEED = 20250623
+
+
+class Draw(NamedTuple):
+    """One answer drawn after a part of a thought."""
+
+    answer_class: int | None
+    """Equal for equivalent answers to the same problem; None: no answer."""
+    right: bool | None
+    """None where there is no gold answer, or the grader failed."""
+
+
+class SentenceImportance(NamedTuple):
+    """What a sentence does to the answer: `thought[start:end]`."""
+
+    start: int
+    end: int
+    value: float
+    """Importance, between 0 and 1."""
+    gain: float | None
+    """Share of right answers after the sentence minus before it; None without a gold answer."""
+    p_value: float
+    """Chance of this importance or more where the sentence changes nothing: a permutation test on the draws."""
+    before: int
+    """Answers drawn before it."""
+    after: int
+
+
+def importances(draws: Mapping[int, Sequence[Draw]]) -> tuple[SentenceImportance, ...]:
+    """The importance of every part of a thought. `draws`: by the length of the thought, in characters, after which
+    they were drawn; parts without draws on both sides are joined with the next."""
+    ends = sorted(end for end, drawn in draws.items() if drawn)
+    return tuple(importance(Span(start, end), draws[start], draws[end]) for start, end in pairwise(ends))
+
+
+def importance(span: Span, before: Sequence[Draw], after: Sequence[Draw]) -> SentenceImportance:
+    """One part's importance from at least one draw on each side."""
+    labels = [-1 if draw.answer_class is None else draw.answer_class for draw in (*before, *after)]
+    classes = np.unique(labels, return_inverse=True)[1]
+    value = distance(classes, len(before))
+    shuffled = np.random.default_rng(SEED).permuted(np.tile(classes, (SHUFFLES, 1)), axis=1)
+    as_far = sum(distance(row, len(before)) >= value - 1e-9 for row in shuffled)
+    rights = [[draw.right for draw in side if draw.right is not None] for side in (before, after)]
+    gain = None if not all(rights) else sum(rights[1]) / len(rights[1]) - sum(rights[0]) / len(rights[0])
+    return SentenceImportance(*span, value, gain, (1 + as_far) / (1 + SHUFFLES), len(before), len(after))
+
+
+def distance(classes: np.ndarray, first: int) -> float:
+    """Total variation distance between the `first` labels and the rest."""
+    most = int(classes.max()) + 1
+    p, q = (np.bincount(side, minlength=most) / len(side) for side in (classes[:first], classes[first:]))
+    return float(np.abs(p - q).sum() / 2)
