@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from eval.records import CUT_OFF
 from eval.runs.log import RunLog
@@ -89,17 +89,17 @@ def own_verdicts(log: RunLog) -> Mapping[str, Verdicts]:
     return found
 
 
-def given_rows(log: RunLog) -> dict[tuple[str, str], dict[str, list[dict]]]:
+def given_rows(log: RunLog) -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
     """By model and kind of thought, then by problem: the answers; the first of each sample counts."""
-    held = {}
+    held: dict[tuple[str, str, int, str], dict[str, Any]] = {}
     for row in log.rows("transplants"):
         held.setdefault((row["model"], row["problem_id"], row["index"], row["given"]), row)
-    found: dict[tuple[str, str], dict[str, list[dict]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in held.values():
         if row["outcome"] in JUDGED:
             found[row["model"], row["given"]][row["problem_id"]].append(row)
     return found
 
 
-def verdicts(rows: Mapping[str, Sequence[dict]]) -> Verdicts:
+def verdicts(rows: Mapping[str, Sequence[dict[str, Any]]]) -> Verdicts:
     return {key: [row["outcome"] == "correct" for row in of_problem] for key, of_problem in rows.items()}
