@@ -192,4 +192,4 @@ def _model(log: "RunLog", role: str) -> str:
     sides = log.info().sides
     if role not in sides:
         raise ConfigError(f"Run {log.folder.name} has no {role} model.", f"Choose --role {', '.join(sides)}.")
-    return sides[role].model  # type: ignore[index]
+    return sides[role].model

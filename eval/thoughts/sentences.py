@@ -30,6 +30,5 @@ def grouped(spans: Sequence[Span], most: int) -> list[Span]:
 
 def first_half(text: str) -> str:
     """The sentences of the first half of the text, counted in characters; at least one sentence."""
-    whole = sentences(text)
-    half = [span.end for span in whole if span.end <= len(text) / 2] or [span.end for span in whole[:1]]
-    return text[: half[-1]].rstrip() if half else ""
+    halves = [half for span in sentences(text) if (half := text[: span.end].rstrip())]
+    return next((half for half in reversed(halves) if len(half) <= len(text) / 2), halves[0] if halves else "")

@@ -118,7 +118,7 @@ RESUMES = {
     "plain reasoning for a thinker": (
         Task("distilled", "other", THINKER, PLAIN), TAGS, "<think>\nOne. Two. It is 3.\n</think>\n\n",
     ),
-    "half of plain reasoning": (Task("distilled", "half", THINKER, PLAIN), TAGS, "<think>\nOne."),
+    "half of plain reasoning": (Task("distilled", "half", THINKER, PLAIN), TAGS, "<think>\nOne. Two."),
     "no thought": (Task("distilled", "none", THINKER, None), TAGS, "<think>\n\n</think>\n\n"),
     "no thought, prefilled": (
         Task("distilled", "none", THINKER, None), ThoughtFormat("tags", prefilled=True), "</think>\n\n",
