@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Command] = {
     "report": Command("benchmarks.results", "print the results of a run"),
     "regrade": Command("benchmarks.results", "grade the answers of a run again"),
     "grade": Command("benchmarks.grade", "grade a file of outputs made elsewhere"),
-    "import": Command("benchmarks.results", "add a file of outputs made elsewhere to the runs"),
+    "import": Command("benchmarks.imports", "add outputs or logs made elsewhere to the runs"),
     "record": Command("benchmarks.results", "pack a run, to ship it with the product"),
     "judge": Command("judge", "let a model judge answers that have no gold answer"),
     "traces": Command("traces.group", "make, filter and export long thoughts"),

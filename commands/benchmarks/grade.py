@@ -16,7 +16,7 @@ from common import jsonl
 from common.errors import ConfigError
 from common.software import versions
 from eval.grading.grader import SECONDS, WORKERS, Grader
-from eval.runs.outputs import GOLD, OUTPUT, Fields
+from eval.imports.outputs import GOLD, OUTPUT, Fields
 from models.config.thought_format import ThoughtFormat
 
 

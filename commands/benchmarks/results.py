@@ -1,5 +1,4 @@
-"""`arena runs`, `report`, `regrade`, `grade`, `import` and `record`: runs that are there already, and outputs made
-elsewhere. No model is started."""
+"""`arena runs`, `report`, `regrade` and `record`: runs that are there already. No model is started."""
 
 import argparse
 from pathlib import Path
@@ -12,7 +11,7 @@ from common.errors import ConfigError, DataError
 from common.jsonl import write_text
 from common.paths import ROOT, home
 from eval.results.comparison import points
-from eval.runs.log import OPEN_ENDED, ROLES, RUNS, RunLog, find_run, list_runs
+from eval.runs.log import OPEN_ENDED, RUNS, RunLog, find_run, list_runs
 
 RECORDED = ROOT / "eval" / "recorded"
 EXPORTS = ("parquet", "csv", "json")
@@ -37,16 +36,6 @@ def add_regrade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="every answer, not only those without a grade; earlier grades are kept"
     )
-
-
-def add_import(parser: argparse.ArgumentParser) -> None:
-    describe(parser, import_command, "arena import outputs.jsonl --title Qwen2.5-7B --role base")
-    parser.add_argument("file", type=Path, help="JSONL, with a question, a gold answer and outputs in each row")
-    parser.add_argument("--role", choices=ROLES, default=ROLES[0], help=f"side of the comparison (default: {ROLES[0]})")
-    parser.add_argument("--title", default="", help="name of the model (default: the file's name)")
-    parser.add_argument("--benchmark", default="", help="the set that the questions are from, to compare with its runs")
-    for name in ("question", "gold", "output"):
-        parser.add_argument(f"--{name}-field", default="", help=f"name of the field with the {name}")
 
 
 def add_record(parser: argparse.ArgumentParser) -> None:
@@ -155,27 +144,6 @@ def regrade_command(options: argparse.Namespace) -> None:
     with log.claim(), Grader() as grader:
         graded = grade_run(log, grader, anew=options.all, progress=progress("graded"))
     show(options, {"run": options.run, "graded": graded}, f"{graded} answers graded.")
-
-
-def import_command(options: argparse.Namespace) -> None:
-    from eval.grading.grader import Grader
-    from eval.problems.maths import load_benchmark
-    from eval.runs.grades import grade_run
-    from eval.runs.imported import import_outputs
-    from eval.runs.outputs import Fields
-
-    benchmark = load_benchmark(options.benchmark) if options.benchmark else None
-    fields = Fields(question=options.question_field, gold=options.gold_field, output=options.output_field)
-    imported = import_outputs(
-        home() / RUNS, options.file, role=options.role, title=options.title, benchmark=benchmark, fields=fields
-    )
-    log = imported.log
-    with log.claim(), Grader() as grader:
-        grade_run(log, grader, progress=progress("graded"))
-    values, text = outcome(log)
-    left_out = "".join(f"\nLeft out: {reason}" for reason in imported.left_out)
-    text = f"{text}\nImported as run {log.folder.name}.{left_out}"
-    show(options, {**values, "left_out": imported.left_out}, text)
 
 
 def record_command(options: argparse.Namespace) -> None:

@@ -20,9 +20,9 @@ class MathsSet(KnownSet):
     """A benchmark, and what it must hold."""
 
     size: int
-    sha256: str
-    """`content_hash` of the copy this project was checked with."""
-    golds: str
+    sha256: str = ""
+    """`content_hash` of the copy this project was checked with; empty where it has seen none."""
+    golds: str = ""
     """`gold_hash` of the same: copies that differ in wording or typesetting agree in it."""
     rule: Rule = "math"
 
@@ -47,6 +47,9 @@ KNOWN: Mapping[str, MathsSet] = {
         path="aime25/test.jsonl",
         hub="math-ai/aime25",
         rule="integer",
+    ),
+    "aime2026": MathsSet(
+        title="AIME 2026", size=30, path="aime26/test.jsonl", hub="MathArena/aime_2026", split="train", rule="integer"
     ),
     "math500": MathsSet(
         title="MATH500",
@@ -155,6 +158,8 @@ def _checked(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Bench
     warning = ""
     if len(problems) != known.size:
         warning = f"{len(problems)} problems where {known.title} has {known.size}."
+    elif not known.sha256:
+        warning = f"This project has seen no copy of {known.title}, so the content was not compared with any."
     elif gold_hash(problems) != known.golds:
         warning = f"Some gold answers differ from the {known.title} this project was checked with."
     elif digest != known.sha256:

@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import Any, get_args
 
 from eval.grading.grader import Grader
+from eval.imports.imported import Origin, import_outputs
+from eval.imports.outputs import Fields
 from eval.problems.benchmark import Benchmark, Rule
 from eval.records import CUT_OFF, Outcome
 from eval.results.comparison import SideSummary, summarise_side
 from eval.results.report import run_report
 from eval.results.samples import Results, Row, Side
 from eval.runs.grades import grade_run
-from eval.runs.imported import Origin, import_outputs
-from eval.runs.outputs import Fields
 from eval.statistics.metrics import accuracy, mean_pass_at_k
 from models.config.thought_format import ThoughtFormat
 

@@ -18,6 +18,7 @@ import pytest
 
 from common.paths import home
 from eval.grading.grader import Grader
+from eval.imports.imported import import_outputs
 from eval.judging.judge import RUBRICS, Judge, Judgement
 from eval.judging.judged import judge_run, judgements, scores
 from eval.judging.labelled import checks, latest_check, load_labelled
@@ -28,7 +29,6 @@ from eval.results.curves import curves
 from eval.results.samples import Results, Side, sides_of
 from eval.runs import recorded
 from eval.runs.grades import ungraded
-from eval.runs.imported import import_outputs
 from eval.runs.log import RunLog, find_run, list_runs
 from eval.runs.open_ended import is_probe, probe_outcome, probe_readings
 from eval.runs.plan import check_own

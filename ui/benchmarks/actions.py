@@ -1,19 +1,21 @@
 """What the Benchmarks tab asks of runs: begin, resume, force answers, take in outputs; or why not, in words."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader
+from eval.imports.agreement import agreement
+from eval.imports.imported import Source, import_outputs, import_pair
+from eval.imports.outputs import Fields
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.runs.cost import cost, throughputs
 from eval.runs.grades import grade_run
-from eval.runs.imported import import_outputs
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
-from eval.runs.outputs import Fields
 from eval.runs.plan import limits, load_benchmarks, prepare
 from eval.runs.run_job import RunJob
 from eval.statistics.paired import smallest_differences
@@ -129,18 +131,26 @@ class RunActions:
         return str(target)
 
     def take_in(
-        self, path: str | None, role: str, title: str, benchmark: str, fields: Fields, tell: Callable[[int, int], None]
+        self, sources: Sequence[Source], benchmark: str, fields: Fields, tell: Callable[[int, int], None]
     ) -> str:
-        """Import a file of outputs and grade it; returns a sentence."""
-        if not path:
-            raise ConfigError("No file was chosen.", "Choose a JSONL file.")
+        """Import a file of outputs, or one of each model, and grade them; returns a sentence."""
+        if not sources:
+            raise ConfigError("No file was chosen.", "Choose a file of outputs, or a log.")
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
-        side: Role = "base" if role == "base" else "distilled"
-        imported = import_outputs(
-            self.library.runs, uploaded(path), role=side, title=title.strip(), benchmark=known, fields=fields
-        )
+        sources = [replace(source, path=uploaded(str(source.path))) for source in sources]
+        runs, first = self.library.runs, sources[0]
+        if len(sources) == 2:
+            imported = import_pair(runs, first, sources[1], benchmark=known, fields=fields)
+        else:
+            imported = import_outputs(
+                runs, first.path, role=first.role, title=first.title, benchmark=known, fields=fields
+            )
         log, left_out = imported.log, imported.left_out
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)
-        sentence = f"{count:,} outputs graded; the run {log.folder.name} can now be chosen on either side."
-        return sentence + (f" {len(left_out)} rows were left out. The first: {left_out[0]}" if left_out else "")
+        chosen = "is shown above" if len(sources) == 2 else "can now be chosen on either side"
+        sentence = f"{count:,} outputs graded; the run {log.folder.name} {chosen}. {agreement(imported)}".rstrip()
+        if not left_out:
+            return sentence
+        were = "row was" if len(left_out) == 1 else "rows were"
+        return f"{sentence} {len(left_out)} {were} left out. The first: {left_out[0]}"

@@ -1,4 +1,4 @@
-"""The part of the Benchmarks tab that starts, watches, stops and resumes runs, and takes in outputs made elsewhere."""
+"""The part of the Benchmarks tab that starts, watches, stops and resumes runs."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,14 +9,11 @@ from common.errors import ArenaError, ConfigError
 from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
 from eval.runs.cost import most_in_flight
 from eval.runs.log import RunConfig
-from eval.runs.outputs import Fields
 from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
 from ui.kit.events import QUIET
 from ui.kit.owner import owner_key, require_owner
 from ui.services import Services
-
-NO_SET = "the file's own problems"
 
 
 def known_sets() -> list[tuple[str, str]]:
@@ -182,50 +179,3 @@ def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown
     blocks = gr.context.Context.root_block
     if blocks is not None:
         blocks.load(on.cost, form.inputs, estimate, **QUIET)
-
-
-def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
-    """Import outputs made elsewhere. `refreshed()` gives the updates of the lists of runs."""
-    gr.Markdown(
-        "One JSON object per line with a problem, its gold answer and one or more outputs of one model; or a JSON "
-        "export from this page.",
-        elem_classes="note",
-    )
-    with gr.Row():
-        file = gr.File(label="Outputs (JSONL)", file_types=[".jsonl", ".json"], height=130)
-        with gr.Column():
-            title = gr.Textbox(label="Name of the model", max_lines=1)
-            role = gr.Radio([("base", "base"), ("distilled", "distilled")], value="distilled", label="Side")
-    with gr.Row():
-        benchmark = gr.Dropdown(
-            [NO_SET, *known_sets()],
-            value=NO_SET,
-            label="Problems",
-            info="Choose the set, so that the outputs can be paired with runs.",
-        )
-        question = gr.Textbox(label="Question field", placeholder="problem, question …", max_lines=1)
-        gold = gr.Textbox(label="Gold answer field", placeholder="gold, answer …", max_lines=1)
-        output = gr.Textbox(label="Output field", placeholder="output, outputs …", max_lines=1)
-    key = owner_key()
-    load = gr.Button("Load and grade")
-
-    def on_load(
-        secret: str, path: str | None, side: str, name: str, which: str, q: str, g: str, o: str,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> dict[Any, Any]:  # fmt: skip
-        def tell(done: int, total: int) -> None:
-            progress((done, total), desc="grading")
-
-        try:
-            require_owner(secret)
-            fields = Fields(*(str(name or "").strip() for name in (q, g, o)))
-            return {notice: actions.take_in(path, side, name, which, fields, tell), **refreshed()}
-        except ArenaError as error:
-            return {notice: str(error)}
-
-    load.click(
-        on_load,
-        [key, file, role, title, benchmark, question, gold, output],
-        [notice, *refreshed.components],
-        api_visibility="private",
-    )

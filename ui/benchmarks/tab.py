@@ -10,10 +10,11 @@ import gradio as gr
 
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
+from ui.benchmarks.importing import build_import_section
 from ui.benchmarks.library import RunLibrary
 from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
-from ui.benchmarks.run import build_import_section, build_run_section
+from ui.benchmarks.run import build_run_section
 from ui.kit.events import QUIET
 from ui.kit.html import html, shown
 from ui.services import Services

@@ -9,9 +9,9 @@ import pytest
 
 from common.errors import DataError
 from eval.grading.grader import Grader
+from eval.imports.outputs import Fields
 from eval.problems.rows import read_rows
 from eval.results.graded_file import GradedFile, grade_file
-from eval.runs.outputs import Fields
 from models.config.thought_format import ThoughtFormat
 
 Rows = list[dict[str, Any]]

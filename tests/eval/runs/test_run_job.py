@@ -16,6 +16,8 @@ import pytest
 from commands.arena import main
 from common.errors import ConfigError, DataError, ServerError
 from eval.grading.grader import Grader
+from eval.imports.imported import import_outputs
+from eval.imports.outputs import Fields, read_outputs
 from eval.problems.benchmark import Benchmark, content_hash
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import PROMPTINGS, TALK, Prompting
@@ -25,11 +27,9 @@ from eval.results.report import command, data_lines, differences, run_report
 from eval.results.samples import Results, Side, sides_of
 from eval.runs.cost import cost, throughput, throughputs
 from eval.runs.grades import grade_run, ungraded
-from eval.runs.imported import import_outputs
 from eval.runs.jobs import Jobs
 from eval.runs.log import Role, RunConfig, RunLog
 from eval.runs.open_ended import start_run
-from eval.runs.outputs import Fields, read_outputs
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.run_job import RunJob, complete_run
 from eval.runs.runner import DOWN_AFTER

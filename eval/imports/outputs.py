@@ -49,6 +49,10 @@ class Output(NamedTuple):
     """In small letters; empty where the file does not say."""
     facts: Mapping[str, Any]
     """The row's other fields, each list replaced by its element for this output."""
+    parts: tuple[str, str] | None = None
+    """Thought and answer, where the file tells them apart."""
+    right: bool | None = None
+    """The verdict of whoever wrote the file, where it is a plain yes or no."""
 
 
 class OutputRow(NamedTuple):

@@ -1,21 +1,24 @@
-"""Outputs made elsewhere as a run like any other: graded, shown and compared in the same way."""
+"""Outputs made elsewhere as a run like any other: graded, shown and compared in the same way. Two files make a pair."""
 
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import DataError
-from eval.problems.benchmark import Benchmark, Rule, content_hash, squeeze
+from eval.imports.files import read_file
+from eval.imports.messages import LogRows
+from eval.imports.outputs import GOLD, TOKENS, Fields, Output, OutputRow
+from eval.imports.placing import check_paired, place
+from eval.problems.benchmark import Benchmark, Rule, content_hash
 from eval.problems.rows import first_of
 from eval.records import CUT_OFF, Problem, Sample
 from eval.runs.columns import is_time
 from eval.runs.log import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
-from eval.runs.outputs import GOLD, QUESTION, TOKENS, Fields, Output, OutputRow, read_outputs
 from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
 
@@ -28,10 +31,22 @@ class Origin(NamedTuple):
     line: int
     finish_reason: str
     """As the file gives it; empty where it does not."""
+    right: bool | None = None
+    """The file's own verdict, if it has one."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of outputs, and whose they are."""
+
+    path: Path
+    role: Role
+    title: str = ""
+    """Name of the model; empty: as the file says, else the file's name."""
 
 
 class Imported(NamedTuple):
-    """What became of a file of outputs."""
+    """What became of files of outputs."""
 
     log: RunLog
     left_out: tuple[str, ...]
@@ -52,33 +67,108 @@ def import_outputs(
     rule: Rule = "math",
     one_model: bool = False,
 ) -> Imported:
-    """Make a run of the outputs in a JSONL file; they still have to be graded (`eval.runs.grades.grade_run`).
+    """Make a run of the outputs in a file or log; they still have to be graded (`eval.runs.grades.grade_run`).
 
     With `benchmark`, a row's problem is found there by its question, so that it pairs with runs made here. Without, a
     row's gold answer is graded by `rule`, and ids are told apart by the row's `benchmark`: two sets in one file may
     both have a problem 1. Rows without a gold answer are left out. `thought`: how thoughts are marked; None: by think
     tags, in the outputs that have them. `one_model`: whatever the rows name as their model.
 
-    Raises DataError for a file that cannot be read, a question that is not in the given set, an id that comes with two
-    questions or golds, and when no row has a gold answer.
+    Raises DataError for a file that cannot be read, an id that comes with two questions or golds, and when no row has
+    a gold answer or a question of the given set.
     """
-    rows = read_outputs(path, fields)
+    file = read_file(path, fields)
+    name = title or path.stem
+    if (file.harness and title) or one_model:
+        file = _with(file, model=name)
+    return _imported(runs, [Source(path, role, name)], [file], benchmark, thought, rule)
+
+
+def import_pair(
+    runs: Path,
+    base: Source,
+    distilled: Source,
+    *,
+    benchmark: Benchmark | None = None,
+    fields: Fields | None = None,
+) -> Imported:
+    """Make one run of two files, one of each model, that compares them problem by problem.
+
+    Raises DataError as `import_outputs` does, when a file holds outputs of several models, and when the two have no
+    problem in common.
+    """
+    files = []
+    for source in (base, distilled):
+        file = read_file(source.path, fields)
+        names = list(dict.fromkeys(str(row.row.get("model") or "") for row in file.rows))
+        if len(names) > 1 and not source.title:
+            raise DataError(
+                f"{source.path.name} has outputs of {len(names)} models: {', '.join(names[:4])}.",
+                "Import one model per file.",
+            )
+        name = source.title or next(iter(names), "") or source.path.stem
+        files.append(_with(file, model=name, role=source.role))
+    sources = (base, distilled)
+    if len({row.row["model"] for file in files for row in file.rows[:1]}) == 1:  # one model, asked in two ways
+        files = [
+            _with(file, model=f"{row.row['model']} ({source.role})")
+            for file, source in zip(files, sources, strict=True)
+            for row in file.rows[:1]
+        ]
+    sets = [{str(row.row.get("benchmark") or "") for row in file.rows} for file in files]
+    if all(len(names) == 1 for names in sets):  # one task, which two harnesses call differently
+        files[1] = _with(files[1], benchmark=next(iter(sets[0])))
+    return _imported(runs, sources, files, benchmark, None, "math")
+
+
+def _with(file: LogRows, **facts: str) -> LogRows:
+    """The file with these facts in each row."""
+    return file._replace(rows=[row._replace(row={**row.row, **facts}) for row in file.rows])
+
+
+def _imported(
+    runs: Path,
+    sources: Sequence[Source],
+    files: Sequence[LogRows],
+    benchmark: Benchmark | None,
+    thought: ThoughtFormat | None,
+    rule: Rule,
+) -> Imported:
+    name, first = sources[0].title or sources[0].path.stem, sources[0].path
+    rows = [_without_own_id(row, file) for file in files for row in file.rows]
+    faults = [fault for file in files for fault in file.faults]
     usable = [row for row in rows if row.gold or benchmark]
     if not usable:
-        raise DataError(f"{path.name}: no row has a gold answer.", f"Name its field, or use one of {', '.join(GOLD)}.")
-    placed = _place(usable, benchmark)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(title or path.stem)}-{digest[:6]}"
-    name = title or path.stem
-    samples = _samples(placed, run_id, thought, lambda row: name if one_model else str(row.row.get("model") or name))
+        raise _nothing(first, len(rows), faults)
+    placed, strangers = place(usable, benchmark)
+    if len(sources) > 1:
+        check_paired(placed)
+    digest = hashlib.sha256(b"".join(source.path.read_bytes() for source in sources)).hexdigest()
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(name)}-{digest[:6]}"
+    samples = _samples(placed, run_id, thought, lambda row: str(row.row.get("model") or name))
     problems = list({problem.id: problem for _, problem in placed}.values())
-    sides = _sides([row for row, _ in placed], samples, role)
+    sides = _sides([row for row, _ in placed], samples, sources[0].role)
     without = [row for row in rows if not (row.gold or benchmark)]
     most = 1 + max(sample.index for sample in samples)
-    info = _info(run_id, path, sides, problems, most, benchmark, rule, _warning(without))
-    left_out = tuple(f"{row.where} has no single gold answer." for row in without)
-    origins = tuple(Origin(row.line, output.finish_reason) for row, _ in placed for output in row.outputs)
+    origin = " and ".join(dict.fromkeys(source.path.name for source in sources))
+    info = _info(run_id, origin, sides, problems, most, benchmark, rule, _warning(without, [*faults, *strangers]))
+    left_out = (*faults, *(f"{row.where} has no single gold answer." for row in without), *strangers)
+    origins = tuple(Origin(row.line, output.finish_reason, output.right) for row, _ in placed for output in row.outputs)
     return Imported(_written(runs, info, problems, samples), left_out, origins)
+
+
+def _without_own_id(row: OutputRow, file: LogRows) -> OutputRow:
+    """A row of a log is known by its question: two logs number the same problem differently."""
+    return row._replace(id="") if file.harness and row.question else row
+
+
+def _nothing(path: Path, rows: int, faults: Sequence[str]) -> DataError:
+    if rows == 0 and faults:
+        return DataError(f"Of {len(faults)} rows of {path.name}, none can be used. The first: {faults[0]}")
+    return DataError(
+        f"{path.name}: no row has a gold answer.",
+        f"Name its field, or use one of {', '.join(GOLD)}; or choose the set that the problems are from.",
+    )
 
 
 def _samples(
@@ -100,11 +190,14 @@ def _samples(
     return samples
 
 
-def _warning(without_gold: Sequence[OutputRow]) -> str:
-    if not without_gold:
-        return ""
-    lines = ", ".join(str(row.line) for row in without_gold[:10]) + (" …" if len(without_gold) > 10 else "")
-    return f"Left out, without a single gold answer: {len(without_gold)} rows of the file (lines {lines})."
+def _warning(without_gold: Sequence[OutputRow], others: Sequence[str]) -> str:
+    said = []
+    if without_gold:
+        lines = ", ".join(str(row.line) for row in without_gold[:10]) + (" …" if len(without_gold) > 10 else "")
+        said.append(f"Left out, without a single gold answer: {len(without_gold)} rows of the file (lines {lines}).")
+    if others:
+        said.append(f"Left out: {len(others)} row{'s' * (len(others) > 1)}. The first: {others[0]}")
+    return " ".join(said)
 
 
 def _written(runs: Path, info: RunInfo, problems: Sequence[Problem], samples: Sequence[Sample]) -> RunLog:
@@ -117,59 +210,16 @@ def _written(runs: Path, info: RunInfo, problems: Sequence[Problem], samples: Se
     return log
 
 
-def _place(rows: Sequence[OutputRow], benchmark: Benchmark | None) -> list[tuple[OutputRow, Problem]]:
-    """Each row with its problem. Raises DataError for an id that comes with two questions or golds."""
-    known = {squeeze(p.question): p for p in benchmark.problems} if benchmark else None
-    problems: dict[str, Problem] = {}
-    placed = []
-    for row in rows:
-        problem = _known_problem(row, known) if known is not None else _own_problem(row, problems)
-        first = problems.setdefault(problem.id, problem)
-        if (squeeze(problem.question), problem.gold) != (squeeze(first.question), first.gold):
-            raise DataError(
-                f"{row.where}: {problem.id} has another question or gold answer than in an earlier line.",
-                "Give every problem an id of its own, and one gold answer.",
-            )
-        placed.append((row, problem))
-    return placed
-
-
-def _known_problem(row: OutputRow, known: Mapping[str, Problem]) -> Problem:
-    if not row.question:
-        raise DataError(f"{row.where} has no question.", f"Name its field, or use one of {', '.join(QUESTION)}.")
-    if squeeze(row.question) not in known:
-        raise DataError(f"{row.where}: this question is not in the chosen set.", "Choose another set, or none.")
-    return known[squeeze(row.question)]
-
-
-def _own_problem(row: OutputRow, taken: Mapping[str, Problem]) -> Problem:
-    """A problem told by the row's id, else by its question (and gold, where they differ), else by its line."""
-    name = str(row.row.get("benchmark") or "imported")
-
-    def problem(key: str) -> Problem:
-        # With the set's name in front, as in runs made here, so that an export comes back with the same ids.
-        key = key if key.startswith(f"{name}/") else f"{name}/{key}"
-        subject, level = (str(row.row.get(column) or "") for column in ("subject", "level"))
-        return Problem(key, row.question, row.gold, name, subject, level)
-
-    if row.id or not row.question:
-        return problem(row.id or str(row.line))
-    question = squeeze(row.question)
-    found = problem(_digest(question))
-    same = taken.get(found.id)
-    return found if same is None or same.gold == row.gold else problem(_digest(f"{question}\n{row.gold}"))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
 def _sample(
     run: str, model: str, problem: Problem, index: int, output: Output, thought: ThoughtFormat | None
 ) -> Sample:
     """Counts that the file does not give stay 0. Raises ValueError and its kind for a field that cannot be."""
     facts, cut = output.facts, output.finish_reason in CUT_OFF
-    split = split_text(thought or _thought_of(output.text), output.text, ended=not cut)
+    if output.parts:
+        said, answer = output.parts
+    else:
+        split = split_text(thought or _thought_of(output.text), output.text, ended=not cut)
+        said, answer = split.thought, split.answer
     counts = facts.get("thought_tokens"), facts.get("answer_tokens"), first_of(facts, *TOKENS)
     thinking, answering, total = (int(count) if isinstance(count, int | float) else 0 for count in counts)
     if output.tokens is not None:
@@ -181,8 +231,8 @@ def _sample(
         index=index,
         prompt=str(facts.get("prompt") or problem.question),
         text=output.text,
-        thought=split.thought,
-        answer=split.answer,
+        thought=said,
+        answer=answer,
         thought_tokens=thinking,
         answer_tokens=answering or (0 if thinking else total),
         finish_reason="length" if cut else output.finish_reason or "stop",
@@ -215,7 +265,7 @@ def _sides(rows: Sequence[OutputRow], samples: Sequence[Sample], role: Role) -> 
 
 def _info(
     run: str,
-    path: Path,
+    origin: str,
     sides: dict[Role, SideInfo],
     problems: Sequence[Problem],
     samples: int,
@@ -230,7 +280,7 @@ def _info(
             name=name,
             title=benchmark.title if benchmark else name,
             sha256=benchmark.sha256 if benchmark else content_hash(mine),
-            source=f"file {path.name}",
+            source=f"file {origin}",
             rule=benchmark.rule if benchmark else rule,
             problems=len(mine),
             size=len(benchmark) if benchmark else len(mine),
@@ -240,7 +290,7 @@ def _info(
     names = tuple(one_set.name for one_set in data)
     config = RunConfig("imported", names, samples=samples, temperature=1.0 if samples > 1 else 0.0)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return RunInfo(run, now, config, tuple(data), sides, "not known", {}, f"imported from {path.name}")
+    return RunInfo(run, now, config, tuple(data), sides, "not known", {}, f"imported from {origin}")
 
 
 def _slug(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Outputs made elsewhere, as runs: plain files and the logs of other harnesses."""

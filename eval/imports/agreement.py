@@ -1,0 +1,22 @@
+"""Whether the grades given here agree with those in the logs of other harnesses."""
+
+from collections import Counter
+
+from eval.imports.imported import Imported
+
+
+def agreement(imported: Imported) -> str:
+    """How far the grades agree with the logs' own verdicts, in a sentence; empty where there are none."""
+    outcomes = {(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in imported.log.rows("grades")}
+    pairs: Counter[tuple[bool, bool]] = Counter()
+    for sample, origin in zip(imported.log.samples(), imported.origins, strict=True):
+        outcome = outcomes.get((sample.model, sample.problem_id, sample.index))
+        if origin.right is not None and outcome in ("correct", "wrong", "no_answer"):
+            pairs[origin.right, outcome == "correct"] += 1
+    if not (told := pairs.total()):
+        return ""
+    stricter, milder = pairs[True, False], pairs[False, True]
+    sentence = f"The grades agree with {told - stricter - milder:,} of {told:,} verdicts in the logs"
+    if not stricter + milder:
+        return f"{sentence}."
+    return f"{sentence}; {stricter:,} are right only by the log, {milder:,} only here."

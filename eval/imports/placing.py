@@ -1,0 +1,81 @@
+"""Which problem a row of outputs answers: one of a chosen set, or one of its own."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+from common.errors import DataError
+from eval.imports.outputs import QUESTION, OutputRow
+from eval.problems.benchmark import Benchmark, squeeze
+from eval.records import Problem
+
+
+def place(rows: Sequence[OutputRow], benchmark: Benchmark | None) -> tuple[list[tuple[OutputRow, Problem]], list[str]]:
+    """Each row with its problem, and a sentence on each row that asks something else than the set does.
+
+    Raises DataError for an id that comes with two questions or golds, and if no row is of the set.
+    """
+    known = {squeeze(p.question): p for p in benchmark.problems} if benchmark else None
+    problems: dict[str, Problem] = {}
+    placed, strangers = [], []
+    for row in rows:
+        problem = _known_problem(row, known) if known is not None else _own_problem(row, problems)
+        if problem is None:
+            strangers.append(f"{row.where}: this question is not in the chosen set.")
+            continue
+        first = problems.setdefault(problem.id, problem)
+        if (squeeze(problem.question), problem.gold) != (squeeze(first.question), first.gold):
+            raise DataError(
+                f"{row.where}: {problem.id} has another question or gold answer than in an earlier line.",
+                "Give every problem an id of its own, and one gold answer.",
+            )
+        placed.append((row, problem))
+    if not placed:
+        raise DataError(strangers[0], "Choose another set, or none.")
+    return placed, strangers
+
+
+def _known_problem(row: OutputRow, known: Mapping[str, Problem]) -> Problem | None:
+    """The set's problem with this question, or the last one that stands in it: a log may hold it as it was asked, with
+    instructions and examples."""
+    if not row.question:
+        raise DataError(f"{row.where} has no question.", f"Name its field, or use one of {', '.join(QUESTION)}.")
+    question = squeeze(row.question)
+    if question in known:
+        return known[question]
+    places = {at: each for each in known if (at := question.rfind(each)) >= 0}
+    return known[places[max(places)]] if places else None
+
+
+def _own_problem(row: OutputRow, taken: Mapping[str, Problem]) -> Problem:
+    """A problem told by the row's id, else by its question (and gold, where they differ), else by its line."""
+    name = str(row.row.get("benchmark") or "imported")
+
+    def problem(key: str) -> Problem:
+        # With the set's name in front, as in runs made here, so that an export comes back with the same ids.
+        key = key if key.startswith(f"{name}/") else f"{name}/{key}"
+        subject, level = (str(row.row.get(column) or "") for column in ("subject", "level"))
+        return Problem(key, row.question, row.gold, name, subject, level)
+
+    if row.id or not row.question:
+        return problem(row.id or str(row.line))
+    question = squeeze(row.question)
+    found = problem(_digest(question))
+    same = taken.get(found.id)
+    return found if same is None or same.gold == row.gold else problem(_digest(f"{question}\n{row.gold}"))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_paired(placed: Sequence[tuple[OutputRow, Problem]]) -> None:
+    """Raises DataError if the two models have no problem in common."""
+    asked: dict[str, set[str]] = {}
+    for row, problem in placed:
+        asked.setdefault(str(row.row["model"]), set()).add(problem.id)
+    if len(asked) < 2 or not set.intersection(*asked.values()):
+        counts = " and ".join(f"{len(ids)} of {model}" for model, ids in asked.items())
+        raise DataError(
+            f"The two files have no problem in common ({counts}).",
+            "Choose the set that the problems are from, or give two logs of the same task.",
+        )
