@@ -20,11 +20,23 @@ MAY_IMPORT = {
 }
 FLOORS = {
     "models": ["config", "weights", "chat", "serving", "deployment"],
-    "eval": ["records", "statistics", "problems", "grading", "runs", "thoughts", "results", "judging", "paper"],
+    "eval": [
+        "records",
+        "statistics",
+        "problems",
+        "grading",
+        "runs",
+        "imports",
+        "thoughts",
+        "results",
+        "judging",
+        "paper",
+    ],
     "traces": ["problems", "keeping", "thoughts", "training", "publishing", "cases"],
     "ui": [
         "services",
         "kit",
+        "lens",
         "traces",
         "open_ended",
         "cases",

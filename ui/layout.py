@@ -68,11 +68,12 @@ def theme() -> gr.themes.Base:
 def launch_options(services: Services | None = None) -> dict[str, Any]:
     """The options of `launch()` that the page needs; with `services`, it has `/metrics` as well."""
     watched = [Middleware(MetricsPage, services=services)] if services else []
-    script = "\n".join((UI / name).read_text() for name in ("news.js", "page.js"))
+    script = "\n".join((UI / name).read_text() for name in ("news.js", "page.js", "lens/lens.js"))
+    lens = (UI / "lens" / "lens.css").read_text()  # not with the page's style, in which gradio rewrites selectors
     return {
         "theme": theme(),
         "css": (UI / "style.css").read_text(),
-        "head": f"<script>{script}</script>",
+        "head": f"<style>{lens}</style><script>{script}</script>",
         "run_history": False,
         "footer_links": [],
         "app_kwargs": {"middleware": [Middleware(PagePolicy), *watched]},

@@ -160,8 +160,8 @@ def test_benchmarks(visit: Visit) -> None:
     page.get_by_role("tab", name="Problems").click()
     page.get_by_role("button", name="toy/0: neither right").click()
     expect(page.get_by_text("Gold answer").first).to_be_visible(timeout=WAIT_MS)
-    page.get_by_role("button", name="Thought").first.click()
-    visit.unharmed(".bm-text")
+    expect(page.locator("#bm-thoughts .lens-text").first).to_be_visible(timeout=WAIT_MS)
+    visit.unharmed(".bm-text", "#bm-thoughts")
 
 
 def test_cases_and_judges(visit: Visit) -> None:

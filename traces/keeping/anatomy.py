@@ -1,4 +1,4 @@
-"""What a thought does, part by part: restates, plans, works, checks, reflects, turns back, wishes for a tool, answers.
+"""What a thought does, part by part: restates, plans, works, checks, doubts, turns back, wishes for a tool, answers.
 
 Rule-based on purpose: a reader can look up why a part has its kind. The rules find the words by which a thought *says*
 that it checks or turns back; they cannot know whether the check was real.
@@ -13,7 +13,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from eval.thoughts.sentences import sentences
 
@@ -35,7 +35,7 @@ TITLES: dict[Kind, str] = {
     "planning": "Planning",
     "working": "Working",
     "checking": "Checking",
-    "reflection": "Reflecting",
+    "reflection": "Doubting",
     "turning_back": "Turning back",
     "tool_wish": "Wishing for a tool",
     "final_answer": "Final answer",
@@ -146,14 +146,6 @@ class Segment:
     """The words that decided the kind; empty for working."""
 
 
-class Divergence(NamedTuple):
-    """Where two texts part: they share `words` words, then continue at these offsets."""
-
-    words: int
-    at_a: int
-    at_b: int
-
-
 def kind_of(sentence: str) -> tuple[Kind, str]:
     """Kind of one sentence and the cue that decided it."""
     for kind, pattern in CUES:
@@ -183,12 +175,3 @@ def counts(parts: Sequence[Segment]) -> dict[Kind, int]:
     """How many segments there are of each kind, for all kinds."""
     by_kind = Counter(part.kind for part in parts)
     return {kind: by_kind[kind] for kind in KINDS}
-
-
-def first_divergence(a: str, b: str) -> Divergence | None:
-    """Where two texts first part, white space and case aside; None if they never do (one may end before the other)."""
-    words_a, words_b = list(re.finditer(r"\S+", a)), list(re.finditer(r"\S+", b))
-    for number, (left, right) in enumerate(zip(words_a, words_b, strict=False)):
-        if left.group().lower() != right.group().lower():
-            return Divergence(number, left.start(), right.start())
-    return None

@@ -1,4 +1,4 @@
-"""The grid of problems in the Benchmarks tab: filters, cells to click, and both traces of a problem side by side.
+"""The grid of problems in the Benchmarks tab: filters, cells to click, and both answers and thoughts side by side.
 
 A grade of the opened problem can be flagged, and the problem pinned as a case study.
 """
@@ -14,7 +14,7 @@ from common.errors import ArenaError, DataError
 from eval.runs.log import Role, RunLog
 from traces.cases.pinning import pin_from_run
 from ui.benchmarks.library import Choice, Filters, RunLibrary
-from ui.benchmarks.view import answer_head, flags_html, grid_html
+from ui.benchmarks.view import answer_head, flags_html, grid_html, thoughts_html
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
@@ -36,8 +36,6 @@ class SidePanel:
     """One side's answer to the chosen problem."""
 
     head: gr.HTML
-    thought_box: gr.Accordion
-    thought: gr.Markdown
     answer: gr.Markdown
     note: gr.Textbox
     flag: gr.Button
@@ -66,6 +64,8 @@ class GridWidgets:
     question: gr.Markdown
     sample: gr.Radio
     panels: dict[Role, SidePanel]
+    thoughts: gr.HTML
+    """Both thoughts under the lens."""
     pinning: PinPanel
 
 
@@ -78,8 +78,9 @@ def build_grid() -> GridWidgets:
         sample = gr.Radio([("1", 0)], value=0, label="Sample", visible=False)
         with gr.Row(elem_id="bm-sides"):
             panels = {side: _build_panel(side) for side in SIDES}
+        thoughts = gr.HTML("", elem_id="bm-thoughts")
         pinning = _build_pinning()
-    return GridWidgets(grid, filters, problem, detail, question, sample, panels, pinning)
+    return GridWidgets(grid, filters, problem, detail, question, sample, panels, thoughts, pinning)
 
 
 def _build_filters() -> tuple[Any, ...]:
@@ -99,8 +100,6 @@ def _build_filters() -> tuple[Any, ...]:
 def _build_panel(side: Role) -> SidePanel:
     with gr.Column(min_width=300):
         head = gr.HTML("")
-        with gr.Accordion("Thought", open=False) as box:
-            thought = gr.Markdown("", latex_delimiters=LATEX_DELIMITERS, line_breaks=True, elem_classes="bm-text")
         answer = gr.Markdown("", latex_delimiters=LATEX_DELIMITERS, line_breaks=True, elem_classes="bm-text")
         with gr.Row():
             note = gr.Textbox(
@@ -109,7 +108,7 @@ def _build_panel(side: Role) -> SidePanel:
             )  # fmt: skip
             flag = gr.Button("Flag the grade", size="sm", scale=1, min_width=110)
         flags = gr.HTML("")
-    return SidePanel(head, box, thought, answer, note, flag, flags)
+    return SidePanel(head, answer, note, flag, flags)
 
 
 def _build_pinning() -> PinPanel:
@@ -234,9 +233,9 @@ def grid_update(library: RunLibrary, choice: Choice, filters: Filters, selected:
 
 
 def _detail_outputs(widgets: GridWidgets) -> list[Any]:
-    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample, widgets.pinning.said]
+    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample, widgets.thoughts, widgets.pinning.said]
     for panel in widgets.panels.values():
-        parts += [panel.head, panel.thought_box, panel.thought, panel.answer, panel.flags]
+        parts += [panel.head, panel.answer, panel.flags]
     return parts
 
 
@@ -261,11 +260,11 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
         ),
     }
     titles = library.shown(choice).titles
+    chosen = {side: next((d for d in details[side] if d["index"] == index), None) for side in SIDES}
     for side, panel in widgets.panels.items():
-        found = next((d for d in details[side] if d["index"] == index), None)
-        updates |= _panel_updates(panel, side, titles[side], found)
+        updates |= _panel_updates(panel, side, titles[side], chosen[side])
         updates[panel.flags] = flags_html(results.flags(choice.sides[side], problem))
-    return updates
+    return {**updates, widgets.thoughts: thoughts_html(chosen, titles)}
 
 
 def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
@@ -276,14 +275,9 @@ def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, An
                 side=side,
                 title=title,
             ),
-            panel.thought_box: gr.update(visible=False),
-            panel.thought: "",
             panel.answer: "",
         }
-    label = f"Thought, {found['thought_tokens']:,} tokens"
     return {
         panel.head: answer_head(side, title, found),
-        panel.thought_box: gr.update(label=label, visible=bool(found["thought"]), open=False),
-        panel.thought: typeset(found["thought"]),
         panel.answer: typeset(found["answer"]) or "*No answer: the model only produced a thought.*",
     }

@@ -8,10 +8,11 @@ from common.text import duration
 from eval.results.comparison import CELL_OUTCOMES, Cell, Comparison, SideSummary, headline, points, stated_note
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runs.jobs import RunProgress
-from eval.runs.log import ROLES, RunInfo
+from eval.runs.log import ROLES, Role, RunInfo
 from eval.runs.runner import SideProgress
 from ui.benchmarks.figures import VERDICT_COLOURS
 from ui.kit.html import Markup, join, note, render, table
+from ui.lens.view import Thought, lens_pair, thought_of
 
 GLYPHS = {"both": "✓", "only_distilled": "D", "only_base": "B", "neither": "·", "unsure": "?"}
 """Told apart without colour as well."""
@@ -218,6 +219,20 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> Markup:
         verdict=OUTCOME_WORDS.get(str(detail["outcome"]), str(detail["outcome"])),
         facts=" · ".join(facts),
     )
+
+
+def thoughts_html(samples: Mapping[Role, Mapping[str, Any] | None], titles: Mapping[Role, str]) -> Markup:
+    """Both thoughts of a problem under the lens. Nothing if neither model thinks apart from its answer."""
+    found = {role: sample for role, sample in samples.items() if sample}
+    if not any(sample["thought"] for sample in found.values()):
+        return Markup("")
+    base, distilled = (
+        thought_of(found[role]["thought"], found[role]["answer"], titles[role], role)
+        if role in found
+        else Thought("", titles[role], role)
+        for role in ROLES
+    )
+    return lens_pair(base, distilled)
 
 
 def flags_html(flags: Sequence[tuple[int, str, str, str]]) -> Markup:

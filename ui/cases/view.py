@@ -3,14 +3,13 @@
 import re
 from datetime import datetime
 
-from models.chat.events import Reply
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from traces.cases.cases import Case, CaseRun
-from traces.keeping.anatomy import KINDS, TITLES, counts, segments
-from ui.kit.html import Markup, bullets, card, cards, join, note, render, short_hash, table
+from ui.kit.html import Markup, bullets, card, cards, join, note, render, short_hash
 from ui.kit.panels import Message, turn_messages
 from ui.kit.replies import describe_cost
+from ui.lens.view import Thought, lens_pair, thought_of
 
 ORIGINS = {"recorded": "Recorded", "live": "Live", "pinned": "Pinned", "imported": "Imported"}
 ROLE_TITLES: dict[Role, str] = {"base": "Base", "distilled": "Distilled"}
@@ -109,62 +108,10 @@ def side_messages(case: Case, run: CaseRun | None, role: Role) -> list[Message]:
     return turn_messages(case.question, side.reply, running=False) if side else []
 
 
-def marked(text: str) -> Markup:
-    """The text with its parts marked; working is left plain."""
-    return join(
-        part.text
-        if part.kind == "working"
-        else render(
-            '<span class="part {{ part.kind }}" title="{{ title }}: “{{ part.cue }}”">{{ part.text }}</span>',
-            part=part,
-            title=TITLES[part.kind],
-        )
-        for part in segments(text)
-    )
-
-
-def legend() -> Markup:
-    """The colours of the parts."""
-    return render(
-        '<div class="legend">{% for kind, title in kinds %}<span class="part {{ kind }}">{{ title }}</span>{% endfor %}'
-        "</div>",
-        kinds=[(kind, TITLES[kind]) for kind in KINDS if kind != "working"],
-    )
-
-
 def parts_html(run: CaseRun) -> Markup:
-    """How many parts of each kind the two replies have, and the texts with their parts marked."""
-    replies = {role: run.sides[role].reply for role in ROLES if role in run.sides}
-    if not any(reply.thought or _has_marks(reply.answer) for reply in replies.values()):
-        return note("Neither reply has a thought or anything to mark in its answer.")
-    return legend() + counts_html(run) + cards(*(_marked_side(role, reply) for role, reply in replies.items()))
-
-
-def _has_marks(text: str) -> bool:
-    return any(part.kind != "working" for part in segments(text))
-
-
-def _marked_side(role: Role, reply: Reply) -> Markup:
-    """The thought, and the answer if it has something to mark; otherwise the answer already stands above."""
-    return render(
-        '<details class="thought" open><summary>{{ title }}</summary>'
-        '{% if thought %}<div class="text">{{ thought }}</div>{% else %}{{ none }}{% endif %}'
-        '{% if answer %}<h4>Answer</h4><div class="text">{{ answer }}</div>{% endif %}</details>',
-        title=ROLE_TITLES[role],
-        thought=marked(reply.thought),
-        none=note("No thought apart from the answer."),
-        answer=marked(reply.answer) if _has_marks(reply.answer) else "",
+    """The two thoughts with their parts marked, side by side."""
+    base, distilled = (
+        thought_of(side.reply.thought, side.reply.answer, ROLE_TITLES[role], role) if side else Thought("")
+        for role, side in ((role, run.sides.get(role)) for role in ROLES)
     )
-
-
-def counts_html(run: CaseRun) -> Markup:
-    """Parts by kind, thought and answer together, for both models; kinds that neither has are named below."""
-    by_role = {
-        role: counts((*segments(side.reply.thought), *segments(side.reply.answer))) for role, side in run.sides.items()
-    }
-    roles = [role for role in ROLES if role in by_role]
-    present = [kind for kind in KINDS if any(by_role[role][kind] for role in roles)]
-    absent = ", ".join(TITLES[kind].lower() for kind in KINDS if kind not in present)
-    rows = [[TITLES[kind], *(str(by_role[role][kind]) for role in roles)] for kind in present]
-    below = note(f"In neither: {absent}.") if absent else Markup("")
-    return table(["parts", *(ROLE_TITLES[role] for role in roles)], rows, "slim") + below
+    return lens_pair(base, distilled)

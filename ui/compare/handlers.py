@@ -18,7 +18,7 @@ from battles.turns import Turns
 from common.errors import ArenaError
 from ui.compare.news import News, news
 from ui.compare.screen import Renderer
-from ui.compare.view import QUESTION_HINTS, allowed, offered, pinned_sentence, unfinished
+from ui.compare.view import QUESTION_HINTS, allowed, offered, pinned_sentence, thoughts_html, unfinished
 from ui.kit.events import spoken
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
@@ -156,6 +156,14 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
         return Answer(named, news(show.changes(before, named, show.revealed(told, votes))))
 
     return reveal
+
+
+def look_handler(turns: Turns) -> Callable[..., Answer]:
+    @in_words
+    def look(battle: Battle) -> Answer:
+        return unchanged(news({"lens": thoughts_html(turns.now(battle))}))
+
+    return look
 
 
 def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:

@@ -31,7 +31,7 @@ page should read, or "" to read none; `said`, `failed`: a sentence to show for a
 PATH = "/arena/turns/{battle_id}"
 MOST_READERS = 8
 """Streams of one turn that may be read at once."""
-HTML_WIDGETS = frozenset({"progress", "heads", "figures", "ballot.prompt", "ballot.facts"})
+HTML_WIDGETS = frozenset({"progress", "lens", "heads", "figures", "ballot.prompt", "ballot.facts"})
 MARKDOWN_WIDGETS = frozenset({"ballot.link", "pin.said"})
 _NUMBERS = count(1)
 

@@ -15,6 +15,7 @@ from models.config.registry import ROLES
 from ui.compare.view import (
     QUESTION_HINTS,
     TOOLS,
+    can_look,
     head,
     offered,
     question_hint,
@@ -30,7 +31,8 @@ from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
 from votes.shown import Reveal
 
-ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples")
+ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
+          "look", "lens")  # fmt: skip
 BALLOT = ("group", "prompt", "reasons", "comment", "stage", "after", "undo", "reveal", "facts", "link")
 Update = dict[str, Any]
 """Widget → its new value, or a `gr.update`."""
@@ -96,6 +98,9 @@ class Widgets:
     ballot: BallotWidgets
     new: gr.Button
     pin: PinWidgets
+    look: gr.Button
+    lens: gr.HTML
+    """Both thoughts, after the vote and a press of `look`."""
     kept: gr.BrowserState
     """The battle's id in the visitor's browser, so that a reload finds it again."""
     copies: dict[Side, gr.Button]
@@ -145,7 +150,7 @@ class Renderer:
         """What a page that shows `before` must be sent to show `after`."""
         old, new = self.fixed(before), self.fixed(after, facts)
         changed = {name: value for name, value in new.items() if value != old[name]}
-        changed["ballot.facts"] = facts  # the page may show some that `before` does not tell of
+        changed |= {"ballot.facts": facts, "lens": ""}  # the page may show some that `before` does not tell of
         return changed | self.moving(after, 0.0, before)
 
     def whole(self, battle: Battle, facts: str = "") -> Update:
@@ -170,6 +175,8 @@ class Renderer:
             "pin.box": gr.update(visible=battle.can_be_pinned, open=False),
             "pin.note": "",
             "pin.said": "",
+            "look": gr.update(visible=can_look(battle)),
+            "lens": "",
         }
         return update | self.ballot(battle, facts)
 

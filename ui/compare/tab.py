@@ -20,6 +20,7 @@ from ui.compare.handlers import (
     TARGETS,
     ask_handler,
     copy_handler,
+    look_handler,
     open_handler,
     pin_handler,
     restart_handler,
@@ -69,6 +70,9 @@ def build_widgets() -> Widgets:
         progress = gr.HTML("", elem_id="progress")
         target, tools = build_tools()
         ballot = build_ballot()
+        with gr.Row(elem_classes="small-row"):
+            look = gr.Button("Look closer at the thoughts", size="sm", visible=False, elem_id="look-closer")
+        lens = gr.HTML("", elem_id="battle-lens")
         pin = build_pin()
     with gr.Column() as welcome:
         gr.HTML(WELCOME)
@@ -90,6 +94,8 @@ def build_widgets() -> Widgets:
         ballot,
         new,
         pin,
+        look,
+        lens,
         kept,
         copies,
         copied,
@@ -240,6 +246,7 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
         answer(button.click, vote_handler(services, turns, show, verdict), voting)
     remember_agreement(ballot.agree)
     answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
+    answer(w.look.click, look_handler(turns), [w.battle])
     answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
     answer([w.new.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
     answer(None, open_handler(services, turns, show), [w.kept])

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from battles.battle import SIDES, Battle
 from ui.kit.html import Markup, join, render, table
 from ui.kit.typeset import Typeset
+from ui.lens.view import lens_pair, thought_of
 from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
 from votes.shown import Reveal, SideFacts
 
@@ -110,6 +111,25 @@ def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Y
     if not stages:
         return Markup()
     return render('<p class="verdict"><b>{{ whose }}</b> {{ stages }}</p>', whose=whose, stages=join(stages, " · "))
+
+
+def can_look(battle: Battle) -> bool:
+    """Whether the newest thoughts may be seen under the lens: once they have been voted on. Before, they would tell the
+    sides apart."""
+    replies = [battle.reply(side) for side in SIDES]
+    return battle.over and battle.thoughts_visible and any(reply and reply.thought for reply in replies)
+
+
+def thoughts_html(battle: Battle) -> Markup:
+    """The newest thoughts under the lens, if they may be seen."""
+    if not can_look(battle):
+        return Markup("")
+    replies = {side: battle.reply(side) for side in SIDES}
+    a, b = (
+        thought_of(reply.thought if reply else "", reply.answer if reply else "", title, battle.roles.get(side, ""))
+        for side, reply, title in ((side, replies[side], f"Side {side.upper()}") for side in SIDES)
+    )
+    return lens_pair(a, b)
 
 
 def question_hint(battle: Battle) -> str:

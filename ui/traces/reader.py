@@ -52,7 +52,6 @@ class Reader:
     opened: gr.State
     question: gr.Markdown
     page: gr.HTML
-    fold: gr.Checkbox
     tree_note: gr.Markdown
     plot: gr.Plot
     walk: gr.Slider
@@ -90,7 +89,6 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
             with gr.Column(scale=2, min_width=320):
                 rows = gr.Radio([], show_label=False, label="Traces", elem_id="trace-list")
             with gr.Column(scale=3, min_width=320):
-                fold = gr.Checkbox(False, label="Show only checks, reflections and turns", elem_id="trace-fold")
                 question = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-question")
                 page = html(elem_id="trace-page")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
@@ -103,7 +101,7 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
     opened = gr.State("")
-    w = Reader(filters, count, body, rows, opened, question, page, fold, tree_note, plot, walk, node, ask, base)
+    w = Reader(filters, count, body, rows, opened, question, page, tree_note, plot, walk, node, ask, base)
     wire(services, library, w)
     return w
 
@@ -132,8 +130,8 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
         return list_update(library, w, filters_of(*values), opened)
 
     @spoken()
-    def open_row(trace_id: str | None, fold: bool) -> dict[Any, Any]:
-        return open_update(library, w, trace_id or "", fold)
+    def open_row(trace_id: str | None) -> dict[Any, Any]:
+        return open_update(library, w, trace_id or "")
 
     gr.on(
         # The family's choices are set here as well, which counts as a change: it alone must not call this again.
@@ -142,15 +140,10 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     )  # fmt: skip
 
     @spoken()
-    def refold(trace_id: str, fold: bool) -> str:
-        return shown(trace_html(library.whole(trace_id), fold)) if trace_id else shown("")
-
-    @spoken()
     def walk_to(trace_id: str, at: float) -> Any:
         return step_update(library, w, trace_id, int(at))
 
-    w.rows.input(open_row, [w.rows, w.fold], w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
-    w.fold.input(refold, [w.opened, w.fold], w.page, **QUIET)
+    w.rows.input(open_row, w.rows, w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     walked = w.walk.release(walk_to, [w.opened, w.walk], [w.plot, w.node], **QUIET)
     walked.then(fn=None, js=FOLLOW_CLICKS)
 
@@ -180,7 +173,7 @@ def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str 
     }
 
 
-def open_update(library: TraceLibrary, w: Reader, trace_id: str, fold: bool) -> dict[Any, Any]:
+def open_update(library: TraceLibrary, w: Reader, trace_id: str) -> dict[Any, Any]:
     """One trace opened: its text, its tree, and the base's answer if it is known. Raises DataError if it is gone."""
     if not trace_id:
         hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
@@ -192,7 +185,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str, fold: bool) -> 
     return {
         w.opened: trace_id,
         w.question: typeset(trace.problem.question),
-        w.page: shown(trace_html(trace, fold)),
+        w.page: shown(trace_html(trace)),
         w.tree_note: text_of("traces")["tree" if tree else "no_tree"],
         w.plot: gr.update(value=tree_figure(tree) if tree else None, visible=bool(tree)),
         w.walk: gr.update(value=0, maximum=len(tree["walk"]) - 1 if tree else 1, visible=bool(tree)),

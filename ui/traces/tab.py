@@ -65,11 +65,11 @@ def wire_making(
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
     @spoken()
-    def refresh(opened: str, fold: bool, *values: Any) -> dict[Any, Any]:
+    def refresh(opened: str, *values: Any) -> dict[Any, Any]:
         filters = filters_of(*values)
         wanted = opened or best_to_open(library.chosen(filters))
         updates = {note: gr.update(visible=not library.entries()), **list_update(library, w, filters, wanted)}
-        return updates if opened else {**updates, **open_update(library, w, wanted, fold)}
+        return updates if opened else {**updates, **open_update(library, w, wanted)}
 
     @spoken()
     def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
@@ -77,15 +77,15 @@ def wire_making(
         library.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
         return gr.skip()
 
-    def open_best(fold: bool, *values: Any) -> dict[Any, Any]:
-        return refresh("", fold, *values)
+    def open_best(*values: Any) -> dict[Any, Any]:
+        return refresh("", *values)
 
     making = make.click(make_some, key, w.rows, api_visibility="private", concurrency_limit=1, concurrency_id="make")
     # In a step of its own, so that it goes by the filters as they are by then.
-    made = making.success(open_best, [w.fold, *w.filters], outputs, **QUIET)
+    made = making.success(open_best, w.filters, outputs, **QUIET)
     made.then(fn=None, js=FOLLOW_CLICKS)
     if isinstance(enclosing, gr.Tab):
-        selected = enclosing.select(refresh, [w.opened, w.fold, *w.filters], outputs, **QUIET)
+        selected = enclosing.select(refresh, [w.opened, *w.filters], outputs, **QUIET)
         selected.then(fn=None, js=FOLLOW_CLICKS)
 
 

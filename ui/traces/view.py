@@ -4,19 +4,18 @@ import re
 from collections.abc import Sequence
 
 from common.text import duration
-from traces.keeping.anatomy import KINDS, MARKS, TITLES, Segment, counts, first_divergence, segments
+from traces.keeping.anatomy import counts, segments
 from traces.keeping.keep import REASONS
 from traces.keeping.trace import Trace
 from traces.keeping.yields import TITLES as METHOD_TITLES
 from traces.keeping.yields import MethodYield, yield_rows
 from traces.problems.curate import FunnelReport
-from ui.kit.html import Markup, join, note, render, table
+from ui.kit.html import Markup, note, render, table
+from ui.lens.view import Thought, lens, lens_pair
 from ui.traces.library import BaseAnswer, Entry
 
 SIGNS = {r"\cdot": "·", r"\times": "×", r"\equiv": "≡", r"\bmod": "mod", r"\gcd": "gcd"}
 SHOWN = 200
-LEAD = 240
-"""Characters shown of what two texts share before they part."""
 
 
 def outcome_words(entry: Entry) -> str:
@@ -55,19 +54,17 @@ def count_sentence(shown: int, of: int) -> str:
     return f"{shown:,} of {of:,} traces.{first} Choose one to read it."
 
 
-def trace_html(trace: Trace, fold: bool = False) -> Markup:
-    """Verdict, facts, the thought as segments that fold, and the answer."""
+def trace_html(trace: Trace) -> Markup:
+    """Verdict, facts, the thought under the lens, and the answer."""
     problem = trace.problem
     where = " · ".join(part for part in (problem.subject, f"level {problem.level}" if problem.level else "") if part)
-    parts = segments(trace.thought)
     return render(
-        '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ chips }}{{ thought }}'
+        '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ thought }}'
         '<section class="seg answer"><h4>Answer</h4><div class="text">{{ answer }}</div></section>',
         where=where or problem.benchmark,
         verdict=verdict_html(trace),
         facts=note(facts(trace)),
-        chips=count_chips(parts),
-        thought=join(segment_html(part, fold) for part in parts) or note("There is no thought."),
+        thought=lens(Thought(trace.thought)),
         answer=trace.answer or "–",
     )
 
@@ -97,60 +94,12 @@ def facts(trace: Trace) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def count_chips(parts: Sequence[Segment]) -> Markup:
-    """How many segments there are of each kind; also the legend of the colours."""
-    number = counts(parts)
-    return render(
-        '<div class="legend">{% for kind, title, n in chips %}<span class="part {{ kind }}">{{ title }} {{ n }}</span>'
-        "{% endfor %}</div>",
-        chips=[(kind, TITLES[kind], number[kind]) for kind in KINDS if number[kind]],
-    )
-
-
-def segment_html(part: Segment, fold: bool) -> Markup:
-    """One segment that opens and closes. With `fold` only marks and the final answer start open."""
-    return render(
-        '<details class="seg {{ part.kind }}"{{ opened }}><summary>'
-        '<span class="part {{ part.kind }}">{{ title }}</span>'
-        '{% if part.cue %} <span class="cue">“{{ part.cue }}”</span>{% endif %}</summary>'
-        '<div class="text">{{ text }}</div></details>',
-        part=part,
-        opened="" if fold and part.kind not in MARKS | {"final_answer"} else " open",
-        title=TITLES[part.kind],
-        text=part.text.strip(),
-    )
-
-
 def compare_html(trace: Trace, base: BaseAnswer) -> Markup:
-    """The trace's response beside the base's answer: counts by kind, and where the two part."""
-    own, other = segments(f"{trace.thought}\n{trace.answer}"), segments(base.text)
-    mine, theirs = counts(own), counts(other)
-    rows = [[TITLES[kind], str(theirs[kind]), str(mine[kind])] for kind in KINDS]
-    rows.append(["Words", str(len(base.text.split())), str(len(f"{trace.thought} {trace.answer}".split()))])
+    """The trace's response beside the base's answer, and where the two part."""
     cut = " It was cut off at its limit." if base.finish_reason == "length" else ""
-    return (
-        note(f"Base: {base.model}, greedy, {base.tokens} tokens.{cut}")
-        + table(["Parts", "Base", "This trace"], rows)
-        + parting_html(base.text, f"{trace.thought}\n{trace.answer}")
-    )
-
-
-def parting_html(base: str, own: str) -> Markup:
-    """Both texts from where they part, with the end of what they share before it."""
-    parting = first_divergence(base, own)
-    if parting is None:
-        return render('<p>One text begins with all of the other.</p><div class="text">{{ base }}</div>', base=base)
-    sides = [
-        (title, text[max(0, at - LEAD) : at], text[at:])
-        for title, text, at in (("Base", base, parting.at_a), ("This trace", own, parting.at_b))
-    ]
-    return render(
-        '<p>They part {{ shared }}.</p><div class="cards">{% for title, before, after in sides %}<section class="card">'
-        '<h4>{{ title }}</h4><div class="text"><span class="shared">{{ before }}</span><b>▸</b> {{ after }}</div>'
-        "</section>{% endfor %}</div>",
-        shared=f"after {parting.words} shared words" if parting.words else "at the first word",
-        sides=sides,
-    )
+    own = Thought(f"{trace.thought}\n{trace.answer}", "This trace", "distilled")
+    remark = f"Base: {base.model}, greedy, {base.tokens} tokens.{cut}"
+    return note(remark) + lens_pair(Thought(base.text, "Base", "base"), own)
 
 
 def funnel_html(report: FunnelReport) -> Markup:

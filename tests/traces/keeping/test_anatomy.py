@@ -1,10 +1,10 @@
-"""Named cases of what a thought says it does, in English and Chinese, and where two texts part."""
+"""Named cases of what a thought says it does, in English and Chinese."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from traces.keeping.anatomy import KINDS, TITLES, counts, first_divergence, kind_of, segments
+from traces.keeping.anatomy import KINDS, TITLES, counts, kind_of, segments
 
 CASES = {
     "a plain calculation is working": ("3*14=42.", "working"),
@@ -86,27 +86,3 @@ def test_segments_cover_the_text(thought):
     parts = segments(thought)
     assert "".join(part.text for part in parts) == thought
     assert all(thought[part.start : part.end] == part.text for part in parts)
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ("the same text", "The  same\ntext", None),
-        ("one two three", "one two four", (2, 8, 8)),
-        ("short", "short and long", None),
-        ("", "", None),
-        ("x", "y", (0, 0, 0)),
-        ("a b  c", "a b d", (2, 5, 4)),
-    ],
-)
-def test_first_divergence(a, b, expected):
-    assert first_divergence(a, b) == expected
-
-
-@given(st.text(), st.text(), st.text())
-def test_divergence_is_where_the_words_differ(common, a, b):
-    found = first_divergence(f"{common} {a}", f"{common} {b}")
-    if found:
-        left, right = f"{common} {a}", f"{common} {b}"
-        assert left[: found.at_a].lower().split() == right[: found.at_b].lower().split()
-        assert len(left[: found.at_a].split()) == found.words

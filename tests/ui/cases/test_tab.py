@@ -1,7 +1,5 @@
 """The case studies: what is shown of a case, a live run that is kept, own cases, and the tab in real Chromium."""
 
-import html
-import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from math import nan
@@ -12,8 +10,6 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
 from battles.battle import Battle, Turn
@@ -38,11 +34,10 @@ from models.config.sampling import Sampling
 from models.serving.status import Status
 from traces.cases.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin, runs_of
 from traces.cases.pinning import pin_from_run
-from traces.keeping.anatomy import KINDS, TITLES
 from ui.cases.handlers import choose_handler, open_handler, pick_run_handler, run_handler
 from ui.cases.journey import lesson_html, table_1_figure, timeline_html, ways_html
 from ui.cases.tab import PAGES, build_cases_tab, select_page
-from ui.cases.view import case_html, counts_html, marked, parts_html, run_html
+from ui.cases.view import case_html, parts_html, run_html
 from ui.kit.html import text_of
 from ui.kit.links import case_link
 from ui.layout import launch_options
@@ -101,18 +96,12 @@ def test_what_people_write_is_escaped() -> None:
     assert "Base <model>" not in run_html(kept())
 
 
-@given(st.text(max_size=400))
-def test_marking_loses_no_text(text: str) -> None:
-    assert html.unescape(re.sub(r"<[^>]*>", "", marked(text))) == text
-
-
-def test_parts_are_counted_before_and_after() -> None:
-    run = kept()
-    counted = counts_html(run)
-    assert counted.count("<tr>") == 1 + 5, "planning, working, reflection, checking and the final answer"
-    assert sum(TITLES[kind].lower() in counted for kind in KINDS) == len(KINDS) - 5, "the others are named as absent"
-    assert 'class="part reflection"' in parts_html(run)
-    assert 'class="part checking"' in parts_html(run)
+def test_the_two_thoughts_are_shown_with_their_parts_marked() -> None:
+    shown = parts_html(kept())
+    assert 'class="part reflection"' in shown and 'class="part checking"' in shown
+    assert shown.count('<section class="lens">') == 2
+    assert "No thought apart from the answer" in shown, "the base does not think apart"
+    assert "Base <model>" not in shown
 
 
 def test_a_link_opens_a_case_and_a_run_of_it() -> None:

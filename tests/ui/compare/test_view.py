@@ -4,7 +4,7 @@ import pytest
 
 from battles.battle import Battle, Phase, Turn
 from models.chat.events import Reply
-from ui.compare.view import TOOLS, offered, question_hint, reason_choices, verdict_line
+from ui.compare.view import TOOLS, offered, question_hint, reason_choices, thoughts_html, verdict_line
 from ui.kit.replies import progress_line
 from votes.ballot import REASONS, Stage, Verdict
 from votes.shown import Reveal, SideFacts
@@ -76,3 +76,32 @@ def test_a_blind_battle_does_not_tell_which_side_is_slower() -> None:
         progress_line(Battle(phase="running", running=frozenset(running)), 3.0, True) for running in ("a", "b", "ab")
     }
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("mode", "phase", "seen"),
+    [
+        ("blind", "answers", False),
+        ("blind", "failed", False),
+        ("blind", "reasoning", True),
+        ("blind", "revealed", True),
+        ("blind", "running", False),
+        ("blind", "shared", True),
+        ("blind", "voted", True),
+        ("named", "answers", False),
+        ("named", "voted", True),
+    ],
+)
+def test_the_lens_opens_with_the_vote_and_names_nobody(mode: str, phase: Phase, seen: bool) -> None:
+    turn = Turn("Why?", {"a": Reply(answer="4"), "b": Reply(thought="Wait, two and two.", answer="4")})
+    battle = Battle(mode=mode, phase=phase, turns=(turn,))  # type: ignore[arg-type]
+    shown = thoughts_html(battle)
+    assert bool(shown) is seen
+    assert ("Wait, two and two." in shown) is seen
+    assert not any(word in shown.lower() for word in ("base", "distilled", "smol"))
+
+
+def test_without_a_thought_there_is_no_lens() -> None:
+    turn = Turn("Why?", {"a": Reply(answer="4"), "b": Reply(answer="5")})
+    assert thoughts_html(Battle(phase="voted", turns=(turn,))) == ""
+    assert thoughts_html(Battle(phase="voted")) == ""

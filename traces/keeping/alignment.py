@@ -1,0 +1,143 @@
+"""Where two thoughts part: their steps, aligned by likeness in order, and the first step from which they differ.
+
+A step is a sentence or a line. Two steps are alike if their words, numbers and signs are (tf-idf, cosine), and if one
+has no number that contradicts the other's: “3*14=42” and “3*14=32” share most of what they say, and yet that is where
+thoughts part. Embeddings of sentences do not see it (docs/decisions.md).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+LIKE = 0.6
+"""Cosine from which two steps count as alike."""
+GAP = 3
+"""Steps that one thought may have and the other not, before they count as parted."""
+MOST_STEPS = 1_500
+"""Steps that are aligned: of longer thoughts, the first."""
+_STEP = re.compile(r"[^\n]*?(?:[.!?…](?=\s)|[。！？]|\n|$)\s*", re.DOTALL)
+_NUMBER = r"\d+(?:\.\d+)?"
+_TOKEN = r"\d+(?:\.\d+)?|\\?[^\W\d_\u3400-\u9fff]+|[\u3400-\u9fff]|[=+*/^<>×÷≡−-]"
+
+
+class Step(NamedTuple):
+    """A sentence or a line of a thought; `thought[start:end] == text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Parting(NamedTuple):
+    """Where two thoughts part. Steps are counted from 0."""
+
+    step_a: int
+    step_b: int
+    """The first steps that are no longer alike."""
+    at_a: int
+    at_b: int
+    """Where these begin in the texts."""
+    shared: int
+    """Pairs of steps alike before."""
+    later: int
+    """Pairs of steps alike afterwards: the thoughts meet again."""
+    of_a: int
+    of_b: int
+    """Steps that were aligned."""
+
+
+def steps(thought: str) -> tuple[Step, ...]:
+    """The steps in order. What has no letter or digit belongs to the step before it."""
+    found: list[Step] = []
+    for match in _STEP.finditer(thought):
+        if not match.group():
+            continue
+        if found and not re.search(r"\w", match.group()):
+            last = found[-1]
+            found[-1] = Step(last.start, match.end(), thought[last.start : match.end()])
+        else:
+            found.append(Step(match.start(), match.end(), match.group()))
+    return tuple(found)
+
+
+def likeness(a: Sequence[str], b: Sequence[str]) -> NDArray[np.float32]:
+    """(len(a), len(b)) cosines between steps, by tf-idf over both, from 0 to 1.
+
+    0 where a step has no word, number or sign, and where each of the two has a number that the other lacks.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectorizer = TfidfVectorizer(token_pattern=_TOKEN, sublinear_tf=True)
+    try:
+        vectors = vectorizer.fit_transform([*a, *b])
+    except ValueError:  # no token at all
+        return np.zeros((len(a), len(b)), np.float32)
+    alike = np.asarray((vectors[: len(a)] @ vectors[len(a) :].T).toarray(), np.float32)
+    alike[_contradict(a, b)] = 0
+    return alike
+
+
+def _contradict(a: Sequence[str], b: Sequence[str]) -> NDArray[np.bool_]:
+    """Where each of two steps has a number that the other lacks."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    try:
+        held = CountVectorizer(token_pattern=_NUMBER, binary=True, dtype=np.int32).fit_transform([*a, *b])
+    except ValueError:  # no number at all
+        return np.zeros((len(a), len(b)), np.bool_)
+    common = (held[: len(a)] @ held[len(a) :].T).toarray()
+    sizes = np.asarray(held.sum(axis=1)).ravel()
+    return np.asarray((common < sizes[: len(a), None]) & (common < sizes[None, len(a) :]))
+
+
+def align(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of steps that are alike, in the order of both texts, with the greatest likeness in all.
+
+    The dynamic programme of Needleman and Wunsch (1970) with free gaps; a row at a time, so that it is fast.
+    """
+    if not a or not b:
+        return []
+    alike = likeness(a, b)
+    alike[alike < LIKE] = 0
+    best = np.zeros((len(a) + 1, len(b) + 1), np.float32)
+    for i in range(len(a)):
+        row = np.maximum(best[i, 1:], np.where(alike[i] > 0, best[i, :-1] + alike[i], 0))
+        best[i + 1, 1:] = np.maximum.accumulate(row)
+    pairs = []
+    i, j = len(a), len(b)
+    while i and j:
+        if best[i, j] == best[i - 1, j]:
+            i -= 1
+        elif best[i, j] == best[i, j - 1]:
+            j -= 1
+        else:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+    return pairs[::-1]
+
+
+def part(a: str, b: str) -> Parting | None:
+    """Where two thoughts part; None if they never do: one of them is empty, or ends while they are still alike."""
+    steps_a, steps_b = steps(a)[:MOST_STEPS], steps(b)[:MOST_STEPS]
+    pairs = align([step.text for step in steps_a], [step.text for step in steps_b])
+    last_a = last_b = -1
+    shared = 0
+    for i, j in pairs:
+        if i - last_a > GAP + 1 or j - last_b > GAP + 1:
+            break
+        last_a, last_b, shared = i, j, shared + 1
+    if last_a + 1 >= len(steps_a) or last_b + 1 >= len(steps_b):
+        return None
+    return Parting(
+        last_a + 1,
+        last_b + 1,
+        steps_a[last_a + 1].start,
+        steps_b[last_b + 1].start,
+        shared,
+        len(pairs) - shared,
+        len(steps_a),
+        len(steps_b),
+    )
