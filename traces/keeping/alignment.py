@@ -12,13 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.thoughts.sentences import sentences
+
 LIKE = 0.6
 """Cosine from which two steps count as alike."""
 GAP = 3
 """Steps that one thought may have and the other not, before they count as parted."""
 MOST_STEPS = 1_500
 """Steps that are aligned: of longer thoughts, the first."""
-_STEP = re.compile(r"[^\n]*?(?:[.!?…](?=\s)|[。！？]|\n|$)\s*", re.DOTALL)
 _NUMBER = r"\d+(?:\.\d+)?"
 _TOKEN = r"\d+(?:\.\d+)?|\\?[^\W\d_\u3400-\u9fff]+|[\u3400-\u9fff]|[=+*/^<>×÷≡−-]"
 
@@ -52,14 +53,13 @@ class Parting(NamedTuple):
 def steps(thought: str) -> tuple[Step, ...]:
     """The steps in order. What has no letter or digit belongs to the step before it."""
     found: list[Step] = []
-    for match in _STEP.finditer(thought):
-        if not match.group():
-            continue
-        if found and not re.search(r"\w", match.group()):
+    for start, end in sentences(thought):
+        text = thought[start:end]
+        if found and not re.search(r"\w", text):
             last = found[-1]
-            found[-1] = Step(last.start, match.end(), thought[last.start : match.end()])
+            found[-1] = Step(last.start, end, thought[last.start : end])
         else:
-            found.append(Step(match.start(), match.end(), match.group()))
+            found.append(Step(start, end, text))
     return tuple(found)
 
 

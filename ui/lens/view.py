@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from eval.thoughts.resampling import importance_of
 from traces.keeping.alignment import Parting, part
 from traces.keeping.anatomy import TITLES, Kind
 from ui.kit.html import Markup, join, note, render
@@ -48,10 +49,16 @@ class Thought:
 
 
 def thought_of(thought: str, answer: str, title: str = "", role: str = "") -> Thought:
-    """What a reply thought. Of one that does not think apart from its answer, the answer, and a remark that says so."""
+    """What a reply thought, with its sentences' importance where that was computed. Of a reply that does not think
+    apart from its answer, the answer, and a remark that says so."""
     if thought.strip():
-        return Thought(thought, title, role)
+        return Thought(thought, title, role, importance=known_importance(thought))
     return Thought(answer, title, role, NO_THOUGHT if answer.strip() else "")
+
+
+def known_importance(thought: str) -> tuple[Span, ...]:
+    """How much the answer depends on each part, as far as `arena thoughts importance` has found out."""
+    return tuple((each.start, each.end, each.value) for each in importance_of(thought))
 
 
 def lens(thought: Thought) -> Markup:
