@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
 SIZES = {"narrow": {"width": 390, "height": 844}, "wide": {"width": 1280, "height": 900}}
 LONG = long_thought()
-OTHER = LONG.replace("Step 40:", "Now something else:").replace("multiply", "take", 60)
+OTHER = LONG[: LONG.index("Step 40:")] + LONG[LONG.index("Step 400:") :]
 SHORT = "First I add 3 and 4. That makes 7.\nWait, is it 8? Check: 8-4=4. So 7.\n"
 VISIBLE = """() => [...document.querySelectorAll('#long .lens:first-child .lens-section')]
   .map((section) => section.firstElementChild.checkVisibility({contentVisibilityAuto: true}))"""

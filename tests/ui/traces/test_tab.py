@@ -270,7 +270,7 @@ def test_the_report_and_the_curve(tmp_path):
     assert "no report yet" in report_html(folder)
     (folder / "report.json").write_text(json.dumps(REPORT))
     html = report_html(folder)
-    for words in ("Same kind", "82.0%", "70% to 90%", "gcd", "and were saved", "Hi &lt;b&gt;", "0.123"):
+    for words in ("Same kind", "82.0%", "70% to 90%", "gcd", "right in the end because of it", "Hi &lt;b&gt;", "0.123"):
         assert words in html, words
     lines = [{"phase": p, "step": s, "loss": 2.0 / s} for p in ("one", "two") for s in (1, 2, 3)]
     (folder / "loss.jsonl").write_text("\n".join(map(json.dumps, lines)) + "\n{cut")
