@@ -6,6 +6,8 @@ import signal
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Gradio asks matplotlib for its backend at every event. Without a name, the first one imports pyplot, for seconds.
+os.environ.setdefault("MPLBACKEND", "agg")
 
 from battles.guard import configured_guard
 from common.errors import ArenaError

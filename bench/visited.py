@@ -30,6 +30,7 @@ from votes.desk import Desk
 from votes.limits import Limits, Rate
 from votes.store import Store
 
+os.environ.setdefault("MPLBACKEND", "agg")  # as app.py does
 WORDS = [f"word{number} " for number in range(20)]
 
 
