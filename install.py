@@ -1,4 +1,4 @@
-"""Make the two environments: .venv for the page and everything else, .venv-engine for vLLM.
+"""Make the two environments: .venv for the page and everything else, .venv-engine for vLLM where vLLM runs.
 
 `python3 install.py` for the app, `--dev` adds what the tests need, `--engine-only` makes the engine's alone (the first
 start of a Space). Uses only the standard library and syntax that old interpreters can parse, so that an old one can
@@ -9,7 +9,6 @@ does not use the network.
 import argparse
 import contextlib
 import ctypes.util
-import fcntl
 import hashlib
 import os
 import platform
@@ -22,11 +21,17 @@ import threading
 import time
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+WINDOWS = os.name == "nt"
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 ENGINE = ROOT / ".venv-engine"
 OLDEST, NEWEST = (3, 11), (3, 14)
-FREE_GB = {"cpu": 12, "gpu": 24}
+FREE_GB = {"none": 8, "cpu": 12, "gpu": 24}
 """For both environments and uv's cache of what it downloaded, which shares its files with them."""
 SECONDS = 3600
 CUDA = 13
@@ -51,7 +56,11 @@ def driver_cuda():
 
 
 def machine_kind():
-    """`gpu` or `cpu`. Raises InstallError where there is a GPU whose driver is too old."""
+    """`gpu` or `cpu`, or `none` where vLLM has no build and the page serves the models itself, by Transformers. Raises
+    InstallError where there is a GPU whose driver is too old."""
+    # models/config/machine.py asks the same when it chooses a profile.
+    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
+        return "none"
     cuda = driver_cuda()
     if cuda is not None and cuda < CUDA:
         raise InstallError(
@@ -72,6 +81,11 @@ class Part:
 
     def is_installed(self):
         return self.stamp.exists() and self.stamp.read_text() == self.print
+
+
+def interpreter(venv):
+    """The Python of an environment."""
+    return venv / "Scripts" / "python.exe" if WINDOWS else venv / "bin" / "python"
 
 
 def page_parts(dev):
@@ -128,7 +142,7 @@ def install_system_package(package, why):
 
 def make_venv():
     """Python's own environment for the page, with pip, which brings uv."""
-    if (VENV / "bin" / "python").exists():
+    if interpreter(VENV).exists():
         # Until version 0.7 everything was installed into one environment, the engine included.
         if not list(VENV.glob("installed-requirements*.txt")):
             return
@@ -195,7 +209,7 @@ def uv_and_settings(python):
 def uv_install(uv, part, environment):
     """Install a part's files at their locked versions."""
     # Compiled now, as pip does: otherwise each first start, of the engine's six processes above all, takes minutes.
-    command = [*uv, "pip", "install", "--compile-bytecode", "--python", str(part.venv / "bin" / "python")]
+    command = [*uv, "pip", "install", "--compile-bytecode", "--python", str(interpreter(part.venv))]
     for constraint in [str(ROOT / part.locked), *environment.get("UV_CONSTRAINT", "").split()]:
         command += ["--constraints", constraint]
     if part.overrides:
@@ -207,9 +221,13 @@ def uv_install(uv, part, environment):
 
 
 def write_command(root=ROOT, venv=VENV):
-    """Put the command `arena` into .venv/bin. It works from any current directory."""
-    command = venv / "bin" / "arena"
-    run = shlex.join(["exec", str(venv / "bin" / "python"), str(root / "commands")])
+    """Put the command `arena` beside the environment's Python. It works from any current directory."""
+    python = interpreter(venv)
+    if WINDOWS:
+        python.with_name("arena.cmd").write_text('@"{}" "{}" %*\n'.format(python, root / "commands"))
+        return
+    command = python.with_name("arena")
+    run = shlex.join(["exec", str(python), str(root / "commands")])
     text = "#!/bin/sh\n# Written by install.py.\n" + run + ' "$@"\n'
     if not command.exists() or command.read_text() != text:
         command.write_text(text)
@@ -220,7 +238,7 @@ def install_page(kind, dev):
     missing = [part for part in page_parts(dev) if not part.is_installed()]
     if missing:
         make_venv()
-        python = VENV / "bin" / "python"
+        python = interpreter(VENV)
         uv, environment = uv_and_settings(python)
         for part in missing:
             print(f"Installing {part.files[0]}", flush=True)
@@ -234,7 +252,8 @@ def alone(folder):
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(folder.name + ".lock").open("w") as lock:
         with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -258,23 +277,28 @@ def install_engine(kind, folder, python):
 
 def install(dev, kind):
     check_python()
-    if not (VENV.exists() and ENGINE.exists()):
+    if not VENV.exists() or (kind != "none" and not ENGINE.exists()):
         check_disk(kind)
     install_page(kind, dev)
-    install_engine(kind, ENGINE, VENV / "bin" / "python")
+    if kind != "none":
+        install_engine(kind, ENGINE, interpreter(VENV))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--dev", action="store_true", help="also install what linting, type checks and tests need")
     parser.add_argument("--chromium", action="store_true", help="also install the browser for the tests of the page")
-    parser.add_argument("--engine", choices=["gpu", "cpu"], help="for this kind of machine, whatever is found here")
+    parser.add_argument("--engine", choices=["gpu", "cpu", "none"], help="vLLM for GPUs, for processors, or none")
     parser.add_argument("--engine-only", type=Path, metavar="FOLDER", help="make the engine's environment, and only it")
     arguments = parser.parse_args()
     try:
         kind = arguments.engine or machine_kind()
         if arguments.engine_only:
             check_python()
+            if kind == "none":
+                raise InstallError(
+                    "vLLM has no build for this kind of machine. Start with JOURNEY_PROFILE=transformers."
+                )
             install_engine(kind, arguments.engine_only, sys.executable)
             return
         install(arguments.dev, kind)

@@ -22,6 +22,7 @@ from models.chat.resume import Intervention, Resume, answer_now, continue_cut, t
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from models.serving.clients import client_of
+from models.serving.in_process.engine import ASKED_TOGETHER
 from models.serving.pair import ServedPair
 from votes.ballot import Role, Side
 
@@ -175,6 +176,7 @@ def abandon_if_left(turn: LiveTurn) -> None:
 
 async def play(served: ServedPair, turn: LiveTurn) -> None:
     """Answer every side that is asked, and return once all are done. Cancelling it ends their streams."""
+    ASKED_TOGETHER.set(turn.ends)
     turn.sides = {side: asyncio.create_task(answer(served, turn, side)) for side in turn.requests}
     try:
         await asyncio.gather(*turn.sides.values(), return_exceptions=True)

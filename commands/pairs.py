@@ -146,6 +146,9 @@ def where(source: Source, base: Source | None = None) -> str:
 
 
 def command(plan: Plan, engine: Engine, port: int) -> list[str]:
+    """The server's command; empty where no server is started."""
+    if plan.profile.served_by == "transformers":
+        return []
     pair, awq = plan.pair, plan.profile.quantization == "awq"
     base, model = ((awq and spec.awq) or spec.weights for spec in (pair.base, pair.model(engine.roles[0])))
     if len(engine.roles) == 2:
@@ -165,9 +168,11 @@ def describe_plan(plan: Plan) -> str:
     if not plan.engines:
         addresses = {role: profile.address(role) or pair.model(role).weights for role in plan.roles}
         return "\n".join([*lines, *(f"{role}: {_address(source)}" for role, source in addresses.items())])
-    if plan.shares_gpu:
+    if plan.profile.served_by == "transformers":
+        lines += ["Transformers answers in the page's own process; no server is started.", ""]
+    elif plan.shares_gpu:
         lines += ["The servers share a GPU and start one after the other.", ""]
-    for number, engine in enumerate(plan.engines):
+    for number, engine in enumerate(plan.engines if plan.profile.served_by == "vllm" else ()):
         variables = " ".join(f"{name}={shlex.quote(value)}" for name, value in engine.environment)
         lines += [
             f"# {' and '.join(engine.roles)}",

@@ -1,11 +1,31 @@
 """Work that only one process may do at a time."""
 
-import fcntl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from common.errors import DataError
+
+
+def lock_file(file: IO[Any]) -> None:
+    """Lock an open file for this process until it is closed. Raises OSError if another process has it, or if the file
+    system has no locks."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        # Windows locks bytes, which nobody else can then read: one far beyond the end of any file of ours.
+        at = file.tell()
+        file.seek(2**40)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        finally:
+            file.seek(at)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextmanager
@@ -16,7 +36,7 @@ def claimed(lock: Path, what: str) -> Iterator[None]:
     """
     with lock.open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(file)
         except OSError as error:
             raise DataError(f"{what} is in use by another process.", "Stop that process first.") from error
         yield

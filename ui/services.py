@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from battles.guard import Guard
-from common.errors import ServerError
+from common.errors import ConfigError, ServerError
 from eval.runs.jobs import Jobs
 from models.config.registry import ROLES, SpacesConfig
 from models.serving.pair import ServedPair
@@ -43,8 +43,19 @@ def session_of(request: gr.Request | None) -> Mapping[str, Any] | None:
     return raw.scope.get("session") if raw is not None and hasattr(raw, "scope") else None
 
 
+READ_ONLY = "Runs are shown here and not started: ZeroGPU lends its GPU to single questions, out of a visitor’s quota."
+
+
+def check_runs(served: ServedPair) -> None:
+    """Raise ConfigError where long runs are read and not started."""
+    if served.profile.benchmarks == "read":
+        raise ConfigError(READ_ONLY, "Start the app on a machine of your own for that.")
+
+
 def check_ready(served: ServedPair) -> None:
-    """Raises ServerError unless both models can answer: what is written down of a run names the weights it used."""
+    """Raise ServerError unless both models can answer, since what is written down of a run names the weights it used;
+    ConfigError where runs are only read."""
+    check_runs(served)
     for role in ROLES:
         status = served.status(role)
         if status.phase != "ready":

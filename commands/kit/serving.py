@@ -17,6 +17,7 @@ from models.config.registry import (
     find_model,
     load_config,
 )
+from models.serving.in_process.channel import LocalEndpoint
 from models.serving.pair import ServedPair
 from models.serving.pair import serving as serving_pair
 
@@ -62,6 +63,10 @@ def asking(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
     note(f"Waiting for {side.spec.title} …")
     with serving_pair(config, side.pair, profile, (side.role,)) as served:
         endpoint = served.endpoint(side.role)
+        if isinstance(endpoint, LocalEndpoint):
+            raise ConfigError(
+                f"On this machine {side.spec.title} has no address to be asked at.", "Give --url and --model instead."
+            )
         yield argparse.Namespace(**{**vars(options), "url": endpoint.url, "model": endpoint.model})
 
 

@@ -3,7 +3,7 @@
 import logging
 import multiprocessing
 import os
-import resource
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
@@ -242,8 +242,11 @@ def _prepare_worker() -> None:
     The pool starts the clock of a comparison only after this. On a busy machine the imports of sympy and math-verify
     and the first use of their parser take longer than a comparison may.
     """
-    limit = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if limit < 0 else min(_MEMORY, limit), limit))
+    if sys.platform == "linux":  # macOS has the limit and refuses it, Windows has none
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if limit < 0 else min(_MEMORY, limit), limit))
     logging.disable(logging.WARNING)
     with suppress(Exception):  # what does not work is told by the self-test, which comes next
         _self_test()

@@ -16,7 +16,7 @@ from models.chat.reply import Builder, ReplyStream
 from models.chat.resume import Resume, cut_thought
 from models.chat.separated import written
 from models.chat.thought import split_text
-from models.chat.wire import SILENCE_SECONDS, Request, TokenScore, Wire
+from models.chat.wire import SILENCE_SECONDS, Channel, Request, TokenScore, Wire
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
@@ -52,12 +52,13 @@ class ModelClient:
         *,
         silence_seconds: float = SILENCE_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
+        channel: Channel | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.thought = thought or ThoughtFormat()
         self.chat_template_kwargs = chat_template_kwargs or {}
         self.system_prompt = system_prompt
-        self._wire = Wire(endpoint, silence_seconds, transport)
+        self._wire: Channel = channel or Wire(endpoint, silence_seconds, transport)
         self._has_tokenizer = True
 
     async def __aenter__(self) -> Self:

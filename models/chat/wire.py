@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
@@ -39,6 +39,27 @@ class TokenScore(NamedTuple):
     text: str
     logs: dict[int, float]
     """Natural logarithms of probabilities by token: of this one and of the likeliest in its place."""
+
+
+class Channel(Protocol):
+    """How a model is asked, whatever carries it: HTTP (`Wire`), or this process. All of it raises ServerError."""
+
+    async def aclose(self) -> None: ...
+
+    async def chat_tokens(self, chat: dict[str, Any]) -> list[int]:
+        """The exact tokens of a chat prompt, as the model's template writes it."""
+
+    async def tokens(self, text: str) -> list[int]:
+        """The tokens of a text, without any special token added."""
+
+    async def text(self, tokens: list[int]) -> str:
+        """The text of some tokens; a character cut in two becomes U+FFFD."""
+
+    async def scores(self, tokens: list[int], top: int) -> list[TokenScore]:
+        """How likely the model finds each token but the first, with the `top` likeliest in its place."""
+
+    def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
+        """The answer as it arrives, or at once and whole. Closing it stops the model."""
 
 
 class Options(NamedTuple):

@@ -8,7 +8,7 @@ from common.errors import ConfigError, WeightsError
 from common.paths import ROOT
 from models.config.adapter_config import CONFIG, why_not_served
 from models.config.machine import Processor
-from models.config.memory import GIB, RUNTIME_GPU, Usage, kv_bytes_on_each
+from models.config.memory import GIB, RUNTIME_GPU, RUNTIME_IN_PROCESS, Usage, kv_bytes_on_each
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role
 from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
 
@@ -22,7 +22,7 @@ ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Engine:
-    """One vLLM process."""
+    """One vLLM process, or a model that Transformers serves in the page's own."""
 
     roles: tuple[Role, ...]
     """Whom it serves: one role, or both where the distilled model is a LoRA adapter on the base."""
@@ -224,14 +224,16 @@ def _on_cpu(
         pin = cores[index * part : (index + 1) * part] if part else cores
         spec = pair.model(roles[0])
         needed = widened * spec.architecture.kv_bytes_per_token * context_length(spec, profile) * profile.streams
-        if needed > reserve * GIB:
+        if profile.served_by == "vllm" and needed > reserve * GIB:
             return Misfit(
                 f"{profile.streams} streams of {context_length(spec, profile)} tokens need {needed / GIB:.1f} GiB of "
                 f"KV cache for {' and '.join(roles)}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(shares))
-        architecture = spec.architecture
-        usage = Usage(widened * architecture.weight_bytes(), reserve * GIB, architecture.cpu_runtime_bytes, limit)
+        weights = widened * spec.architecture.weight_bytes()
+        usage = Usage(weights, reserve * GIB, spec.architecture.cpu_runtime_bytes, limit)
+        if profile.served_by == "transformers":  # reserves nothing, and starts no process
+            usage = Usage(weights, needed, RUNTIME_IN_PROCESS, limit)
         environment = {
             "VLLM_CPU_KVCACHE_SPACE": str(reserve),
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
@@ -251,6 +253,9 @@ def _engine(
     gpus: tuple[int, ...] = (),
     cores: tuple[int, ...] = (),
 ) -> Engine:
+    names = tuple(pair.model(role).key for role in roles)
+    if profile.served_by == "transformers":
+        return Engine(roles, names, gpus, cores, (), usage)
     first = pair.model(roles[0])
     # `vllm`: requests are sampled as they ask, not by defaults hidden in a checkpoint's generation_config.json
     flags = ["--generation-config", "vllm", "--disable-uvicorn-access-log"]
@@ -262,6 +267,5 @@ def _engine(
             flags.append(f"--{name}")
         elif value is not False:
             flags += [f"--{name}", str(value)]
-    names = tuple(pair.model(role).key for role in roles)
     variables = {**ENVIRONMENT, **environment, **profile.environment}
     return Engine(roles, names, gpus, cores, tuple(flags), usage, tuple(sorted(variables.items())))

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import zlib
 from pathlib import Path
 from typing import NamedTuple
@@ -55,10 +56,25 @@ def driver_cuda() -> float | None:
     return float(found[1]) if found else None
 
 
+def on_zero_gpu() -> bool:
+    """Whether this is a Space on ZeroGPU, which lends a GPU to single function calls."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+
+
+def vllm_runs() -> bool:
+    """Whether vLLM has a build for this kind of machine. install.py asks the same before it installs the engine."""
+    return platform.system() == "Linux" and platform.machine() in ("x86_64", "aarch64") and not on_zero_gpu()
+
+
 def free_memory() -> int:
     """Main memory in bytes that new processes could take without swapping, and without the container being killed."""
     machine, container = int(psutil.virtual_memory().available), memory_left()
     return machine if container is None else min(machine, container)
+
+
+def total_memory() -> int:
+    """Main memory of this machine in bytes."""
+    return int(psutil.virtual_memory().total)
 
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -81,7 +97,10 @@ class Processor(NamedTuple):
 def this_processor() -> Processor:
     """This machine's, with the cores this process may run on; no more of them than a container's share of time, or
     every thread would wait for the others' turn."""
-    cores = sorted(os.sched_getaffinity(0))
+    if sys.platform == "linux":
+        cores = sorted(os.sched_getaffinity(0))
+    else:
+        cores = list(range(os.cpu_count() or 1))
     share = cpu_limit()
     if share is not None and (most := max(1, math.ceil(share))) < len(cores):
         # Not always the first ones: other containers of this machine may be ours too.
@@ -92,6 +111,8 @@ def this_processor() -> Processor:
 
 def computes_in_bf16(cpuinfo: Path = CPUINFO) -> bool:
     """Whether it multiplies bf16 matrices in hardware; without such units fp32 is several times faster."""
+    if (platform.system(), platform.machine()) == ("Darwin", "arm64"):
+        return True  # Apple's GPUs do, and they compute there
     try:
         features = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
     except OSError:

@@ -17,6 +17,8 @@ KV_BYTES = 2
 RUNTIME_GPU = 2 * GIB
 """What a server takes on each of its GPUs besides weights and KV cache: CUDA context, graphs, activations. An
 assumption on the safe side, not a measurement; vLLM measures it at start and gives what is left to the KV cache."""
+RUNTIME_IN_PROCESS = GIB
+"""What Transformers takes in main memory for a model besides weights and KV cache. An assumption on the safe side."""
 RUNTIME_CPU = int(1.8 * GIB)
 """What a server takes in main memory besides weights and KV cache: Python, torch, vLLM in three processes."""
 TABLES_CPU = 3.4

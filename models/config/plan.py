@@ -5,8 +5,19 @@ from dataclasses import dataclass
 
 from common.errors import ConfigError
 from models.config.layout import Engine, Misfit, cpu_dtype, engines_for
-from models.config.machine import Processor, this_processor, visible_gpus
-from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig, cpu_profile, profile_named
+from models.config.machine import Processor, on_zero_gpu, this_processor, total_memory, visible_gpus, vllm_runs
+from models.config.memory import GIB
+from models.config.registry import (
+    ROLES,
+    ModelSpec,
+    PairSpec,
+    Profile,
+    Role,
+    SpacesConfig,
+    cpu_profile,
+    profile_named,
+    transformers_profile,
+)
 from models.config.sources import AddressSource
 from models.config.suited import suited_profile
 
@@ -72,10 +83,13 @@ def make_plan(
 
 def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
     """The profile to serve these sides of `pair` with on this machine: the one that JOURNEY_PROFILE names; else one
-    made from the GPUs that are there; without GPUs the first for processors. Where a pair fits none, planning says
-    why."""
+    made from the GPUs that are there; without GPUs the first for processors, and where vLLM does not run the first that
+    does without it. Where a pair fits none, planning says why."""
     if named := profile_named(config):
         return named
+    if not vllm_runs():
+        found = transformers_profile(config, zero=on_zero_gpu())
+        return found if found.gpu else found.model_copy(update={"memory_gib": total_memory() / GIB})
     gpus = visible_gpus()
     if not gpus:
         return cpu_profile(config)
@@ -96,6 +110,8 @@ def _nearby(profile: Profile, others: Sequence[Profile]) -> Iterator[tuple[str, 
         yield f"{profile.key} with quantization: fp8", fp8
         yield from ((f"{how}, quantization: fp8", changed) for how, changed in _smaller(fp8))
     elsewhere = [other for other in others if other.key != profile.key and other.arrangement != "remote"]
+    if profile.served_by == "vllm":  # nobody leaves a faster engine for want of memory
+        elsewhere = [other for other in elsewhere if other.served_by == "vllm"]
     elsewhere.sort(key=lambda other: (other.hardware != profile.hardware, other.gpu is None))
     yield from ((f"profile {other.key} ({other.title})", other) for other in elsewhere)
     for other in elsewhere:

@@ -1,6 +1,7 @@
 """Pairs and profiles: everything spaces.yaml says, read once, checked, as frozen values."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
@@ -105,6 +106,10 @@ class Profile(Strict):
     quantization: Quantization | None = None
     context_length: PositiveInt = 8192
     """Upper limit; a model's own context length may be shorter."""
+    served_by: Literal["vllm", "transformers"] = "vllm"
+    """`vllm`: servers of their own; `transformers`: Transformers' `generate` in the page's own process."""
+    benchmarks: Literal["run", "read"] = "run"
+    """`read`: recorded runs are shown and no new one is started."""
     streams: PositiveInt = 4
     """How many replies of full context length must fit into the KV cache of each server at once."""
     memory_utilization: float = Field(default=0.92, gt=0, le=1)
@@ -133,6 +138,10 @@ class Profile(Strict):
             raise ValueError("give either `gpu` or, for a machine without one, `kv_cache_gib`")
         if self.arrangement != "remote" and self.hardware.startswith("cpu") != (self.gpu is None):
             raise ValueError(f"hardware: {self.hardware} and `gpu` disagree, and the engine is chosen by `gpu`")
+        if self.served_by == "transformers" and (self.arrangement != "two" or self.quantization or self.kv_cache):
+            raise ValueError("served_by: transformers goes with arrangement `two`, without quantization and kv_cache")
+        if self.hardware.startswith("zero-") and (self.served_by != "transformers" or self.sdk != "gradio"):
+            raise ValueError(f"hardware: {self.hardware} needs `sdk: gradio` and `served_by: transformers`")
         if self.kv_cache and (self.gpu is None or not self.gpu.computes_in_fp8):
             raise ValueError("kv_cache: fp8 needs a `gpu` whose `compute` is 8.9 or more")
         if self.arrangement == "adapter" and self.gpu is None:
@@ -251,10 +260,20 @@ def profile_named(config: SpacesConfig) -> Profile | None:
 
 def cpu_profile(config: SpacesConfig) -> Profile:
     """The first profile for a machine without a GPU. Raises ConfigError where there is none."""
-    for profile in config.profiles.values():
-        if profile.kv_cache_gib is not None:
-            return profile
-    raise ConfigError("spaces.yaml has no profile for a machine without a GPU.", "Add one, or set JOURNEY_PROFILE.")
+    return _first(config, "a machine without a GPU", lambda p: p.kv_cache_gib is not None and p.served_by == "vllm")
+
+
+def transformers_profile(config: SpacesConfig, *, zero: bool) -> Profile:
+    """The first profile served by Transformers: for ZeroGPU, or for a machine of one's own. Raises ConfigError where
+    there is none."""
+    what = "ZeroGPU" if zero else "a machine on which vLLM does not run"
+    return _first(config, what, lambda p: p.served_by == "transformers" and p.hardware.startswith("zero-") == zero)
+
+
+def _first(config: SpacesConfig, machine: str, suits: Callable[[Profile], bool]) -> Profile:
+    if found := next(filter(suits, config.profiles.values()), None):
+        return found
+    raise ConfigError(f"spaces.yaml has no profile for {machine}.", "Add one, or set JOURNEY_PROFILE.")
 
 
 def _chosen(among: dict[str, T], key: str, variable: str) -> T:

@@ -36,13 +36,15 @@ FETCH = "RUN python commands fetch\n"
 
 def dockerfile(card: SpaceCard, profile: Profile, pair: str, *, fetch: bool) -> str:
     """The text of the Dockerfile. `fetch`: whether the pair's weights are small enough to be part of the image."""
-    text = HEAD.format(profile=profile.key, python=card.python_version, system="g++" if profile.gpu else "g++ libnuma1")
+    system = "g++ libnuma1" if profile.kv_cache_gib and profile.served_by == "vllm" else "g++"
+    text = HEAD.format(profile=profile.key, python=card.python_version, system=system)
     if profile.arrangement == "remote":
         more = ""
         text += WITHOUT_ENGINE
     else:
         # Without a GPU, torch's builds for CUDA would be gigabytes of nothing.
         variables = "" if profile.gpu else "UV_TORCH_BACKEND=cpu "
-        text += WITH_ENGINE.format(engine="gpu" if profile.gpu else "cpu", variables=variables)
-        more = ENGINE + (NVIDIA if profile.gpu else "") + (FETCH if fetch else "")
+        kind = "none" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
+        text += WITH_ENGINE.format(engine=kind, variables=variables)
+        more = ("" if kind == "none" else ENGINE) + (NVIDIA if profile.gpu else "") + (FETCH if fetch else "")
     return text + TAIL.format(profile=profile.key, pair=pair, port=card.app_port, more=more)

@@ -34,6 +34,8 @@ HARDWARE = {
 
 def price(flavor: str) -> str:
     """Its price in words; also for one that is not in the table."""
+    if flavor.startswith("zero-"):
+        return f"{flavor} (ZeroGPU): no charge by the hour; each reply takes GPU time from its visitor's daily quota"
     known = HARDWARE.get(flavor)
     if known is None:
         return f"{flavor}: its price is in `hf spaces hardware`"

@@ -46,9 +46,11 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
     """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`
     (default: the configuration's).
 
-    Raises ConfigError if `out` holds something, or if the pair does not fit the profile.
+    Raises ConfigError if `out` holds something, if the pair does not fit the profile, or for a Docker Space on ZeroGPU.
     """
     pair = pair or config.pairs[config.default_pair]
+    if profile.hardware.startswith("zero-") and profile.sdk != "gradio":
+        raise ConfigError("ZeroGPU runs Gradio Spaces only.", "Leave out --sdk, or choose another profile.")
     steps = next_steps(profile, pair, out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty.", "Name another folder with --out (make space OUT=…), or empty it.")
@@ -70,7 +72,7 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
             for role in ROLES
         )
         (out / "Dockerfile").write_text(dockerfile(config.space, profile, pair.key, fetch=small))
-    elif profile.kv_cache_gib is not None:
+    elif profile.kv_cache_gib is not None and profile.served_by == "vllm":
         (out / "packages.txt").write_text("libnuma1\n")  # the CPU engine is linked against it
     return steps
 

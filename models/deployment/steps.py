@@ -31,8 +31,13 @@ DISK_BYTES_A_SECOND = 1e9
 """From a local disk to GPUs. Not measured: an assumption."""
 ENGINE_BYTES = {"gpu": 4.0e9, "cpu": 0.7e9}
 """Wheels of the engine's environment. CPU measured; GPU the sum of the sizes that the registry lists."""
-START_SECONDS = {"gpu": 180, "cpu": 60}
-"""From loaded weights to the first healthy answer. CPU measured (two cores, eager); GPU assumed (compiling, graphs)."""
+START_SECONDS = {"gpu": 180, "cpu": 60, "transformers": 30}
+"""From loaded weights to the first healthy answer. CPU measured (two cores, eager); GPU assumed (compiling, graphs), as
+for Transformers, whose imports are most of it."""
+
+
+ZERO = """A free account in good standing may have two Spaces on ZeroGPU. Benchmarks are shown there and not run.
+If the Space does not start on ZeroGPU, choose it under Settings → Hardware."""
 
 
 class Estimate(NamedTuple):
@@ -44,7 +49,7 @@ class Estimate(NamedTuple):
 
 def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     """Every command, variable and secret for this pair on this profile, as text for a terminal."""
-    secrets = list(_secrets(profile, pair))
+    secrets, zero = list(_secrets(profile, pair)), profile.hardware.startswith("zero-")
     variables = {"JOURNEY_PROFILE": profile.key, "JOURNEY_PAIR": pair.key} | dict(_variables(profile, pair))
     create = [f"hf repos create {SPACE} --type space --sdk {profile.sdk} --flavor {profile.hardware}"]
     create += [f"--secrets {name}" for name, _ in secrets]
@@ -57,7 +62,7 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     lines += [f"Hardware {price(profile.hardware)}."]
     if profile.hardware.startswith("cpu") and profile.arrangement != "remote":
         lines += ["A Space on processors is slow: seconds for each word of a model of more than a billion parameters."]
-    lines += ["A Space on compute of its own needs a paid plan of Hugging Face."]
+    lines += [ZERO if zero else "A Space on compute of its own needs a paid plan of Hugging Face."]
     lines += list(_start(profile, pair))
     lines += list(_volumes(profile))
     lines += ["A restart loses the votes unless JOURNEY_VOTES_REPO names a private dataset of yours: docs/votes.md."]
@@ -104,7 +109,8 @@ def _addresses(profile: Profile, pair: PairSpec) -> Iterator[AddressSource]:
 def _volumes(profile: Profile) -> Iterator[str]:
     if profile.arrangement == "remote":
         return
-    yield "A Space's disk is empty after every restart. To keep the engine and prepared weights, mount a bucket:"
+    kept = "prepared weights" if profile.served_by == "transformers" else "the engine and prepared weights"
+    yield f"A Space's disk is empty after every restart. To keep {kept}, mount a bucket:"
     yield f"  hf buckets create {SPACE}-cache && hf spaces volumes set {SPACE} -v hf://buckets/{SPACE}-cache:/data"
     yield f"  hf spaces variables add {SPACE} -e JOURNEY_CACHE=/data/cache -e HF_HOME=/data/hub"
     yield "Buckets have no file locks: if a start fails there, remove both variables. Votes never belong on a bucket."
@@ -125,9 +131,9 @@ def first_start(profile: Profile, pair: PairSpec) -> Estimate:
     """Sizes over rates: the engine (a Gradio Space installs it at its first start), the weights, loading them."""
     if profile.arrangement == "remote":
         return Estimate(0.0, ())
-    kind = "gpu" if profile.gpu else "cpu"
+    kind = "transformers" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
     seconds, parts = 0.0, []
-    if profile.sdk == "gradio":
+    if profile.sdk == "gradio" and profile.served_by == "vllm":
         seconds += ENGINE_BYTES[kind] / REGISTRY_BYTES_A_SECOND
         parts.append(f"{ENGINE_BYTES[kind] / 1e9:.1f} GB for the engine")
     for size, rate, what in _downloads(profile, pair):
@@ -138,7 +144,7 @@ def first_start(profile: Profile, pair: PairSpec) -> Estimate:
         raise ConfigError(f"{pair.key} cannot run on {profile.key}: {planned.reason}.", "Choose another profile.")
     loading = sum(engine.usage.weights * max(1, len(engine.gpus)) for engine in planned) / DISK_BYTES_A_SECOND
     seconds += loading + START_SECONDS[kind]
-    parts.append(f"{(loading + START_SECONDS[kind]) / 60:.0f} min to load and start")
+    parts.append(f"{max(1, round((loading + START_SECONDS[kind]) / 60))} min to load and start")
     return Estimate(seconds, tuple(parts))
 
 

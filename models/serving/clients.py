@@ -4,6 +4,7 @@ from typing import Protocol
 
 from models.chat.client import Endpoint, ModelClient
 from models.config.registry import PairSpec, Role
+from models.serving.in_process.channel import LocalEndpoint
 
 
 class Served(Protocol):
@@ -21,4 +22,5 @@ async def client_of(served: Served, role: Role, timeout: float | None = None) ->
     """
     endpoint = await served.wait_ready(role, timeout)
     spec = served.pair.model(role)
-    return ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
+    channel = endpoint.channel if isinstance(endpoint, LocalEndpoint) else None
+    return ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt, channel=channel)

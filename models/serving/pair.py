@@ -23,6 +23,7 @@ from models.config.sources import AdapterSource, AddressSource, Source, resolve_
 from models.serving.checks import check_machine
 from models.serving.clients import Served
 from models.serving.engine import engine_python
+from models.serving.in_process.engine import InProcess
 from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
@@ -35,6 +36,7 @@ __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 Report = Callable[[str], None]
 DOWN_SECONDS = 15.0
 """How long someone waits for a server that has died or cannot be reached before being told."""
+SHARED = "both models share this server"
 WAIT_SECONDS = 0.5
 """Seconds between two checks of a server that another one waits for."""
 
@@ -53,10 +55,13 @@ class ServedPair:
         self.pair = pair
         self.profile = self.plan.profile
         self._hashes: dict[Role, str] = {}
-        self._lives: dict[Role, Server | RemoteServer] = {}
-        for engine in self.plan.engines:
-            server = self._server(engine)
-            self._lives.update(dict.fromkeys(engine.roles, server))
+        self._lives: dict[Role, Server | RemoteServer | InProcess] = {}
+        if self.profile.served_by == "transformers":
+            local = InProcess(self.plan, self._find_whole)
+            self._lives.update(dict.fromkeys(local.roles, local))
+        else:
+            for engine in self.plan.engines:
+                self._lives.update(dict.fromkeys(engine.roles, self._server(engine)))
         for role in roles:
             if role not in self._lives:
                 self._lives[role] = _remote(pair.model(role), self.profile.address(role))
@@ -77,8 +82,8 @@ class ServedPair:
     def status(self, role: Role) -> Status:
         status = self._lives[role].status()
         if status.phase != "ready" and len(self._lives) > len(self._distinct()):
-            detail = f"{status.detail}; both models share this server" if status.detail else ""
-            return replace(status, detail=detail)
+            shared = "both models share this process" if self.profile.served_by == "transformers" else SHARED
+            return replace(status, detail=f"{status.detail}; {shared}" if status.detail else "")
         return status
 
     def endpoint(self, role: Role) -> Endpoint:
@@ -87,6 +92,8 @@ class ServedPair:
         if status.phase != "ready":
             raise ServerError(f"{self.pair.model(role).title} is not ready ({status.sentence}).", "Try again later.")
         life = self._lives[role]
+        if isinstance(life, InProcess):
+            return life.endpoint(role)
         if isinstance(life, RemoteServer):
             return life.endpoint
         return Endpoint(life.url, self.pair.model(role).key)
@@ -156,6 +163,13 @@ class ServedPair:
         self._hashes["base"] = weights_hash(folder)
         self._hashes["distilled"] = f"{self._hashes['base']}+{weights_hash(adapter)}"
         return folder, adapter
+
+    def _find_whole(self, role: Role, report: Report) -> Path:
+        """The folder of a whole model, an adapter merged into its base; its hash noted."""
+        check_machine(self.plan)
+        folder = find_weights(self._source(role), self._source("base"), report)
+        self._hashes[role] = weights_hash(folder)
+        return folder
 
     def _source(self, role: Role) -> Source:
         spec = self.pair.model(role)

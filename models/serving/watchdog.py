@@ -1,7 +1,7 @@
 """A thin process between the app and one model server, so that no server outlives the app, however it ends.
 
 Runs the command it is given. When the app dies, also by SIGKILL, or when told to stop, it ends the command and
-everything the command has started.
+everything the command has started. Outside Linux, where the kernel does not tell of a parent's death, it asks for it.
 """
 
 import ctypes
@@ -22,6 +22,8 @@ POLL_SECONDS = 0.2
 
 
 def _prctl(option: int, value: int) -> None:
+    if sys.platform != "linux":
+        return
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
@@ -40,7 +42,8 @@ def run(parent: int, command: list[str]) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)  # whatever the command leaves behind becomes our child, and we end it
-    child = subprocess.Popen(command, preexec_fn=_die_with_watchdog)  # safe: one thread
+    before = _die_with_watchdog if sys.platform == "linux" else None
+    child = subprocess.Popen(command, preexec_fn=before)  # safe: one thread
     while child.poll() is None and not stopping and os.getppid() == parent:
         time.sleep(POLL_SECONDS)
     if child.poll() is None:

@@ -1,13 +1,15 @@
 """Child processes of this package: they end with the app, and what they said last becomes the error."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
 
 from common.errors import WeightsError
 from common.paths import ROOT
+
+KILLED = 9
+"""The number of SIGKILL, which Windows does not name."""
 
 
 def watched(
@@ -33,7 +35,7 @@ def run_child(command: list[str], what: str, seconds: float = 3600) -> None:
         raise WeightsError(
             f"{what} failed: the disk is full.", "Free some space, or set JOURNEY_CACHE to a larger disk."
         )
-    if done.returncode == 128 + signal.SIGKILL:
+    if done.returncode == 128 + KILLED:
         raise WeightsError(f"{what} was killed, probably for lack of memory.", "Close other programs and start again.")
     last = "\n".join(done.stderr.strip().splitlines()[-5:])
     raise WeightsError(f"{what} failed: {last}", "The lines above come from the library that reads the weights.")

@@ -13,7 +13,7 @@ from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
 from ui.kit.events import QUIET
 from ui.kit.owner import owner_key, require_owner
-from ui.services import Services
+from ui.services import READ_ONLY, Services
 
 
 def known_sets() -> list[tuple[str, str]]:
@@ -151,6 +151,8 @@ class RunHandlers:
 
 def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
     """Form, cost, buttons. `started(run_id)` gives the updates that make a new run the one looked at."""
+    if actions.services.served.profile.benchmarks == "read":
+        gr.Markdown(READ_ONLY, elem_classes="note")
     form = build_form(actions.services)
     estimate = gr.Markdown("", elem_classes="note")
     key = owner_key()

@@ -28,7 +28,7 @@ from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.view import ratings_html
-from ui.services import Services
+from ui.services import Services, check_runs
 
 SECONDS_BETWEEN_LOOKS = 3
 Who = tuple[str, str, str]
@@ -182,6 +182,7 @@ async def open_judge(services: Services, which: str, url: str, model: str, rubri
             raise ConfigError("The judge model has no name.", "Enter the model name that its server uses.")
         client, name = judge_client(url.strip(), model.strip()), model.strip()
     else:
+        check_runs(services.served)
         role: Role = "base" if which == "base" else "distilled"
         client = await client_of(services.served, role)
         name = f"{services.served.pair.model(role).title} {short_hash(services.served.weight_hash(role))}".strip()

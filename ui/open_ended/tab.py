@@ -17,13 +17,13 @@ from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import RunInfo, RunLog, list_runs
 from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
 from eval.runs.run_job import RunJob
-from models.config.registry import ROLES
+from models.config.registry import ROLES, Profile
 from ui.kit.events import QUIET
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.judging import build_judge_section, build_people_section
 from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
-from ui.services import Services, check_ready
+from ui.services import READ_ONLY, Services, check_ready
 
 SECONDS_BETWEEN_LOOKS = 3
 PHASES = {
@@ -80,13 +80,15 @@ class RunForm(NamedTuple):
 
 def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
     """Start and watch runs; returns the chosen run and where its outcome is shown."""
-    form = build_run_form()
+    form = build_run_form(services.served.profile)
     wire_starting(services, form)
     wire_watching(services.jobs, form)
     return form.run, form.outcome
 
 
-def build_run_form() -> RunForm:
+def build_run_form(profile: Profile) -> RunForm:
+    if profile.benchmarks == "read":
+        gr.Markdown(READ_ONLY, elem_classes="note")
     with gr.Row():
         chosen_set = gr.Dropdown(set_choices(), value=NAME, label="Set", min_width=220, elem_id="open-ended-set")
         questions = gr.Number(50, label="Questions", precision=0, minimum=1, min_width=110)

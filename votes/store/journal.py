@@ -5,9 +5,9 @@ ends with the process, even on `kill -9`.
 """
 
 import contextlib
-import fcntl
 import os
 import secrets
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TextIO
 
 from common import jsonl
 from common.errors import DataError
+from common.locks import lock_file
 
 
 class Entry(NamedTuple):
@@ -70,7 +71,7 @@ class Journal:
         name = f"{self._stem}.journal-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(4)}.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
         self._file = (folder / name).open("x", encoding="utf-8")
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(self._file)
         _sync_folder(folder)
         return self._file
 
@@ -90,7 +91,7 @@ def waiting(folders: Sequence[Path], stem: str) -> Iterator[Waiting]:
         with contextlib.ExitStack() as stack:
             try:
                 file = stack.enter_context(path.open(encoding="utf-8"))
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock_file(file)
             except OSError:
                 continue
             # Between the listing and the lock another process may have replayed and renamed it.
@@ -123,6 +124,8 @@ def _read(path: Path) -> Waiting:
 
 
 def _sync_folder(folder: Path) -> None:
+    if sys.platform == "win32":  # a folder cannot be opened there
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -33,7 +33,7 @@ class Tally:
         with contextlib.suppress(OSError):
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
-                os.pwrite(handle, json.dumps(dict(counts)).ljust(_WIDTH).encode(), 0)
+                os.write(handle, json.dumps(dict(counts)).ljust(_WIDTH).encode())
             finally:
                 os.close(handle)
 

@@ -64,7 +64,8 @@ def parsed(commands: list[list[str]]) -> list[Any]:
 
 
 def test_vllm_understands_every_command() -> None:
-    planned = [(found, engine) for pair in EVERY if (found := plan_or_none(*pair)) for engine in found.engines]
+    plans = [found for pair in EVERY if (found := plan_or_none(*pair)) and found.profile.served_by == "vllm"]
+    planned = [(found, engine) for found in plans for engine in found.engines]
     commands = [command(found, engine, 8001) for found, engine in planned]
     assert all(argv[1:3] == ["-m", "vllm.entrypoints.openai.api_server"] for argv in commands)
     *read, refused = parsed([*(argv[3:] for argv in commands), ["--model", "x", "--no-such-flag"]])
@@ -122,7 +123,7 @@ def test_refusals_give_reason_and_way_out(pair: str, profile: str, words: list[s
     streams=st.integers(1, 64),
     context=st.sampled_from([2048, 8192, 32768]),
     pair=st.sampled_from(list(CONFIG.pairs)),
-    profile=st.sampled_from([key for key, profile in CONFIG.profiles.items() if profile.gpu]),
+    profile=st.sampled_from([key for key, p in CONFIG.profiles.items() if p.gpu and p.served_by == "vllm"]),
 )
 def test_what_is_planned_fits_and_devices_exist(streams: int, context: int, pair: str, profile: str) -> None:
     changed = CONFIG.profiles[profile].model_copy(update={"streams": streams, "context_length": context})

@@ -46,6 +46,10 @@ def write(key: str, sdk: Literal["gradio", "docker"], folder: Path) -> str:
 @pytest.mark.parametrize("sdk", ["gradio", "docker"])
 @pytest.mark.parametrize("key", list(CONFIG.profiles))
 def test_space_folder(tmp_path: Path, key: str, sdk: Literal["gradio", "docker"]) -> None:
+    if (key, sdk) == ("zero", "docker"):
+        with pytest.raises(ConfigError, match="Gradio Spaces only"):
+            write(key, sdk, tmp_path)
+        return
     message = write(key, sdk, tmp_path)
     card = read_front_matter(tmp_path / "README.md")
     profile = CONFIG.profiles[key]
@@ -57,7 +61,8 @@ def test_space_folder(tmp_path: Path, key: str, sdk: Literal["gradio", "docker"]
     assert not (tmp_path / "tests").exists()
     assert (tmp_path / "Dockerfile").exists() == (sdk == "docker")
     # Debian's packages of a Gradio Space: what install.py could not install there
-    assert (tmp_path / "packages.txt").exists() == (sdk == "gradio" and profile.kv_cache_gib is not None)
+    with_engine = profile.kv_cache_gib is not None and profile.served_by == "vllm"
+    assert (tmp_path / "packages.txt").exists() == (sdk == "gradio" and with_engine)
     if sdk == "docker":
         check_docker(tmp_path, card, profile)
     else:
@@ -71,7 +76,9 @@ def check_docker(folder: Path, card: dict[str, object], profile: Profile) -> Non
     if profile.arrangement == "remote":
         assert "install.py --engine" not in recipe and "JOURNEY_ENGINE" not in recipe
     else:
-        assert f"install.py --engine {'gpu' if profile.gpu else 'cpu'}" in recipe
+        kind = "none" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
+        assert f"install.py --engine {kind}" in recipe
+        assert ("JOURNEY_ENGINE" in recipe) == (kind != "none")
         assert ("NVIDIA_VISIBLE_DEVICES" in recipe) == (profile.gpu is not None)
     for copied in re.findall(r"^COPY (.+) \S+$", recipe, re.MULTILINE):
         for name in copied.split():
@@ -90,6 +97,9 @@ def test_a_space_builds(tmp_path: Path, key: str) -> None:
         assert not HEAVY & page.keys()
         return
     assert {"torch", "transformers", "uv"} <= page.keys()
+    if profile.served_by == "transformers":
+        assert "spaces" in page  # what lends the GPU comes with the builder's line
+        return
     lists = tmp_path / "requirements"
     overrides = None if profile.gpu else lists / "engine-cpu-overrides.txt"
     name = "engine.txt" if profile.gpu else "engine-cpu.txt"
@@ -128,6 +138,26 @@ def test_next_steps_of_a_space_for_addresses(tmp_path: Path) -> None:
     for name in ("JOURNEY_BASE_URL", "JOURNEY_DISTILLED_MODEL", "--secrets JOURNEY_BASE_KEY"):
         assert name in text
     assert "HF_TOKEN" not in text and "estimate" not in text
+
+
+def test_next_steps_of_a_space_on_zero_gpu(tmp_path: Path) -> None:
+    text = write("zero", "gradio", tmp_path)
+    for words in (
+        "--sdk gradio --flavor zero-a10g",
+        "-e JOURNEY_PROFILE=zero",
+        "no charge by the hour",
+        "free account",
+        "an estimate",
+        "To keep prepared weights",
+    ):
+        assert words in text
+    assert "paid plan" not in text and "engine" not in text
+
+
+def test_hardware_that_needs_transformers_is_refused_without() -> None:
+    raw = {"key": "x", "title": "x", "hardware": "zero-a10g", "arrangement": "two"}
+    with pytest.raises(ValidationError, match="served_by: transformers"):
+        Profile.model_validate(raw | {"gpu": {"name": "H200", "count": 1, "memory_gib": 70}})
 
 
 def test_the_small_pair_needs_no_token(tmp_path: Path) -> None:

@@ -1,0 +1,110 @@
+"""One model of this process, asked as a server would be: what `ModelClient` needs, without a connection."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from common.errors import ServerError
+from models.chat.client import Endpoint
+from models.chat.message import Piece
+from models.chat.refusals import length_refusal
+from models.chat.wire import Channel, Request, TokenScore
+from models.serving.in_process.generation import Job, Said
+
+
+class Submits(Protocol):
+    """What answers jobs: `models.serving.in_process.engine.InProcess`."""
+
+    folder: Path
+    """Where jobs may keep the file that stops them."""
+
+    def submit(self, job: Job, hear: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class LocalEndpoint(Endpoint):
+    """A model in this process. It has no address."""
+
+    channel: Channel | None = None
+
+
+class LocalChannel:
+    """The requests of one model. Several may be under way at once."""
+
+    def __init__(self, engine: Submits, key: str, tokenizer: Any, context: int) -> None:
+        self._engine, self._key, self._tokenizer, self._context = engine, key, tokenizer, context
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    async def chat_tokens(self, chat: dict[str, Any]) -> list[int]:
+        options = chat.get("chat_template_kwargs", {})
+        try:
+            tokens: list[int] = self._tokenizer.apply_chat_template(
+                chat["messages"], add_generation_prompt=True, return_dict=False, **options
+            )
+        except Exception as error:  # a template is a program of the model's
+            words = f"The model's chat template refuses this conversation: {error}."
+            raise ServerError(words, "Start a new conversation.", "refused") from error
+        return tokens
+
+    async def tokens(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
+        return tokens
+
+    async def text(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens))
+
+    async def scores(self, tokens: list[int], top: int) -> list[TokenScore]:
+        """Not offered here: raises ServerError."""
+        raise ServerError("Transformers gives no probabilities of a prompt here.", "Use a vLLM server.", "refused")
+
+    async def pieces(self, request: Request, stream: bool) -> AsyncGenerator[Piece, None]:
+        """Raises ServerError; closing it stops the model at its next token."""
+        if stream:
+            async with aclosing(self._streamed(request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+            return
+        async with aclosing(self._streamed(request)) as pieces:
+            parts = [piece async for piece in pieces]
+        yield parts[-1]._replace(text="".join(piece.text for piece in parts))
+
+    async def _streamed(self, request: Request) -> AsyncGenerator[Piece, None]:
+        prompt = request.prompt if isinstance(request.prompt, list) else await self.chat_tokens(request.prompt)
+        self._check_length(len(prompt), request.limit)
+        stop = self._engine.folder / uuid.uuid4().hex
+        job = Job(self._key, tuple(prompt), request.limit, request.sampling, stop)
+        said: asyncio.Queue[Said] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def hear(piece: Said) -> None:
+            with suppress(RuntimeError):  # the loop has been closed: nobody listens any more
+                loop.call_soon_threadsafe(said.put_nowait, piece)
+
+        self._engine.submit(job, hear)
+        over = False
+        try:
+            while not over:
+                piece = await said.get()
+                if isinstance(piece, ServerError):
+                    over = True
+                    raise piece
+                over = piece.finish is not None
+                yield piece
+        finally:
+            if not over:
+                job.end()
+
+    def _check_length(self, prompt: int, limit: int) -> None:
+        """Raise the ServerError that a server of this context would be understood to give."""
+        if prompt + limit > self._context:
+            words = (
+                f"the maximum context length is {self._context} tokens, and max_tokens={limit} were requested for a "
+                f"prompt of {prompt} input tokens"
+            )
+            raise length_refusal(words) or ServerError(words, refusal="too_long")

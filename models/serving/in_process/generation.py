@@ -1,0 +1,179 @@
+"""Replies by Transformers' `generate`: requests go in as plain values, pieces of text come out as they are drawn."""
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from common.errors import ServerError, WeightsError
+from models.chat.message import Piece
+from models.config.sampling import Sampling
+
+LOG = logging.getLogger(__name__)
+Said = Piece | ServerError
+"""A reply ends with a piece that has a finish reason, or with an error."""
+Saying = Generator[tuple[int, Said], None, None]
+"""(Number of the job, what it says), as it comes; closing it ends the replies that are still running."""
+_MOVING = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request. Plain values, since on ZeroGPU it is answered in another process."""
+
+    model: str
+    """Key of the model."""
+    prompt: tuple[int, ...]
+    limit: int
+    """Maximum number of output tokens."""
+    sampling: Sampling
+    stop: Path
+    """A file that is made to end the reply early; the other process sees it too."""
+
+    def end(self) -> None:
+        self.stop.touch()
+
+    @property
+    def ended(self) -> bool:
+        return self.stop.exists()
+
+
+class Model(NamedTuple):
+    """A model in memory."""
+
+    network: Any
+    tokenizer: Any
+    ends: frozenset[int]
+    """Tokens that end a reply."""
+
+
+def load(folder: Path, dtype: str) -> Model:
+    """The model in `folder`, in main memory. Raises WeightsError if Transformers cannot load it."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), local_files_only=True)
+    except MemoryError as error:
+        raise WeightsError("There is not enough memory to load the model.", "Choose a smaller pair.") from error
+    except Exception as error:  # whatever a checkpoint's own code and files may raise
+        LOG.exception("loading %s failed", folder)
+        words = " ".join(str(error).split())[:300]
+        raise WeightsError(f"Transformers cannot load {folder}: {words}.", "Check the folder, or use vLLM.") from error
+    own = network.generation_config.eos_token_id
+    ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+    # Requests are sampled as they ask, not by defaults hidden in a checkpoint's generation_config.json.
+    network.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends, default=0))
+    return Model(network.eval(), tokenizer, frozenset(ends))
+
+
+def device() -> str:
+    """Where models compute: `cuda`, `mps` (Apple) or `cpu`. On ZeroGPU only right inside a call that has the GPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Saying:
+    """Answer all jobs at once, each in a thread of its own."""
+    where = device()
+    with _MOVING:
+        for key in {job.model for job in jobs}:
+            models[key].network.to(where)
+    said: SimpleQueue[tuple[int, Said]] = SimpleQueue()
+
+    def answer_one(number: int) -> None:
+        job = jobs[number]
+        try:
+            answer(job, models[job.model], lambda piece: said.put((number, piece)))
+        except Exception as error:  # our reader waits for an end, whatever goes wrong
+            LOG.exception("a reply of %s failed", job.model)
+            said.put((number, _in_words(error)))
+
+    running = len(jobs)
+    with ThreadPoolExecutor(running, "reply") as threads:
+        try:
+            for number in range(len(jobs)):
+                threads.submit(answer_one, number)
+            while running:
+                number, piece = said.get()
+                running -= isinstance(piece, ServerError) or piece.finish is not None
+                yield number, piece
+        finally:
+            if running:
+                for job in jobs:
+                    job.end()
+
+
+def answer(job: Job, model: Model, tell: Callable[[Piece], None]) -> None:
+    """Draw one reply. `tell` gets its text with the count of tokens so far, at last the finish reason."""
+    import torch
+    from transformers import GenerationConfig
+
+    prompt = torch.tensor([job.prompt], device=model.network.device)
+    hearer = _Hearer(job, model.tokenizer, tell)
+    with torch.inference_mode():
+        model.network.generate(
+            prompt,
+            attention_mask=torch.ones_like(prompt),
+            generation_config=GenerationConfig(max_new_tokens=job.limit, do_sample=False),
+            logits_processor=_drawing(job.sampling, model.network.device),
+            stopping_criteria=[hearer],
+        )
+    finish = "stop" if hearer.last in model.ends else "length"
+    tell(Piece(tokens=hearer.tokens, prompt_tokens=len(job.prompt), finish=finish))  # type: ignore[arg-type]
+
+
+class _Hearer:
+    """Called by `generate` after each token: tells the text that it completes, and says whether to end here."""
+
+    def __init__(self, job: Job, tokenizer: Any, tell: Callable[[Piece], None]) -> None:
+        from tokenizers.decoders import DecodeStream
+
+        self._job, self._tell = job, tell
+        self._backend = tokenizer.backend_tokenizer
+        self._text = DecodeStream(skip_special_tokens=True)
+        self.tokens, self.last = 0, -1
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> bool:
+        self.tokens += 1
+        self.last = int(input_ids[0, -1])
+        if text := self._text.step(self._backend, self.last):
+            self._tell(Piece(text=text, tokens=self.tokens))
+        return self._job.ended
+
+
+def _drawing(sampling: Sampling, device: Any) -> list[Any]:
+    """What turns the most likely token, which `generate` takes, into one that is drawn; nothing for greedy decoding."""
+    if sampling.temperature <= 0:
+        return []
+    import torch
+    from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+
+    generator = torch.Generator(device)
+    if sampling.seed is None:
+        generator.seed()
+    else:
+        generator.manual_seed(sampling.seed)
+
+    def gumbel(_: Any, scores: Any) -> Any:
+        """Log-probabilities with Gumbel noise: the largest is a sample of the distribution (Gumbel 1954). With a
+        generator of its own, a seeded reply does not depend on what else is being drawn, as torch's global one would.
+        """
+        return scores - torch.empty_like(scores).exponential_(generator=generator).log_()
+
+    narrowed = [TopPLogitsWarper(sampling.top_p)] if sampling.top_p < 1 else []
+    return [TemperatureLogitsWarper(sampling.temperature), *narrowed, gumbel]
+
+
+def _in_words(error: Exception) -> ServerError:
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return ServerError("There is not enough memory for this reply.", "Lower the token limit, or try again later.")
+    return ServerError(f"The model failed ({type(error).__name__}).", "Try again. The log has the details.")

@@ -1,0 +1,62 @@
+"""A stand-in for the package `spaces` as it is on ZeroGPU: notes what is asked for, and refuses where it is told to."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+class GpuError(Exception):
+    """Like gradio's error, which `spaces` raises."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(message)
+        self.title, self.message = title, message
+
+
+VISITOR: ContextVar[str] = ContextVar("visitor", default="")
+QUOTA = GpuError(
+    "ZeroGPU quota exceeded",
+    "You have exceeded your free ZeroGPU quota (90s requested vs. 12s left). Try again in 3:10:00. ",
+)
+ABORTED = GpuError("ZeroGPU worker error", "GPU task aborted")
+
+
+class PretendZero(ModuleType):
+    def __init__(self) -> None:
+        super().__init__("spaces")
+        self.calls: list[tuple[int, int]] = []
+        """(seconds asked for, requests in the call)."""
+        self.visitors: list[str] = []
+        self.visitor: Callable[[], str] = VISITOR.get
+        self.refusal: Exception | None = None
+        self.abort_after: int | None = None
+        """How many pieces a call may say before its GPU is taken back."""
+        self.closed = 0
+
+    def GPU(self, function: Callable[..., Iterator[Any]], *, duration: Callable[..., int]) -> Any:
+        def lent(jobs: Sequence[Any]) -> Iterator[Any]:
+            self.calls.append((duration(jobs), len(jobs)))
+            self.visitors.append(self.visitor())
+            if self.refusal:
+                raise self.refusal
+            try:
+                for said, piece in enumerate(function(jobs)):
+                    if said == self.abort_after:
+                        raise ABORTED
+                    yield piece
+            except GeneratorExit:
+                self.closed += 1
+                raise
+
+        return lent
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> PretendZero:
+    pretend = PretendZero()
+    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
+    monkeypatch.setitem(sys.modules, "spaces", pretend)
+    return pretend
