@@ -147,7 +147,7 @@ def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
         note(said)
     with serving(pair.key, options.profile) as served:
         hashes = {role: served.weight_hash(role) for role in ROLES}
-        log = prepare(runs, config, served.pair, hashes, sets, served.profile)
+        log = prepare(runs, config, served.pair, hashes, sets, served.profile, served.software())
         return watch(options, RunJob(log, served))
 
 

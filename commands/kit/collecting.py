@@ -17,7 +17,7 @@ from traces.keeping.keep import KeepRules, Verifier
 from traces.keeping.trace import Trace
 from traces.thoughts.gather import Attempts, MakeAttempt, Summary, gather
 from traces.thoughts.pacing import Ledger, Prices, RateLimit
-from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.service import ServiceClient, ServiceOptions, timeout_for
 
 RESERVED = {
     "model": "Name it with --model.",
@@ -31,23 +31,27 @@ STOPPED_BY_CAP = 3
 
 def client_from(options: argparse.Namespace, ledger: Path) -> ServiceClient:
     """The client these options describe. Raises ConfigError naming the option."""
-    body = _body(options)
+    service = service_options_from(options)
     if options.cap is not None and not (options.prompt_price or options.output_price):
         raise ConfigError("--cap needs prices to count with.", "Give --prompt-price and --output-price.")
-    service = ServiceOptions(
-        max_tokens=options.max_tokens,
-        temperature=None if options.temperature < 0 else options.temperature,
-        top_p=options.top_p,
-        token_field=options.token_field,
-        timeout=options.timeout,
-        retries=options.retries,
-        concurrency=options.concurrency,
-        body=body,
-    )
     rate_limit = RateLimit(options.requests_per_minute, options.tokens_per_minute)
     endpoint = Endpoint(options.url, options.model, os.environ.get(options.key_variable, ""))
     prices = Prices(options.prompt_price, options.output_price)
     return ServiceClient(endpoint, service, rate_limit, Ledger(ledger, prices, options.cap))
+
+
+def service_options_from(options: argparse.Namespace) -> ServiceOptions:
+    """How to ask, as these options say. Raises ConfigError naming the option."""
+    return ServiceOptions(
+        max_tokens=options.max_tokens,
+        temperature=None if options.temperature < 0 else options.temperature,
+        top_p=options.top_p,
+        token_field=options.token_field,
+        timeout=options.timeout or timeout_for(options.max_tokens),
+        retries=options.retries,
+        concurrency=options.concurrency,
+        body=_body(options),
+    )
 
 
 def _body(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,17 +6,23 @@ from commands.kit.arguments import add_profile_option, address, count, number, p
 
 
 def add_service_options(
-    parser: argparse.ArgumentParser, max_tokens: int = 8192, limited: str = "one reply", *, served: bool = False
+    parser: argparse.ArgumentParser,
+    max_tokens: int = 8192,
+    limited: str = "one reply",
+    *,
+    served: bool = False,
+    batch: bool = False,
 ) -> None:
     """Options of every command that asks a service. `max_tokens` is the default limit of what `limited` names.
 
-    served: the service may also be a model of spaces.yaml that is served while the command runs.
+    served: the service may also be a model of spaces.yaml that is served while the command runs. batch: it may also be
+    asked by files, which need no address.
     """
     group = parser.add_argument_group("service")
     if served:
         group.add_argument("--served", default="", help="serve this model of spaces.yaml, instead of --url and --model")
         add_profile_option(parser)
-    group.add_argument("--url", type=address, required=not served, help="address ending in /v1")
+    group.add_argument("--url", type=address, required=not (served or batch), help="address ending in /v1")
     group.add_argument("--model", required=not served, help="the model, as the service calls it")
     group.add_argument(
         "--key-variable", default="OPENAI_API_KEY", help="environment variable with the key (default: OPENAI_API_KEY)"
@@ -27,7 +33,9 @@ def add_service_options(
     group.add_argument("--token-field", default="max_tokens", help="or max_completion_tokens")
     group.add_argument("--temperature", type=number, default=0.7, help="negative: the service's own (default: 0.7)")
     group.add_argument("--top-p", type=positive, help="share of the likeliest tokens to draw from (default: all)")
-    group.add_argument("--timeout", type=positive, default=600.0, help="seconds for one reply (default: 600)")
+    group.add_argument(
+        "--timeout", type=positive, help="seconds for one reply (default: by --max-tokens, at least 600)"
+    )
     group.add_argument("--retries", type=whole, default=5, help="of one request (default: 5)")
     group.add_argument("--concurrency", type=count, default=16, help="requests at a time (default: 16)")
     group.add_argument("--requests-per-minute", type=count, help="limit (default: none)")

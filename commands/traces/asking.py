@@ -10,8 +10,9 @@ from commands.kit.arguments import AGAIN, Commands, address, count, leaf
 from commands.kit.files import check_writable
 from commands.kit.printing import show
 from commands.kit.service_options import add_attempt_options, add_service_options
+from commands.traces.elsewhere import add_batch_options, batch_command
 from common import jsonl
-from common.errors import ServerError
+from common.errors import ConfigError, ServerError
 from common.paths import ROOT, home
 
 REHEARSAL = ROOT / "traces" / "training" / "rehearsal.jsonl"
@@ -22,8 +23,9 @@ def add_teacher(commands: Commands) -> None:
     example = f"arena traces teacher problems.jsonl {SERVICE} --attempts 2"
     parser = leaf(commands, "teacher", teacher_command, "ask a model for long thoughts", example, continues=AGAIN)
     _add_problems(parser, "<home>/traces/teacher.traces.jsonl")
-    add_service_options(parser)
+    add_service_options(parser, batch=True)
     add_attempt_options(parser)
+    add_batch_options(parser)
     parser.add_argument("--own-thoughts", action="store_true", help="the teacher shows its own thought: just ask")
 
 
@@ -34,6 +36,10 @@ def teacher_command(options: argparse.Namespace) -> int:
 
     out = options.out or home() / "traces" / "teacher.traces.jsonl"
     prompt = "{prompt}" if options.own_thoughts else TEACHER_PROMPT
+    if options.batch_out or options.batch_in:
+        return batch_command(options, read_problems(options.problems), out, prompt)
+    if not options.url:
+        raise ConfigError("It is not clear whom to ask.", "Give --url, or --batch-out FILE.")
     return collect(options, read_problems(options.problems), out, lambda client: teacher_attempt(client, prompt))
 
 

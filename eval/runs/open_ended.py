@@ -56,7 +56,7 @@ def start_run(
         prompting=BARE if benchmark.rule == "judged" else BENCHMARK,
     )
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile)
+    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, served.software())
     return RunJob(log, served)
 
 

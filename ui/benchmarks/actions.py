@@ -74,7 +74,8 @@ class RunActions:
         served = self.services.served
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         self.jobs.check_idle()
-        log = prepare(self.library.runs, config, served.pair, hashes, benchmarks, served.profile)
+        runs, software = self.library.runs, served.software()
+        log = prepare(runs, config, served.pair, hashes, benchmarks, served.profile, software)
         self.jobs.start(RunJob(log, served))
         return log.folder.name
 

@@ -17,7 +17,6 @@ from models.chat.events import Reply
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from traces.cases.cases import Case, CaseRun, SideRun, all_cases, find_case, keep_run, new_run, paper_cases, runs_of
-from traces.cases.record import ENGINES
 from ui.cases.view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
 from ui.kit.events import spoken
 from ui.kit.html import shown
@@ -188,7 +187,8 @@ def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling
     """The run that a battle over the case's question was; None where it was refused or a side failed."""
     if battle.phase != "answers":
         return None
-    return new_run(case, services.served.pair.key, sampling, _sides(services, battle), versions=versions(ENGINES))
+    served = services.served
+    return new_run(case, served.pair.key, sampling, _sides(services, battle), versions=versions(()) | served.software())
 
 
 def _keep(run: CaseRun, key: str) -> bool:

@@ -83,7 +83,8 @@ def served(speed: str = "", weights: dict[Role, str] = HASHES) -> Any:
         return Endpoint(f"http://{speed}/v1", f"m-{role}")
 
     profile = load_config().profiles["cpu"]
-    return SimpleNamespace(pair=pair(), profile=profile, wait_ready=wait_ready, weight_hash=lambda role: weights[role])
+    return SimpleNamespace(pair=pair(), profile=profile, wait_ready=wait_ready, weight_hash=lambda role: weights[role],
+                           software=lambda: {"vllm": "0.1"})  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -61,7 +61,8 @@ def served(monkeypatch: pytest.MonkeyPatch, grader: Grader) -> list[tuple[Role, 
 
         started.append(tuple(roles))
         profile = config.profiles["cpu"]
-        yield SimpleNamespace(pair=pair, profile=profile, wait_ready=wait_ready, weight_hash=lambda role: f"of {role}")
+        yield SimpleNamespace(pair=pair, profile=profile, wait_ready=wait_ready, weight_hash=lambda role: f"of {role}",
+                              software=dict)  # fmt: skip
 
     ASKED.clear()
     monkeypatch.setattr(FakeClient, "down", False)

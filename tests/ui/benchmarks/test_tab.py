@@ -100,6 +100,7 @@ def services(home: Path, phase: str = "ready") -> Any:
         profile=config.profiles["cpu"],
         status=lambda role: SimpleNamespace(phase=phase, sentence=f"{phase}, 20 s"),
         weight_hash=lambda role: f"hash {role}",
+        software=lambda: {"vllm": "0.1"},
     )
     return SimpleNamespace(config=config, served=served, home=home, jobs=Jobs())
 

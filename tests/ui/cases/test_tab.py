@@ -74,6 +74,9 @@ class Loading:
     def weight_hash(self, role: str) -> str:
         return "0123456789abcdef"
 
+    def software(self) -> dict[str, str]:
+        return {"vllm": "0.1"}
+
 
 def kept(case: Any = CASE) -> Any:
     base = SideRun("b", "Base <model>", replace(REPLY, thought="", thought_tokens=0), "feed")

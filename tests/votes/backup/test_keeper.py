@@ -117,6 +117,23 @@ def test_replicas_share_what_they_have(tmp_path: Path) -> None:
         store.close()
 
 
+def test_two_pages_that_share_only_their_copies_both_get_everything_back(tmp_path: Path) -> None:
+    battles = []
+    for number in range(2):
+        store = Store(tmp_path / f"page {number}" / "votes.duckdb")
+        desk = Desk(store, clock=Clock())
+        battles.append(play(desk, f"visitor {number}"))
+        desk.cast(battles[-1], f"visitor {number}", "answers", "ab"[number])
+        keeper_of(store, tmp_path / "repository").sync()
+        store.close()
+    for number in range(2):  # both disks are lost
+        store = Store(tmp_path / f"new page {number}" / "votes.duckdb")
+        assert keeper_of(store, tmp_path / "repository").sync() == (4, 0)
+        assert [len(store.votes_of(battle)) for battle in battles] == [1, 1]
+        assert len(store.ballots()) == 2
+        store.close()
+
+
 def test_a_battle_hidden_on_one_desk_is_hidden_on_the_page(store: Store, desk: Desk, tmp_path: Path) -> None:
     battle = play(desk)
     desk.cast(battle, "visitor", "answers", "a")
