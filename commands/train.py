@@ -5,13 +5,14 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.kit.arguments import AGAIN, Commands, count, group, leaf
+from commands.kit.arguments import AGAIN, Commands, count, group, leaf, whole
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from common.errors import ConfigError, WeightsError
 from common.jsonl import parse, read_text
 from common.paths import ROOT, home
 from traces.training.recipe import Recipe, base_here, base_of, load_recipe
+from traces.training.scale.processes import is_first
 
 if TYPE_CHECKING:
     from traces.training.checkpoints import PhaseResult
@@ -26,14 +27,19 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     make = leaf(commands, "make", make_command, "write a recipe's training files", f"arena train make {QUICK}")
     run = leaf(commands, "run", run_command, "run a recipe's phases and write the adapter",
                f"arena train run {QUICK} --resume", continues=RESUME)  # fmt: skip
+    start = leaf(commands, "launch", launch_command, "run a recipe on several devices, a group of processes per phase",
+                 "arena train launch recipes/qwen2.5-72b-lora.yaml", continues=RESUME)  # fmt: skip
     check = leaf(commands, "check", check_command, "check a recipe: configurations, memory and tokens",
                  "arena train check recipes/qwen2.5-72b.yaml")  # fmt: skip
     distil = leaf(commands, "distil", distil_command, "make, run, measure and publish: from the seed to an adapter",
                   f"arena train distil {QUICK} --publish data/adapters/quick", continues=RESUME)  # fmt: skip
-    for command in (make, run, check, distil):
+    for command in (make, run, start, check, distil):
         command.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe file (see recipes/)")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
-    for command in (run, distil):
+    run.add_argument("--one-phase", action="store_true", help="end after the next phase")
+    start.add_argument("--rank", type=whole, default=0, help="number of this machine, from 0 (default: 0)")
+    start.add_argument("--main", metavar="HOST:PORT", help="where machine 0 is reached; needed for several machines")
+    for command in (run, start, distil):
         command.add_argument("--resume", action="store_true", help="continue from checkpoints and finished phases")
     _add_problems(distil, 60)
     distil.add_argument("--publish", type=Path, help="folder of the adapter (default: models/adapters/<recipe>)")
@@ -91,43 +97,83 @@ def make_command(options: argparse.Namespace) -> None:
 def run_command(options: argparse.Namespace) -> None:
     recipe, out = _recipe(options)
     results, trained = _train(options, recipe, out)
+    if not is_first():
+        return
     lines = [json.dumps(result._asdict()) for result in results]
     show(options, {"recipe": recipe.name, "phases": results, **trained}, "\n".join([*lines, trained["sentence"]]))
 
 
 def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list["PhaseResult"], dict[str, Any]]:
     """The figures of the phases, and where what they trained is."""
+    from traces.publishing.push import push_trained
     from traces.training.lora import extract_adapter
     from traces.training.train import train
 
     base = base_of(recipe.base, note)
-    folder = options.recipe.parent
-    results = train(recipe, base, out / "data", out, resume=options.resume, recipe_folder=folder, report=note)
+    results = train(
+        recipe,
+        base,
+        out / "data",
+        out,
+        resume=options.resume,
+        one_phase=getattr(options, "one_phase", False),
+        recipe_folder=options.recipe.parent,
+        report=note,
+    )
+    last = out / f"after_{results[-1].phase}"
+    if len(results) < len(recipe.phases):
+        following = recipe.phases[len(results)].name
+        return results, {"model": last, "sentence": f"{RESUME} Phase {following} is next."}
+    if not is_first():
+        return results, {}
+    trained: dict[str, Any] = {"adapter" if recipe.method == "lora" else "model": last}
+    sentence = f"The trained {next(iter(trained))} is in {last}."
+    if recipe.method == "full_to_lora":
+        last = out / "adapter"
+        compression = extract_adapter(base, out / f"after_{recipe.phases[-1].name}", recipe, last)
+        (out / "compression.json").write_text(json.dumps(compression._asdict()))
+        trained = {"adapter": last, **compression._asdict()}
+        kept = 100 * compression.kept
+        sentence = f"The adapter of rank {compression.rank} holds {kept:.2f} % of the trained difference."
+    if recipe.launch.push_to:
+        sentence += f" It was pushed to {push_trained(last, recipe.launch.push_to)}."
+    return results, {**trained, "sentence": sentence}
+
+
+def launch_command(options: argparse.Namespace) -> None:
+    from traces.training.scale.launch import Place, launch
+
+    recipe, out = _recipe(options)
+    host, _, port = (options.main or "").rpartition(":")
+    if options.main and not (host and port.isdigit()):
+        raise ConfigError(f"--main {options.main} is not HOST:PORT.", "For example: --main 10.0.0.5:29500.")
+    if recipe.launch.machines > 1 and not options.main:
+        raise ConfigError(
+            f"The recipe is for {recipe.launch.machines} machines and --main is missing.",
+            "Give the address of machine 0 on every machine, for example --main 10.0.0.5:29500.",
+        )
+    place = Place(options.rank, host, int(port)) if options.main else Place(options.rank)
+    base_of(recipe.base, note)  # fetched once, before every process asks for it
+    train_one = ["commands", "train", "run", str(options.recipe), "--one-phase", "--out", str(out)]
+    launch(recipe, out, train_one, place, resume=options.resume, report=note)
     last = out / f"after_{recipe.phases[-1].name}"
-    if recipe.method != "full_to_lora":
-        kind = "adapter" if recipe.method == "lora" else "model"
-        return results, {kind: last, "sentence": f"The trained {kind} is in {last}."}
-    compression = extract_adapter(base, last, recipe, out / "adapter")
-    (out / "compression.json").write_text(json.dumps(compression._asdict()))
-    sentence = f"The adapter of rank {compression.rank} holds {100 * compression.kept:.2f} % of the trained difference."
-    return results, {"adapter": out / "adapter", **compression._asdict(), "sentence": sentence}
+    show(options, {"recipe": recipe.name, "trained": last}, f"All phases are finished; the last one left {last}.")
 
 
 def check_command(options: argparse.Namespace) -> None:
-    from traces.training.configs import build_configs, memory_needed
+    from traces.training.configs import build_configs
+    from traces.training.scale.needs import needs
 
     recipe, out = _recipe(options)
     folder = options.recipe.parent
     lines = list(build_configs(recipe, folder, out / "data", base_here(recipe.base)))
-    needed, limit = memory_needed(recipe, folder), recipe.launch.memory_per_device_gb
-    lines.append(f"Memory: {needed:.1f} GB per device for weights, gradients and optimizer; activations come on top.")
-    if limit is not None and needed > 0.9 * limit:
+    needed = needs(recipe, folder, out)
+    lines += needed.lines
+    if fault := needed.fault(recipe):
         note("\n".join(lines))
-        raise ConfigError(
-            f"launch.memory_per_device_gb is {limit:g}, which leaves no room for activations.",
-            "Use more devices, or method lora.",
-        )
-    show(options, {"recipe": recipe.name, "checks": lines, "memory_gb": needed}, "\n".join(lines))
+        raise fault
+    value = {"recipe": recipe.name, "checks": lines, "memory_gb": needed.states, "needs": needed._asdict()}
+    show(options, value, "\n".join(lines))
 
 
 def check_adapter(folder: Path) -> None:

@@ -207,6 +207,15 @@ def load_config(path: Path = ROOT / "spaces.yaml") -> SpacesConfig:
         raise ConfigError(f"{path.name} cannot be used: {describe(error)}.", "Correct it and start again.") from error
 
 
+def load_architectures(path: Path = ROOT / "spaces.yaml") -> dict[str, Architecture]:
+    """The named architectures of spaces.yaml. Raises ConfigError naming the key."""
+    named = read_yaml(path).get("architectures")
+    try:
+        return {key: Architecture.model_validate(values) for key, values in _entries(named)}
+    except ValidationError as error:
+        raise ConfigError(f"{path.name} cannot be used: {describe(error)}.", "Correct it and start again.") from error
+
+
 def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
     """Give every entry its key, and every model the architecture it names and the sampling of its pair."""
     for section in ("pairs", "profiles", "models"):

@@ -4,19 +4,28 @@ import shutil
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import torch
-from accelerate import PartialState
+from pydantic import ValidationError
 
 from common import jsonl
 from common.errors import ConfigError, DataError
 from models.weights.files import sha256_of
 from traces.training.mix import rows_path
 from traces.training.recipe import Recipe
+from traces.training.scale.group import agreed, wait_for_all
+from traces.training.scale.processes import is_first
 
 ROWS_NOTE = "rows.sha256"
 """In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
+MAY_DIFFER: dict[str, Any] = {
+    "about": True,
+    "launch": True,
+    "architecture": True,
+    "keep_checkpoints": True,
+    "phases": {"__all__": {"max_minutes"}},
+}
+"""Fields of a recipe that may change before a run is resumed."""
 START_ANEW = "Train without --resume to start from the beginning, or give another --out."
 
 
@@ -74,27 +83,33 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     another recipe trained; hardware and time limits may differ.
     """
     note = out / "recipe.json"
-    # A phase without `beta` has no such key: runs of versions that did not know it can be resumed.
-    left_out = {n: {"max_minutes"} | ({"beta"} if p.beta is None else set()) for n, p in enumerate(recipe.phases)}
-    values = recipe.model_dump_json(exclude={"about": True, "launch": True, "phases": left_out})
-    if resume and note.exists() and note.read_text(encoding="utf-8") != values:
+    if resume and note.exists() and not same_training(note, recipe):
         raise ConfigError(
             f"The run in {out} was trained by another version of the recipe {recipe.name}.",
             START_ANEW,
         )
-    state = PartialState(cpu=not torch.cuda.is_available())
-    if state.is_main_process:
+    wait_for_all()  # the note is replaced below
+    if is_first():
         out.mkdir(parents=True, exist_ok=True)
         if not resume:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
             forget(out.glob("*"))
-        note.write_text(values, encoding="utf-8")
-    state.wait_for_everyone()
-    done = trained_phases(recipe, out)
-    if state.is_main_process:
+        note.write_text(recipe.model_dump_json(exclude=MAY_DIFFER), encoding="utf-8")
+    done = agreed(trained_phases(recipe, out) if is_first() else [])
+    if is_first():
         forget(out / phase.name for phase in recipe.phases[len(done) + 1 :])
     return done
+
+
+def same_training(note: Path, recipe: Recipe) -> bool:
+    """Whether the recipe noted in a run's folder trains as this one does. Fields that the note lacks, since its version
+    did not know them, have their defaults."""
+    try:
+        noted = Recipe.model_validate_json(note.read_text(encoding="utf-8"))
+    except ValidationError:
+        return False
+    return noted.model_dump(exclude=MAY_DIFFER) == recipe.model_dump(exclude=MAY_DIFFER)
 
 
 def check_rows(recipe: Recipe, out: Path, data: Path) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate.utils import is_deepspeed_available
+from accelerate import ParallelismConfig
+from accelerate.utils import DeepSpeedSequenceParallelConfig, is_deepspeed_available
 from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from peft import LoraConfig
 from transformers import AutoTokenizer
@@ -14,7 +15,8 @@ from common.errors import ConfigError
 from models.config.machine import computes_in_bf16
 from traces.training.dataset import Encoded, encode, encode_preferences, read_preferences, read_rows
 from traces.training.mix import rows_path
-from traces.training.recipe import Phase, Recipe, memory_gb, weight_bytes
+from traces.training.recipe import Phase, Recipe
+from traces.training.scale.memory import memory_gb, weight_bytes
 
 
 def uses_bf16(recipe: Recipe) -> bool:
@@ -31,6 +33,8 @@ def sft_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
             **_arguments(recipe, phase, folder, recipe_folder),
             train_sampling_strategy="sequential",
             dataset_kwargs={"skip_prepare_dataset": True},
+            packing=phase.packing,
+            packing_strategy="bfd",
         )
     except (ValueError, TypeError) as error:
         raise ConfigError(f"Phase {phase.name}: {error}") from error
@@ -56,12 +60,12 @@ def dpo_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
 
 def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None) -> dict[str, Any]:
     """What both kinds of phases have in common."""
-    deepspeed = recipe.launch.deepspeed
+    hardware = recipe.launch
     return {
         "output_dir": str(folder),
         "max_length": phase.max_length,
         "learning_rate": phase.learning_rate,
-        "lr_scheduler_type": phase.scheduler,
+        **_schedule(phase),
         "warmup_steps": phase.warmup_steps,
         "num_train_epochs": phase.epochs,
         "per_device_train_batch_size": phase.batch_size,
@@ -69,18 +73,44 @@ def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
         "weight_decay": phase.weight_decay,
         "bf16": uses_bf16(recipe),
         "use_cpu": not torch.cuda.is_available(),
-        "gradient_checkpointing": recipe.launch.gradient_checkpointing,
-        "deepspeed": str((recipe_folder or Path()) / deepspeed) if deepspeed and is_deepspeed_available() else None,
+        "gradient_checkpointing": hardware.gradient_checkpointing,
+        "activation_offloading": hardware.activation_offload,
+        "deepspeed": _deepspeed(recipe, recipe_folder or Path()),
+        "parallelism_config": _parallelism(recipe),
+        "ddp_timeout": round(60 * hardware.timeout_minutes),
         "logging_steps": 10,
         "save_strategy": "steps",
         "save_steps": recipe.save_steps,
-        "save_total_limit": 1,
-        "report_to": "none",
+        "save_total_limit": recipe.keep_checkpoints,
+        "report_to": list(hardware.report_to) or "none",
+        "run_name": f"{recipe.name} {phase.name}",
         "seed": recipe.seed,
         "optim": "adamw_torch_fused",
         "dataloader_pin_memory": False,
         "pad_to_multiple_of": 32,  # few shapes: each new one costs time to prepare and fragments memory
     }
+
+
+def _schedule(phase: Phase) -> dict[str, Any]:
+    if phase.min_learning_rate is None:
+        return {"lr_scheduler_type": phase.scheduler}
+    rate = phase.min_learning_rate / phase.learning_rate
+    return {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr_rate": rate}}
+
+
+def _deepspeed(recipe: Recipe, recipe_folder: Path) -> str | None:
+    """The DeepSpeed file; None where DeepSpeed is not installed, which training refuses and a check does without."""
+    file = recipe.launch.deepspeed
+    return str(recipe_folder / file) if file and is_deepspeed_available() else None
+
+
+def _parallelism(recipe: Recipe) -> ParallelismConfig | None:
+    """Devices that share each row, all with their own part of it (Ulysses, arXiv 2309.14509)."""
+    hardware = recipe.launch
+    if hardware.sequence_parallel == 1:
+        return None
+    handler = DeepSpeedSequenceParallelConfig(sp_seq_length_is_variable=True, sp_attn_implementation=hardware.attention)
+    return ParallelismConfig(sp_size=hardware.sequence_parallel, sp_backend="deepspeed", sp_handler=handler)
 
 
 def lora_config(recipe: Recipe) -> LoraConfig:
@@ -112,7 +142,7 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
     for phase in recipe.phases:
         make_config = dpo_config if phase.beta else sft_config
         config = make_config(recipe, phase, Path("build") / phase.name, recipe_folder)
-        rows = phase.batch_size * phase.accumulate * recipe.launch.devices
+        rows = phase.batch_size * phase.accumulate * recipe.launch.row_devices
         lines.append(
             f"TRL, phase {phase.name}: {rows} rows a step, learning rate {config.learning_rate:g} "
             f"{phase.scheduler}, at most {config.max_length} tokens a row, so {rows * phase.max_length} "
@@ -174,6 +204,14 @@ def held_bytes(recipe: Recipe) -> int:
 
 def memory_needed(recipe: Recipe, recipe_folder: Path) -> float:
     """`memory_gb` for training on machines like this one, with the recipe's DeepSpeed file. Raises ConfigError."""
-    deepspeed = recipe.launch.deepspeed
-    stage = zero_stage(read_deepspeed(recipe_folder / deepspeed)) if deepspeed else 0
-    return memory_gb(recipe, held_bytes(recipe), stage)
+    stage, offloaded = sharding(recipe, recipe_folder)
+    return memory_gb(recipe, held_bytes(recipe), stage, offloaded=offloaded)
+
+
+def sharding(recipe: Recipe, recipe_folder: Path) -> tuple[int, bool]:
+    """(ZeRO stage, whether the optimiser's states are in main memory) of the recipe's DeepSpeed file. ConfigError."""
+    if not recipe.launch.deepspeed:
+        return 0, False
+    config = read_deepspeed(recipe_folder / recipe.launch.deepspeed)
+    device = config.get_value("zero_optimization.offload_optimizer.device")
+    return zero_stage(config), device in ("cpu", "nvme")

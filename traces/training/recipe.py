@@ -9,9 +9,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from common.errors import ConfigError
 from common.strict import Strict, describe, read_yaml
-from models.config.registry import PairSpec, load_config
-from models.config.sources import Source
+from models.config.memory import Architecture
+from models.config.registry import PairSpec, load_architectures, load_config
+from models.config.sources import HubSource, Source
 from models.weights.find import find_weights, folder_here
+from traces.training.scale.hardware import Launch
 
 EMBEDDED = "smol-135m"
 """The pair of spaces.yaml whose base recipes call `embedded`."""
@@ -75,6 +77,13 @@ class Phase(Strict):
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added up")
     max_length: int = Field(default=384, ge=16, description="tokens; longer rows are dropped and counted, never cut")
     weight_decay: float = Field(default=0.0, ge=0)
+    min_learning_rate: float | None = Field(
+        default=None, ge=0, description="the cosine ends here instead of at 0; only for scheduler cosine"
+    )
+    packing: bool = Field(
+        default=False,
+        description="join rows to sequences of up to max_length tokens; attention stays within each row",
+    )
     from_cut: bool = Field(
         default=False,
         description="full_to_lora: start from the adapter that the phases before give, not from their full weights: "
@@ -94,21 +103,30 @@ class Phase(Strict):
             raise ValueError("`beta` needs `data`, a file of preference pairs")
         return self
 
-
-class Launch(Strict):
-    """Hardware beyond one process; read by `accelerate launch`."""
-
-    devices: int = Field(default=1, ge=1)
-    deepspeed: str | None = Field(default=None, description="DeepSpeed configuration, relative to the recipe")
-    gradient_checkpointing: bool = False
-    memory_per_device_gb: float | None = Field(default=None, description="for `arena train check` to compare with")
+    @model_validator(mode="after")
+    def possible_options(self) -> "Phase":
+        if self.min_learning_rate is not None and self.scheduler != "cosine":
+            raise ValueError("`min_learning_rate` needs scheduler cosine")
+        if self.min_learning_rate is not None and self.min_learning_rate > self.learning_rate:
+            raise ValueError("`min_learning_rate` is above `learning_rate`")
+        if self.packing and self.beta:
+            raise ValueError("`packing` is for rows; preference pairs (`beta`) cannot be packed")
+        return self
 
 
 class Recipe(Strict):
     name: str
     about: str = Field(default="", description="what it is for, in a sentence; shown in reports")
-    base: str = Field(description="weights folder, a model of spaces.yaml, or `embedded` for the packaged SmolLM2")
+    base: str = Field(
+        description="weights folder, hub:org/name or hub:org/name@revision, a model of spaces.yaml, or `embedded` for "
+        "the packaged SmolLM2"
+    )
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
+    architecture: str | None = Field(
+        default=None,
+        description="an entry under `architectures` in spaces.yaml, to estimate activations; not needed where "
+        "spaces.yaml names the base",
+    )
     seed: int = 1
     families: tuple[str, ...] | None = Field(
         default=None, description="families of problems to train and measure on; default: every one that is trained"
@@ -127,6 +145,7 @@ class Recipe(Strict):
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads")
     save_steps: int = Field(default=200, ge=1)
+    keep_checkpoints: int = Field(default=1, ge=1, description="of each phase; older ones are removed")
     launch: Launch = Launch()
 
     @model_validator(mode="after")
@@ -136,44 +155,16 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
+    def packing_or_sequence_parallel(self) -> "Recipe":
+        if self.launch.sequence_parallel > 1 and any(phase.packing or phase.beta for phase in self.phases):
+            raise ValueError("`sequence_parallel` does not go together with `packing` or `beta`")
+        return self
+
+    @model_validator(mode="after")
     def one_clock(self) -> "Recipe":
         if self.launch.devices > 1 and any(phase.max_minutes for phase in self.phases):
             raise ValueError("`max_minutes` works on one device only: several would not stop at the same step")
         return self
-
-
-def weight_bytes(recipe: Recipe, *, bf16: bool, gpu: bool) -> int:
-    """Bytes of one weight of the base in training, 2 (bf16) or 4 (fp32); `bf16`: whether training computes in bf16.
-
-    Weights that an optimizer changes stay fp32, or updates smaller than bf16 can represent are lost; DeepSpeed keeps
-    such a copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
-    """
-    return 2 if bf16 and (recipe.launch.deepspeed or (recipe.method == "lora" and gpu)) else 4
-
-
-def adapter_billions(rank: int, parameters_billion: float) -> float:
-    """Billions of parameters of a LoRA on all linear layers, from the size of the base alone.
-
-    A layer's share is about 2·rank/hidden, and hidden grows a little slower than √parameters because depth grows too.
-    Fitted: 10 % too few for SmolLM2-135M and Qwen2.5-72B, a fifth too many for Qwen2.5-7B, which is wide and shallow.
-    """
-    return 0.0009 * rank * parameters_billion**0.6
-
-
-def memory_gb(recipe: Recipe, held: int, stage: int) -> float:
-    """Weights, gradients and optimiser states of one device in GB; activations come on top.
-
-    AdamW takes 16 bytes a trained parameter: fp32 weight, gradient and two moments, or, with weights of 2 bytes, bf16
-    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes the
-    `held` bytes of `weight_bytes`. ZeRO divides among the devices the states from `stage` 1 on, gradients from 2 on,
-    and weights at 3.
-    """
-    lora = recipe.method == "lora"
-    trained = adapter_billions(recipe.adapter.rank, recipe.parameters_billion) if lora else recipe.parameters_billion
-    frozen = recipe.parameters_billion if lora else 0.0
-    parts = ((16 - 2 * held) * trained, held * trained, held * (trained + frozen))
-    devices = recipe.launch.devices
-    return sum(part / (devices if stage >= number else 1) for number, part in enumerate(parts, start=1))
 
 
 def embedded_pair() -> PairSpec:
@@ -185,11 +176,13 @@ def embedded_pair() -> PairSpec:
 
 
 def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
-    """The folder of a recipe's base; one that spaces.yaml names is fetched if need be. ConfigError, WeightsError."""
+    """The folder of a recipe's base, fetched if need be. Raises ConfigError, WeightsError."""
     if source := _named(name):
         return find_weights(source, None, report)
     if not Path(name).is_dir():
-        raise ConfigError(f"The base {name} is not a folder.", "Download the weights first and name their folder.")
+        raise ConfigError(
+            f"The base {name} is not a folder.", "Download the weights and name their folder, or write hub:org/name."
+        )
     return Path(name)
 
 
@@ -205,11 +198,29 @@ def base_here(name: str) -> Path | None:
 
 
 def _named(name: str) -> Source | None:
-    """The weights of `embedded`, or of a model that spaces.yaml names; None for a folder."""
+    """The weights of `embedded`, of the hub, or of a model that spaces.yaml names; None for a folder."""
     if name == "embedded":
         return embedded_pair().base.weights
+    if name.startswith("hub:"):
+        repository, _, revision = name.removeprefix("hub:").partition("@")
+        return HubSource(hub=repository, revision=revision or "main")
     model = load_config().models.get(name)
     return model.weights if model else None
+
+
+def architecture_of(recipe: Recipe) -> Architecture | None:
+    """The shape of the base, as spaces.yaml gives it; None where it does not. Raises ConfigError for a wrong name."""
+    if recipe.architecture:
+        known = load_architectures()
+        if recipe.architecture not in known:
+            raise ConfigError(
+                f"spaces.yaml has no architecture “{recipe.architecture}”.", f"Choose one of {', '.join(known)}."
+            )
+        return known[recipe.architecture]
+    if recipe.base == "embedded":
+        return embedded_pair().base.architecture
+    model = load_config().models.get(recipe.base)
+    return model.architecture if model else None
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -15,7 +15,7 @@ from accelerate.utils import is_deepspeed_available
 from datasets import Dataset
 from peft import PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
-from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer, pack_dataset
 
 from common.errors import ConfigError
 from models.weights.files import sha256_of
@@ -34,18 +34,22 @@ from traces.training.dataset import (
 from traces.training.lora import cut
 from traces.training.mix import rows_path
 from traces.training.recipe import Phase, Recipe
+from traces.training.scale.group import agreed, open_group, wait_for_all
+from traces.training.scale.processes import is_first
 
 
 class CompletionTrainer(SFTTrainer):
     """TRL's trainer; on a CPU the loss projects only the learned positions onto the vocabulary.
 
-    TRL's fused head scores every position, prompts included, in fp32: measured at half the speed.
+    TRL's fused head scores every position, prompts included, in fp32: measured at half the speed. Several processes use
+    it all the same: gradients are exchanged only by a forward pass of the wrapped model, which is left out here.
     """
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        if return_outputs or inputs["input_ids"].device.type != "cpu":
+        on_cpu = inputs["input_ids"].device.type == "cpu"
+        if return_outputs or not on_cpu or self.accelerator.num_processes > 1:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner: Any = self.accelerator.unwrap_model(model)
         inner = inner.get_base_model() if isinstance(inner, PeftModel) else inner
@@ -53,11 +57,11 @@ class CompletionTrainer(SFTTrainer):
         # but not learned: prompts, padding, and calculations that are wrong on purpose.
         targets = inputs["labels"][:, 1:]
         learned = targets != -100
+        # Packed rows have no mask: their positions, which begin anew with each row, keep them apart.
+        seen = {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids") if name in inputs}
         # Accelerate's autocast wraps the forward pass of the whole model, which is not called here.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):
-            body = inner.base_model(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False
-            )
+            body = inner.base_model(**seen, use_cache=False)
             logits = inner.get_output_embeddings()(body.last_hidden_state[:, :-1][learned])
         total = torch.nn.functional.cross_entropy(logits.float(), targets[learned], reduction="sum")
         # With accumulated gradients the mean is over all tokens of the step, not the mean of the batches' means.
@@ -70,7 +74,11 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
     `weights` is the base, or what the phase before saved: an adapter for `lora`, a whole model otherwise.
     """
     dtype = torch.bfloat16 if held_bytes(recipe) == 2 else torch.float32
-    model: Any = AutoModelForCausalLM.from_pretrained(base if recipe.method == "lora" else weights, dtype=dtype)
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        base if recipe.method == "lora" else weights,
+        dtype=dtype,
+        attn_implementation=recipe.launch.attention,
+    )
     model.config.use_cache = False
     if recipe.method == "lora":
         if weights == base:
@@ -83,11 +91,21 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
     return model
 
 
-def rows_trainer(model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, path: Path) -> tuple[Any, Encoded]:
+def rows_trainer(
+    model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, path: Path, row_devices: int
+) -> tuple[Any, Encoded]:
     """The trainer of a phase on rows, and what it learns from."""
     data = encode(read_rows(path, phase.sha256), tokenizer, phase.max_length)
-    rows = Dataset.from_list(in_even_batches(data.rows, phase.batch_size, config.seed))
-    return CompletionTrainer(model=model, args=config, train_dataset=rows, processing_class=tokenizer), data
+    rows = packed(data.rows, phase.max_length) if phase.packing else data.rows
+    # Each device takes a batch in turn and waits for the others: their batches should be of one length.
+    rows = in_even_batches(rows, phase.batch_size * row_devices, config.seed)
+    dataset = Dataset.from_list(rows)
+    return CompletionTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer), data
+
+
+def packed(rows: list[dict[str, list[int]]], max_length: int) -> list[dict[str, list[int]]]:
+    """The rows joined to sequences of up to `max_length` tokens (best fit decreasing), each with its rows' lengths."""
+    return list(pack_dataset(Dataset.from_list(rows), max_length, "bfd")) if rows else []
 
 
 def preference_trainer(model: Any, tokenizer: Any, config: DPOConfig, phase: Phase, path: Path) -> tuple[Any, Encoded]:
@@ -103,7 +121,7 @@ def run_phase(trainer: Any, phase: Phase, data: Encoded, out: Path, resume: bool
     trainer.add_callback(watch)
     trainer.add_callback(CurveBar())
     trainer.remove_callback(ProgressCallback)
-    checkpoint = last_checkpoint(out / phase.name) if resume else None
+    checkpoint = agreed(last_checkpoint(out / phase.name)) if resume else None
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = watch.seconds
     trainer.save_model(str(out / f"after_{phase.name}"))
@@ -129,41 +147,74 @@ def train(
     out: Path,
     *,
     resume: bool = False,
+    one_phase: bool = False,
     recipe_folder: Path | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> list[PhaseResult]:
     """Run every phase in order: weights go to `out/after_<phase>`, losses to `out/loss.jsonl` and `.png`.
 
     With `resume`, finished phases are not run again; one that was ended by its time limit continues if the recipe now
-    allows more time. Raises DataError if the rows are not those of the recipe or of the run so far, ConfigError if
-    DeepSpeed is asked for and not installed, or if another recipe's run would be resumed.
+    allows more time. `one_phase` ends after the next phase. Raises DataError if the rows are not those of the recipe
+    or of the run so far, ConfigError if DeepSpeed is asked for and not installed, or if another recipe's run would be
+    resumed.
     """
-    if recipe.launch.deepspeed and not is_deepspeed_available():
-        raise ConfigError(
-            "launch.deepspeed is set and deepspeed is not installed.", "Install it: pip install deepspeed"
-        )
+    check_deepspeed(recipe, one_phase)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
+    open_group(recipe.launch.timeout_minutes)
     done = begin(recipe, out, resume)
     check_rows(recipe, out, data)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     tokenizer = AutoTokenizer.from_pretrained(base)
-    for phase in recipe.phases[len(done) :]:
+    for phase in recipe.phases[len(done) :][: 1 if one_phase else None]:
         path = rows_path(phase, data)
         check_data(path, phase.sha256)
-        before = out / f"after_{done[-1].phase}" if done else base
-        if phase.from_cut and done:
-            before = cut(base, before, recipe, out / f"cut_{done[-1].phase}", report)
+        before = start_of(phase, recipe, base, out, done, report)
         # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
         config: Any = (dpo_config if phase.beta else sft_config)(recipe, phase, out / phase.name, recipe_folder)
-        if config.process_index == 0:
+        if is_first():
             (out / phase.name).mkdir(exist_ok=True)
             (out / phase.name / ROWS_NOTE).write_text(sha256_of(path), encoding="utf-8")
         model = load_model(before, base, recipe)
-        make_trainer: Any = preference_trainer if phase.beta else rows_trainer
-        trainer, encoded = make_trainer(model, tokenizer, config, phase, path)
-        report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
+        if phase.beta:
+            trainer, encoded = preference_trainer(model, tokenizer, config, phase, path)
+        else:
+            trainer, encoded = rows_trainer(model, tokenizer, config, phase, path, recipe.launch.row_devices)
+        if is_first():
+            report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
         done.append(run_phase(trainer, phase, encoded, out, resume))
-        if config.process_index == 0:
+        if is_first():
             (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
     return done
+
+
+def check_deepspeed(recipe: Recipe, one_phase: bool) -> None:
+    """Raise ConfigError where DeepSpeed is asked for and cannot do what is asked."""
+    if not recipe.launch.deepspeed:
+        return
+    if not is_deepspeed_available():
+        raise ConfigError(
+            "launch.deepspeed is set and deepspeed is not installed.",
+            "Install it: .venv/bin/python -m pip install -r requirements/deepspeed.txt",
+        )
+    if not one_phase and len(recipe.phases) > 1:
+        raise ConfigError(
+            "With DeepSpeed a process trains one phase only.",
+            "Use `arena train launch RECIPE`, or give --one-phase and repeat the command with --resume.",
+        )
+
+
+def start_of(
+    phase: Phase, recipe: Recipe, base: Path, out: Path, done: list[PhaseResult], report: Callable[[str], None]
+) -> Path:
+    """The weights that a phase starts from: the base, what the phase before left, or the adapter cut from it."""
+    if not done:
+        return base
+    before = out / f"after_{done[-1].phase}"
+    if not phase.from_cut:
+        return before
+    folder = out / f"cut_{done[-1].phase}"
+    if is_first():
+        cut(base, before, recipe, folder, report)
+    wait_for_all()
+    return folder

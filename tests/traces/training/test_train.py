@@ -22,7 +22,7 @@ from traces.training.checkpoints import begin, last_checkpoint
 from traces.training.configs import build_configs, memory_needed, uses_bf16
 from traces.training.lora import extract_adapter
 from traces.training.make import make
-from traces.training.recipe import Launch, Recipe, adapter_billions, load_recipe, memory_gb, weight_bytes
+from traces.training.recipe import Recipe, load_recipe
 from traces.training.train import load_model, train
 
 RECIPE = """
@@ -296,59 +296,6 @@ def test_training_without_the_deepspeed_that_a_recipe_asks_for_is_refused(
     monkeypatch.setattr(sft, "is_deepspeed_available", lambda: False)
     with pytest.raises(ConfigError, match="deepspeed is not installed"):
         train(load_recipe(ROOT / "recipes" / "qwen2.5-72b.yaml"), tmp_path, tmp_path, tmp_path)
-
-
-def test_72b_memory_follows_the_sixteen_bytes_rule() -> None:
-    recipes = ROOT / "recipes"
-    recipe = load_recipe(recipes / "qwen2.5-72b.yaml")
-    assert memory_needed(recipe, recipes) == pytest.approx(16 * 72.7 / 32)
-    by_stage = [memory_gb(recipe, 2, stage) / 72.7 for stage in range(4)]
-    assert by_stage == pytest.approx([16, 4 + 12 / 32, 2 + 14 / 32, 16 / 32])
-
-
-def test_the_stage_is_read_from_the_deepspeed_file(tmp_path: Path) -> None:
-    recipe = load_recipe(ROOT / "recipes" / "qwen2.5-72b.yaml")
-    (tmp_path / "zero3.json").write_text('{"zero_optimization": {"stage": 1}}')
-    assert memory_needed(recipe, tmp_path) == pytest.approx(72.7 * (4 + 12 / 32))
-
-
-@pytest.mark.parametrize(
-    ("billions", "hidden", "keys", "inner", "layers"),
-    [(0.135, 576, 192, 1536, 30), (7.6, 3584, 512, 18944, 28), (72.7, 8192, 1024, 29568, 80)],
-    ids=["SmolLM2-135M", "Qwen2.5-7B", "Qwen2.5-72B"],
-)
-def test_the_size_of_a_lora_is_told_from_that_of_its_base(
-    billions: float, hidden: int, keys: int, inner: int, layers: int
-) -> None:
-    # Rows and columns of the seven linear weights of a layer: q and o, k and v, and three of the MLP.
-    sides = 2 * (hidden + hidden) + 2 * (hidden + keys) + 3 * (hidden + inner)
-    assert adapter_billions(128, billions) == pytest.approx(128 * sides * layers / 1e9, rel=0.25)
-
-
-def test_a_lora_adds_its_adapter_to_a_frozen_base() -> None:
-    recipe = load_recipe(ROOT / "recipes" / "smol-135m.yaml").model_copy(update={"method": "lora"})
-    for held in (2, 4):
-        assert memory_gb(recipe, held, 0) == pytest.approx(held * 0.135 + 16 * adapter_billions(128, 0.135))
-
-
-@pytest.mark.parametrize(
-    ("method", "deepspeed", "bf16", "gpu", "held"),
-    [
-        ("full_to_lora", None, True, True, 4),
-        ("full", None, True, True, 4),
-        ("full", "zero3.json", True, True, 2),
-        ("full", "zero3.json", False, True, 4),
-        ("lora", None, True, True, 2),
-        ("lora", None, False, True, 4),
-        ("lora", None, True, False, 4),
-    ],
-)
-def test_trained_weights_keep_fp32_unless_deepspeed_holds_a_copy(
-    method: str, deepspeed: str | None, bf16: bool, gpu: bool, held: int
-) -> None:
-    recipe = load_recipe(ROOT / "recipes" / "smol-135m.yaml")
-    changed = recipe.model_copy(update={"method": method, "launch": Launch(deepspeed=deepspeed)})
-    assert weight_bytes(changed, bf16=bf16, gpu=gpu) == held
 
 
 @pytest.mark.parametrize(("held", "dtype"), [(2, torch.bfloat16), (4, torch.float32)])

@@ -1,0 +1,122 @@
+"""What a recipe takes: memory of each device and machine, and room for checkpoints, before anything is started.
+
+States and checkpoints follow from the number of parameters. Activations and gathers are estimates from the shape of the
+model, and `RUNTIME_GB` is an assumption: none of them was measured at 72B.
+"""
+
+from typing import NamedTuple
+
+from models.config.memory import Architecture
+from traces.training.recipe import Phase, Recipe
+
+GB = 1e9
+RUNTIME_GB = 4.0
+"""CUDA context, NCCL's buffers and fragmentation on each device: an assumption on the safe side."""
+
+
+def weight_bytes(recipe: Recipe, *, bf16: bool, gpu: bool) -> int:
+    """Bytes of one weight of the base in training, 2 (bf16) or 4 (fp32); `bf16`: whether training computes in bf16.
+
+    Weights that an optimizer changes stay fp32, or updates smaller than bf16 can represent are lost; DeepSpeed keeps
+    such a copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
+    """
+    return 2 if bf16 and (recipe.launch.deepspeed or (recipe.method == "lora" and gpu)) else 4
+
+
+def adapter_billions(rank: int, parameters_billion: float) -> float:
+    """Billions of parameters of a LoRA on all linear layers, from the size of the base alone.
+
+    A layer's share is about 2·rank/hidden, and hidden grows a little slower than √parameters because depth grows too.
+    Fitted: 10 % too few for SmolLM2-135M and Qwen2.5-72B, a fifth too many for Qwen2.5-7B, which is wide and shallow.
+    """
+    return 0.0009 * rank * parameters_billion**0.6
+
+
+def trained_billions(recipe: Recipe) -> float:
+    """Billions of parameters that the optimiser changes."""
+    if recipe.method == "lora":
+        return adapter_billions(recipe.adapter.rank, recipe.parameters_billion)
+    return recipe.parameters_billion
+
+
+def memory_gb(recipe: Recipe, held: int, stage: int, *, offloaded: bool = False) -> float:
+    """Weights, gradients and optimiser states of one device in GB; activations come on top.
+
+    offloaded: the optimiser's states are in main memory instead (`host_gb`).
+    AdamW takes 16 bytes a trained parameter: fp32 weight, gradient and two moments, or, with weights of 2 bytes, bf16
+    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes the
+    `held` bytes of `weight_bytes`. ZeRO divides among the devices the states from `stage` 1 on, gradients from 2 on,
+    and weights at 3.
+    """
+    trained = trained_billions(recipe)
+    frozen = recipe.parameters_billion if recipe.method == "lora" else 0.0
+    states = 0.0 if offloaded else (16 - 2 * held) * trained
+    parts = (states, held * trained, held * (trained + frozen))
+    devices = recipe.launch.devices
+    return sum(part / (devices if stage >= number else 1) for number, part in enumerate(parts, start=1))
+
+
+class Activations(NamedTuple):
+    """What one device holds of a batch at the phase's full length, in GB: an estimate."""
+
+    saved: float
+    """Kept from the forward pass until the backward pass."""
+    working: float
+    """One layer while it is recomputed and its gradients are formed; 0 where nothing is recomputed."""
+    head: float
+    """Logits. TRL makes them in small tiles for rows; for preference pairs in full."""
+
+
+def activations(recipe: Recipe, phase: Phase, shape: Architecture) -> Activations:
+    """Estimated from what a layer keeps for its backward pass, in numbers of 16 bits a token, with an attention that
+    stores no matrix of scores (sdpa, FlashAttention): its two normed inputs (each also in fp32), queries, keys, values,
+    the attention's output, the two residual sums, and four vectors of the gated MLP. Compare Korthikanti et al.,
+    arXiv 2205.05198, section 4, which counts the same for an MLP without a gate.
+
+    With gradient checkpointing only each layer's input is kept, and one layer at a time is made anew.
+    """
+    tokens = phase.batch_size * phase.max_length / recipe.launch.sequence_parallel
+    hidden, inner = shape.hidden_size, shape.intermediate_size
+    query, key_value = shape.num_attention_heads * shape.head_dim, shape.num_key_value_heads * shape.head_dim
+    layer = 2 * (2 * hidden + 2 * query + 2 * key_value + 2 * hidden + 4 * inner) + 4 * 2 * hidden
+    if phase.beta:
+        tokens *= 2  # the chosen and the rejected reply
+    head = 2 * 4 * tokens * shape.vocab_size / GB if phase.beta else 0.0
+    layers = shape.num_hidden_layers
+    if recipe.launch.gradient_checkpointing:
+        return Activations(2 * hidden * layers * tokens / GB, layer * tokens / GB, head)
+    return Activations(layer * layers * tokens / GB, 0.0, head)
+
+
+def gathered_gb(shape: Architecture, held: int, stage: int) -> float:
+    """What ZeRO-3 brings together on each device while it computes, in GB: the weights of a layer and of the next one,
+    fetched ahead, the gradients of one, and the larger of the two tables. 0 below stage 3. An estimate."""
+    if stage < 3:
+        return 0.0
+    layer = shape.layer_parameters / shape.num_hidden_layers
+    return held * (3 * layer + shape.vocab_size * shape.hidden_size) / GB
+
+
+def checkpoint_gb(recipe: Recipe, held: int) -> float:
+    """One checkpoint: the weights as they are saved, and the optimiser's copy and two moments, in GB."""
+    trained = trained_billions(recipe)
+    return (16 - held) * trained
+
+
+def result_gb(recipe: Recipe, held: int) -> float:
+    """What a phase leaves for the next one: the adapter or the model, in GB."""
+    return held * trained_billions(recipe)
+
+
+def disk_gb(recipe: Recipe, held: int) -> float:
+    """Room for the whole run: the kept checkpoints, one more while it is written, and what each phase leaves."""
+    return (recipe.keep_checkpoints + 1) * checkpoint_gb(recipe, held) + len(recipe.phases) * result_gb(recipe, held)
+
+
+def host_gb(recipe: Recipe, held: int, stage: int, saved: float, *, offloaded: bool) -> float:
+    """Main memory of the first machine, in GB: states and activations that were moved there, and, with ZeRO-3, the
+    whole model that the first process brings together to save it."""
+    there = recipe.launch.devices / recipe.launch.machines
+    states = (16 - 2 * held) * trained_billions(recipe) / recipe.launch.devices if offloaded else 0.0
+    whole = held * recipe.parameters_billion if stage >= 3 else 0.0
+    return there * (states + (saved if recipe.launch.activation_offload else 0.0)) + whole

@@ -1,0 +1,104 @@
+"""What a recipe takes, in words, for `arena train check`."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from common.errors import ConfigError
+from traces.training.configs import held_bytes, memory_needed, sharding
+from traces.training.recipe import Phase, Recipe, architecture_of
+from traces.training.scale.memory import (
+    RUNTIME_GB,
+    activations,
+    checkpoint_gb,
+    disk_gb,
+    gathered_gb,
+    host_gb,
+    result_gb,
+)
+
+
+class Needs(NamedTuple):
+    """All in GB."""
+
+    states: float
+    """Weights, gradients and optimiser states of one device."""
+    device: float | None
+    """All that one device needs at the longest phase; None where the shape of the base is not known."""
+    host: float
+    """Main memory of the first machine."""
+    checkpoint: float
+    disk: float
+    lines: tuple[str, ...]
+
+    def fault(self, recipe: Recipe) -> ConfigError | None:
+        """Why the recipe does not fit what it says of its machines, if so."""
+        limit, host = recipe.launch.memory_per_device_gb, recipe.launch.host_memory_gb
+        # Without an estimate of the activations, a tenth of the memory is the least that must be left for them.
+        needed = self.device if self.device is not None else self.states / 0.9
+        if limit is not None and needed > limit:
+            return ConfigError(
+                f"launch.memory_per_device_gb is {limit:g}, which is less than a device needs, activations included.",
+                "Use more devices, activation_offload, sequence_parallel, an offload in the DeepSpeed file, or method "
+                "lora.",
+            )
+        if host is not None and self.host > host:
+            return ConfigError(
+                f"launch.host_memory_gb is {host:g}, which is less than the {self.host:.0f} GB that a machine needs.",
+                "Offload less, or use more machines.",
+            )
+        return None
+
+
+def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
+    """What each device, the first machine and the disk below `out` need. Raises ConfigError."""
+    held, states = held_bytes(recipe), memory_needed(recipe, recipe_folder)
+    stage, offloaded = sharding(recipe, recipe_folder)
+    shape = architecture_of(recipe)
+    lines = [f"Memory: {states:.1f} GB per device for weights, gradients and optimizer."]
+    device, saved = None, 0.0
+    if shape is None:
+        lines.append("Activations: not estimated, because the recipe names no architecture; they come on top.")
+    else:
+        gathered, offload = gathered_gb(shape, held, stage), recipe.launch.activation_offload
+        most = 0.0
+        for phase in recipe.phases:
+            part = activations(recipe, phase, shape)
+            there = (0.0 if offload else part.saved) + part.working + part.head
+            lines.append(_activation_line(phase, part.saved, there, offload))
+            most, saved = max(most, there), max(saved, part.saved)
+        # A recipe that says what a device has is meant for GPUs.
+        runtime = RUNTIME_GB if recipe.launch.memory_per_device_gb else 0.0
+        device = states + most + gathered + runtime
+        more = f", with {gathered:.1f} GB that ZeRO gathers (estimate)" if gathered else ""
+        more += f" and {runtime:g} GB for CUDA and NCCL (assumption)" if runtime else ""
+        lines.append(f"Together: {device:.1f} GB per device{more}.")
+    host = host_gb(recipe, held, stage, saved, offloaded=offloaded)
+    if host:
+        lines.append(f"Main memory: {host:.0f} GB on the first machine (estimate).")
+    checkpoint, disk = checkpoint_gb(recipe, held), disk_gb(recipe, held)
+    lines.append(
+        f"Disk: {size(checkpoint)} per checkpoint, {recipe.keep_checkpoints} kept and one more while it is written, "
+        f"and {size(result_gb(recipe, held))} after each phase: {size(disk)} together; {size(free_gb(out))} are free "
+        f"here."
+    )
+    return Needs(states, device, host, checkpoint, disk, tuple(lines))
+
+
+def _activation_line(phase: Phase, saved: float, on_device: float, offload: bool) -> str:
+    aside = f", and {saved:.1f} GB in main memory" if offload else ""
+    return (
+        f"Activations, phase {phase.name}: {on_device:.1f} GB per device{aside}, at {phase.batch_size} row(s) of "
+        f"{phase.max_length} tokens (estimate)."
+    )
+
+
+def size(gigabytes: float) -> str:
+    """E.g. "1.02 TB" or "145 GB"."""
+    return f"{gigabytes / 1000:.2f} TB" if gigabytes >= 1000 else f"{gigabytes:.3g} GB"
+
+
+def free_gb(folder: Path) -> float:
+    """Room on the disk that `folder` is on, or will be."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free / 1e9
