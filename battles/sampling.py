@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from battles.offers import RECORDED
 from models.config.layout import context_length
 from models.config.registry import ROLES
 from models.config.sampling import Sampling
@@ -35,5 +36,6 @@ def describe_sampling(base: Sampling, distilled: Sampling) -> dict[str, object]:
 
 
 def recorded_sampling(recorded: Mapping[str, Any]) -> dict[Role, Sampling]:
-    """The inverse of `describe_sampling`."""
-    return {role: Sampling(**recorded.get(role, recorded)) for role in ROLES}
+    """The inverse of `describe_sampling`. How the question was chosen is left out."""
+    drawn = {name: value for name, value in recorded.items() if name != RECORDED}
+    return {role: Sampling(**drawn.get(role, drawn)) for role in ROLES}

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, restored, settle
 from battles.counts import RUNNING, count_replies
 from battles.guard import Guard
 from battles.live import LiveTurn, LiveTurns, SideRequest, expect_watchers, play, watch
+from battles.offers import Offers
 from battles.sampling import describe_sampling, recorded_sampling, within_contexts
 from common.errors import ServerError
 from models.chat.events import Reply
@@ -59,6 +60,8 @@ class Turns:
     desk: Desk
     live: LiveTurns
     guard: Guard | None = None
+    offers: Offers = field(default_factory=Offers)
+    """Questions that the page has offered."""
 
     async def ask(
         self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]
@@ -88,7 +91,7 @@ class Turns:
         clean_prompt(question, self.desk.limits)  # a refused question opens no battle
         self.live.check_room()
         if not battle.id:
-            battle = self._open(battle, visitor, sampling)
+            battle = self._open(battle, visitor, sampling, self.offers.recorded(visitor, question))
         turn_id = self.desk.begin_turn(battle.id, visitor, question)
         battle = begin(battle, question)
         return self._start(battle, turn_id, {side: self._request(battle, side) for side in SIDES})
@@ -149,14 +152,17 @@ class Turns:
         if turn := self.live.get(battle.id):
             turn.abandon()
 
-    def _open(self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
+    def _open(
+        self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling], chosen: Mapping[str, Any]
+    ) -> Battle:
+        """`chosen`: how the question was chosen, as `Offers` records it."""
         sampling = within_contexts(self.served, sampling)
         battle_id = self.desk.open(
             visitor,
             pair=self.served.pair.key,
             mode=battle.mode,
             delivery=battle.delivery,
-            sampling=describe_sampling(sampling["base"], sampling["distilled"]),
+            sampling={**describe_sampling(sampling["base"], sampling["distilled"]), **chosen},
             seed=sampling["base"].seed,
         )
         roles = {side: self.desk.role_of(battle_id, side) for side in SIDES} if battle.mode == "named" else {}

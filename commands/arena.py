@@ -47,7 +47,7 @@ COMMANDS: Mapping[str, Command] = {
     "traces": Command("traces.group", "make, filter and export long thoughts"),
     "train": Command("train", "train and measure adapters"),
     "cases": Command("cases", "record, export and import case studies"),
-    "votes": Command("votes", "sum up, export, take down, copy and publish votes"),
+    "votes": Command("votes", "sum up, import, export, take down, copy and publish votes"),
     "index": Command("index", "score this repository on the paper's transparency index"),
 }
 

@@ -3,14 +3,13 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from commands.elsewhere import add_source_options, chosen_votes
 from commands.kit.arguments import Commands, leaf
 from commands.kit.printing import show
-from commands.kit.votes import final_ballots
 
 if TYPE_CHECKING:
     from insights.preference import Preference
     from insights.truth import Choices
-    from votes.ballot import Vote
 
 
 def add_insights(commands: Commands) -> None:
@@ -20,14 +19,21 @@ def add_insights(commands: Commands) -> None:
         ("topics", topics_command, "what people ask about, and who is preferred there"),
     ):
         parser = leaf(commands, name, action, text, f"arena votes {name} --pair smol-135m")
-        parser.add_argument("--pair", default="", help="only votes on this pair")
+        add_source_options(parser)
+        if name == "model":
+            parser.add_argument("--topics", action="store_true", help="hold the topic of the question equal as well")
 
 
 def model_command(options: argparse.Namespace) -> None:
     from insights.preference import NotEnough
-    from insights.reading import read_preference
+    from insights.reading import known_benchmarks, read_preference, read_topics
 
-    model = read_preference(_votes(options.pair))
+    votes, topics = chosen_votes(options), None
+    if options.topics:
+        from traces.problems.decontaminate import minilm_embedder
+
+        topics = read_topics(votes, minilm_embedder, known_benchmarks()).topic_of()
+    model = read_preference(votes, topics)
     if isinstance(model, NotEnough):
         return show(options, {"model": None, "why": model.sentence}, model.sentence)
     lines = [
@@ -47,7 +53,7 @@ def model_command(options: argparse.Namespace) -> None:
 def truth_command(options: argparse.Namespace) -> None:
     from insights.reading import known_benchmarks, read_truth
 
-    truth = read_truth(_votes(options.pair), known_benchmarks())
+    truth = read_truth(chosen_votes(options), known_benchmarks())
     reading = truth.reading
     lines = [
         f"{truth.graded} votes on problems with a known answer",
@@ -64,31 +70,34 @@ def truth_command(options: argparse.Namespace) -> None:
 
 
 def topics_command(options: argparse.Namespace) -> None:
-    from insights.reading import known_benchmarks, read_topics
+    from insights.reading import count_copied, known_benchmarks, read_topics
     from traces.problems.decontaminate import minilm_embedder
 
-    reading = read_topics(_votes(options.pair), minilm_embedder, known_benchmarks())
+    reading = read_topics(chosen_votes(options), minilm_embedder, known_benchmarks())
     topics: list[dict[str, Any]] = [
         {
             "topic": one.topic.name,
             "votes": len(one.votes),
             "different": one.different,
-            "rate": one.rate.rate,
-            "interval": one.rate.interval,
+            "rate": one.once.rate,
+            "interval": one.once.interval,
             "battles": [vote.battle_id for vote in one.votes],
         }
         for one in reading.topics
     ]
     lines = [f"{one['topic']}: {one['votes']} votes, {one['different']} different questions" for one in topics]
-    lines.append(f"{reading.copies} votes are on a near-copy of another question")
-    values = {"topics": topics, "copies": reading.copies, "benchmark_copies": reading.benchmark_copies}
+    lines.append(f"{reading.copies} votes are on a near-copy of another question; each question counts once")
+    if reading.copied:
+        lines.append(
+            f"{reading.benchmark_copies} votes are on a problem of a benchmark: {count_copied(reading.copied)}"
+        )
+    values = {
+        "topics": topics,
+        "copies": reading.copies,
+        "benchmark_copies": reading.benchmark_copies,
+        "copied": reading.copied,
+    }
     show(options, values, "\n".join(lines))
-
-
-def _votes(pair: str) -> "list[Vote]":
-    with final_ballots() as (store, ballots):
-        final = {ballot.battle_id for ballot in ballots}
-        return [vote for vote in store.votes() if vote.battle_id in final and pair in ("", vote.pair)]
 
 
 def _preference(preference: "Preference") -> str:

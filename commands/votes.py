@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.elsewhere import OWN, add_elsewhere, add_source_options, chosen_ballots, export_imported
 from commands.insights import add_insights
 from commands.kit.arguments import group, leaf
 from commands.kit.files import check_writable
@@ -17,7 +18,7 @@ from common.errors import ConfigError, DataError
 if TYPE_CHECKING:
     from votes.ranking import WinRate
 
-FORMATS = ("parquet", "csv", "dpo", "dpo-reasoning")
+FORMATS = ("parquet", "csv", "dpo", "dpo-reasoning", "arena")
 REPOSITORY = "JOURNEY_VOTES_REPO"
 BY_SUFFIX = {".parquet": "parquet", ".csv": "csv", ".jsonl": "dpo"}
 
@@ -26,16 +27,18 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
     commands = group(parser)
     summary = leaf(commands, "summary", summary_command, "win rates with 95 % intervals, and counts",
                    "arena votes summary --pair smol-135m")  # fmt: skip
-    summary.add_argument("--pair", default="", help="only votes on this pair")
+    add_source_options(summary)
     add_insights(commands)
+    add_elsewhere(commands)
     export = leaf(commands, "export", export_command, "write the votes to a file",
                   "arena votes export preferences.jsonl --format dpo")  # fmt: skip
     export.add_argument("file", type=Path)
+    export.add_argument("--source", default=OWN, metavar="NAME", help="imported votes instead of this arena's own")
     export.add_argument(
         "--format",
         choices=FORMATS,
-        help="parquet or csv: every row; dpo: preference pairs of answers; dpo-reasoning: with thoughts "
-        "(default: by the file's ending)",
+        help="parquet or csv: every row; dpo: preference pairs of answers; dpo-reasoning: with thoughts; arena: the "
+        "rows of FastChat and LMArena (default: by the file's ending)",
     )
     for name, text in (("hide", "take a battle down: it leaves links, lists, counts and files"),
                        ("unhide", "put a battle back that was taken down")):  # fmt: skip
@@ -58,8 +61,7 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
 def summary_command(options: argparse.Namespace) -> None:
     from votes.ranking import effective_votes, position_bias, win_rates_by
 
-    with final_ballots() as (_, ballots):
-        standing = [b for b in effective_votes(ballots) if options.pair in ("", b.pair)]
+    standing = effective_votes(chosen_ballots(options))
     blocked = sum(bool(ballot.blocked) for ballot in standing)
     standing = [ballot for ballot in standing if not ballot.blocked]
     pairs = {
@@ -87,12 +89,17 @@ def summary_command(options: argparse.Namespace) -> None:
 
 
 def export_command(options: argparse.Namespace) -> None:
+    from votes.elsewhere.forms import write_arena
     from votes.export import write_csv, write_dpo, write_parquet
+    from votes.ranking import effective_votes
 
     form = options.format or BY_SUFFIX.get(options.file.suffix, "")
     if not form:
         raise ConfigError(f"{options.file} does not say which format is wanted.", f"Give --format {'|'.join(FORMATS)}.")
     check_writable(options.file)
+    if options.source != OWN:
+        export_imported(options, form)
+        return
     with final_ballots() as (store, ballots):
         final = {ballot.battle_id for ballot in ballots}
         left_out = 0
@@ -101,6 +108,8 @@ def export_command(options: argparse.Namespace) -> None:
             rows = write_parquet(votes, options.file)
         elif form == "csv":
             rows = write_csv(votes, options.file)
+        elif form == "arena":
+            rows = write_arena(effective_votes(votes), options.file)
         else:
             pairs = write_dpo(votes, options.file, with_reasoning=form == "dpo-reasoning")
             rows, left_out = pairs.written, pairs.equal + pairs.empty

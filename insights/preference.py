@@ -80,6 +80,44 @@ class NotEnough(NamedTuple):
 
 def fit_preference(design: Design) -> PreferenceModel | NotEnough:
     """Fit the model. `NotEnough` for too few votes, visitors or prompts, and where all votes go the same way."""
+    if why := _too_few(design):
+        return why
+    names, columns = _columns(design)
+    raw = _fit_mean(design)
+    full = _fit(design, np.column_stack([np.ones(len(design)), *columns]))
+    if full is None:
+        return NotEnough("The votes follow one difference exactly, so its effect cannot be told from the model's.")
+    return PreferenceModel(
+        len(design),
+        _distinct(design.visitors),
+        _distinct(design.prompts),
+        raw.preference,
+        full.preference,
+        _effects(names, columns, raw, full),
+        _more_votes(full, len(design)),
+    )
+
+
+def preference_by(design: Design, group: str) -> dict[str, Preference]:
+    """The controlled preference at each level of a group, such as its topics; empty where there is no model."""
+    if group not in design.groups or _too_few(design):
+        return {}
+    names, columns = _columns(design)
+    fit = _fit(design, np.column_stack([np.ones(len(design)), *columns]))
+    if fit is None:
+        return {}
+    of_group = [name.startswith(f"{group}=") for name, _ in names]
+    result = {}
+    for at, level in enumerate(design.levels[group]):
+        first = int(np.argmax(design.groups[group] == at))
+        where = np.array(
+            [1.0, *(column[first] if mine else 0.0 for column, mine in zip(columns, of_group, strict=True))]
+        )
+        result[level] = fit.preference_at(where)
+    return result
+
+
+def _too_few(design: Design) -> NotEnough | None:
     visitors, prompts = _distinct(design.visitors), _distinct(design.prompts)
     if len(design) < MIN_VOTES:
         return NotEnough(f"Not enough votes yet: {len(design)} of {MIN_VOTES}.")
@@ -89,35 +127,31 @@ def fit_preference(design: Design) -> PreferenceModel | NotEnough:
         )
     if design.outcome.min() == design.outcome.max():
         return NotEnough("All votes say the same, so nothing can be compared.")
-    names, columns = _columns(design)
-    raw = _fit_mean(design)
-    full = _fit(design, np.column_stack([np.ones(len(design)), *columns]))
-    if full is None:
-        return NotEnough("The votes follow one difference exactly, so its effect cannot be told from the model's.")
-    return PreferenceModel(
-        len(design),
-        visitors,
-        prompts,
-        raw.preference,
-        full.preference,
-        _effects(names, columns, raw, full),
-        _more_votes(full, len(design)),
-    )
+    return None
 
 
 @dataclass(frozen=True)
 class _Fit:
     beta: Floats
-    error: Floats
-    """Standard errors."""
+    covariance: Floats
     critical: float
     """Half-width of the interval in standard errors: Student's t with the clusters' degrees of freedom."""
     degrees: int
 
     @property
+    def error(self) -> Floats:
+        """Standard errors."""
+        return np.asarray(np.sqrt(np.diag(self.covariance)))
+
+    @property
     def preference(self) -> Preference:
-        half = self.critical * self.error[0]
-        return Preference(*(_logistic(self.beta[0] + shift) for shift in (0.0, -half, half)))
+        return self.preference_at(np.eye(len(self.beta))[0])
+
+    def preference_at(self, where: Floats) -> Preference:
+        """At these values of the constant and the covariates."""
+        log_odds = float(self.beta @ where)
+        half = self.critical * math.sqrt(max(0.0, float(where @ self.covariance @ where)))
+        return Preference(*(_logistic(log_odds + shift) for shift in (0.0, -half, half)))
 
 
 def _fit_mean(design: Design) -> _Fit:
@@ -152,7 +186,7 @@ def _clustered(design: Design, beta: Floats, scores: Floats, bread: Floats) -> _
 
     degrees = min(_distinct(design.visitors), _distinct(design.prompts)) - 1
     critical = float(t.ppf((1 + _CONFIDENCE) / 2, degrees))
-    return _Fit(beta, np.sqrt(np.diag(_two_way(design, scores, bread))), critical, degrees)
+    return _Fit(beta, _two_way(design, scores, bread), critical, degrees)
 
 
 def _two_way(design: Design, scores: Floats, bread: Floats) -> Floats:

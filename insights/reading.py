@@ -1,20 +1,38 @@
 """The three readings of a store's votes together: preference, correctness, topics."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import NamedTuple
 
 from common.errors import ArenaError
 from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
 from eval.problems.maths import GENERATED, KNOWN, load_benchmark
 from eval.problems.rows import data_folder
+from eval.records import Problem
 from insights.preference import NotEnough, PreferenceModel, fit_preference
 from insights.style import build_design
-from insights.topics import Topic, map_topics
+from insights.topics import UNSORTED, Topic, map_topics
 from insights.truth import Truth, compare_with_truth, find_problem, grade_votes, index_problems
-from traces.problems.decontaminate import Embedder
+from traces.problems.decontaminate import Decontaminator, Embedder
 from votes.ballot import Vote
-from votes.ranking import WinRate, effective_votes, win_rate
+from votes.ranking import Interval, WinRate, effective_votes, wilson, win_rate
+
+MOST_TOPICS = 12
+"""Topics that the preference model tells apart; votes on the others count as one more."""
+
+
+class Once(NamedTuple):
+    """A win rate in which near-copies of a question count once."""
+
+    questions: int
+    """Different ones."""
+    rate: float | None
+    """The mean over questions of the mean of their votes; ties and both-bad as halves."""
+    interval: Interval | None
+    """Wilson's with as many trials as there are questions: not too narrow, however often one was voted on."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +41,14 @@ class TopicVotes:
 
     topic: Topic
     rate: WinRate
-    different: int
-    """Prompts that are no near-copies of others."""
+    """Of all its votes, whatever they are copies of."""
+    once: Once
     votes: tuple[Vote, ...]
+
+    @property
+    def different(self) -> int:
+        """Prompts that are no near-copies of others."""
+        return self.once.questions
 
 
 @dataclass(frozen=True)
@@ -38,8 +61,18 @@ class TopicReading:
     votes: tuple[Vote, ...]
     copies: int
     """Votes on a near-copy of another vote's prompt."""
-    benchmark_copies: int
-    """Votes on a problem of a benchmark."""
+    copied: Mapping[str, str]
+    """By battle: the benchmark, by its title, whose problem is asked there or shares a run of eight words with it."""
+
+    @property
+    def benchmark_copies(self) -> int:
+        """Votes on a problem of a benchmark."""
+        return len(self.copied)
+
+    def topic_of(self) -> dict[str, str]:
+        """By battle the topic's name, for the preference model: the largest topics, and `other` for the rest."""
+        large = [one for one in self.topics if one.topic.name != UNSORTED][:MOST_TOPICS]
+        return {vote.battle_id: one.topic.name for one in large for vote in one.votes}
 
 
 def known_benchmarks() -> list[Benchmark]:
@@ -54,9 +87,10 @@ def known_benchmarks() -> list[Benchmark]:
     return benchmarks
 
 
-def read_preference(votes: Sequence[Vote]) -> PreferenceModel | NotEnough:
-    """The preference model of all votes that stand."""
-    return fit_preference(build_design(effective_votes(votes)))
+def read_preference(votes: Sequence[Vote], topics: Mapping[str, str] | None = None) -> PreferenceModel | NotEnough:
+    """The preference model of all votes that stand. `topics` (`TopicReading.topic_of`) are held equal as well."""
+    of = (lambda vote: topics.get(vote.battle_id, UNSORTED)) if topics else None
+    return fit_preference(build_design(effective_votes(votes), of))
 
 
 def read_truth(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> Truth:
@@ -75,14 +109,13 @@ def read_topics(
     """Topics of the prompts of all first votes that stand. `embedder` loads the model, if there are votes."""
     first = [vote for vote in effective_votes(votes) if vote.on_answers_alone and vote.mode == "blind"]
     if not first:
-        return TopicReading((), (), (), 0, 0)
+        return TopicReading((), (), (), 0, {})
     found = map_topics([vote.turns[0].prompt for vote in first], embedder())
-    known = index_problems(benchmarks)
     topics = tuple(
         TopicVotes(
             topic,
             win_rate([first[place] for place in topic.prompts]),
-            len({found.copies[place] for place in topic.prompts}),
+            count_once([(found.copies[place], first[place]) for place in topic.prompts]),
             tuple(first[place] for place in topic.prompts),
         )
         for topic in found.topics
@@ -92,5 +125,37 @@ def read_topics(
         tuple((float(x), float(y)) for x, y in found.points),
         tuple(first),
         len(first) - len(set(found.copies)),
-        sum(find_problem(vote.turns[0].prompt, known) is not None for vote in first),
+        find_copied(first, benchmarks),
     )
+
+
+def count_once(votes: Sequence[tuple[int, Vote]]) -> Once:
+    """Votes, each with the number of its question, with every question counted once."""
+    by_question: dict[int, list[float]] = {}
+    for question, vote in votes:
+        won = {"distilled": 1.0, "base": 0.0, None: 0.5}[vote.winner]
+        by_question.setdefault(question, []).append(won)
+    means = [fmean(each) for each in by_question.values()]
+    if not means:
+        return Once(0, None, None)
+    return Once(len(means), fmean(means), wilson(sum(means), len(means)))
+
+
+def find_copied(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> dict[str, str]:
+    """By battle the title of the benchmark that its first question is copied from, for those that are."""
+    known = index_problems(benchmarks)
+    titles = {problem.id: one.title or one.name for one in benchmarks for problem in one.problems}
+    near = Decontaminator([problem for one in benchmarks for problem in one.problems])
+    asked = [Problem(vote.battle_id, vote.turns[0].prompt, "", "") for vote in votes]
+    copied = {}
+    for problem, hit in zip(asked, near.find(asked, "eight_gram"), strict=True):
+        if found := find_problem(problem.question, known):
+            copied[problem.id] = titles[found.problem.id]
+        elif hit:
+            copied[problem.id] = titles[hit.problem_id]
+    return copied
+
+
+def count_copied(copied: Mapping[str, str]) -> str:
+    """E.g. “MATH500 3, GSM8K 1”."""
+    return ", ".join(f"{title} {number}" for title, number in Counter(copied.values()).most_common())

@@ -125,15 +125,6 @@ def near_copies(vectors: Vectors, near: float = NEAR) -> list[int]:
     return copies
 
 
-def most_like(query: str, texts: Sequence[str], embed: Embedder, count: int = 5) -> list[tuple[int, float]]:
-    """(place, cosine) of the texts nearest in meaning to the query, nearest first."""
-    if not texts:
-        return []
-    vectors = embed([query, *texts])
-    likeness = vectors[1:] @ vectors[0]
-    return [(int(place), float(likeness[place])) for place in np.argsort(-likeness, kind="stable")[:count]]
-
-
 def _cluster(vectors: Vectors, firsts: Sequence[int], apart: float) -> list[list[int]]:
     """Clusters as places, each copy in the cluster of what it is a copy of."""
     from sklearn.cluster import AgglomerativeClustering

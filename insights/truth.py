@@ -12,7 +12,7 @@ from eval.grading.grader import GradeItem
 from eval.problems.benchmark import Benchmark, Rule
 from eval.problems.prompts import MATHS_PROMPT
 from eval.records import CUT_OFF, Grade, Problem
-from votes.ballot import Role, Stage, Vote
+from votes.ballot import RecordedReply, Role, Stage, Vote
 from votes.ranking import Interval, wilson
 
 MIN_CHOICES = 10
@@ -50,11 +50,19 @@ class GradedVote:
     @property
     def right_is_longer(self) -> bool:
         """Whether the right answer has more tokens than the wrong one; meaningful where one is right."""
-        tokens = {self.vote.a_role: self.vote.turns[0].a.answer_tokens}
-        other: Role = "base" if self.vote.a_role == "distilled" else "distilled"
-        tokens[other] = self.vote.turns[0].b.answer_tokens
-        right, wrong = ("distilled", "base") if self.right["distilled"] else ("base", "distilled")
-        return tokens[right] > tokens[wrong]  # type: ignore[index]
+        right, wrong = self._right_and_wrong()
+        return right.answer_tokens > wrong.answer_tokens
+
+    @property
+    def right_thinks_longer(self) -> bool:
+        """Whether the thought before the right answer is the longer one; meaningful where one is right."""
+        right, wrong = self._right_and_wrong()
+        return right.thought_tokens > wrong.thought_tokens
+
+    def _right_and_wrong(self) -> tuple[RecordedReply, RecordedReply]:
+        turn = self.vote.turns[0]
+        a_is_right = self.right[self.vote.a_role]
+        return (turn.a, turn.b) if a_is_right else (turn.b, turn.a)
 
 
 class Choices(NamedTuple):
@@ -99,13 +107,16 @@ class Truth:
     by_stage: Mapping[Stage, Choices]
     by_length: Mapping[str, Choices]
     """Of votes on the answers alone: where the right answer is the longer one, and where it is not."""
+    by_thought: Mapping[str, Choices]
+    """Of votes with the reasoning open: where the thought before the right answer is the longer one, and where it is
+    not."""
     reading: Reading
 
 
 def index_problems(benchmarks: Iterable[Benchmark]) -> dict[str, KnownProblem]:
     """Known problems by their question, as `find_problem` looks them up. Sets graded by a judge are left out."""
     return {
-        _key(problem.question): KnownProblem(problem, benchmark.rule)
+        question_key(problem.question): KnownProblem(problem, benchmark.rule)
         for benchmark in benchmarks
         if benchmark.rule != "judged"
         for problem in benchmark.problems
@@ -114,7 +125,12 @@ def index_problems(benchmarks: Iterable[Benchmark]) -> dict[str, KnownProblem]:
 
 def find_problem(prompt: str, known: Mapping[str, KnownProblem]) -> KnownProblem | None:
     """The known problem that this prompt asks, with or without the benchmarks' instruction after it."""
-    return known.get(_key(prompt.removesuffix(_INSTRUCTION)))
+    return known.get(question_key(prompt))
+
+
+def question_key(prompt: str) -> str:
+    """Equal for prompts that ask the same question, with or without the benchmarks' instruction after it."""
+    return " ".join(prompt.removesuffix(_INSTRUCTION).split()).casefold()
 
 
 def grade_votes(
@@ -140,6 +156,7 @@ def grade_votes(
 def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
     """Join preference and correctness over votes that stand (`votes.ranking.effective_votes`)."""
     first = [one for one in graded if one.vote.on_answers_alone]
+    after = [one for one in graded if one.vote.stage == "reasoning"]
     stages: tuple[Stage, ...] = ("answers", "reasoning")
     return Truth(
         graded=len(graded),
@@ -151,6 +168,10 @@ def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
         by_length={
             "longer": _choices(one for one in first if one.right_is_longer),
             "not longer": _choices(one for one in first if not one.right_is_longer),
+        },
+        by_thought={
+            "longer": _choices(one for one in after if one.right_thinks_longer),
+            "not longer": _choices(one for one in after if not one.right_thinks_longer),
         },
         reading=_reading(graded),
     )
@@ -185,7 +206,3 @@ def _reading(graded: Iterable[GradedVote]) -> Reading:
 def _standing(one: GradedVote) -> int:
     """1 for the right answer, −1 for the wrong one, 0 for neither."""
     return 0 if one.chose_right is None else 1 if one.chose_right else -1
-
-
-def _key(question: str) -> str:
-    return " ".join(question.split()).casefold()

@@ -45,6 +45,7 @@ FLOORS = {
         "preferences",
         "transparency",
         "metrics",
+        "api",
         "layout",
     ],
 }

@@ -73,18 +73,31 @@ def add_export(commands: Commands) -> None:
     parser.add_argument("--title", default="Journey Arena long thoughts", help="title of the card")
     parser.add_argument("--licence", default="apache-2.0", help="as the hub spells it (default: apache-2.0)")
     parser.add_argument("--kept-only", action="store_true", help="leave rejected traces out")
+    parser.add_argument(
+        "--with-questions",
+        action="store_true",
+        help="write out the questions and answers of public training sets (default: refer to them)",
+    )
     parser.add_argument("--out", type=Path, help="folder (default: <home>/export)")
 
 
 def export_command(options: argparse.Namespace) -> None:
     import pyarrow.parquet as pq
 
+    from eval.problems.maths import TRAINING
     from traces.keeping.trace import read_traces
     from traces.publishing.export import export
 
     folder = options.out or home() / "export"
     check_writable(folder / "README.md")
     traces = (t for path in options.traces for t in read_traces(path) if t.kept or not options.kept_only)
-    path = export(traces, folder, title=options.title, licence=options.licence)
-    rows = pq.read_metadata(path).num_rows
-    show(options, {"traces": rows, "file": path}, f"{rows} traces: {path}")
+    path = export(traces, folder, title=options.title, licence=options.licence, with_questions=options.with_questions)
+    sources = pq.read_table(path, columns=["source"])["source"].to_pylist()
+    referred = sum(source in TRAINING for source in sources)
+    lines = [f"{len(sources)} traces: {path}"]
+    if referred and options.with_questions:
+        lines.append(f"{referred} include the question of a public training set: check its licence before publishing.")
+    elif referred:
+        lines.append(f"{referred} refer to problems of public training sets; --with-questions writes their texts.")
+    values = {"traces": len(sources), "referred": referred, "with_questions": options.with_questions, "file": path}
+    show(options, values, "\n".join(lines))

@@ -75,6 +75,19 @@ async def test_a_refused_question_opens_no_battle(desk: Desk) -> None:
     assert not desk._battles
 
 
+async def test_a_battle_records_how_an_offered_question_was_drawn(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}] * 3
+    turns.offers.add("visitor", "What is 2 + 2?", {"kind": "sums", "seed": 7})
+    offered = await last(turns.ask(Battle(), "What is 2 + 2? ", "visitor", SAMPLING))
+    record = desk.mine(offered.id, "visitor").record
+    assert record.sampling["prompt"] == {"kind": "sums", "seed": 7} and record.sampling["max_tokens"]
+    assert turns.restore(offered.id, "visitor").sampling == offered.sampling
+    for question, visitor in (("What is 3 + 3?", "visitor"), ("What is 2 + 2?", "another")):
+        own = await last(turns.ask(Battle(), question, visitor, SAMPLING))
+        assert "prompt" not in desk.mine(own.id, visitor).record.sampling
+
+
 async def test_what_was_answered_survives_a_failing_tool(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
     turns = turns_at(desk)
     answers += [{"a": GOOD, "b": GOOD}, {"a": BAD}, {"a": replace(GOOD, answer="5")}]

@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 
-from insights.preference import NotEnough
-from insights.reading import known_benchmarks, read_preference, read_topics, read_truth
+from eval.problems.benchmark import Benchmark
+from eval.records import Problem
+from insights.preference import NotEnough, PreferenceModel
+from insights.reading import (
+    count_copied,
+    count_once,
+    find_copied,
+    known_benchmarks,
+    read_preference,
+    read_topics,
+    read_truth,
+)
 from tests.insights.helpers import make_reply, make_vote
 from traces.problems.decontaminate import Embedder
+from votes.ranking import wilson
 
 
 def no_model() -> Embedder:
@@ -49,3 +60,37 @@ def test_topics_count_blind_first_votes_only() -> None:
     assert len(reading.votes) == len(reading.points) == 3
     (one,) = reading.topics
     assert one.rate.wins == 3 and one.different == 1 and reading.copies == 2 and reading.benchmark_copies == 0
+    assert reading.topic_of() == {}, "one question asked three times is no topic"
+
+
+def test_copies_of_a_question_count_once() -> None:
+    won, lost, tied = (make_vote(verdict) for verdict in ("a", "b", "tie"))  # type: ignore[arg-type]
+    once = count_once([(0, won), (0, won), (0, won), (1, lost), (2, tied), (2, won)])
+    assert (once.questions, once.rate) == (3, pytest.approx((1 + 0 + 0.75) / 3))
+    assert once.interval == wilson(1.75, 3) and count_once([]) == (0, None, None)
+
+
+def test_prompts_copied_from_a_benchmark_are_marked_by_its_title() -> None:
+    text = "A train leaves the station at noon and travels 60 miles an hour for 3 hours. How far does it go?"
+    benchmark = Benchmark("toy", (Problem("toy/1", text, "180", "toy"),), "", "", "math", "Toy set")
+    votes = [
+        make_vote(prompt=text, battle="same"),
+        make_vote(prompt=text.replace("A train", "Well: the train") + " Please.", battle="near"),
+        make_vote(prompt="How far is the moon?", battle="other"),
+    ]
+    assert find_copied(votes, [benchmark]) == {"same": "Toy set", "near": "Toy set"}
+    assert count_copied({"same": "Toy set", "near": "Toy set", "x": "Other"}) == "Toy set 2, Other 1"
+    assert find_copied(votes, []) == {}
+
+
+def test_topics_are_held_equal_where_they_are_given() -> None:
+    rng = np.random.default_rng(0)
+    chances = [0.8 if n % 2 else 0.3 for n in range(200)]
+    votes = [
+        make_vote("a" if rng.random() < chance else "b", prompt=f"{n % 40}", battle=str(n), visitor=str(n % 30))
+        for n, chance in enumerate(chances)
+    ]
+    model = read_preference(votes, {vote.battle_id: "sums" for vote in votes[::2]})
+    assert isinstance(model, PreferenceModel)
+    (effect,) = [effect for effect in model.effects if effect.name.startswith("topic=")]
+    assert effect.p_value < 0.01

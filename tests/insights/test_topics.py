@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
-from insights.topics import UNSORTED, characters, map_topics, most_like, near_copies
+from insights.topics import UNSORTED, characters, map_topics, near_copies
 from traces.problems.decontaminate import Embedder, minilm_embedder
 
 WRITTEN = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text())
@@ -60,13 +60,6 @@ def test_near_copies_count_once(embed: Embedder) -> None:
     assert found.copies == (0, 0, 2, 3, 3)
     assert found.weights == [0.5, 0.5, 1.0, 0.5, 0.5]
     assert [topic.name for topic in found.topics] == [UNSORTED], "three different prompts make a topic, not five copies"
-
-
-def test_search_by_meaning(embed: Embedder) -> None:
-    texts = ["Translate this into German.", "What is the probability of two sixes?", "How long do I boil pasta?"]
-    assert most_like("chance of rolling dice", texts, embed, 2)[0][0] == 1
-    assert most_like("cooking noodles", texts, embed, 9)[0][0] == 2 and len(most_like("x", texts, embed, 9)) == 3
-    assert most_like("anything", [], embed) == []
 
 
 def test_no_prompts_and_one(embed: Embedder) -> None:

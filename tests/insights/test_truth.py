@@ -39,13 +39,13 @@ def vote(
     verdict: str, battle: str, distilled: str = RIGHT, base: str = WRONG, stage: str = "answers", **fields: object
 ) -> Vote:
     """A is the distilled model."""
-    tokens = fields.pop("tokens", (10, 20))
+    tokens, thoughts = fields.pop("tokens", (10, 20)), fields.pop("thoughts", (0, 0))
     return make_vote(
         verdict,  # type: ignore[arg-type]
         battle=battle,
         stage=stage,  # type: ignore[arg-type]
-        distilled=make_reply("distilled", distilled, tokens[0]),  # type: ignore[index]
-        base=make_reply("base", base, tokens[1]),  # type: ignore[index]
+        distilled=make_reply("distilled", distilled, tokens[0], thoughts[0]),  # type: ignore[index]
+        base=make_reply("base", base, tokens[1], thoughts[1]),  # type: ignore[index]
         **fields,  # type: ignore[arg-type]
     )
 
@@ -69,7 +69,7 @@ def test_counts_by_hand(grader: Grader) -> None:
         vote("b", "b3", tokens=(30, 20)),  # wrong and shorter is preferred
         vote("a", "b3", stage="reasoning"),  # and given up after reading
         vote("tie", "b4"),
-        vote("a", "b4", stage="reasoning"),
+        vote("a", "b4", stage="reasoning", thoughts=(50, 0)),
         vote("a", "b5", distilled=RIGHT, base=RIGHT),
         vote("both_bad", "b6", distilled=WRONG, base="No idea."),
         vote("a", "b7", prompt="Tell me a story."),
@@ -84,6 +84,8 @@ def test_counts_by_hand(grader: Grader) -> None:
     assert truth.by_stage["reasoning"] == Choices(2, 3, ("b2", "b3", "b4"))
     assert truth.by_length["longer"] == Choices(0, 1, ("b3",))
     assert truth.by_length["not longer"] == Choices(1, 2, ("b1", "b2"))
+    assert truth.by_thought["longer"] == Choices(1, 1, ("b4",))
+    assert truth.by_thought["not longer"] == Choices(1, 2, ("b2", "b3"))
     assert truth.reading[:3] == (3, 2, 0) and truth.reading.p_value == pytest.approx(0.5)
 
 

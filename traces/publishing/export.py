@@ -1,7 +1,8 @@
 """Long-thought data as Parquet with a dataset card, in one folder that is ready for the hub.
 
 `messages` is what conversational SFT reads; the other columns hold the whole trace, with trees as JSON, so that
-nothing about how a row was made is lost.
+nothing about how a row was made is lost. Problems of public training sets stay references, unless their texts are
+asked for: those texts are not ours to publish.
 """
 
 import json
@@ -16,9 +17,11 @@ import yaml
 
 from common.errors import DataError
 from eval.problems.families import MEASURED
+from eval.problems.maths import TRAINING
 from traces.keeping.keep import REASONS, reject_counts
 from traces.keeping.trace import Trace, without_bulk
 from traces.keeping.yields import method_yields, yield_rows
+from traces.problems.references import MARK, detached, is_referred
 
 ROWS_AT_ONCE = 1000
 MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
@@ -68,8 +71,9 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 ## How it was made
 Problems are generated, or curated from a file. Generated problems with `source` train are kept apart from this
 project's own splits for measuring by a hash of their numbers; {measuring} here belong to such a split: do not train on
-them. Curation follows the paper: no image, no proof, one numeric answer, no duplicates. Curated problems are compared
-with the benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report lists them. A
+them.{referred}
+Curation follows the paper: no image, no proof, one numeric answer, no duplicates. Curated problems are compared with
+the benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report lists them. A
 response is kept if it has a thought and a boxed answer, is not cut off, and does not repeat itself or state the answer
 before reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own
 solver) find it right.
@@ -83,11 +87,13 @@ kept = load_dataset("parquet", data_files="data/train.parquet", split="train").f
 """
 
 
-def row_of(trace: Trace) -> dict[str, Any]:
-    """One row of the data set."""
+def row_of(trace: Trace, with_questions: bool = False) -> dict[str, Any]:
+    """One row of the data set. Without `with_questions`, a problem of a public training set is a reference: MARK stands
+    for its text."""
     messages = [{"role": "user", "content": trace.prompt}, {"role": "assistant", "content": trace.raw}]
     problem = trace.problem
-    return {
+    hidden = is_referred(problem) and not with_questions
+    row = {
         "messages": messages,
         "id": trace.hash,
         "problem_id": problem.id,
@@ -99,14 +105,20 @@ def row_of(trace: Trace) -> dict[str, Any]:
         "problem_extra": json.dumps(problem.extra, ensure_ascii=False),
         **{name: getattr(trace, name) for name in ("thought", "answer", "method", "model", "kept", "reason")},
         **{name: getattr(trace, name) for name in ("tokens", "seconds", "cost", "attempt", "seed")},
-        "extra": json.dumps(trace.extra, ensure_ascii=False),
+        "extra": json.dumps(detached(problem, trace.extra).rest if hidden else trace.extra, ensure_ascii=False),
     }
+    if not hidden:
+        return row
+    reference, rest = detached(problem, row)
+    return {**rest, "gold": "", "problem_extra": json.dumps({"reference": reference})}
 
 
-def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = "apache-2.0") -> Path:
+def export(
+    traces: Iterable[Trace], folder: Path, *, title: str, licence: str = "apache-2.0", with_questions: bool = False
+) -> Path:
     """Write `data/train.parquet` and `README.md` into the folder; returns the Parquet file.
 
-    Raises DataError if there is no trace to write, or the disk refuses.
+    `with_questions`: as for `row_of`. Raises DataError if there is no trace to write, or the disk refuses.
     """
     path = folder / "data" / "train.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,18 +126,23 @@ def export(traces: Iterable[Trace], folder: Path, *, title: str, licence: str = 
     partial = path.with_suffix(".part")
     with pq.ParquetWriter(partial, SCHEMA, compression="zstd") as writer:
         for batch in _batches(traces):
-            writer.write_table(pa.Table.from_pylist([row_of(trace) for trace in batch], schema=SCHEMA))
+            writer.write_table(pa.Table.from_pylist([row_of(trace, with_questions) for trace in batch], schema=SCHEMA))
             # Keep only what the card counts: trees are the bulk of a trace.
             seen += map(without_bulk, batch)
     if not seen:
         partial.unlink()
         raise DataError("There are no traces to export.", "Make some, or choose other filters.")
     partial.replace(path)
-    (folder / "README.md").write_text(card(seen, title, licence), encoding="utf-8")
+    (folder / "README.md").write_text(card(seen, title, licence, with_questions), encoding="utf-8")
     return path
 
 
-def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> str:
+def count_referred(traces: Iterable[Trace]) -> Counter[str]:
+    """By title of the public training set: traces of its problems."""
+    return Counter(TRAINING[trace.problem.benchmark].title for trace in traces if is_referred(trace.problem))
+
+
+def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0", with_questions: bool = False) -> str:
     """The dataset card: front matter for the hub, a description, and the measured yields."""
     languages = ["en", "zh"] if any("\u4e00" <= letter <= "\u9fff" for t in traces for letter in t.thought) else ["en"]
     front = {
@@ -148,8 +165,18 @@ def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0") -> st
         table=_table(traces),
         rejects=f"Rejected here: {rejects}." if rejects else "",
         measuring=f"{measuring} of the {len(traces)}" if measuring else "none",
+        referred="".join(_referred(*each, with_questions) for each in count_referred(traces).items()),
     )
     return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n\n{text}"
+
+
+def _referred(title: str, rows: int, with_questions: bool) -> str:
+    if with_questions:
+        return f" {rows} rows include questions and answers of {title}, which has a licence of its own."
+    return (
+        f" {rows} rows are on problems of {title} and do not include their texts: {MARK} stands for the question, and "
+        "`problem_extra` says which problem it is."
+    )
 
 
 def _table(traces: Sequence[Trace]) -> str:

@@ -30,6 +30,7 @@ from ui.compare.handlers import (
     vote_handler,
 )
 from ui.compare.news import TurnStreams
+from ui.compare.offers import build_offers
 from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
 from ui.compare.view import QUESTION_HINTS, TOOLS, VOTE_PROMPTS, WELCOME, head, reason_choices
 from ui.kit.events import QUIET
@@ -50,6 +51,8 @@ def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
     widgets = build_widgets()
+    with widgets.examples:
+        build_offers(services, turns.offers, widgets.question)
     wire(services, turns, widgets, build_settings(services))
 
 

@@ -1,15 +1,15 @@
 """The part of the Preferences tab that works out what the votes mean, when a visitor asks for it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import gradio as gr
 
+from insights.likeness import shared
 from insights.reading import known_benchmarks, read_preference, read_topics, read_truth
-from traces.problems.decontaminate import Embedder, minilm_embedder
+from traces.problems.decontaminate import Embedder
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import html, shown
 from ui.kit.owner import needs_key
@@ -18,7 +18,7 @@ from ui.services import Services
 from votes.ballot import Vote
 from votes.export import final_battles
 
-embedder: Callable[[], Embedder] = cache(minilm_embedder)
+embedder: Callable[[], Embedder] = lambda: shared().embed  # noqa: E731
 
 
 def build_analysis(services: Services, pair: gr.Dropdown) -> None:
@@ -39,28 +39,34 @@ class Analysis:
 
     def __call__(self, pair: str | None) -> list[Any]:
         with self._lock:
-            votes = self._votes(pair or "")
+            votes = final_votes(self._services, pair or "")
             state = (pair or "", len(votes))
             if self._kept[0] != state:
                 self._kept = (state, show_votes(votes))
             return self._kept[1]
 
-    def _votes(self, pair: str) -> list[Vote]:
-        services = self._services
-        ballots = services.store.ballots()
-        final = final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
-        votes = (vote for vote in services.store.votes() if vote.battle_id in final and not vote.blocked)
-        return [vote for vote in votes if pair in ("", vote.pair)]
+
+def final_votes(services: Services, pair: str = "") -> list[Vote]:
+    """The votes that can no longer change, without those on blocked answers."""
+    ballots = services.store.ballots()
+    final = final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
+    votes = (vote for vote in services.store.votes() if vote.battle_id in final and not vote.blocked)
+    return [vote for vote in votes if pair in ("", vote.pair)]
+
+
+def public_questions(votes: Iterable[Vote]) -> dict[str, str]:
+    """By battle its first question on one line, of the votes that everybody may see."""
+    public = (vote for vote in votes if vote.licence or not needs_key())
+    return {vote.battle_id: " ".join(vote.turns[0].prompt.split()) for vote in public}
 
 
 def show_votes(votes: list[Vote]) -> list[Any]:
     """The three readings and the map. Topics, whose names are words of the questions, are made of public votes only."""
-    public = [vote for vote in votes if vote.licence or not needs_key()]
-    shareable = frozenset(vote.battle_id for vote in public)
+    shareable = public_questions(votes)
     benchmarks = known_benchmarks()
-    topics = read_topics(public, embedder, benchmarks)
+    topics = read_topics([vote for vote in votes if vote.battle_id in shareable], embedder, benchmarks)
     return [
-        shown(preference_html(read_preference(votes))),
+        shown(preference_html(read_preference(votes, topics.topic_of()))),
         shown(truth_html(read_truth(votes, benchmarks), shareable)),
         shown(topics_html(topics, shareable)),
         gr.update(value=topics_figure(topics), visible=bool(topics.topics)),

@@ -1,28 +1,21 @@
 """What the votes mean, on the Preferences tab: controlled preference, preference against correctness, topics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from math import exp
 
 import plotly.graph_objects as go
 
 from insights.preference import NotEnough, Preference, PreferenceModel
-from insights.reading import TopicReading
+from insights.reading import Once, TopicReading, TopicVotes, count_copied
 from insights.truth import MIN_CHOICES, Choices, Truth
 from ui.kit.html import Markup, below, bullets, join, note, render, section, table
 from ui.kit.palette import figure_layout
-from votes.ranking import WinRate
+from ui.preferences.quadrants import Questions, linked_count, quadrants_html
 
 EXAMPLES = 3
-"""Battles linked from each topic, and from each count."""
-QUADRANTS = {
-    (True, True): "both right",
-    (True, False): "only the distilled model right",
-    (False, True): "only the base right",
-    (False, False): "both wrong",
-}
-VOTED = {"distilled": "distilled", "base": "base", "tie": "tie", "both_bad": "both bad"}
+"""Battles quoted for each topic."""
 FEWEST = 10
-"""Votes below which a topic shows no win rate."""
+"""Different questions below which a topic shows no win rate."""
 COLOURS = ("#0d9488", "#64748b", "#d97706", "#7c3aed", "#2563eb", "#be185d", "#4d7c0f", "#0e7490")
 
 
@@ -43,25 +36,23 @@ def preference_html(model: PreferenceModel | NotEnough) -> Markup:
     )
 
 
-def truth_html(truth: Truth, shareable: frozenset[str]) -> Markup:
+def truth_html(truth: Truth, shareable: Questions) -> Markup:
     """How often people preferred the right answer. Only battles in `shareable` are linked."""
     title = "Do people prefer the right answer?"
     if not truth.graded:
         return section(
             title,
-            note("No votes yet on problems with a known answer. Ask one of the benchmarks' problems to add some."),
+            note("No votes yet on problems with a known answer. “A maths problem” under Compare draws one to vote on."),
         )
-    head = ("", *VOTED.values())
-    quadrants = [
-        (name, *(_linked(truth.quadrants[quadrant].get(vote, ()), shareable) for vote in VOTED))
-        for quadrant, name in QUADRANTS.items()
-    ]
-    shares = [
-        ("before reading the reasoning", *_choices(truth.by_stage["answers"])),
-        ("after reading it", *_choices(truth.by_stage["reasoning"])),
-        ("where the right answer is the longer one", *_choices(truth.by_length["longer"])),
-        ("where it is not", *_choices(truth.by_length["not longer"])),
-    ]
+    groups = {
+        "before reading the reasoning": truth.by_stage["answers"],
+        "after reading it": truth.by_stage["reasoning"],
+        "before, where the right answer is the longer one": truth.by_length["longer"],
+        "before, where it is not": truth.by_length["not longer"],
+        "after, where the thought before the right answer is the longer one": truth.by_thought["longer"],
+        "after, where it is not": truth.by_thought["not longer"],
+    }
+    shares = [(name, *_choices(choices, shareable)) for name, choices in groups.items()]
     return section(
         title,
         note(
@@ -69,27 +60,32 @@ def truth_html(truth: Truth, shareable: frozenset[str]) -> Markup:
         ),
         table(("Preferred the right answer", "share", "95 %", "votes"), shares, "slim"),
         note(_reading(truth)),
-        table(head, [("Votes on the answers alone", *[""] * len(VOTED)), *quadrants], "slim"),
+        quadrants_html(truth, shareable),
     )
 
 
-def topics_html(reading: TopicReading, shareable: frozenset[str]) -> Markup:
+def topics_html(reading: TopicReading, shareable: Questions) -> Markup:
     """Each topic with its votes. Only battles in `shareable` are quoted."""
     title = "What people ask about"
     if not reading.topics:
         return section(title, note("No blind votes yet."))
     rows = [
         (
-            below(one.topic.name, *_examples(one.votes, shareable)),
+            below(one.topic.name, *_examples(one, shareable, reading.copied)),
             str(len(one.votes)),
             str(one.different),
-            *_win_rate(one.rate),
+            *_win_rate(one.once),
         )
         for one in reading.topics
     ]
-    facts = [f"{reading.copies} votes are on a near-copy of another vote's question."] if reading.copies else []
-    if reading.benchmark_copies:
-        facts.append(f"{reading.benchmark_copies} are on a problem of a benchmark.")
+    facts = []
+    if reading.copies:
+        facts.append(
+            f"{reading.copies} of {len(reading.votes)} votes are on a near-copy of another vote's question. In the win "
+            "rates, every question counts once."
+        )
+    if reading.copied:
+        facts.append(f"{reading.benchmark_copies} are on a problem of a benchmark: {count_copied(reading.copied)}.")
     return section(
         title,
         table(("topic", "votes", "different questions", "win rate", "95 %"), rows, "words"),
@@ -160,11 +156,12 @@ def _points(model: PreferenceModel, moved: float) -> float:
     return 100 * (odds / (1 + odds) - share)
 
 
-def _choices(choices: Choices) -> tuple[str, str, str]:
+def _choices(choices: Choices, shareable: Questions) -> tuple[str, str, str]:
     if choices.share is None or choices.interval is None:
-        return "not enough yet", "", f"{choices.total} of {MIN_CHOICES}"
+        return "not enough yet", "", linked_count(choices.battles, shareable, of=MIN_CHOICES)
     low, high = choices.interval
-    return f"{100 * choices.share:.0f} %", f"{100 * low:.0f}–{100 * high:.0f} %", str(choices.total)
+    votes = linked_count(choices.battles, shareable)
+    return f"{100 * choices.share:.0f} %", f"{100 * low:.0f}–{100 * high:.0f} %", votes
 
 
 def _reading(truth: Truth) -> str:
@@ -178,26 +175,21 @@ def _reading(truth: Truth) -> str:
     )
 
 
-def _win_rate(rate: WinRate) -> tuple[str, str]:
-    if rate.votes < FEWEST or rate.rate is None or rate.interval is None:
+def _win_rate(once: Once) -> tuple[str, str]:
+    if once.questions < FEWEST or once.rate is None or once.interval is None:
         return "not enough yet", ""
-    return f"{100 * rate.rate:.0f} %", f"{100 * rate.interval.low:.0f}–{100 * rate.interval.high:.0f} %"
+    return f"{100 * once.rate:.0f} %", f"{100 * once.interval.low:.0f}–{100 * once.interval.high:.0f} %"
 
 
-def _linked(battles: Sequence[str], shareable: frozenset[str]) -> Markup:
-    """The count, and links to the first of its battles."""
-    links = [
-        render('<a href="?battle={{ battle }}">{{ number }}</a>', battle=battle, number=number)
-        for number, battle in enumerate([b for b in battles if b in shareable][:EXAMPLES], start=1)
-    ]
-    return below(str(len(battles)), join(links, " ")) if links else Markup(str(len(battles)))
-
-
-def _examples(votes: Sequence[object], shareable: frozenset[str]) -> list[Markup]:
+def _examples(one: TopicVotes, shareable: Questions, copied: Mapping[str, str]) -> list[Markup]:
     seen: dict[str, Markup] = {}
-    for vote in votes:
-        battle, question = vote.battle_id, " ".join(vote.turns[0].prompt.split())  # type: ignore[attr-defined]
-        if battle in shareable and question not in seen and len(seen) < EXAMPLES:
-            short = question if len(question) <= 90 else f"{question[:89]}…"
-            seen[question] = render('<a href="?battle={{ battle }}">{{ text }}</a>', battle=battle, text=short)
+    for vote in one.votes:
+        question = shareable.get(vote.battle_id)
+        if question is not None and question not in seen and len(seen) < EXAMPLES:
+            seen[question] = render(
+                '<a href="?battle={{ battle }}">{{ text }}</a>{% if set %} ({{ set }}){% endif %}',
+                battle=vote.battle_id,
+                text=question if len(question) <= 90 else f"{question[:89]}…",
+                set=copied.get(vote.battle_id, ""),
+            )
     return list(seen.values())

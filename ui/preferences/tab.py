@@ -15,6 +15,7 @@ from ui.kit.events import QUIET
 from ui.kit.html import html, page_style, shown
 from ui.kit.owner import is_owner, needs_key, owner_key
 from ui.preferences.analysis import build_analysis
+from ui.preferences.search import build_search
 from ui.preferences.takedown import build_takedown
 from ui.preferences.view import recent_html, summarise_votes, table_html, tiles_html, time_figure, win_rate_figure
 from ui.services import Services
@@ -62,6 +63,7 @@ def build_preferences_tab(services: Services) -> None:
             time_plot = gr.Plot(show_label=False, min_width=320)
         table = html()
         build_analysis(services, pair)
+        build_search(services, pair)
         gr.Markdown(RECENT_HEADING)
         recent = html()
         build_downloads(services)

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +16,10 @@ from common.paths import ROOT
 from eval.grading.grader import Grader
 from eval.problems.families import generate
 from eval.records import Problem
+from insights.likeness import shared
 from traces.keeping.keep import REASONS, Verifier, reason_code
 from traces.keeping.trace import Trace, append_trace, trace_from_json, without_bulk
+from traces.problems.references import RETRY_SECONDS, MissingSetError
 from traces.thoughts.search import SearchSettings
 from traces.training.make import searched, token_counter
 
@@ -23,6 +27,8 @@ PATTERN = "*traces*.jsonl"
 SHIPPED = ROOT / "models" / "adapters"
 MOST_PER_FILE = 20_000
 """A page is no place to page through a million; the rest is in the export."""
+NEAREST = 50
+"""Traces listed where likeness is asked for."""
 MADE_HERE = SearchSettings(slips=0.6)
 """More slips than in training data: whoever looks wants to see wrong turns."""
 
@@ -40,6 +46,8 @@ class Filters:
     at_least: int = 0
     """Length of the thought in words."""
     at_most: int | None = None
+    like: str = ""
+    """A question: only the traces whose questions are nearest to it in meaning, nearest first."""
 
     def let_through(self, entry: "Entry") -> bool:
         """Whether an entry is shown."""
@@ -71,6 +79,27 @@ class Entry(NamedTuple):
         return "kept" if self.trace.kept else reason_code(self.trace)
 
 
+class Scan(NamedTuple):
+    """What one file holds, as far as it can be read here."""
+
+    entries: list[Entry]
+    missing: Counter[str]
+    """By set: traces whose problems are referred to and cannot be had."""
+
+
+class Kept(NamedTuple):
+    """A file as it was read last."""
+
+    stamp: tuple[int, int]
+    read_at: float
+    scan: Scan
+
+    def holds(self, stamp: tuple[int, int]) -> bool:
+        """A file that lacked a set is read again now and then: the set may have come."""
+        fresh = not self.scan.missing or time.monotonic() < self.read_at + RETRY_SECONDS
+        return self.stamp == stamp and fresh
+
+
 class BaseAnswer(NamedTuple):
     """What the base model said to a trace's prompt."""
 
@@ -89,19 +118,19 @@ class TraceLibrary:
         self._folders = (self.folder, home / "distil", shipped)
         self.problems = home / "problems"
         self._lock = threading.Lock()
-        self._read: dict[Path, tuple[tuple[int, int], list[Entry]]] = {}
+        self._read: dict[Path, Kept] = {}
 
     def entries(self) -> list[Entry]:
         """Every trace, newest file first; files are read anew only when they changed."""
-        with self._lock:
-            paths = (path for folder in self._folders for path in folder.rglob(PATTERN))
-            files = sorted(paths, key=lambda path: -path.stat().st_mtime)
-            found = {path: self._entries_of(path) for path in files}
-            self._read = {path: self._read[path] for path in found}
-        return list({entry.id: entry for entries in found.values() for entry in reversed(entries)}.values())
+        scans = self._scans()
+        return list({entry.id: entry for scan in scans for entry in reversed(scan.entries)}.values())
+
+    def missing(self) -> Counter[str]:
+        """Traces that are left out, by the set (a key of TRAINING) that their problems are in and that is not here."""
+        return sum((scan.missing for scan in self._scans()), Counter[str]())
 
     def chosen(self, filters: Filters) -> list[Entry]:
-        return [entry for entry in self.entries() if filters.let_through(entry)]
+        return chosen(self.entries(), filters)
 
     def whole(self, trace_id: str) -> Trace:
         """The trace with everything that was kept of it. Raises DataError if it is gone."""
@@ -159,26 +188,48 @@ class TraceLibrary:
         """Funnel reports of curated problem files, newest first."""
         return sorted(self.problems.glob("*.funnel.json"), key=lambda path: -path.stat().st_mtime)
 
-    def _entries_of(self, path: Path) -> list[Entry]:
+    def _scans(self) -> list[Scan]:
+        with self._lock:
+            paths = (path for folder in self._folders for path in folder.rglob(PATTERN))
+            files = sorted(paths, key=lambda path: -path.stat().st_mtime)
+            self._read = {path: self._kept(path) for path in files}
+            return [kept.scan for kept in self._read.values()]
+
+    def _kept(self, path: Path) -> Kept:
         status = path.stat()
         stamp = (status.st_mtime_ns, status.st_size)
-        if path not in self._read or self._read[path][0] != stamp:
-            self._read[path] = (stamp, list(_scan(path)))
-        return self._read[path][1]
+        kept = self._read.get(path)
+        return kept if kept and kept.holds(stamp) else Kept(stamp, time.monotonic(), _scan(path))
 
 
-def _scan(path: Path) -> Iterator[Entry]:
+def chosen(entries: Iterable[Entry], filters: Filters) -> list[Entry]:
+    """The entries that pass the filters. ConfigError where likeness is asked for and its model is not installed."""
+    found = [entry for entry in entries if filters.let_through(entry)]
+    if not filters.like.strip():
+        return found
+    return [
+        found[match.place]
+        for match in shared().nearest(filters.like, [e.trace.problem.question for e in found], NEAREST)
+    ]
+
+
+def _scan(path: Path) -> Scan:
+    scan = Scan([], Counter())
     offset = 0
     with path.open("rb") as file:
         for number, line in enumerate(file):
             if number >= MOST_PER_FILE:
-                return
+                break
             start, offset = offset, offset + len(line)
             try:
                 trace = trace_from_json(line.decode())
+            except MissingSetError:
+                scan.missing[str(json.loads(line)["problem"]["set"])] += 1
+                continue
             except (DataError, UnicodeDecodeError):
                 continue  # the line a kill cut short, or one that was altered
-            yield Entry(without_bulk(trace), trace.hash, len(trace.thought.split()), path, start)
+            scan.entries.append(Entry(without_bulk(trace), trace.hash, len(trace.thought.split()), path, start))
+    return scan
 
 
 def _read_at(entry: Entry) -> Trace:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -17,9 +17,9 @@ from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
 from ui.kit.typeset import LATEX_DELIMITERS, typeset
 from ui.services import Services
-from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary
+from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary, chosen
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
-from ui.traces.view import compare_html, count_sentence, list_choices, trace_html
+from ui.traces.view import compare_html, count_sentence, list_choices, missing_sentence, trace_html
 
 BASE_TOKENS = 512
 READY_SECONDS = 5.0
@@ -52,6 +52,7 @@ class Reader:
     opened: gr.State
     question: gr.Markdown
     page: gr.HTML
+    alike: gr.Button
     tree_note: gr.Markdown
     plot: gr.Plot
     walk: gr.Slider
@@ -91,6 +92,7 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
             with gr.Column(scale=3, min_width=320):
                 question = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-question")
                 page = html(elem_id="trace-page")
+                alike = gr.Button("Traces like this", size="sm", elem_id="trace-alike")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
         gr.Markdown("### The search behind it")
         tree_note = gr.Markdown(text_of("traces")["tree"], elem_classes="note")
@@ -101,7 +103,7 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
     opened = gr.State("")
-    w = Reader(filters, count, body, rows, opened, question, page, tree_note, plot, walk, node, ask, base)
+    w = Reader(filters, count, body, rows, opened, question, page, alike, tree_note, plot, walk, node, ask, base)
     wire(services, library, w)
     return w
 
@@ -117,15 +119,20 @@ def build_filters() -> list[Any]:
         words = gr.Textbox(label="Contains", placeholder="wait, go back", min_width=140, elem_id="trace-words")
         least = gr.Number(0, label="Minimum words", precision=0, minimum=0, min_width=100)
         most = gr.Number(0, label="Maximum words (0 = no limit)", precision=0, minimum=0, min_width=120)
-    return [method, family, outcome, words, least, most]
+        like = gr.Textbox(label="Like this question", placeholder="by meaning", min_width=140, elem_id="trace-like")
+    return [method, family, outcome, words, least, most, like]
 
 
-def filters_of(method: str, family: str, outcome: str, words: str, least: float | None, most: float | None) -> Filters:
+def filters_of(
+    method: str, family: str, outcome: str, words: str, least: float | None, most: float | None, like: str
+) -> Filters:
     """The filters' values as one value; an empty or zero limit is none."""
-    return Filters(method or "", family or "", outcome or "", words or "", int(least or 0), int(most) if most else None)
+    longest = int(most) if most else None
+    return Filters(method or "", family or "", outcome or "", words or "", int(least or 0), longest, like or "")
 
 
 def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
+    @spoken()
     def choose(opened: str, *values: Any) -> dict[Any, Any]:
         return list_update(library, w, filters_of(*values), opened)
 
@@ -135,7 +142,13 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
 
     gr.on(
         # The family's choices are set here as well, which counts as a change: it alone must not call this again.
-        [w.filters[1].input, *(field.change for field in w.filters if field is not w.filters[1])],
+        # The embedding need not follow every letter of a question.
+        [
+            w.filters[1].input,
+            w.filters[-1].submit,
+            w.filters[-1].blur,
+            *(field.change for field in w.filters if field not in (w.filters[1], w.filters[-1])),
+        ],
         choose, [w.opened, *w.filters], w.of_list, trigger_mode="always_last", **QUIET,
     )  # fmt: skip
 
@@ -146,6 +159,15 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     w.rows.input(open_row, w.rows, w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     walked = w.walk.release(walk_to, [w.opened, w.walk], [w.plot, w.node], **QUIET)
     walked.then(fn=None, js=FOLLOW_CLICKS)
+
+    @spoken()
+    def find_alike(trace_id: str, *values: Any) -> dict[Any, Any]:
+        question = library.whole(trace_id).problem.question if trace_id else ""
+        filters = replace(filters_of(*values), like=question)
+        return {w.filters[-1]: question, **list_update(library, w, filters, trace_id)}
+
+    alike = {**QUIET, "show_progress": "minimal"}
+    w.alike.click(find_alike, [w.opened, *w.filters], [w.filters[-1], *w.of_list], concurrency_limit=1, **alike)
 
     async def ask_base(trace_id: str) -> Any:
         with spoken():
@@ -162,11 +184,11 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
 def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:
     """The list anew, with the opened trace chosen in it if it is there."""
     entries = library.entries()
-    chosen = [entry for entry in entries if filters.let_through(entry)]
+    found = chosen(entries, filters)
     families = sorted({entry.trace.problem.subject for entry in entries if entry.trace.problem.subject})
-    choices = list_choices(chosen)
+    choices = list_choices(found)
     return {
-        w.count: count_sentence(len(chosen), len(entries)),
+        w.count: f"{count_sentence(len(found), len(entries))} {missing_sentence(library.missing())}".strip(),
         w.body: gr.update(visible=bool(entries)),
         w.rows: gr.update(choices=choices, value=opened if opened in dict(choices).values() else None),
         w.filters[1]: gr.update(choices=[("Any family", ""), *((family, family) for family in families)]),

@@ -30,6 +30,7 @@ from ui.traces.view import funnel_html, yields_html
 
 CSS = Path(__file__).parent / "traces.css"
 MADE_AT_ONCE = 40
+QUESTIONS = "Otherwise problems of public training sets are referred to"
 
 
 def build_traces_tab(services: Services) -> None:
@@ -68,7 +69,10 @@ def wire_making(
     def refresh(opened: str, *values: Any) -> dict[Any, Any]:
         filters = filters_of(*values)
         wanted = opened or best_to_open(library.chosen(filters))
-        updates = {note: gr.update(visible=not library.entries()), **list_update(library, w, filters, wanted)}
+        updates = {
+            note: gr.update(visible=not library.entries() and not library.missing()),
+            **list_update(library, w, filters, wanted),
+        }
         return updates if opened else {**updates, **open_update(library, w, wanted)}
 
     @spoken()
@@ -141,20 +145,24 @@ def build_export(library: TraceLibrary, w: Reader) -> None:
     with low_row():
         title = gr.Textbox("Journey Arena long thoughts", label="Dataset title", min_width=240)
         kept = gr.Checkbox(False, label="Kept traces only", min_width=160)
+        texts = gr.Checkbox(False, label="With questions of public sets", info=QUESTIONS, min_width=240)
         button = gr.Button("Prepare the files", variant="primary", min_width=160, elem_id="trace-export")
     files = gr.File(label="Parquet, dataset card, and both as one archive", file_count="multiple", interactive=False)
 
     @spoken()
-    def write(name: str, only_kept: bool, *values: Any) -> list[str]:
-        return export_files(library, filters_of(*values), name, only_kept, Path(folder.name))
+    def write(name: str, only_kept: bool, with_questions: bool, *values: Any) -> list[str]:
+        return export_files(library, filters_of(*values), name, only_kept, Path(folder.name), with_questions)
 
-    button.click(write, [title, kept, *w.filters], files, api_visibility="private", concurrency_limit=1)
+    button.click(write, [title, kept, texts, *w.filters], files, api_visibility="private", concurrency_limit=1)
 
 
-def export_files(library: TraceLibrary, filters: Filters, title: str, only_kept: bool, top: Path) -> list[str]:
+def export_files(
+    library: TraceLibrary, filters: Filters, title: str, only_kept: bool, top: Path, with_questions: bool = False
+) -> list[str]:
     """Paths of the Parquet file, the card and an archive of both, below `top`; those of the last time are replaced."""
     chosen = [entry for entry in library.chosen(filters) if entry.trace.kept or not only_kept]
     folder = top / "long-thoughts"
-    parquet = export(library.whole_of(chosen), folder, title=title.strip() or "Long thoughts")
+    traces = library.whole_of(chosen)
+    parquet = export(traces, folder, title=title.strip() or "Long thoughts", with_questions=with_questions)
     archive = shutil.make_archive(str(top / "long-thoughts"), "zip", folder)
     return [str(parquet), str(folder / "README.md"), archive]

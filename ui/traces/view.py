@@ -1,9 +1,11 @@
 """What the Traces tab shows: pure functions from traces and reports to HTML."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from common.text import duration
+from eval.problems.maths import TRAINING
+from eval.problems.rows import how_to_get
 from traces.keeping.anatomy import counts, segments
 from traces.keeping.keep import REASONS
 from traces.keeping.trace import Trace
@@ -43,6 +45,18 @@ def plain(question: str) -> str:
         question = question.replace(sign, shown)
     question = re.sub(r"\\pmod\{(\w+)\}", r"(mod \1)", question)
     return re.sub(r"\\operatorname\{(\w+)\}", r"\1", question).replace("$", "")
+
+
+def missing_sentence(missing: Mapping[str, int]) -> str:
+    """What is not listed and why; `missing` as `TraceLibrary.missing` counts it."""
+    return " ".join(
+        f"{number:,} more {'trace is' if number == 1 else 'traces are'} not listed: they are on problems of "
+        f"{TRAINING[name].title}, and this machine does not have that set or has another version of it. "
+        f"{how_to_get(TRAINING[name])}"
+        if name in TRAINING
+        else f"{number:,} more are not listed: they refer to the unknown set {name}."
+        for name, number in missing.items()
+    )
 
 
 def count_sentence(shown: int, of: int) -> str:

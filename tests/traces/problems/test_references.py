@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.arena import main
 from common.errors import DataError
 from eval.records import Problem
 from traces.keeping.trace import Trace, append_trace, read_traces, trace_from_json, trace_row
@@ -16,6 +17,9 @@ from traces.problems import references
 from traces.problems.curate import curate
 from traces.problems.references import MARK, MissingSetError, attached, detached, training_problems
 from traces.problems.sources import read_problems, read_source, write_problems
+from traces.publishing.export import row_of
+from ui.traces.library import TraceLibrary
+from ui.traces.view import missing_sentence
 
 QUESTIONS = (
     "Ann buys 3 pens at $2 each and a book for $7. How much does she spend?",
@@ -166,3 +170,45 @@ def test_copies_of_benchmarks_are_dropped_and_the_report_holds_no_text(tmp_path:
     curated.report.save(tmp_path / "f.json")
     text = (tmp_path / "f.json").read_text()
     assert "hens" not in text and "gsm8k/train/2" in text and "gsm8k/7" in text
+
+
+def test_an_export_refers_to_the_problem_unless_its_text_is_asked_for(tmp_path: Path) -> None:
+    hidden, whole = row_of(trace()), row_of(trace(), with_questions=True)
+    written = json.dumps(hidden, ensure_ascii=False)
+    assert "pens" not in written and "<<1+0" not in written and hidden["gold"] == ""
+    assert hidden["messages"][0]["content"] == f"{MARK}\n\nReason step by step."
+    reference = json.loads(hidden["problem_extra"])["reference"]
+    assert references.referred(reference) == trace().problem
+    assert whole["question"] == QUESTIONS[0] and whole["gold"] == "13"
+    assert attached(trace().problem, hidden["messages"]) == whole["messages"]
+
+
+@pytest.mark.parametrize(("flag", "said"), [([], "refer to problems"), (["--with-questions"], "check its licence")])
+def test_the_command_says_what_it_does_with_those_texts(
+    flag: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    append_trace(tmp_path / "t.jsonl", trace())
+    append_trace(tmp_path / "t.jsonl", replace(trace(), problem=Problem("own/1", "Two?", "2", "own"), prompt="Two?"))
+    out = tmp_path / "out"
+    assert main(["traces", "export", str(tmp_path / "t.jsonl"), "--out", str(out), *flag]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("2 traces") and f"1 {'include' if flag else 'refer'}" in printed and said in printed
+    card = (out / "README.md").read_text()
+    assert "1 rows" in card and ("GSM8K, training half, which has a licence" in card) == bool(flag)
+
+
+def test_the_library_counts_what_it_cannot_list_and_lists_it_once_the_set_is_there(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_trace(tmp_path / "home" / "traces" / "a.traces.jsonl", trace())
+    append_trace(tmp_path / "home" / "traces" / "a.traces.jsonl", trace(1))
+    (data / "gsm8k" / "train.jsonl").rename(data / "away")
+    monkeypatch.setattr(references, "_sets", {})
+    library = TraceLibrary(tmp_path / "home", tmp_path / "none")
+    assert library.entries() == [] and library.missing() == {"gsm8k/train": 2}
+    said = missing_sentence(library.missing())
+    assert said.startswith("2 more traces are not listed: they are on problems of GSM8K") and "JOURNEY_DATA" in said
+    (data / "away").rename(data / "gsm8k" / "train.jsonl")
+    monkeypatch.setattr(references, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("ui.traces.library.RETRY_SECONDS", 0.0)
+    assert len(library.entries()) == 2 and not library.missing() and missing_sentence({}) == ""

@@ -3,7 +3,7 @@
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +14,7 @@ import pytest
 
 from eval.problems.families import generate
 from eval.records import Problem
+from insights.likeness import Match
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace, append_trace
 from traces.keeping.yields import method_yields
@@ -88,6 +89,31 @@ def test_filters(home):
     assert found(method="people", at_most=3) == 1 and found(method="people", at_least=4) == 1
     family = searched(1)[0].problem.subject
     assert 1 <= found(family=family) < 6
+
+
+class Shared:
+    """In place of the embedding model: questions with the same last word are alike."""
+
+    def nearest(self, query: str, texts: Sequence[str], count: int) -> list[Match]:
+        return [Match(place, 1.0) for place, text in enumerate(texts) if text.split()[-1] == query.split()[-1]][:count]
+
+
+def test_traces_like_a_question_are_listed_nearest_first(home, monkeypatch):
+    monkeypatch.setattr("ui.traces.library.shared", Shared)
+    library = TraceLibrary(home, home / "none")
+    trace = next(entry.trace for entry in library.entries() if entry.trace.method == "people")
+    assert {entry.trace.problem.id for entry in library.chosen(Filters(like="minus 4?"))} == {trace.problem.id}
+    assert (
+        library.chosen(Filters(like="minus 4?", method="search")) == [] and len(library.chosen(Filters(like=" "))) == 8
+    )
+    with gr.Blocks() as app:
+        w = build_reader(SimpleNamespace(), library)  # type: ignore[arg-type]
+    updates = handlers(app)["find_alike"](trace.hash, "", "", "", "", 0, 0, "")
+    assert updates[w.filters[-1]] == trace.problem.question
+    assert {value for _, value in updates[w.rows]["choices"]} == {
+        e.id for e in library.chosen(Filters(method="people"))
+    }
+    assert updates[w.rows]["value"] == trace.hash
 
 
 def test_a_trace_is_read_whole_and_new_files_are_seen(home):
