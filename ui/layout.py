@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 
 from models.config.registry import ROLES
 from models.serving.status import Phase, Status
+from ui.api import build_api, mcp_installed
 from ui.benchmarks.tab import build_benchmarks_tab
 from ui.cases.tab import build_cases_tab
 from ui.compare.tab import build_compare_tab
@@ -80,6 +81,7 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
         "max_file_size": LARGEST_UPLOAD,
         "max_threads": THREADS,
         "enable_monitoring": False,
+        "mcp_server": mcp_installed(),
         "ssr_mode": False,
         # Gradio gives up where its page takes longer than three seconds, as on a busy machine.
         "_frontend": False,
@@ -135,12 +137,13 @@ def select_tab(request: gr.Request) -> Any:
 def build_app(services: Services) -> gr.Blocks:
     """The whole page. Launch it with `launch_options()`."""
     with gr.Blocks(title="Journey Arena", analytics_enabled=False, fill_width=True, delete_cache=(3600, 7200)) as app:
+        build_api(services)  # first: names that are taken get a number
         status = build_header(services)
         with gr.Tabs(elem_id="tabs") as tabs:
             for key, (label, build_tab) in TABS.items():
                 with gr.Tab(label, id=key):
                     build_tab(services)
-        app.load(select_tab, outputs=tabs, show_progress="hidden")
+        app.load(select_tab, outputs=tabs, **QUIET)
         timer = gr.Timer(SECONDS_WHILE_STARTING)
         # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)

@@ -48,7 +48,7 @@ KEPT_SECONDS = 4 * HOUR
 LARGEST_EVENT = 8 * 2**20
 """Bytes of one event: what a page sends with a press of a button."""
 _UPLOAD, _FILE = "/gradio_api/upload", "/gradio_api/file"
-_EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/")
+_EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/", "/gradio_api/mcp")
 _CLOSED = ("/gradio_api/process_recording", "/gradio_api/proxy=", "/gradio_api/vibe-", "/gradio_api/run-history",
            "/gradio_api/file=http")  # fmt: skip
 """What this page does not use; the last of them and the proxy would fetch foreign addresses through this server."""

@@ -101,19 +101,20 @@ class Shared:
 def test_traces_like_a_question_are_listed_nearest_first(home, monkeypatch):
     monkeypatch.setattr("ui.traces.library.shared", Shared)
     library = TraceLibrary(home, home / "none")
-    trace = next(entry.trace for entry in library.entries() if entry.trace.method == "people")
+    entry = next(entry for entry in library.entries() if entry.trace.method == "people")
+    trace = entry.trace
     assert {entry.trace.problem.id for entry in library.chosen(Filters(like="minus 4?"))} == {trace.problem.id}
     assert (
         library.chosen(Filters(like="minus 4?", method="search")) == [] and len(library.chosen(Filters(like=" "))) == 8
     )
     with gr.Blocks() as app:
         w = build_reader(SimpleNamespace(), library)  # type: ignore[arg-type]
-    updates = handlers(app)["find_alike"](trace.hash, "", "", "", "", 0, 0, "")
+    updates = handlers(app)["find_alike"](entry.id, "", "", "", "", 0, 0, "")
     assert updates[w.filters[-1]] == trace.problem.question
     assert {value for _, value in updates[w.rows]["choices"]} == {
         e.id for e in library.chosen(Filters(method="people"))
     }
-    assert updates[w.rows]["value"] == trace.hash
+    assert updates[w.rows]["value"] == entry.id
 
 
 def test_a_trace_is_read_whole_and_new_files_are_seen(home):
