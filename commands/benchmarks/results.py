@@ -25,6 +25,8 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     describe(parser, report_command, "arena report --pair smol-135m")
     parser.add_argument("run", nargs="?", default="", help="id of a run (see arena runs)")
     parser.add_argument("--pair", default="", help="instead of a run: every set of this pair, from its best run each")
+    parser.add_argument("--card", type=Path, metavar="FOLDER", help="with --pair: also write the whole report card, "
+                        "with people, benchmarks, cases and chat, and the rows behind every number")  # fmt: skip
     parser.add_argument("--out", type=Path, help="write the report to this file instead")
     parser.add_argument("--export", type=Path, help="also write every sample to this .parquet, .csv or .json file")
 
@@ -57,9 +59,14 @@ def list_command(options: argparse.Namespace) -> None:
 def report_command(options: argparse.Namespace) -> None:
     if bool(options.run) == bool(options.pair):
         raise ConfigError("The report is of one run, or of a pair.", "Give either the id of a run or --pair.")
+    if options.card and not options.pair:
+        raise ConfigError("A report card is of a pair.", "Give --pair instead of the id of a run.")
+    if options.card:
+        from commands.card import card_command
+
+        return card_command(options)
     if options.pair:
-        pair_report(options)
-        return
+        return pair_report(options)
     form = options.export.suffix.lstrip(".") if options.export else ""
     if options.export and form not in EXPORTS:
         raise ConfigError(f"{options.export} has an unknown format.", f"Let it end in .{', .'.join(EXPORTS)}.")
@@ -72,7 +79,7 @@ def report_command(options: argparse.Namespace) -> None:
     if options.out:
         write_text(options.out, text)
         text = f"Report written to {options.out}."
-    show(options, values, text)
+    return show(options, values, text)
 
 
 def _export(log: RunLog, path: Path, form: str) -> None:

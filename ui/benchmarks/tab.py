@@ -9,6 +9,7 @@ from pathlib import Path
 import gradio as gr
 
 from ui.benchmarks.actions import RunActions
+from ui.benchmarks.card import build_card_button
 from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
 from ui.benchmarks.importing import build_import_section
 from ui.benchmarks.library import RunLibrary
@@ -34,6 +35,7 @@ def build_benchmarks_tab(services: Services) -> None:
     actions = RunActions(services, library)
     gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
     overview = html(elem_id="bm-overview")
+    build_card_button(services)
     selectors = build_selectors()
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")

@@ -1,0 +1,50 @@
+"""`arena report --pair PAIR --card FOLDER`: everything that is known of a pair on one page, with its rows."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from commands.kit.files import check_writable
+from commands.kit.printing import note, show
+from commands.kit.votes import final_ballots
+from common.errors import ConfigError, DataError
+from common.paths import home
+from eval.runs.log import RUNS
+from models.config.registry import load_config
+
+if TYPE_CHECKING:
+    from votes.ballot import Vote
+
+
+def card_command(options: argparse.Namespace) -> None:
+    from eval.runs.recorded import unpack_recorded
+    from insights.card.build import build_card
+    from insights.card.write import files, values, write_folder
+
+    if options.out or options.export:
+        raise ConfigError("The card has files of its own.", "Give --card without --out and --export.")
+    pairs = load_config().pairs
+    if options.pair not in pairs:
+        raise ConfigError(f"There is no pair {options.pair}.", f"Choose one of: {', '.join(pairs)}.")
+    check_writable(options.card / "report.md")
+    unpack_recorded(home() / RUNS)
+    votes, absent = _votes()
+    pair = pairs[options.pair]
+    built = build_card(pair, home(), votes, absent)
+    content = files(built, pair)
+    written = write_folder(content, options.card)
+    for name in content:
+        note(str(options.card / name))
+    text = f"{content['report.md']}\n{len(written)} files written to {options.card}."
+    show(options, {**values(built.card), "files": sorted(content)}, text)
+
+
+def _votes() -> "tuple[list[Vote], str]":
+    """The final votes of this installation, or why there are none to be had."""
+    if not (home() / "votes.duckdb").exists():
+        return [], ""
+    try:
+        with final_ballots() as (store, ballots):
+            final = {ballot.battle_id for ballot in ballots}
+            return [vote for vote in store.votes() if vote.battle_id in final], ""
+    except DataError:
+        return [], "The votes are in use by a page that is running; its Benchmarks tab hands out a card with them."

@@ -1,0 +1,212 @@
+"""What a pair's benchmark runs say: sets, subjects and levels, tokens, and what its thoughts are made of."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eval.results.comparison import Breakdown, Cell, Comparison, interval, points
+from eval.results.overview import SetResult, overview
+from eval.results.report import run_comparisons
+from eval.results.samples import Results, Side
+from eval.runs.log import ROLES, RunInfo, RunLog
+from insights.card.values import READINGS, Line, Section, Table, corrected, p_text, percent, quoted, verdict_of
+from traces.keeping.anatomy import MARKS, TITLES, Kind, counts, segments
+
+SHUFFLES = 9_999
+SEED = 20241122
+NO_RUN = "There is no complete run of this pair yet. Start one: arena run --pair {pair}"
+SETS_HEAD = ("set", "base", "distilled", "difference, points", "p", "reading")
+SETS_NOTE = (
+    "Both models answer the same problems. Intervals are 95 % and hold for one line each; p-values are corrected by "
+    "Holm’s method over the sets, and over all subjects and levels. A model is called better only where the corrected "
+    "p-value is below 0.05."
+)
+TOKENS_HEAD = ("set", "base, tokens an answer", "distilled, tokens an answer", "times as many", "base, cut off",
+               "distilled, cut off", "base, tokens a right answer", "distilled, tokens a right answer")  # fmt: skip
+TOKENS_NOTE = "Thought and answer together. Cut off: stopped by the token limit."
+MARK_KINDS: tuple[Kind, ...] = tuple(kind for kind in TITLES if kind in MARKS)
+ANATOMY_HEAD = ("model", "thoughts", *(TITLES[kind].lower() for kind in MARK_KINDS))
+ANATOMY_NOTE = (
+    "Share of the thoughts that say so at least once, found by rules for words; one thought a problem is read. Whether "
+    "a check was real, rules cannot know."
+)
+
+
+class SetRun(NamedTuple):
+    """One set of a pair, and the run that stands for it."""
+
+    result: SetResult
+    comparison: Comparison
+    info: RunInfo
+
+
+def find_sets(runs: Path, pair: str) -> list[SetRun]:
+    """Every set of a pair by its best complete run. Both models of a run are compared on the same problems."""
+    results = overview(runs, pair)
+    comparisons = {
+        (run, c.benchmark): c
+        for run in dict.fromkeys(result.run for result in results)
+        for c in run_comparisons(runs, run)
+    }
+    infos = {result.run: RunLog.open(runs, result.run).info() for result in results}
+    return [SetRun(result, comparisons[result.run, result.set], infos[result.run]) for result in results]
+
+
+def p_of(comparison: Comparison) -> float:
+    """P-value of the difference on one set: exact McNemar with one sample a problem, else by `sign_flips`."""
+    paired = comparison.paired
+    return paired.p_value if paired and paired.p_value is not None else sign_flips(comparison.cells)
+
+
+def sign_flips(cells: Sequence[Cell]) -> float:
+    """Two-sided p-value of the mean difference: the two models swapped on each problem by chance (Fisher, 1935).
+
+    Exact for few problems; otherwise from 9,999 draws of a fixed seed. 1.0 where no problem differs.
+    """
+    from scipy.stats import permutation_test
+
+    judged = [cell for cell in cells if cell.base_of and cell.distilled_of]
+    differences = np.array([c.distilled_right / c.distilled_of - c.base_right / c.base_of for c in judged])
+    if not np.any(differences):
+        return 1.0
+    found = permutation_test(
+        (differences,),
+        lambda values, axis: np.mean(values, axis=axis),
+        permutation_type="samples",
+        n_resamples=SHUFFLES,
+        rng=np.random.default_rng(SEED),
+    )
+    return float(found.pvalue)
+
+
+def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table]:
+    """A line a set, and those subjects and levels that are told apart; all of them are in the table."""
+    if not sets:
+        return Section("benchmarks", "Benchmarks", NO_RUN.format(pair=pair)), ()
+    shown_p = corrected([p_of(one.comparison) for one in sets])
+    lines = [_set_line(one, p) for one, p in zip(sets, shown_p, strict=True)]
+    rows = _breakdown(sets)
+    told = [row for row in rows if row["reading"] != "open"]
+    lines += [_breakdown_line(row) for row in told]
+    sentence = (
+        f"{len(sets)} sets. Of {len(rows)} subjects and levels, {len(told)} can be told apart."
+        if rows
+        else f"{len(sets)} sets."
+    )
+    return Section("benchmarks", "Benchmarks", sentence, SETS_HEAD, tuple(lines), SETS_NOTE), rows
+
+
+def _set_line(one: SetRun, p: float | None) -> Line:
+    r, paired = one.result, one.comparison.paired
+    assert paired is not None
+    verdict = verdict_of(r.difference, p)
+    cells = (percent(r.base), percent(r.distilled), f"{points(r.difference)} {interval(paired)}", p_text(p),
+             READINGS[verdict])  # fmt: skip
+    values = {**r._asdict(), "p": p, "reading": verdict}
+    return Line(f"{r.title} ({r.n} problems × {r.k})", cells, values, "samples", f"set = {quoted(r.set)}")
+
+
+def _breakdown(sets: Sequence[SetRun]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for one in sets:
+        for by in ("subject", "level"):
+            groups: tuple[Breakdown, ...] = getattr(one.comparison, f"by_{by}")
+            for group in groups if len(groups) > 1 else ():
+                own = [cell for cell in one.comparison.cells if getattr(cell, by) == group.key]
+                p = group.paired.p_value if group.paired.p_value is not None else sign_flips(own)
+                rows.append({
+                    "set": one.result.set, "title": one.result.title, "by": by, "group": group.key,
+                    "problems": group.paired.problems, "base": group.paired.base,
+                    "distilled": group.paired.distilled, "difference": group.paired.difference,
+                    "low": group.paired.low, "high": group.paired.high, "p": p,
+                })  # fmt: skip
+    for row, p in zip(rows, corrected([row["p"] for row in rows]), strict=True):
+        row["p_holm"], row["reading"] = p, verdict_of(row["difference"], p)
+    return rows
+
+
+def _breakdown_line(row: dict[str, Any]) -> Line:
+    span = f" [{points(row['low'])}, {points(row['high'])}]" if row["low"] == row["low"] else ""
+    cells = (percent(row["base"]), percent(row["distilled"]), points(row["difference"]) + span, p_text(row["p_holm"]),
+             READINGS[row["reading"]])  # fmt: skip
+    name = f"{row['title']}, {row['by']} {row['group']} ({row['problems']} problems)"
+    where = f"set = {quoted(row['set'])} AND {row['by']} = {quoted(row['group'])}"
+    return Line(name, cells, row, "samples", where)
+
+
+def token_section(pair: str, sets: Sequence[SetRun]) -> Section:
+    """What the thoughts cost: no difference of tokens is a gain or a loss by itself, so there is no reading."""
+    if not sets:
+        return Section("tokens", "Tokens", NO_RUN.format(pair=pair))
+    lines = []
+    for result, comparison, _ in sets:
+        base, distilled = comparison.base, comparison.distilled
+        means = ((base.output_tokens, result.base), (distilled.output_tokens, result.distilled))
+        per_right = [tokens / share if share else None for tokens, share in means]
+        ratio = distilled.output_tokens / base.output_tokens if base.output_tokens else None
+        values = {
+            "base_tokens": base.output_tokens, "distilled_tokens": distilled.output_tokens, "ratio": ratio,
+            "base_cut": base.cut_share, "distilled_cut": distilled.cut_share,
+            "base_per_right": per_right[0], "distilled_per_right": per_right[1],
+        }  # fmt: skip
+        cells = (_tokens(base.output_tokens), _tokens(distilled.output_tokens), f"{ratio:.2f}" if ratio else "–",
+                 percent(base.cut_share), percent(distilled.cut_share), *map(_tokens, per_right))  # fmt: skip
+        lines.append(Line(result.title, cells, values, "samples", f"set = {quoted(result.set)}"))
+    return Section("tokens", "Tokens", "What an answer costs.", TOKENS_HEAD, tuple(lines), TOKENS_NOTE)
+
+
+def _tokens(count: float | None) -> str:
+    return "–" if count is None else f"{count:,.0f}"
+
+
+def anatomy_section(pair: str, samples: Table) -> Section:
+    """How many thoughts check, reflect, turn back or wish for a tool, of each model that thinks."""
+    lines = []
+    for role in ROLES:
+        read = [row for row in samples if row["role"] == role and row["checking"] != ""]
+        if not read:
+            continue
+        shares = [sum(row[kind] > 0 for row in read) / len(read) for kind in MARK_KINDS]
+        values: dict[str, Any] = {"thoughts": len(read)}
+        values.update(zip(MARK_KINDS, shares, strict=True))
+        where = f"role = '{role}' AND sample = 0 AND thought_tokens > 0"
+        lines.append(Line(role, (str(len(read)), *map(percent, shares)), values, "samples", where))
+    if not lines:
+        return Section("anatomy", "Anatomy of the thoughts", "No thought has been recorded in a benchmark run yet.")
+    sentence = "What the thoughts in the runs above say that they do."
+    return Section("anatomy", "Anatomy of the thoughts", sentence, ANATOMY_HEAD, tuple(lines), ANATOMY_NOTE)
+
+
+def sample_table(runs: Path, sets: Sequence[SetRun]) -> Table:
+    """One row a sample of the runs that stand for a set, without its texts; the first thought of a problem is read."""
+    rows: list[dict[str, Any]] = []
+    for run in dict.fromkeys(one.result.run for one in sets):
+        info, results = RunLog.open(runs, run).info(), Results(runs, [run])
+        own = {one.result.set for one in sets if one.result.run == run}
+        for role in ROLES:
+            details = results.details(Side(run, info.sides[role].model))
+            rows += [_sample_row(role, detail) for detail in details if detail["benchmark"] in own]
+    return rows
+
+
+def _sample_row(role: str, detail: dict[str, Any]) -> dict[str, Any]:
+    read = detail["index"] == 0 and detail["thought_tokens"] > 0
+    marks = counts(segments(detail["thought"])) if read else {}
+    return {
+        "set": detail["benchmark"],
+        "role": role,
+        "problem": detail["problem_id"],
+        "sample": detail["index"],
+        "subject": detail["subject"],
+        "level": detail["level"],
+        "outcome": detail["outcome"],
+        "correct": int(detail["outcome"] == "correct"),
+        "cut": int(detail["finish_reason"] == "length"),
+        "thought_tokens": detail["thought_tokens"],
+        "answer_tokens": detail["answer_tokens"],
+        "seconds": detail["seconds"],
+        "run": detail["run"],
+        **{str(kind): marks.get(kind, "") for kind in MARK_KINDS},
+    }

@@ -1,0 +1,155 @@
+"""What people say: win rates, the preference at equal style, and how often the right answer was preferred."""
+
+from collections.abc import Mapping, Sequence
+
+from eval.grading.grader import Grader
+from eval.problems.benchmark import Benchmark
+from insights.card.values import (
+    READINGS,
+    Line,
+    Section,
+    Table,
+    Verdict,
+    between,
+    corrected,
+    p_text,
+    percent,
+    verdict_of,
+)
+from insights.preference import NotEnough, PreferenceModel, fit_preference
+from insights.style import build_design
+from insights.truth import GradedVote, compare_with_truth, find_problem, grade_votes, index_problems
+from votes.agreement import LICENCE
+from votes.ballot import Ballot, Vote
+from votes.ranking import effective_votes, win_rate
+
+LANGUAGES = {"en": "Asked in English", "zh": "Asked in Chinese", "other": "Asked in other languages"}
+HEAD = ("votes", "distilled preferred", "n", "p", "reading")
+BLIND = "Blind, on the answers alone"
+ALONE = "alone = 1 AND mode = 'blind'"
+NOTE = (
+    "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson); p-values are exact sign tests of the "
+    "votes that name a winner, those by language corrected by Holm’s method."
+)
+
+
+def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benchmark]) -> tuple[Section, Table]:
+    """`votes`: final ones on the pair; `absent`: why there are none, if there is a reason."""
+    standing = effective_votes(votes)
+    counted = [vote for vote in standing if not vote.blocked]
+    first = [vote for vote in counted if vote.on_answers_alone and vote.mode == "blind"]
+    if not counted:
+        sentence = absent or "Nobody has voted on this pair yet."
+        return Section("people", "What people prefer", sentence), ()
+    graded = _graded(counted, benchmarks)
+    languages = [name for name in LANGUAGES if any(vote.language == name for vote in first)]
+    groups: list[tuple[str, list[Vote], str]] = [(BLIND, first, ALONE)]
+    second = [vote for vote in counted if vote.stage == "reasoning" and vote.mode == "blind"]
+    groups.append(("Blind, after reading the reasoning", second, "stage = 'reasoning' AND mode = 'blind'"))
+    shown_p = [sign_test(group) for _, group, _ in groups]
+    if len(languages) > 1:
+        chosen = [[vote for vote in first if vote.language == name] for name in languages]
+        groups += [
+            (LANGUAGES[name], group, f"{ALONE} AND language = '{name}'")
+            for name, group in zip(languages, chosen, strict=True)
+        ]
+        shown_p += corrected([sign_test(group) for group in chosen])
+    lines = [_rate_line(*group, p) for group, p in zip(groups, shown_p, strict=True) if group[1]]
+    model = fit_preference(build_design(counted))
+    if isinstance(model, PreferenceModel):
+        lines.append(_model_line(model))
+    lines += _truth_lines(graded)
+    table = _table(counted, {(one.vote.battle_id, one.vote.stage): one for one in graded})
+    blocked = len(standing) - len(counted)
+    return Section("people", "What people prefer", _sentence(counted, blocked, model), HEAD, tuple(lines), NOTE), table
+
+
+def sign_test(votes: Sequence[Ballot]) -> float | None:
+    """Exact two-sided p-value of the votes that name a winner against one half; None where none does."""
+    from scipy.stats import binomtest
+
+    rate = win_rate(votes)
+    decisive = rate.wins + rate.losses
+    return float(binomtest(rate.wins, decisive).pvalue) if decisive else None
+
+
+def _rate_line(name: str, votes: Sequence[Vote], where: str, p: float | None) -> Line:
+    rate = win_rate(votes)
+    assert rate.rate is not None
+    low, high = rate.interval or (None, None)
+    verdict = verdict_of(rate.rate - 0.5, p)
+    cells = (percent(rate.rate) + between(low, high), str(rate.votes), p_text(p), READINGS[verdict])
+    values = {"share": rate.rate, "low": low, "high": high, "votes": rate.votes, "p": p, "reading": verdict}
+    return Line(name, cells, values, "votes", where)
+
+
+def _model_line(model: PreferenceModel) -> Line:
+    chance = model.controlled
+    verdict: Verdict = ("distilled" if chance.share > 0.5 else "base") if chance.decided else "open"
+    cells = (percent(chance.share) + between(chance.low, chance.high), str(model.votes), "–", READINGS[verdict])
+    values = {"share": chance.share, "low": chance.low, "high": chance.high, "votes": model.votes, "reading": verdict}
+    return Line("At equal position, length and Markdown", cells, values, "votes")
+
+
+def _truth_lines(graded: Sequence[GradedVote]) -> list[Line]:
+    choices = compare_with_truth(graded).by_stage["answers"]
+    if choices.share is None or choices.interval is None:
+        return []
+    low, high = choices.interval
+    cells = (percent(choices.share) + between(low, high), str(choices.total), "–", "share that preferred the right one")
+    values = {"share": choices.share, "low": low, "high": high, "votes": choices.total}
+    where = "stage = 'answers' AND right_base + right_distilled = 1 AND score <> 0.5"
+    return [Line("Where one answer is right, the other wrong", cells, values, "votes", where)]
+
+
+def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[GradedVote]:
+    """Votes on problems with a known answer, graded; workers start only if there are any."""
+    known = index_problems(benchmarks)
+    found = [vote for vote in votes if vote.turns and find_problem(vote.turns[0].prompt, known)]
+    if not found:
+        return []
+    with Grader(workers=1) as grader:
+        return grade_votes(found, known, lambda item: next(grader.grade_many([item])))
+
+
+def _table(votes: Sequence[Vote], graded: Mapping[tuple[str, str], GradedVote]) -> Table:
+    """One row a vote, without words and without who it was: visitors and prompts are numbers.
+
+    So are battles whose visitors did not agree to publication: whoever has a battle's id can open it.
+    """
+    visitors: dict[str, int] = {}
+    prompts: dict[str, int] = {}
+    battles: dict[str, int] = {}
+    rows = []
+    for vote in votes:
+        number = battles.setdefault(vote.battle_id, len(battles))
+        one = graded.get((vote.battle_id, vote.stage))
+        prompt = vote.turns[0].prompt if vote.turns else vote.battle_id
+        rows.append({
+            "battle": vote.battle_id if vote.licence == LICENCE else f"battle {number}",
+            "stage": vote.stage,
+            "mode": vote.mode,
+            "alone": int(vote.on_answers_alone),
+            "language": vote.language,
+            "voted_at": vote.voted_at,
+            "visitor": visitors.setdefault(vote.visitor, len(visitors)),
+            "prompt": prompts.setdefault(prompt, len(prompts)),
+            "shown_as_a": vote.a_role,
+            "vote": vote.winner or vote.verdict,
+            "score": {"distilled": 1.0, "base": 0.0}.get(vote.winner or "", 0.5),
+            "right_base": int(one.right["base"]) if one else "",
+            "right_distilled": int(one.right["distilled"]) if one else "",
+        })  # fmt: skip
+    return rows
+
+
+def _sentence(votes: Sequence[Vote], blocked: int, model: PreferenceModel | NotEnough) -> str:
+    battles = len({vote.battle_id for vote in votes})
+    parts = [f"{len(votes)} votes on {battles} battles."]
+    if blocked:
+        parts.append(f"{blocked} more on battles that the guard model blocked are left out.")
+    if isinstance(model, NotEnough):
+        parts.append(f"No model of preference yet: {model.sentence}")
+    elif model.more_votes:
+        parts.append(f"About {model.more_votes:,} more votes are needed to tell the two apart at equal style.")
+    return " ".join(parts)

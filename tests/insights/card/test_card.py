@@ -1,0 +1,196 @@
+"""The report card: every number follows from its rows, nothing within noise has a winner, and nothing runs or loads."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from commands.arena import main
+from insights.card.benchmarks import MARK_KINDS, sign_flips
+from insights.card.build import Built, build_card
+from insights.card.others import transparency_section
+from insights.card.people import people_section
+from insights.card.text import cell, headline, markdown
+from insights.card.values import Line, corrected, verdict_of
+from insights.card.write import files, write_archive, write_folder
+from models.config.registry import PairSpec, load_config
+from tests.insights.card.helpers import make_sets
+from tests.insights.helpers import make_reply, make_vote
+from votes.ballot import Verdict, Vote
+
+THOUGHT = "Let me check.\n3 + 4 = 7.\nWait, that is wrong.\n"
+
+
+@pytest.fixture(scope="module")
+def pair() -> PairSpec:
+    return load_config().pairs["smol-135m"]
+
+
+def many_votes(count: int = 30) -> list[Vote]:
+    """Two of three for the distilled model, half of them in Chinese; every third has a second vote for the base."""
+    votes = []
+    for n in range(count):
+        verdict: Verdict = "b" if n % 3 == 0 else "a"
+        fields: dict[str, Any] = {
+            "pair": "smol-135m", "visitor": f"visitor-{n}", "language": ("en", "zh")[n % 2],
+            "licence": "CC-BY-4.0" if n % 2 else "",
+        }  # fmt: skip
+        prompt = f"What is {n} + {n}?"
+        votes.append(make_vote(verdict, prompt=prompt, battle=f"battle-{n}", **fields))
+        if n % 3 == 0:
+            votes.append(make_vote("b", prompt=prompt, battle=f"battle-{n}", stage="reasoning", **fields))
+    return votes
+
+
+@pytest.fixture(scope="module")
+def made(pair: PairSpec, tmp_path_factory: pytest.TempPathFactory) -> tuple[Built, Path]:
+    """A card of two sets and thirty battles, and its folder."""
+    home = tmp_path_factory.mktemp("card")
+    sets: Any = {"gsm8k": {"base": 2, "distilled": 18}, "toy": {"base": 10, "distilled": 11}}
+    make_sets(home / "runs", sets, thought=THOUGHT)
+    built = build_card(pair, home, many_votes())
+    folder = home / "out"
+    write_folder(files(built, pair), folder)
+    return built, folder
+
+
+def ask(folder: Path, line: Line, what: str) -> tuple[Any, ...]:
+    """A query on the rows that a line names."""
+    file = folder / "rows" / f"{line.rows}.csv"
+    query = f"SELECT {what} FROM read_csv('{file}') WHERE {line.where or 'true'}"
+    found: tuple[Any, ...] = duckdb.sql(query).fetchall()[0]
+    return found
+
+
+def test_every_line_names_rows_that_are_there(made: tuple[Built, Path]) -> None:
+    built, folder = made
+    lines = [line for section in built.card.sections for line in section.lines]
+    assert len(lines) > 20
+    assert all(ask(folder, line, "count(*)")[0] > 0 for line in lines)
+
+
+def test_the_numbers_follow_from_the_rows(made: tuple[Built, Path]) -> None:
+    built, folder = made
+    card = built.card
+    for line in card.section("benchmarks").lines:
+        for role in ("base", "distilled"):
+            (share,) = ask(folder, line, f"avg(correct) FILTER (role = '{role}')")
+            assert share == pytest.approx(line.values[role])
+    for line in card.section("tokens").lines:
+        tokens = ask(folder, line, "avg(thought_tokens + answer_tokens) FILTER (role = 'distilled'), avg(cut)")
+        assert tokens == (line.values["distilled_tokens"], 0)
+    rates = [line for line in card.section("people").lines if line.name.startswith(("Blind", "Asked"))]
+    assert len(rates) == 4
+    for line in rates:
+        assert ask(folder, line, "avg(score), count(*)") == (pytest.approx(line.values["share"]), line.values["votes"])
+    (thoughts,) = card.section("anatomy").lines
+    found = ask(folder, thoughts, ", ".join(f"avg(({kind} > 0)::int)" for kind in MARK_KINDS))
+    assert found == tuple(thoughts.values[kind] for kind in MARK_KINDS)
+    assert thoughts.values["checking"] == thoughts.values["reflection"] == 1
+    *dimensions, together = card.section("transparency").lines
+    assert ask(folder, together, "sum(points)")[0] == together.values["points"]
+    assert sum(line.values["points"] for line in dimensions) == together.values["points"]
+
+
+def test_nothing_within_noise_has_a_winner(made: tuple[Built, Path]) -> None:
+    built, folder = made
+    first, second, *groups = built.card.section("benchmarks").lines
+    assert (first.values["reading"], second.values["reading"]) == ("distilled", "open")
+    assert headline(built.card) == (
+        "The distilled model is better on GSM8K. On TOY the two cannot be told apart."
+    )  # fmt: skip
+    assert {line.values["set"] for line in groups} == {"gsm8k"}
+    text = (folder / "report.md").read_text()
+    assert "cannot be told apart" in next(line for line in text.splitlines() if line.startswith("| TOY"))
+
+
+def test_the_words_of_nobody_who_did_not_agree_are_given_out(made: tuple[Built, Path]) -> None:
+    built, folder = made
+    battles = json.loads((folder / "llm-comparator" / "battles.json").read_text())
+    assert {one["custom_fields"]["battle"] for one in battles["examples"]} == {f"battle-{n}" for n in range(1, 30, 2)}
+    everything = "".join(path.read_text() for path in folder.rglob("*") if path.suffix in (".md", ".html", ".csv"))
+    assert not any(f"What is {n} + {n}" in everything or f"visitor-{n}" in everything for n in range(30))
+    listed = {row["battle"] for row in built.card.tables["votes"]}
+    assert len(listed) == 30 and {name for name in listed if "-" in name} == {f"battle-{n}" for n in range(1, 30, 2)}
+    assert len(built.card.tables["votes"]) == 40
+
+
+def test_the_page_loads_nothing_and_runs_nothing(pair: PairSpec, tmp_path: Path) -> None:
+    bad = pair.model_copy(update={"title": "<script>alert(1)</script> [x](javascript:y) | $x$"})
+    content = files(build_card(bad, tmp_path, []), bad)
+    page, text = str(content["report.html"]), str(content["report.md"])
+    assert "<script" not in page and "&lt;script&gt;" in page
+    addresses = re.findall(r'(?:src|href)="([^"]*)', page)
+    assert all(address.startswith(("data:image/png", "rows/")) for address in addresses)
+    assert "<script" not in text.replace("\\<script", "") and "\\[x\\](javascript" in text
+    assert bytes(content["report.png"]).startswith(b"\x89PNG")  # type: ignore[arg-type]
+
+
+def test_without_runs_and_votes_the_card_says_so(pair: PairSpec, tmp_path: Path) -> None:
+    built = build_card(pair, tmp_path, [])
+    text = markdown(built.card)
+    assert "No benchmark has been run on this pair yet." in text and "Nobody has voted" in text
+    assert not {"every-eval-ever/base.json", "llm-comparator/runs.json"} & set(files(built, pair))
+    assert people_section([], "They are away.", [])[0].sentence == "They are away."
+
+
+def test_holm_by_hand() -> None:
+    # sorted: 0.01 × 4, 0.02 × 3, 0.04 × 2 → 0.08, then 0.03 × 2 is the third: 0.06
+    assert corrected([0.01, None, 0.04, 0.03, 0.02]) == [
+        pytest.approx(0.04), None, pytest.approx(0.06), pytest.approx(0.06), pytest.approx(0.06),
+    ]  # fmt: skip
+    assert corrected([None]) == [None]
+    assert [verdict_of(0.1, p) for p in (0.049, 0.051, None)] == ["distilled", "open", "open"]
+    assert verdict_of(-0.1, 0.001) == "base" and verdict_of(0.0, 0.0) == "open"
+
+
+def test_the_p_value_of_several_samples_is_that_of_swapping_the_models(tmp_path: Path, pair: PairSpec) -> None:
+    make_sets(tmp_path / "runs", {"toy": {"base": 0, "distilled": 6}}, of=12, samples=2)
+    (one,) = build_card(pair, tmp_path, []).sets
+    # Six problems differ, all in one direction: 2 of the 2⁶ ways to swap them are as extreme.
+    assert sign_flips(one.comparison.cells) == pytest.approx(2 / 2**6, rel=1e-6)
+    assert sign_flips([]) == 1.0
+
+
+def test_a_text_stays_in_its_cell() -> None:
+    assert cell("a | b\n<i> [l](x) `c` *e*") == r"a \| b \<i> \[l\](x) \`c\` \*e\*"
+
+
+def test_votes_that_the_guard_blocked_are_counted_apart() -> None:
+    reply = make_reply("base", "x")
+    votes = [make_vote(battle=f"b{n}", base=reply, blocked="a" if n < 2 else "") for n in range(5)]
+    section, table = people_section(votes, "", [])
+    assert section.sentence.startswith("3 votes on 3 battles. 2 more on battles that the guard model blocked")
+    assert len(table) == 3
+
+
+def test_the_index_adds_up() -> None:
+    section, rows = transparency_section()
+    assert len(rows) == 25 and sum(row["of"] for row in rows) == 100
+    assert section.lines[-1].values["of"] == 100
+
+
+def test_the_archive_has_one_folder(made: tuple[Built, Path], pair: PairSpec, tmp_path: Path) -> None:
+    from zipfile import ZipFile
+
+    path = write_archive(files(made[0], pair), tmp_path / "card.zip", "report")
+    names = ZipFile(path).namelist()
+    assert all(name.startswith("report/") for name in names) and "report/rows/votes.csv" in names
+
+
+def test_the_command_writes_a_card(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "home"))
+    out = tmp_path / "card"
+    assert main(["report", "--pair", "smol-135m", "--card", str(out), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert {"report.md", "report.html", "report.png", "rows/samples.csv"} <= set(shown["files"])
+    assert len(shown["sections"]["benchmarks"]["lines"]) >= 3 and len(shown["sections"]["cases"]["lines"]) == 5
+    assert all((out / name).is_file() for name in shown["files"])
+    assert main(["report", "--pair", "nobody", "--card", str(out)]) == 1
+    assert main(["report", "some-run", "--card", str(out)]) == 1
+    assert main(["report", "--pair", "smol-135m", "--card", str(out), "--out", "x"]) == 1
