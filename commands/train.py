@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from commands.dpo import add_dpo
 from commands.kit.arguments import AGAIN, Commands, count, group, leaf, whole
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
@@ -45,6 +46,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     distil.add_argument("--publish", type=Path, help="folder of the adapter (default: models/adapters/<recipe>)")
     _add_adapter_commands(commands)
     _add_ablate(commands)
+    add_dpo(commands)
 
 
 def _add_adapter_commands(commands: Commands) -> None:

@@ -247,16 +247,25 @@ def _effects(names: Sequence[tuple[str, str]], columns: Sequence[Floats], raw: _
     )
 
 
-def _more_votes(fit: _Fit, votes: int) -> int | None:
-    from scipy.stats import norm
+def votes_to_tell(share: float) -> int:
+    """How many independent votes tell a preference of `share`, not one half, from an even split (power 80 %)."""
+    return _votes_for(1 / (share * (1 - share)), abs(math.log(share / (1 - share))))
 
+
+def _more_votes(fit: _Fit, votes: int) -> int | None:
     estimate, error = abs(fit.beta[0]), fit.error[0]
     if estimate > fit.critical * error:
         return 0
     if estimate < 1e-12:
         return None
-    needed = votes * ((norm.ppf((1 + _CONFIDENCE) / 2) + norm.ppf(POWER)) * error / estimate) ** 2
-    return max(1, math.ceil(needed) - votes)
+    return max(1, _votes_for(votes * error**2, estimate) - votes)
+
+
+def _votes_for(variance: float, log_odds: float) -> int:
+    """Votes that tell `log_odds` from zero; `variance` is that of one vote's share in its estimate."""
+    from scipy.stats import norm
+
+    return math.ceil(variance * ((norm.ppf((1 + _CONFIDENCE) / 2) + norm.ppf(POWER)) / log_odds) ** 2)
 
 
 def _distinct(codes: NDArray[np.int64]) -> int:

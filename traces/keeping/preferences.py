@@ -4,13 +4,14 @@ Like length, so that neither long nor short is what is learned.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import Trace
 
+T = TypeVar("T")
 MOST_RATIO = 1.5
 """Of the lengths of the two, the longer divided by the shorter."""
 
@@ -33,19 +34,32 @@ def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATI
             right[trace.problem.id].append(trace)
         elif trace.kept is False and reason_code(trace) == "wrong_answer":
             wrong[trace.problem.id].append(trace)
-    made = []
-    for problem, solutions in right.items():
-        used: set[str] = set()
-        alike = sorted(product(solutions, wrong[problem]), key=_unlikeness)
-        for chosen, rejected in alike:
-            if len(used) >= 2 * most or _unlikeness((chosen, rejected))[0] > ratio:
-                break
-            if not used & {chosen.hash, rejected.hash}:
-                used |= {chosen.hash, rejected.hash}
-                made.append(Preference(chosen, rejected))
+    return [
+        Preference(*pair)
+        for problem, solutions in right.items()
+        for pair in alike(solutions, wrong[problem], lambda trace: (len(trace.raw), trace.hash), most, ratio)
+    ]
+
+
+def alike(
+    right: Sequence[T], wrong: Sequence[T], length: Callable[[T], tuple[int, str]], most: int, ratio: float
+) -> list[tuple[T, T]]:
+    """At most `most` pairs of a right and a wrong one, those most alike in length first; none is in two pairs.
+
+    `length` gives the length and what tells one from another. Pairs beyond `ratio` are left out.
+    """
+
+    def unlikeness(pair: tuple[T, T]) -> tuple[float, str, str]:
+        (a, first), (b, second) = map(length, pair)
+        return max(a, b) / max(min(a, b), 1), first, second
+
+    used: set[str] = set()
+    made: list[tuple[T, T]] = []
+    for pair in sorted(product(right, wrong), key=unlikeness):
+        if len(made) >= most or unlikeness(pair)[0] > ratio:
+            break
+        names = {length(one)[1] for one in pair}
+        if len(names) == 2 and not used & names:
+            used |= names
+            made.append(pair)
     return made
-
-
-def _unlikeness(pair: tuple[Trace, Trace]) -> tuple[float, str, str]:
-    lengths = sorted(len(trace.raw) for trace in pair)
-    return lengths[1] / max(lengths[0], 1), pair[0].hash, pair[1].hash

@@ -98,10 +98,10 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
     return folder
 
 
-def portable(config: Path) -> None:
+def portable(config: Path, base: str = "HuggingFaceTB/SmolLM2-135M-Instruct") -> None:
     """Name the base by its hub id in the adapter's configuration, not by a folder of the training machine."""
     values = json.loads(config.read_text(encoding="utf-8"))
-    values["base_model_name_or_path"] = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    values["base_model_name_or_path"] = base
     config.write_text(json.dumps(values, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -90,7 +90,9 @@ class PreferenceRow:
     chosen: str
     rejected: str
     problem: str = ""
-    """Id of the problem."""
+    """Id of the problem, or of the battle."""
+    source: str = ""
+    """Where the pair comes from, in words: votes, graded samples."""
 
 
 _PREFERENCE = TypeAdapter(PreferenceRow)
@@ -98,7 +100,8 @@ _PREFERENCE = TypeAdapter(PreferenceRow)
 
 def write_preferences(path: Path, rows: Iterable[PreferenceRow]) -> str:
     """Write the pairs as JSONL, whole or not at all; returns the file's sha256."""
-    jsonl.write(path, map(asdict, rows))
+    # A pair without a source has no such key: files made before pairs had one keep their hash.
+    jsonl.write(path, ({k: v for k, v in asdict(row).items() if k != "source" or v} for row in rows))
     return sha256_of(path)
 
 
@@ -207,16 +210,16 @@ def encode_preferences(rows: Sequence[PreferenceRow], tokenizer: Any, max_length
     """All pairs; those of which one reply is longer than `max_length` tokens are left out and counted, never cut."""
     pairs, tokens, learned = [], 0, 0
     for row in rows:
-        both = [
-            encode_row(Row("journey", row.prompt, ((text, True),)), tokenizer) for text in (row.chosen, row.rejected)
-        ]
+        sides = [Row("journey", row.prompt, ((text, True),)) for text in (row.chosen, row.rejected)]
+        both = [encode_row(side, tokenizer) for side in sides]
         if max(len(side["input_ids"]) for side in both) > max_length:
             continue
         tokens += sum(len(side["input_ids"]) for side in both)
         learned += sum(label != -100 for side in both for label in side["labels"])
         messages = [{"role": "user", "content": row.prompt}]
         prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        pairs.append({"prompt": prompt, "chosen": row.chosen, "rejected": row.rejected})
+        chosen, rejected = ("".join(text for text, _ in _after(prompt, side)) for side in sides)
+        pairs.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
     return EncodedPreferences(pairs, Encoded([], len(rows) - len(pairs), tokens, learned))
 
 

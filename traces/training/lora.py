@@ -1,16 +1,21 @@
 """The difference of two sets of weights as a LoRA adapter."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import torch
+from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
 from models.weights.merge import merge_adapter
 from traces.training.configs import lora_config
 from traces.training.recipe import Recipe
+
+JOINED = "joined"
 
 
 class Compression(NamedTuple):
@@ -27,6 +32,22 @@ def cut(base: Path, trained: Path, recipe: Recipe, out: Path, report: Callable[[
     report(f"Cut to rank {compression.rank}: keeps {100 * compression.kept:.2f} % of the difference.")
     merge_adapter(base, out / "adapter", out)
     return out
+
+
+def join_adapters(base: Path, first: Path, second: Path, out: Path) -> int:
+    """Write two adapters on `base` as one that adds both differences, exactly; returns its rank, the sum of theirs.
+
+    `second` may have been trained on `base` with `first` merged into it.
+    """
+    model: Any = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), str(first), "first")
+    model.load_adapter(str(second), "second")
+    model.add_weighted_adapter(["first", "second"], [1.0, 1.0], JOINED, combination_type="cat")
+    with TemporaryDirectory() as folder:  # peft writes an adapter with a name into a folder of that name
+        model.save_pretrained(folder, selected_adapters=[JOINED])
+        out.mkdir(parents=True, exist_ok=True)
+        for name in ("adapter_config.json", "adapter_model.safetensors"):
+            shutil.copyfile(Path(folder) / JOINED / name, out / name)
+    return int(model.peft_config[JOINED].r)
 
 
 def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:

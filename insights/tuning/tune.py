@@ -1,0 +1,157 @@
+"""From preference pairs to an adapter, by the recipe's trainer, and the lines of spaces.yaml that make it a pair."""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from common.paths import ROOT
+from common.strict import read_yaml
+from insights.card.exports import hub_name
+from insights.tuning.pairs import Split
+from models.config.registry import ModelSpec, PairSpec
+from models.config.sources import AdapterSource, resolve_environment
+from models.weights.find import find_adapter, find_weights
+from traces.publishing.publish import portable
+from traces.training.checkpoints import PhaseResult
+from traces.training.dataset import write_preferences
+from traces.training.lora import join_adapters
+from traces.training.recipe import Adapter, Phase, Recipe
+from traces.training.train import train
+
+PHASE = "preference"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the pairs are learned. Names and meanings are those of a recipe."""
+
+    rank: int = 16
+    beta: float = 0.1
+    learning_rate: float = 2e-5
+    epochs: float = 2.0
+    accumulate: int = 8
+    """Pairs a step."""
+    max_length: int = 1024
+    max_minutes: float | None = None
+    seed: int = 1
+
+
+class Tuned(NamedTuple):
+    """What training gave."""
+
+    adapter: Path
+    """Folder of the adapter to serve."""
+    rank: int
+    phase: PhaseResult
+    recipe: Recipe
+
+
+def write_split(split: Split, out: Path) -> str:
+    """Write `pairs.jsonl` and `held-out.jsonl`, each pair with its source; returns the first one's sha256."""
+    write_preferences(out / "held-out.jsonl", split.held_out)
+    return write_preferences(out / "pairs.jsonl", split.train)
+
+
+def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, settings: Settings) -> Recipe:
+    """One phase of DPO on `out/pairs.jsonl`, as LoRA on the distilled model in the folder `parent`."""
+    size = pair.distilled.architecture
+    return Recipe(
+        name=f"{pair.key}-tuned",
+        about=f"{pair.distilled.title}, tuned by preference.",
+        base=str(parent),
+        parameters_billion=(size.layer_parameters + size.other_parameters) / 1e9,
+        seed=settings.seed,
+        method="lora",
+        adapter=Adapter(rank=settings.rank, alpha=settings.rank),
+        phases=(
+            Phase(
+                name=PHASE,
+                data=str(out / "pairs.jsonl"),
+                sha256=sha256,
+                beta=settings.beta,
+                learning_rate=settings.learning_rate,
+                warmup_steps=5,
+                epochs=settings.epochs,
+                batch_size=1,
+                accumulate=settings.accumulate,
+                max_length=settings.max_length,
+                max_minutes=settings.max_minutes,
+            ),
+        ),
+    )
+
+
+def tune(
+    pair: PairSpec, out: Path, sha256: str, settings: Settings, *, resume: bool, report: Callable[[str], None]
+) -> Tuned:
+    """Train on `out/pairs.jsonl` and write the adapter to `out/adapter`.
+
+    Where the distilled model is an adapter on the base, the new one holds both: it is on the base as well. Where it has
+    weights of its own, the new one is on those. Raises what the trainer raises, WeightsError for a model at an address.
+    """
+    source = resolve_environment(pair.distilled.weights)
+    parent = find_weights(source, pair.base.weights, report)
+    recipe = make_recipe(pair, parent, out, sha256, settings)
+    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
+    (phase,) = train(recipe, parent, out, out, resume=resume, report=report)
+    learned, adapter, rank = out / f"after_{PHASE}", out / "adapter", settings.rank
+    if isinstance(source, AdapterSource):
+        base = find_weights(pair.base.weights, None, report)
+        rank = join_adapters(base, find_adapter(source, report), learned, adapter)
+    else:
+        adapter.mkdir(exist_ok=True)
+        for name in ADAPTER_FILES:
+            shutil.copyfile(learned / name, adapter / name)
+    portable(adapter / ADAPTER_FILES[0], hub_name(under(pair)))
+    return Tuned(adapter, rank, phase, recipe)
+
+
+def under(pair: PairSpec) -> ModelSpec:
+    """What a tuned adapter of this pair is applied to: the base, or the distilled model where that is a whole one."""
+    source = resolve_environment(pair.distilled.weights)
+    return pair.base if isinstance(source, AdapterSource) else pair.distilled
+
+
+def tuned_pair(pair: PairSpec, adapter: Path) -> PairSpec:
+    """The pair whose distilled side is the tuned model, to be served."""
+    key = f"{pair.key}-tuned"
+    base = under(pair).model_copy(update={"key": f"{key}-base"})
+    weights = AdapterSource(adapter=str(adapter.resolve()))
+    changes = {"key": f"{key}-distilled", "title": f"{pair.distilled.title}, tuned", "weights": weights, "awq": None}
+    distilled = pair.distilled.model_copy(update=changes)
+    return pair.model_copy(update={"key": key, "title": f"{pair.title}, tuned", "base": base, "distilled": distilled})
+
+
+def pair_lines(pair: PairSpec, adapter: Path, sources: Sequence[str], spaces: Path = ROOT / "spaces.yaml") -> str:
+    """The entry below `pairs:` in spaces.yaml that makes the tuned model a pair of its own."""
+    entry: dict[str, Any] = read_yaml(spaces)["pairs"][pair.key]
+    whole = under(pair).key == pair.distilled.key
+    base = entry["distilled"] if whole else entry["base"]
+    distilled = {
+        **entry["distilled"],
+        "title": f"{pair.distilled.title}, tuned",
+        "weights": {"adapter": _path(adapter)},
+    }
+    distilled.pop("awq", None)
+    changes = {
+        "title": f"{pair.title}, tuned",
+        "about": f"{pair.distilled.title} before and after tuning by preference on {' and '.join(sources)}."
+        if whole
+        else f"{pair.base.title}, and {pair.distilled.title} tuned by preference on {' and '.join(sources)}.",
+        "base": base,
+        "distilled": distilled,
+    }
+    lines = yaml.safe_dump({f"{pair.key}-tuned": {**entry, **changes}}, sort_keys=False, allow_unicode=True, width=110)
+    return "".join(f"  {line}\n" for line in lines.splitlines())
+
+
+def _path(adapter: Path) -> str:
+    """Relative to the repository where it lies in it, as spaces.yaml reads it."""
+    whole = adapter.resolve()
+    return os.path.relpath(whole, ROOT) if whole.is_relative_to(ROOT) else str(whole)
