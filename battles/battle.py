@@ -128,6 +128,8 @@ def phase_of(own: OwnBattle) -> Phase:
         return "voted" if own.shared.verdicts else "answers"
     if own.shared.reveal is not None:
         return "revealed"
+    if own.stage == "reasoning" and not any(turn.a.thought or turn.b.thought for turn in own.record.turns):
+        return "voted"  # nobody thought, so there is nothing to vote on again
     return own.stage or "voted"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from models.config.registry import ROLES
 from models.serving.status import Phase, Status
@@ -69,7 +70,10 @@ def theme() -> gr.themes.Base:
 def launch_options(services: Services | None = None) -> dict[str, Any]:
     """The options of `launch()` that the page needs; with `services`, it has `/metrics` as well."""
     watched = [Middleware(MetricsPage, services=services)] if services else []
-    script = "\n".join((UI / name).read_text() for name in ("news.js", "page.js", "lens/lens.js"))
+    # Streams of events are left as they are: compressed, they would wait for a full block.
+    compressed = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
+    scripts = ("mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
+    script = "\n".join((UI / name).read_text() for name in scripts)
     lens = (UI / "lens" / "lens.css").read_text()  # not with the page's style, in which gradio rewrites selectors
     return {
         "theme": theme(),
@@ -77,7 +81,7 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
         "head": f"<style>{lens}</style><script>{script}</script>",
         "run_history": False,
         "footer_links": [],
-        "app_kwargs": {"middleware": [Middleware(PagePolicy), *watched]},
+        "app_kwargs": {"middleware": [compressed, Middleware(PagePolicy), *watched]},
         "max_file_size": LARGEST_UPLOAD,
         "max_threads": THREADS,
         "enable_monitoring": False,
@@ -89,7 +93,7 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
 
 
 def status_chip(role: str, title: str, status: Status) -> Markup:
-    """What a model is doing is shown unless all is well; on a phone its title is left out."""
+    """What a model is doing is shown unless all is well; on a phone, models that are ready are one dot together."""
     tone = TONES.get(status.phase, "busy")
     return render(
         '<span class="chip {{ tone }}" title="{{ title }}"><b>{{ role }}<span class="wide">: {{ title }}</span></b> '
@@ -139,9 +143,10 @@ def build_app(services: Services) -> gr.Blocks:
     with gr.Blocks(title="Journey Arena", analytics_enabled=False, fill_width=True, delete_cache=(3600, 7200)) as app:
         build_api(services)  # first: names that are taken get a number
         status = build_header(services)
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             for key, (label, build_tab) in TABS.items():
                 with gr.Tab(label, id=key):
+                    gr.HTML(render('<h2 class="for-readers">{{ label }}</h2>', label=label), elem_classes="flush")
                     build_tab(services)
         app.load(select_tab, outputs=tabs, **QUIET)
         timer = gr.Timer(SECONDS_WHILE_STARTING)

@@ -10,8 +10,29 @@ const arena = (() => {
   let stream = null;
   let number = 0; // of the last news that an event has answered
 
+  // One region that stays: what is put into it is read out by screen readers.
+  function announce(sentence) {
+    let region = document.querySelector("body > #announcer");
+    if (!region) {
+      region = document.createElement("div");
+      region.id = "announcer";
+      region.className = "for-readers";
+      region.setAttribute("role", "status");
+      document.body.append(region);
+    }
+    region.textContent = sentence;
+  }
+
+  let working = false;
+  function announceProgress(line) {
+    if (working === Boolean(line)) return;
+    working = Boolean(line);
+    announce(working ? "The models are answering." : "Both answers are here.");
+  }
+
   function show(values) {
     for (const [name, value] of Object.entries(values)) {
+      if (name === "progress") announceProgress(value);
       if (name.startsWith("panels-")) panels[name] = value;
       waiting[name] = value;
     }
@@ -42,6 +63,7 @@ const arena = (() => {
     (told.add ?? []).forEach(add);
     if (told.said) say(told.said, false);
     if (told.failed) say(told.failed, true);
+    if (told.mine) mine.keep(told.mine);
     if (told.follow !== undefined) follow(told.follow);
   }
 

@@ -120,6 +120,8 @@ new MutationObserver(() => {
   scheduled = true;
   setTimeout(() => {
     scheduled = false;
+    prepareFirst();
+    mine.drawOnce();
     addFolds();
     direct();
     follow();

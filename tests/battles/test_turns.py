@@ -168,7 +168,7 @@ async def test_a_refused_question_is_explained_and_changes_nothing(
     desk: Desk, question: Any, mode: Any, settings: tuple[Any, ...], why: str
 ) -> None:
     services: Any = SimpleNamespace(visitor=lambda request: "visitor")
-    turns, show = turns_at(desk), SimpleNamespace()
+    turns, show = turns_at(desk), SimpleNamespace(waits=None)
     ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))  # type: ignore[arg-type]
     answer = await ask(Battle(), question, mode, False, None, *settings, False, *SETTINGS)
     assert answer.battle == gr.skip() and set(answer.news) == {"number", "failed"} and why in answer.news["failed"]

@@ -26,7 +26,8 @@ from tests.models.chat.scripted_server import ScriptedServer
 
 Script = Callable[[str], str]
 START_SECONDS = 30.0
-SAMPLING = Sampling(max_tokens=4000)
+SAMPLING = Sampling(max_tokens=4000, temperature=0.6)
+"""Above 0, so that an answer may be drawn again."""
 
 
 def over_http(server: ScriptedServer, seconds_a_read: float) -> Starlette:

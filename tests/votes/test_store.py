@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.votes.helpers import Clock, play
+from tests.votes.helpers import Clock, make_replies, play
 from votes.ballot import RevealRecord, Vote
 from votes.desk import Desk
 from votes.errors import StoreError
@@ -439,3 +439,19 @@ def test_a_journal_cut_anywhere_gives_every_whole_line(numbers: list[int], cut: 
             # A last line that lacks only its line end is whole.
             assert [entry.row["row_id"] for entry in found.entries][: len(whole)] == [f"row-{n}" for n in whole]
             assert len(found.entries) - len(whole) in (0, 1) and found.damaged == 0
+
+
+def test_how_long_the_latest_turns_took_is_told_by_pair(tmp_path: Path) -> None:
+    store, clock = Store(tmp_path / "votes.duckdb"), Clock()
+    desk = Desk(store, clock=clock)
+    assert store.waits("pair", 10) == []
+    for number in range(1, 5):
+        clock.now += 60
+        battle = desk.open("visitor", pair="pair" if number < 4 else "other")
+        replies = make_replies(seconds=float(number))
+        replies["base"] = replace(replies["base"], seconds=0.5)
+        desk.finish_turn(battle, desk.begin_turn(battle, "visitor", "Why?"), replies)
+    assert store.waits("pair", 2) == [3.0, 2.0], "the newest first, of both sides the slower"
+    assert store.waits("other", 10) == [4.0]
+    store.close()
+    assert store.waits("pair", 10) == []

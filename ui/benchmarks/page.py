@@ -137,14 +137,17 @@ class Page:
         return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
 
     def refresh(self) -> dict[Any, Any]:
-        """The lists of runs, with the newest run of both sides chosen."""
+        """The lists of runs, with the best run of the loaded pair chosen, else the newest of both sides."""
         infos = self.library.infos()
         rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         whole = [info for info in infos if len(info.sides) == len(ROLES)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
             return {**updates, self.displays.headline: EMPTY}
-        return {**updates, **self.choose_run((whole or infos)[0].id)}
+        # The runs that stand for the pair's sets come first: one that is small or unfinished is no headline.
+        pair = self.actions.services.served.pair.key
+        best = next((result.run for result in self.library.overview(pair)), None)
+        return {**updates, **self.choose_run(best or (whole or infos)[0].id)}
 
     def tick(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
         """Progress of the run that is going on, and results when they have changed."""

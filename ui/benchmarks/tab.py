@@ -68,10 +68,10 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     """The inner tabs."""
     with gr.Tab("Overview"):
         summary = gr.HTML("")
-        gr.Markdown("#### Accuracy against tokens")
+        gr.Markdown("### Accuracy against tokens")
         curves = gr.Plot(show_label=False, elem_id="bm-curves", elem_classes="bm-plot")
         gr.Markdown(CURVES_NOTE, elem_classes="note")
-        gr.Markdown("#### Answers longer than the budget")
+        gr.Markdown("### Answers longer than the budget")
         cut = gr.Plot(show_label=False, elem_classes="bm-plot")
     with gr.Tab("Problems"):
         grid = build_grid()

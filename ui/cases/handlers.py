@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,8 +125,17 @@ def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Upda
     return pick
 
 
-def open_handler(w: Widgets) -> Callable[..., Update]:
-    """The case, and the run of it, that a link asks for (`?case=…&case_run=…`), else the first."""
+def first_case(pair: str) -> Case:
+    """The case to open by itself: the first on which this pair has thought in a run, else the paper's first."""
+    with suppress(DataError):
+        for case in all_cases():
+            if any(run.pair == pair and run.sides["distilled"].reply.thought for run in runs_of(case.key)):
+                return case
+    return paper_cases()[0]
+
+
+def open_handler(w: Widgets, pair: str = "") -> Callable[..., Update]:
+    """The case, and the run of it, that a link asks for (`?case=…&case_run=…`), else `first_case`."""
 
     @spoken()
     def open_case(mark: bool, request: gr.Request) -> Update:
@@ -134,7 +143,7 @@ def open_handler(w: Widgets) -> Callable[..., Update]:
         case = find_case(wanted)
         if wanted and case is None:
             warn("This case no longer exists.")
-        return show_case(w, case or paper_cases()[0], mark, request.query_params.get("case_run"))
+        return show_case(w, case or first_case(pair), mark, request.query_params.get("case_run"))
 
     return open_case
 

@@ -147,7 +147,7 @@ def lesson_html() -> Markup:
     """Each point of the lesson beside what is seen of it here."""
     seen = bitter_evidence(read_report())
     return render(
-        '{% for entry, here in points %}<section class="card split"><div><h4>{{ entry.title }}</h4>'
+        '{% for entry, here in points %}<section class="card split"><div><h3>{{ entry.title }}</h3>'
         "<p>{{ entry.text }}</p></div><div>{{ here }}</div></section>{% endfor %}",
         points=[(entry, seen[key]) for key, entry in text_of("journey")["lesson"].items()],
     )

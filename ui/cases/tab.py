@@ -140,7 +140,7 @@ def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settin
     w.stop.click(stop_handler(turns), w.battle, None, **QUIET)
     for verdict, button in votes.items():
         button.click(vote_handler(services, w, verdict), w.battle, outputs, **QUIET)
-    gr.on(None, open_handler(w), w.mark, outputs, **QUIET)
+    gr.on(None, open_handler(w, services.served.pair.key), w.mark, outputs, **QUIET)
 
 
 FIRST = "case-list"

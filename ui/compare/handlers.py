@@ -4,21 +4,31 @@ Handlers only translate: a click goes to `battles.turns` or to the desk, the bat
 They are given what the browser sent as it came: the desk checks all of it.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 
 from battles.battle import SIDES, Battle, Phase, fail, shared
 from battles.pinning import pin_from_battle
 from battles.turns import Turns
 from common.errors import ArenaError
 from ui.compare.news import News, news
+from ui.compare.reveal import outcome
 from ui.compare.screen import Renderer
-from ui.compare.view import QUESTION_HINTS, allowed, offered, pinned_sentence, thoughts_html, unfinished
+from ui.compare.view import (
+    QUESTION_HINTS,
+    allowed,
+    offered,
+    pinned_sentence,
+    thought_about,
+    thoughts_html,
+    unfinished,
+)
 from ui.kit.events import spoken
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
@@ -26,8 +36,11 @@ from ui.kit.replies import thanks
 from ui.kit.sampling import SamplingLimits, read_samplings
 from ui.services import Services
 from votes.agreement import LICENCE
-from votes.ballot import Side, Verdict
+from votes.ballot import Side, Stage, Verdict
+from votes.shown import Reveal
 
+QUESTION_KEPT = 140
+"""Characters of a question in the visitor's own list."""
 TARGETS: dict[str, frozenset[Side]] = {
     "Both": frozenset(SIDES),
     "Base (A)": frozenset({"a"}),
@@ -76,6 +89,8 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
 def ask_handler(services: Services, turns: Turns, show: Renderer, limits: SamplingLimits) -> Handler:
     @in_words
     async def ask(battle: Battle, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any) -> Answer:
+        if show.waits:
+            await run_in_threadpool(show.waits.refresh)
         before = battle = turns.now(battle)
         if battle.over:
             battle = Battle()
@@ -122,12 +137,15 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
         emptied = {"ballot.comment": "", "ballot.reasons": gr.update(value=[])} if reasons or comment else {}
         said = "" if receipt.repeated else thanks(receipt)
         if before.mode == "named":
-            facts = show.revealed(services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor))
+            told, votes = services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor)
             battle = replace(before, phase="voted")
-            return Answer(battle, news(emptied | show.changes(before, battle, facts), said=said))
-        phase: Phase = "reasoning" if receipt.stage == "answers" else "voted"
+            update = show.changes(before, battle, show.revealed(told, votes, battle))
+            return Answer(battle, news(emptied | update, said=said, mine=remembered(battle, told, votes)))
+        # Where nobody thought, there is nothing to read and no second vote to cast.
+        phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
         battle = replace(before, phase=phase)
-        return Answer(battle, news(emptied | show.changes(before, battle), said=said))
+        kept = remembered(battle, None, {receipt.stage: verdict})
+        return Answer(battle, news(emptied | show.changes(before, battle), said=said, mine=kept))
 
     return cast
 
@@ -153,7 +171,8 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
         told = ask_desk(before.id, visitor)
         votes = services.desk.standing(before.id, visitor)
         named = replace(before, phase="revealed", roles={"a": told.a.role, "b": told.b.role})
-        return Answer(named, news(show.changes(before, named, show.revealed(told, votes))))
+        update = show.changes(before, named, show.revealed(told, votes, named))
+        return Answer(named, news(update, mine=remembered(named, told, votes)))
 
     return reveal
 
@@ -164,6 +183,12 @@ def look_handler(turns: Turns) -> Callable[..., Answer]:
         return unchanged(news({"lens": thoughts_html(turns.now(battle))}))
 
     return look
+
+
+def remembered(battle: Battle, told: Reveal | None, votes: Mapping[Stage, Verdict]) -> dict[str, str]:
+    """What the visitor's browser keeps of a battle, to find it again."""
+    question = " ".join(battle.turns[0].question.split())[:QUESTION_KEPT] if battle.turns else ""
+    return {"battle": battle.id, "question": question, "outcome": outcome(told, votes)}
 
 
 def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
@@ -207,8 +232,8 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
         visitor = services.visitor(request)
         if battle_id := request.query_params.get("battle"):
             found = services.desk.load_battle(battle_id)
-            facts = show.revealed(found.reveal, found.verdicts, whose="The vote") if found.reveal else ""
             battle = shared(found)
+            facts = show.revealed(found.reveal, found.verdicts, battle, "The vote") if found.reveal else ""
             update = show.whole(battle, facts)
             del update["kept"]  # reading another battle does not lose one's own
             return Answer(battle, news(update))

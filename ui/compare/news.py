@@ -5,7 +5,7 @@ queue each update would cost a millisecond or more of processor time, and every 
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from itertools import count
 from typing import Any, NamedTuple
@@ -26,7 +26,8 @@ from ui.services import Services
 
 News = dict[str, Any]
 """`show`: widgets and their values; `add`: text for the last message of a panel; `follow`: the battle whose stream the
-page should read, or "" to read none; `said`, `failed`: a sentence to show for a moment; `over`: that was all."""
+page should read, or "" to read none; `said`, `failed`: a sentence to show for a moment; `mine`: a battle for the
+visitor's own list; `over`: that was all."""
 
 PATH = "/arena/turns/{battle_id}"
 MOST_READERS = 8
@@ -44,7 +45,14 @@ class Added(NamedTuple):
     text: str
 
 
-def news(update: Update | None = None, *, follow: str | None = None, said: str = "", failed: str = "") -> News:
+def news(
+    update: Update | None = None,
+    *,
+    follow: str | None = None,
+    said: str = "",
+    failed: str = "",
+    mine: Mapping[str, str] | None = None,
+) -> News:
     """What a handler answers. Numbered, since a page hands the same value on twice where nothing has changed."""
     told: News = {"number": next(_NUMBERS)}
     if update:
@@ -55,6 +63,8 @@ def news(update: Update | None = None, *, follow: str | None = None, said: str =
         told["said"] = said
     if failed:
         told["failed"] = failed
+    if mine:
+        told["mine"] = dict(mine)
     return told
 
 

@@ -12,6 +12,9 @@ from gradio.blocks import Block
 
 from battles.battle import SIDES, Battle
 from models.config.registry import ROLES
+from ui.compare.findings import Findings
+from ui.compare.others import OtherVotes
+from ui.compare.reveal import others_sentence, reveal_card
 from ui.compare.view import (
     QUESTION_HINTS,
     TOOLS,
@@ -20,12 +23,11 @@ from ui.compare.view import (
     offered,
     question_hint,
     reason_choices,
-    reveal_table,
     shared_link,
-    verdict_line,
     vote_prompt,
 )
-from ui.kit.html import Markup, shown
+from ui.compare.waits import Waits, usual_sentence
+from ui.kit.html import Markup
 from ui.kit.replies import figures, panel_messages, progress_line, side_failed
 from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
@@ -33,7 +35,7 @@ from votes.shown import Reveal
 
 ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
           "look", "lens")  # fmt: skip
-BALLOT = ("group", "prompt", "reasons", "comment", "stage", "after", "undo", "reveal", "facts", "link")
+BALLOT = ("group", "more", "prompt", "reasons", "comment", "stage", "after", "undo", "reveal", "next", "facts", "link")
 Update = dict[str, Any]
 """Widget → its new value, or a `gr.update`."""
 
@@ -54,6 +56,8 @@ class BallotWidgets:
     """The ballot, and what follows a vote."""
 
     group: gr.Group
+    more: gr.Column
+    """Agreement, reasons and comment."""
     prompt: gr.HTML
     votes: dict[Verdict, gr.Button]
     reasons: gr.CheckboxGroup
@@ -63,6 +67,7 @@ class BallotWidgets:
     after: gr.Row
     undo: gr.Button
     reveal: gr.Button
+    next: gr.Button
     facts: gr.HTML
     link: gr.Markdown
     stage: gr.Textbox
@@ -131,15 +136,20 @@ class Widgets:
 class Renderer:
     """A battle → what shows it."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, findings: Findings | None = None, waits: Waits | None = None) -> None:
         self.services = services
+        self.findings = findings or Findings()
+        self.waits = waits
+        self._others = OtherVotes(services)
         pair = services.served.pair
         self.titles: Mapping[Role, str] = {"base": pair.base.title, "distilled": pair.distilled.title}
 
     def moving(self, battle: Battle, seconds: float, before: Battle | None = None) -> Update:
         """What changes while replies arrive; without the panels that show what they showed `before`."""
         ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
-        update: Update = {"progress": progress_line(battle, seconds, ready)}
+        usual = self.waits.usual if self.waits else None
+        line = progress_line(battle, seconds, ready, usual_sentence(usual), usual.high if usual else 0.0)
+        update: Update = {"progress": line}
         for side in SIDES:
             if before is None or not looks_alike(before, battle, side):
                 update[f"panels-{side}"] = panel_messages(battle, side)
@@ -171,7 +181,7 @@ class Renderer:
             "delivery": self.delivery(battle),
             "target": gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
             "question": gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
-            "ask": gr.update(interactive=battle.phase != "running"),
+            "ask": gr.update(visible=battle.phase != "running"),
             "pin.box": gr.update(visible=battle.can_be_pinned, open=False),
             "pin.note": "",
             "pin.said": "",
@@ -185,14 +195,27 @@ class Renderer:
         """Whether a battle is watched live is chosen before its first question, and only where it is blind."""
         return gr.update(visible=battle.mode == "blind" and not battle.turns)
 
-    def revealed(self, told: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> Markup:
-        """What was voted for, now that the names are known, and what each side spent."""
-        return shown(verdict_line(told, votes, whose) + reveal_table(told, self.titles))
+    def revealed(
+        self, told: Reveal, votes: Mapping[Stage, Verdict], battle: Battle, whose: str = "Your vote"
+    ) -> Markup:
+        """Who was who, now that the names are known: what was voted for, what each side spent, and who was right."""
+        asked = battle.turns[-1] if battle.turns else None
+        right: dict[Side, str] = {}
+        if asked is not None and len(battle.turns) == 1:  # a later question leans on what was said before
+            right = {side: self.findings.verdict(asked.question, reply) for side, reply in asked.replies.items()}
+        measured = self.findings.recorded_sentence(asked.question) if asked is not None else ""
+        others = others_sentence(self._others.rate())
+        return reveal_card(told, self.titles, votes, whose=whose, right=right, more=(measured, others))
+
+    @staticmethod
+    def named_and_voted(battle: Battle) -> bool:
+        return battle.mode == "named" and battle.phase == "voted"
 
     def ballot(self, battle: Battle, facts: str) -> Update:
         voted = battle.phase in ("reasoning", "voted")
         return {
             "ballot.group": gr.update(visible=battle.phase in ("answers", "reasoning")),
+            "ballot.more": gr.update(visible=battle.phase in ("answers", "reasoning")),
             "ballot.prompt": vote_prompt(battle),
             "ballot.reasons": gr.update(choices=reason_choices(battle), value=[]),
             "ballot.comment": "",
@@ -204,6 +227,7 @@ class Renderer:
                 value="Show the names" if voted else "Show the names without voting",
                 variant="primary" if voted else "secondary",
             ),
+            "ballot.next": gr.update(visible=battle.phase in ("revealed", "shared") or self.named_and_voted(battle)),
             "ballot.facts": facts,
             "ballot.link": shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
         }

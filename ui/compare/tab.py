@@ -15,7 +15,8 @@ from battles.battle import SIDES, Battle
 from battles.live import LiveTurns
 from battles.sampling import longest_reply
 from battles.turns import Turns
-from ui.compare.examples import EXAMPLES
+from ui.compare.examples import examples_html, pool
+from ui.compare.findings import Findings, read_findings
 from ui.compare.handlers import (
     TARGETS,
     ask_handler,
@@ -32,9 +33,11 @@ from ui.compare.handlers import (
 from ui.compare.news import TurnStreams
 from ui.compare.offers import build_offers
 from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
-from ui.compare.view import QUESTION_HINTS, TOOLS, VOTE_PROMPTS, WELCOME, head, reason_choices
+from ui.compare.view import QUESTION_HINTS, TOOLS, VOTE_PROMPTS, head, reason_choices
+from ui.compare.waits import Waits
+from ui.compare.welcome import finding_html, welcome_html
 from ui.kit.events import QUIET
-from ui.kit.html import html
+from ui.kit.html import Markup, render
 from ui.kit.owner import owner_key
 from ui.kit.sampling import SamplingLimits, build_sampling_controls
 from ui.kit.typeset import LATEX_DELIMITERS
@@ -44,19 +47,29 @@ from votes.ballot import VERDICTS, Side, Verdict
 
 DIRECT: dict[str, Any] = {**QUIET, "queue": False, "preprocess": False, "postprocess": False}
 """Options of an event that is answered at once, with plain data: no line to wait in, nothing for gradio to convert."""
+STORED = Markup(
+    '<p class="note stored"><span>Anyone with a battle’s link can open it. Your words are published only if you agree '
+    'when you vote.</span> <span class="count" role="status"></span></p>'
+)
 VOTE_IDS: dict[Verdict, str] = {"a": "vote-a", "tie": "vote-tie", "both_bad": "vote-both-bad", "b": "vote-b"}
 
 
 def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
-    widgets = build_widgets()
+    pair = services.served.pair
+    findings = read_findings(services.home / "runs", pair.key)
+    widgets = build_widgets(welcome_html(pair), findings, services.desk.limits.prompt_characters)
     with widgets.examples:
         build_offers(services, turns.offers, widgets.question)
-    wire(services, turns, widgets, build_settings(services))
+    settings = build_settings(services)
+    gr.HTML('<details class="mine" id="my-battles" hidden><summary>My battles</summary><ul></ul></details>')
+    wire(turns, widgets, settings, Renderer(services, findings, Waits(services.store, pair.key)))
 
 
-def build_widgets() -> Widgets:
+def build_widgets(hello: str = "", findings: Findings | None = None, longest: int = 8000) -> Widgets:
+    """`hello`: what the page is; `longest`: characters a question may have."""
+    findings = findings or Findings()
     battle = gr.State(Battle())
     # Both are set, or a restart of the server would lose what browsers keep.
     kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
@@ -78,10 +91,11 @@ def build_widgets() -> Widgets:
         lens = gr.HTML("", elem_id="battle-lens")
         pin = build_pin()
     with gr.Column() as welcome:
-        gr.HTML(WELCOME)
-    question, ask = build_question()
+        gr.HTML(hello)
+    question, ask, tools["stop"] = build_question(longest)
     with gr.Column(elem_id="examples") as examples:
-        build_examples(question)
+        gr.HTML(examples_html(pool(findings.measured)))
+        gr.HTML(finding_html(findings.results))
     return Widgets(
         battle,
         mode,
@@ -110,7 +124,8 @@ def build_widgets() -> Widgets:
     )
 
 
-def build_question() -> tuple[gr.Textbox, gr.Button]:
+def build_question(longest: int) -> tuple[gr.Textbox, gr.Button, gr.Button]:
+    """The question field, and the buttons to ask and to stop, of which there is one at a time."""
     with gr.Row(elem_id="composer"):
         question = gr.Textbox(
             placeholder=QUESTION_HINTS["open"],
@@ -122,16 +137,9 @@ def build_question() -> tuple[gr.Textbox, gr.Button]:
             elem_id="question",
         )
         ask = gr.Button("Ask", variant="primary", scale=0, min_width=96, elem_id="ask")
-    return question, ask
-
-
-def build_examples(question: gr.Textbox) -> None:
-    gr.Examples(
-        [[example.question] for example in EXAMPLES],
-        inputs=question,
-        label="Or try one of these",
-        example_labels=[f"{example.kind} · {example.title}" for example in EXAMPLES],
-    )
+        stop = gr.Button(TOOLS["stop"], visible=False, scale=0, min_width=96, elem_id="tool-stop")
+    gr.HTML(render('<div id="longest" data-characters="{{ longest }}" hidden></div>', longest=longest) + STORED)
+    return question, ask, stop
 
 
 def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Side, gr.HTML], dict[Side, gr.Button]]:
@@ -148,7 +156,9 @@ def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Si
                 panels[side] = gr.Chatbot(
                     show_label=False,
                     label=f"Side {side.upper()}",
-                    height=460,
+                    height=None,  # it grows with what it holds
+                    min_height=150,
+                    max_height="max(70vh, 24rem)",
                     latex_delimiters=LATEX_DELIMITERS,
                     autoscroll=False,  # page.js follows, and lets a reader scroll away
                     buttons=[],
@@ -176,27 +186,33 @@ def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
         tools = {
             tool: gr.Button(label, size="sm", visible=False, min_width=60, elem_id=f"tool-{tool}")
             for tool, label in TOOLS.items()
+            if tool != "stop"  # beside the question, where it is always in reach
         }
     return target, tools
 
 
 def build_ballot() -> BallotWidgets:
-    """The ballot, and what follows it."""
-    with gr.Group(visible=False, elem_id="vote-box") as group:
-        prompt = gr.HTML(VOTE_PROMPTS["answers"])
-        with gr.Row(elem_classes="vote-row"):
-            buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
+    """The ballot, which stays in reach while the answers are read, and what follows it."""
+    with gr.Row(elem_id="decide"):
+        with gr.Group(visible=False, elem_id="vote-box") as group:
+            prompt = gr.HTML(VOTE_PROMPTS["answers"])
+            with gr.Row(elem_classes="vote-row"):
+                buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
+        with gr.Row(visible=False, elem_classes="small-row", elem_id="after-vote") as after:
+            reveal = gr.Button("Show the names", variant="primary", elem_id="show-names")
+            undo = gr.Button("Undo vote", size="sm")
+    facts = gr.HTML("", elem_id="facts")
+    following = gr.Button("Next battle", variant="primary", visible=False, elem_id="next-battle")
+    with gr.Column(visible=False, elem_id="ballot-more") as more:
         agree = gr.Checkbox(False, label=AGREEMENT, container=False, elem_id="agree")
         with gr.Accordion("Say why (optional)", open=False):
-            reasons = gr.CheckboxGroup(reason_choices(Battle()), show_label=False)
-            comment = gr.Textbox(placeholder="A comment", show_label=False, max_lines=4)
-    with gr.Row(visible=False, elem_classes="small-row") as after:
-        undo = gr.Button("Undo vote", size="sm")
-        reveal = gr.Button("Show the names", size="sm", variant="primary", elem_id="show-names")
-    facts = html(elem_id="facts")
+            reasons = gr.CheckboxGroup(reason_choices(Battle()), label="Reasons", show_label=False)
+            comment = gr.Textbox(placeholder="A comment", label="Comment", show_label=False, max_lines=4)
     link = gr.Markdown("")
     stage = gr.Textbox("answers", visible=False)
-    return BallotWidgets(group, prompt, buttons, reasons, comment, agree, after, undo, reveal, facts, link, stage)
+    return BallotWidgets(
+        group, more, prompt, buttons, reasons, comment, agree, after, undo, reveal, following, facts, link, stage
+    )
 
 
 def build_pin() -> PinWidgets:
@@ -224,9 +240,9 @@ def build_settings(services: Services) -> list[Component]:
     return [*common, differ, *own]
 
 
-def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component]) -> None:
+def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -> None:
     """Connect the widgets with their handlers."""
-    show = Renderer(services)
+    services = show.services
     if Context.root_block:
         TurnStreams(services, turns, show).serve_with(Context.root_block)
     named = w.named()
@@ -251,7 +267,7 @@ def wire(services: Services, turns: Turns, w: Widgets, samplings: list[Component
     answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
     answer(w.look.click, look_handler(turns), [w.battle])
     answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
-    answer([w.new.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
+    answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
     answer(None, open_handler(services, turns, show), [w.kept])
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
     for side, button in w.copies.items():

@@ -3,26 +3,20 @@
 from collections.abc import Mapping
 
 from battles.battle import SIDES, Battle
-from ui.kit.html import Markup, join, render, table
+from ui.kit.html import Markup, render
 from ui.kit.typeset import Typeset
 from ui.lens.view import lens_pair, thought_of
-from votes.ballot import REASONS, STAGES, VERDICTS, Role, Side, Stage, Verdict
-from votes.shown import Reveal, SideFacts
+from votes.ballot import REASONS, Role, Side
 
 KEYS = Markup('<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>')
 VOTE_PROMPTS = {
     "answers": render('<p class="vote-prompt"><b>Which answer is better?</b>{{ keys }}</p>', keys=KEYS),
     "reasoning": render(
-        '<p class="vote-prompt"><span><b>Your vote is saved.</b> The reasoning is now open. Having read it, which side '
-        "is better? This second vote is optional.</span>{{ keys }}</p>",
+        '<p class="vote-prompt second"><span><b>Your vote is saved.</b> The reasoning is open now. Changed your mind '
+        "after reading it? A second vote is optional.</span>{{ keys }}</p>",
         keys=KEYS,
     ),
 }
-WELCOME = Markup(
-    """<div class="welcome"><h2>Two models, one question</h2>
-<p>One is a base model, the other was trained to think at length. Both answer anonymously. Vote, read their reasoning,
-vote again, then see which was which.</p></div>"""
-)
 QUESTION_HINTS = {
     "open": "Ask both models …",
     "asked": "Ask a follow-up question …",
@@ -58,7 +52,17 @@ def offered(battle: Battle, tool: str) -> bool:
         return any(reply.thought for side in SIDES if (reply := battle.reply(side)))
     if tool == "continue":
         return bool(unfinished(battle))
-    return tool in ("regenerate", "think_more")
+    return tool == "think_more" or (tool == "regenerate" and differs_each_time(battle))
+
+
+def differs_each_time(battle: Battle) -> bool:
+    """Whether the same question would be answered differently: drawn above temperature 0, with a new seed each time."""
+    return all(sampling.temperature > 0 and sampling.seed is None for sampling in battle.sampling.values())
+
+
+def thought_about(battle: Battle) -> bool:
+    """Whether either side wrote a thought. Otherwise there is nothing to read, and no second vote to cast."""
+    return any(reply.thought.strip() for turn in battle.turns for reply in turn.replies.values())
 
 
 def unfinished(battle: Battle) -> frozenset[Side]:
@@ -77,40 +81,6 @@ def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> Markup:
         role=role,
         title=titles[role] if role else "",
     )
-
-
-def reveal_table(reveal: Reveal, titles: Mapping[Role, str]) -> Markup:
-    """Who was who, and what each spent over the whole battle."""
-    head = ("Side", "Output tokens", "In thought", "In answer", "Seconds", "First token")
-    return table(head, [reveal_row(side, getattr(reveal, side), titles) for side in SIDES])
-
-
-def reveal_row(side: str, facts: SideFacts, titles: Mapping[Role, str]) -> tuple[str, ...]:
-    return (
-        f"{side.upper()}: {facts.role} · {titles[facts.role]}",
-        f"{facts.output_tokens:,}",
-        f"{facts.thought_tokens:,}",
-        f"{facts.answer_tokens:,}",
-        f"{facts.seconds:.1f}",
-        f"{facts.first_token_seconds:.2f} s",
-    )
-
-
-def verdict_line(reveal: Reveal, votes: Mapping[Stage, Verdict], whose: str = "Your vote") -> Markup:
-    """Which model was preferred, at each stage that was voted on."""
-
-    def preferred(verdict: Verdict) -> str | Markup:
-        if verdict not in ("a", "b"):
-            return VERDICTS[verdict].lower()
-        role = getattr(reveal, verdict).role
-        return render(
-            '{{ side|upper }}, the <span class="name {{ role }}">{{ role }} model</span>', side=verdict, role=role
-        )
-
-    stages = [join((STAGES[stage].lower(), preferred(votes[stage])), ": ") for stage in STAGES if stage in votes]
-    if not stages:
-        return Markup()
-    return render('<p class="verdict"><b>{{ whose }}</b> {{ stages }}</p>', whose=whose, stages=join(stages, " · "))
 
 
 def can_look(battle: Battle) -> bool:

@@ -137,7 +137,7 @@ def bullets(points: Iterable[str]) -> Markup:
 def card(title: str, *paragraphs: str, classes: str = "") -> Markup:
     """A titled box. Empty paragraphs are left out."""
     return render(
-        '<section class="card {{ classes }}"><h4>{{ title }}</h4>'
+        '<section class="card {{ classes }}"><h3>{{ title }}</h3>'
         '{% for p in paragraphs if p %}<div class="p">{{ p }}</div>{% endfor %}</section>',
         title=title,
         paragraphs=paragraphs,

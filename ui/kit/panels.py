@@ -1,7 +1,4 @@
-"""How a reply looks: pure functions from replies to chat messages with a collapsible thought.
-
-Does not know which model a panel belongs to, nor how replies arrive.
-"""
+"""How a reply looks: pure functions from replies to chat messages with a collapsible thought."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -22,6 +19,7 @@ ENDINGS: Mapping[str, str] = {
 }
 
 UNANSWERED = "*The thought ended without an answer.*"
+USED_UP = "*The thought used up the token limit before an answer. With a higher limit, or Continue, it goes on.*"
 EMPTY = "*An empty reply.*"
 
 
@@ -30,15 +28,17 @@ def count_tokens(number: int) -> str:
 
 
 def thought_title(reply: Reply, running: bool) -> str:
-    """E.g. `Thinking …` while it runs, `Thought · 212 tokens · 5.4 s` afterwards."""
+    """E.g. `Thinking …` while it runs, to which the page's script adds the seconds; `Thought for 12 s · 240 tokens`."""
     if running:
         return "Thinking …"
-    parts = ["Thought"]
-    if reply.thought_tokens:
-        parts.append(count_tokens(reply.thought_tokens))
-    if reply.thought_seconds:  # a reply that came whole has no times inside
-        parts.append(f"{reply.thought_seconds:.1f} s")
-    return " · ".join(parts)
+    # A reply that came whole has no times inside.
+    took = f"Thought for {duration(reply.thought_seconds)}" if reply.thought_seconds else "Thought"
+    return " · ".join([took, count_tokens(reply.thought_tokens)] if reply.thought_tokens else [took])
+
+
+def duration(seconds: float) -> str:
+    """E.g. `5.4 s`, `12 s`."""
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 
 def answer_text(reply: Reply) -> str:
@@ -61,7 +61,8 @@ def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folde
     if running:
         answer = typeset(reply.answer, growing=True) or ("" if messages else "…")
     else:  # a hidden thought must not be told of
-        answer = answer_text(reply) or (UNANSWERED if messages else EMPTY)
+        cut_in_thought = bool(messages) and not reply.answer.strip() and reply.finish_reason == "length"
+        answer = USED_UP if cut_in_thought else answer_text(reply) or (UNANSWERED if messages else EMPTY)
     return [*messages, {"role": "assistant", "content": answer}] if answer else messages
 
 

@@ -62,21 +62,32 @@ def describe_cost(reply: Reply) -> str:
     return f"{count_tokens(reply.output_tokens)}{thought} · {reply.seconds:.1f} s{rate}"
 
 
-def progress_line(battle: Battle, seconds: float, models_ready: bool) -> Markup:
-    """One line while replies are on their way. In a blind battle it does not tell one side from the other."""
+def progress_line(
+    battle: Battle, seconds: float, models_ready: bool, usually: str = "", expected: float = 0.0
+) -> Markup:
+    """One line while replies are on their way. In a blind battle it does not tell one side from the other.
+
+    `usually`: how long it takes here, in words; `expected`: in seconds, when most turns have ended, which fills a bar.
+    """
     if not battle.running:
         return Markup()
     if not models_ready:
-        text = f"Your question is queued: the models are still starting · {seconds:.0f} s"
+        text = "Your question is queued: the models are still starting"
     elif battle.mode == "named" and len(battle.running) == 1:
-        text = f"{next(iter(battle.running)).upper()} is still writing · {seconds:.0f} s"
+        text = f"{next(iter(battle.running)).upper()} is still writing"
     elif battle.replies_visible:
-        text = f"Writing · {seconds:.0f} s"
+        text = "Writing"
     else:
-        text = f"Both models are working; their answers will appear together · {seconds:.0f} s"
-    live = "live" if battle.replies_visible else ""  # page.js follows what is written before one's eyes
-    html = '<div class="progress {{ live }}" role="status"><span class="dot"></span>{{ text }}</div>'
-    return render(html, live=live, text=text)
+        text = "Both models are working; their answers will appear together"
+    parts = [text, f"{seconds:.0f} s", *([usually] if usually and models_ready else [])]
+    return render(
+        '<div class="progress {{ kind }}"><span class="dot"></span>{{ text }}'
+        '{% if share %}<span class="meter" aria-hidden="true"><i style="width: {{ share }}%"></i></span>{% endif %}'
+        "</div>",
+        kind="live" if battle.replies_visible else "waiting",  # page.js follows what is written before one's eyes
+        text=" · ".join(parts),
+        share=round(min(96.0, 100 * seconds / expected)) if expected and models_ready else 0,
+    )
 
 
 def thanks(receipt: Receipt) -> str:

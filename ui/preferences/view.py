@@ -14,6 +14,8 @@ from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, posit
 from votes.shown import SharedBattle
 
 QUESTION_CHARACTERS = 110
+FEWEST_VOTES = 10
+"""Blind votes on the answers alone before shares of them are shown."""
 HEIGHT = 400
 """Of a figure, in pixels; the two stand side by side."""
 _DAY = 24 * 3600 * 1000
@@ -82,6 +84,14 @@ def between(interval: Interval | None) -> str:
 def tiles_html(summary: Summary) -> Markup:
     """The headline numbers as tiles."""
     head, bias = summary.headline, summary.bias
+    if head.votes < FEWEST_VOTES:
+        return render(
+            '<section class="card"><h3>{{ votes }} so far</h3><p>A share of fewer than {{ fewest }} blind votes would '
+            'turn over with the next one, so none is shown yet. <a href="?tab=compare" data-tab="Compare">Ask both '
+            "models something and vote.</a></p></section>",
+            votes=f"{head.votes} blind vote{'' if head.votes == 1 else 's'} on the answers alone",
+            fewest=FEWEST_VOTES,
+        )
     bad = head.both_bad / head.votes if head.votes else None
     tiles = [
         ("Votes", str(summary.votes), f"{head.votes} of them blind and on the answers alone"),
@@ -188,7 +198,8 @@ def time_figure(days: Sequence[Day]) -> go.Figure:
 
 def _table_row(name: str, rate: WinRate) -> tuple[str, ...]:
     counts = (rate.votes, rate.wins, rate.losses, rate.ties, rate.both_bad)
-    return name, *map(str, counts), percent(rate.rate), between(rate.interval)
+    enough = rate.votes >= FEWEST_VOTES
+    return name, *map(str, counts), percent(rate.rate if enough else None), between(rate.interval) if enough else ""
 
 
 def _outcome(battle: SharedBattle) -> str:

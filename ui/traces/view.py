@@ -74,7 +74,7 @@ def trace_html(trace: Trace) -> Markup:
     where = " · ".join(part for part in (problem.subject, f"level {problem.level}" if problem.level else "") if part)
     return render(
         '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ thought }}'
-        '<section class="seg answer"><h4>Answer</h4><div class="text">{{ answer }}</div></section>',
+        '<section class="seg answer"><h3>Answer</h3><div class="text">{{ answer }}</div></section>',
         where=where or problem.benchmark,
         verdict=verdict_html(trace),
         facts=note(facts(trace)),

@@ -38,7 +38,7 @@ from ui.kit.html import command, html, page_style, render, shown, stacked_row, t
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.places import tell, warn
 from ui.services import Services
-from ui.transparency.view import answers_html, leaderboard_html, paper_standing, radar_figure, total_html
+from ui.transparency.view import answers_html, leaderboard_html, missing_html, paper_standing, radar_figure, total_html
 
 Update = dict[Any, Any]
 EVIDENCE_CHARACTERS = 500
@@ -88,7 +88,7 @@ def build_transparency_tab(services: Services) -> None:
         mine, others = self_score(), saved_works()
         names = [a.work for a in others]
         return {
-            board: shown(leaderboard_html([mine, *others])),
+            board: shown(leaderboard_html([mine, *others]) + missing_html(mine)),
             radar: radar_figure([score(mine), paper_standing()]),
             own: shown(answers_html(mine)),
             works: gr.update(choices=names, value=names[0] if names else None),

@@ -1,12 +1,12 @@
 """What the transparency tab shows: pure functions from scores to tables and a radar."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import plotly.graph_objects as go
 
 from eval.paper.figures import LEADERBOARD, Standing
 from eval.paper.transparency import ANSWERS, DIMENSIONS, Assessment, Entry, earns, full_marks, items, score, unsupported
-from ui.kit.html import Markup, join, note, render, strong, table
+from ui.kit.html import Markup, bullets, join, note, render, strong, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 
 COMPARED = "O1-Journey (Part 2)"
@@ -16,21 +16,38 @@ _LINK = ("https://", "http://")
 
 
 def leaderboard_html(here: Sequence[Assessment]) -> Markup:
-    """The paper's seven works and the ones scored here, best first."""
+    """The paper's seven works, best first, and apart from them those scored here: whoever scores their own work is not
+    ranked above works that others have scored."""
     full = full_marks()
-    ranked = [(standing, "paper") for standing in LEADERBOARD] + [(score(a), "here") for a in here]
-    ranked.sort(key=lambda row: -row[0].total)
     dimensions = [f"{title} /{getattr(full, d)}" for d, title in DIMENSIONS.items()]
-    rows = [
-        [
-            strong(standing.work) if by == "here" else standing.work,
-            *(str(getattr(standing, d)) for d in DIMENSIONS),
-            strong(str(standing.total)),
-            by,
-        ]
-        for standing, by in ranked
-    ]
-    return table(["work", *dimensions, f"total /{full.total}", "scored"], rows)
+    rows: list[str | list[str]] = ["Scored by the paper’s authors", *map(_board_row, _ranked(LEADERBOARD))]
+    if here:
+        rows += ["Self-assessed, or scored on this page", *map(_board_row, _ranked(map(score, here)))]
+    return table(["work", *dimensions, f"total /{full.total}"], rows)
+
+
+def _ranked(standings: Iterable[Standing]) -> list[Standing]:
+    return sorted(standings, key=lambda standing: -standing.total)
+
+
+def _board_row(standing: Standing) -> list[str]:
+    return [standing.work, *(str(getattr(standing, d)) for d in DIMENSIONS), strong(str(standing.total))]
+
+
+def missing_html(assessment: Assessment) -> Markup:
+    """What the work still lacks, each with the points it would earn; empty at full marks."""
+    entries = {entry.item: entry for entry in assessment.entries}
+    lacking = [item for item in items() if not earns(item, entries.get(item.key, Entry(item.key)))]
+    if not lacking:
+        return Markup()
+    points = sum(item.weight for item in lacking)
+    return render(
+        "<p><b>{{ work }} lacks {{ points }} of {{ full }} points:</b></p>{{ list }}",
+        work=assessment.work,
+        points=points,
+        full=full_marks().total,
+        list=bullets(f"{item.question} ({item.weight})" for item in lacking),
+    )
 
 
 def radar_figure(standings: Sequence[Standing]) -> go.Figure:
@@ -77,7 +94,7 @@ def answers_html(assessment: Assessment) -> Markup:
                 rows.append([item.question, *_answer_cells(item.weight, earns(item, entry), entry)])
         points = f"{title}: {getattr(standing, dimension)} of {getattr(full, dimension)}"
         parts += [
-            render("<h4>{{ points }}</h4>", points=points),
+            render("<h3>{{ points }}</h3>", points=points),
             table(["question", "answer", "evidence"], rows, "words"),
         ]
     return join(parts)

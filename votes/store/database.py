@@ -31,7 +31,7 @@ from votes.store.faults import explain, is_corrupt
 from votes.store.journal import Entry, Journal, retire, waiting
 from votes.store.migrations import NewerSchema, migrate
 from votes.store.reading import Reading
-from votes.store.tables import count_rows, insert_all, read_entry, select, to_entry
+from votes.store.tables import count_rows, insert_all, latest_waits, read_entry, select, to_entry
 from votes.store.tally import Tally, missing
 
 _LOG = logging.getLogger(__name__)
@@ -144,6 +144,16 @@ class Store(Reading):
                     if con in (self._con, self._reader):
                         self._give_up(error)
         yield from (row for k, row in spilled.items() if battle_id in (None, row.battle_id) and k not in known)
+
+    def waits(self, pair: str, most: int) -> list[float]:
+        """Seconds that the latest turns of this pair took, the newest first; none while the database cannot be read."""
+        with self._lock:
+            con = self._con or self._reader
+            cursor = con.cursor() if con is not None else None
+        try:
+            return latest_waits(cursor, pair, most) if cursor is not None else []
+        except duckdb.Error:
+            return []
 
     # writing; everything from here on happens under the lock
 

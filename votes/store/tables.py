@@ -34,6 +34,13 @@ def select(
         yield from (from_row(kind, dict(zip(names, row, strict=True))) for row in portion)
 
 
+def latest_waits(cursor: duckdb.DuckDBPyConnection, pair: str, most: int) -> list[float]:
+    """Seconds until both replies of the last turn were there, of this pair's latest battles."""
+    seconds = "greatest(TRY_CAST(turns->-1->'a'->>'seconds' AS DOUBLE), TRY_CAST(turns->-1->'b'->>'seconds' AS DOUBLE))"
+    query = f"SELECT {seconds} FROM battles WHERE pair = ? ORDER BY finished_at DESC LIMIT ?"
+    return [float(value) for (value,) in cursor.execute(query, [pair, most]).fetchall() if value]
+
+
 def insert_all(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> Counter[str]:
     """All or none. Rows whose id is already there stay as they are. Returns how many were added to each table."""
     added: Counter[str] = Counter()

@@ -85,7 +85,7 @@ def settled(page: Page) -> None:
 
 def thought_tokens(page: Page) -> int:
     """Of the distilled side, as its panel tells them."""
-    found = re.search(r"Thought · ([\d,]+) tokens", page.locator("#panel-b").inner_text())
+    found = re.search(r"Thought(?: for [\d.]+ s)? · ([\d,]+) tokens", page.locator("#panel-b").inner_text())
     assert found
     return int(found.group(1).replace(",", ""))
 
@@ -143,10 +143,10 @@ def test_a_reply_cut_off_at_its_token_limit_says_so_and_goes_on_where_it_was(pag
     expect(page.get_by_label("number input for Token limit").first).to_have_value("16")
     ask(page)
     settled(page)
-    shows(page, "b", "Cut off at the token limit.")
+    shows(page, "b", "The thought used up the token limit")
     assert thought_tokens(page) == 16
     press(page, "Continue")
-    expect(page.locator("#panel-b")).to_contain_text("Thought · 32 tokens", timeout=WAIT_MS)
+    expect(page.locator("#panel-b")).to_contain_text(" · 32 tokens", timeout=WAIT_MS)
 
 
 def test_enter_asks_and_shift_enter_begins_a_new_line(page: Page) -> None:

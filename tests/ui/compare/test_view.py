@@ -4,9 +4,20 @@ import pytest
 
 from battles.battle import Battle, Phase, Turn
 from models.chat.events import Reply
-from ui.compare.view import TOOLS, offered, question_hint, reason_choices, thoughts_html, verdict_line
+from models.config.sampling import Sampling
+from ui.compare.reveal import others_sentence, outcome, reveal_card, verdict_line
+from ui.compare.view import (
+    TOOLS,
+    differs_each_time,
+    offered,
+    question_hint,
+    reason_choices,
+    thought_about,
+    thoughts_html,
+)
 from ui.kit.replies import progress_line
 from votes.ballot import REASONS, Stage, Verdict
+from votes.ranking import WinRate
 from votes.shown import Reveal, SideFacts
 
 BASE = SideFacts("base", "b", "", 0, 10, 0.0, 0.1, 1.0)
@@ -71,11 +82,61 @@ def test_thoughts_are_swapped_only_where_names_are_known_and_there_is_one(mode: 
     assert offered(Battle(mode=mode, phase="answers", turns=(turn,)), "transplant") == can  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("sampling", "differs"),
+    [
+        (Sampling(), False),
+        (Sampling(temperature=0.6), True),
+        (Sampling(temperature=0.6, seed=3), False),
+    ],
+)
+def test_regenerate_is_offered_only_where_the_answer_would_be_another_one(sampling: Sampling, differs: bool) -> None:
+    battle = Battle(phase="answers", turns=(Turn("Why?"),), sampling={"base": sampling, "distilled": sampling})
+    assert differs_each_time(battle) is offered(battle, "regenerate") is differs
+
+
+@pytest.mark.parametrize("thought", ["", "  \n", "Hm."])
+def test_there_is_a_second_vote_only_where_somebody_thought(thought: str) -> None:
+    turn = Turn("Why?", {"a": Reply(answer="So."), "b": Reply(thought=thought, answer="So.")})
+    assert thought_about(Battle(turns=(turn,))) is bool(thought.strip())
+
+
+def test_the_card_at_the_end_says_who_was_who_what_it_cost_and_who_was_right() -> None:
+    titles = {"base": "Small <b>", "distilled": "Thinker"}
+    card = reveal_card(REVEAL, titles, {"answers": "a"}, right={"a": "right", "b": "wrong"}, more=("Others.", ""))  # type: ignore[arg-type]
+    assert card.index("Thinker") < card.index("Small &lt;b&gt;")
+    assert 'class="distilled chosen"' in card and "the distilled model · <b>preferred</b>" in card
+    assert "<dd>100</dd>" in card and "<dd>90</dd>" in card and "Others." in card
+    assert 'class="right">right' in card and 'class="wrong">wrong' in card
+    assert 'data-link="?battle=id"' in card
+
+
+def test_how_others_voted_needs_enough_of_them() -> None:
+    assert "too few" in others_sentence(WinRate(1, 0, 0, 0)) and "%" not in others_sentence(WinRate(1, 0, 0, 0))
+    assert "preferred 70 %" in others_sentence(WinRate(7, 3, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("told", "votes", "said"),
+    [
+        (None, {}, "not voted"),
+        (None, {"answers": "a"}, "a is better"),
+        (REVEAL, {"answers": "a"}, "you preferred the distilled model"),
+        (REVEAL, {"answers": "a", "reasoning": "b"}, "you preferred the base model"),
+        (REVEAL, {"answers": "both_bad"}, "both are bad"),
+    ],
+)
+def test_a_battle_in_a_few_words(told: Reveal | None, votes: dict[Stage, Verdict], said: str) -> None:
+    assert outcome(told, votes) == said
+
+
 def test_a_blind_battle_does_not_tell_which_side_is_slower() -> None:
     lines = {
-        progress_line(Battle(phase="running", running=frozenset(running)), 3.0, True) for running in ("a", "b", "ab")
+        progress_line(Battle(phase="running", running=frozenset(running)), 3.0, True, "usually 4–9 s here", 9.0)
+        for running in ("a", "b", "ab")
     }
     assert len(lines) == 1
+    assert "usually 4–9 s here" in lines.pop()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def test_a_running_thought_is_open_and_a_finished_one_says_what_it_cost() -> Non
     running = reply_messages(Reply(thought="Let me see."), running=True)
     assert running[0]["metadata"]["status"] == "pending"
     done = reply_messages(Reply(thought="x", answer="4", thought_tokens=1200, thought_seconds=5.44), running=False)
-    assert done[0]["metadata"] == {"title": "Thought · 1,200 tokens · 5.4 s", "status": "done"}
+    assert done[0]["metadata"] == {"title": "Thought for 5.4 s · 1,200 tokens", "status": "done"}
     assert done[1]["content"] == "4"
 
 
@@ -38,6 +38,12 @@ def test_a_thought_without_an_answer_is_said_only_where_the_thought_is_seen() ->
     assert thought["metadata"]["title"] == "Thought · 2 tokens"
     assert note["content"] == "*The thought ended without an answer.*"
     assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == ["*An empty reply.*"]
+
+
+def test_a_thought_that_used_up_the_limit_says_so_only_where_it_is_seen() -> None:
+    reply = Reply(thought="Hm.", thought_tokens=2, finish_reason="length")
+    assert "used up the token limit" in reply_messages(reply, running=False)[-1]["content"]
+    assert reply_messages(reply, running=False, thought="hidden")[-1]["content"] == "*Cut off at the token limit.*"
 
 
 def test_a_turn_without_a_reply_is_the_question_alone() -> None:

@@ -83,7 +83,9 @@ def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
         ("By delivery", ["Together"]),
         ("By prompt language", ["English"]),
     ]
-    assert "<strong>62 %</strong>" in tiles_html(summary) and percent(0.625) == "62 %"
+    assert "4 blind votes" in tiles_html(summary) and "%" not in tiles_html(summary), "too few for a share"
+    enough = summary._replace(headline=WinRate(wins=6, losses=3, ties=0, both_bad=1))
+    assert "<strong>65 %</strong>" in tiles_html(enough) and percent(0.625) == "62 %"
     assert "<td>Named</td><td>1</td><td>0</td><td>1</td>" in table_html(summary.groups)
 
 

@@ -12,7 +12,7 @@ from eval.paper.figures import LEADERBOARD
 from eval.paper.transparency import SELF, Assessment, Entry, items, saved, score, self_score, to_json
 from ui.layout import launch_options
 from ui.transparency.tab import build_transparency_tab, form_file, keep_score, load_form, read_form, show_total
-from ui.transparency.view import answers_html, leaderboard_html, total_html
+from ui.transparency.view import answers_html, leaderboard_html, missing_html, total_html
 
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 COUNT = len(items())
@@ -43,11 +43,18 @@ def test_the_live_total_says_what_waits_for_evidence() -> None:
     assert "25 answers have no evidence yet; 100 points" in text
 
 
-def test_leaderboard_is_the_papers_with_the_scored_works_in_order() -> None:
+def test_works_scored_here_stand_apart_from_the_papers_best_first() -> None:
     shown = leaderboard_html([self_score(), read_form(*values())])
-    assert all(row.work in shown for row in LEADERBOARD)
-    assert shown.index("My model") < shown.index("O1-Journey (Part 2)")
-    assert SELF in shown
+    assert max(shown.index(row.work) for row in LEADERBOARD) < shown.index("Self-assessed") < shown.index("My model")
+    assert shown.index("My model") < shown.index(SELF) or score(self_score()).total == 100
+    assert "Self-assessed" not in leaderboard_html([])
+
+
+def test_what_is_missing_is_named() -> None:
+    none, full = read_form(*values(evidence="")), read_form(*values())
+    assert missing_html(full) == ""
+    assert "lacks 100 of 100 points" in missing_html(none)
+    assert all(item.question in missing_html(none).replace("&#39;", "'") for item in items())
 
 
 def test_what_people_write_is_escaped() -> None:

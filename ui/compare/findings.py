@@ -1,0 +1,60 @@
+"""What is known of the loaded pair from its runs: results of its sets, measured questions, and their answers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import ArenaError
+from eval.grading.equivalence import quick
+from eval.grading.extraction import extract
+from eval.results.measured import Measured, measured_questions
+from eval.results.overview import SetResult, overview
+from models.chat.events import Reply
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Read once, when the page is built."""
+
+    results: Sequence[SetResult] = ()
+    measured: Sequence[Measured] = ()
+    _by_question: Mapping[str, Measured] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_question", {_key(one.question): one for one in self.measured})
+
+    def verdict(self, question: str, reply: Reply) -> str:
+        """`right`, `wrong` or `no answer`; empty where the question's answer is not known, or not told at once."""
+        one = self._by_question.get(_key(question))
+        if one is None:
+            return ""
+        found = extract(reply.answer, cut_off=reply.finish_reason == "length")
+        if not found.answer:
+            return "no answer"
+        equal = quick(found.answer, one.gold)
+        if equal is None or equal.same is None:
+            return ""
+        return "right" if equal.same else "wrong"
+
+    def recorded_sentence(self, question: str) -> str:
+        """How often both models were right on this question in a run; empty where it was not measured."""
+        one = self._by_question.get(_key(question))
+        if one is None:
+            return ""
+        return (
+            f"Measured on this question: the distilled model was right {one.distilled} of {one.of} times, "
+            f"its base {one.base} of {one.of}. The answer is {one.gold}."
+        )
+
+
+def read_findings(runs: Path, pair: str) -> Findings:
+    """From the runs on disk. A run that cannot be read must keep no page from opening."""
+    try:
+        results = overview(runs, pair)
+        return Findings(results, measured_questions(runs, results))
+    except ArenaError:
+        return Findings()
+
+
+def _key(question: str) -> str:
+    return " ".join(question.split()).casefold()

@@ -1,0 +1,53 @@
+"""How long an answer usually takes on this installation, from the battles it has had."""
+
+import statistics
+import time
+from typing import NamedTuple
+
+from votes.store import Store
+
+FEWEST = 5
+"""Battles before anything is said."""
+MOST = 200
+"""The latest battles that count."""
+SECONDS_KEPT = 300.0
+
+
+class Usual(NamedTuple):
+    """Between these seconds, half of the latest turns ended: the first and the third quartile."""
+
+    low: float
+    high: float
+
+
+class Waits:
+    """Reads the store now and then; safe to use from several threads."""
+
+    def __init__(self, store: Store, pair: str) -> None:
+        self._store = store
+        self._pair = pair
+        self._read_at = float("-inf")
+        self.usual: Usual | None = None
+        """None before there have been enough battles."""
+
+    def refresh(self) -> None:
+        """Read the latest battles, unless that was done a few minutes ago."""
+        now = time.monotonic()
+        if now - self._read_at > SECONDS_KEPT:
+            self._read_at = now
+            self.usual = usual(self._store.waits(self._pair, MOST))
+
+
+def usual(seconds: list[float]) -> Usual | None:
+    if len(seconds) < FEWEST:
+        return None
+    low, _, high = statistics.quantiles(seconds, n=4)
+    return Usual(low, high)
+
+
+def usual_sentence(usual: Usual | None) -> str:
+    """E.g. `usually 20–40 s here`; empty where that is not known."""
+    if usual is None:
+        return ""
+    low, high = max(1, round(usual.low)), max(1, round(usual.high))
+    return f"usually {low}–{high} s here" if high > low else f"usually about {high} s here"

@@ -1,0 +1,82 @@
+"""The first screen: what this is, which two models answer, and what was found so far."""
+
+from collections.abc import Sequence
+
+from eval.results.overview import SetResult
+from models.config.registry import ModelSpec, PairSpec
+from ui.kit.html import Markup, render
+
+MOST_SETS = 3
+TERMS = {
+    "distilled": "Distilled: trained on long, worked-out thoughts, so that it writes its own before it answers.",
+    "blind": "Blind: you do not know which model wrote which answer until you have voted.",
+}
+
+
+def term(word: str, meaning: str) -> Markup:
+    """A word with a dotted underline, explained when it is pointed at or focused."""
+    return render(
+        '<span class="term" tabindex="0" role="note" aria-label="{{ word }}. {{ meaning }}">{{ word }}'
+        '<span class="meaning" aria-hidden="true">{{ meaning }}</span></span>',
+        word=word,
+        meaning=meaning,
+    )
+
+
+def size_of(model: ModelSpec) -> str:
+    """E.g. `135M` or `7.6B`, from the numbers that spaces.yaml gives."""
+    millions = model.architecture.parameters / 1e6
+    if millions < 1000:
+        return f"{millions:.0f}M"
+    return f"{millions / 1000:.1f}".rstrip("0").rstrip(".") + "B"
+
+
+def welcome_html(pair: PairSpec) -> Markup:
+    """What the page is, and which two models answer."""
+    same = size_of(pair.base) == size_of(pair.distilled)
+    return render(
+        '<div class="welcome"><h2>Two models, one question</h2>'
+        '<p><b class="name base">{{ base }}</b> ({{ size }} parameters) and '
+        '<b class="name distilled">{{ distilled }}</b>{% if other %} ({{ other }}){% endif %}, {{ term }} to think '
+        "before it answers, reply without their names. Vote, read their reasoning, then see who was who.</p></div>",
+        base=pair.base.title,
+        size=size_of(pair.base),
+        distilled=pair.distilled.title,
+        other="" if same else size_of(pair.distilled),
+        term=term("distilled", TERMS["distilled"]),
+    )
+
+
+def finding_html(results: Sequence[SetResult]) -> Markup:
+    """What was found so far: a sentence, a figure for each set, and the way to all of it. Empty without runs."""
+    if not results:
+        return Markup()
+    shown = sorted(results, key=lambda one: -one.difference)[:MOST_SETS]
+    return render(
+        '<section class="finding" aria-label="What was found so far"><p>{{ sentence }} '
+        '<a href="?tab=benchmarks" data-tab="Benchmarks">All results</a></p><div class="bars">'
+        "{% for one in shown %}<figure><figcaption>{{ one.title }}</figcaption>"
+        '<div class="bar base"><i style="width: {{ (100 * one.base)|round(1) }}%"></i>'
+        "<span>{{ (100 * one.base)|round|int }} % base</span></div>"
+        '<div class="bar distilled"><i style="width: {{ (100 * one.distilled)|round(1) }}%"></i>'
+        "<span>{{ (100 * one.distilled)|round|int }} % distilled</span></div>"
+        "</figure>{% endfor %}</div></section>",
+        sentence=sentence(results),
+        shown=shown,
+    )
+
+
+def sentence(results: Sequence[SetResult]) -> str:
+    """The finding in words: where the difference is largest, and where it is smallest."""
+    ranked = sorted(results, key=lambda one: -one.difference)
+    best, last = ranked[0], ranked[-1]
+    if not best.decided or best.difference <= 0:
+        return f"So far: no clear gain. Best on “{best.title}”: {_both(best)}."
+    text = f"So far: better on “{best.title}”, right {_both(best)}"
+    if last is best:
+        return f"{text}."
+    return f"{text}; least on “{last.title}”, {_both(last)}{'' if last.decided else ', which may be chance'}."
+
+
+def _both(one: SetResult) -> str:
+    return f"{100 * one.distilled:.0f} % instead of {100 * one.base:.0f} % of the time"
