@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eval.results.comparison import points
 from eval.results.overview import SetResult, in_words
-from ui.kit.html import Markup, below, note, render, section, strong, table
+from ui.kit.html import Markup, below, render, section, strong, table, term
 
 
 def overview_html(results: Sequence[SetResult]) -> Markup:
@@ -25,5 +25,12 @@ def overview_html(results: Sequence[SetResult]) -> Markup:
         "Is the distilled model better?",
         render('<p class="question">{{ sentence }}</p>', sentence=in_words(results)),
         table(("set", "base", "distilled", "difference, 95 %", "tokens an answer"), rows),
-        note("Each row is the largest complete run of its set on this pair. Choose any run below to look inside."),
+        render(
+            '<p class="note">Each row is the largest complete run of its set on this pair: {{ difference }}, '
+            "{{ tokens }}"
+            "{% if recorded %}, {{ recorded }}{% endif %}. Choose any run below to look inside.</p>",
+            difference=term("difference"),
+            tokens=term("tokens"),
+            recorded=term("recorded") if any(one.recorded for one in results) else "",
+        ),
     )

@@ -4,23 +4,9 @@ from collections.abc import Sequence
 
 from eval.results.overview import SetResult
 from models.config.registry import ModelSpec, PairSpec
-from ui.kit.html import Markup, render
+from ui.kit.html import Markup, render, term
 
 MOST_SETS = 3
-TERMS = {
-    "distilled": "Distilled: trained on long, worked-out thoughts, so that it writes its own before it answers.",
-    "blind": "Blind: you do not know which model wrote which answer until you have voted.",
-}
-
-
-def term(word: str, meaning: str) -> Markup:
-    """A word with a dotted underline, explained when it is pointed at or focused."""
-    return render(
-        '<span class="term" tabindex="0" role="note" aria-label="{{ word }}. {{ meaning }}">{{ word }}'
-        '<span class="meaning" aria-hidden="true">{{ meaning }}</span></span>',
-        word=word,
-        meaning=meaning,
-    )
 
 
 def size_of(model: ModelSpec) -> str:
@@ -43,7 +29,7 @@ def welcome_html(pair: PairSpec) -> Markup:
         size=size_of(pair.base),
         distilled=pair.distilled.title,
         other="" if same else size_of(pair.distilled),
-        term=term("distilled", TERMS["distilled"]),
+        term=term("distilled"),
     )
 
 

@@ -87,6 +87,15 @@ def inline(text: str) -> Markup:
     return Markup(re.sub(r"`(.+?)`", r"<code>\1</code>", line))
 
 
+def term(word: str, key: str = "") -> Markup:
+    """A word of the field with a dotted underline; ui/text/terms.yaml explains it where it is pointed at or focused."""
+    return render(
+        '<span class="term" tabindex="0">{{ word }}<span class="meaning" role="tooltip">{{ meaning }}</span></span>',
+        word=word,
+        meaning=text_of("terms")[key or word],
+    )
+
+
 def note(text: str) -> Markup:
     """A small remark in a paragraph of its own."""
     return render('<p class="note">{{ text }}</p>', text=text)
