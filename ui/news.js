@@ -48,6 +48,7 @@ const arena = (() => {
   }
 
   function say(sentence, failed) {
+    for (const before of document.querySelectorAll("body > .said")) if (before.textContent === sentence) before.remove();
     const line = document.createElement("div");
     line.className = failed ? "said failed" : "said";
     line.setAttribute("role", failed ? "alert" : "status");

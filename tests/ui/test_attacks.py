@@ -153,7 +153,7 @@ def test_an_input_methods_enter_and_a_held_key_do_nothing(page: Page) -> None:
 
 
 def test_a_reload_brings_the_battle_and_its_second_vote_back(page: Page) -> None:
-    ask(page, "It is 4.")
+    ask(page, "<think>\nTwo and two.\n</think>\n\nIt is 4.")
     page.reload()
     expect(page.locator("#panel-a")).to_contain_text("It is 4.", timeout=WAIT_MS)
     page.get_by_role("button", name="A is better").click()

@@ -41,6 +41,7 @@ from votes.shown import Reveal
 
 QUESTION_KEPT = 140
 """Characters of a question in the visitor's own list."""
+NO_THOUGHT = "Your vote is saved. Neither side wrote a thought, so there is no second vote."
 TARGETS: dict[str, frozenset[Side]] = {
     "Both": frozenset(SIDES),
     "Base (A)": frozenset({"a"}),
@@ -143,6 +144,8 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
             return Answer(battle, news(emptied | update, said=said, mine=remembered(battle, told, votes)))
         # Where nobody thought, there is nothing to read and no second vote to cast.
         phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
+        if phase == "voted" and receipt.stage == "answers" and said:
+            said = NO_THOUGHT
         battle = replace(before, phase=phase)
         kept = remembered(battle, None, {receipt.stage: verdict})
         return Answer(battle, news(emptied | show.changes(before, battle), said=said, mine=kept))
