@@ -204,7 +204,7 @@ async def test_a_page_that_missed_the_end_of_its_turn_knows_it_all_the_same(
     failed = await last(turns.watch(again, "visitor"))
     assert failed.phase == "failed" and turns.now(again) == failed == turns.restore(begun.id, "visitor")
     desk.cast(begun.id, "visitor", "answers", "a")
-    assert turns.restore(begun.id, "visitor").phase == "reasoning"
+    assert turns.restore(begun.id, "visitor").phase == "voted", "nobody thought: there is no second vote"
 
 
 async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
