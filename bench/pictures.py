@@ -9,16 +9,17 @@ the wire and seconds until a question can be asked, and the seconds from click t
 import argparse
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUESTION = "Mia has 4 bags with 7 apples in each bag and gives away 13 apples. How many apples are there now?"
 TABS = ("Preferences", "Benchmarks", "Case studies", "Traces", "Transparency")
 REPLY_MS = 300_000
+STOP_MS = 10_000
 SETTLE_MS = 3000
 """After a tab was opened, until its figures are drawn."""
 
@@ -122,7 +123,8 @@ def battle(camera: Camera) -> None:
     page.get_by_label("Named").check()
     page.locator("#question textarea").fill(QUESTION)
     page.locator("#question textarea").press("Enter")
-    page.locator("#tool-stop").click(timeout=REPLY_MS)
+    with suppress(TimeoutError):  # models may be faster than the press
+        page.locator("#tool-stop").click(timeout=STOP_MS)
     page.wait_for_timeout(2500)
     camera.take("5-stopped")
 
