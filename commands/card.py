@@ -34,7 +34,7 @@ def card_command(options: argparse.Namespace) -> None:
     written = write_folder(content, options.card)
     for name in content:
         note(str(options.card / name))
-    text = f"{content['report.md']}\n{len(written)} files written to {options.card}."
+    text = f"{content['report.md']!s}\n{len(written)} files written to {options.card}."
     show(options, {**values(built.card), "files": sorted(content)}, text)
 
 

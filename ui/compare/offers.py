@@ -13,7 +13,6 @@ from battles.offers import Offers
 from common.errors import DataError
 from insights.offers import Candidate, Known, Offer, count_asked, draw, problem_candidates, what_is_known
 from insights.reading import known_benchmarks
-from ui.compare.examples import EXAMPLES
 from ui.kit.events import QUIET, spoken
 from ui.services import Services
 
@@ -25,8 +24,8 @@ SEED_BITS = 32
 class Drawer:
     """Draws questions. Safe from any thread."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, services: Services, examples: Sequence[Candidate] = ()) -> None:
+        self._services, self._examples = services, tuple(examples)
         self._lock = threading.Lock()
         self._problems: list[Candidate] = []
         self._known: dict[str, Known] = {}
@@ -38,10 +37,10 @@ class Drawer:
         """A problem of a benchmark, or one of those and the examples. DataError if there is none."""
         with self._lock:
             self._problems = self._problems or problem_candidates(known_benchmarks())
-            examples = [Candidate(example.kind, example.question) for example in EXAMPLES]
-            self._look([*self._problems, *examples])
+            candidates = [*self._problems, *self._examples]
+            self._look(candidates)
             offer = draw(
-                self._problems if only_problems else [*self._problems, *examples],
+                self._problems if only_problems else candidates,
                 self._known,
                 self._asked,
                 secrets.randbits(SEED_BITS),
@@ -60,9 +59,9 @@ class Drawer:
             self._known, self._asked, self._rows = what_is_known(votes, candidates), count_asked(votes), rows
 
 
-def build_offers(services: Services, offers: Offers, question: gr.Textbox) -> None:
+def build_offers(services: Services, offers: Offers, question: gr.Textbox, examples: Sequence[Candidate] = ()) -> None:
     """Fill the enclosing column. A drawn question goes into the field, where it can be read before it is asked."""
-    drawer = Drawer(services)
+    drawer = Drawer(services, examples)
     with gr.Row(elem_id="offers"):
         problem = gr.Button("A maths problem", size="sm", min_width=140, scale=0, elem_id="draw-problem")
         anything = gr.Button("Any question", size="sm", min_width=120, scale=0, elem_id="draw-question")

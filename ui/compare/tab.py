@@ -15,6 +15,7 @@ from battles.battle import SIDES, Battle
 from battles.live import LiveTurns
 from battles.sampling import longest_reply
 from battles.turns import Turns
+from insights.offers import Candidate
 from ui.compare.examples import examples_html, pool
 from ui.compare.findings import Findings, read_findings
 from ui.compare.handlers import (
@@ -61,7 +62,8 @@ def build_compare_tab(services: Services) -> None:
     findings = read_findings(services.home / "runs", pair.key)
     widgets = build_widgets(welcome_html(pair), findings, services.desk.limits.prompt_characters)
     with widgets.examples:
-        build_offers(services, turns.offers, widgets.question)
+        examples = [Candidate(one.tag or one.title, one.question) for one in pool(findings.measured)]
+        build_offers(services, turns.offers, widgets.question, examples)
     settings = build_settings(services)
     gr.HTML('<details class="mine" id="my-battles" hidden><summary>My battles</summary><ul></ul></details>')
     wire(turns, widgets, settings, Renderer(services, findings, Waits(services.store, pair.key)))

@@ -9,10 +9,10 @@ import gradio as gr
 import pytest
 
 from battles.offers import Offers
+from insights.offers import Candidate
 from insights.truth import find_problem, index_problems
 from tests.votes.helpers import FREE, make_replies, play
 from ui.compare import offers as module
-from ui.compare.examples import EXAMPLES
 from ui.compare.offers import Drawer, build_offers
 from votes.desk import Desk
 from votes.limits import Limits
@@ -39,15 +39,15 @@ def test_a_drawn_problem_is_one_whose_answer_is_known(services: Any) -> None:
 def test_a_vote_on_a_kind_makes_the_others_come_first(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS_KEPT", 0.0)
     monkeypatch.setattr(module, "known_benchmarks", list)
-    monkeypatch.setattr(module, "EXAMPLES", EXAMPLES[:1] + EXAMPLES[-1:])
-    drawer = Drawer(services)
+    sums, plans = Candidate("sums", "What is 2 + 2?"), Candidate("plans", "Plan a walk.")
+    drawer = Drawer(services, [sums, plans])
     battle = services.desk.open("visitor", pair="pair")
-    turn = services.desk.begin_turn(battle, "visitor", EXAMPLES[0].question)
+    turn = services.desk.begin_turn(battle, "visitor", sums.question)
     services.desk.finish_turn(battle, turn, make_replies())
-    assert {drawer.draw(only_problems=False).kind for _ in range(30)} == {EXAMPLES[0].kind, EXAMPLES[-1].kind}
+    assert {drawer.draw(only_problems=False).kind for _ in range(30)} == {"sums", "plans"}
     services.desk.cast(battle, "visitor", "answers", "a")
     offers = [drawer.draw(only_problems=False) for _ in range(10)]
-    assert {offer.kind for offer in offers} == {EXAMPLES[-1].kind}
+    assert {offer.kind for offer in offers} == {"plans"}
 
 
 def test_votes_are_not_read_again_for_every_press(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
