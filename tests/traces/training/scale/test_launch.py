@@ -72,6 +72,7 @@ def learned(base: Path, after: Path) -> torch.Tensor:
     return torch.cat([(now[name] - before[name]).flatten() for name in before])
 
 
+@pytest.mark.engine  # two and a half minutes on two cores
 def test_two_processes_train_both_phases_and_survive_the_death_of_one(tmp_path: Path) -> None:
     base, out, file = save_tiny(tmp_path / "base"), tmp_path / "out", tmp_path / "tiny.yaml"
     file.write_text(RECIPE.format(base=base))
