@@ -18,7 +18,6 @@ from votes.desk import Desk
 from votes.limits import Limits
 from votes.store import Store
 
-pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
 pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
 PIXELS = 40
