@@ -21,7 +21,7 @@ from votes.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 
-VERSION = "0.8.0"
+VERSION = "0.9.0"
 
 
 def parse_arguments() -> argparse.Namespace:
