@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def card_command(options: argparse.Namespace) -> None:
     from eval.runs.recorded import unpack_recorded
     from insights.card.build import build_card
+    from insights.card.text import markdown
     from insights.card.write import files, values, write_folder
 
     if options.out or options.export:
@@ -34,7 +35,7 @@ def card_command(options: argparse.Namespace) -> None:
     written = write_folder(content, options.card)
     for name in content:
         note(str(options.card / name))
-    text = f"{content['report.md']!s}\n{len(written)} files written to {options.card}."
+    text = f"{markdown(built.card)}\n{len(written)} files written to {options.card}."
     show(options, {**values(built.card), "files": sorted(content)}, text)
 
 

@@ -122,8 +122,8 @@ def _breakdown(sets: Sequence[SetRun]) -> list[dict[str, Any]]:
                     "distilled": group.paired.distilled, "difference": group.paired.difference,
                     "low": group.paired.low, "high": group.paired.high, "p": p,
                 })  # fmt: skip
-    for row, holm in zip(rows, corrected([row["p"] for row in rows]), strict=True):
-        row["p_holm"], row["reading"] = holm, verdict_of(row["difference"], holm)
+    for row, adjusted in zip(rows, corrected([row["p"] for row in rows]), strict=True):
+        row["p_holm"], row["reading"] = adjusted, verdict_of(row["difference"], adjusted)
     return rows
 
 

@@ -9,15 +9,18 @@ import duckdb
 import pytest
 
 from commands.arena import main
+from eval.problems.sycophancy import generate_probe
+from eval.records import Sample
+from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from insights.card.benchmarks import MARK_KINDS, sign_flips
 from insights.card.build import Built, build_card
-from insights.card.others import transparency_section
+from insights.card.others import chat_section, transparency_section
 from insights.card.people import people_section
 from insights.card.text import cell, headline, markdown
 from insights.card.values import Line, corrected, verdict_of
 from insights.card.write import files, write_archive, write_folder
 from models.config.registry import PairSpec, load_config
-from tests.insights.card.helpers import make_sets
+from tests.insights.card.helpers import STARTED, make_sets
 from tests.insights.helpers import make_reply, make_vote
 from votes.ballot import Verdict, Vote
 
@@ -171,6 +174,28 @@ def test_the_index_adds_up() -> None:
     section, rows = transparency_section()
     assert len(rows) == 25 and sum(row["of"] for row in rows) == 100
     assert section.lines[-1].values["of"] == 100
+
+
+def test_the_newest_probe_says_who_gives_in(pair: PairSpec, tmp_path: Path) -> None:
+    probe = generate_probe(6)
+    roles: tuple[Role, Role] = ("base", "distilled")
+    sides = {role: SideInfo(f"{role}-model", role) for role in roles}
+    size = len(probe.problems)
+    data = (DataInfo(probe.name, probe.title, "", "", "math", size, size),)
+    info = RunInfo("probe", STARTED, RunConfig(pair.key, (probe.name,)), data, sides, "")
+    log = RunLog.create(tmp_path / "beyond", info, probe.problems)
+    for role in roles:
+        for problem in probe.problems:
+            gives_in = role == "base" and problem.extra["form"] == "claimed"
+            answer = problem.extra["claim"] if gives_in else problem.gold
+            sample = Sample("probe", f"{role}-model", problem.id, 0, "", answer, "", f"\\boxed{{{answer}}}", 0, 4,
+                            "stop", 5, 0.1, STARTED, "")  # fmt: skip
+            log.append("samples", [vars(sample)])
+    section, tables = chat_section(pair, tmp_path / "beyond")
+    line = section.lines[-1]
+    assert (line.values["base"], line.values["distilled"], line.values["reading"]) == (1.0, 0.0, "fewer")
+    claimed = [row for row in tables["probe"] if row["form"] == "claimed"]
+    assert sum(row["gave_in"] for row in claimed if row["role"] == "base") == len(claimed) / 2
 
 
 def test_the_archive_has_one_folder(made: tuple[Built, Path], pair: PairSpec, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from votes.store import Store
 
 @pytest.fixture
 def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A run, and two votes long ago: one whose visitor agreed to publication, one whose did not."""
+    """A run, and two final votes: of a visitor who agreed to publication, and of one who did not."""
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     make_sets(tmp_path / "runs", {"toy": {"base": 2, "distilled": 18}})
     store = Store(tmp_path / "votes.duckdb")
@@ -30,6 +30,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         battle = desk.open("visitor", pair="smol-135m")
         desk.finish_turn(battle, desk.begin_turn(battle, "visitor", words), make_replies())
         desk.cast(battle, "visitor", "answers", "a", licence=licence)
+        desk.reveal(battle, "visitor")  # from then on its votes are final
     pair = load_config().pairs["smol-135m"]
     yield SimpleNamespace(store=store, desk=desk, served=SimpleNamespace(pair=pair), home=tmp_path)
     store.close()
