@@ -20,8 +20,9 @@ from traces.problems.decontaminate import Decontaminator, Embedder
 from votes.ballot import Vote
 from votes.ranking import Interval, WinRate, effective_votes, wilson, win_rate
 
-MOST_TOPICS = 12
-"""Topics that the preference model tells apart; votes on the others count as one more."""
+MOST_TOPICS, FEWEST_VOTES = 12, 30
+"""Topics that the preference model tells apart, and votes that each must have; votes on the others are one more. Where
+all votes on a topic agree, no model can be fitted, and of few votes that is soon so."""
 
 
 class Once(NamedTuple):
@@ -71,8 +72,8 @@ class TopicReading:
 
     def topic_of(self) -> dict[str, str]:
         """By battle the topic's name, for the preference model: the largest topics, and `other` for the rest."""
-        large = [one for one in self.topics if one.topic.name != UNSORTED][:MOST_TOPICS]
-        return {vote.battle_id: one.topic.name for one in large for vote in one.votes}
+        large = [one for one in self.topics if one.topic.name != UNSORTED and len(one.votes) >= FEWEST_VOTES]
+        return {vote.battle_id: one.topic.name for one in large[:MOST_TOPICS] for vote in one.votes}
 
 
 def known_benchmarks() -> list[Benchmark]:
@@ -88,9 +89,14 @@ def known_benchmarks() -> list[Benchmark]:
 
 
 def read_preference(votes: Sequence[Vote], topics: Mapping[str, str] | None = None) -> PreferenceModel | NotEnough:
-    """The preference model of all votes that stand. `topics` (`TopicReading.topic_of`) are held equal as well."""
-    of = (lambda vote: topics.get(vote.battle_id, UNSORTED)) if topics else None
-    return fit_preference(build_design(effective_votes(votes), of))
+    """The preference model of all votes that stand. `topics` (`TopicReading.topic_of`) are held equal as well, unless
+    the votes on one of them leave nothing to fit."""
+    standing = effective_votes(votes)
+    if topics:
+        model = fit_preference(build_design(standing, lambda vote: topics.get(vote.battle_id, UNSORTED)))
+        if not isinstance(model, NotEnough):
+            return model
+    return fit_preference(build_design(standing))
 
 
 def read_truth(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> Truth:

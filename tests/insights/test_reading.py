@@ -7,6 +7,8 @@ from eval.problems.benchmark import Benchmark
 from eval.records import Problem
 from insights.preference import NotEnough, PreferenceModel
 from insights.reading import (
+    TopicReading,
+    TopicVotes,
     count_copied,
     count_once,
     find_copied,
@@ -15,9 +17,10 @@ from insights.reading import (
     read_topics,
     read_truth,
 )
+from insights.topics import UNSORTED, Topic
 from tests.insights.helpers import make_reply, make_vote
 from traces.problems.decontaminate import Embedder
-from votes.ranking import wilson
+from votes.ranking import wilson, win_rate
 
 
 def no_model() -> Embedder:
@@ -94,3 +97,25 @@ def test_topics_are_held_equal_where_they_are_given() -> None:
     assert isinstance(model, PreferenceModel)
     (effect,) = [effect for effect in model.effects if effect.name.startswith("topic=")]
     assert effect.p_value < 0.01
+
+
+def test_a_topic_on_which_all_agree_does_not_take_the_model_away() -> None:
+    rng = np.random.default_rng(1)
+    votes = [
+        make_vote("a" if rng.random() < 0.6 else "b", prompt=f"{n % 40}", battle=str(n), visitor=str(n % 30))
+        for n in range(200)
+    ]
+    agreed = [make_vote("a", prompt="poems", battle=f"p{n}", visitor=str(n)) for n in range(5)]
+    topics = {vote.battle_id: "poems" for vote in agreed}
+    model = read_preference([*votes, *agreed], topics)
+    assert isinstance(model, PreferenceModel) and model.votes == 205
+    assert model == read_preference([*votes, *agreed])
+
+
+def test_the_model_tells_large_topics_apart_only() -> None:
+    def topic(name: str, count: int) -> TopicVotes:
+        votes = tuple(make_vote(battle=f"{name}{n}") for n in range(count))
+        return TopicVotes(Topic(name, ()), win_rate(votes), count_once([]), votes)
+
+    reading = TopicReading((topic("sums", 40), topic("poems", 5), topic(UNSORTED, 50)), (), (), 0, {})
+    assert set(reading.topic_of().values()) == {"sums"} and len(reading.topic_of()) == 40

@@ -62,10 +62,10 @@ class Drawer:
 def build_offers(services: Services, offers: Offers, question: gr.Textbox, examples: Sequence[Candidate] = ()) -> None:
     """Fill the enclosing column. A drawn question goes into the field, where it can be read before it is asked."""
     drawer = Drawer(services, examples)
+    gr.Markdown("Or draw one where the votes so far tell least:", elem_classes="note")
     with gr.Row(elem_id="offers"):
         problem = gr.Button("A maths problem", size="sm", min_width=140, scale=0, elem_id="draw-problem")
         anything = gr.Button("Any question", size="sm", min_width=120, scale=0, elem_id="draw-question")
-        gr.Markdown("drawn where the votes so far tell least", elem_classes="note")
 
     @spoken()
     def offer(only_problems: bool, request: gr.Request) -> str:

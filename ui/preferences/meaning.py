@@ -88,7 +88,7 @@ def topics_html(reading: TopicReading, shareable: Questions) -> Markup:
         facts.append(f"{reading.benchmark_copies} are on a problem of a benchmark: {count_copied(reading.copied)}.")
     return section(
         title,
-        table(("topic", "votes", "different questions", "win rate", "95 %"), rows, "words"),
+        table(("topic", "votes", "different questions", "win rate", "95 %"), rows, "words lead"),
         bullets(facts) if facts else "",
     )
 

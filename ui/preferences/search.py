@@ -69,7 +69,7 @@ def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup
                 f"{cosine:.2f}",
             )
         )
-    return table(("question", "battles", "votes", "likeness"), rows, "words")
+    return table(("question", "battles", "votes", "likeness"), rows, "words lead")
 
 
 def shorten(text: str, most: int = 140) -> str:

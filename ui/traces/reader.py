@@ -119,7 +119,9 @@ def build_filters() -> list[Any]:
         words = gr.Textbox(label="Contains", placeholder="wait, go back", min_width=140, elem_id="trace-words")
         least = gr.Number(0, label="Minimum words", precision=0, minimum=0, min_width=100)
         most = gr.Number(0, label="Maximum words (0 = no limit)", precision=0, minimum=0, min_width=120)
-        like = gr.Textbox(label="Like this question", placeholder="by meaning", min_width=140, elem_id="trace-like")
+        like = gr.Textbox(
+            label="Like this question", placeholder="by meaning", max_lines=1, min_width=140, elem_id="trace-like"
+        )
     return [method, family, outcome, words, least, most, like]
 
 
