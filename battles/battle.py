@@ -111,6 +111,14 @@ def survivor(battle: Battle) -> Reply | None:
     return answered[0] if len(answered) == 1 else None
 
 
+def shared_failure(battle: Battle) -> str:
+    """Why both sides failed, if the reason is the same and neither has written anything, such as a visitor's quota: it
+    does not tell who is who. Otherwise empty."""
+    replies = [battle.reply(side) for side in SIDES]
+    errors = {reply.error if reply and reply.finish_reason == "failed" and not reply.raw else "" for reply in replies}
+    return errors.pop() if len(errors) == 1 else ""
+
+
 def restored(own: OwnBattle, sampling: Mapping[Role, Sampling]) -> Battle:
     """A visitor's own battle as the desk knows it, e.g. after a reload of the page."""
     record = own.record

@@ -12,7 +12,7 @@ import pytest
 
 from battles import live as live_module
 from battles import turns as module
-from battles.battle import Battle, Phase, Turn, begin, receive, reopen, survivor
+from battles.battle import Battle, Phase, Turn, begin, fail, receive, reopen, survivor
 from battles.live import LiveTurn, LiveTurns, watch
 from battles.turns import Turns, record
 from common.errors import ServerError
@@ -137,6 +137,27 @@ def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
     assert panel_messages(half, "a") == panel_messages(half, "b")
     again = reopen(half, frozenset({"a", "b"}))
     assert FAILED not in str(panel_messages(again, "a"))
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (replace(BAD, error="No quota <b>is</b> left."), True),
+        (replace(BAD, error="Another reason."), False),
+        (replace(BAD, error="No quota <b>is</b> left.", raw="It"), False),
+        (GOOD, False),
+        (Reply(finish_reason="stopped"), False),
+    ],
+    ids=["alike", "another reason", "begun", "answered", "stopped"],
+)
+def test_what_kept_both_sides_from_answering_is_told(other: Reply, told: bool) -> None:
+    refused = replace(BAD, error="No quota <b>is</b> left.")
+    asked = begin(Battle(), "What is 2 + 2?")
+    failed = fail(receive(asked, {"a": refused, "b": other}, frozenset()))
+    assert panel_messages(failed, "a") == panel_messages(failed, "b")
+    said = str(panel_messages(failed, "a"))
+    assert ("left." in said) == told and ("No quota" in said) == told
+    assert "<b>" not in said
 
 
 SETTINGS = (1024, 0, 0.0, 1.0, -1)

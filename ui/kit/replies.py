@@ -1,6 +1,6 @@
 """A battle's replies as they are shown, in Compare and in Case studies."""
 
-from battles.battle import SIDES, Battle, survivor
+from battles.battle import SIDES, Battle, shared_failure, survivor
 from models.chat.events import Reply
 from ui.kit.html import Markup, render
 from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
@@ -25,7 +25,7 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
             messages += turn_messages(turn.question, None, running=False)
             if reply := survivor(battle):
                 return [*messages, waiting_message(ONE_ANSWER), {"role": "assistant", "content": typeset(reply.answer)}]
-            return [*messages, waiting_message(FAILED)]
+            return [*messages, waiting_message(typeset(shared_failure(battle)) or FAILED)]
         reply = turn.replies.get(side) if battle.replies_visible else None
         messages += turn_messages(turn.question, reply, running=side in battle.running, thought=thought)
         if battle.running and battle.replies_visible and reply is None:
