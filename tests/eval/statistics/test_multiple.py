@@ -1,7 +1,7 @@
 """Holm's correction, by hand and against statsmodels."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval.statistics.multiple import holm
@@ -21,6 +21,7 @@ def test_by_hand(p_values: list[float], corrected: list[float]) -> None:
     assert holm(p_values) == pytest.approx(corrected)
 
 
+@settings(max_examples=15)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_as_statsmodels_does_it(p_values: list[float]) -> None:
     from statsmodels.stats.multitest import multipletests
