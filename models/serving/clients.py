@@ -22,5 +22,5 @@ async def client_of(served: Served, role: Role, timeout: float | None = None) ->
     """
     endpoint = await served.wait_ready(role, timeout)
     spec = served.pair.model(role)
-    channel = endpoint.channel if isinstance(endpoint, LocalEndpoint) else None
-    return ModelClient(endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt, channel=channel)
+    known = (endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
+    return ModelClient(*known, channel=endpoint.channel) if isinstance(endpoint, LocalEndpoint) else ModelClient(*known)
