@@ -1,12 +1,12 @@
-"""The tuned model against both parents: on pairs that were held out, and on problems that nobody trained on."""
+"""The tuned model against both parents: on pairs that were held out, and on problems that nobody trained on.
+
+torch is imported where it is used: a Space whose models are at addresses has none.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
-
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from eval.problems.benchmark import Benchmark, content_hash
 from eval.results.comparison import Comparison, build_comparison, interval, points
@@ -71,6 +71,8 @@ class Against(NamedTuple):
 
 def margins(model: Any, tokenizer: Any, rows: Iterable[PreferenceRow]) -> list[float]:
     """Log-likelihood of the preferred reply less that of the other, for each pair, in nats."""
+    import torch
+
     found = []
     for row in rows:
         total = 0.0
@@ -92,6 +94,8 @@ def agreements(
 
     Pairs of which a reply is longer than `max_length` tokens are left out, as in training.
     """
+    from transformers import AutoTokenizer
+
     tokenizer = AutoTokenizer.from_pretrained(parents["distilled"])
     rows = [row for row in rows if _longest(row, tokenizer) <= max_length]
     if not rows:
@@ -164,6 +168,9 @@ def compare_runs(parents: RunLog, tuned: RunLog) -> list[Against]:
 
 
 def _load(folder: Path) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
     return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
@@ -17,11 +17,11 @@ from models.config.registry import ModelSpec, PairSpec
 from models.config.sources import AdapterSource, resolve_environment
 from models.weights.find import find_adapter, find_weights
 from traces.publishing.publish import portable
-from traces.training.checkpoints import PhaseResult
 from traces.training.dataset import write_preferences
-from traces.training.lora import join_adapters
 from traces.training.recipe import Adapter, Phase, Recipe
-from traces.training.train import train
+
+if TYPE_CHECKING:
+    from traces.training.checkpoints import PhaseResult
 
 PHASE = "preference"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
@@ -48,7 +48,7 @@ class Tuned(NamedTuple):
     adapter: Path
     """Folder of the adapter to serve."""
     rank: int
-    phase: PhaseResult
+    phase: "PhaseResult"
     recipe: Recipe
 
 
@@ -95,6 +95,9 @@ def tune(
     Where the distilled model is an adapter on the base, the new one holds both: it is on the base as well. Where it has
     weights of its own, the new one is on those. Raises what the trainer raises, WeightsError for a model at an address.
     """
+    from traces.training.lora import join_adapters
+    from traces.training.train import train
+
     source = resolve_environment(pair.distilled.weights)
     parent = find_weights(source, pair.base.weights, report)
     recipe = make_recipe(pair, parent, out, sha256, settings)
