@@ -21,7 +21,7 @@ import importlib, pkgutil
 import app
 for package in ("battles", "votes", "insights", "ui", "commands"):
     for module in pkgutil.walk_packages([package], package + "."):
-        if not module.name.endswith("__main__") and not module.name.startswith("insights.tuning"):  # it trains
+        if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
 from models.config.registry import load_config
 from models.serving.pair import ServedPair
