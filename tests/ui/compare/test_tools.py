@@ -131,8 +131,10 @@ def test_a_side_answers_from_the_thought_of_the_other(page: Page) -> None:
     assert "hm, and on" not in page.locator("#panel-a").inner_text()
     page.get_by_label("Base (A)").check()
     press(page, "Swap thoughts")
-    shows(page, "a", "hm, and on")
+    shows(page, "a", "Thought")
     settled(page)
+    page.locator("#panel-a").get_by_role("button", name="Thought").first.click()  # it is folded once it has ended
+    shows(page, "a", "hm, and on")
     shows(page, "b", "First answer.")
 
 
