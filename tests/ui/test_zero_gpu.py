@@ -93,7 +93,7 @@ def test_a_quota_that_is_used_up_is_told_in_words(page: Page, spaces: PretendZer
     expect(page.get_by_text("ZeroGPU gives you no more GPU time now").first).to_be_visible(timeout=60_000)
     expect(page.get_by_role("button", name="A is better")).to_be_hidden()
     spaces.refusal = None
-    ask(page)
+    page.get_by_role("button", name="Regenerate").click()
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=REPLY_MS)
     assert len(services.store.ballots()) == before
 
