@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,7 +50,7 @@ def mcp_installed() -> bool:
         import_module("gradio.mcp")
     except ImportError:
         return False
-    return True
+    return find_spec("mcp") is not None  # which gradio itself imports late
 
 
 def build_api(services: Services) -> None:
