@@ -128,4 +128,5 @@ def test_the_mcp_server_is_offered_where_its_extra_is_installed(monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "gradio.mcp", None)
     assert not mcp_installed() and launch_options()["mcp_server"] is False
     monkeypatch.setitem(sys.modules, "gradio.mcp", json)
+    monkeypatch.setitem(sys.modules, "mcp", json)
     assert mcp_installed() and launch_options()["mcp_server"] is True
