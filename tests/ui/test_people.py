@@ -58,6 +58,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator
     page.set_default_timeout(WAIT_MS)
     page.goto(url)
     expect(page.get_by_text("Two models, one question")).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_timeout(2000)  # what is done while gradio still puts the page together is lost
     yield page
     context.close()
 
