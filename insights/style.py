@@ -64,10 +64,15 @@ def build_design(votes: Sequence[Vote], topics: Callable[[Vote], str] | None = N
         outcome=np.array([_OUTCOME[vote.winner] for vote in votes], dtype=float),
         differences={name: np.array([row[name] for row in each], dtype=float) for name in DIFFERENCES},
         visitors=number(vote.visitor for vote in votes)[0],
-        prompts=number(" ".join(vote.turns[0].prompt.split()).casefold() for vote in votes)[0],
+        prompts=number(words_alike(vote.turns[0].prompt) for vote in votes)[0],
         groups={name: codes for name, (codes, _) in numbered.items()},
         levels={name: names for name, (_, names) in numbered.items()},
     )
+
+
+def words_alike(text: str) -> str:
+    """Equal for texts of the same words, whatever their white space and capitals."""
+    return " ".join(text.split()).casefold()
 
 
 def number(values: Iterable[Hashable]) -> tuple[NDArray[np.int64], list[str]]:

@@ -12,6 +12,7 @@ from eval.grading.grader import GradeItem
 from eval.problems.benchmark import Benchmark, Rule
 from eval.problems.prompts import MATHS_PROMPT
 from eval.records import CUT_OFF, Grade, Problem
+from insights.style import words_alike
 from votes.ballot import RecordedReply, Role, Stage, Vote
 from votes.ranking import Interval, wilson
 
@@ -130,7 +131,7 @@ def find_problem(prompt: str, known: Mapping[str, KnownProblem]) -> KnownProblem
 
 def question_key(prompt: str) -> str:
     """Equal for prompts that ask the same question, with or without the benchmarks' instruction after it."""
-    return " ".join(prompt.removesuffix(_INSTRUCTION).split()).casefold()
+    return words_alike(prompt.removesuffix(_INSTRUCTION))
 
 
 def grade_votes(

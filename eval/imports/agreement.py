@@ -3,11 +3,12 @@
 from collections import Counter
 
 from eval.imports.imported import Imported
+from eval.runs.grades import last_outcomes
 
 
 def agreement(imported: Imported) -> str:
     """How far the grades agree with the logs' own verdicts, in a sentence; empty where there are none."""
-    outcomes = {(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in imported.log.rows("grades")}
+    outcomes = last_outcomes(imported.log)
     pairs: Counter[tuple[bool, bool]] = Counter()
     for sample, origin in zip(imported.log.samples(), imported.origins, strict=True):
         outcome = outcomes.get((sample.model, sample.problem_id, sample.index))

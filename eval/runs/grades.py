@@ -12,7 +12,7 @@ from typing import Any, Self
 from common.errors import ArenaError
 from common.software import versions
 from eval.grading.grader import GradeItem, Grader
-from eval.records import CUT_OFF, Sample
+from eval.records import CUT_OFF, Outcome, Sample
 from eval.runs.log import RunLog
 
 BATCH = 64
@@ -75,9 +75,13 @@ class Grading:
 
 def ungraded(log: RunLog) -> list[Sample]:
     """Whole samples that have no grade yet, or on which the grader failed: a busy machine may have run out of time."""
-    last = {_key(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in log.rows("grades")}
-    graded = {key for key, outcome in last.items() if outcome != "grader_failed"}
-    return [s for s in log.samples() if not s.error and _key(s.model, s.problem_id, s.index) not in graded]
+    graded = {key for key, outcome in last_outcomes(log).items() if outcome != "grader_failed"}
+    return [s for s in log.samples() if not s.error and (s.model, s.problem_id, s.index) not in graded]
+
+
+def last_outcomes(log: RunLog) -> dict[Key, Outcome]:
+    """(model, problem id, index) of every graded sample → its outcome; the last grade counts."""
+    return {(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in log.rows("grades")}
 
 
 def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
@@ -155,7 +159,3 @@ def facts_of(log: RunLog) -> dict[str, tuple[str, str]]:
     """Problem id → (gold, rule)."""
     rules = {data.name: data.rule for data in log.info().data}
     return {p.id: (p.gold, rules.get(p.benchmark, "math")) for p in log.problems()}
-
-
-def _key(model: str, problem_id: str, index: int) -> Key:
-    return model, problem_id, index

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eval.records import CUT_OFF
+from eval.runs.grades import last_outcomes
 from eval.runs.log import RunLog
 from eval.statistics.paired import Paired, compare
 from eval.thoughts.transplant import GIVEN, Given
@@ -81,9 +82,8 @@ def paired_verdicts(a: Verdicts, b: Verdicts) -> tuple[list[Sequence[bool]], lis
 
 def own_verdicts(log: RunLog) -> Mapping[str, Verdicts]:
     """By model: the run's own verdicts; the last grade of a sample counts."""
-    last = {(row["model"], row["problem_id"], row["index"]): row["outcome"] for row in log.rows("grades")}
     found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for (model, problem_id, _), outcome in last.items():
+    for (model, problem_id, _), outcome in last_outcomes(log).items():
         if outcome in JUDGED:
             found[model][problem_id].append(outcome == "correct")
     return found

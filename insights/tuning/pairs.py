@@ -12,6 +12,7 @@ from eval.records import CUT_OFF
 from eval.results.samples import Results, Side
 from eval.runs.log import RunLog
 from insights.preference import votes_to_tell
+from insights.style import words_alike
 from insights.truth import KnownProblem, find_problem
 from traces.keeping.preferences import MOST_RATIO, alike
 from traces.training.dataset import PreferenceRow
@@ -125,11 +126,11 @@ def split(rows: Sequence[PreferenceRow], seed: int) -> Split:
 
     Of a single prompt nothing is held out.
     """
-    prompts = sorted({_key(row.prompt) for row in rows}, key=lambda key: _hash(key, seed))
+    prompts = sorted({words_alike(row.prompt) for row in rows}, key=lambda key: _hash(key, seed))
     held = set(prompts[: math.ceil(HELD_OUT * len(prompts))] if len(prompts) > 1 else ())
     return Split(
-        tuple(row for row in rows if _key(row.prompt) not in held),
-        tuple(row for row in rows if _key(row.prompt) in held),
+        tuple(row for row in rows if words_alike(row.prompt) not in held),
+        tuple(row for row in rows if words_alike(row.prompt) in held),
     )
 
 
@@ -148,10 +149,6 @@ def enough_sentence(pairs: int) -> str:
     if pairs >= needed:
         return f"Votes give {pairs} pairs, which is enough to learn from ({needed} are needed: {why})."
     return f"Votes give {pairs} pairs, too few to learn from: it takes about {needed}, because {why}."
-
-
-def _key(prompt: str) -> str:
-    return " ".join(prompt.split()).casefold()
 
 
 def _hash(key: str, seed: int) -> str:

@@ -9,6 +9,7 @@ from eval.grading.equivalence import quick
 from eval.grading.extraction import extract
 from eval.results.measured import Measured, measured_questions
 from eval.results.overview import SetResult, overview
+from insights.style import words_alike
 from models.chat.events import Reply
 
 
@@ -21,11 +22,11 @@ class Findings:
     _by_question: Mapping[str, Measured] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_question", {_key(one.question): one for one in self.measured})
+        object.__setattr__(self, "_by_question", {words_alike(one.question): one for one in self.measured})
 
     def verdict(self, question: str, reply: Reply) -> str:
         """`right`, `wrong` or `no answer`; empty where the question's answer is not known, or not told at once."""
-        one = self._by_question.get(_key(question))
+        one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
         found = extract(reply.answer, cut_off=reply.finish_reason == "length")
@@ -38,7 +39,7 @@ class Findings:
 
     def recorded_sentence(self, question: str) -> str:
         """How often both models were right on this question in a run; empty where it was not measured."""
-        one = self._by_question.get(_key(question))
+        one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
         return (
@@ -54,7 +55,3 @@ def read_findings(runs: Path, pair: str) -> Findings:
         return Findings(results, measured_questions(runs, results))
     except ArenaError:
         return Findings()
-
-
-def _key(question: str) -> str:
-    return " ".join(question.split()).casefold()

@@ -5,6 +5,7 @@ of a battle is computed by `ui.compare.view`.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -15,9 +16,10 @@ from battles.battle import SIDES, Battle
 from battles.live import LiveTurns
 from battles.sampling import longest_reply
 from battles.turns import Turns
+from eval.results.overview import SetResult
 from insights.offers import Candidate
-from ui.compare.examples import examples_html, pool
-from ui.compare.findings import Findings, read_findings
+from ui.compare.examples import Example, examples_html, pool
+from ui.compare.findings import read_findings
 from ui.compare.handlers import (
     TARGETS,
     ask_handler,
@@ -60,18 +62,20 @@ def build_compare_tab(services: Services) -> None:
     turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
     pair = services.served.pair
     findings = read_findings(services.home / "runs", pair.key)
-    widgets = build_widgets(welcome_html(pair), findings, services.desk.limits.prompt_characters)
+    examples = pool(findings.measured)
+    widgets = build_widgets(welcome_html(pair), examples, findings.results, services.desk.limits.prompt_characters)
     with widgets.examples:
-        examples = [Candidate(one.tag or one.title, one.question) for one in pool(findings.measured)]
-        build_offers(services, turns.offers, widgets.question, examples)
+        candidates = [Candidate(one.tag or one.title, one.question) for one in examples]
+        build_offers(services, turns.offers, widgets.question, candidates)
     settings = build_settings(services)
     gr.HTML('<details class="mine" id="my-battles" hidden><summary>My battles</summary><ul></ul></details>')
     wire(turns, widgets, settings, Renderer(services, findings, Waits(services.store, pair.key)))
 
 
-def build_widgets(hello: str = "", findings: Findings | None = None, longest: int = 8000) -> Widgets:
-    """`hello`: what the page is; `longest`: characters a question may have."""
-    findings = findings or Findings()
+def build_widgets(
+    hello: str = "", offered: Sequence[Example] = (), results: Sequence[SetResult] = (), longest: int = 8000
+) -> Widgets:
+    """`hello`: what the page is; `results`: of the pair's sets; `longest`: characters a question may have."""
     battle = gr.State(Battle())
     # Both are set, or a restart of the server would lose what browsers keep.
     kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
@@ -96,8 +100,8 @@ def build_widgets(hello: str = "", findings: Findings | None = None, longest: in
         gr.HTML(hello)
     question, ask, tools["stop"] = build_question(longest)
     with gr.Column(elem_id="examples") as examples:
-        gr.HTML(examples_html(pool(findings.measured)))
-        gr.HTML(finding_html(findings.results))
+        gr.HTML(examples_html(offered))
+        gr.HTML(finding_html(results))
     return Widgets(
         battle,
         mode,
