@@ -79,8 +79,8 @@ def shows(page: Page, side: str, text: str) -> None:
     expect(page.locator(f"#panel-{side}")).to_contain_text(text, timeout=WAIT_MS)
 
 
-def settled(page: Page) -> None:
-    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=WAIT_MS)
+def settled(page: Page, timeout: float = WAIT_MS) -> None:
+    expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=timeout)
 
 
 def thought_tokens(page: Page) -> int:
@@ -188,7 +188,7 @@ def test_a_page_that_was_cut_off_finds_the_end_of_its_turn(page: Page) -> None:
     for _ in range(6):
         try:
             stop.click(timeout=5_000)
-            expect(stop).to_be_hidden(timeout=3_000)
+            settled(page, 5_000)
             break
         except (AssertionError, TimeoutError):
             continue
