@@ -19,6 +19,7 @@ from common import jsonl
 from common.errors import DataError
 from common.paths import ROOT, home
 from eval.paper.figures import Standing
+from eval.paper.quoted import below, figures_hold, parse_document
 
 Dimension = Literal["data", "methodology", "evaluation", "open_source"]
 DIMENSIONS: Mapping[Dimension, str] = {
@@ -43,6 +44,7 @@ class Check:
     contains: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     bytes: int = 1
+    figures: bool = False
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,13 @@ def _look(item: Item, root: Path) -> Entry:
 
 def _find(check: Check, root: Path) -> Path | None:
     candidates = sorted(path for pattern in check.files for path in root.glob(pattern) if path.is_file())
-    return next((path for path in candidates if _passes(check, path)), None)
+    return next((path for path in candidates if _passes(check, path, root)), None)
 
 
-def _passes(check: Check, path: Path) -> bool:
+def _passes(check: Check, path: Path, root: Path) -> bool:
     if not check.section and path.stat().st_size < check.bytes:
         return False
-    if not (check.section or check.contains or check.keys):
+    if not (check.section or check.contains or check.keys or check.figures):
         return True
     text = path.read_bytes()[:_READ_LIMIT].decode("utf-8", errors="replace")
     if check.section:
@@ -165,7 +167,7 @@ def _passes(check: Check, path: Path) -> bool:
     wanted = (pattern.replace(" ", r"\s+") for pattern in check.contains)  # a line may end inside a phrase
     if not all(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern in wanted):
         return False
-    return not check.keys or _has_keys(text, check.keys)
+    return (not check.keys or _has_keys(text, check.keys)) and (not check.figures or figures_hold(text, root))
 
 
 def section_of(text: str, heading: str) -> str:
@@ -185,20 +187,10 @@ def section_of(text: str, heading: str) -> str:
 
 def _has_keys(text: str, keys: Sequence[str]) -> bool:
     try:
-        document = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        document = parse_document(text)
     except (ValueError, yaml.YAMLError):
         return False
-    return all(_below(document, key.split(".")) not in (None, "", [], {}) for key in keys)
-
-
-def _below(value: Any, path: Iterable[str]) -> Any:
-    """What stands under these keys, or places of a list; None where there is nothing."""
-    for part in path:
-        if isinstance(value, list):
-            value = value[int(part)] if part.isdecimal() and int(part) < len(value) else None
-        else:
-            value = value.get(part) if isinstance(value, dict) else None
-    return value
+    return all(below(document, key.split(".")) not in (None, "", [], {}) for key in keys)
 
 
 def to_json(assessment: Assessment) -> str:
