@@ -36,6 +36,7 @@ TABS = {
     "traces": ("Traces", build_traces_tab),
     "transparency": ("Transparency", build_transparency_tab),
 }
+STYLES = ("text/reading.css", "lens/lens.css", "benchmarks/benchmarks.css", "traces/traces.css")
 SECONDS_WHILE_STARTING = 2
 SECONDS_BETWEEN_LOOKS = 20
 QUEUE: dict[str, Any] = {"default_concurrency_limit": 16, "max_size": 1000}
@@ -76,11 +77,12 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
     compressed = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     scripts = ("mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
     script = "\n".join((UI / name).read_text() for name in scripts)
-    lens = (UI / "lens" / "lens.css").read_text()  # not with the page's style, in which gradio rewrites selectors
+    # Not with the page's style, in which gradio rewrites selectors, and not in its tabs, which would all carry a copy.
+    look = "\n".join((UI / name).read_text() for name in STYLES)
     return {
         "theme": theme(),
         "css": (UI / "style.css").read_text(),
-        "head": f"<style>{lens}</style><script>{script}</script>",
+        "head": f"<style>{look}</style><script>{script}</script>",
         "run_history": False,
         "footer_links": [],
         "app_kwargs": {"middleware": [compressed, Middleware(PagePolicy), *watched]},

@@ -149,6 +149,10 @@ class Page:
         best = next((result.run for result in self.library.overview(pair)), None)
         return {**updates, **self.choose_run(best or (whole or infos)[0].id)}
 
+    def open(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
+        """What a visitor sees who opens the tab: the first time the pair's best run, later what was chosen."""
+        return self.tick(stamp, chosen, problem, *filters) if stamp else self.refresh()
+
     def tick(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
         """Progress of the run that is going on, and results when they have changed."""
         current = self.actions.jobs.current

@@ -11,7 +11,7 @@ from eval.runs.cost import most_in_flight
 from eval.runs.log import RunConfig
 from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
-from ui.kit.events import QUIET
+from ui.kit.events import QUIET, when_opened
 from ui.kit.owner import owner_key, require_owner
 from ui.services import READ_ONLY, Services
 
@@ -178,6 +178,4 @@ def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown
     stop.click(on.stop, key, notice, api_visibility="private")
     resume.click(on.resume, [key, run, again], notice, api_visibility="private")
     force.click(on.force, [key, run, budgets], notice, api_visibility="private")
-    blocks = gr.context.Context.root_block
-    if blocks is not None:
-        blocks.load(on.cost, form.inputs, estimate, **QUIET)
+    when_opened(on.cost, form.inputs, [estimate])

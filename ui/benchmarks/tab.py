@@ -4,8 +4,6 @@ Widgets and wiring; runs are started in `ui.benchmarks.run`, problems are looked
 from `ui.benchmarks.library`, text from `ui.benchmarks.view`.
 """
 
-from pathlib import Path
-
 import gradio as gr
 
 from ui.benchmarks.actions import RunActions
@@ -16,12 +14,11 @@ from ui.benchmarks.library import RunLibrary
 from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
 from ui.benchmarks.run import build_run_section
-from ui.kit.events import QUIET
+from ui.kit.events import QUIET, when_opened
 from ui.kit.html import html, shown
 from ui.services import Services
 
 SECONDS_BETWEEN_LOOKS = 2
-CSS = Path(__file__).parent / "benchmarks.css"
 CURVES_NOTE = (
     "Three kinds of curves. **Truncated**: the same answers, if each had been stopped at the budget. **Forced**: the "
     "thought was closed at the budget and an answer requested; plotted at the tokens really used. **maj@k**: the "
@@ -33,7 +30,6 @@ def build_benchmarks_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     library = RunLibrary(services.home / "runs")
     actions = RunActions(services, library)
-    gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
     overview = html(elem_id="bm-overview")
     build_card_button(services)
     selectors = build_selectors()
@@ -49,9 +45,8 @@ def build_benchmarks_tab(services: Services) -> None:
     with gr.Accordion("Import outputs made elsewhere", open=False):
         build_import_section(actions, notice, Updates(page.refresh, page.outputs))
     wire(page, exports)
-    if (blocks := gr.context.Context.root_block) is not None:
-        pair = services.served.pair.key
-        blocks.load(lambda: shown(overview_html(library.overview(pair))), None, overview, **QUIET)
+    pair = services.served.pair.key
+    when_opened(lambda: shown(overview_html(library.overview(pair))), [], [overview])
 
 
 def build_selectors() -> Selectors:
@@ -107,6 +102,4 @@ def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
     watched = [page.seen, page.chosen, page.grid.problem, *page.grid.filters]
     timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **QUIET)
-    blocks = gr.context.Context.root_block
-    if blocks is not None:
-        blocks.load(page.refresh, None, page.outputs, **QUIET)
+    when_opened(page.open, watched, [page.progress, *page.outputs])

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
 from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
-from ui.kit.events import QUIET
+from ui.kit.events import when_opened
 from ui.kit.html import (
     Markup,
     card,
@@ -49,7 +49,7 @@ def build_journey_page(services: Services) -> None:
             gr.Plot(table_1_figure(), show_label=False)
     library = TraceLibrary(services.home)
     measured = html(measured_html(library), elem_id="journey-measured")
-    gr.on(None, lambda: shown(measured_html(library)), None, measured, **QUIET)
+    when_opened(lambda: shown(measured_html(library)), [], [measured])
 
 
 def measured_html(library: TraceLibrary) -> Markup:

@@ -24,7 +24,7 @@ from traces.cases.exchange import export_document, import_document
 from traces.cases.pinning import pin_from_run, problem_choices
 from ui.cases.handlers import Widgets, show_case
 from ui.kit.downloads import as_text, download_button
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, spoken, when_opened
 from ui.kit.html import text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.places import tell
@@ -108,7 +108,7 @@ def wire_pinning(services: Services, form: PinForm, w: Widgets) -> None:
     form.pin_question.click(on_question, [form.key, form.question, *rest], outputs, **QUIET)
     form.pin_battle.click(on_battle, [form.key, form.battle, *rest], outputs, **QUIET)
     form.pin_problem.click(on_problem, [form.key, form.run, form.problem, *rest], outputs, **QUIET)
-    gr.on(None, lambda: gr.update(choices=[i.id for i in list_runs(runs)], value=None), None, form.run, **QUIET)
+    when_opened(lambda: gr.update(choices=[i.id for i in list_runs(runs)], value=None), [], [form.run])
     form.run.change(on_run, form.run, form.problem, **QUIET)
 
 

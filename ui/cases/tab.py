@@ -29,7 +29,7 @@ from ui.cases.journey import build_journey_page
 from ui.cases.own import build_own_cases
 from ui.cases.view import ROLE_TITLES, case_html, side_head
 from ui.kit.events import QUIET
-from ui.kit.html import html, low_row, page_style, stacked_row, text_of
+from ui.kit.html import html, low_row, stacked_row, text_of
 from ui.kit.owner import owner_key
 from ui.kit.sampling import build_sampling_controls
 from ui.kit.typeset import LATEX_DELIMITERS
@@ -48,7 +48,6 @@ VERDICTS: dict[Verdict, str] = {
 
 def build_cases_tab(services: Services) -> None:
     """Fill the enclosing tab. A link to one of its pages is `?tab=cases&view=…`: gradio keeps `page` for itself."""
-    page_style()
     with gr.Tabs() as pages:
         for key, (label, build_page) in PAGES.items():
             with gr.Tab(label, id=key):

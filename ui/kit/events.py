@@ -1,10 +1,12 @@
 """What the page's events share: the options of those that only update, and our errors said in words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
+from gradio.context import Context
 from markupsafe import escape
 
 from common.errors import ArenaError
@@ -23,3 +25,17 @@ def spoken() -> Iterator[None]:
         yield
     except ArenaError as error:
         raise gr.Error(str(escape(error)), duration=8, title="That did not work", print_exception=False) from error
+
+
+def when_opened(
+    handler: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], *also: Any
+) -> None:
+    """Call the handler whenever the enclosing tab is opened, so that a page which loads need not wait for other tabs.
+
+    `also`: further triggers. Outside a tab, loading the page is one.
+    """
+    tab = Context.block
+    while tab is not None and not isinstance(tab, gr.Tab):
+        tab = tab.parent
+    opened = [tab.select] if tab is not None else [Context.root_block.load] if Context.root_block is not None else []
+    gr.on([*opened, *also], handler, list(inputs), list(outputs), **QUIET)

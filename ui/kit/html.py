@@ -44,14 +44,9 @@ def text_of(name: str) -> dict[str, Any]:
     return content
 
 
-@cache
-def _css() -> str:
-    return (TEXT / "reading.css").read_text(encoding="utf-8")
-
-
 def html(value: str = "", **options: Any) -> gr.HTML:
     """A component that shows a piece of HTML in the look of the reading pages. Update it with `shown`."""
-    return gr.HTML(shown(value), css_template=_css(), apply_default_css=False, padding=False, **options)
+    return gr.HTML(shown(value), apply_default_css=False, padding=False, **options)
 
 
 def shown(value: str) -> Markup:
@@ -59,18 +54,13 @@ def shown(value: str) -> Markup:
     return render('<div class="reading">{{ value }}</div>', value=value)
 
 
-def page_style() -> None:
-    """What the reading pages need outside their own pieces: once in each tab that has such pieces."""
-    gr.HTML(f"<style>{(TEXT / 'page.css').read_text(encoding='utf-8')}</style>", visible="hidden")
-
-
 def stacked_row(**options: Any) -> gr.Row:
-    """A row whose columns lie below each other on a phone. The tab needs `page_style`."""
+    """A row whose columns lie below each other on a phone."""
     return gr.Row(elem_classes="stacked", **options)
 
 
 def low_row() -> gr.Row:
-    """A row whose buttons stand on the line of its fields. The tab needs `page_style`."""
+    """A row whose buttons stand on the line of its fields."""
     return gr.Row(elem_classes=["low", "stacked"])
 
 

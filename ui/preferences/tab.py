@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context
 
 from ui.kit.downloads import download_button
-from ui.kit.events import QUIET
-from ui.kit.html import html, page_style, shown
+from ui.kit.events import when_opened
+from ui.kit.html import html, shown
 from ui.kit.owner import is_owner, needs_key, owner_key
 from ui.preferences.analysis import build_analysis
 from ui.preferences.search import build_search
@@ -50,7 +49,6 @@ FILES = {
 
 def build_preferences_tab(services: Services) -> None:
     """Fill the enclosing tab. Everything is read anew when the tab is selected and on Refresh."""
-    page_style()
     gr.Markdown(COUNTING, elem_classes="note")
     with gr.Row():
         pair = gr.Dropdown(label="Pair", visible=False, min_width=160, scale=0)
@@ -94,10 +92,7 @@ def build_preferences_tab(services: Services) -> None:
         return updates
 
     outputs = [notice, pair, body, tiles, rates_plot, time_plot, table, recent]
-    triggers = [refresh.click, pair.input]
-    if isinstance(Context.block, gr.Tab):
-        triggers.append(Context.block.select)
-    gr.on(triggers, show, inputs=pair, outputs=outputs, **QUIET)
+    when_opened(show, [pair], outputs, refresh.click, pair.input)
 
 
 def build_downloads(services: Services) -> None:

@@ -18,7 +18,7 @@ from traces.keeping.yields import cost_figures, method_yields
 from traces.problems.curate import load_funnel
 from traces.publishing.export import export
 from ui.kit.events import QUIET, spoken
-from ui.kit.html import html, low_row, note, page_style, shown, text_of
+from ui.kit.html import html, low_row, note, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.palette import figure_layout
 from ui.services import Services
@@ -28,7 +28,6 @@ from ui.traces.reader import FOLLOW_CLICKS, Reader, best_to_open, build_reader, 
 from ui.traces.training import build_training
 from ui.traces.view import funnel_html, yields_html
 
-CSS = Path(__file__).parent / "traces.css"
 MADE_AT_ONCE = 40
 QUESTIONS = "Otherwise problems of public training sets are referred to"
 
@@ -37,8 +36,6 @@ def build_traces_tab(services: Services) -> None:
     """Fill the enclosing tab. The list is read anew when the tab is selected."""
     library = TraceLibrary(services.home)
     enclosing = Context.block
-    page_style()
-    gr.HTML(f"<style>{CSS.read_text()}</style>", visible="hidden")
     gr.Markdown(text_of("traces")["intro"])
     with gr.Row():
         note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")

@@ -33,8 +33,8 @@ from eval.paper.transparency import (
     to_markdown,
 )
 from ui.kit.downloads import as_text, download_button
-from ui.kit.events import QUIET, spoken
-from ui.kit.html import command, html, page_style, render, shown, stacked_row, text_of
+from ui.kit.events import QUIET, spoken, when_opened
+from ui.kit.html import command, html, render, shown, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.places import tell, warn
 from ui.services import Services
@@ -61,7 +61,6 @@ class Form(NamedTuple):
 def build_transparency_tab(services: Services) -> None:
     """Fill the enclosing tab. Scores are read anew at each load of the page and after saving."""
     text = text_of("transparency")
-    page_style()
     gr.Markdown(text["intro"])
     with stacked_row(equal_height=False):
         with gr.Column(scale=2, min_width=320):
@@ -96,7 +95,7 @@ def build_transparency_tab(services: Services) -> None:
         }
 
     outputs = [board, radar, own, works, work_answers]
-    gr.on(None, show, None, outputs, **QUIET)
+    when_opened(show, [], outputs)
     works.input(lambda name: shown(next((answers_html(a) for a in saved_works() if a.work == name), "")), works,
                 work_answers, **QUIET)  # fmt: skip
     keep.click(keep_if_owner, [key, *form.inputs()], None, **QUIET).success(show, None, outputs, **QUIET)
