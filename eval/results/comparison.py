@@ -28,6 +28,8 @@ CELL_OUTCOMES: dict[CellOutcome, str] = {
     "neither": "neither right",
     "unsure": "unsure",
 }
+NOTABLE_NO_ANSWER = 0.05
+"""Share of samples without an answer from which on the lenient reading is shown beside the strict one."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,13 @@ class Comparison:
     cells: tuple[Cell, ...]
     by_subject: tuple[Breakdown, ...]
     by_level: tuple[Breakdown, ...]
+    lenient: Paired | None = None
+    """As `paired`, with the last number of the text as the answer where none was found."""
+
+    @property
+    def form_matters(self) -> bool:
+        """Whether so many samples of a side have no answer that a difference may be one of form."""
+        return max(self.base.no_answer_share, self.distilled.no_answer_share) >= NOTABLE_NO_ANSWER
 
 
 Grouped = Mapping[str, Sequence[Row]]
@@ -116,15 +125,18 @@ def build_comparison(
     b, d = _by_problem(base), _by_problem(distilled)
     cells = tuple(_cell(b.get(key, []), d.get(key, [])) for key in sorted({*b, *d}, key=_natural))
     judged = [cell.problem_id for cell in cells if cell.base_of and cell.distilled_of]
+    paired = _paired(b, d, judged)
+    loose = any(row.last_number_right for row in (*base, *distilled))
     return Comparison(
         benchmark=benchmark,
         base=summarise_side(base, titles[0]),
         distilled=summarise_side(distilled, titles[1]),
-        paired=_paired(b, d, judged),
+        paired=paired,
         left_out=len(cells) - len(judged),
         cells=cells,
         by_subject=_breakdown(b, d, judged, lambda row: row.subject),
         by_level=_breakdown(b, d, judged, lambda row: row.level),
+        lenient=_paired(b, d, judged, lambda row: row.correct_leniently) if loose else paired,
     )
 
 
@@ -226,10 +238,12 @@ def _by_problem(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return dict(groups)
 
 
-def _paired(base: Grouped, distilled: Grouped, keys: Sequence[str]) -> Paired | None:
+def _paired(
+    base: Grouped, distilled: Grouped, keys: Sequence[str], right: Callable[[Row], bool] = lambda row: row.correct
+) -> Paired | None:
     if not keys:
         return None
-    verdicts = [[[r.correct for r in side[key] if r.judged] for key in keys] for side in (base, distilled)]
+    verdicts = [[[right(r) for r in side[key] if r.judged] for key in keys] for side in (base, distilled)]
     return compare(verdicts[0], verdicts[1])
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.results.comparison import Comparison, points
+from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, points
 from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
 
@@ -28,6 +28,20 @@ class SetResult(NamedTuple):
     """95 % interval of the difference."""
     base_tokens: float
     distilled_tokens: float
+    base_no_answer: float
+    """Share of samples in which no final answer was found."""
+    distilled_no_answer: float
+    lenient_base: float
+    """Share that is right if the last number counts where no answer was found."""
+    lenient_distilled: float
+    lenient_difference: float
+    lenient_low: float
+    lenient_high: float
+
+    @property
+    def form_matters(self) -> bool:
+        """Whether so many samples of a side have no answer that a difference may be one of form."""
+        return max(self.base_no_answer, self.distilled_no_answer) >= NOTABLE_NO_ANSWER
 
     @property
     def decided(self) -> bool:
@@ -73,7 +87,7 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
     )
     if comparison.paired is None or not complete:
         return None
-    p = comparison.paired
+    p, loose = comparison.paired, comparison.lenient or comparison.paired
     return SetResult(
         data.name,
         data.title,
@@ -88,6 +102,13 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
         p.high,
         comparison.base.output_tokens,
         comparison.distilled.output_tokens,
+        comparison.base.no_answer_share,
+        comparison.distilled.no_answer_share,
+        loose.base,
+        loose.distilled,
+        loose.difference,
+        loose.low,
+        loose.high,
     )
 
 

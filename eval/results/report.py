@@ -172,6 +172,8 @@ def summary_rows(c: Comparison) -> list[list[str]]:
         rows.append([name, *("–" if value is None else f"{value:,.0f}" for value in values)])
     add("cut off by the token limit", "{:.1%}", c.base.cut_share, c.distilled.cut_share)
     add("no answer found", "{:.1%}", c.base.no_answer_share, c.distilled.no_answer_share)
+    if c.lenient and c.form_matters:
+        add("accuracy, lenient: else the last number", "{:.1%}", c.lenient.base, c.lenient.distilled)
     measured("seconds an answer", "{:.1f}", c.base.seconds, c.distilled.seconds)
     measured("tokens/s, all requests", "{:,.0f}", c.base.tokens_per_second, c.distilled.tokens_per_second)
     sides = (c.base, c.distilled)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import duckdb
 
 from common.errors import DataError
+from eval.grading.lenient import last_number_right
 from eval.runs.columns import COLUMNS, DEFAULTS, KINDS
 from eval.runs.log import RunInfo, RunLog
 
@@ -64,6 +65,8 @@ class Side:
 
     run: str
     model: str
+LOOSE = "CASE WHEN outcome = 'no_answer' THEN answer ELSE '' END, gold"
+"""What the lenient reading needs: it is asked only where the strict one finds nothing."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,8 @@ class Row:
     """Unix time."""
     answer_class: int | None
     flags: int
+    last_number_right: bool = False
+    """Of a sample without an answer: whether the last number of its text is right."""
 
     @property
     def output_tokens(self) -> int:
@@ -98,6 +103,11 @@ class Row:
     @property
     def correct(self) -> bool:
         return self.outcome == "correct"
+
+    @property
+    def correct_leniently(self) -> bool:
+        """Correct, or right by its last number where no answer was found."""
+        return self.correct or self.last_number_right
 
     @property
     def judged(self) -> bool:
@@ -159,11 +169,11 @@ class Results:
     def rows(self, side: Side, benchmark: str = "") -> list[Row]:
         """Samples of one side, of one benchmark or of all, by problem and index."""
         found = self._query(
-            f"SELECT {LIGHT} FROM results WHERE run = ? AND model = ? AND ? IN ('', benchmark)"
+            f"SELECT {LIGHT}, {LOOSE} FROM results WHERE run = ? AND model = ? AND ? IN ('', benchmark)"
             " ORDER BY problem_id, index",
             [side.run, side.model, benchmark],
         )
-        return [Row(*row) for row in found]
+        return [Row(*row, last_number_right(answer, gold)) for *row, answer, gold in found]
 
     def forced(self, side: Side, benchmark: str = "") -> list[Forced]:
         found = self._query(

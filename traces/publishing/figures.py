@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from eval.grading.lenient import last_number_right
 from eval.records import Problem, Sample
 from eval.runs.log import RunLog
 from eval.statistics.metrics import accuracy
 from traces.thoughts.search import false_claims
 
-_WHOLE_NUMBER = re.compile(r"-?\d+")
 _TRIAL_LEFT = re.compile(r", (no|too small|too big|not in the list)\b")
 
 
@@ -33,9 +33,8 @@ class Answer:
 
     @property
     def last_number_right(self) -> bool:
-        """Whether the reply's last whole number is right: the most generous reading, reported beside the grade."""
-        numbers = _WHOLE_NUMBER.findall(self.sample.answer)
-        return bool(numbers) and numbers[-1] == self.problem.gold
+        """Whether the reply's last number is right: the most generous reading, reported beside the grade."""
+        return last_number_right(self.sample.answer, self.problem.gold)
 
 
 def read_answers(log: RunLog) -> list[Answer]:

@@ -47,7 +47,8 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
 
 
 def one(title: str, difference: float, low: float, high: float) -> SetResult:
-    return SetResult(title, title, "r", False, 10, 1, 0.5, 0.5 + difference, difference, low, high, 1.0, 2.0)
+    shares = (0.5, 0.5 + difference, difference, low, high)
+    return SetResult(title, title, "r", False, 10, 1, *shares, 1.0, 2.0, 0.0, 0.0, *shares)
 
 
 def test_the_sentence_names_what_is_better_worse_and_open() -> None:

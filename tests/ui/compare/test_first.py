@@ -23,7 +23,8 @@ def asked(question: str = "What is 2 + 2?", base: int = 0, distilled: int = 4, *
 
 
 def result(title: str, difference: float, low: float, high: float) -> SetResult:
-    return SetResult(title, title, "r", True, 10, 4, 0.1, 0.1 + difference, difference, low, high, 1.0, 2.0)
+    shares = (0.1, 0.1 + difference, difference, low, high)
+    return SetResult(title, title, "r", True, 10, 4, *shares, 1.0, 2.0, 0.0, 0.0, *shares)
 
 
 def test_the_models_are_named_with_their_size() -> None:
