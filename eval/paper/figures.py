@@ -42,6 +42,24 @@ TABLE_1 = (
 )
 
 
+class Reported(NamedTuple):
+    """One model on one set, as Table 1 has it."""
+
+    model: str
+    accuracy: float
+    """Between 0 and 1."""
+    tokens: int
+
+
+def reported(benchmark: str) -> list[Reported]:
+    """The rows of Table 1 for one of the two sets that it has; empty for any other."""
+    if benchmark == "aime2024":
+        return [Reported(row.model, row.aime_correct / row.aime_total, row.aime_tokens) for row in TABLE_1]
+    if benchmark == "math500":
+        return [Reported(row.model, row.math500 / 100, row.math500_tokens) for row in TABLE_1]
+    return []
+
+
 @dataclass(frozen=True)
 class OpenEndedResult:
     """A column of Table 2: one set, before (Qwen2.5-72B-Instruct) and after training on long thoughts."""

@@ -65,6 +65,8 @@ class Side:
 
     run: str
     model: str
+
+
 LOOSE = "CASE WHEN outcome = 'no_answer' THEN answer ELSE '' END, gold"
 """What the lenient reading needs: it is asked only where the strict one finds nothing."""
 

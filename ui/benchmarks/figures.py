@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from eval.paper.figures import TABLE_1
+from eval.paper.figures import reported
 from eval.results.comparison import Breakdown
 from eval.results.samples import Row
 from eval.runs.log import Role
@@ -47,15 +47,15 @@ def accuracy_against_tokens(
             mine = [p for p in points if p.kind == kind and p.tokens > 0 and p.accuracy.n]
             if mine:
                 figure.add_trace(_curve(mine, kind, side, titles[side]))
-    paper = paper_points(benchmark)
+    paper = reported(benchmark)
     if paper:
         figure.add_trace(
             go.Scatter(
-                x=[p[1] for p in paper],
-                y=[p[2] for p in paper],
-                text=[f"{p[0]} (paper)" for p in paper],
+                x=[p.tokens for p in paper],
+                y=[p.accuracy for p in paper],
+                text=[f"{p.model} (paper)" for p in paper],
                 mode="markers+text",
-                textposition=["bottom center" if p[0] == "o1-preview" else "top center" for p in paper],
+                textposition=["bottom center" if p.model == "o1-preview" else "top center" for p in paper],
                 cliponaxis=False,
                 textfont={"size": 11, "color": PAPER_COLOUR},
                 marker={"symbol": "star", "size": 11, "color": PAPER_COLOUR},
@@ -92,15 +92,6 @@ def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Role, title: str
         marker={"symbol": _Style.MARK[kind], "size": 7},
         name=f"{title}: {_Style.NAMES[kind]}",
     )
-
-
-def paper_points(benchmark: str) -> list[tuple[str, int, float]]:
-    """(model, mean output tokens, accuracy) of the paper's Table 1 for the two sets it reports."""
-    if benchmark == "aime2024":
-        return [(r.model, r.aime_tokens, r.aime_correct / r.aime_total) for r in TABLE_1]
-    if benchmark == "math500":
-        return [(r.model, r.math500_tokens, r.math500 / 100) for r in TABLE_1]
-    return []
 
 
 def cut_share(curves: Mapping[Role, Sequence[CurvePoint]], titles: Mapping[Role, str]) -> go.Figure:

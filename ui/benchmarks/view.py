@@ -46,6 +46,8 @@ def headline_html(comparison: Comparison, running: bool = False, warnings: Seque
         notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags do not affect the results.")
     if stated := stated_note(comparison):
         notes.append(stated)
+    if comparison.form_matters:
+        notes.append("Lenient: where no answer was found, the last number of the text counts as the answer.")
     if comparison.paired:
         notes.append(f"Method: {comparison.paired.method}.")
     return render(
@@ -64,12 +66,15 @@ def scoreboard_html(comparison: Comparison) -> Markup:
     if p is None:
         return Markup("")
     base, distilled = comparison.base.output_tokens, comparison.distilled.output_tokens
+    loose = comparison.lenient if comparison.form_matters else None
     return render(
         '<div class="bm-score">{{ base }}{{ distilled }}<div class="bm-card gain">'
         '<span class="chip {{ kind }}">{{ better }}</span><b>{{ difference }} points</b>'
-        "<span>95 %: {{ interval }}</span><span>{{ cost }}</span></div></div>",
-        base=_score("base", comparison.base),
-        distilled=_score("distilled", comparison.distilled),
+        "<span>95 %: {{ interval }}</span>{% if loose %}<span>lenient: {{ loose }}</span>{% endif %}"
+        "<span>{{ cost }}</span></div></div>",
+        base=_score("base", comparison.base, loose and loose.base),
+        distilled=_score("distilled", comparison.distilled, loose and loose.distilled),
+        loose=loose and f"{points(loose.difference)} points, {points(loose.low)} to {points(loose.high)}",
         kind="good" if p.low > 0 else "bad" if p.high < 0 else "busy",
         better="Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown",
         difference=points(p.difference),
@@ -78,19 +83,23 @@ def scoreboard_html(comparison: Comparison) -> Markup:
     )
 
 
-def _score(role: str, side: SideSummary) -> Markup:
+def _score(role: str, side: SideSummary, lenient: float | None) -> Markup:
+    """One side's card; `lenient`: its share by the lenient reading, where that is to be shown."""
     value, low, high = (100 * share for share in side.accuracy[:3])
     return render(
         '<div class="bm-card {{ role }}"><span class="name {{ role }}">{{ role|capitalize }} <small>{{ title }}</small>'
         '</span><b>{{ value }} %</b><span class="bm-meter"><i style="width:{{ value }}%"></i>'
         '<em style="left:{{ low }}%;width:{{ width }}%"></em></span>'
-        "<span>95 %: {{ low }} to {{ high }} %</span><span>{{ tokens }}</span></div>",
+        "<span>95 %: {{ low }} to {{ high }}&nbsp;%</span>{% if lenient %}<span>no answer in {{ unanswered }} %, "
+        "lenient: {{ lenient }} %</span>{% endif %}<span>{{ tokens }}</span></div>",
         role=role,
         title=side.title,
         value=f"{value:.1f}",
         low=f"{low:.1f}",
         high=f"{high:.1f}",
         width=f"{high - low:.1f}",
+        unanswered=f"{100 * side.no_answer_share:.0f}",
+        lenient=None if lenient is None else f"{100 * lenient:.1f}",
         tokens=f"{side.output_tokens:,.0f} tokens per answer" if side.output_tokens else "tokens unknown",
     )
 

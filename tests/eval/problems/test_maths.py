@@ -11,11 +11,11 @@ import pytest
 from common.errors import ConfigError, DataError
 from eval.grading.grader import Grader, gold_faults
 from eval.judging.labelled import LABELLED
+from eval.paper.figures import reported
 from eval.problems.benchmark import content_hash, gold_hash
 from eval.problems.maths import GENERATED, GSM8K_REVISION, KNOWN, TRAINING, load_benchmark
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.rows import fetch, how_to_get, read_rows
-from ui.benchmarks.figures import paper_points
 
 needs_data = pytest.mark.skipif(not os.environ.get("JOURNEY_DATA"), reason="JOURNEY_DATA is not set")
 
@@ -44,7 +44,7 @@ def test_a_file_of_the_users_own(tmp_path: Path, grader: Grader) -> None:
 def test_a_file_is_never_taken_for_the_published_set_of_its_name(tmp_path: Path) -> None:
     benchmark = load_benchmark(str(write(tmp_path / "math500.jsonl", [{"problem": "1+1?", "answer": "2"}])))
     assert (benchmark.name, benchmark.problems[0].id) == ("own_math500", "own_math500/0")
-    assert paper_points(benchmark.name) == []
+    assert reported(benchmark.name) == []
 
 
 @pytest.mark.parametrize(

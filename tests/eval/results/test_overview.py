@@ -16,9 +16,13 @@ STARTED = "2026-01-01T00:00:00.000+00:00"
 
 
 def make_run(
-    runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p"
-) -> None:
-    """A graded run with one sample a problem; the last `missing` of the distilled model are not there yet."""
+    runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p",
+    unmarked: int = 0,
+) -> None:  # fmt: skip
+    """A graded run with one sample a problem; the last `missing` of the distilled model are not there yet.
+
+    The first `unmarked` answers of the base that are not right end in the right number without marking it.
+    """
     problems = [Problem(f"toy/{number}", f"{number}?", "1", "toy") for number in range(of)]
     sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
     data = (DataInfo("toy", "Toy", "", "", "math", of, of),)
@@ -28,10 +32,12 @@ def make_run(
     for role in ROLES:
         for at, problem in enumerate(problems[: of - missing if role == "distilled" else of]):
             key = {"model": f"{role}-model", "problem_id": problem.id, "index": 0}
-            sample = Sample(run, key["model"], problem.id, 0, "", "a", "", "a", 3, 4, "stop", 5, 0.1, STARTED, "")
-            outcome = "correct" if at < right[role] else "wrong"
+            loose = role == "base" and right[role] <= at < right[role] + unmarked
+            text = "so 1" if loose else "a"
+            sample = Sample(run, key["model"], problem.id, 0, "", text, "", text, 3, 4, "stop", 5, 0.1, STARTED, "")
+            outcome = "correct" if at < right[role] else "no_answer" if loose else "wrong"
             log.append("samples", [vars(sample)])
-            grade = Grade(outcome, "boxed", "1").row()
+            grade = (Grade("no_answer", "none", "") if loose else Grade(outcome, "boxed", "1")).row()
             log.append("grades", [{**key, **grade, "graded_at": "", "grader": ""}])
 
 
@@ -44,6 +50,31 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
     assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
     assert result.low > 0 and result.base_tokens == 7
     assert overview(tmp_path, "nobody") == []
+
+
+def test_a_gain_in_form_shows_beside_the_lenient_reading(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 18}, unmarked=10)
+    (result,) = overview(tmp_path, "p")
+    assert (result.base, result.base_no_answer, result.lenient_base) == (0.1, 0.5, 0.6)
+    assert (result.distilled, result.distilled_no_answer, result.lenient_distilled) == (0.9, 0.0, 0.9)
+    assert result.lenient_difference == pytest.approx(0.3) and result.lenient_high < result.high
+    html = overview_html([result])
+    assert "no answer: 50 %<br>lenient: 60.0 %" in html and "lenient: +30.0" in html
+
+
+def test_a_few_unmarked_answers_are_not_spoken_of(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 90}, of=100, unmarked=4)
+    (result,) = overview(tmp_path, "p")
+    assert result.lenient_base > result.base and "lenient" not in overview_html([result])
+
+
+def test_the_papers_figures_stand_apart_and_say_whose_they_are() -> None:
+    html = overview_html([one("A", 0.2, 0.1, 0.3)._replace(set="aime2024"), one("B", 0.1, 0.05, 0.2)])
+    assert "its 72B student" in html and "9,083 tokens" in html and "another token budget" in html
+    assert html.count("<table") == 2 and "MATH500" not in html
+    alone = overview_html([one("B", 0.1, 0.05, 0.2)])
+    assert "solved 13 of 30 on AIME 2024 with 8,016 tokens" in alone and "87.2 % of MATH500 with 2,235" in alone
+    assert alone.count("<table") == 1 and "no run on those sets" in alone
 
 
 def one(title: str, difference: float, low: float, high: float) -> SetResult:
