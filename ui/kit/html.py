@@ -102,8 +102,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str] | str], classes: str
     Of `classes`, `words` aligns all columns left (else only the first), `slim` is no wider than it must be.
     """
     return render(
-        '<div class="scroll"><table class="{{ classes }}">'
-        '<thead><tr>{% for cell in head %}<th scope="col">{{ cell }}</th>{% endfor %}</tr></thead><tbody>'
+        '<div class="scroll" tabindex="0"><table class="{{ classes }}">'
+        '<thead><tr>{% for cell in head %}{% if cell %}<th scope="col">{{ cell }}</th>{% else %}<td></td>{% endif %}'
+        "{% endfor %}</tr></thead><tbody>"
         "{% for row in rows %}{% if row is string %}"
         '<tr class="group"><td colspan="{{ head|length }}">{{ row }}</td></tr>'
         "{% else %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endif %}{% endfor %}"

@@ -52,6 +52,7 @@ class Reader:
     opened: gr.State
     question: gr.Markdown
     page: gr.HTML
+    answer: gr.Markdown
     alike: gr.Button
     tree_note: gr.Markdown
     plot: gr.Plot
@@ -72,6 +73,7 @@ class Reader:
             self.opened,
             self.question,
             self.page,
+            self.answer,
             self.tree_note,
             self.plot,
             self.walk,
@@ -92,6 +94,8 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
             with gr.Column(scale=3, min_width=320):
                 question = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-question")
                 page = html(elem_id="trace-page")
+                gr.Markdown("### Answer")
+                answer = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-answer")
                 alike = gr.Button("Traces like this", size="sm", elem_id="trace-alike")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
         gr.Markdown("### The search behind it")
@@ -102,8 +106,8 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         gr.Markdown("### Compared with the base")
         ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
-    opened = gr.State("")
-    w = Reader(filters, count, body, rows, opened, question, page, alike, tree_note, plot, walk, node, ask, base)
+    of_one = (gr.State(""), question, page, answer, alike, tree_note, plot, walk, node, ask, base)
+    w = Reader(filters, count, body, rows, *of_one)
     wire(services, library, w)
     return w
 
@@ -202,7 +206,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str) -> dict[Any, An
     if not trace_id:
         hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
         empty = dict.fromkeys([w.page, w.node, w.base], shown(""))
-        return {w.opened: "", w.question: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
+        return {w.opened: "", w.question: "", w.answer: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
     trace = library.whole(trace_id)
     tree = tree_of_trace(trace)
     known = library.base_answer(trace.prompt)
@@ -210,6 +214,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str) -> dict[Any, An
         w.opened: trace_id,
         w.question: typeset(trace.problem.question),
         w.page: shown(trace_html(trace)),
+        w.answer: typeset(trace.answer or "–"),
         w.tree_note: text_of("traces")["tree" if tree else "no_tree"],
         w.plot: gr.update(value=tree_figure(tree) if tree else None, visible=bool(tree)),
         w.walk: gr.update(value=0, maximum=len(tree["walk"]) - 1 if tree else 1, visible=bool(tree)),

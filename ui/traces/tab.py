@@ -37,10 +37,7 @@ def build_traces_tab(services: Services) -> None:
     library = TraceLibrary(services.home)
     enclosing = Context.block
     gr.Markdown(text_of("traces")["intro"])
-    with gr.Row():
-        note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
-        make = gr.Button(f"Make {MADE_AT_ONCE} by search", size="sm", scale=0, min_width=170, elem_id="trace-make")
-        key = owner_key(scale=0, min_width=200)
+    note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
     with gr.Tabs():
         with gr.Tab("Read"):
             reader = build_reader(services, library)
@@ -51,15 +48,19 @@ def build_traces_tab(services: Services) -> None:
         with gr.Tab("Training") as training:
             build_training(services.home, training)
         with gr.Tab("Write a thought"):
+            key = owner_key()
             build_form(library, reader.opened, key)
+            gr.Markdown(text_of("traces")["make"])
+            make = gr.Button(f"Make {MADE_AT_ONCE} by search", size="sm", elem_id="trace-make")
+            made = gr.Markdown(elem_id="trace-made")
         with gr.Tab("Export"):
             build_export(library, reader)
-    wire_making(library, reader, make, key, note, enclosing)
+    finished = wire_making(library, make, key, made)
+    wire_list(library, reader, note, enclosing, finished)
 
 
-def wire_making(
-    library: TraceLibrary, w: Reader, make: gr.Button, key: gr.Textbox, note: gr.Markdown, enclosing: Any
-) -> None:
+def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, enclosing: Any, finished: Any) -> None:
+    """The list anew, whenever the tab is opened and when more traces were made; then the best one is opened."""
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
     @spoken()
@@ -72,22 +73,26 @@ def wire_making(
         }
         return updates if opened else {**updates, **open_update(library, w, wanted)}
 
-    @spoken()
-    def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
-        require_owner(secret)
-        library.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
-        return gr.skip()
-
     def open_best(*values: Any) -> dict[Any, Any]:
         return refresh("", *values)
 
-    making = make.click(make_some, key, w.rows, api_visibility="private", concurrency_limit=1, concurrency_id="make")
     # In a step of its own, so that it goes by the filters as they are by then.
-    made = making.success(open_best, w.filters, outputs, **QUIET)
-    made.then(fn=None, js=FOLLOW_CLICKS)
+    finished.success(open_best, w.filters, outputs, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     if isinstance(enclosing, gr.Tab):
         selected = enclosing.select(refresh, [w.opened, *w.filters], outputs, **QUIET)
         selected.then(fn=None, js=FOLLOW_CLICKS)
+
+
+def wire_making(library: TraceLibrary, make: gr.Button, key: gr.Textbox, made: gr.Markdown) -> Any:
+    """Let the search make some. Returns the event, after which the list has more."""
+
+    @spoken()
+    def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
+        require_owner(secret)
+        library.make(MADE_AT_ONCE, int(time.time()), lambda done, of: progress((done, of), desc="Searching"))
+        return f"{MADE_AT_ONCE} traces were made. They are in the list under “Read”."
+
+    return make.click(make_some, key, made, api_visibility="private", concurrency_limit=1, concurrency_id="make")
 
 
 def build_costs(library: TraceLibrary, tab: gr.Tab) -> None:

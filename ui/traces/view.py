@@ -69,17 +69,15 @@ def count_sentence(shown: int, of: int) -> str:
 
 
 def trace_html(trace: Trace) -> Markup:
-    """Verdict, facts, the thought under the lens, and the answer."""
+    """Verdict, facts, and the thought under the lens."""
     problem = trace.problem
     where = " · ".join(part for part in (problem.subject, f"level {problem.level}" if problem.level else "") if part)
     return render(
-        '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ thought }}'
-        '<section class="seg answer"><h3>Answer</h3><div class="text">{{ answer }}</div></section>',
+        '{% if where %}<div class="label">{{ where }}</div>{% endif %}{{ verdict }}{{ facts }}{{ thought }}',
         where=where or problem.benchmark,
         verdict=verdict_html(trace),
         facts=note(facts(trace)),
         thought=lens(Thought(trace.thought, importance=known_importance(trace.thought))),
-        answer=trace.answer or "–",
     )
 
 

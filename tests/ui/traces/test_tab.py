@@ -374,7 +374,10 @@ def test_made_read_followed_and_written(page: "Page"):
     expect(count).to_contain_text("Choose one", timeout=PATIENCE_MS)
     found = re.search(r"of (\d+) traces", count.inner_text())
     assert found
+    open_section(page, "Write a thought")
     page.locator("#trace-make").click()
+    expect(page.locator("#trace-made")).to_contain_text("traces were made", timeout=PATIENCE_MS)
+    open_section(page, "Read")
     reader = page.locator("#trace-page")
     expect(count).to_contain_text(f"of {int(found[1]) + MADE_AT_ONCE} traces", timeout=PATIENCE_MS)
     expect(reader.locator(".lens-text .part").first).to_be_visible(timeout=PATIENCE_MS)
