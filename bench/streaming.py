@@ -18,7 +18,6 @@ from battles.live import LiveTurn, SideRequest, play, watch
 from bench.context import Bench
 from bench.report import Measure, Section, middle
 from models.chat.client import Endpoint, Message
-from models.chat.duel import duel
 from models.chat.events import Answering, Finished, Thinking
 from models.config.sampling import Sampling
 from models.serving.clients import client_of
@@ -110,16 +109,17 @@ async def straight(endpoint: Endpoint, question: str, sampling: Sampling) -> Run
 
 
 async def through_client(served: ServedPair, question: str, sampling: Sampling) -> Run:
-    """ModelClient and duel, without the page."""
+    """ModelClient, without the page."""
     begun, first, tokens = time.perf_counter(), 0.0, 0
-    async with await client_of(served, "base") as client:
-        stream = client.stream([Message("user", question)], sampling)
-        async with aclosing(duel({"a": stream})) as events:
-            async for _, event in events:
-                if isinstance(event, Thinking | Answering):
-                    first = first or time.perf_counter() - begun
-                elif isinstance(event, Finished):
-                    tokens = event.reply.output_tokens
+    async with (
+        await client_of(served, "base") as client,
+        aclosing(client.stream([Message("user", question)], sampling)) as events,
+    ):
+        async for event in events:
+            if isinstance(event, Thinking | Answering):
+                first = first or time.perf_counter() - begun
+            elif isinstance(event, Finished):
+                tokens = event.reply.output_tokens
     return Run(tokens, first, time.perf_counter() - begun)
 
 
@@ -131,19 +131,19 @@ async def page(
     begun = time.perf_counter()
     first: dict[Side, float] = {}
     ended: dict[Side, float] = {}
-    shown = {}
+    replies = {}
     turn = LiveTurn(requests)
     turn.task = asyncio.create_task(play(served, turn))
     async with aclosing(watch(turn)) as moments:
         async for moment in moments:
             for side, reply in moment.replies.items():
                 turn_messages(question, reply, running=side in moment.running)
-                shown[side] = reply
+                replies[side] = reply
                 if reply.thought or reply.answer:
                     first.setdefault(side, time.perf_counter() - begun)
                 if side not in moment.running:
                     ended.setdefault(side, time.perf_counter() - begun)
-    return {side: Run(shown[side].output_tokens, first[side], ended[side]) for side in sides}
+    return {side: Run(replies[side].output_tokens, first[side], ended[side]) for side in sides}
 
 
 async def ask_straight(served: ServedPair, question: str, sampling: Sampling) -> Run:
@@ -162,7 +162,7 @@ def against_straight(ways: dict[str, list[Run]]) -> list[Measure]:
     plain = ways["straight"]
     rate, first = middle([r.rate for r in plain]), middle([r.first for r in plain])
     measures = []
-    for name, what in (("client", "client and duel"), ("page", "page: client, duel, snapshots, panels")):
+    for name, what in (("client", "client"), ("page", "page: client, snapshots, panels")):
         paired = [ours.rate / theirs.rate for ours, theirs in zip(ways[name], plain, strict=True)]
         added = [ours.first - theirs.first for ours, theirs in zip(ways[name], plain, strict=True)]
         measures += [

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from common.errors import ArenaError
 from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
-from eval.problems.maths import GENERATED, KNOWN, load_benchmark
+from eval.problems.benchmark_sets import GENERATED, KNOWN, load_benchmark
 from eval.problems.rows import data_folder
 from eval.records import Problem
 from insights.preference import NotEnough, PreferenceModel, fit_preference

@@ -7,8 +7,8 @@ import pytest
 
 from common.paths import ROOT
 from eval.paper.transparency import section_of
+from eval.problems.benchmark_sets import GENERATED, KNOWN
 from eval.problems.families import HELD_OUT_PERCENT, SPLITS, TRAINED, UNSEEN
-from eval.problems.maths import GENERATED, KNOWN
 from eval.runs.log import RunConfig
 from models.config.registry import load_config
 from traces.keeping.keep import REASONS, KeepRules

@@ -38,7 +38,7 @@ def import_command(options: argparse.Namespace) -> None:
     from eval.imports.agreement import agreement
     from eval.imports.imported import Source, import_outputs, import_pair
     from eval.imports.outputs import Fields
-    from eval.problems.maths import load_benchmark
+    from eval.problems.benchmark_sets import load_benchmark
     from eval.runs.grades import grade_run
 
     if options.other_title and not options.other:

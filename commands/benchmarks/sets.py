@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from commands.kit.arguments import describe
 from commands.kit.printing import note, one_line, show
 from common.errors import ArenaError
-from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_benchmark
+from eval.problems.benchmark_sets import GENERATED, GENERATED_COUNT, KNOWN, load_benchmark
 
 if TYPE_CHECKING:
     from eval.grading.grader import Grader

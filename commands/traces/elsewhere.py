@@ -39,7 +39,7 @@ def add_import(commands: Commands) -> None:
 def import_command(options: argparse.Namespace) -> None:
     """Write a new traces file, rejects with their reason included, and count."""
     from eval.grading.grader import Grader
-    from eval.problems.maths import load_benchmark
+    from eval.problems.benchmark_sets import load_benchmark
     from traces.keeping.keep import Verifier
     from traces.keeping.trace import write_traces
     from traces.problems.decontaminate import Decontaminator, minilm_embedder

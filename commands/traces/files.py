@@ -24,7 +24,7 @@ def add_curate(commands: Commands) -> None:
 
 def curate_command(options: argparse.Namespace) -> None:
     """Write <name>.jsonl and <name>.funnel.json."""
-    from eval.problems.maths import load_benchmark
+    from eval.problems.benchmark_sets import load_benchmark
     from traces.problems.curate import curate
     from traces.problems.decontaminate import Decontaminator, minilm_embedder
     from traces.problems.sources import read_source, write_problems
@@ -84,7 +84,7 @@ def add_export(commands: Commands) -> None:
 def export_command(options: argparse.Namespace) -> None:
     import pyarrow.parquet as pq
 
-    from eval.problems.maths import TRAINING
+    from eval.problems.benchmark_sets import TRAINING
     from traces.keeping.trace import read_traces
     from traces.publishing.export import export
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import ConfigError
 from common.software import versions
 from eval.problems.benchmark import Benchmark
-from eval.problems.maths import load_benchmark
+from eval.problems.benchmark_sets import load_benchmark
 from eval.problems.prompts import PROMPTINGS
 from eval.records import Problem
 from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo, list_runs

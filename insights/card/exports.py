@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml
 
-from eval.problems.maths import KNOWN
+from eval.problems.benchmark_sets import KNOWN
 from eval.results.report import command
 from eval.runs.log import Role, RunInfo
 from eval.statistics.metrics import Estimate

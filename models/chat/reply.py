@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 from common.errors import Refusal
 from models.chat.events import Answering, Event, Finished, FinishReason, Reply, Thinking
-from models.chat.message import Piece
+from models.chat.pieces import Piece
 from models.chat.resume import Resume
 from models.chat.separated import Separated, written
 from models.chat.thought import Split, Splitter, close_thought_text

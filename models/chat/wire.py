@@ -11,7 +11,7 @@ import httpx
 
 from common.errors import ServerError
 from models.chat.endpoint import Endpoint, client_options, plain_errors, silence_error
-from models.chat.message import Halves, Piece, read_message
+from models.chat.pieces import Halves, Piece, read_message
 from models.chat.refusals import NoScoresError, NoTokenizerError, UnknownOptionError, check
 from models.chat.sse import messages
 from models.config.sampling import Sampling

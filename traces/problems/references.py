@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from common.errors import DataError
 from eval.problems.benchmark import gold_text
-from eval.problems.maths import TRAINING
+from eval.problems.benchmark_sets import TRAINING
 from eval.problems.rows import data_folder, fetch, first_of, how_to_get
 from eval.records import Problem
 

@@ -22,7 +22,7 @@ from common import jsonl
 from common.errors import DataError
 from common.strict import describe
 from eval.grading.extraction import last_box
-from eval.problems.maths import TRAINING
+from eval.problems.benchmark_sets import TRAINING
 from eval.problems.rows import hub_rows
 from eval.records import Problem
 from traces.problems.references import is_reference, is_referred, reference, referred, text_hash, training_problems

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import yaml
 
 from common.errors import DataError
+from eval.problems.benchmark_sets import TRAINING
 from eval.problems.families import MEASURED
-from eval.problems.maths import TRAINING
 from traces.keeping.keep import REASONS, reject_counts
 from traces.keeping.trace import Trace, without_bulk
 from traces.keeping.yields import method_yields, yield_rows

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from common.jsonl import write_text
 from eval.problems.benchmark import Benchmark
+from eval.problems.benchmark_sets import generate_benchmark
 from eval.problems.families import MEASURED
-from eval.problems.maths import generate_benchmark
 from eval.problems.open_ended import plain_set
 from eval.problems.prompts import BARE, BENCHMARK, LATER, MATHS_PROMPT
 from eval.runs.cost import most_in_flight

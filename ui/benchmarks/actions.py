@@ -12,7 +12,7 @@ from eval.grading.grader import Grader
 from eval.imports.agreement import agreement
 from eval.imports.imported import Source, import_outputs, import_pair
 from eval.imports.outputs import Fields
-from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN, load_file
+from eval.problems.benchmark_sets import GENERATED, GENERATED_COUNT, KNOWN, load_file
 from eval.runs.cost import cost, throughputs
 from eval.runs.grades import grade_run
 from eval.runs.log import ROLES, Role, RunConfig, RunLog

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from common.errors import ArenaError, ConfigError
-from eval.problems.maths import GENERATED, GENERATED_COUNT, KNOWN
+from eval.problems.benchmark_sets import GENERATED, GENERATED_COUNT, KNOWN
 from eval.runs.cost import most_in_flight
 from eval.runs.log import RunConfig
 from eval.runs.plan import usual_sampling

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from common.text import duration
-from eval.problems.maths import TRAINING
+from eval.problems.benchmark_sets import TRAINING
 from eval.problems.rows import how_to_get
 from traces.keeping.anatomy import counts, segments
 from traces.keeping.keep import REASONS

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from common.errors import ServerError
 from models.chat.client import Endpoint
-from models.chat.message import Piece
+from models.chat.pieces import Piece
 from models.chat.refusals import length_refusal
 from models.chat.wire import Channel, Request, TokenScore
 from models.serving.in_process.generation import Job, Said

@@ -10,7 +10,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple
 
 from common.errors import ServerError, WeightsError
-from models.chat.message import Piece
+from models.chat.pieces import Piece
 from models.config.sampling import Sampling
 
 LOG = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.problems.maths import load_benchmark
+from eval.problems.benchmark_sets import load_benchmark
 from eval.runs.log import ROLES, RunConfig
 from eval.runs.plan import prepare
 from eval.runs.run_job import complete_run

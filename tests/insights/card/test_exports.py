@@ -7,7 +7,7 @@ import pytest
 import yaml
 from huggingface_hub import parse_eval_result_entries
 
-from eval.problems.maths import KNOWN
+from eval.problems.benchmark_sets import KNOWN
 from insights.card.benchmarks import SetRun, find_sets
 from insights.card.comparator import battles, runs
 from insights.card.exports import eval_results, every_eval_ever, hub_name

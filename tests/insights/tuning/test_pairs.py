@@ -67,7 +67,7 @@ def test_what_cannot_be_learned_from_is_counted() -> None:
 
 
 def test_votes_on_a_benchmarks_problem_are_left_out() -> None:
-    from eval.problems.maths import generate_benchmark
+    from eval.problems.benchmark_sets import generate_benchmark
 
     benchmark = generate_benchmark("same_kind", 3, 1)
     votes = [make_vote("a", prompt=benchmark.problems[0].question, **AGREED)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.chat.client import Endpoint, Message, ModelClient
 from models.chat.events import Answering, Finished, Reply, Thinking
-from models.chat.message import Piece
+from models.chat.pieces import Piece
 from models.chat.reply import Builder
 from models.chat.resume import Resume, answer_now, continue_cut, cut_thought, think_more
 from models.chat.separated import written

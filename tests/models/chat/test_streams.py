@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.chat.client import Endpoint, Message, ModelClient
-from models.chat.duel import duel
-from models.chat.events import Answering, Failed, Finished, Reply, Thinking
+from models.chat.events import Answering, Reply, Thinking
 from models.chat.refusals import length_refusal
 from models.chat.sse import EventReader
 from models.config.sampling import Sampling
@@ -145,11 +144,10 @@ async def test_a_side_whose_delta_is_no_text_fails_alone() -> None:
         client_for(events(delta(content="4"), end())),
         client_for(events(delta(content="4"), delta(content=7), end())),
     )
-    streams = {name: client.stream(QUESTION, Sampling()) for name, client in (("a", good), ("b", bad))}
-    ended = {side: event async for side, event in duel(streams) if isinstance(event, Finished | Failed)}
-    assert isinstance(ended["a"], Finished) and ended["a"].reply.answer == "4"
-    assert isinstance(ended["b"], Failed) and ended["b"].reply.answer == "4"
-    assert "sent int 7 where text was expected" in ended["b"].reply.error
+    (_, _, whole), (_, _, broken) = await asyncio.gather(streamed(good), streamed(bad))
+    assert (whole.finish_reason, whole.answer) == ("stop", "4")
+    assert (broken.finish_reason, broken.answer) == ("failed", "4")
+    assert "sent int 7 where text was expected" in broken.error
 
 
 async def test_signs_of_life_alone_are_no_reply() -> None:

@@ -2,13 +2,11 @@
 
 import asyncio
 import re
-from contextlib import aclosing
 
 import httpx
 import pytest
 
 from models.chat.client import Endpoint, Message, ModelClient, ReplyStream
-from models.chat.duel import duel
 from models.chat.events import Finished, Reply
 from models.chat.resume import Resume, answer_now, continue_cut, think_more
 from models.config.registry import Role
@@ -30,6 +28,14 @@ async def last_reply(stream: ReplyStream) -> Reply:
     *_, event = [event async for event in stream]
     assert isinstance(event, Finished), event
     return event.reply
+
+
+async def reply_stopped_after(count: int, stream: ReplyStream) -> Reply:
+    """The reply of a stream that is stopped once it has given `count` events."""
+    for _ in range(count):
+        await anext(stream)
+    stream.stop()
+    return await last_reply(stream)
 
 
 async def running_requests(endpoint: Endpoint) -> float:
@@ -99,21 +105,12 @@ async def test_answer_now_and_think_more(served_pair: ServedPair) -> None:
 
 async def test_stopping_one_side_ends_its_request_and_leaves_the_other(served_pair: ServedPair) -> None:
     async with await client_of(served_pair, "base") as base, await client_of(served_pair, "distilled") as distilled:
-        sides = {
-            "stopped": base.stream(QUESTION, Sampling(max_tokens=2000)),
-            "whole": distilled.stream(QUESTION, Sampling(max_tokens=40)),
-        }
-        ended: dict[str, Reply] = {}
-        seen = 0
-        async with aclosing(duel(sides)) as events:
-            async for side, event in events:
-                seen += side == "stopped"
-                if seen == 8:
-                    sides["stopped"].stop()
-                if isinstance(event, Finished):
-                    ended[side] = event.reply
-    assert ended["stopped"].finish_reason == "stopped" and 0 < ended["stopped"].output_tokens < 200
-    assert ended["whole"].output_tokens == 40 or ended["whole"].finish_reason == "stop"
+        stopped, whole = await asyncio.gather(
+            reply_stopped_after(8, base.stream(QUESTION, Sampling(max_tokens=2000))),
+            last_reply(distilled.stream(QUESTION, Sampling(max_tokens=40))),
+        )
+    assert stopped.finish_reason == "stopped" and 0 < stopped.output_tokens < 200
+    assert whole.output_tokens == 40 or whole.finish_reason == "stop"
     for _ in range(50):
         if not await running_requests(served_pair.endpoint("base")):
             return

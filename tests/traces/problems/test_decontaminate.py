@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.problems.maths import load_benchmark
+from eval.problems.benchmark_sets import load_benchmark
 from eval.records import Problem
 from traces.problems.decontaminate import (
     COSINE_THRESHOLD,

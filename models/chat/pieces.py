@@ -1,4 +1,4 @@
-"""One message of a model server, streamed or complete: text, thought, token counts and finish reason."""
+"""The pieces in which a reply arrives, streamed or whole: text, thought, token counts and finish reason."""
 
 import re
 from typing import Any, NamedTuple
@@ -60,9 +60,9 @@ def _whole_characters(text: str, last: bool) -> tuple[str, str]:
     """The text, and the half character at its end that the next message may complete."""
     if text.isascii():
         return text, ""
-    held = "" if last or not HIGH_SURROGATE.search(text) else text[-1]
-    whole = text[: len(text) - len(held)].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole, held
+    half = "" if last or not HIGH_SURROGATE.search(text) else text[-1]
+    whole = text[: len(text) - len(half)].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return whole, half
 
 
 class Parts(NamedTuple):
@@ -88,9 +88,9 @@ def read_message(message: Any) -> Piece:
     choice = message["choices"][0]
     if choice.get("error"):
         raise refusal(_status(choice), error_words(choice["error"]), "The model server reported an error: ")
-    said = choice.get("delta") or choice.get("message") or {}
-    content = read_content(choice.get("text") or said.get("content") or said.get("refusal"))
-    thought = next((found for name in THOUGHT_FIELDS if (found := _thought(said.get(name)))), "")
+    delta = choice.get("delta") or choice.get("message") or {}
+    content = read_content(choice.get("text") or delta.get("content") or delta.get("refusal"))
+    thought = next((text for name in THOUGHT_FIELDS if (text := _thought(delta.get(name)))), "")
     finish, unknown = read_finish(choice.get("finish_reason"))
     return Piece(
         # A reply that the token limit cut inside a character ends in a replacement character that no model wrote.

@@ -13,7 +13,7 @@ from eval.grading.grader import Grader, gold_faults
 from eval.judging.labelled import LABELLED
 from eval.paper.figures import reported
 from eval.problems.benchmark import content_hash, gold_hash
-from eval.problems.maths import GENERATED, GSM8K_REVISION, KNOWN, TRAINING, load_benchmark
+from eval.problems.benchmark_sets import GENERATED, GSM8K_REVISION, KNOWN, TRAINING, load_benchmark
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.problems.rows import fetch, how_to_get, read_rows
 
