@@ -17,7 +17,7 @@ from models.config.registry import choose_pair, load_config
 from models.serving.pair import ServedPair
 from models.serving.server import check_port
 from votes.backup.keeper import configured_keeper
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 

@@ -1,6 +1,7 @@
 """A battle as one visitor's page sees it: a frozen value and its pure transitions.
 
-It has no authority: `votes.desk` decides which side is which model, what may be voted on and when names are shown.
+It has no authority: `votes.casting.desk` decides which side is which model, what may be voted on and when names are
+shown.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
 from votes.ballot import Delivery, Mode, RecordedReply, Role, Side
-from votes.shown import OwnBattle, SharedBattle, ShownReply
+from votes.casting.views import OwnBattle, SharedBattle, ShownReply
 
 SIDES: tuple[Side, Side] = ("a", "b")
 

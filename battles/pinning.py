@@ -11,8 +11,8 @@ from traces.cases.cases import (
     pin,
     runs_of,
 )
-from votes.desk import Desk
-from votes.shown import SharedBattle
+from votes.casting.desk import Desk
+from votes.casting.views import SharedBattle
 from votes.takedown import battle_id_of
 
 

@@ -18,8 +18,8 @@ from models.chat.resume import Intervention
 from models.config.sampling import Sampling
 from models.serving.pair import ServedPair
 from votes.ballot import RecordedReply, Role, Side
-from votes.desk import Desk
-from votes.limits import clean_prompt
+from votes.casting.desk import Desk
+from votes.casting.limits import clean_prompt
 
 Tool = Intervention | str
 """What can be done with a reply that is there: `answer_now`, `think_more`, `continue`, `regenerate`, or `transplant`:

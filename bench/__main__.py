@@ -26,7 +26,7 @@ def main() -> int:
     with Bench(arguments.quick) as bench:
         for name in arguments.sections or SECTIONS:
             try:
-                section = import_module(f"bench.{name}").run(bench)
+                section = import_module(f"bench.sections.{name}").run(bench)
             except Exception as error:  # one broken measurement must not lose the others; it is reported and recorded
                 traceback.print_exc()
                 failed[name] = repr(error)

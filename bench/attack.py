@@ -27,8 +27,8 @@ import httpx
 from common.errors import ArenaError
 from models.chat.endpoint import LOOPBACK
 from votes.ballot import RecordedReply, Role
-from votes.desk import Desk
-from votes.limits import Action, Limits, Rate
+from votes.casting.desk import Desk
+from votes.casting.limits import Action, Limits, Rate
 from votes.store import Store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -50,7 +50,7 @@ def services(served_pair: "ServedPair", tmp_path_factory: pytest.TempPathFactory
     """Everything the page works with, on the real pair and a database of its own."""
     from models.config.registry import load_config
     from ui.services import Services
-    from votes.desk import Desk
+    from votes.casting.desk import Desk
     from votes.store import Store
     from votes.visitor import load_salt
 

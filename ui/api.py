@@ -32,7 +32,7 @@ from ui.kit.events import spoken
 from ui.preferences.tab import FILES, read_ballots, write_file
 from ui.services import Services
 from votes.ballot import Side
-from votes.limits import Action, Rate, RateLimiter, clean_prompt
+from votes.casting.limits import Action, Rate, RateLimiter, clean_prompt
 from votes.ranking import WinRate, win_rates_by
 
 Json = dict[str, Any]

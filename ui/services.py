@@ -15,7 +15,7 @@ from eval.runs.jobs import Jobs
 from models.config.registry import ROLES, SpacesConfig
 from models.serving.pair import ServedPair
 from votes.backup.keeper import Keeper
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import network, visitor_hash
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from votes.ballot import STAGES, Ballot, Side, Vote, conversation
-from votes.limits import Limits
+from votes.casting.limits import Limits
 from votes.parquet import portions, write_rows
 from votes.ranking import effective_votes
 

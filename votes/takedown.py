@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from votes.ballot import HiddenRecord
+from votes.casting.limits import clean_text
+from votes.casting.rules import new_row_id, to_iso
 from votes.errors import UnknownBattle
-from votes.limits import clean_text
-from votes.rules import new_row_id, to_iso
 from votes.store import Store
 
 LONGEST_REASON = 500

@@ -31,8 +31,8 @@ def opened(*, make: bool = False) -> "Iterator[Store]":
 @contextmanager
 def final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
     """The store, and the votes of battles in which no blind vote can be cast any more: only those are given out."""
+    from votes.casting.limits import Limits
     from votes.export import final_battles
-    from votes.limits import Limits
 
     with opened() as store:
         if store.notice:

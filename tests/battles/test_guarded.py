@@ -16,8 +16,8 @@ from tests.battles.test_turns import SAMPLING, answers, last, turns_at
 from tests.votes.helpers import FREE
 from ui.kit.replies import panel_messages
 from votes.ballot import Side
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 __all__ = ["answers"]

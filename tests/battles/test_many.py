@@ -20,8 +20,8 @@ from models.config.sampling import Sampling
 from models.serving.status import Status
 from tests.votes.helpers import FREE
 from votes.ballot import Delivery
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 VISITORS = 200

@@ -25,9 +25,9 @@ from ui.compare.handlers import ask_handler, tool_handler
 from ui.kit.replies import FAILED, ONE_ANSWER, panel_messages
 from ui.kit.sampling import SamplingLimits
 from votes.ballot import Mode, Side
-from votes.desk import Desk
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.errors import Refused, TextRefused, UnknownBattle
-from votes.limits import Limits
 from votes.store import Store
 
 SAMPLING = dict.fromkeys(ROLES, Sampling())

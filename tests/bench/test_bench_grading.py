@@ -1,6 +1,6 @@
 """The pairs that grading is timed on are what the table says of them."""
 
-from bench.grading import make_items
+from bench.sections.grading import make_items
 from eval.grading.grader import Grader
 
 

@@ -10,8 +10,8 @@ import pytest
 from commands.arena import main
 from tests.votes.elsewhere.test_elsewhere import ROWS
 from tests.votes.helpers import FREE, play
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 

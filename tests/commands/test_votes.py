@@ -8,8 +8,8 @@ import pytest
 
 from commands.arena import main
 from tests.votes.helpers import FREE, play
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.release import personal, release
 from votes.store import Store
 

@@ -50,9 +50,9 @@ from traces.thoughts.pacing import Ledger, Prices
 from traces.training.mix import journey_row
 from ui.open_ended.judging import rating_tasks
 from ui.traces.library import TraceLibrary
-from votes.desk import Desk
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.export import final_battles, write_csv, write_dpo
-from votes.limits import Limits
 from votes.ranking import WinRate, effective_votes, win_rate
 from votes.store import Store
 from votes.visitor import load_salt, visitor_hash

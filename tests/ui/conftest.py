@@ -5,7 +5,7 @@ import time
 import pytest
 
 from ui.kit import owner
-from votes.limits import RateLimiter
+from votes.casting.limits import RateLimiter
 
 
 @pytest.fixture(autouse=True)

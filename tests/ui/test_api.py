@@ -18,8 +18,8 @@ from tests.votes.helpers import FREE, play
 from ui.api import mcp_installed
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
-from votes.desk import Desk
-from votes.limits import Limits, Rate
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits, Rate
 from votes.store import Store
 
 SAID = {"base": "It is 4.", "distilled": "<think>\n2 and 2.\n</think>\nIt is \\boxed{4}."}

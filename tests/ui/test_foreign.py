@@ -29,8 +29,8 @@ from traces.keeping.trace import Trace, append_trace
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
 from ui.traces.library import BaseAnswer, TraceLibrary
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 pytestmark = pytest.mark.browser

@@ -20,7 +20,7 @@ from ui.kit.policy import PagePolicy
 from ui.metrics import Memory, MetricsPage, gpu_memory
 from votes.backup.keeper import Keeper
 from votes.backup.repository import FolderRepository
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 
 

@@ -19,7 +19,7 @@ from ui.kit import places
 from ui.kit.typeset import Typeset, typeset
 from ui.layout import build_app
 from ui.services import Services
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 
 UI = Path(__file__).parents[2] / "ui"

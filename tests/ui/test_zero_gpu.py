@@ -14,7 +14,7 @@ from tests.models.serving.in_process import pretend_zero
 from tests.models.serving.in_process.pretend_zero import QUOTA, PretendZero
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import READ_ONLY, Services, check_ready
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 

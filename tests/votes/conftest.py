@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.votes.helpers import FREE, Clock
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 

@@ -1,8 +1,8 @@
 """What the tests of votes share: a clock that is set by hand, replies, a battle played to its first answers."""
 
 from votes.ballot import RecordedReply, Role
-from votes.desk import Desk
-from votes.limits import Action, Rate
+from votes.casting.desk import Desk
+from votes.casting.limits import Action, Rate
 
 FREE: dict[Action, Rate] = {action: Rate(10**6, 10**6) for action in ("battle", "turn", "vote")}
 

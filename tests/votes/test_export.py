@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.votes.helpers import Clock, make_replies, play
 from votes.ballot import Vote, from_row
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.export import PairCount, final_battles, preference_pairs, safe_cell, write_csv, write_dpo, write_parquet
 from votes.store import Store
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.votes.helpers import Clock, make_replies, play
 from votes.ballot import RevealRecord, Vote
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.errors import StoreError
 from votes.store import Store
 from votes.store.journal import Journal, waiting

@@ -9,7 +9,7 @@ import pytest
 
 from tests.votes.helpers import Clock, make_replies, play
 from tests.votes.test_store import ROOT, start_holder
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.errors import TextRefused, UnknownBattle
 from votes.store import Store
 from votes.takedown import battle_id_of, set_hidden

@@ -37,7 +37,7 @@ from ui.kit.sampling import SamplingLimits, read_samplings
 from ui.services import Services
 from votes.agreement import LICENCE
 from votes.ballot import Side, Stage, Verdict
-from votes.shown import Reveal
+from votes.casting.views import Reveal
 
 QUESTION_KEPT = 140
 """Characters of a question in the visitor's own list."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from ui.kit.html import Markup, join, render
 from votes.ballot import STAGES, VERDICTS, Role, Side, Stage, Verdict
+from votes.casting.views import Reveal, SideFacts
 from votes.ranking import WinRate
-from votes.shown import Reveal, SideFacts
 
 FEWEST_VOTES = 10
 """Votes before a share of them is shown."""

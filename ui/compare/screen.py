@@ -31,7 +31,7 @@ from ui.kit.html import Markup
 from ui.kit.replies import figures, panel_messages, progress_line, side_failed
 from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
-from votes.shown import Reveal
+from votes.casting.views import Reveal
 
 ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
           "look", "lens")  # fmt: skip

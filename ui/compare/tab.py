@@ -1,7 +1,7 @@
 """The Compare tab: ask both models, watch or wait, vote, read the reasoning, vote again, see who was who.
 
-Widgets and wiring only. What may happen is decided by `votes.desk`, a turn is taken by `battles.turns`, what is shown
-of a battle is computed by `ui.compare.view`.
+Widgets and wiring only. What may happen is decided by `votes.casting.desk`, a turn is taken by `battles.turns`, what is
+shown of a battle is computed by `ui.compare.view`.
 """
 
 import json

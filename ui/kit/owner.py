@@ -16,8 +16,8 @@ from gradio.context import LocalContext
 
 from common.errors import ConfigError
 from ui.services import address_of, session_of, signed_in
+from votes.casting.limits import Action, Rate, RateLimiter
 from votes.errors import TooOften
-from votes.limits import Action, Rate, RateLimiter
 from votes.visitor import network
 
 OWNER_KEY = "JOURNEY_OWNER_KEY"

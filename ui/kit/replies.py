@@ -6,7 +6,7 @@ from ui.kit.html import Markup, render
 from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
 from ui.kit.typeset import typeset
 from votes.ballot import VERDICTS, Side
-from votes.shown import Receipt
+from votes.casting.views import Receipt
 
 FAILED = "Nothing to compare: a model could not answer or was stopped. Regenerate the answers, or ask something else."
 ONE_ANSWER = "Only one model answered, so there is nothing to vote on. This is its answer:"

@@ -20,10 +20,10 @@ from ui.preferences.view import recent_html, summarise_votes, table_html, tiles_
 from ui.services import Services
 from votes.agreement import without_texts
 from votes.ballot import Ballot
+from votes.casting.views import SharedBattle
 from votes.errors import UnknownBattle
 from votes.export import final_battles, write_csv, write_dpo, write_parquet
 from votes.ranking import effective_votes
-from votes.shown import SharedBattle
 
 RECENT = 20
 EMPTY = "No votes yet. Start a blind battle in the Compare tab."

@@ -10,8 +10,8 @@ from plotly.subplots import make_subplots
 from ui.kit.html import Markup, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from votes.ballot import STAGES, VERDICTS, Ballot
+from votes.casting.views import SharedBattle
 from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, position_bias, win_rate, win_rates_by
-from votes.shown import SharedBattle
 
 QUESTION_CHARACTERS = 110
 FEWEST_VOTES = 10

@@ -6,8 +6,8 @@ from typing import Any
 
 from common.errors import DataError
 from common.jsonl import write_text
+from votes.casting.limits import Limits
 from votes.export import final_battles, write_dpo, write_parquet
-from votes.limits import Limits
 from votes.release.card import dataset_card
 from votes.release.choose import Counts, choose
 from votes.release.personal import Scanner

@@ -27,7 +27,7 @@ from models.config.registry import load_config
 from models.serving.pair import ServedPair
 from ui.layout import build_app
 from ui.services import Services
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 from common.paths import home

@@ -14,8 +14,8 @@ from tests.insights.card.helpers import make_sets
 from tests.votes.helpers import FREE, Clock, make_replies
 from ui.benchmarks.card import build_card_button, write_card
 from votes.agreement import LICENCE
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 

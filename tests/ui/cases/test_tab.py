@@ -45,8 +45,8 @@ from ui.open_ended.judging import rating_tasks, task_html
 from ui.open_ended.tab import outcome_html
 from ui.open_ended.view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
 from ui.traces.library import TraceLibrary
-from votes.desk import Desk
-from votes.shown import Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
+from votes.casting.desk import Desk
+from votes.casting.views import Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
 from votes.store import Store
 
 CASE = paper_cases()[2]

@@ -15,8 +15,8 @@ from ui.layout import build_app, launch_options
 from ui.services import Services
 from votes.agreement import LICENCE
 from votes.ballot import Vote
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 pytestmark = pytest.mark.browser

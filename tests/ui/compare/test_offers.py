@@ -14,8 +14,8 @@ from insights.truth import find_problem, index_problems
 from tests.votes.helpers import FREE, make_replies, play
 from ui.compare import offers as module
 from ui.compare.offers import Drawer, build_offers
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 

@@ -17,8 +17,8 @@ from ui.compare.handlers import pin_handler
 from ui.compare.screen import Renderer
 from ui.compare.view import pinned_sentence
 from votes.ballot import Mode
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 

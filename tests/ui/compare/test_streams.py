@@ -26,8 +26,8 @@ from ui.compare.news import MOST_READERS, PATH, TurnStreams
 from ui.compare.screen import Renderer
 from ui.services import Services
 from votes.ballot import Delivery
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 from votes.visitor import visitor_hash
 

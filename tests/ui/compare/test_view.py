@@ -17,8 +17,8 @@ from ui.compare.view import (
 )
 from ui.kit.replies import progress_line
 from votes.ballot import REASONS, Stage, Verdict
+from votes.casting.views import Reveal, SideFacts
 from votes.ranking import WinRate
-from votes.shown import Reveal, SideFacts
 
 BASE = SideFacts("base", "b", "", 0, 10, 0.0, 0.1, 1.0)
 DISTILLED = SideFacts("distilled", "d", "", 90, 10, 2.0, 0.1, 3.0)

@@ -15,8 +15,8 @@ from ui.kit import owner
 from ui.kit.owner import can_sign_in, is_owner, require_owner
 from ui.metrics import refuse
 from ui.services import Services, signed_in
+from votes.casting.limits import RateLimiter
 from votes.errors import TooOften
-from votes.limits import RateLimiter
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bench.reading import long_thought
+from bench.sections.reading import long_thought
 from ui.kit.html import html, shown
 from ui.layout import launch_options
 from ui.lens.view import Thought, lens, lens_pair

@@ -21,8 +21,8 @@ from ui.preferences.analysis import Analysis, show_votes
 from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
 from ui.preferences.quadrants import LISTED, linked_count, quadrants_html
 from ui.preferences.search import search_html
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.ranking import wilson, win_rate
 from votes.store import Store
 

@@ -20,8 +20,8 @@ from ui.preferences.view import (
     time_figure,
     win_rate_figure,
 )
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.ranking import WinRate
 from votes.store import Store
 

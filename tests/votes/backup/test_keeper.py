@@ -15,7 +15,7 @@ from tests.votes.helpers import Clock, play
 from votes.backup.keeper import Keeper
 from votes.backup.repository import FolderRepository, HubRepository, open_repository
 from votes.ballot import HiddenRecord, RevealRecord
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.errors import UnknownBattle
 from votes.store import Store
 

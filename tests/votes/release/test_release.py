@@ -16,7 +16,7 @@ from common.errors import DataError
 from tests.votes.helpers import Clock, make_replies, play
 from votes.agreement import LICENCE
 from votes.ballot import Vote
-from votes.desk import Desk
+from votes.casting.desk import Desk
 from votes.errors import Refused
 from votes.release.card import COLUMNS
 from votes.release.choose import Counts

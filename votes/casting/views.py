@@ -1,6 +1,6 @@
-"""What the desk hands out: receipts, names, and a battle without anything that may not be shown yet.
+"""Views of a battle, as the desk hands them out: receipts, names, and replies without what may not be shown yet.
 
-Pure values, and how they are made from records. What may be shown is decided by `votes.desk`.
+Pure values, and how they are made from records. What may be shown is decided by `votes.casting.desk`.
 """
 
 from dataclasses import dataclass

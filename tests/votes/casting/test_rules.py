@@ -8,9 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from tests.votes.helpers import FREE, Clock, make_replies
 from votes.ballot import BattleRecord, RevealRecord, Row, Stage, Verdict, Vote
-from votes.desk import Desk
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.errors import Refused, UnknownBattle
-from votes.limits import Limits
 from votes.ranking import effective_votes
 
 STAGES: list[Stage] = ["answers", "reasoning"]

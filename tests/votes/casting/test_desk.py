@@ -10,9 +10,9 @@ import pytest
 
 from tests.votes.helpers import Clock, make_replies, play
 from votes.ballot import BattleRecord, Row, Vote
-from votes.desk import Desk
+from votes.casting.desk import Desk
+from votes.casting.limits import Rate
 from votes.errors import Refused, StoreError, TextRefused, TooOften, UnknownBattle
-from votes.limits import Rate
 from votes.store import Store
 
 MakeDesk = Callable[..., Desk]

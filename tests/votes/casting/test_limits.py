@@ -13,8 +13,8 @@ from common.errors import ArenaError, ConfigError
 from tests.votes.helpers import Clock
 from votes import errors
 from votes import visitor as visitors
+from votes.casting.limits import RATES, Rate, RateLimiter, clean_text
 from votes.errors import TextRefused, TooOften
-from votes.limits import RATES, Rate, RateLimiter, clean_text
 from votes.visitor import load_salt, network, visitor_hash
 
 

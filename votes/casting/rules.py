@@ -1,4 +1,4 @@
-"""One battle in memory, and the rules of its steps as functions that only read it. `votes.desk` takes the steps."""
+"""One battle in memory, and the rules of its steps as functions that only read it. The desk takes the steps."""
 
 import secrets
 import threading
@@ -22,9 +22,9 @@ from votes.ballot import (
     Vote,
     detect_language,
 )
+from votes.casting.views import Receipt, SharedBattle, names, shown_turns
 from votes.errors import Refused
 from votes.ranking import effective_votes
-from votes.shown import Receipt, SharedBattle, names, shown_turns
 
 
 @dataclass

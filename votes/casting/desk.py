@@ -39,10 +39,9 @@ from votes.ballot import (
     Verdict,
     Vote,
 )
-from votes.errors import Refused, StoreError, UnknownBattle
-from votes.limits import Limits, RateLimiter, clean_prompt, clean_text
-from votes.live import History, LiveBattles
-from votes.rules import (
+from votes.casting.battles_in_memory import History, LiveBattles
+from votes.casting.limits import Limits, RateLimiter, clean_prompt, clean_text
+from votes.casting.rules import (
     LiveBattle,
     check_reveal,
     check_turn,
@@ -57,7 +56,8 @@ from votes.rules import (
     shared_view,
     to_iso,
 )
-from votes.shown import OwnBattle, Receipt, Reveal, SharedBattle, names
+from votes.casting.views import OwnBattle, Receipt, Reveal, SharedBattle, names
+from votes.errors import Refused, StoreError, UnknownBattle
 
 _LOG = logging.getLogger(__name__)
 
@@ -132,8 +132,8 @@ class Desk:
     def finish_turn(self, battle_id: str, turn_id: str, replies: Mapping[Role, RecordedReply]) -> bool:
         """Record both replies of a running turn. True if the battle can now be voted on.
 
-        A turn that gives nothing to compare (`votes.rules.comparable`) is dropped. A turn that was abandoned in the
-        meantime changes nothing.
+        A turn that gives nothing to compare (`rules.comparable`) is dropped. A turn that was abandoned in the meantime
+        changes nothing.
         """
         battle = self._battles.known(battle_id)
         with battle.lock:

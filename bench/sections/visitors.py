@@ -116,7 +116,7 @@ def page(kind: str, addresses: list[str], _: psutil.Process) -> Iterator[tuple[s
 def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Process, list[str]]]:
     """A process that serves something, and the line in which it says where."""
     environment = {**os.environ, "JOURNEY_HOME": str(home), "GRADIO_ANALYTICS_ENABLED": "False"}
-    command = [sys.executable, "-m", "bench.visited", kind, *arguments]
+    command = [sys.executable, "-m", "bench.sections.visited", kind, *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         try:

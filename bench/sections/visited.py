@@ -1,4 +1,7 @@
-"""What `bench.visitors` visits, a process each: `python -m bench.visited models | bare | ours ADDRESS ADDRESS`."""
+"""The servers of the visitors' section, a process each.
+
+`python -m bench.sections.visited models | bare | ours ADDRESS ADDRESS`
+"""
 
 import asyncio
 import json
@@ -17,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.routing import Route
 
-from bench.visitors import SECONDS_A_TOKEN, TOKENS
+from bench.sections.visitors import SECONDS_A_TOKEN, TOKENS
 from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AddressSource
@@ -26,8 +29,8 @@ from models.serving.pair import ServedPair
 from models.serving.server import free_port
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
-from votes.desk import Desk
-from votes.limits import Limits, Rate
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits, Rate
 from votes.store import Store
 
 os.environ.setdefault("MPLBACKEND", "agg")  # as app.py does

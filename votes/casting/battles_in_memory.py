@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from votes.ballot import BattleRecord, RevealRecord, Row, Vote
+from votes.casting.limits import Limits
+from votes.casting.rules import LiveBattle, to_unix
 from votes.errors import Refused, UnknownBattle
-from votes.limits import Limits
-from votes.rules import LiveBattle, to_unix
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

@@ -1,0 +1,1 @@
+"""One module for each section of the benchmark; `run(bench)` measures it."""
