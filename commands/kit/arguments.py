@@ -57,7 +57,9 @@ def leaf(
     continues: str = "",
 ) -> argparse.ArgumentParser:
     """Add a sub-command to a group; see `describe`."""
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=sentence(text))
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=text.replace("%", "%%"), description=sentence(text)
+    )
     describe(parser, action, example, prints=prints, continues=continues)
     return parser
 

@@ -38,6 +38,16 @@ def test_every_command_has_help_with_an_example_that_parses(name: str) -> None:
         assert action.help or action.dest in {"file", "top_p", "seed"}, f"arena {name} {action.dest} has no help"
 
 
+@pytest.mark.parametrize("name", sorted({name.split()[0] for name in LEAVES}))
+def test_every_group_lists_its_commands(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert all(leaf.split()[-1] in text for leaf in LEAVES if leaf.startswith(f"{name} "))
+    assert "%%" not in text
+
+
 def test_a_command_is_described_alone_and_the_list_needs_no_library() -> None:
     assert set(leaves(build_parser(["votes"]))) > {"votes summary", "runs"}
     code = (
