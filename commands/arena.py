@@ -36,18 +36,20 @@ COMMANDS: Mapping[str, Command] = {
     "run": Command("benchmarks.runs", "ask both models of a pair a problem set"),
     "resume": Command("benchmarks.runs", "continue a run that was stopped"),
     "forced": Command("benchmarks.runs", "cut the thoughts of a run at token budgets and ask for the answers"),
-    "thoughts": Command("thoughts", "find out what a thought is worth: transplanted, resampled, scored by both models"),
+    "thoughts": Command(
+        "benchmarks.thoughts", "find out what a thought is worth: transplanted, resampled, scored by both models"
+    ),
     "runs": Command("benchmarks.results", "list the runs"),
     "report": Command("benchmarks.results", "print the results of a run"),
     "regrade": Command("benchmarks.results", "grade the answers of a run again"),
     "grade": Command("benchmarks.grade", "grade a file of outputs made elsewhere"),
     "import": Command("benchmarks.imports", "add outputs or logs made elsewhere to the runs"),
     "record": Command("benchmarks.results", "pack a run, to ship it with the product"),
-    "judge": Command("judge", "let a model judge answers that have no gold answer"),
+    "judge": Command("benchmarks.judge", "let a model judge answers that have no gold answer"),
     "traces": Command("traces.group", "make, filter and export long thoughts"),
-    "train": Command("train", "train and measure adapters"),
+    "train": Command("training.train", "train and measure adapters"),
     "cases": Command("cases", "record, export and import case studies"),
-    "votes": Command("votes", "sum up, import, export, take down, copy and publish votes"),
+    "votes": Command("votes.own", "sum up, import, export, take down, copy and publish votes"),
     "index": Command("index", "score this repository on the paper's transparency index"),
 }
 

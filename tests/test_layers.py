@@ -35,6 +35,7 @@ FLOORS = {
     "traces": ["problems", "keeping", "thoughts", "training", "publishing", "cases"],
     "ui": [
         "services",
+        "server",
         "kit",
         "lens",
         "traces",

@@ -17,10 +17,10 @@ from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
 from ui.kit.owner import can_sign_in
 from ui.kit.places import guard
-from ui.kit.policy import LARGEST_UPLOAD, PagePolicy
-from ui.kit.sessions import forget_those_who_leave
 from ui.metrics import MetricsPage
 from ui.preferences.tab import build_preferences_tab
+from ui.server.policy import LARGEST_UPLOAD, PagePolicy
+from ui.server.sessions import forget_those_who_leave
 from ui.services import Services
 from ui.traces.tab import build_traces_tab
 from ui.transparency.tab import build_transparency_tab

@@ -21,7 +21,7 @@ from common.errors import ArenaError
 from common.paths import cache, home
 from models.config.registry import ROLES
 from ui.kit.owner import check_key, is_owner_name
-from ui.kit.policy import Application, Receive, Scope, Send
+from ui.server.policy import Application, Receive, Scope, Send
 from ui.services import Services, address_of, signed_in
 from votes.visitor import network
 

@@ -62,7 +62,7 @@ def report_command(options: argparse.Namespace) -> None:
     if options.card and not options.pair:
         raise ConfigError("A report card is of a pair.", "Give --pair instead of the id of a run.")
     if options.card:
-        from commands.card import card_command
+        from commands.benchmarks.card import card_command
 
         return card_command(options)
     if options.pair:

@@ -15,9 +15,9 @@ from eval.records import Problem
 from models.chat.client import Endpoint
 from traces.keeping.keep import KeepRules, Verifier
 from traces.keeping.trace import Trace
-from traces.thoughts.gather import Attempts, MakeAttempt, Summary, gather
-from traces.thoughts.pacing import Ledger, Prices, RateLimit
-from traces.thoughts.service import ServiceClient, ServiceOptions, timeout_for
+from traces.thoughts.service.client import ServiceClient, ServiceOptions, timeout_for
+from traces.thoughts.service.gather import Attempts, MakeAttempt, Summary, gather
+from traces.thoughts.service.pacing import Ledger, Prices, RateLimit
 
 RESERVED = {
     "model": "Name it with --model.",

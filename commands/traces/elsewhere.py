@@ -104,7 +104,7 @@ def batch_command(options: argparse.Namespace, problems: "Sequence[Problem]", ou
 def _write_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
     from commands.kit.collecting import service_options_from
     from traces.thoughts.elsewhere.batch import requests
-    from traces.thoughts.gather import attempts_in
+    from traces.thoughts.service.gather import attempts_in
 
     check_writable(options.batch_out)
     service = service_options_from(options)
@@ -125,7 +125,7 @@ def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out:
     from traces.keeping.keep import Verifier
     from traces.keeping.trace import append_trace
     from traces.thoughts.elsewhere.batch import answers
-    from traces.thoughts.gather import attempts_in
+    from traces.thoughts.service.gather import attempts_in
 
     check_writable(out)
     done, counts = attempts_in(out), Counter[str]()

@@ -43,7 +43,7 @@ def sample_command(options: argparse.Namespace) -> int:
     from commands.kit.collecting import collect
     from commands.kit.serving import asking
     from traces.problems.sources import read_problems
-    from traces.thoughts.gather import Attempts
+    from traces.thoughts.service.gather import Attempts
     from traces.thoughts.solutions import RULES, solution_attempt
 
     out = options.out or home() / "traces" / "solutions.traces.jsonl"

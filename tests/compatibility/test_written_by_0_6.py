@@ -45,8 +45,8 @@ from traces.keeping.yields import method_yields
 from traces.problems.curate import load_funnel
 from traces.problems.sources import read_problems
 from traces.thoughts.annotate import Step, draft_of
-from traces.thoughts.gather import gather
-from traces.thoughts.pacing import Ledger, Prices
+from traces.thoughts.service.gather import gather
+from traces.thoughts.service.pacing import Ledger, Prices
 from traces.training.mix import journey_row
 from ui.open_ended.judging import rating_tasks
 from ui.traces.library import TraceLibrary

@@ -15,7 +15,7 @@ from traces.problems.curate import curate, load_funnel
 from traces.problems.decontaminate import Decontaminator
 from traces.problems.sources import read_problems, read_source, write_problems
 from traces.publishing.ablation import read_ablation
-from traces.thoughts.pacing import Ledger, Prices
+from traces.thoughts.service.pacing import Ledger, Prices
 from traces.training.dataset import read_rows
 from traces.training.recipe import load_recipe
 

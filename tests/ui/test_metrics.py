@@ -16,8 +16,8 @@ from battles.guard import KINDS, Guard
 from models.serving.status import Status
 from tests.votes.helpers import play
 from ui import metrics
-from ui.kit.policy import PagePolicy
 from ui.metrics import Memory, MetricsPage, gpu_memory
+from ui.server.policy import PagePolicy
 from votes.backup.keeper import Keeper
 from votes.backup.repository import FolderRepository
 from votes.casting.desk import Desk

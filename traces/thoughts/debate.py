@@ -15,7 +15,7 @@ from models.chat.client import Message
 from models.chat.thought import split_text
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace
-from traces.thoughts.service import ServiceClient, ServiceReply
+from traces.thoughts.service.client import ServiceClient, ServiceReply
 from traces.thoughts.teacher import TAGS, compose
 from traces.thoughts.transcript import CriticVerdict, Turn, first_person, parse_verdict, path_of, turn_row
 
@@ -64,7 +64,7 @@ class DebateOptions:
 
 
 class Debate:
-    """Two parts and their budget; `attempt` is one debate, for `traces.thoughts.gather`."""
+    """Two parts and their budget; `attempt` is one debate, for `traces.thoughts.service.gather`."""
 
     def __init__(self, policy: ServiceClient, critic: ServiceClient, options: DebateOptions = DebateOptions()) -> None:
         self.policy, self.critic, self.options = policy, critic, options

@@ -10,8 +10,8 @@ from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.keep import KeepRules, reject
 from traces.keeping.trace import Trace
-from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import ServiceClient
+from traces.thoughts.service.client import ServiceClient
+from traces.thoughts.service.gather import MakeAttempt
 
 REFORMAT_PROMPT = """Here are a maths problem and its solution.
 
@@ -28,7 +28,7 @@ RULES = KeepRules(needs_thought=False)
 
 
 def reformat_attempt(client: ServiceClient, prompt: str = REFORMAT_PROMPT) -> MakeAttempt:
-    """How `traces.thoughts.gather` gets one rewritten solution. The problem's `extra` holds the known "solution"."""
+    """How `service.gather` gets one rewritten solution. The problem's `extra` holds the known "solution"."""
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         sent = prompt.format(question=problem.question, solution=problem.extra["solution"])

@@ -9,7 +9,7 @@ import asyncio
 from random import Random
 
 from models.chat.client import Message
-from traces.thoughts.service import ServiceClient
+from traces.thoughts.service.client import ServiceClient
 
 TOPICS = (
     "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",

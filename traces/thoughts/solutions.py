@@ -8,16 +8,16 @@ from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.keep import KeepRules
 from traces.keeping.trace import Trace
-from traces.thoughts.gather import MakeAttempt
 from traces.thoughts.journey import closing
-from traces.thoughts.service import ServiceClient
+from traces.thoughts.service.client import ServiceClient
+from traces.thoughts.service.gather import MakeAttempt
 from traces.thoughts.teacher import trace_of
 
 RULES = KeepRules(needs_thought=False)
 
 
 def solution_attempt(client: ServiceClient) -> MakeAttempt:
-    """How `traces.thoughts.gather` gets one solution. `extra` holds how it was drawn."""
+    """How `traces.thoughts.service.gather` gets one solution. `extra` holds how it was drawn."""
     options = client.options
     drawn = {"temperature": options.temperature, "top_p": options.top_p, "max_tokens": options.max_tokens}
 

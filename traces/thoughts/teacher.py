@@ -13,8 +13,8 @@ from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace
-from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import ServiceClient, ServiceReply
+from traces.thoughts.service.client import ServiceClient, ServiceReply
+from traces.thoughts.service.gather import MakeAttempt
 
 TAGS = ThoughtFormat("tags")
 TEACHER_PROMPT = """{prompt}
@@ -61,7 +61,7 @@ def compose(thought: str, answer: str) -> str:
 
 
 def teacher_attempt(client: ServiceClient, prompt: str = TEACHER_PROMPT) -> MakeAttempt:
-    """How `traces.thoughts.gather` gets one attempt from a teacher.
+    """How `traces.thoughts.service.gather` gets one attempt from a teacher.
 
     `prompt` contains {prompt}, the user message of training; "{prompt}" alone suits a teacher that shows its thought.
     """

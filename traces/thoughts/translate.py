@@ -14,8 +14,8 @@ from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.keep import KeepRules, chinese_share, reject
 from traces.keeping.trace import Trace
-from traces.thoughts.gather import MakeAttempt
-from traces.thoughts.service import ServiceClient
+from traces.thoughts.service.client import ServiceClient
+from traces.thoughts.service.gather import MakeAttempt
 from traces.thoughts.teacher import compose
 
 TRANSLATE_PROMPT = """Translate a maths problem and its solution into {language}. Translate all of it: doubts, wrong \
@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"\d+")
 
 
 class Task(NamedTuple):
-    """A trace to translate, as a problem with an id of its own for `traces.thoughts.gather`."""
+    """A trace to translate, as a problem with an id of its own for `traces.thoughts.service.gather`."""
 
     problem: Problem
     source: Trace
@@ -92,7 +92,7 @@ def trace_of(source: Trace, problem: Problem, reply: str, language: str) -> Trac
 
 
 def translate_attempt(client: ServiceClient, sources: Mapping[str, Trace], language: str) -> MakeAttempt:
-    """How `traces.thoughts.gather` gets one translation. `sources`: id of the task's problem → trace."""
+    """How `traces.thoughts.service.gather` gets one translation. `sources`: id of the task's problem → trace."""
 
     async def attempt(problem: Problem, number: int, seed: int) -> Trace:
         source = sources[problem.id]

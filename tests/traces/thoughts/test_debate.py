@@ -10,14 +10,14 @@ from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
 from traces.problems.sources import write_problems
 from traces.thoughts.debate import Debate, DebateOptions
-from traces.thoughts.gather import gather
-from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.service.client import ServiceClient, ServiceOptions
+from traces.thoughts.service.gather import gather
 from traces.thoughts.transcript import CriticVerdict, Turn, first_person, parse_verdict, path_of
 
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr("traces.thoughts.service.pause_before", lambda retry, asked: asked or 0.02)
+    monkeypatch.setattr("traces.thoughts.service.client.pause_before", lambda retry, asked: asked or 0.02)
 
 
 GO_ON = '{"verdict": "go on", "reason": "This is right."}'

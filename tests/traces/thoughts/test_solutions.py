@@ -15,9 +15,9 @@ from models.chat.client import Endpoint
 from traces.keeping.keep import Verifier, reason_code
 from traces.keeping.trace import read_traces
 from traces.problems.sources import write_problems
-from traces.thoughts.gather import Attempts, gather
-from traces.thoughts.pacing import Ledger, Prices
-from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.service.client import ServiceClient, ServiceOptions
+from traces.thoughts.service.gather import Attempts, gather
+from traces.thoughts.service.pacing import Ledger, Prices
 from traces.thoughts.solutions import RULES, as_thought, solution_attempt
 from traces.training.mix import row_of
 

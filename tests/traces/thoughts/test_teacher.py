@@ -18,9 +18,9 @@ from common.errors import ConfigError, ServerError
 from models.chat.client import Endpoint, Message
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
-from traces.thoughts.gather import Attempts, gather
-from traces.thoughts.pacing import Ledger, Prices, RateLimit
-from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.service.client import ServiceClient, ServiceOptions
+from traces.thoughts.service.gather import Attempts, gather
+from traces.thoughts.service.pacing import Ledger, Prices, RateLimit
 from traces.thoughts.teacher import teacher_attempt
 
 THOUGHT = "I am asked for a sum. Let me add the tens first and then the ones, one after the other."
@@ -29,7 +29,7 @@ OPTIONS = ServiceOptions(max_tokens=100, timeout=5, retries=3, concurrency=4)
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch):
-    monkeypatch.setattr("traces.thoughts.service.pause_before", lambda retry, asked: asked or 0.02)
+    monkeypatch.setattr("traces.thoughts.service.client.pause_before", lambda retry, asked: asked or 0.02)
 
 
 def client(service, options=OPTIONS, **kwargs) -> ServiceClient:
@@ -266,9 +266,9 @@ import asyncio, sys
 from pathlib import Path
 from eval.records import Problem
 from models.chat.client import Endpoint
-from traces.thoughts.service import ServiceClient, ServiceOptions
-from traces.thoughts.gather import Attempts, gather
-from traces.thoughts.pacing import Ledger, Prices
+from traces.thoughts.service.client import ServiceClient, ServiceOptions
+from traces.thoughts.service.gather import Attempts, gather
+from traces.thoughts.service.pacing import Ledger, Prices
 from traces.thoughts.teacher import teacher_attempt
 from dataclasses import replace
 

@@ -10,8 +10,8 @@ from models.chat.client import Endpoint
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import Trace, append_trace, read_traces
 from traces.keeping.yields import method_yields
-from traces.thoughts.gather import gather
-from traces.thoughts.service import ServiceClient, ServiceOptions
+from traces.thoughts.service.client import ServiceClient, ServiceOptions
+from traces.thoughts.service.gather import gather
 from traces.thoughts.translate import PROMPTS, tasks, translate_attempt
 
 QUESTION = "3加20等于多少？"

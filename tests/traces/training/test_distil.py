@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from commands import train as commands
 from commands.arena import build_parser, main
+from commands.training import train as commands
 from common.errors import WeightsError
 from common.paths import ROOT
 from eval.problems.families import MEASURED, generate

@@ -18,7 +18,7 @@ from eval.problems.prompts import maths_prompt
 from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.trace import Trace
-from traces.thoughts.service import ServiceOptions, ServiceReply, read_reply, request_body
+from traces.thoughts.service.client import ServiceOptions, ServiceReply, read_reply, request_body
 from traces.thoughts.teacher import trace_of
 
 URL = "/v1/chat/completions"

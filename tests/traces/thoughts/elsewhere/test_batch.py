@@ -13,7 +13,7 @@ from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
 from traces.problems.sources import write_problems
 from traces.thoughts.elsewhere.batch import answers, asked
-from traces.thoughts.service import timeout_for
+from traces.thoughts.service.client import timeout_for
 from traces.thoughts.teacher import TEACHER_PROMPT
 
 THOUGHT = "I am asked for a sum. Let me add the tens first and then the ones, one after the other."

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 from gradio import state_holder
 
-from ui.kit.sessions import SECONDS_KEPT, LightSession, forget, forget_those_who_leave
+from ui.server.sessions import SECONDS_KEPT, LightSession, forget, forget_those_who_leave
 
 
 def page() -> tuple[gr.Blocks, gr.State, gr.Button]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ui.kit.policy import HOUR, KEPT_SECONDS, LARGEST_EVENT, LARGEST_UPLOAD, UPLOADS_AN_HOUR, PagePolicy
+from ui.server.policy import HOUR, KEPT_SECONDS, LARGEST_EVENT, LARGEST_UPLOAD, UPLOADS_AN_HOUR, PagePolicy
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

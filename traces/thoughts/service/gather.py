@@ -14,7 +14,7 @@ from common.errors import ServerError
 from eval.records import Problem
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import Trace, append_trace, read_traces
-from traces.thoughts.pacing import CapReached
+from traces.thoughts.service.pacing import CapReached
 
 FAILURES_IN_A_ROW = 10
 CONTINUE = "Run the same command again to continue."

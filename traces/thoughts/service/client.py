@@ -17,7 +17,7 @@ from common.errors import ServerError
 from eval.records import CUT_OFF
 from models.chat.client import Endpoint, Message
 from models.chat.retry import pause_before, retry_after
-from traces.thoughts.pacing import Ledger, Prices, RateLimit
+from traces.thoughts.service.pacing import Ledger, Prices, RateLimit
 
 REASONING_FIELDS = ("reasoning", "reasoning_content", "thinking")
 FATAL = {

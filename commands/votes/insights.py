@@ -3,9 +3,9 @@
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from commands.elsewhere import add_source_options, chosen_votes
 from commands.kit.arguments import Commands, leaf
 from commands.kit.printing import show
+from commands.votes.elsewhere import add_source_options, chosen_votes
 
 if TYPE_CHECKING:
     from insights.preference import Preference

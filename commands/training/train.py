@@ -5,10 +5,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.dpo import add_dpo
 from commands.kit.arguments import AGAIN, Commands, count, group, leaf, whole
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
+from commands.training.dpo import add_dpo
 from common.errors import ConfigError, WeightsError
 from common.jsonl import parse, read_text
 from common.paths import ROOT, home

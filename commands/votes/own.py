@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.elsewhere import OWN, add_elsewhere, add_source_options, chosen_ballots, export_imported
-from commands.insights import add_insights
 from commands.kit.arguments import group, leaf
 from commands.kit.files import check_writable
 from commands.kit.printing import show
 from commands.kit.votes import final_ballots, opened
+from commands.votes.elsewhere import OWN, add_elsewhere, add_source_options, chosen_ballots, export_imported
+from commands.votes.insights import add_insights
 from common.errors import ConfigError, DataError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""`arena train …`: training files, adapters, and a third model from preferences."""

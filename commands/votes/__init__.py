@@ -1,0 +1,1 @@
+"""`arena votes …`: what votes add up to and mean, and votes to and from files."""
