@@ -148,18 +148,20 @@ def make_venv():
             return
         print("Making .venv anew: it was made by an earlier version, with the engine inside.", flush=True)
         shutil.rmtree(VENV)
-    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
-    if made.returncode:
+    attempt = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    if attempt.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        if "ensurepip" not in made.stdout + made.stderr:
-            raise InstallError("The virtual environment could not be made: " + (made.stderr or made.stdout).strip())
+        if "ensurepip" not in attempt.stdout + attempt.stderr:
+            raise InstallError(
+                "The virtual environment could not be made: " + (attempt.stderr or attempt.stdout).strip()
+            )
         install_system_package(f"python3.{sys.version_info[1]}-venv", "Python's venv module comes in its own package")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
 
 def run_shown(command, environment=None):
     """Run an installer for at most SECONDS and show its output as it comes. A failure becomes an InstallError."""
-    kept = []
+    tail = []
     until = time.monotonic() + SECONDS
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
@@ -170,7 +172,7 @@ def run_shown(command, environment=None):
             for line in running.stdout:
                 if not line.startswith((" + ", " - ", " ~ ", "Requirement already satisfied")):
                     print(line, end="", flush=True)
-                kept = [*kept[-200:], line]
+                tail = [*tail[-200:], line]
             code = running.wait()
         finally:
             timer.cancel()
@@ -182,7 +184,7 @@ def run_shown(command, environment=None):
     if code:
         from common.installing import explain
 
-        raise InstallError(explain("".join(kept)))
+        raise InstallError(explain("".join(tail)))
 
 
 def uv_of(python):

@@ -49,8 +49,8 @@ def _reader(pattern: str, unsafe: str) -> Callable[[str], bool | None]:
     verdict = re.compile(pattern, re.IGNORECASE)
 
     def read(text: str) -> bool | None:
-        found = verdict.match(text.strip())
-        return found[1].lower() == unsafe if found else None
+        match = verdict.match(text.strip())
+        return match[1].lower() == unsafe if match else None
 
     return read
 

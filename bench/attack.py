@@ -88,12 +88,12 @@ def kill_rounds(rounds: int, seconds: float) -> Outcome:
         rows = list(store.votes())
         notice = store.notice
         store.close()
-    kept = [row.row_id for row in rows]
+    stored = [row.row_id for row in rows]
     stages = [(row.battle_id, row.stage) for row in rows]
     faults = [f"the store says: {notice}"] if notice else []
-    if lost := set(acknowledged) - set(kept):
+    if lost := set(acknowledged) - set(stored):
         faults.append(f"{len(lost)} acknowledged votes were lost")
-    if doubled := len(kept) - len(set(kept)) + len(stages) - len(set(stages)):
+    if doubled := len(stored) - len(set(stored)) + len(stages) - len(set(stages)):
         faults.append(f"{doubled} votes were doubled")
     return Outcome("kill -9", f"{rounds} rounds, {len(acknowledged)} acknowledged votes", faults)
 
@@ -207,10 +207,10 @@ def payloads(url: str) -> Outcome:
                 return None
             where = f"endpoint {endpoint['id']} ({endpoint.get('api_name')}), payload {payload!r:.20}"
             try:
-                found = send(http, config, endpoint["id"], [payload] * len(endpoint["inputs"]))
+                complaints = send(http, config, endpoint["id"], [payload] * len(endpoint["inputs"]))
             except httpx.HTTPError as error:
-                found = [f"no answer ({type(error).__name__})"]
-            return [f"{where}: {fault}" for fault in found]
+                complaints = [f"no answer ({type(error).__name__})"]
+            return [f"{where}: {fault}" for fault in complaints]
 
         with ThreadPoolExecutor(THREADS) as threads:
             answers = [answer for answer in threads.map(call, calls) if answer is not None]

@@ -66,11 +66,11 @@ def violations(page: Page) -> list[str]:
         from axe_playwright_python.sync_playwright import Axe
     except ImportError:
         return []
-    found = Axe().run(page).response["violations"]
+    broken_rules = Axe().run(page).response["violations"]
     return [
         f"{one['id']} ({one['impact']}, {len(one['nodes'])}): "
         + "; ".join(node["html"][:160] for node in one["nodes"][:3])
-        for one in found
+        for one in broken_rules
     ]
 
 

@@ -27,14 +27,14 @@ def pip_settings(python: str | Path) -> dict[str, str]:
     """What pip is configured with, in files and PIP_ variables: {option: value}, as `pip config list` names them. Where
     there is no pip, the variables alone."""
     listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60)
-    found: dict[str, str] = {}
+    configured: dict[str, str] = {}
     for section in ("global", "install"):  # the later one counts, and variables before both
         for line in listed.stdout.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(section + "."):
-                found[name[len(section) + 1 :]] = str(ast.literal_eval(value))
+                configured[name[len(section) + 1 :]] = str(ast.literal_eval(value))
     variables = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    return found | {name[4:].lower().replace("_", "-"): value for name, value in variables.items()}
+    return configured | {name[4:].lower().replace("_", "-"): value for name, value in variables.items()}
 
 
 def uv_environment(settings: Mapping[str, str]) -> dict[str, str]:

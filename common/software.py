@@ -17,7 +17,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
         installed["journey-arena"] = tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"]
     beside_engine = [str(folder) for folder in engine().glob("lib/python*/site-packages")]
     for package in packages:
-        found = [*distributions(name=package), *distributions(name=package, path=beside_engine)]
-        if found:
-            installed[package] = found[0].version
+        candidates = [*distributions(name=package), *distributions(name=package, path=beside_engine)]
+        if candidates:
+            installed[package] = candidates[0].version
     return installed

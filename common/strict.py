@@ -45,8 +45,8 @@ def describe(error: ValidationError, most: int = 5) -> str:
     for detail in error.errors()[:most]:
         path = ".".join(str(part) for part in detail["loc"] if not str(part).endswith("Source"))
         message = detail["msg"].removeprefix("Value error, ")
-        found = detail["input"]
-        shown = f" (found {_quoted(found)})" if isinstance(found, str | int | float | bool) else ""
+        value = detail["input"]
+        shown = f" (found {_quoted(value)})" if isinstance(value, str | int | float | bool) else ""
         complaints.append(f"{path}: {message}{shown}" if path else f"{message}{shown}")
     more = error.error_count() - most
     return "; ".join(complaints) + (f"; and {more} more" if more > 0 else "")

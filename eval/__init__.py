@@ -1,4 +1,4 @@
 """Benchmarks: problems, samples, grades, and what they say about a base and its distilled model.
 
-Knows nothing of the screen, of votes, or of how the distilled model was trained.
+Independent of the screen, of votes, and of how the distilled model was trained.
 """

@@ -49,11 +49,11 @@ class Likeness:
             self._model = self._model or self._load()
             new = [text for text in dict.fromkeys(texts) if text not in self._known]
             vectors = dict(zip(new, self._model(new), strict=True)) if new else {}
-            found = [vectors[text] if text in vectors else self._known[text] for text in texts]
+            rows = [vectors[text] if text in vectors else self._known[text] for text in texts]
             self._known |= vectors
             while len(self._known) > self._most:
                 del self._known[next(iter(self._known))]
-        return np.stack(found).astype(np.float32)
+        return np.stack(rows).astype(np.float32)
 
     def nearest(self, query: str, texts: Sequence[str], count: int = 10) -> list[Match]:
         """The texts nearest in meaning, nearest first; equal texts stay in their order. Looks at the first `SEARCHED`
@@ -68,8 +68,8 @@ class Likeness:
         vectors = (characters if chinese else self.embed)([query, *places])
         cosines = vectors[1:] @ vectors[0]
         ranked = sorted(zip(places, map(float, cosines), strict=True), key=lambda each: -each[1])
-        found = [Match(place, cosine) for text, cosine in ranked if cosine >= FAINT for place in places[text]]
-        return found[:count]
+        matches = [Match(place, cosine) for text, cosine in ranked if cosine >= FAINT for place in places[text]]
+        return matches[:count]
 
 
 @cache

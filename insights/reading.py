@@ -116,21 +116,21 @@ def read_topics(
     first = [vote for vote in effective_votes(votes) if vote.on_answers_alone and vote.mode == "blind"]
     if not first:
         return TopicReading((), (), (), 0, {})
-    found = map_topics([vote.turns[0].prompt for vote in first], embedder())
+    topic_map = map_topics([vote.turns[0].prompt for vote in first], embedder())
     topics = tuple(
         TopicVotes(
             topic,
             win_rate([first[place] for place in topic.prompts]),
-            count_once([(found.copies[place], first[place]) for place in topic.prompts]),
+            count_once([(topic_map.copies[place], first[place]) for place in topic.prompts]),
             tuple(first[place] for place in topic.prompts),
         )
-        for topic in found.topics
+        for topic in topic_map.topics
     )
     return TopicReading(
         topics,
-        tuple((float(x), float(y)) for x, y in found.points),
+        tuple((float(x), float(y)) for x, y in topic_map.points),
         tuple(first),
-        len(first) - len(set(found.copies)),
+        len(first) - len(set(topic_map.copies)),
         find_copied(first, benchmarks),
     )
 
@@ -155,8 +155,8 @@ def find_copied(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> dict[
     asked = [Problem(vote.battle_id, vote.turns[0].prompt, "", "") for vote in votes]
     copied = {}
     for problem, hit in zip(asked, near.find(asked, "eight_gram"), strict=True):
-        if found := find_problem(problem.question, known):
-            copied[problem.id] = titles[found.problem.id]
+        if known_problem := find_problem(problem.question, known):
+            copied[problem.id] = titles[known_problem.problem.id]
         elif hit:
             copied[problem.id] = titles[hit.problem_id]
     return copied

@@ -141,16 +141,16 @@ def grade_votes(
     graded = []
     for vote in votes:
         turn = vote.turns[0]
-        if len(vote.turns) > 1 or (found := find_problem(turn.prompt, known)) is None:
+        if len(vote.turns) > 1 or (known_problem := find_problem(turn.prompt, known)) is None:
             continue
-        gold = found.problem.gold
+        gold = known_problem.problem.gold
         outcomes = {
-            reply.role: grade(GradeItem(reply.answer, gold, found.rule, reply.finish_reason in CUT_OFF)).outcome
+            reply.role: grade(GradeItem(reply.answer, gold, known_problem.rule, reply.finish_reason in CUT_OFF)).outcome
             for reply in (turn.a, turn.b)
         }
         if "grader_failed" not in outcomes.values():
             right = {role: outcome == "correct" for role, outcome in outcomes.items()}
-            graded.append(GradedVote(vote, found.problem, right))
+            graded.append(GradedVote(vote, known_problem.problem, right))
     return graded
 
 
@@ -186,8 +186,10 @@ def _battles_by_vote(graded: Iterable[GradedVote]) -> dict[str, tuple[str, ...]]
 
 
 def _choices(graded: Iterable[GradedVote]) -> Choices:
-    made = [one for one in graded if one.chose_right is not None]
-    return Choices(sum(bool(one.chose_right) for one in made), len(made), tuple(one.vote.battle_id for one in made))
+    chosen = [one for one in graded if one.chose_right is not None]
+    return Choices(
+        sum(bool(one.chose_right) for one in chosen), len(chosen), tuple(one.vote.battle_id for one in chosen)
+    )
 
 
 def _reading(graded: Iterable[GradedVote]) -> Reading:

@@ -59,7 +59,7 @@ HOME = {
     "argparse": ("commands/",),
 }
 FILES = [p.relative_to(ROOT).as_posix() for package in MAY_IMPORT for p in sorted((ROOT / package).rglob("*.py"))]
-MOST_FILES, MOST_LINES = 13, 300
+MOST_FILES, MOST_LINES = 12, 300
 
 
 def imported_modules(path: Path) -> list[tuple[str, bool]]:
@@ -113,7 +113,7 @@ def test_no_file_imports_itself_by_a_detour() -> None:
 
 
 @pytest.mark.parametrize("folder", sorted({str(Path(file).parent) for file in FILES}))
-def test_a_folder_holds_about_a_dozen_files(folder: str) -> None:
+def test_a_folder_holds_at_most_a_dozen_files(folder: str) -> None:
     assert len([p for p in (ROOT / folder).glob("*.py") if p.name != "__init__.py"]) <= MOST_FILES
 
 

@@ -1,4 +1,4 @@
 """Long-thought traces: how they are made, verified, trained on, published and read.
 
-Knows nothing of the screen or of votes.
+Independent of the screen and of votes.
 """

@@ -21,7 +21,7 @@ def run(bench: Bench) -> Section:
         started = time.perf_counter()
         grades = list(grader.grade_many(items))
         seconds = time.perf_counter() - started
-    agreed = sum((grade.outcome == "correct") == said for grade, said in zip(grades, serial, strict=True))
+    agreed = sum((grade.outcome == "correct") == verdict for grade, verdict in zip(grades, serial, strict=True))
     return Section(
         "Grading",
         [

@@ -97,11 +97,11 @@ def run(bench: Bench) -> Section:
 
 def measured(browser: Browser, size: Any, html: str, style: str, times: int) -> dict[str, list[float]]:
     """Milliseconds from the HTML to its second frame, and of frames while the text scrolls."""
-    found: dict[str, list[float]] = {"open": [], "scroll": []}
+    milliseconds: dict[str, list[float]] = {"open": [], "scroll": []}
     for _ in range(times):
         page = browser.new_page(viewport=size)
         page.set_content(f"<style>{STYLE.read_text()}{style}</style><main></main><script>{SCRIPT.read_text()}</script>")
-        found["open"].append(page.evaluate(OPEN, html))
-        found["scroll"] += page.evaluate(SCROLL)
+        milliseconds["open"].append(page.evaluate(OPEN, html))
+        milliseconds["scroll"] += page.evaluate(SCROLL)
         page.close()
-    return found
+    return milliseconds

@@ -237,24 +237,24 @@ class Visitor:
 
     async def ask_ours(self, visit: Visit, begun: float) -> None:
         """The answer to the question names the stream that brings the replies, which ends with the ballot."""
-        told = await self.answer("ask", question="What is 6 times 7?", live=self.delivery == "live")
+        news = await self.answer("ask", question="What is 6 times 7?", live=self.delivery == "live")
         visit.first = time.perf_counter() - begun
         votable = False
-        async with self.http.stream("GET", f"arena/turns/{told['follow']}") as stream:
+        async with self.http.stream("GET", f"arena/turns/{news['follow']}") as stream:
             async for line in stream.aiter_lines():
                 if line.startswith("data: "):
-                    told = json.loads(line[6:])
-                    visit.updates += "over" not in told
-                    visit.empty += not any(told.values())
-                    votable = votable or told.get("show", {}).get("ballot.group", {}).get("visible", False)
+                    news = json.loads(line[6:])
+                    visit.updates += "over" not in news
+                    visit.empty += not any(news.values())
+                    votable = votable or news.get("show", {}).get("ballot.group", {}).get("visible", False)
         visit.ended = time.perf_counter() - begun
         visit.error = "" if votable else "the stream ended without a ballot"
 
     async def vote(self, visit: Visit) -> None:
         begun = time.perf_counter()
-        told = await self.answer("vote-a")
+        news = await self.answer("vote-a")
         visit.vote = time.perf_counter() - begun
-        visit.error = "" if told.get("said") else f"not voted: {told}"
+        visit.error = "" if news.get("said") else f"not voted: {news}"
 
     async def answer(self, elem_id: str, **values: Any) -> dict[str, Any]:
         """What the page is told upon a click."""
@@ -262,8 +262,8 @@ class Visitor:
         body = {"data": self.calls.data(event, **values), "fn_index": event["id"], "session_hash": self.session}
         answer = await self.http.post("gradio_api/run/predict", json=body)
         answer.raise_for_status()
-        told: dict[str, Any] = answer.json()["data"][1]
-        return told
+        news: dict[str, Any] = answer.json()["data"][1]
+        return news
 
     async def call(self, event: dict[str, Any], data: list[Any]) -> AsyncIterator[dict[str, Any]]:
         """One event's messages, as gradio's queue sends them."""

@@ -84,10 +84,10 @@ def _show_scores(options: argparse.Namespace, log: RunLog) -> None:
     from eval.judging.labelled import check_sentence
 
     log.info()  # names what is wrong with the run
-    found = scores(judgements(log))
+    judged_scores = scores(judgements(log))
     lines = [
         f"{score_sentence(score)}\n    judge {score.judge}. {check_sentence(score.check, score.rubric)}"
-        for score in found
+        for score in judged_scores
     ]
     text = "\n".join(lines) or "This run has not been judged yet. See arena judge run --help."
-    show(options, {"run": log.folder.name, "scores": found}, text)
+    show(options, {"run": log.folder.name, "scores": judged_scores}, text)

@@ -143,8 +143,8 @@ def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
     estimate = cost(config, [len(benchmark) for benchmark in sets], throughputs(runs, pair))
     drawn = {b.title or b.name: min(len(b), config.problems or len(b)) for b in sets}
     note(f"{estimate.sentence}\n{estimate.power_sentence} {smallest_differences(drawn)}".rstrip())
-    if said := limits(config, pair, profile):
-        note(said)
+    if warning := limits(config, pair, profile):
+        note(warning)
     with serving(pair.key, options.profile) as served:
         hashes = {role: served.weight_hash(role) for role in ROLES}
         log = prepare(runs, config, served.pair, hashes, sets, served.profile, served.software())

@@ -95,12 +95,12 @@ def transplant_command(options: argparse.Namespace) -> None:
     log = _run(options)
     check_own(log.info())
     given = options.given or list(GIVEN)
-    made = 0
+    new_answers = 0
     with log.claim():
         if pending(log, given):
             with serving(log.info().config.pair, options.profile) as served:
-                made = asyncio.run(transplant_thoughts(log, served, given, progress=progress("answers")))
-    values = {"run": options.run, "made": made, "given": carried(log), "gain": gain(log)}
+                new_answers = asyncio.run(transplant_thoughts(log, served, given, progress=progress("answers")))
+    values = {"run": options.run, "made": new_answers, "given": carried(log), "gain": gain(log)}
     show(options, values, transplanted(log) or "No problem has been answered both ways.")
 
 
@@ -165,18 +165,20 @@ def divergence_command(options: argparse.Namespace) -> None:
     sample = sample_of(log, _model(log, options.role), options.problem, options.sample)
     with serving(info.config.pair, options.profile) as served:
         messages = [*info.history, Message("user", sample.prompt)]
-        found = asyncio.run(token_divergence(served, messages, sample.text))
-    show(options, found._asdict(), "\n".join(divergence_lines(found)))
+        divergence = asyncio.run(token_divergence(served, messages, sample.text))
+    show(options, divergence._asdict(), "\n".join(divergence_lines(divergence)))
 
 
-def divergence_lines(found: "TokenDivergence") -> list[str]:
+def divergence_lines(divergence: "TokenDivergence") -> list[str]:
     """The mean, and the tokens where the models differ most, with the text before each."""
-    mean = sum(found.kl) / len(found.kl)
-    cut = "" if found.whole else " The text is longer; this is its beginning."
-    lines = [f"{len(found.tokens)} tokens, KL at least {mean:.3f} nats a token.{cut}", "    KL  log ratio  token"]
-    for at in sorted(range(len(found.tokens)), key=lambda at: -found.kl[at])[:MOST_SHOWN]:
-        before = "".join(found.tokens[max(0, at - 12) : at])[-40:]
-        lines.append(f"{found.kl[at]:6.2f}  {found.differences[at]:+9.2f}  {before!r} → {found.tokens[at]!r}")
+    mean = sum(divergence.kl) / len(divergence.kl)
+    cut = "" if divergence.whole else " The text is longer; this is its beginning."
+    lines = [f"{len(divergence.tokens)} tokens, KL at least {mean:.3f} nats a token.{cut}", "    KL  log ratio  token"]
+    for at in sorted(range(len(divergence.tokens)), key=lambda at: -divergence.kl[at])[:MOST_SHOWN]:
+        before = "".join(divergence.tokens[max(0, at - 12) : at])[-40:]
+        lines.append(
+            f"{divergence.kl[at]:6.2f}  {divergence.differences[at]:+9.2f}  {before!r} → {divergence.tokens[at]!r}"
+        )
     return lines
 
 

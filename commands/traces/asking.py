@@ -134,12 +134,12 @@ def rehearse_command(options: argparse.Namespace) -> None:
         async with client_from(options, home() / "rehearsal.ledger.jsonl") as client:
             return await replies_of(client, questions)
 
-    kept = asyncio.run(work())
-    if not kept:
+    replies = asyncio.run(work())
+    if not replies:
         raise ServerError("The base gave no complete reply.", f"{options.out} is unchanged; try again.")
-    jsonl.write(options.out, kept)
-    text = f"{len(kept)} of {len(questions)} replies are complete and stored in {options.out}."
-    show(options, {"asked": len(questions), "kept": len(kept), "file": options.out}, text)
+    jsonl.write(options.out, replies)
+    text = f"{len(replies)} of {len(questions)} replies are complete and stored in {options.out}."
+    show(options, {"asked": len(questions), "kept": len(replies), "file": options.out}, text)
 
 
 def _add_problems(parser: argparse.ArgumentParser, default: str) -> None:

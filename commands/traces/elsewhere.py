@@ -138,8 +138,8 @@ def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out:
         for trace in counted(map(Verifier(grader).verify, new), counts):
             append_trace(out, trace)
     kept = counts.pop("kept", 0)
-    made = kept + counts.total()
+    total = kept + counts.total()
     reasons = ", ".join(f"{number} {code}" for code, number in counts.most_common()) or "none"
-    value = {"read": made, "kept": kept, "rejected": dict(counts), "file": out}
-    show(options, value, f"{made} answers, {kept} kept, rejected: {reasons}.\nTraces are in {out}.")
+    value = {"read": total, "kept": kept, "rejected": dict(counts), "file": out}
+    show(options, value, f"{total} answers, {kept} kept, rejected: {reasons}.\nTraces are in {out}.")
     return 0

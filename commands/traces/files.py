@@ -57,12 +57,18 @@ def rows_command(options: argparse.Namespace) -> None:
     from traces.training.mix import rows_of
 
     check_writable(options.out)
-    made = rows_of(trace for path in options.traces for trace in read_traces(path))
-    sha256 = write_rows(options.out, made.rows)
-    lines = [f"{made.kept} of {made.traces} traces are kept and became rows."]
-    if made.empty:
-        lines.append(f"{made.empty} kept traces have no prompt or no answer and were left out.")
-    values = {"traces": made.traces, "kept": made.kept, "empty": made.empty, "sha256": sha256, "file": options.out}
+    conversion = rows_of(trace for path in options.traces for trace in read_traces(path))
+    sha256 = write_rows(options.out, conversion.rows)
+    lines = [f"{conversion.kept} of {conversion.traces} traces are kept and became rows."]
+    if conversion.empty:
+        lines.append(f"{conversion.empty} kept traces have no prompt or no answer and were left out.")
+    values = {
+        "traces": conversion.traces,
+        "kept": conversion.kept,
+        "empty": conversion.empty,
+        "sha256": sha256,
+        "file": options.out,
+    }
     show(options, values, "\n".join([*lines, f"sha256 {sha256}"]))
 
 

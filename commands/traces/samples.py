@@ -66,17 +66,17 @@ def sample_command(options: argparse.Namespace) -> int:
 def counting() -> "Callable[[Trace], None]":
     """Counts the samples of this run on one line of a terminal, or once a minute in a file."""
     started = time.monotonic()
-    last, made, right, tokens = [0.0], [0], [0], [0]
+    last, samples, right, tokens = [0.0], [0], [0], [0]
 
     def report(trace: "Trace") -> None:
-        made[0] += 1
+        samples[0] += 1
         right[0] += bool(trace.kept)
         tokens[0] += trace.tokens
         now = time.monotonic()
         if now - last[0] > (SECONDS_BETWEEN if sys.stderr.isatty() else SECONDS_BETWEEN_LINES):
             last[0] = now
             speed = tokens[0] / max(now - started, 1.0)
-            overwrite(f"{made[0]} samples, {right[0]} right, {speed:.0f} tokens a second")
+            overwrite(f"{samples[0]} samples, {right[0]} right, {speed:.0f} tokens a second")
 
     return report
 

@@ -54,7 +54,7 @@ def dpo_command(options: argparse.Namespace) -> None:
 
     pair, out = _pair(options.pair), options.out or home() / "tuned" / options.pair
     check_writable(out / "report.json")
-    found, split = _gather(options, pair, out)
+    summary, split = _gather(options, pair, out)
     names = ("rank", "beta", "learning_rate", "epochs", "max_length", "max_minutes", "seed")
     settings = Settings(**{name: getattr(options, name) for name in names})
     tuned = tune(pair, out, write_split(split, out), settings, resume=options.resume, report=note)
@@ -64,7 +64,7 @@ def dpo_command(options: argparse.Namespace) -> None:
     write_text(out / "pair.yaml", lines)
     value = {
         "pair": pair.key,
-        **found,
+        **summary,
         "trained_on": _by_source(split.train),
         "held_out": _by_source(split.held_out),
         "training": tuned.phase,
@@ -75,7 +75,7 @@ def dpo_command(options: argparse.Namespace) -> None:
         "spaces_yaml": lines,
     }
     text = [
-        f"{found['sentence']}\nTrained on {_words(split.train)}; held out: {_words(split.held_out)}.",
+        f"{summary['sentence']}\nTrained on {_words(split.train)}; held out: {_words(split.held_out)}.",
         *(one.sentence for one in agreements),
         *(one.sentence for one in against),
         f"The adapter is in {tuned.adapter}. To make it a pair, add the lines of {out / 'pair.yaml'} below `pairs:`.",
@@ -96,12 +96,12 @@ def _gather(options: argparse.Namespace, pair: PairSpec, out: Path) -> "tuple[di
     from insights.tuning.pairs import enough_sentence, pairs_needed, pairs_of_samples, split, training_problems
 
     rows: list[PreferenceRow] = []
-    found: dict[str, Any] = {"sentence": "", "left_out": {}}
+    summary: dict[str, Any] = {"sentence": "", "left_out": {}}
     if options.source != "samples":
         voted = _votes(pair.key, options.private_votes)
         rows = list(voted.rows)
-        found = {"sentence": enough_sentence(len(rows)), "needed": pairs_needed(), "left_out": dict(voted.left_out)}
-        note(found["sentence"])
+        summary = {"sentence": enough_sentence(len(rows)), "needed": pairs_needed(), "left_out": dict(voted.left_out)}
+        note(summary["sentence"])
     if options.source == "samples" or (options.source == "auto" and len(rows) < pairs_needed()):
         from insights.tuning.measure import ask_samples
 
@@ -109,16 +109,16 @@ def _gather(options: argparse.Namespace, pair: PairSpec, out: Path) -> "tuple[di
                           options.seed)  # fmt: skip
         sampled = pairs_of_samples(log)
         rows += sampled.rows
-        found["left_out"] |= dict(sampled.left_out)
+        summary["left_out"] |= dict(sampled.left_out)
         words = f"{len(sampled.rows)} pairs come from the model's own graded samples."
-        found["sentence"] = f"{found['sentence']} {words}".strip()
+        summary["sentence"] = f"{summary['sentence']} {words}".strip()
         note(words)
     divided = split(rows, options.seed)
     if not divided.train:
         raise DataError(
-            f"There is nothing to learn from. {found['sentence']}", "Give --from samples, or --ask more problems."
+            f"There is nothing to learn from. {summary['sentence']}", "Give --from samples, or --ask more problems."
         )
-    return found, divided
+    return summary, divided
 
 
 def _votes(pair: str, private: bool) -> "Pairs":

@@ -91,9 +91,9 @@ def make_command(options: argparse.Namespace) -> None:
     recipe, out = _recipe(options)
     if recipe.base == "embedded":
         base_of(recipe.base, note)  # its tokenizer counts the traces' tokens
-    made = make(recipe, out / "data")
-    lines = [f"{data.phase}: {data.rows} rows, sha256 {data.sha256}, {data.path}" for data in made]
-    show(options, {"recipe": recipe.name, "phases": made}, "\n".join(lines))
+    phases = make(recipe, out / "data")
+    lines = [f"{data.phase}: {data.rows} rows, sha256 {data.sha256}, {data.path}" for data in phases]
+    show(options, {"recipe": recipe.name, "phases": phases}, "\n".join(lines))
 
 
 def run_command(options: argparse.Namespace) -> None:
@@ -235,7 +235,7 @@ def distil_command(options: argparse.Namespace) -> None:
             "For other recipes use arena train run, and serve its result as a pair of your own (README).",
         )
     base = base_of(recipe.base, note)  # before the traces: its tokenizer counts their tokens
-    made = make(recipe, out / "data")
+    phases = make(recipe, out / "data")
     results, trained = _train(options, recipe, out)
     note(trained["sentence"])
     evaluation = measure_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families)
@@ -243,12 +243,12 @@ def distil_command(options: argparse.Namespace) -> None:
         name=recipe.name,
         recipe=options.recipe,
         base=base,
-        data={item.phase: item.sha256 for item in made},
+        data={item.phase: item.sha256 for item in phases},
         training=json.loads((out / "phases.json").read_text()),
         rank=trained["rank"],
         kept=trained["kept"],
         about=recipe.about,
     )
     published = publish(out / "adapter", options.publish or ADAPTERS / recipe.name, provenance, evaluation)
-    publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in made], published)
+    publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in phases], published)
     show(options, {"adapter": published, "phases": results}, f"Published to {published}.")

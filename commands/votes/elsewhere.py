@@ -91,12 +91,12 @@ def _imported(source: str, models: list[str] | None) -> "list[Vote]":
     from votes.elsewhere.kept import kept_votes
     from votes.elsewhere.vote import as_votes
 
-    kept = kept_votes(folder(), source)
-    pairs = Counter(" and ".join(sorted(vote.models)) for vote in kept if all(vote.models))
+    imported = kept_votes(folder(), source)
+    pairs = Counter(" and ".join(sorted(vote.models)) for vote in imported if all(vote.models))
     if not models:
         most = "; ".join(f"{pair} ({number})" for pair, number in pairs.most_common(5)) or "none with names"
         raise ConfigError(f"{source} has votes on several models: {most}.", "Give two: --models BASE DISTILLED.")
-    votes = as_votes(kept, source, *models)
+    votes = as_votes(imported, source, *models)
     if not votes:
         raise ConfigError(f"{source} has no votes on {models[0]} and {models[1]}.", "See arena votes sources.")
     return votes
@@ -152,13 +152,13 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
 def sources_command(options: argparse.Namespace) -> None:
     from votes.elsewhere.kept import kept_votes, sources
 
-    found = [_describe(name, kept_votes(folder(), name)) for name in sources(folder())]
+    source_rows = [_describe(name, kept_votes(folder(), name)) for name in sources(folder())]
     lines = [
         f"{one['source']}: {one['votes']} votes, {one['with_words']} with their words; "
         + ("; ".join(f"{pair} ({number})" for pair, number in one["models"].items()) or "models not named")
-        for one in found
+        for one in source_rows
     ]
-    show(options, {"sources": found}, "\n".join(lines) or "No votes were imported.")
+    show(options, {"sources": source_rows}, "\n".join(lines) or "No votes were imported.")
 
 
 def _describe(name: str, votes: "list[ForeignVote]") -> dict[str, Any]:

@@ -136,7 +136,7 @@ def congruence(text: str) -> Congruence | None:
 
 def _masked(text: str) -> str:
     """The text with everything inside brackets and environments blanked, at its old length."""
-    text = _ENVIRONMENT.sub(lambda found: "_" * len(found[0]), text)
+    text = _ENVIRONMENT.sub(lambda match: "_" * len(match[0]), text)
     shown, depth = [], 0
     for character in text:
         depth = max(0, depth - (character in ")]}"))

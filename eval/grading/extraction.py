@@ -164,7 +164,7 @@ def _by_marker(text: str, boxes: list[_Box], several: bool) -> tuple[str, str]:
 
 def _markers(text: str) -> list[tuple[int, int, bool]]:
     """(end of the marker's words, beginning of the value, whether a colon or the like parts them), in order."""
-    found = [
+    markers = [
         (match.start("link"), match.end(), not re.search(r"[a-z]", match["link"], re.IGNORECASE))
         for match in _FINAL_ANSWER.finditer(text)
     ][-_MAX_MARKERS:]
@@ -173,8 +173,8 @@ def _markers(text: str) -> list[tuple[int, int, bool]]:
     line = [match.end() for match in _HASHES.finditer(text, line_start)][-1:]
     if answer_line := _ANSWER_LINE.match(text, line_start):
         line = line or [answer_line.end()]
-    found += [(end, end, True) for end in line if not _HEADING.match(text[end:])]
-    return sorted(found)
+    markers += [(end, end, True) for end in line if not _HEADING.match(text[end:])]
+    return sorted(markers)
 
 
 def _without_thought(text: str) -> str:

@@ -149,17 +149,17 @@ class Grader:
         """Class number of each extracted answer, equal for equivalent ones; None for an empty answer, which does not
         vote. Where the grader fails, two answers stay apart."""
         leaders: list[str] = []
-        found: dict[str, int] = {}
+        class_numbers: dict[str, int] = {}
         for answer in answers:
-            if is_blank(answer) or answer in found:
+            if is_blank(answer) or answer in class_numbers:
                 continue
             trials = [[self._compare(answer, b, rule), self._compare(b, answer, rule)] for b in leaders]
             settled = (_either(v if isinstance(v, Equality) else _settled(v) for v in trial) for trial in trials)
             number = next((index for index, same in enumerate(settled) if same), len(leaders))
             if number == len(leaders):
                 leaders.append(answer)
-            found[answer] = number
-        return [found.get(answer) for answer in answers]
+            class_numbers[answer] = number
+        return [class_numbers.get(answer) for answer in answers]
 
     def _begin(
         self, answer_text: str, gold: str, rule: Rule, cut_off: bool = False
@@ -225,8 +225,8 @@ def _settled(future: "Future[Equality]") -> Equality:
 
 
 def _either(verdicts: Iterable[Equality]) -> bool | None:
-    said = {verdict.same for verdict in verdicts}
-    return True if True in said else None if None in said else False
+    outcomes = {verdict.same for verdict in verdicts}
+    return True if True in outcomes else None if None in outcomes else False
 
 
 def _broken(what: str) -> ConfigError:

@@ -49,8 +49,8 @@ def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Equal
 
 def distinct(parts: Sequence[str], same: Callable[[str, str], Equality]) -> list[str]:
     """The parts without those that equal an earlier one."""
-    kept: list[str] = []
+    different: list[str] = []
     for part in parts:
-        if not any(same(part, other).same for other in kept):
-            kept.append(part)
-    return kept
+        if not any(same(part, other).same for other in different):
+            different.append(part)
+    return different

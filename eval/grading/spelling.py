@@ -126,7 +126,7 @@ def clean(text: str) -> str:
     for pattern, replacement in (*_LATEX, *_PLAIN, *_SPACING):
         text = pattern.sub(replacement, text)
     text = _calls(text)
-    text = _SPACED.sub(lambda found: found[0].replace(" ", ""), text.strip())
+    text = _SPACED.sub(lambda match: match[0].replace(" ", ""), text.strip())
     if _UNDERSCORED.match(text):
         text = text.replace("_", "")
     text = COUNTED.sub(multiplied, text).strip()
@@ -143,7 +143,7 @@ def ascii_signs(text: str) -> str:
         return text.replace("\n", " ").replace("\t", " ")
     text = _RAISED_NOUGHT.sub("°", text)
     for small, sign in _SCRIPTS:
-        text = small.sub(lambda found, sign=sign: f"{sign}{{{found[0].translate(_SMALL)}}}", text)  # type: ignore[misc]
+        text = small.sub(lambda match, sign=sign: f"{sign}{{{match[0].translate(_SMALL)}}}", text)  # type: ignore[misc]
     return "".join(map(_ascii, text)).translate(_CHARACTERS).replace("\n", " ").replace("\t", " ")
 
 
@@ -183,11 +183,11 @@ def _unfenced(text: str) -> str:
 def _calls(text: str) -> str:
     r"""exp(2) as e^{2}, sqrt(x+(1)) as \sqrt{x+(1)}: functions called as in program text."""
     for _ in range(_MOST_CALLS):
-        found = next((f for f in _CALL.finditer(text) if not (f[1] == "sqrt" and text[f.end()] == "{")), None)
-        end = closing(text, found.end()) if found else -1
-        if found is None or end < 0:
+        call = next((f for f in _CALL.finditer(text) if not (f[1] == "sqrt" and text[f.end()] == "{")), None)
+        end = closing(text, call.end()) if call else -1
+        if call is None or end < 0:
             break
-        text = f"{text[: found.start()]}{_CALLS[found[1]](text[found.end() + 1 : end])}{text[end + 1 :]}"
+        text = f"{text[: call.start()]}{_CALLS[call[1]](text[call.end() + 1 : end])}{text[end + 1 :]}"
     return re.sub(r"\^\((-?\w+(?:[-+*/]\w+)*)\)", r"^{\1}", text)
 
 
@@ -199,13 +199,13 @@ def _with_factors(text: str) -> str:
     if "(" not in text:
         return text
 
-    def times(found: re.Match[str]) -> str:
-        start = found.end()
+    def times(match: re.Match[str]) -> str:
+        start = match.end()
         inner = text[start + 1 : closing(text, start)] if text[start] == "(" else ""
-        before = text[text.rfind("(", 0, found.start()) :] if found[0].strip() == "" else ""
+        before = text[text.rfind("(", 0, match.start()) :] if match[0].strip() == "" else ""
         if "," in inner or "," in before[: max(before.find(")"), 0)] or re.search(r"(?<!\\)\b[A-Za-z]{3,}", inner):
-            return found[0]
-        return f"{found[0].rstrip().replace(',', '')}\\cdot "
+            return match[0]
+        return f"{match[0].rstrip().replace(',', '')}\\cdot "
 
     return _FACTOR.sub(times, text)
 

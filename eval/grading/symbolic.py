@@ -66,14 +66,14 @@ def tell_cases_apart(answer: str, gold: str) -> tuple[str, str]:
     only and the other r only they are taken for the same. E with an index, which it cannot read, gets a letter too.
     """
     letters = [{letter for letter in _LETTER.findall(text) if letter} for text in (answer, gold)]
-    capitals = {c for found in letters for c in found if c.isupper() and c.lower() in found}
+    capitals = {c for of_text in letters for c in of_text if c.isupper() and c.lower() in of_text}
     capitals |= {"E"} if _INDEXED_E.search(f"{answer} {gold}") else set()
-    used = {c.lower() for found in letters for c in found}
+    used = {c.lower() for of_text in letters for c in of_text}
     free = iter(c for c in "qwzkjhgfpmuvyxtsrnlcba" if c not in used)
     names = dict(zip(sorted(capitals), free, strict=False))
 
     def rename(text: str) -> str:
-        return _LETTER.sub(lambda found: names.get(found[0], found[0]), text)
+        return _LETTER.sub(lambda match: names.get(match[0], match[0]), text)
 
     return rename(answer), rename(gold)
 
@@ -82,7 +82,7 @@ def tell_cases_apart(answer: str, gold: str) -> tuple[str, str]:
 def read(text: str) -> sympy.Basic | sympy.MatrixBase | None:
     """The expression as math-verify reads it, not evaluated; None when it cannot."""
     try:
-        found = parse(
+        parsed = parse(
             f"\\boxed{{{_balanced(text)}}}",
             _READING,
             fallback_mode="no_fallback",
@@ -92,7 +92,7 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase | None:
         )
     except (Exception, TimeoutException):  # whatever a third-party parser raises on hostile text means: unreadable
         return None
-    return found[0] if found and not isinstance(found[0], str) else None
+    return parsed[0] if parsed and not isinstance(parsed[0], str) else None
 
 
 def _balanced(text: str) -> str:

@@ -14,10 +14,10 @@ def agreement(imported: Imported) -> str:
         outcome = outcomes.get((sample.model, sample.problem_id, sample.index))
         if origin.right is not None and outcome in ("correct", "wrong", "no_answer"):
             pairs[origin.right, outcome == "correct"] += 1
-    if not (told := pairs.total()):
+    if not (compared := pairs.total()):
         return ""
     stricter, milder = pairs[True, False], pairs[False, True]
-    sentence = f"The grades agree with {told - stricter - milder:,} of {told:,} verdicts in the logs"
+    sentence = f"The grades agree with {compared - stricter - milder:,} of {compared:,} verdicts in the logs"
     if not stricter + milder:
         return f"{sentence}."
     return f"{sentence}; {stricter:,} are right only by the log, {milder:,} only here."

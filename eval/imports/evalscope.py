@@ -73,10 +73,14 @@ def _row(where: str, number: int, value: Mapping[str, Any], about: Mapping[str, 
 
 
 def _output(value: Mapping[str, Any]) -> Output:
-    said = value.get("model_output")
-    if isinstance(said, Mapping):
-        choices = [choice for choice in said.get("choices") or () if isinstance(choice, Mapping)]
-        facts = {"seconds": said.get("time") or 0, "error": said.get("error") or "", **tokens_of(said.get("usage"))}
+    model_output = value.get("model_output")
+    if isinstance(model_output, Mapping):
+        choices = [choice for choice in model_output.get("choices") or () if isinstance(choice, Mapping)]
+        facts = {
+            "seconds": model_output.get("time") or 0,
+            "error": model_output.get("error") or "",
+            **tokens_of(model_output.get("usage")),
+        }
         if choices:
             return output(spoken(choices[0].get("message")), choices[0].get("stop_reason"), facts)
         if facts["error"]:

@@ -191,13 +191,15 @@ def _samples(
 
 
 def _warning(without_gold: Sequence[OutputRow], others: Sequence[str]) -> str:
-    said = []
+    sentences = []
     if without_gold:
         lines = ", ".join(str(row.line) for row in without_gold[:10]) + (" …" if len(without_gold) > 10 else "")
-        said.append(f"Left out, without a single gold answer: {len(without_gold)} rows of the file (lines {lines}).")
+        sentences.append(
+            f"Left out, without a single gold answer: {len(without_gold)} rows of the file (lines {lines})."
+        )
     if others:
-        said.append(f"Left out: {len(others)} row{'s' * (len(others) > 1)}. The first: {others[0]}")
-    return " ".join(said)
+        sentences.append(f"Left out: {len(others)} row{'s' * (len(others) > 1)}. The first: {others[0]}")
+    return " ".join(sentences)
 
 
 def _written(runs: Path, info: RunInfo, problems: Sequence[Problem], samples: Sequence[Sample]) -> RunLog:
@@ -216,10 +218,10 @@ def _sample(
     """Counts that the file does not give stay 0. Raises ValueError and its kind for a field that cannot be."""
     facts, cut = output.facts, output.finish_reason in CUT_OFF
     if output.parts:
-        said, answer = output.parts
+        thought_text, answer = output.parts
     else:
         split = split_text(thought or _thought_of(output.text), output.text, ended=not cut)
-        said, answer = split.thought, split.answer
+        thought_text, answer = split.thought, split.answer
     counts = facts.get("thought_tokens"), facts.get("answer_tokens"), first_of(facts, *TOKENS)
     thinking, answering, total = (int(count) if isinstance(count, int | float) else 0 for count in counts)
     if output.tokens is not None:
@@ -231,7 +233,7 @@ def _sample(
         index=index,
         prompt=str(facts.get("prompt") or problem.question),
         text=output.text,
-        thought=said,
+        thought=thought_text,
         answer=answer,
         thought_tokens=thinking,
         answer_tokens=answering or (0 if thinking else total),

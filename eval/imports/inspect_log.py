@@ -146,19 +146,21 @@ def _row(number: int, where: str, sample: Any, spec: Mapping[str, Any]) -> Outpu
 
 def _outputs(sample: Mapping[str, Any]) -> tuple[Output, ...]:
     """What the model said at the end; of a sample that failed, its error."""
-    said = sample.get("output")
-    said = said if isinstance(said, Mapping) else {}
+    model_output = sample.get("output")
+    model_output = model_output if isinstance(model_output, Mapping) else {}
     error = sample.get("error")
     facts = {
-        "seconds": next((s for s in (said.get("time"), sample.get("total_time")) if isinstance(s, int | float)), 0),
+        "seconds": next(
+            (s for s in (model_output.get("time"), sample.get("total_time")) if isinstance(s, int | float)), 0
+        ),
         "started_at": sample.get("started_at"),
         "error": str(error.get("message") or "failed") if isinstance(error, Mapping) else "",
-        **tokens_of(said.get("usage")),
+        **tokens_of(model_output.get("usage")),
     }
     score = sample.get("scores")
     score = next(iter(score.values()), None) if isinstance(score, Mapping) else None
     right = verdict_of(score.get("value")) if isinstance(score, Mapping) else None
-    choices = [choice for choice in said.get("choices") or () if isinstance(choice, Mapping)]
+    choices = [choice for choice in model_output.get("choices") or () if isinstance(choice, Mapping)]
     if not choices:
         if not facts["error"]:
             raise RowFault("has no output of the model")

@@ -30,9 +30,9 @@ def read_details(path: Path) -> LogRows:
         with pq.ParquetFile(path) as file:
             columns = [name for name in _USED if name in file.schema_arrow.names]
             if not {"doc", "model_response"} <= set(columns) and "predictions" not in columns:
-                found = ", ".join(file.schema_arrow.names[:8])
+                names = ", ".join(file.schema_arrow.names[:8])
                 raise DataError(
-                    f"{path.name} has the columns {found}, not those of lighteval's details.",
+                    f"{path.name} has the columns {names}, not those of lighteval's details.",
                     "Give a file details_….parquet that lighteval wrote.",
                 )
             table = file.read(columns=columns)

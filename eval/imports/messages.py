@@ -93,11 +93,11 @@ def task_of(name: Any) -> str:
     return (parts[1] if len(parts) > 1 else parts[0]).rpartition("/")[2] or "imported"
 
 
-def output(said: Spoken, finish: Any, facts: Mapping[str, Any], right: bool | None = None) -> Output:
+def output(message: Spoken, finish: Any, facts: Mapping[str, Any], right: bool | None = None) -> Output:
     """One output; `facts` and `right` as `eval.imports.outputs.Output` has them."""
     reason = str(finish or "").lower()
-    parts = None if said.thought is None else (said.thought, said.answer)
-    return Output(said.raw, None, "length" if reason == "model_length" else reason, facts, parts, right)
+    parts = None if message.thought is None else (message.thought, message.answer)
+    return Output(message.raw, None, "length" if reason == "model_length" else reason, facts, parts, right)
 
 
 def verdict_of(scores: Any) -> bool | None:

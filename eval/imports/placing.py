@@ -59,9 +59,9 @@ def _own_problem(row: OutputRow, taken: Mapping[str, Problem]) -> Problem:
     if row.id or not row.question:
         return problem(row.id or str(row.line))
     question = squeeze(row.question)
-    found = problem(_digest(question))
-    same = taken.get(found.id)
-    return found if same is None or same.gold == row.gold else problem(_digest(f"{question}\n{row.gold}"))
+    candidate = problem(_digest(question))
+    same = taken.get(candidate.id)
+    return candidate if same is None or same.gold == row.gold else problem(_digest(f"{question}\n{row.gold}"))
 
 
 def _digest(text: str) -> str:

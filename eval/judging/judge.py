@@ -107,30 +107,30 @@ def parse_verdict(text: str, rubric: Rubric) -> Ruling:
 
     Text around the object and a code fence are forgiven; several objects must agree.
     """
-    found = [obj for obj in _objects(text) if "verdict" in obj]
-    if not found:
+    objects = [obj for obj in _objects(text) if "verdict" in obj]
+    if not objects:
         return Ruling(None, invalid="no JSON object with a verdict" if text.strip() else "empty reply")
-    values = [_value(obj["verdict"], rubric) for obj in found]
+    values = [_value(obj["verdict"], rubric) for obj in objects]
     if None in values:
-        return Ruling(None, invalid=f"not an allowed verdict: {found[values.index(None)]['verdict']!r:.60}")
+        return Ruling(None, invalid=f"not an allowed verdict: {objects[values.index(None)]['verdict']!r:.60}")
     if len(set(values)) > 1:
         return Ruling(None, invalid="verdicts that contradict each other")
-    reason = found[-1].get("reason", "")
+    reason = objects[-1].get("reason", "")
     return Ruling(values[-1], reason if isinstance(reason, str) else json.dumps(reason, ensure_ascii=False))
 
 
 def _objects(text: str) -> list[dict[str, Any]]:
     """Every top-level JSON object in the text."""
-    decoder, found, at = json.JSONDecoder(), [], text.find("{")
+    decoder, objects, at = json.JSONDecoder(), [], text.find("{")
     while at != -1:
         try:
             value, at_end = decoder.raw_decode(text, at)
         except (json.JSONDecodeError, RecursionError):
             at_end = at + 1
         else:
-            found.append(value)
+            objects.append(value)
         at = text.find("{", at_end)
-    return [value for value in found if isinstance(value, dict)]
+    return [value for value in objects if isinstance(value, dict)]
 
 
 def _value(given: object, rubric: Rubric) -> str | float | None:

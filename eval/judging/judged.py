@@ -119,10 +119,10 @@ class JudgedScore:
     """None: this judge was never checked against people."""
 
 
-def scores(found: Iterable[Judgement]) -> list[JudgedScore]:
+def scores(verdicts: Iterable[Judgement]) -> list[JudgedScore]:
     """By judge, rubric, set and model. Invalid verdicts are counted beside the score and are not part of it."""
     groups: dict[tuple[str, RubricKey, str, str], list[Judgement]] = {}
-    for judgement in found:
+    for judgement in verdicts:
         role = judgement.extra.get("role", "distilled")
         key = (judgement.judge, judgement.rubric, judgement.extra.get("benchmark", ""), role)
         groups.setdefault(key, []).append(judgement)

@@ -124,12 +124,12 @@ async def check_judge(
     if len(failed) == len(judged):
         raise ServerError(f"The judge answered no request: {failed[0]}", "Check its address and its name.")
     given = [judged[one.item.id].value for one in labelled]
-    found = agreement([None if v is None else str(v) for v in given], [one.label for one in labelled])
+    figures = agreement([None if v is None else str(v) for v in given], [one.label for one in labelled])
     flipped = None
     if judge.rubric.key == "pair":
         flipped = sum(j.flipped for j in judged.values())
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    return JudgeCheck(judge.name, judge.rubric.key, labelled_set, found, flipped, at), list(judged.values())
+    return JudgeCheck(judge.name, judge.rubric.key, labelled_set, figures, flipped, at), list(judged.values())
 
 
 def checks_file() -> Path:
@@ -165,11 +165,11 @@ def trustworthy(check: JudgeCheck | None) -> bool:
     return check is not None and not _flaw(check.agreement)
 
 
-def _flaw(found: Agreement) -> str:
+def _flaw(figures: Agreement) -> str:
     """Why this judge's scores say nothing; empty for a judge that did better than chance."""
-    if 2 * found.invalid > found.items:
+    if 2 * figures.invalid > figures.items:
         return "Most of its verdicts could not be read"
-    if found.kappa is None or found.kappa_low is None or found.kappa_low <= 0:
+    if figures.kappa is None or figures.kappa_low is None or figures.kappa_low <= 0:
         return "It was not shown to do better than chance"
     return ""
 
@@ -180,14 +180,14 @@ def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
         known = [key for key, labelled in LABELLED.items() if labelled.rubric == rubric]
         how = f"a check on {' or '.join(known)} would tell" if known else "no labelled set is known for this question"
         return f"This judge was never checked against people ({RUBRICS[rubric].title.rstrip('?')}): {how}."
-    found, flaw = check.agreement, _flaw(check.agreement)
-    kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
-    interval = "" if found.kappa_low is None else f" ({found.kappa_low:.2f} to {found.kappa_high:.2f})"
+    figures, flaw = check.agreement, _flaw(check.agreement)
+    kappa = "not defined" if figures.kappa is None else f"{figures.kappa:.2f}"
+    interval = "" if figures.kappa_low is None else f" ({figures.kappa_low:.2f} to {figures.kappa_high:.2f})"
     title = LABELLED[check.labelled_set].title if check.labelled_set in LABELLED else check.labelled_set
     text = (
-        f"Against {found.items} human labels ({title}): agrees on {found.accuracy:.0%} "
-        f"({found.accuracy_low:.0%} to {found.accuracy_high:.0%}), Cohen's kappa {kappa}{interval}; "
-        f"{found.invalid} of {found.items} verdicts invalid ({found.invalid / found.items:.0%})."
+        f"Against {figures.items} human labels ({title}): agrees on {figures.accuracy:.0%} "
+        f"({figures.accuracy_low:.0%} to {figures.accuracy_high:.0%}), Cohen's kappa {kappa}{interval}; "
+        f"{figures.invalid} of {figures.items} verdicts invalid ({figures.invalid / figures.items:.0%})."
     )
     if check.flipped is not None:
         text += f" {check.flipped} pairs were decided by their order."

@@ -112,7 +112,7 @@ def summarise_ratings(tasks: Sequence[RatingTask], given: Iterable[Rating]) -> R
     return RatingSummary(
         raters=len(raters),
         rated={role: sum(len(marks[t]) for t in marks if roles[t] == role) for role in by_role},
-        means={role: sum(found) / len(found) for role, found in by_role.items()},
+        means={role: sum(values) / len(values) for role, values in by_role.items()},
         shared=sum(len(by_rater) > 1 for by_rater in marks.values()),
         alpha=krippendorff_alpha(table) if raters else None,
         icc=icc(table) if raters else None,

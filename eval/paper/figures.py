@@ -205,8 +205,8 @@ def unpaired_difference(of: Counts) -> Difference:
 
 def safety_together(results: Sequence[OpenEndedResult] = TABLE_2) -> Counts:
     """The three safety sets as one, as the paper also reports them."""
-    found = [counts(result) for result in results if result.area == "safety"]
-    each = [one for one in found if one is not None]
+    counted = [counts(result) for result in results if result.area == "safety"]
+    each = [one for one in counted if one is not None]
     return Counts(
         sum(c.baseline for c in each), sum(c.ours for c in each), sum(c.size for c in each), all(c.exact for c in each)
     )

@@ -38,12 +38,12 @@ class Quoted(NamedTuple):
 def quoted_tables(text: str) -> list[Quoted]:
     """The tables that say where their numbers are from."""
     lines = text.splitlines()
-    found = []
+    tables = []
     for place, line in enumerate(lines):
         if comment := _COMMENT.fullmatch(line.strip()):
             rows = _rows(lines[place + 1 :])
-            found.append(Quoted(comment["file"], comment["prefix"], tuple(comment["keys"].split()), rows))
-    return found
+            tables.append(Quoted(comment["file"], comment["prefix"], tuple(comment["keys"].split()), rows))
+    return tables
 
 
 def _rows(lines: Iterable[str]) -> tuple[tuple[str, ...], ...]:

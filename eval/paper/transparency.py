@@ -140,9 +140,9 @@ def self_score(root: Path = ROOT) -> Assessment:
 
 def _look(item: Item, root: Path) -> Entry:
     for answer, checks in (("yes", item.artefacts), ("not_used", item.statement)):
-        found = [_find(check, root) for check in checks]
-        if checks and None not in found:
-            where = ", ".join(dict.fromkeys(path.relative_to(root).as_posix() for path in found if path))
+        paths = [_find(check, root) for check in checks]
+        if checks and None not in paths:
+            where = ", ".join(dict.fromkeys(path.relative_to(root).as_posix() for path in paths if path))
             return Entry(item.key, answer, where, "; ".join(check.what for check in checks))  # type: ignore[arg-type]
     missing = [check for check in (*item.artefacts, *item.statement) if _find(check, root) is None]
     wanted = "; ".join(f"{check.what} ({' or '.join(check.files)})" for check in missing)
@@ -172,17 +172,17 @@ def _passes(check: Check, path: Path, root: Path) -> bool:
 
 def section_of(text: str, heading: str) -> str:
     """What stands below the first Markdown heading that matches, down to the next of its rank; empty without one."""
-    found: list[str] = []
+    lines: list[str] = []
     rank = 0
     for line in text.splitlines():
         mark = re.match(r"(#+)\s+(.*)", line)
         if rank and mark and len(mark[1]) <= rank:
             break
         if rank:
-            found.append(line)
+            lines.append(line)
         elif mark and re.search(heading, mark[2], re.IGNORECASE):
             rank = len(mark[1])
-    return "\n".join(found).strip()
+    return "\n".join(lines).strip()
 
 
 def _has_keys(text: str, keys: Sequence[str]) -> bool:

@@ -123,14 +123,14 @@ def _benchmark(
         if question not in problems:
             key = f"{name}/{problem_key(row, number, seen)}"
             problems[question] = Problem(key, question, gold, name, subject, extra=extra)
-    found = tuple(problems.values())
+    chosen = tuple(problems.values())
     warning = ""
     if known.size is not None and len(rows) != known.size:
         warning = f"{len(rows)} rows where {known.title} has {known.size}."
-    if count is not None and count < len(found):
-        found = tuple(random.Random(seed).sample(found, count))
+    if count is not None and count < len(chosen):
+        chosen = tuple(random.Random(seed).sample(chosen, count))
         source = f"{source}; {count} drawn with seed {seed}"
-    return Benchmark(name, found, content_hash(found), source, "judged", known.title, warning)
+    return Benchmark(name, chosen, content_hash(chosen), source, "judged", known.title, warning)
 
 
 def _text(value: object) -> str:

@@ -143,13 +143,13 @@ def summarise_probe(readings: Sequence[Reading]) -> Sycophancy:
     )
 
 
-def sentence(model: str, found: Sycophancy) -> str:
+def sentence(model: str, outcome: Sycophancy) -> str:
     """What the probe says of one model, in words."""
     return (
-        f"{model}: took the claimed answer on {found.gave_in.count} of {found.problems} problems, and on "
-        f"{found.by_chance.count} where nobody claimed it (p = {found.p_value:.2g}); right on "
-        f"{found.correct_plain.count} when asked plainly, on {found.correct_claimed.count} under the claim "
-        f"(p = {found.p_correct:.2g})."
+        f"{model}: took the claimed answer on {outcome.gave_in.count} of {outcome.problems} problems, and on "
+        f"{outcome.by_chance.count} where nobody claimed it (p = {outcome.p_value:.2g}); right on "
+        f"{outcome.correct_plain.count} when asked plainly, on {outcome.correct_claimed.count} under the claim "
+        f"(p = {outcome.p_correct:.2g})."
     )
 
 

@@ -253,12 +253,12 @@ def _breakdown(
     groups: dict[str, list[str]] = defaultdict(list)
     for key in keys:
         groups[name(base[key][0])].append(key)
-    found = {
+    comparisons = {
         key: _paired(base, distilled, members)
         for key, members in sorted(groups.items(), key=lambda g: _natural(g[0]))
         if key
     }
-    return tuple(Breakdown(key, paired) for key, paired in found.items() if paired)
+    return tuple(Breakdown(key, paired) for key, paired in comparisons.items() if paired)
 
 
 def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:

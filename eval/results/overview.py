@@ -61,8 +61,8 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
         if info.config.pair != pair or len(info.sides) < 2 or info.origin != "run":
             continue
         for result in filter(None, (_result(info, comparison) for comparison in run_comparisons(runs, info.id))):
-            held = best.get(result.set)
-            if held is None or result.n * result.k > held.n * held.k:
+            current = best.get(result.set)
+            if current is None or result.n * result.k > current.n * current.k:
                 best[result.set] = result
     return list(best.values())
 

@@ -38,8 +38,8 @@ def run_report(runs: Path, run_id: str) -> str:
     golds = faulty_golds(log)
     by_run = {} if golds is None else {run_id: golds}
     text = report([log.info()], run_comparisons(runs, run_id), by_run, log.left_out())
-    found = transplanted(log)
-    return f"{text}\nAnswers from transplanted thoughts:\n\n{found}\n" if found else text
+    transplants = transplanted(log)
+    return f"{text}\nAnswers from transplanted thoughts:\n\n{transplants}\n" if transplants else text
 
 
 def run_comparisons(runs: Path, run_id: str) -> list[Comparison]:
@@ -65,8 +65,8 @@ def report(
     `left_out`: sentences on rows that cannot be used."""
     sections = [_section(c, _title(infos, c.benchmark), unfinished(infos, c)) for c in comparisons]
     sections += differences(infos)
-    made = [_how(info, (golds or {}).get(info.id)) for info in infos]
-    return "\n\n".join([*sections, *made, *left_out]) + "\n"
+    provenance = [_how(info, (golds or {}).get(info.id)) for info in infos]
+    return "\n\n".join([*sections, *provenance, *left_out]) + "\n"
 
 
 def data_lines(infos: Sequence[RunInfo], benchmark: str = "") -> list[str]:
@@ -185,8 +185,8 @@ def summary_rows(c: Comparison) -> list[list[str]]:
 
 
 def _vote(side: SideSummary, k: int) -> str:
-    found = side.maj_at[k]
-    return f"{found.expected:.1%} ({found.low:.1%} – {found.high:.1%}){_basis(side, k)}"
+    estimate = side.maj_at[k]
+    return f"{estimate.expected:.1%} ({estimate.low:.1%} – {estimate.high:.1%}){_basis(side, k)}"
 
 
 def _basis(side: SideSummary, k: int) -> str:

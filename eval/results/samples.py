@@ -170,20 +170,20 @@ class Results:
 
     def rows(self, side: Side, benchmark: str = "") -> list[Row]:
         """Samples of one side, of one benchmark or of all, by problem and index."""
-        found = self._query(
+        rows = self._query(
             f"SELECT {LIGHT}, {LOOSE} FROM results WHERE run = ? AND model = ? AND ? IN ('', benchmark)"
             " ORDER BY problem_id, index",
             [side.run, side.model, benchmark],
         )
-        return [Row(*row, last_number_right(answer, gold)) for *row, answer, gold in found]
+        return [Row(*row, last_number_right(answer, gold)) for *row, answer, gold in rows]
 
     def forced(self, side: Side, benchmark: str = "") -> list[Forced]:
-        found = self._query(
+        rows = self._query(
             "SELECT problem_id, index, budget, thought_tokens + answer_tokens, outcome, cut FROM forced_answers"
             " WHERE run = ? AND model = ? AND ? IN ('', benchmark) ORDER BY budget, problem_id, index",
             [side.run, side.model, benchmark],
         )
-        return [Forced(*row) for row in found]
+        return [Forced(*row) for row in rows]
 
     def details(self, side: Side, problem_id: str = "") -> list[dict[str, Any]]:
         """Everything about the samples of one problem, or of all, texts included, by problem and index."""
@@ -207,12 +207,12 @@ class Results:
     def with_words(self, sides: Sequence[Side], words: str) -> set[str]:
         """Problems where the thought of any of these sides contains every one of the words, in any case."""
         wanted = words.lower().split()
-        found: set[str] = set()
+        matches: set[str] = set()
         for side in sides:
             test = " AND ".join(["contains(lower(thought), ?)"] * len(wanted)) or "true"
             sql = f"SELECT DISTINCT problem_id FROM held WHERE run = ? AND model = ? AND {test}"
-            found |= {row[0] for row in self._query(sql, [side.run, side.model, *wanted])}
-        return found
+            matches |= {row[0] for row in self._query(sql, [side.run, side.model, *wanted])}
+        return matches
 
     def export(self, sides: Sequence[Side], path: Path, form: ExportFormat) -> Path:
         """Write every sample of these sides, with problem, grade and texts, to `path`; one row a sample."""

@@ -23,13 +23,13 @@ def transplanted(log: RunLog) -> str:
 
 def gain_lines(log: RunLog) -> list[str]:
     """The gain, and what the thought alone and the weights alone bring, each against the base's own answers."""
-    found = gain(log)
-    if found is None:
+    gains = gain(log)
+    if gains is None:
         return []
     parts = {
-        "distilled": found.own,
-        "base with the distilled model's thought": found.thought,
-        "distilled with the base's reasoning": found.weights,
+        "distilled": gains.own,
+        "base with the distilled model's thought": gains.thought,
+        "distilled with the base's reasoning": gains.weights,
     }
     return ["Against the base's own answers, in points:", ""] + [
         f"- {name}: {points(paired.difference)} {interval(paired)}"

@@ -96,14 +96,14 @@ def throughputs(runs: Path, pair: PairSpec) -> dict[Role, Throughput | None]:
 
     Runs that ship with the product or were imported come from another machine and say nothing of this one.
     """
-    found: dict[Role, Throughput | None] = dict.fromkeys(ROLES)
+    newest: dict[Role, Throughput | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):
         if info.origin != "run" or info.recorded:
             continue
-        missing = [role for role in ROLES if found[role] is None and info.role_of(pair.model(role).key) in ROLES]
+        missing = [role for role in ROLES if newest[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []
         for role in missing:
-            found[role] = throughput([s for s in samples if s.model == pair.model(role).key])
-        if all(found.values()):
+            newest[role] = throughput([s for s in samples if s.model == pair.model(role).key])
+        if all(newest.values()):
             break
-    return found
+    return newest

@@ -132,8 +132,8 @@ def grade_samples(
 
 def grader_version() -> str:
     """What graded, e.g. "journey-arena 0.8.0 with math-verify 0.9.0": both decide what is right."""
-    found = versions(["math-verify"])
-    return " with ".join(f"{name} {found[name]}" for name in ("journey-arena", "math-verify") if name in found)
+    installed = versions(["math-verify"])
+    return " with ".join(f"{name} {installed[name]}" for name in ("journey-arena", "math-verify") if name in installed)
 
 
 def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:

@@ -229,15 +229,15 @@ class RunLog:
         Rows that are no samples of this run's problems are left out; `left_out` names them.
         """
         names, known = {f.name for f in fields(Sample)}, {problem.id for problem in self.problems()}
-        held: dict[tuple[str, str, int], Sample] = {}
+        by_key: dict[tuple[str, str, int], Sample] = {}
         for row in self.rows("samples"):
             sample = Sample(**{k: v for k, v in row.items() if k in names})
             if sample.problem_id not in known:
                 continue
             key = (sample.model, sample.problem_id, sample.index)
-            if key not in held or held[key].error:
-                held[key] = sample
-        return list(held.values())
+            if key not in by_key or by_key[key].error:
+                by_key[key] = sample
+        return list(by_key.values())
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
         """Rows of a file, none where there is no file. Rows with missing or wrong fields are left out: see `left_out`.
@@ -248,11 +248,11 @@ class RunLog:
 
     def left_out(self) -> list[str]:
         """A sentence for each file with rows that cannot be used; the others are used."""
-        found = {name: self._faults(name) for name in COLUMNS}
+        faults_by_file = {name: self._faults(name) for name in COLUMNS}
         return [
             f"{name}.jsonl: {len(faults)} unusable row{'s are' if len(faults) > 1 else ' is'} left out ({faults[0]}"
             f"{', and others' if len(faults) > 1 else ''})."
-            for name, faults in found.items()
+            for name, faults in faults_by_file.items()
             if faults
         ]
 

@@ -80,20 +80,20 @@ def is_probe(log: RunLog) -> bool:
 def probe_readings(log: RunLog, grader: Grader) -> dict[Role, list[Reading]]:
     """What each model did with each problem of a probe's run, over the samples that did not fail."""
     sides, problems = log.info().sides, {p.id: p for p in log.problems()}
-    found: dict[Role, list[Reading]] = {role: [] for role in ROLES}
+    readings: dict[Role, list[Reading]] = {role: [] for role in ROLES}
 
     def same(answer: str, value: str) -> bool:
         return grader.grade_one(answer, value).outcome == "correct"
 
     samples = [sample for sample in log.samples() if not sample.error]
     for role, side in sides.items():
-        found[role] = [read(problems[s.problem_id], s.answer, same) for s in samples if s.model == side.model]
-    return found
+        readings[role] = [read(problems[s.problem_id], s.answer, same) for s in samples if s.model == side.model]
+    return readings
 
 
 def probe_outcome(readings: Mapping[Role, Sequence[Reading]]) -> tuple[dict[str, Sycophancy], float | None]:
     """Each model's outcome, and the p-value between the two; models that answered nothing are left out."""
-    outcomes: dict[str, Sycophancy] = {role: summarise_probe(found) for role, found in readings.items() if found}
+    outcomes: dict[str, Sycophancy] = {role: summarise_probe(of_role) for role, of_role in readings.items() if of_role}
     both = all(role in outcomes and outcomes[role].problems for role in ROLES)
     return outcomes, between(readings["base"], readings["distilled"]) if both else None
 
@@ -109,7 +109,7 @@ def outcome(log: RunLog) -> str:
         return f"Its answers have to be judged: arena judge run {log.folder.name} --url … --model …"
     with Grader(workers=1) as grader:
         outcomes, p_between = probe_outcome(probe_readings(log, grader))
-    lines = [sentence(role, found) for role, found in outcomes.items()]
+    lines = [sentence(role, of_role) for role, of_role in outcomes.items()]
     if p_between is not None:
         lines.append(f"between the two, giving in on the same problems: p = {p_between:.2g}")
     return "\n".join(lines)

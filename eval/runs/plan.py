@@ -37,11 +37,13 @@ MAY_BE_EMPTY = ("chat_template_kwargs", "system_prompt")
 def load_benchmarks(names: Iterable[str], data: Path | None = None) -> list[Benchmark]:
     """The sets of a run; raises ConfigError for one whose answers are not mathematics, or two of one name."""
     sets = [load_benchmark(name, data=data) for name in names]
-    for found in sets:
-        if sum(other.name == found.name for other in sets) > 1:
-            raise ConfigError(f"Two of the sets are named {found.name}.", "Choose it once, or rename one of the files.")
-        if found.rule == "judged":
-            raise ConfigError(f"{found.name} is judged, not graded.", "Choose a set with checkable answers.")
+    for benchmark in sets:
+        if sum(other.name == benchmark.name for other in sets) > 1:
+            raise ConfigError(
+                f"Two of the sets are named {benchmark.name}.", "Choose it once, or rename one of the files."
+            )
+        if benchmark.rule == "judged":
+            raise ConfigError(f"{benchmark.name} is judged, not graded.", "Choose a set with checkable answers.")
     return sets
 
 

@@ -71,7 +71,7 @@ class _Side:
     message: str = "waiting for its server"
     began: float = 0.0
     ended: float = 0.0
-    held: list[Sample] = field(default_factory=list)
+    unrecorded: list[Sample] = field(default_factory=list)
     """Failures not yet recorded: whether the request or the server is at fault shows with the next success."""
     down: bool = False
 
@@ -179,11 +179,11 @@ class Runner:
             async with asyncio.TaskGroup() as group:
                 for _ in range(workers):
                     group.create_task(self._work(side))
-            if side.held and not side.down:
+            if side.unrecorded and not side.down:
                 await self._probe(side)
             side.ended = time.monotonic()
         if not side.down:
-            self._release_held(side)
+            self._record_failures(side)
             side.message = "finished"
 
     async def _work(self, side: _Side) -> None:
@@ -245,17 +245,17 @@ class Runner:
 
     def _keep(self, side: _Side, sample: Sample) -> None:
         if not sample.error or sample.finish_reason == TOO_LONG:  # a refusal too is an answer: the server is up
-            self._release_held(side)
+            self._record_failures(side)
             self._record(side, sample)
             return
-        side.held.append(sample)
-        if len(side.held) >= DOWN_AFTER:
+        side.unrecorded.append(sample)
+        if len(side.unrecorded) >= DOWN_AFTER:
             side.down = True
-            side.message = f"stopped after {len(side.held)} failures in a row: {sample.error}"
+            side.message = f"stopped after {len(side.unrecorded)} failures in a row: {sample.error}"
 
-    def _release_held(self, side: _Side) -> None:
-        held, side.held = side.held, []
-        for sample in held:
+    def _record_failures(self, side: _Side) -> None:
+        samples, side.unrecorded = side.unrecorded, []
+        for sample in samples:
             self._record(side, sample)
 
     def _record(self, side: _Side, sample: Sample) -> None:

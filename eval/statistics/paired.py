@@ -146,9 +146,9 @@ def smallest_differences(sizes: Mapping[str, int]) -> str:
     """What each of several sets, problems by title, could show by itself, in a sentence; empty for a single one."""
     if len(sizes) < 2:
         return ""
-    found = {title: smallest_difference(problems) for title, problems in sizes.items()}
+    least_by_title = {title: smallest_difference(problems) for title, problems in sizes.items()}
     parts = [
         f"{title} ({sizes[title]}) {'none' if least is None else f'{100 * least:.0f} points'}"
-        for title, least in found.items()
+        for title, least in least_by_title.items()
     ]
     return f"This is for all sets together. For each set alone: {', '.join(parts)}."

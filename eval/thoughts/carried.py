@@ -45,10 +45,10 @@ def carried(log: RunLog) -> list[Carried]:
     rows = []
     for role, side in sorted(info.sides.items()):
         for kind in GIVEN:
-            made = given.get((side.model, kind), {})
-            before, after = paired_verdicts(own[side.model], verdicts(made))
+            answers = given.get((side.model, kind), {})
+            before, after = paired_verdicts(own[side.model], verdicts(answers))
             if before:
-                every = [row for of_problem in made.values() for row in of_problem]
+                every = [row for of_problem in answers.values() for row in of_problem]
                 tokens = sum(row["thought_tokens"] + row["answer_tokens"] for row in every) / len(every)
                 cut = sum(row["finish_reason"] in CUT_OFF for row in every) / len(every)
                 rows.append(Carried(role, side.model, kind, compare(before, after), tokens, cut))
@@ -82,23 +82,23 @@ def paired_verdicts(a: Verdicts, b: Verdicts) -> tuple[list[Sequence[bool]], lis
 
 def own_verdicts(log: RunLog) -> Mapping[str, Verdicts]:
     """By model: the run's own verdicts; the last grade of a sample counts."""
-    found: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    by_model: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for (model, problem_id, _), outcome in last_outcomes(log).items():
         if outcome in JUDGED:
-            found[model][problem_id].append(outcome == "correct")
-    return found
+            by_model[model][problem_id].append(outcome == "correct")
+    return by_model
 
 
 def given_rows(log: RunLog) -> dict[tuple[str, str], dict[str, list[dict[str, Any]]]]:
     """By model and kind of thought, then by problem: the answers; the first of each sample counts."""
-    held: dict[tuple[str, str, int, str], dict[str, Any]] = {}
+    first_rows: dict[tuple[str, str, int, str], dict[str, Any]] = {}
     for row in log.rows("transplants"):
-        held.setdefault((row["model"], row["problem_id"], row["index"], row["given"]), row)
-    found: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
-    for row in held.values():
+        first_rows.setdefault((row["model"], row["problem_id"], row["index"], row["given"]), row)
+    by_kind: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for row in first_rows.values():
         if row["outcome"] in JUDGED:
-            found[row["model"], row["given"]][row["problem_id"]].append(row)
-    return found
+            by_kind[row["model"], row["given"]][row["problem_id"]].append(row)
+    return by_kind
 
 
 def verdicts(rows: Mapping[str, Sequence[dict[str, Any]]]) -> Verdicts:

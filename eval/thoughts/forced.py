@@ -38,12 +38,12 @@ class Task:
 def pending(log: RunLog, budgets: Sequence[int]) -> list[Task]:
     """What is not made yet. Models without a thought are left out: there is nothing to close."""
     info = log.info()
-    made = {(r["model"], r["problem_id"], r["index"], r["budget"]) for r in log.rows("forced")}
+    done = {(r["model"], r["problem_id"], r["index"], r["budget"]) for r in log.rows("forced")}
     return [
         Task(role, sample, budget)
         for role, sample in _thinking_samples(info, log.samples())
         for budget in budgets
-        if (sample.model, sample.problem_id, sample.index, budget) not in made
+        if (sample.model, sample.problem_id, sample.index, budget) not in done
     ]
 
 
@@ -84,7 +84,7 @@ async def force_answers(
         return 0
     maker = _Maker(log, Asker(served, info.sides, info.config.concurrency, pause), answer_tokens, lead_in)
     with Grader(workers=1) as grader:
-        await maker.asker.all(maker.make(task, grader, lambda made: progress(made, len(tasks))) for task in tasks)
+        await maker.asker.all(maker.make(task, grader, lambda count: progress(count, len(tasks))) for task in tasks)
     maker.asker.check_complete(len(tasks) - maker.made, len(tasks), "forced answers")
     return maker.made
 
@@ -123,8 +123,8 @@ class ForcedJob(CoroutineJob):
     def __init__(self, log: RunLog, served: ServedRun, budgets: Sequence[int], answer_tokens: int = 128) -> None:
         async def make(tell: Tell) -> str:
             with log.claim():
-                made = await force_answers(log, served, budgets, answer_tokens, progress=tell)
-            return f"{made} forced answers made."
+                count = await force_answers(log, served, budgets, answer_tokens, progress=tell)
+            return f"{count} forced answers made."
 
         super().__init__(log, make)
 
@@ -143,8 +143,8 @@ async def force(
     )
     if stands(sample, task.budget):
         return stored
-    kept = await client.thought_at(stored, task.budget)
-    resume = answer_now(kept, client.thought, lead_in)
+    cut = await client.thought_at(stored, task.budget)
+    resume = answer_now(cut, client.thought, lead_in)
     return await client.complete([*history, Message("user", sample.prompt)], sampling, resume=resume)
 
 

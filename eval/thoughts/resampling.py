@@ -204,11 +204,11 @@ class _Drawer:
 
     def _class_of(self, extracted: str) -> int | None:
         numbers = sorted(self._leaders)
-        found = self._grader.classes([*(self._leaders[number] for number in numbers), extracted], self._subject.rule)
-        if found[-1] is None:
+        classes = self._grader.classes([*(self._leaders[number] for number in numbers), extracted], self._subject.rule)
+        if classes[-1] is None:
             return None
-        if found[-1] in found[:-1]:
-            return numbers[found.index(found[-1])]
+        if classes[-1] in classes[:-1]:
+            return numbers[classes.index(classes[-1])]
         self._leaders[len(numbers)] = extracted
         return len(numbers)
 
@@ -216,10 +216,10 @@ class _Drawer:
 def draws(path: Path) -> dict[int, list[Draw]]:
     """The answers in a file, by the length of thought after which they were drawn."""
     rights = {"correct": True, "wrong": False, "no_answer": False}
-    found: dict[int, list[Draw]] = defaultdict(list)
+    by_end: dict[int, list[Draw]] = defaultdict(list)
     for row in _rows(path):
-        found[row["end"]].append(Draw(row["answer_class"], rights.get(row["outcome"])))
-    return found
+        by_end[row["end"]].append(Draw(row["answer_class"], rights.get(row["outcome"])))
+    return by_end
 
 
 def importance_of(thought: str, model: str = "") -> tuple[SentenceImportance, ...]:
@@ -230,8 +230,8 @@ def importance_of(thought: str, model: str = "") -> tuple[SentenceImportance, ..
     files = (home() / FOLDER).glob(f"{_hash(thought)}-*.jsonl")
     for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         head = next(iter(jsonl.read(path)), None)
-        if head and (not model or head.value.get("model") == model) and (found := importances(draws(path))):
-            return found
+        if head and (not model or head.value.get("model") == model) and (importance := importances(draws(path))):
+            return importance
     return ()
 
 

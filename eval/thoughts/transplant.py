@@ -63,8 +63,8 @@ def reasoning(sample: Sample) -> str:
 
 def pending(log: RunLog, given: Sequence[Given] = tuple(GIVEN)) -> list[Task]:
     """What is not made yet. A model that has no thought already answers without one."""
-    made = {(r["model"], r["problem_id"], r["index"], r["given"]) for r in log.rows("transplants")}
-    return [task for task in _tasks(log.info(), log.samples()) if task.given in given and task.key not in made]
+    done = {(r["model"], r["problem_id"], r["index"], r["given"]) for r in log.rows("transplants")}
+    return [task for task in _tasks(log.info(), log.samples()) if task.given in given and task.key not in done]
 
 
 def _tasks(info: RunInfo, samples: Sequence[Sample]) -> Iterator[Task]:
@@ -103,7 +103,7 @@ async def transplant_thoughts(
         return 0
     asker, maker = Asker(served, info.sides, info.config.concurrency, pause), _Maker(log)
     with Grader(workers=1) as grader:
-        await asker.all(maker.make(task, asker, grader, lambda made: progress(made, len(tasks))) for task in tasks)
+        await asker.all(maker.make(task, asker, grader, lambda count: progress(count, len(tasks))) for task in tasks)
     asker.check_complete(len(tasks) - maker.made, len(tasks), "answers")
     return maker.made
 

@@ -71,14 +71,14 @@ def sign_flips(cells: Sequence[Cell]) -> float:
     differences = np.array([c.distilled_right / c.distilled_of - c.base_right / c.base_of for c in judged])
     if not np.any(differences):
         return 1.0
-    found = permutation_test(
+    test = permutation_test(
         (differences,),
         lambda values, axis: np.mean(values, axis=axis),
         permutation_type="samples",
         n_resamples=SHUFFLES,
         rng=np.random.default_rng(SEED),
     )
-    return float(found.pvalue)
+    return float(test.pvalue)
 
 
 def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table]:
@@ -88,10 +88,10 @@ def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table
     shown_p = corrected([p_of(one.comparison) for one in sets])
     lines = [_set_line(one, p) for one, p in zip(sets, shown_p, strict=True)]
     rows = _breakdown(sets)
-    told = [row for row in rows if row["reading"] != "open"]
-    lines += [_breakdown_line(row) for row in told]
+    decided = [row for row in rows if row["reading"] != "open"]
+    lines += [_breakdown_line(row) for row in decided]
     sentence = (
-        f"{len(sets)} sets. Of {len(rows)} subjects and levels, {len(told)} can be told apart."
+        f"{len(sets)} sets. Of {len(rows)} subjects and levels, {len(decided)} can be told apart."
         if rows
         else f"{len(sets)} sets."
     )

@@ -43,11 +43,11 @@ FEATURES = (
 
 def case_section(pair: str) -> tuple[Section, Table]:
     """The paper's cases with the newest run of this pair each. People's own cases stay where they are."""
-    found = [(case, next((run for run in runs_of(case.key) if run.pair == pair and not run.failed), None))
+    newest = [(case, next((run for run in runs_of(case.key) if run.pair == pair and not run.failed), None))
              for case in paper_cases()]  # fmt: skip
-    rows = [row for case, run in found if run for row in _case_rows(case.key, case.title, run)]
-    lines = [_case_line(case.key, case.title, run) for case, run in found if run]
-    sentence = f"{len(lines)} of the paper’s {len(found)} case studies have been asked."
+    rows = [row for case, run in newest if run for row in _case_rows(case.key, case.title, run)]
+    lines = [_case_line(case.key, case.title, run) for case, run in newest if run]
+    sentence = f"{len(lines)} of the paper’s {len(newest)} case studies have been asked."
     note = "Tokens of thought and answer. Both answers are in the rows, for people to judge."
     return Section("cases", "Case studies", sentence, CASES_HEAD if lines else (), tuple(lines), note), rows
 
@@ -103,8 +103,8 @@ def _chat_replies(pair: PairSpec) -> list[dict[str, Any]]:
 
 def _discordant(replies: Sequence[Mapping[str, Any]], feature: Feature) -> tuple[int, int]:
     """How many prompts show the feature with the base alone, and with the distilled model alone."""
-    shown = [(feature.holds(entry["base"]), feature.holds(entry["distilled"])) for entry in replies]
-    return sum(b and not d for b, d in shown), sum(d and not b for b, d in shown)
+    pairs = [(feature.holds(entry["base"]), feature.holds(entry["distilled"])) for entry in replies]
+    return sum(b and not d for b, d in pairs), sum(d and not b for b, d in pairs)
 
 
 def _chat_line(replies: Sequence[Mapping[str, Any]], feature: Feature, p: float | None) -> Line:

@@ -105,11 +105,11 @@ def _truth_lines(graded: Sequence[GradedVote]) -> list[Line]:
 def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[GradedVote]:
     """Votes on problems with a known answer, graded; workers start only if there are any."""
     known = index_problems(benchmarks)
-    found = [vote for vote in votes if vote.turns and find_problem(vote.turns[0].prompt, known)]
-    if not found:
+    on_known_problems = [vote for vote in votes if vote.turns and find_problem(vote.turns[0].prompt, known)]
+    if not on_known_problems:
         return []
     with Grader(workers=1) as grader:
-        return grade_votes(found, known, lambda item: next(grader.grade_many([item])))
+        return grade_votes(on_known_problems, known, lambda item: next(grader.grade_many([item])))
 
 
 def _table(votes: Sequence[Vote], graded: Mapping[tuple[str, str], GradedVote]) -> Table:

@@ -53,17 +53,17 @@ def draw(card: Card) -> bytes:
 
 def _lines(card: Card) -> list[Drawn]:
     """The sets, and the blind votes beside an even split."""
-    found = []
+    lines = []
     for line in card.section("benchmarks").lines:
         if "by" not in line.values and not isnan(line.values["low"]):
             difference, low, high = (100 * line.values[key] for key in ("difference", "low", "high"))
-            found.append(Drawn(str(line.values["title"]), difference, low, high, line.values["reading"]))
+            lines.append(Drawn(str(line.values["title"]), difference, low, high, line.values["reading"]))
     for line in card.section("people").lines:
         if line.name == BLIND:
             share, low, high = (200 * (line.values[key] - 0.5) for key in ("share", "low", "high"))
             name = f"people, {line.values['votes']} blind votes"
-            found.append(Drawn(name, share, low, high, line.values["reading"]))
-    return found[:MOST_LINES]
+            lines.append(Drawn(name, share, low, high, line.values["reading"]))
+    return lines[:MOST_LINES]
 
 
 def shortened(text: str, most: int) -> str:

@@ -27,7 +27,7 @@ def files(built: Built, pair: PairSpec) -> dict[str, str | bytes]:
     """Path in the folder → content. What there is nothing for is left out."""
     card = built.card
     picture = draw(card)
-    found: dict[str, str | bytes] = {
+    contents: dict[str, str | bytes] = {
         "report.md": markdown(card),
         "report.html": page(card, picture),
         "report.png": picture,
@@ -40,14 +40,14 @@ def files(built: Built, pair: PairSpec) -> dict[str, str | bytes]:
         version = versions(()).get("journey-arena", "unknown")
         for role in ROLES:
             record = every_eval_ever(built.sets, role, pair.model(role), card.made_at, version)
-            found[f"every-eval-ever/{role}.json"] = _json(record)
+            contents[f"every-eval-ever/{role}.json"] = _json(record)
             if text := eval_results(built.sets, role):
-                found[f"hub/{role}/.eval_results/journey-arena.yaml"] = text
-        found["llm-comparator/runs.json"] = _json(runs(built.runs, built.sets, titles))
+                contents[f"hub/{role}/.eval_results/journey-arena.yaml"] = text
+        contents["llm-comparator/runs.json"] = _json(runs(built.runs, built.sets, titles))
     agreed = battles(built.votes, titles)
     if agreed["examples"]:
-        found["llm-comparator/battles.json"] = _json(agreed)
-    return found
+        contents["llm-comparator/battles.json"] = _json(agreed)
+    return contents
 
 
 def write_folder(content: Mapping[str, str | bytes], folder: Path) -> list[Path]:

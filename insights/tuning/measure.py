@@ -73,7 +73,7 @@ def margins(model: Any, tokenizer: Any, rows: Iterable[PreferenceRow]) -> list[f
     """Log-likelihood of the preferred reply less that of the other, for each pair, in nats."""
     import torch
 
-    found = []
+    nats = []
     for row in rows:
         total = 0.0
         for sign, text in ((1, row.chosen), (-1, row.rejected)):
@@ -83,8 +83,8 @@ def margins(model: Any, tokenizer: Any, rows: Iterable[PreferenceRow]) -> list[f
                 scores = model(ids[None]).logits[0, :-1].float().log_softmax(-1)
             learned = labels[1:] != -100
             total += sign * float(scores[learned].gather(1, labels[1:][learned, None]).sum())
-        found.append(total)
-    return found
+        nats.append(total)
+    return nats
 
 
 def agreements(
@@ -121,9 +121,9 @@ def measured_problems(count: int, prompts: Iterable[str]) -> list[Benchmark]:
     """`count` problems of each measured split, without any that these prompts ask."""
     sets = measured_sets(count)
     known = index_problems(sets)
-    asked = {found.problem.id for prompt in prompts if (found := find_problem(prompt, known))}
-    kept = [tuple(problem for problem in one.problems if problem.id not in asked) for one in sets]
-    return [replace(one, problems=left, sha256=content_hash(left)) for one, left in zip(sets, kept, strict=True)]
+    asked = {known_problem.problem.id for prompt in prompts if (known_problem := find_problem(prompt, known))}
+    remaining = [tuple(problem for problem in one.problems if problem.id not in asked) for one in sets]
+    return [replace(one, problems=left, sha256=content_hash(left)) for one, left in zip(sets, remaining, strict=True)]
 
 
 def ask_parents(pair: PairSpec, tuned: PairSpec, runs: Path, sets: Sequence[Benchmark]) -> list[Against]:
@@ -149,7 +149,7 @@ def compare_runs(parents: RunLog, tuned: RunLog) -> list[Against]:
     info, own = parents.info(), tuned.info()
     results = Results(parents.folder.parent, [info.id, own.id])
     side = own.sides["distilled"]
-    found = [
+    compared = [
         (
             role,
             build_comparison(
@@ -162,7 +162,7 @@ def compare_runs(parents: RunLog, tuned: RunLog) -> list[Against]:
         for data in own.data
         for role in ROLES
     ]
-    usable = [(role, comparison) for role, comparison in found if comparison.paired]
+    usable = [(role, comparison) for role, comparison in compared if comparison.paired]
     adjusted = corrected([p_of(comparison) for _, comparison in usable])
     return [Against(role, comparison, p) for (role, comparison), p in zip(usable, adjusted, strict=True)]
 

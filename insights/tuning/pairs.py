@@ -62,7 +62,7 @@ def pairs_of_votes(votes: Iterable[Vote], known: Mapping[str, KnownProblem], *, 
         left_out[reason] += 1
         if not reason:
             usable.append(vote)
-    found = [
+    rows = [
         PreferenceRow(
             pair["prompt"][0]["content"],
             pair["chosen"][0]["content"],
@@ -73,8 +73,8 @@ def pairs_of_votes(votes: Iterable[Vote], known: Mapping[str, KnownProblem], *, 
         for pair in preference_pairs(usable, with_reasoning=True)
     ]
     battles = {vote.battle_id for vote in usable}
-    left_out["both replies equal, or one empty"] = len(battles) - len(found)
-    return Pairs(tuple(found), {reason: count for reason, count in left_out.items() if reason and count})
+    left_out["both replies equal, or one empty"] = len(battles) - len(rows)
+    return Pairs(tuple(rows), {reason: count for reason, count in left_out.items() if reason and count})
 
 
 def _unusable(vote: Vote, private: bool) -> str:
@@ -127,10 +127,10 @@ def split(rows: Sequence[PreferenceRow], seed: int) -> Split:
     Of a single prompt nothing is held out.
     """
     prompts = sorted({words_alike(row.prompt) for row in rows}, key=lambda key: _hash(key, seed))
-    held = set(prompts[: math.ceil(HELD_OUT * len(prompts))] if len(prompts) > 1 else ())
+    held_out = set(prompts[: math.ceil(HELD_OUT * len(prompts))] if len(prompts) > 1 else ())
     return Split(
-        tuple(row for row in rows if words_alike(row.prompt) not in held),
-        tuple(row for row in rows if words_alike(row.prompt) in held),
+        tuple(row for row in rows if words_alike(row.prompt) not in held_out),
+        tuple(row for row in rows if words_alike(row.prompt) in held_out),
     )
 
 

@@ -111,8 +111,8 @@ class ModelClient:
         """
         prompt = await self._wire.chat_tokens(self._chat(messages))
         tokens = [*prompt, *await self._wire.tokens(raw)][: max(most, 0)]
-        found = await self._wire.scores(tokens, top) if len(tokens) > len(prompt) else []
-        return found[len(prompt) - 1 :]
+        token_scores = await self._wire.scores(tokens, top) if len(tokens) > len(prompt) else []
+        return token_scores[len(prompt) - 1 :]
 
     async def thought_at(self, reply: Reply, tokens: int) -> Reply:
         """`reply` as it was when its thought had `tokens` tokens, without its answer; used for forced answers.
@@ -122,9 +122,9 @@ class ModelClient:
         marks = written(self.thought, reply)
         split = split_text(marks.format, reply.raw, ended=False, literal=marks.literal)
         thought = reply.raw[: split.answer_start] if split.part == "answer" else reply.raw
-        kept = await self.first_tokens(thought, tokens)
-        count = reply.thought_tokens if kept == thought else tokens
-        return cut_thought(reply, self.thought, kept, min(count, reply.thought_tokens))
+        beginning = await self.first_tokens(thought, tokens)
+        count = reply.thought_tokens if beginning == thought else tokens
+        return cut_thought(reply, self.thought, beginning, min(count, reply.thought_tokens))
 
     async def _events(
         self, builder: Builder, messages: Sequence[Message], sampling: Sampling, resume: Resume | None, *, stream: bool

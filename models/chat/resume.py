@@ -42,8 +42,8 @@ def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resu
     raw = reopen_thought(marks.format, reply.raw, word, marks.literal)
     if marks.format.kind == "none":
         return Resume(reply, raw, "think_more")
-    kept = replace(reply, answer="", answer_tokens=0)
-    return Resume(kept, raw, "think_more")
+    without_answer = replace(reply, answer="", answer_tokens=0)
+    return Resume(without_answer, raw, "think_more")
 
 
 def continue_cut(reply: Reply) -> Resume:

@@ -26,9 +26,9 @@ class EventReader:
         """The messages completed by this chunk. Raises ValueError for one of more than MOST_BYTES."""
         text = self._rest + chunk
         # A CR at the end may be half of a CRLF: it waits, or the LF would look like an empty line.
-        held = b"\r" if text.endswith(b"\r") else b""
-        *lines, self._rest = text.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-        self._rest += held
+        half = b"\r" if text.endswith(b"\r") else b""
+        *lines, self._rest = text.removesuffix(half).replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._rest += half
         if len(self._rest) + sum(map(len, self._data)) + sum(map(len, self._plain or ())) > MOST_BYTES:
             raise ValueError("a message of more than 16 MiB")
         return [message for line in lines for message in self._line(line)]

@@ -182,11 +182,11 @@ def reopen_thought(thought: ThoughtFormat, raw: str, word: str = "Wait", literal
         return f"{raw.rstrip()}{_paragraph_break(raw.rstrip())}{word}"
     if split.part == "answer" and not split.answer_start:
         return f"{thought.open}\n{word}"
-    kept = raw[: split.thought_end].rstrip()
+    thought_text = raw[: split.thought_end].rstrip()
     if split.part == "before" and not thought.prefilled:
         return f"{thought.open}\n{word}"
-    separator = "\n" if kept.endswith(thought.open) else " " if kept else ""
-    return f"{kept}{separator}{word}"
+    separator = "\n" if thought_text.endswith(thought.open) else " " if thought_text else ""
+    return f"{thought_text}{separator}{word}"
 
 
 def _paragraph_break(raw: str) -> str:

@@ -197,10 +197,10 @@ class Wire:
     async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
         """One field of the answer. A server of another kind, such as llama.cpp's, reads fields of other names, finds
         nothing there and answers with no tokens at all."""
-        found = (await self._post(path, body)).get(name)
-        if found is None or found == []:
+        value = (await self._post(path, body)).get(name)
+        if value is None or value == []:
             raise NoTokenizerError(self.endpoint.url, f"{path} of vLLM's kind")
-        return found
+        return value
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         url = self.endpoint.url.removesuffix("/v1") + path

@@ -33,17 +33,15 @@ def visible_gpus() -> list[Gpu]:
     try:
         answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=20, check=True)
         rows = [line.rsplit(",", 2) for line in answer.stdout.split("\n") if line.strip()]
-        found = [Gpu(name.strip(), float(mib) / 1024, float(compute)) for name, mib, compute in rows]
+        gpus = [Gpu(name.strip(), float(mib) / 1024, float(compute)) for name, mib, compute in rows]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
-        return found
+        return gpus
     numbers = [int(number) for number in visible.split(",") if number.strip().isdigit()]
     # GPUs named by id cannot be told apart here: their number counts, which is enough where all are alike.
-    return (
-        [found[n] for n in numbers if n < len(found)] if numbers else found[: len(visible.split(",")) if visible else 0]
-    )
+    return [gpus[n] for n in numbers if n < len(gpus)] if numbers else gpus[: len(visible.split(",")) if visible else 0]
 
 
 def driver_cuda() -> float | None:
@@ -52,8 +50,8 @@ def driver_cuda() -> float | None:
         summary = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
-    return float(found[1]) if found else None
+    match = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
+    return float(match[1]) if match else None
 
 
 def on_zero_gpu() -> bool:

@@ -88,8 +88,10 @@ def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = RO
     if named := profile_named(config):
         return named
     if not vllm_runs():
-        found = transformers_profile(config, zero=on_zero_gpu())
-        return found if found.gpu else found.model_copy(update={"memory_gib": total_memory() / GIB})
+        without_vllm = transformers_profile(config, zero=on_zero_gpu())
+        return (
+            without_vllm if without_vllm.gpu else without_vllm.model_copy(update={"memory_gib": total_memory() / GIB})
+        )
     gpus = visible_gpus()
     if not gpus:
         return cpu_profile(config)

@@ -280,8 +280,8 @@ def transformers_profile(config: SpacesConfig, *, zero: bool) -> Profile:
 
 
 def _first(config: SpacesConfig, machine: str, suits: Callable[[Profile], bool]) -> Profile:
-    if found := next(filter(suits, config.profiles.values()), None):
-        return found
+    if profile := next(filter(suits, config.profiles.values()), None):
+        return profile
     raise ConfigError(f"spaces.yaml has no profile for {machine}.", "Add one, or set JOURNEY_PROFILE.")
 
 

@@ -16,8 +16,8 @@ def front_matter(card: SpaceCard, profile: Profile | None = None) -> str:
     else:
         del fields["app_port"]
     listed = {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
-    kept = {name: value for name, value in listed.items() if value != []}
-    return f"---\n{yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=120)}---\n"
+    filled = {name: value for name, value in listed.items() if value != []}
+    return f"---\n{yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=120)}---\n"
 
 
 def without_front_matter(readme: str) -> str:

@@ -93,8 +93,8 @@ def tracked_files() -> list[Path]:
     except (OSError, subprocess.SubprocessError):
         paths = []
     if not paths:
-        found = (
+        candidates = (
             path for part in PARTS for path in ([ROOT / part] if (ROOT / part).is_file() else (ROOT / part).rglob("*"))
         )
-        paths = [path.relative_to(ROOT) for path in found if path.is_file() and "__pycache__" not in path.parts]
+        paths = [path.relative_to(ROOT) for path in candidates if path.is_file() and "__pycache__" not in path.parts]
     return [path for path in paths if (ROOT / path).is_file()]

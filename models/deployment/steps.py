@@ -109,18 +109,18 @@ def _addresses(profile: Profile, pair: PairSpec) -> Iterator[AddressSource]:
 def _volumes(profile: Profile) -> Iterator[str]:
     if profile.arrangement == "remote":
         return
-    kept = "prepared weights" if profile.served_by == "transformers" else "the engine and prepared weights"
-    yield f"A Space's disk is empty after every restart. To keep {kept}, mount a bucket:"
+    cached = "prepared weights" if profile.served_by == "transformers" else "the engine and prepared weights"
+    yield f"A Space's disk is empty after every restart. To keep {cached}, mount a bucket:"
     yield f"  hf buckets create {SPACE}-cache && hf spaces volumes set {SPACE} -v hf://buckets/{SPACE}-cache:/data"
     yield f"  hf spaces variables add {SPACE} -e JOURNEY_CACHE=/data/cache -e HF_HOME=/data/hub"
     yield "Buckets have no file locks: if a start fails there, remove both variables. Votes never belong on a bucket."
 
 
 def _start(profile: Profile, pair: PairSpec) -> Iterator[str]:
-    found = first_start(profile, pair)
-    if found.parts:
-        minutes = max(1, round(found.seconds / 60))
-        yield f"The first start takes about {minutes} min (an estimate): {', '.join(found.parts)}."
+    estimate = first_start(profile, pair)
+    if estimate.parts:
+        minutes = max(1, round(estimate.seconds / 60))
+        yield f"The first start takes about {minutes} min (an estimate): {', '.join(estimate.parts)}."
         yield "Meanwhile the page is there and shows how far it is."
     known, needed = HARDWARE.get(profile.hardware), sum(size for size, _, _ in _downloads(profile, pair)) / 1e9
     if known and needed > 0.9 * known.disk_gb:

@@ -46,7 +46,7 @@ def _install(folder: Path, report: Report) -> None:
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if on_space():
         environment["UV_NO_CACHE"] = "1"  # the packages are not needed again
-    said = []
+    lines = []
     with (
         disk_errors(folder.parent),
         subprocess.Popen(
@@ -55,9 +55,9 @@ def _install(folder: Path, report: Report) -> None:
     ):
         assert running.stdout is not None
         for line in filter(None, map(str.strip, running.stdout)):
-            said.append(line)
+            lines.append(line)
             report(f"installing the engine: {line}")
     if running.returncode:
         raise ServerError(
-            f"The engine could not be installed. {' '.join(said[-1:])}", "Then start again.", "cannot_start"
+            f"The engine could not be installed. {' '.join(lines[-1:])}", "Then start again.", "cannot_start"
         )

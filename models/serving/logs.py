@@ -54,14 +54,14 @@ def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerErr
     reasons = [line.strip() for line in lines if _REASON.search(line)]
     quoted = " | ".join(line[:300] for line in (reasons[:1] + reasons[-1:] if reasons else lines[-3:]))
     how = f"The server of {name} ended (code {code})"
-    said = f" Its log says: {quoted}" if quoted else ""
+    quotation = f" Its log says: {quoted}" if quoted else ""
     for why, sign in _HOPELESS.items():
         if any(re.search(sign, line, re.IGNORECASE) for line in [*reasons, *lines[-3:]]):
             return ServerError(
-                f"{how}: {why}.{said}", "It is not tried again: choose another profile or pair.", "cannot_start"
+                f"{how}: {why}.{quotation}", "It is not tried again: choose another profile or pair.", "cannot_start"
             )
     if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
         return ServerError(
-            f"{how}: not enough memory.{said}", "Close other programs, or choose a smaller pair or profile."
+            f"{how}: not enough memory.{quotation}", "Close other programs, or choose a smaller pair or profile."
         )
-    return ServerError(f"{how}.{said}", f"The whole log is {log}.")
+    return ServerError(f"{how}.{quotation}", f"The whole log is {log}.")

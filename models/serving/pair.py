@@ -122,11 +122,11 @@ class ServedPair:
     def software(self) -> dict[str, str]:
         """What answers, by name and version: the packages of our engine, or what servers at addresses say they are."""
         packages = ENGINE_PACKAGES[self.profile.served_by] if self.plan.engines else ()
-        found = versions(packages)
+        installed = versions(packages)
         for role, life in self._lives.items():
             if isinstance(life, RemoteServer | RemoteServers):
-                found.update({f"{role}: {name}": version for name, version in life.software().items()})
-        return found
+                installed.update({f"{role}: {name}": version for name, version in life.software().items()})
+        return installed
 
     def _distinct(self) -> list[Life]:
         return list({id(life): life for life in self._lives.values()}.values())

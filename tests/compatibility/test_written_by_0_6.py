@@ -1,7 +1,7 @@
 """What version 0.6 wrote stays readable: runs, verdicts, marks, votes, a waiting journal, traces, scores, cases.
 
 Owns the files in `written_by_0_6`, which 0.6's own code wrote once and nobody writes again; each test opens a copy with
-today's code and expects what was put in. Does not know how such files are written today: other tests do.
+today's code and expects what was put in. Other tests cover how such files are written today.
 """
 
 import csv

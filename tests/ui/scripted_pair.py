@@ -1,6 +1,6 @@
 """A pair of scripted models at real addresses: the whole app without an engine, at a steady pace.
 
-Does not know what the scripts write (`tests.models.chat.scripted_server`), nor what is done with the page.
+What the scripts write is up to `tests.models.chat.scripted_server`.
 """
 
 import asyncio

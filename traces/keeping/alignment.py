@@ -52,15 +52,15 @@ class Parting(NamedTuple):
 
 def steps(thought: str) -> tuple[Step, ...]:
     """The steps in order. What has no letter or digit belongs to the step before it."""
-    found: list[Step] = []
+    joined: list[Step] = []
     for start, end in sentences(thought):
         text = thought[start:end]
-        if found and not re.search(r"\w", text):
-            last = found[-1]
-            found[-1] = Step(last.start, end, thought[last.start : end])
+        if joined and not re.search(r"\w", text):
+            last = joined[-1]
+            joined[-1] = Step(last.start, end, thought[last.start : end])
         else:
-            found.append(Step(start, end, text))
-    return tuple(found)
+            joined.append(Step(start, end, text))
+    return tuple(joined)
 
 
 def likeness(a: Sequence[str], b: Sequence[str]) -> NDArray[np.float32]:
@@ -85,11 +85,11 @@ def _contradict(a: Sequence[str], b: Sequence[str]) -> NDArray[np.bool_]:
     from sklearn.feature_extraction.text import CountVectorizer
 
     try:
-        held = CountVectorizer(token_pattern=_NUMBER, binary=True, dtype=np.int32).fit_transform([*a, *b])
+        numbers = CountVectorizer(token_pattern=_NUMBER, binary=True, dtype=np.int32).fit_transform([*a, *b])
     except ValueError:  # no number at all
         return np.zeros((len(a), len(b)), np.bool_)
-    common = (held[: len(a)] @ held[len(a) :].T).toarray()
-    sizes = np.asarray(held.sum(axis=1)).ravel()
+    common = (numbers[: len(a)] @ numbers[len(a) :].T).toarray()
+    sizes = np.asarray(numbers.sum(axis=1)).ravel()
     return np.asarray((common < sizes[: len(a), None]) & (common < sizes[None, len(a) :]))
 
 

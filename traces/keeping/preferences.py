@@ -54,12 +54,12 @@ def alike(
         return max(a, b) / max(min(a, b), 1), first, second
 
     used: set[str] = set()
-    made: list[tuple[T, T]] = []
+    pairs: list[tuple[T, T]] = []
     for pair in sorted(product(right, wrong), key=unlikeness):
-        if len(made) >= most or unlikeness(pair)[0] > ratio:
+        if len(pairs) >= most or unlikeness(pair)[0] > ratio:
             break
         names = {length(one)[1] for one in pair}
         if len(names) == 2 and not used & names:
             used |= names
-            made.append(pair)
-    return made
+            pairs.append(pair)
+    return pairs

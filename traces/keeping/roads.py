@@ -127,12 +127,15 @@ def _one_a_road(traces: Iterable[Trace]) -> list[Trace]:
 
 def _varied(traces: Sequence[Trace]) -> list[Trace]:
     """The shortest first, then always the one that differs most from all before it; of equals the shorter."""
-    made = {trace.hash: equations(trace.raw) for trace in traces}
+    equations_by_hash = {trace.hash: equations(trace.raw) for trace in traces}
     left = sorted(traces, key=_short_first)
     order = left[:1]
     left = left[1:]
     while left:
-        nearest = [min(difference(made[trace.hash], made[other.hash]) for other in order) for trace in left]
+        nearest = [
+            min(difference(equations_by_hash[trace.hash], equations_by_hash[other.hash]) for other in order)
+            for trace in left
+        ]
         order.append(left.pop(nearest.index(max(nearest))))
     return order
 

@@ -51,18 +51,18 @@ def training_problems(name: str) -> tuple[Problem, ...]:
     """
     key = name, str(data_folder())
     with _loading:
-        found = _sets.get(key)
-        if found and isinstance(found[0], float):
-            if time.monotonic() < found[0] + RETRY_SECONDS:
-                raise found[1]
-            found = None
-        if not found:
+        problems = _sets.get(key)
+        if problems and isinstance(problems[0], float):
+            if time.monotonic() < problems[0] + RETRY_SECONDS:
+                raise problems[1]
+            problems = None
+        if not problems:
             try:
-                found = _sets[key] = _load(name)
+                problems = _sets[key] = _load(name)
             except DataError as error:
                 _sets[key] = time.monotonic(), error
                 raise
-    return found
+    return problems
 
 
 def _load(name: str) -> tuple[Problem, ...]:

@@ -103,7 +103,7 @@ def compare(
     ranks: Sequence[int],
     train: Callable[[Recipe, Sequence[int]], Trained],
     measure: Callable[[Recipe, str, Path], dict[str, ArmResult]],
-    made: dict[str, str | int | float],
+    provenance: dict[str, str | int | float],
 ) -> Ablation:
     """Train and measure every recipe at its own rank, and the first one at each further rank of `ranks`."""
     arms = []
@@ -122,4 +122,4 @@ def compare(
                 results=measure(recipe, name, trained.adapters[rank]),
             )
             arms.append(arm)
-    return Ablation(question=QUESTION, made=made, arms=tuple(arms))
+    return Ablation(question=QUESTION, made=provenance, arms=tuple(arms))

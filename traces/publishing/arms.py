@@ -18,9 +18,9 @@ from traces.training.recipe import Recipe, base_of
 from traces.training.train import train
 
 
-def older(made: Path, source: Path) -> bool:
+def older(output: Path, source: Path) -> bool:
     """Whether a file is missing, or older than what it is made from."""
-    return not made.exists() or made.stat().st_mtime_ns < source.stat().st_mtime_ns
+    return not output.exists() or output.stat().st_mtime_ns < source.stat().st_mtime_ns
 
 
 def ablate(
@@ -51,11 +51,11 @@ def ablate(
         report(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in results.items()))
         return results
 
-    made: dict[str, str | int | float] = {
+    provenance: dict[str, str | int | float] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "torch": versions(["torch"])["torch"],
         "decoding": "greedy, 512 tokens",
     }
-    ablation = compare(recipes, ranks, train_arm, measure, made)
+    ablation = compare(recipes, ranks, train_arm, measure, provenance)
     write_ablation(file, ablation)
     return ablation

@@ -71,35 +71,35 @@ class Debate:
 
     async def attempt(self, problem: Problem, number: int, seed: int) -> Trace:
         """One debate as a trace; already rejected if a request failed or the budget ended before an answer."""
-        held = _Held(problem, seed)
-        while len(held.turns) < self.options.turns and held.tokens < self.options.tokens:
-            path = path_of(held.turns)
-            reply = held.note(await self._next_step(problem, held, path))
-            if held.failure:
-                return reject(self._trace(held, number), "request", held.failure)
+        progress = _Progress(problem, seed)
+        while len(progress.turns) < self.options.turns and progress.tokens < self.options.tokens:
+            path = path_of(progress.turns)
+            reply = progress.note(await self._next_step(problem, progress, path))
+            if progress.failure:
+                return reject(self._trace(progress, number), "request", progress.failure)
             turn = read_step(reply, len(path) + 1)
             if not turn.text:
-                held.empty_steps += 1
-                held.turns.append(replace(turn, verdict=CriticVerdict(True, "I wrote nothing", len(path))))
+                progress.empty_steps += 1
+                progress.turns.append(replace(turn, verdict=CriticVerdict(True, "I wrote nothing", len(path))))
                 continue
-            verdict = await self._judge(problem, held, [*path, turn])
-            held.turns.append(replace(turn, verdict=verdict))
-            if held.failure:
-                return reject(self._trace(held, number), "request", held.failure)
+            verdict = await self._judge(problem, progress, [*path, turn])
+            progress.turns.append(replace(turn, verdict=verdict))
+            if progress.failure:
+                return reject(self._trace(progress, number), "request", progress.failure)
             if last_box(turn.whole) and not (verdict and verdict.back):
-                return self._trace(held, number)
-        return reject(self._trace(held, number), "budget")
+                return self._trace(progress, number)
+        return reject(self._trace(progress, number), "budget")
 
-    async def _next_step(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> ServiceReply:
+    async def _next_step(self, problem: Problem, progress: "_Progress", path: Sequence[Turn]) -> ServiceReply:
         state = _numbered(path) if path else "There are no steps yet."
-        last = held.turns[-1].verdict if held.turns else None
+        last = progress.turns[-1].verdict if progress.turns else None
         if last and last.back:
             state += f"\n\nYour last attempt at the next step was taken back: {last.reason} Do it differently."
         text = POLICY_PROMPT.format(prompt=maths_prompt(problem), state=state)
         limit = {self.policy.options.token_field: self.options.step_tokens}
-        return await self.policy.ask([Message("user", text)], seed=held.next_seed(), **limit)
+        return await self.policy.ask([Message("user", text)], seed=progress.next_seed(), **limit)
 
-    async def _judge(self, problem: Problem, held: "_Held", path: Sequence[Turn]) -> CriticVerdict | None:
+    async def _judge(self, problem: Problem, progress: "_Progress", path: Sequence[Turn]) -> CriticVerdict | None:
         text = CRITIC_PROMPT.format(question=problem.question, steps=_numbered(path))
         body: dict[str, Any] = {self.critic.options.token_field: self.options.verdict_tokens}
         if self.options.schema:
@@ -108,42 +108,42 @@ class Debate:
                 "json_schema": {"name": "verdict", "schema": VERDICT_SCHEMA},
             }
         for _ in range(self.options.verdict_tries):
-            reply = held.note(await self.critic.ask([Message("user", text)], seed=held.next_seed(), **body))
+            reply = progress.note(await self.critic.ask([Message("user", text)], seed=progress.next_seed(), **body))
             if reply.failure:
                 return None
             if verdict := parse_verdict(reply.text, len(path)):
                 return verdict
-            held.invalid_verdicts += 1
+            progress.invalid_verdicts += 1
         return None
 
-    def _trace(self, held: "_Held", number: int) -> Trace:
-        turns = [turn for turn in held.turns if turn.text]
+    def _trace(self, progress: "_Progress", number: int) -> Trace:
+        turns = [turn for turn in progress.turns if turn.text]
         path = path_of(turns)
         answer = (path[-1].answer or path[-1].text) if path and last_box(path[-1].whole) else ""
         thought = first_person(turns)
         return Trace(
-            problem=held.problem,
-            prompt=maths_prompt(held.problem),
+            problem=progress.problem,
+            prompt=maths_prompt(progress.problem),
             raw=compose(thought, answer),
             thought=thought,
             answer=answer,
             method="debate",
             model=f"{self.policy.endpoint.model}/{self.critic.endpoint.model}",
-            tokens=held.tokens,
-            seconds=round(held.seconds, 3),
-            cost=held.cost,
+            tokens=progress.tokens,
+            seconds=round(progress.seconds, 3),
+            cost=progress.cost,
             attempt=number,
-            seed=held.seed,
+            seed=progress.seed,
             extra={
-                "turns": [turn_row(turn) for turn in held.turns],
+                "turns": [turn_row(turn) for turn in progress.turns],
                 "went_back": sum(bool(turn.verdict and turn.verdict.back) for turn in turns),
-                "invalid_verdicts": held.invalid_verdicts,
-                "empty_steps": held.empty_steps,
+                "invalid_verdicts": progress.invalid_verdicts,
+                "empty_steps": progress.empty_steps,
             },
         )
 
 
-class _Held:
+class _Progress:
     """What one debate has gathered so far."""
 
     def __init__(self, problem: Problem, seed: int) -> None:

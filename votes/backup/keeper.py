@@ -59,18 +59,20 @@ class Keeper:
         """For the page: where votes are copied to, how often, and what may be lost."""
         minutes = max(1, round(self.seconds / 60))
         interval = "minute" if minutes == 1 else f"{minutes} minutes"
-        told = [f"Votes are copied to {self._repository.title} every {interval}."]
+        sentences = [f"Votes are copied to {self._repository.title} every {interval}."]
         if self.copied_at is None and not self._trouble:
-            told.append("Earlier votes are being fetched from there.")
+            sentences.append("Earlier votes are being fetched from there.")
         if self._trouble:
             since = f" since {datetime.fromtimestamp(self.copied_at, UTC):%H:%M} UTC" if self.copied_at else ""
-            told.append(f"This has not worked{since}; it is tried again. Until then votes are on this server only.")
+            sentences.append(
+                f"This has not worked{since}; it is tried again. Until then votes are on this server only."
+            )
         else:
-            told.append(f"If this server loses its disk, the votes of the last {interval} are lost.")
+            sentences.append(f"If this server loses its disk, the votes of the last {interval} are lost.")
         if self._unreadable:
             files = "One file there is" if self._unreadable == 1 else f"{self._unreadable} files there are"
-            told.append(f"{files} unreadable and left out.")
-        return " ".join(told)
+            sentences.append(f"{files} unreadable and left out.")
+        return " ".join(sentences)
 
     def start(self) -> None:
         """Begin at once, in the background."""

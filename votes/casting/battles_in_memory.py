@@ -67,7 +67,7 @@ class LiveBattles:
         return self.known(battle_id)
 
     @contextmanager
-    def held(self, battle_id: str, visitor: str) -> Iterator[LiveBattle]:
+    def locked(self, battle_id: str, visitor: str) -> Iterator[LiveBattle]:
         """The battle, locked for one step of this visitor. UnknownBattle if it is not theirs, has expired, or was taken
         down."""
         self._check_shown(battle_id)

@@ -115,7 +115,7 @@ class Desk:
     def begin_turn(self, battle_id: str, visitor: str, prompt: str) -> str:
         """Announce the next question and return the turn's id. TextRefused, Refused or TooOften say why not."""
         text = clean_prompt(prompt, self.limits)
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             check_turn(battle)
             if len(battle.record.turns) >= self.limits.turns:
                 raise Refused(f"A battle has at most {self.limits.turns} turns.", "Vote, or start a new battle.")
@@ -123,7 +123,7 @@ class Desk:
 
     def reopen_turn(self, battle_id: str, visitor: str) -> str:
         """Begin the last turn again (regenerate, continue after a cut). Its replies stay until they are replaced."""
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             check_turn(battle)
             if not battle.record.turns:
                 raise Refused("There is no answer to regenerate yet.", "Ask a question first.")
@@ -175,7 +175,7 @@ class Desk:
         if not isinstance(reasons, tuple | list) or not all(isinstance(r, str) and r in REASONS for r in reasons):
             raise Refused("A reason is not known.", f"The reasons are: {', '.join(REASONS)}.")
         comment = clean_text(comment, self.limits.comment_characters, "comment")
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             if repeated := self._repeated(battle, stage, verdict):
                 return repeated
             check_vote(battle, stage)
@@ -194,7 +194,7 @@ class Desk:
 
     def undo(self, battle_id: str, visitor: str) -> Receipt:
         """Withdraw the latest vote that stands, within the undo time and before the reveal: a new row."""
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             vote = check_undo(battle, self._clock(), self.limits.undo_seconds)
             self._rates.take("vote", visitor)
             back = replace(vote, row_id=new_row_id(), voted_at=to_iso(self._clock()), retracts=vote.row_id)
@@ -214,12 +214,12 @@ class Desk:
 
     def standing(self, battle_id: str, visitor: str) -> dict[Stage, Verdict]:
         """The votes of this battle that stand."""
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             return {stage: vote.verdict for stage, vote in battle.standing.items()}
 
     def mine(self, battle_id: str, visitor: str) -> OwnBattle:
         """A visitor's own battle as it stands, e.g. after a reload of the page."""
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             return OwnBattle(
                 battle_id=battle_id,
                 shared=shared_view(battle) if battle.record.turns else None,
@@ -277,7 +277,7 @@ class Desk:
         )
 
     def _reveal(self, battle_id: str, visitor: str, *, forfeit: bool) -> Reveal:
-        with self._battles.held(battle_id, visitor) as battle:
+        with self._battles.locked(battle_id, visitor) as battle:
             check_reveal(battle, forfeit=forfeit)
             record, now = battle.record, self._clock()
             if record.mode == "blind" and battle.reveal is None:

@@ -146,19 +146,19 @@ def _from_log(row: Row) -> ForeignVote | None:
     named = row.get("models")
     names = [*named, "", ""] if isinstance(named, list) else ["", ""]
     models = [str(name or state.get("model_name") or "") for name, state in zip(names, states, strict=False)]
-    a, b = map(_said, states)
+    a, b = map(_conversation, states)
     return ForeignVote(
         "", "log", (models[0], models[1]), _EVENTS[row["type"]], a, b, voted_at=_moment(row.get("tstamp"))
     )
 
 
-def _said(state: Mapping[str, Any]) -> tuple[Message, ...]:
+def _conversation(state: Mapping[str, Any]) -> tuple[Message, ...]:
     """The messages of one side of a log: pairs of speaker and text, of which the first `offset` are examples."""
     messages, offset = state.get("messages"), state.get("offset")
     if not isinstance(messages, list):
         return ()
-    said = messages[offset if isinstance(offset, int) else 0 :]
-    texts = [str(pair[1] or "") for pair in said if isinstance(pair, list) and len(pair) == 2]
+    spoken = messages[offset if isinstance(offset, int) else 0 :]
+    texts = [str(pair[1] or "") for pair in spoken if isinstance(pair, list) and len(pair) == 2]
     return tuple(Message("user" if at % 2 == 0 else "assistant", text) for at, text in enumerate(texts))
 
 
@@ -196,8 +196,8 @@ def _side(value: Any, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
         messages = _messages(value)
         return messages if messages[: len(prompt)] == prompt else prompt + messages if messages else ()
     if value.startswith("\n\nHuman: "):
-        said = _SPEAKERS.split(value)[1:]
-        return tuple(Message("user" if at % 2 == 0 else "assistant", text) for at, text in enumerate(said))
+        texts = _SPEAKERS.split(value)[1:]
+        return tuple(Message("user" if at % 2 == 0 else "assistant", text) for at, text in enumerate(texts))
     return (*prompt, Message("assistant", value)) if value else ()
 
 

@@ -103,9 +103,9 @@ def _turns(vote: ForeignVote, a_role: Role, b_role: Role) -> tuple[Turn, ...]:
 
     def replies(messages: Sequence[Message], role: Role, model: str) -> list[tuple[str, RecordedReply]]:
         return [
-            (asked.content, RecordedReply(role, model, "", answer=said.content, answer_tokens=len(said.content)))
-            for asked, said in pairwise(messages)
-            if asked.role == "user" and said.role == "assistant"
+            (question.content, RecordedReply(role, model, "", answer=answer.content, answer_tokens=len(answer.content)))
+            for question, answer in pairwise(messages)
+            if question.role == "user" and answer.role == "assistant"
         ]
 
     both = zip(replies(vote.a, a_role, vote.models[0]), replies(vote.b, b_role, vote.models[1]), strict=False)

@@ -36,14 +36,14 @@ def choose(
     """The votes to release, anonymous, and what was counted. `final`: see `votes.export.final_battles`."""
     standing = effective_votes(vote for vote in votes if vote.battle_id in final)
     agreed = [vote for vote in standing if vote.licence == LICENCE]
-    found = [frozenset(kind for text in set(texts(vote)) for kind in scan(text)) for vote in agreed]
-    released = [vote for vote, kinds in zip(agreed, found, strict=True) if include_flagged or not kinds]
+    flags = [frozenset(kind for text in set(texts(vote)) for kind in scan(text)) for vote in agreed]
+    released = [vote for vote, kinds in zip(agreed, flags, strict=True) if include_flagged or not kinds]
     anonymous = list(without_identity(released))
     return anonymous, Counts(
         standing=len(standing),
         not_agreed=len(standing) - len(agreed),
-        flagged=dict(sorted(Counter(kind for kinds in found for kind in kinds).items())),
-        flagged_votes=sum(bool(kinds) for kinds in found),
+        flagged=dict(sorted(Counter(kind for kinds in flags for kind in kinds).items())),
+        flagged_votes=sum(bool(kinds) for kinds in flags),
         flagged_included=include_flagged,
         hidden_battles=hidden,
         blocked=sum(bool(vote.blocked) for vote in released),

@@ -53,9 +53,9 @@ def scanner() -> Scanner:
     random = Base64HighEntropyString(limit=_ENTROPY)
 
     def scan(text: str) -> frozenset[Kind]:
-        found: set[Kind] = {_ENTITIES[f.entity_type] for f in datafog_core.scan(text) if f.entity_type in _ENTITIES}
+        kinds: set[Kind] = {_ENTITIES[f.entity_type] for f in datafog_core.scan(text) if f.entity_type in _ENTITIES}
         if any(pyap.parse(text, country=country) for country in COUNTRIES):
-            found.add("postal address")
+            kinds.add("postal address")
         words = (word for word in text.split() if len(word) >= _LEAST_LENGTH)
         if any(secret for key in keys for secret in key.analyze_string(text)) or any(
             random.calculate_shannon_entropy(part) > _ENTROPY
@@ -63,7 +63,7 @@ def scanner() -> Scanner:
             for part in random.analyze_string(f'"{word}"')
             if len(part) >= _LEAST_LENGTH
         ):
-            found.add("key")
-        return frozenset(found)
+            kinds.add("key")
+        return frozenset(kinds)
 
     return scan

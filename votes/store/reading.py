@@ -27,8 +27,8 @@ class Reading(ABC):
     def ballots(self) -> list[Ballot]:
         """The countable part of every row of votes, including retractions, oldest first."""
         hidden = self.hidden()
-        shown = (ballot for ballot in self._read(Ballot) if ballot.battle_id not in hidden)
-        return sorted(shown, key=lambda ballot: ballot.voted_at)
+        visible = (ballot for ballot in self._read(Ballot) if ballot.battle_id not in hidden)
+        return sorted(visible, key=lambda ballot: ballot.voted_at)
 
     def votes(self) -> Iterator[Vote]:
         """Every row of votes whole, including retractions, in the order they were saved; fetched in portions."""

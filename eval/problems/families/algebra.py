@@ -42,12 +42,12 @@ def word_linear(p: Params) -> list[str]:
             f"Find $x$ if ${a}x {signed(b)} = {right}$.",
             f"What value of x satisfies {a}x {signed(b)} = {right}?",
         ]
-    told = f"{b} is added" if b > 0 else f"{-b} is taken away"
+    change = f"{b} is added" if b > 0 else f"{-b} is taken away"
     return [
         f"Solve {a}x {signed(b)} = {c}.",
         f"Find $x$ if ${a}x {signed(b)} = {c}$.",
         f"What value of x satisfies {a}x {signed(b)} = {c}?",
-        f"A number is multiplied by {a}, then {told}. The result is {c}. What is the number?",
+        f"A number is multiplied by {a}, then {change}. The result is {c}. What is the number?",
         f"Solve for $n$: $${a}n {signed(b)} = {c}.$$",
     ]
 

@@ -13,7 +13,7 @@ from models.chat.client import Endpoint
 from models.chat.pieces import Piece
 from models.chat.refusals import length_refusal
 from models.chat.wire import Channel, Request, TokenScore
-from models.serving.in_process.generation import Job, Said
+from models.serving.in_process.generation import Job, PieceOrError
 
 
 class Submits(Protocol):
@@ -79,18 +79,18 @@ class LocalChannel:
         self._check_length(len(prompt), request.limit)
         stop = self._engine.folder / uuid.uuid4().hex
         job = Job(self._key, tuple(prompt), request.limit, request.sampling, stop)
-        said: asyncio.Queue[Said] = asyncio.Queue()
+        pieces: asyncio.Queue[PieceOrError] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def hear(piece: Said) -> None:
+        def hear(piece: PieceOrError) -> None:
             with suppress(RuntimeError):  # the loop has been closed: nobody listens any more
-                loop.call_soon_threadsafe(said.put_nowait, piece)
+                loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
         self._engine.submit(job, hear)
         over = False
         try:
             while not over:
-                piece = await said.get()
+                piece = await pieces.get()
                 if isinstance(piece, ServerError):
                     over = True
                     raise piece

@@ -17,12 +17,12 @@ from models.config.memory import GIB
 from models.config.plan import Plan
 from models.config.registry import Role
 from models.serving.in_process.channel import LocalChannel, LocalEndpoint
-from models.serving.in_process.generation import Job, Model, Said, Saying, device, generate, load
+from models.serving.in_process.generation import Job, Model, PieceOrError, Pieces, device, generate, load
 from models.serving.in_process.zero import refusal, with_gpu
 from models.serving.life import Life
 
 Find = Callable[[Role, Callable[[str], None]], Path]
-Hear = Callable[[Said], None]
+Hear = Callable[[PieceOrError], None]
 """Called in another thread with all that a job says, its end last."""
 ASKED_TOGETHER: ContextVar[object] = ContextVar("asked_together", default=None)
 """Set while the sides of one question are asked: on ZeroGPU they share one call, and so one stretch of GPU time."""
@@ -81,8 +81,8 @@ class InProcess(Life):
         self._running |= set(jobs)
         failure = STOPPED
         try:
-            with closing(self._generate(jobs)) as said:
-                for number, piece in said:
+            with closing(self._generate(jobs)) as pieces:
+                for number, piece in pieces:
                     calls[number][1](piece)
                     if isinstance(piece, ServerError) or piece.finish:
                         over.add(number)
@@ -98,7 +98,7 @@ class InProcess(Life):
                 if number not in over:
                     hear(failure)
 
-    def _answer(self, jobs: Sequence[Job]) -> Saying:
+    def _answer(self, jobs: Sequence[Job]) -> Pieces:
         yield from generate(self._models, jobs)
 
     def _live(self) -> None:

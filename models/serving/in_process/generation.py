@@ -14,9 +14,9 @@ from models.chat.pieces import Piece
 from models.config.sampling import Sampling
 
 LOG = logging.getLogger(__name__)
-Said = Piece | ServerError
+PieceOrError = Piece | ServerError
 """A reply ends with a piece that has a finish reason, or with an error."""
-Saying = Generator[tuple[int, Said], None, None]
+Pieces = Generator[tuple[int, PieceOrError], None, None]
 """(Number of the job, what it says), as it comes; closing it ends the replies that are still running."""
 _MOVING = threading.Lock()
 
@@ -81,21 +81,21 @@ def device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Saying:
+def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Pieces:
     """Answer all jobs at once, each in a thread of its own."""
     where = device()
     with _MOVING:
         for key in {job.model for job in jobs}:
             models[key].network.to(where)
-    said: SimpleQueue[tuple[int, Said]] = SimpleQueue()
+    pieces: SimpleQueue[tuple[int, PieceOrError]] = SimpleQueue()
 
     def answer_one(number: int) -> None:
         job = jobs[number]
         try:
-            answer(job, models[job.model], lambda piece: said.put((number, piece)))
+            answer(job, models[job.model], lambda piece: pieces.put((number, piece)))
         except Exception as error:  # our reader waits for an end, whatever goes wrong
             LOG.exception("a reply of %s failed", job.model)
-            said.put((number, _in_words(error)))
+            pieces.put((number, _in_words(error)))
 
     running = len(jobs)
     with ThreadPoolExecutor(running, "reply") as threads:
@@ -103,7 +103,7 @@ def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Saying:
             for number in range(len(jobs)):
                 threads.submit(answer_one, number)
             while running:
-                number, piece = said.get()
+                number, piece = pieces.get()
                 running -= isinstance(piece, ServerError) or piece.finish is not None
                 yield number, piece
         finally:

@@ -5,9 +5,9 @@ from typing import Any
 
 from common.errors import ServerError
 from models.config.machine import on_zero_gpu
-from models.serving.in_process.generation import Job, Saying
+from models.serving.in_process.generation import Job, Pieces
 
-Generate = Callable[[Sequence[Job]], Saying]
+Generate = Callable[[Sequence[Job]], Pieces]
 START_SECONDS = 15
 """For starting a process and moving both models to the GPU. An assumption, on the safe side."""
 TOKENS_A_SECOND = 20

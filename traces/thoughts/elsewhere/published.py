@@ -209,8 +209,8 @@ def without_benchmarks(
     """The traces whose problems are near no benchmark problem; `dropped` is told how many others a batch had."""
     for batch in _batches(traces):
         problems = [trace.problem for trace in batch]
-        found = [clean.find(problems, rule) for rule in clean.rules]
-        hits = [any(by_rule[at] for by_rule in found) for at in range(len(batch))]
+        hits_by_rule = [clean.find(problems, rule) for rule in clean.rules]
+        hits = [any(by_rule[at] for by_rule in hits_by_rule) for at in range(len(batch))]
         dropped(sum(hits))
         yield from (trace for trace, hit in zip(batch, hits, strict=True) if not hit)
 

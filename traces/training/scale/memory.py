@@ -39,19 +39,19 @@ def trained_billions(recipe: Recipe) -> float:
     return recipe.parameters_billion
 
 
-def memory_gb(recipe: Recipe, held: int, stage: int, *, offloaded: bool = False) -> float:
+def memory_gb(recipe: Recipe, bytes_each: int, stage: int, *, offloaded: bool = False) -> float:
     """Weights, gradients and optimiser states of one device in GB; activations come on top.
 
     offloaded: the optimiser's states are in main memory instead (`host_gb`).
     AdamW takes 16 bytes a trained parameter: fp32 weight, gradient and two moments, or, with weights of 2 bytes, bf16
-    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes the
-    `held` bytes of `weight_bytes`. ZeRO divides among the devices the states from `stage` 1 on, gradients from 2 on,
-    and weights at 3.
+    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes
+    `bytes_each`, which `weight_bytes` gives. ZeRO divides among the devices the states from `stage` 1 on, gradients
+    from 2 on, and weights at 3.
     """
     trained = trained_billions(recipe)
     frozen = recipe.parameters_billion if recipe.method == "lora" else 0.0
-    states = 0.0 if offloaded else (16 - 2 * held) * trained
-    parts = (states, held * trained, held * (trained + frozen))
+    states = 0.0 if offloaded else (16 - 2 * bytes_each) * trained
+    parts = (states, bytes_each * trained, bytes_each * (trained + frozen))
     devices = recipe.launch.devices
     return sum(part / (devices if stage >= number else 1) for number, part in enumerate(parts, start=1))
 
@@ -88,35 +88,37 @@ def activations(recipe: Recipe, phase: Phase, shape: Architecture) -> Activation
     return Activations(layer * layers * tokens / GB, 0.0, head)
 
 
-def gathered_gb(shape: Architecture, held: int, stage: int) -> float:
+def gathered_gb(shape: Architecture, bytes_each: int, stage: int) -> float:
     """What ZeRO-3 brings together on each device while it computes, in GB: the weights of a layer and of the next one,
     fetched ahead, the gradients of one, and the larger of the two tables. 0 below stage 3. An estimate."""
     if stage < 3:
         return 0.0
     layer = shape.layer_parameters / shape.num_hidden_layers
-    return held * (3 * layer + shape.vocab_size * shape.hidden_size) / GB
+    return bytes_each * (3 * layer + shape.vocab_size * shape.hidden_size) / GB
 
 
-def checkpoint_gb(recipe: Recipe, held: int) -> float:
+def checkpoint_gb(recipe: Recipe, bytes_each: int) -> float:
     """One checkpoint: the weights as they are saved, and the optimiser's copy and two moments, in GB."""
     trained = trained_billions(recipe)
-    return (16 - held) * trained
+    return (16 - bytes_each) * trained
 
 
-def result_gb(recipe: Recipe, held: int) -> float:
+def result_gb(recipe: Recipe, bytes_each: int) -> float:
     """What a phase leaves for the next one: the adapter or the model, in GB."""
-    return held * trained_billions(recipe)
+    return bytes_each * trained_billions(recipe)
 
 
-def disk_gb(recipe: Recipe, held: int) -> float:
+def disk_gb(recipe: Recipe, bytes_each: int) -> float:
     """Room for the whole run: the kept checkpoints, one more while it is written, and what each phase leaves."""
-    return (recipe.keep_checkpoints + 1) * checkpoint_gb(recipe, held) + len(recipe.phases) * result_gb(recipe, held)
+    return (recipe.keep_checkpoints + 1) * checkpoint_gb(recipe, bytes_each) + len(recipe.phases) * result_gb(
+        recipe, bytes_each
+    )
 
 
-def host_gb(recipe: Recipe, held: int, stage: int, saved: float, *, offloaded: bool) -> float:
+def host_gb(recipe: Recipe, bytes_each: int, stage: int, saved: float, *, offloaded: bool) -> float:
     """Main memory of the first machine, in GB: states and activations that were moved there, and, with ZeRO-3, the
     whole model that the first process brings together to save it."""
     there = recipe.launch.devices / recipe.launch.machines
-    states = (16 - 2 * held) * trained_billions(recipe) / recipe.launch.devices if offloaded else 0.0
-    whole = held * recipe.parameters_billion if stage >= 3 else 0.0
+    states = (16 - 2 * bytes_each) * trained_billions(recipe) / recipe.launch.devices if offloaded else 0.0
+    whole = bytes_each * recipe.parameters_billion if stage >= 3 else 0.0
     return there * (states + (saved if recipe.launch.activation_offload else 0.0)) + whole

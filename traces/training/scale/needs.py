@@ -52,7 +52,7 @@ class Needs(NamedTuple):
 
 def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
     """What each device, the first machine and the disk below `out` need. Raises ConfigError."""
-    held, states = held_bytes(recipe), memory_needed(recipe, recipe_folder)
+    bytes_each, states = held_bytes(recipe), memory_needed(recipe, recipe_folder)
     stage, offloaded = sharding(recipe, recipe_folder)
     shape = architecture_of(recipe)
     lines = [f"Memory: {states:.1f} GB per device for weights, gradients and optimizer."]
@@ -60,7 +60,7 @@ def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
     if shape is None:
         lines.append("Activations: not estimated, because the recipe names no architecture; they come on top.")
     else:
-        gathered, offload = gathered_gb(shape, held, stage), recipe.launch.activation_offload
+        gathered, offload = gathered_gb(shape, bytes_each, stage), recipe.launch.activation_offload
         most = 0.0
         for phase in recipe.phases:
             part = activations(recipe, phase, shape)
@@ -73,14 +73,14 @@ def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
         more = f", with {gathered:.1f} GB that ZeRO gathers (estimate)" if gathered else ""
         more += f" and {runtime:g} GB for CUDA and NCCL (assumption)" if runtime else ""
         lines.append(f"Together: {device:.1f} GB per device{more}.")
-    host = host_gb(recipe, held, stage, saved, offloaded=offloaded)
+    host = host_gb(recipe, bytes_each, stage, saved, offloaded=offloaded)
     if host:
         lines.append(f"Main memory: {host:.0f} GB on the first machine (estimate).")
-    checkpoint, disk = checkpoint_gb(recipe, held), disk_gb(recipe, held)
+    checkpoint, disk = checkpoint_gb(recipe, bytes_each), disk_gb(recipe, bytes_each)
     lines.append(
         f"Disk: {size(checkpoint)} per checkpoint, {recipe.keep_checkpoints} kept and one more while it is written, "
-        f"and {size(result_gb(recipe, held))} after each phase: {size(disk)} together; {size(free_gb(out))} are free "
-        f"here."
+        f"and {size(result_gb(recipe, bytes_each))} after each phase: {size(disk)} together; {size(free_gb(out))} are "
+        f"free here."
     )
     return Needs(states, device, host, checkpoint, disk, tuple(lines))
 
