@@ -35,9 +35,9 @@ def set_size(name: str) -> int:
 
 def uploaded(path: str) -> Path:
     """A file of a visitor's. Raises DataError when it is gone: uploads are deleted after a while."""
-    if not (found := Path(path)).is_file():
-        raise DataError(f"The file {found.name} is no longer here.", "Choose it again.")
-    return found
+    if not (file := Path(path)).is_file():
+        raise DataError(f"The file {file.name} is no longer here.", "Choose it again.")
+    return file
 
 
 @lru_cache(maxsize=16)
@@ -63,9 +63,9 @@ class RunActions:
         sizes = {set_title(name): set_size(name) for name in config.benchmarks}
         drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
-        found = cost(config, list(sizes.values()), throughputs(self.library.runs, pair) if pair else {})
-        said = limits(config, pair, self.services.served.profile) if pair else ""
-        return f"{found.sentence} {said}\n\n{found.power_sentence} {smallest_differences(drawn)}".strip()
+        costs = cost(config, list(sizes.values()), throughputs(self.library.runs, pair) if pair else {})
+        warning = limits(config, pair, self.services.served.profile) if pair else ""
+        return f"{costs.sentence} {warning}\n\n{costs.power_sentence} {smallest_differences(drawn)}".strip()
 
     def start(self, config: RunConfig) -> str:
         """Begin a new run in the background; returns its id."""

@@ -49,7 +49,7 @@ class PinPanel:
     note: gr.Textbox
     key: gr.Textbox
     pin: gr.Button
-    said: gr.Markdown
+    notice: gr.Markdown
 
 
 @dataclass(frozen=True)
@@ -183,11 +183,11 @@ def _wire_pin(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
     def pin(secret: str, problem: str, comment: str, *values: Any) -> dict[Any, Any]:
         try:
             require_owner(secret)
-            return {panel.said: pin_problem(library, choose(*values), problem, comment), panel.note: ""}
+            return {panel.notice: pin_problem(library, choose(*values), problem, comment), panel.note: ""}
         except ArenaError as error:
-            return {panel.said: str(error)}
+            return {panel.notice: str(error)}
 
-    panel.pin.click(pin, [panel.key, widgets.problem, panel.note, *sides], [panel.said, panel.note], **QUIET)
+    panel.pin.click(pin, [panel.key, widgets.problem, panel.note, *sides], [panel.notice, panel.note], **QUIET)
 
 
 def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str) -> str:
@@ -233,7 +233,7 @@ def grid_update(library: RunLibrary, choice: Choice, filters: Filters, selected:
 
 
 def _detail_outputs(widgets: GridWidgets) -> list[Any]:
-    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample, widgets.thoughts, widgets.pinning.said]
+    parts: list[Any] = [widgets.detail, widgets.question, widgets.sample, widgets.thoughts, widgets.pinning.notice]
     for panel in widgets.panels.values():
         parts += [panel.head, panel.answer, panel.flags]
     return parts
@@ -247,14 +247,14 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
     if not everything:
         return {widgets.detail: gr.update(visible=False)}
     first = everything[0]
-    count = max(len(found) for found in details.values())
+    count = max(len(samples) for samples in details.values())
     facts = " · ".join(x for x in (problem, first["subject"], f"level {first['level']}" if first["level"] else "") if x)
     gold = typeset(f"${first['gold']}$")
     question = f"**{typeset(facts)}**\n\n{typeset(first['question'])}\n\n**Gold answer:** {gold}"
     updates: dict[Any, Any] = {
         widgets.detail: gr.update(visible=True),
         widgets.question: question,
-        widgets.pinning.said: "",
+        widgets.pinning.notice: "",
         widgets.sample: gr.update(
             choices=[(str(i + 1), i) for i in range(count)], value=min(index, count - 1), visible=count > 1
         ),
@@ -267,8 +267,8 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
     return {**updates, widgets.thoughts: thoughts_html(chosen, titles)}
 
 
-def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, Any] | None) -> dict[Any, Any]:
-    if found is None:
+def _panel_updates(panel: SidePanel, side: Role, title: str, sample: dict[str, Any] | None) -> dict[Any, Any]:
+    if sample is None:
         return {
             panel.head: render(
                 '<div class="side-head"><span class="name {{ side }}">{{ title }}</span></div>no answer yet',
@@ -278,6 +278,6 @@ def _panel_updates(panel: SidePanel, side: Role, title: str, found: dict[str, An
             panel.answer: "",
         }
     return {
-        panel.head: answer_head(side, title, found),
-        panel.answer: typeset(found["answer"]) or "*No answer: the model only produced a thought.*",
+        panel.head: answer_head(side, title, sample),
+        panel.answer: typeset(sample["answer"]) or "*No answer: the model only produced a thought.*",
     }

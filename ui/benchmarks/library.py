@@ -56,8 +56,8 @@ def side_value(side: Side) -> str:
 
 def parse_side(value: object) -> Side:
     """The inverse of `side_value`; raises DataError for anything else, since values come from the network."""
-    run, found, model = str(value or "").partition(SEPARATOR)
-    if not found:
+    run, separator, model = str(value or "").partition(SEPARATOR)
+    if not separator:
         raise DataError("No side is chosen.", "Choose a run.")
     return Side(run, model)
 
@@ -143,13 +143,13 @@ class RunLibrary:
         """Raises DataError for a run that is not there."""
         ids, now = _ids(choice), self.stamp(choice)
         with self._lock:
-            kept = self._results.get(ids)
-            if kept is None or kept.stamp != now:
-                kept = self._results[ids] = Results(self.runs, ids)
+            results = self._results.get(ids)
+            if results is None or results.stamp != now:
+                results = self._results[ids] = Results(self.runs, ids)
             self._results.move_to_end(ids)
             while len(self._results) > KEPT:
                 self._results.popitem(last=False)
-            return kept
+            return results
 
     def shown(self, choice: Choice) -> Shown:
         """The whole comparison; computed anew only when a file has grown."""
@@ -174,7 +174,7 @@ class RunLibrary:
         logs = {info.id: RunLog.open(self.runs, info.id) for info in infos}
         checked = {run_id: faulty_golds(log) for run_id, log in logs.items()}
         left_out = tuple(sentence for log in logs.values() for sentence in log.left_out())
-        golds = {run_id: found for run_id, found in checked.items() if found is not None}
+        golds = {run_id: faulty for run_id, faulty in checked.items() if faulty is not None}
         return Shown(
             comparison=comparison,
             rows=rows,
@@ -189,8 +189,8 @@ class RunLibrary:
         """The problems that pass the filters, in the grid's order."""
         cells = [cell for cell in self.shown(choice).comparison.cells if filters.admits(cell)]
         if filters.words.strip():
-            found = self.results(choice).with_words(list(choice.sides.values()), filters.words)
-            cells = [cell for cell in cells if cell.problem_id in found]
+            matches = self.results(choice).with_words(list(choice.sides.values()), filters.words)
+            cells = [cell for cell in cells if cell.problem_id in matches]
         return cells
 
 

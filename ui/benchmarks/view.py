@@ -232,12 +232,12 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> Markup:
 
 def thoughts_html(samples: Mapping[Role, Mapping[str, Any] | None], titles: Mapping[Role, str]) -> Markup:
     """Both thoughts of a problem under the lens. Nothing if neither model thinks apart from its answer."""
-    found = {role: sample for role, sample in samples.items() if sample}
-    if not any(sample["thought"] for sample in found.values()):
+    present = {role: sample for role, sample in samples.items() if sample}
+    if not any(sample["thought"] for sample in present.values()):
         return Markup("")
     base, distilled = (
-        thought_of(found[role]["thought"], found[role]["answer"], titles[role], role)
-        if role in found
+        thought_of(present[role]["thought"], present[role]["answer"], titles[role], role)
+        if role in present
         else Thought("", titles[role], role)
         for role in ROLES
     )

@@ -69,10 +69,10 @@ _UNITS = {"Tokens per kept": " tokens", "Time per kept": "", "US$ per kept": " U
 def read_report(path: Path = ADAPTER / "report.json") -> dict[str, Any]:
     """The shipped adapter's report; empty when it is not there or damaged."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return report if isinstance(report, dict) else {}
 
 
 def part(values: object, *keys: str) -> Figures:
@@ -84,8 +84,8 @@ def part(values: object, *keys: str) -> Figures:
 
 def numbers(values: Figures, *keys: str) -> list[float] | None:
     """The numbers under these keys in order; None unless all are there."""
-    found = [values.get(key) for key in keys]
-    known = [value for value in found if isinstance(value, int | float) and not isinstance(value, bool)]
+    looked_up = [values.get(key) for key in keys]
+    known = [value for value in looked_up if isinstance(value, int | float) and not isinstance(value, bool)]
     return known if len(known) == len(keys) else None
 
 
@@ -205,13 +205,15 @@ def ablation_html(path: Path = ADAPTER / "ablation.json") -> Markup:
     if ablation is None:
         where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         return render('<p class="missing">Not measured yet: there is no <code>{{ path }}</code>.</p>', path=where)
-    made = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in ablation.made.items())
+    setting = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in ablation.made.items())
     head = ("arm", "trained on", *(SPLITS.get(split, split) for split in ablation.splits))
     return render(
         "<p>{{ question }}</p>{{ table }}{{ note }}",
         question=ablation.question,
         table=table(head, [_arm_row(ablation, arm) for arm in ablation.arms]),
-        note=note(f"{made}. Intervals: Wilson, 95 %, for each arm alone." if made else "Intervals: Wilson, 95 %."),
+        note=note(
+            f"{setting}. Intervals: Wilson, 95 %, for each arm alone." if setting else "Intervals: Wilson, 95 %."
+        ),
     )
 
 

@@ -73,18 +73,18 @@ def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
 def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
     """Everything of one case; its newest run unless another is asked for. `mine`: the visitor's own, put first."""
     try:
-        kept = runs_of(case.key)
+        runs = runs_of(case.key)
     except DataError as error:
         warn(str(error))
-        kept = []
+        runs = []
     own = [run for run in mine if run.case == case.key]
-    found = [*own, *kept]
-    run = next((run for run in found if run.id == run_id), found[0] if found else None)
-    choices = [(f"Only you see this · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in kept]
+    every = [*own, *runs]
+    run = next((run for run in every if run.id == run_id), every[0] if every else None)
+    choices = [(f"Only you see this · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in runs]
     return {
         w.chosen: gr.update(choices=case_choices(all_cases()), value=case.key, interactive=True),
         w.about: shown(case_html(case)),
-        w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(found), interactive=True),
+        w.runs: gr.update(choices=choices, value=run.id if run else None, visible=bool(every), interactive=True),
         w.progress: "",
         w.run: gr.update(interactive=True),
         w.stop: gr.update(visible=False),
@@ -94,8 +94,8 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
 
 
 def show_run(w: Widgets, case: Case, run: CaseRun | None, mark: bool, mine: Runs) -> Update:
-    kept = None if run in mine else run  # a link to another would lead nowhere
-    link = Typeset(f"[Link to this case{' and run' if kept else ''}]({case_link(case, kept)})")
+    public = None if run in mine else run  # a link to another would lead nowhere
+    link = Typeset(f"[Link to this case{' and run' if public else ''}]({case_link(case, public)})")
     update: Update = {w.facts: shown(run_html(run)), w.link: link}
     for role in ROLES:
         update[w.heads[role]] = side_head(role, run)
@@ -165,9 +165,9 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
         battle = Battle(mode="named", delivery="live")
         asked = turns.ask(battle, case.question, services.visitor(request), dict.fromkeys(ROLES, sampling))
         # Another case shown meanwhile would be overwritten by the replies to this one.
-        held: Update = dict.fromkeys((w.run, w.chosen, w.runs), gr.update(interactive=False))
+        locked: Update = dict.fromkeys((w.run, w.chosen, w.runs), gr.update(interactive=False))
         hidden: Update = dict.fromkeys((w.ballot, w.parts), gr.update(visible=False))
-        yield {**held, **hidden, w.stop: gr.update(visible=True), w.facts: "", w.link: ""}
+        yield {**locked, **hidden, w.stop: gr.update(visible=True), w.facts: "", w.link: ""}
         try:
             async with aclosing(asked) as steps:
                 async for step in steps:

@@ -29,10 +29,10 @@ class Findings:
         one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
-        found = extract(reply.answer, cut_off=reply.finish_reason == "length")
-        if not found.answer:
+        extraction = extract(reply.answer, cut_off=reply.finish_reason == "length")
+        if not extraction.answer:
             return "no answer"
-        equal = quick(found.answer, one.gold)
+        equal = quick(extraction.answer, one.gold)
         if equal is None or equal.same is None:
             return ""
         return "right" if equal.same else "wrong"

@@ -56,9 +56,9 @@ class Answer(NamedTuple):
     news: News | None = None
 
 
-def unchanged(told: News | None = None) -> Answer:
+def unchanged(message: News | None = None) -> Answer:
     """The battle stays as it is."""
-    return Answer(gr.skip(), told)
+    return Answer(gr.skip(), message)
 
 
 Handler = Callable[..., Awaitable[Answer]]
@@ -136,19 +136,19 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
         licence = LICENCE if agreed is True else ""
         receipt = services.desk.cast(before.id, visitor, stage, verdict, reasons or (), comment or "", licence)
         emptied = {"ballot.comment": "", "ballot.reasons": gr.update(value=[])} if reasons or comment else {}
-        said = "" if receipt.repeated else thanks(receipt)
+        notice = "" if receipt.repeated else thanks(receipt)
         if before.mode == "named":
-            told, votes = services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor)
+            names, votes = services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor)
             battle = replace(before, phase="voted")
-            update = show.changes(before, battle, show.revealed(told, votes, battle))
-            return Answer(battle, news(emptied | update, said=said, mine=remembered(battle, told, votes)))
+            update = show.changes(before, battle, show.revealed(names, votes, battle))
+            return Answer(battle, news(emptied | update, said=notice, mine=remembered(battle, names, votes)))
         # Where nobody thought, there is nothing to read and no second vote to cast.
         phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
-        if phase == "voted" and receipt.stage == "answers" and said:
-            said = NO_THOUGHT
+        if phase == "voted" and receipt.stage == "answers" and notice:
+            notice = NO_THOUGHT
         battle = replace(before, phase=phase)
-        kept = remembered(battle, None, {receipt.stage: verdict})
-        return Answer(battle, news(emptied | show.changes(before, battle), said=said, mine=kept))
+        mine = remembered(battle, None, {receipt.stage: verdict})
+        return Answer(battle, news(emptied | show.changes(before, battle), said=notice, mine=mine))
 
     return cast
 
@@ -159,8 +159,8 @@ def undo_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
         before = turns.now(battle)
         receipt = services.desk.undo(before.id, services.visitor(request))
         battle = replace(before, phase=receipt.stage)
-        said = "Your vote was withdrawn. You can vote again."
-        return Answer(battle, news(show.changes(before, battle), said=said))
+        notice = "Your vote was withdrawn. You can vote again."
+        return Answer(battle, news(show.changes(before, battle), said=notice))
 
     return undo
 
@@ -171,11 +171,11 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
         before = turns.now(battle)
         ask_desk = services.desk.forfeit if before.phase == "answers" else services.desk.reveal
         visitor = services.visitor(request)
-        told = ask_desk(before.id, visitor)
+        names = ask_desk(before.id, visitor)
         votes = services.desk.standing(before.id, visitor)
-        named = replace(before, phase="revealed", roles={"a": told.a.role, "b": told.b.role})
-        update = show.changes(before, named, show.revealed(told, votes, named))
-        return Answer(named, news(update, mine=remembered(named, told, votes)))
+        named = replace(before, phase="revealed", roles={"a": names.a.role, "b": names.b.role})
+        update = show.changes(before, named, show.revealed(names, votes, named))
+        return Answer(named, news(update, mine=remembered(named, names, votes)))
 
     return reveal
 
@@ -188,10 +188,10 @@ def look_handler(turns: Turns) -> Callable[..., Answer]:
     return look
 
 
-def remembered(battle: Battle, told: Reveal | None, votes: Mapping[Stage, Verdict]) -> dict[str, str]:
+def remembered(battle: Battle, names: Reveal | None, votes: Mapping[Stage, Verdict]) -> dict[str, str]:
     """What the visitor's browser keeps of a battle, to find it again."""
     question = " ".join(battle.turns[0].question.split())[:QUESTION_KEPT] if battle.turns else ""
-    return {"battle": battle.id, "question": question, "outcome": outcome(told, votes)}
+    return {"battle": battle.id, "question": question, "outcome": outcome(names, votes)}
 
 
 def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
@@ -231,18 +231,18 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
     """What a page shows when it is opened: the battle in its address, or the visitor's own from before a reload."""
 
     @in_words
-    def open_battle(kept: Any, request: gr.Request) -> Answer:
+    def open_battle(stored: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
         if battle_id := request.query_params.get("battle"):
-            found = services.desk.load_battle(battle_id)
-            battle = shared(found)
-            facts = show.revealed(found.reveal, found.verdicts, battle, "The vote") if found.reveal else ""
+            public = services.desk.load_battle(battle_id)
+            battle = shared(public)
+            facts = show.revealed(public.reveal, public.verdicts, battle, "The vote") if public.reveal else ""
             update = show.whole(battle, facts)
             del update["kept"]  # reading another battle does not lose one's own
             return Answer(battle, news(update))
-        own = own_battle(turns, kept, visitor)
+        own = own_battle(turns, stored, visitor)
         if own is None:
-            return unchanged(news({"kept": ""}) if kept else None)
+            return unchanged(news({"kept": ""}) if stored else None)
         follow = own.id if own.phase == "running" else ""
         return Answer(own, news(show.whole(own) | {"mode": own.mode}, follow=follow))
 

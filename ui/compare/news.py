@@ -54,18 +54,18 @@ def news(
     mine: Mapping[str, str] | None = None,
 ) -> News:
     """What a handler answers. Numbered, since a page hands the same value on twice where nothing has changed."""
-    told: News = {"number": next(_NUMBERS)}
+    message: News = {"number": next(_NUMBERS)}
     if update:
-        told["show"] = {name: in_browser(name, value) for name, value in update.items()}
+        message["show"] = {name: in_browser(name, value) for name, value in update.items()}
     if follow is not None:
-        told["follow"] = follow
+        message["follow"] = follow
     if said:
-        told["said"] = said
+        message["said"] = said
     if failed:
-        told["failed"] = failed
+        message["failed"] = failed
     if mine:
-        told["mine"] = dict(mine)
-    return told
+        message["mine"] = dict(mine)
+    return message
 
 
 def in_browser(name: str, value: Any) -> Any:
@@ -134,17 +134,17 @@ class Sent:
             update = self._show.changes(before, battle)
         else:
             update = self._show.moving(battle, step.seconds, before)
-        told: News = {}
+        message: News = {}
         for name, value in update.items():
             if name in self._values and self._values[name] == value:
                 continue
             more = added(name, self._values.get(name), value) if name.startswith("panels-") else None
             if more:
-                told.setdefault("add", []).append(more)
+                message.setdefault("add", []).append(more)
             else:
-                told.setdefault("show", {})[name] = in_browser(name, value)
+                message.setdefault("show", {})[name] = in_browser(name, value)
             self._values[name] = value
-        return told
+        return message
 
 
 class TurnStreams:
@@ -186,13 +186,13 @@ class TurnStreams:
                 yield line(sent.next(Progress(battle, 0.0)))
             async with aclosing(self._turns.watch(battle, visitor)) as steps:
                 async for step in steps:
-                    if told := sent.next(step):
-                        yield line(told)
+                    if message := sent.next(step):
+                        yield line(message)
         except ArenaError as error:
             yield line({"failed": str(error)})
         yield line({"over": True})
 
 
-def line(told: News) -> bytes:
+def line(message: News) -> bytes:
     """One server-sent event."""
-    return f"id: 1\ndata: {json.dumps(told, separators=(',', ':'))}\n\n".encode()
+    return f"id: 1\ndata: {json.dumps(message, separators=(',', ':'))}\n\n".encode()

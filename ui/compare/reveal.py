@@ -12,7 +12,7 @@ FEWEST_VOTES = 10
 
 
 def reveal_card(
-    told: Reveal,
+    names: Reveal,
     titles: Mapping[Role, str],
     votes: Mapping[Stage, Verdict],
     *,
@@ -23,15 +23,15 @@ def reveal_card(
     """`right`: by side, `right`, `wrong` or `no answer` where that is known; `more`: sentences below the two models."""
     chosen = votes.get("reasoning") or votes.get("answers")
     right = right or {}
-    sides: tuple[tuple[Side, SideFacts], ...] = (("a", told.a), ("b", told.b))
+    sides: tuple[tuple[Side, SideFacts], ...] = (("a", names.a), ("b", names.b))
     return render(
         '<section class="reveal"><h2>Who was who</h2>{{ verdict }}<div class="who">{{ sides }}</div>'
         '{% for line in more if line %}<p class="note">{{ line }}</p>{% endfor %}'
         '<button type="button" class="copy-link" data-link="?battle={{ battle }}">Copy link</button></section>',
-        verdict=verdict_line(told, votes, whose),
+        verdict=verdict_line(names, votes, whose),
         sides=join(side_card(side, facts, titles, right.get(side, ""), chosen == side) for side, facts in sides),
         more=more,
-        battle=told.battle_id,
+        battle=names.battle_id,
     )
 
 
@@ -85,11 +85,11 @@ def others_sentence(rate: WinRate) -> str:
     )
 
 
-def outcome(told: Reveal | None, votes: Mapping[Stage, Verdict]) -> str:
+def outcome(names: Reveal | None, votes: Mapping[Stage, Verdict]) -> str:
     """A battle in a few words, for the visitor's own list."""
     verdict = votes.get("reasoning") or votes.get("answers")
     if verdict is None:
         return "not voted"
-    if told is None or verdict not in ("a", "b"):
+    if names is None or verdict not in ("a", "b"):
         return VERDICTS[verdict].lower()
-    return f"you preferred the {getattr(told, verdict).role} model"
+    return f"you preferred the {getattr(names, verdict).role} model"

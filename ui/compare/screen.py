@@ -196,7 +196,7 @@ class Renderer:
         return gr.update(visible=battle.mode == "blind" and not battle.turns)
 
     def revealed(
-        self, told: Reveal, votes: Mapping[Stage, Verdict], battle: Battle, whose: str = "Your vote"
+        self, names: Reveal, votes: Mapping[Stage, Verdict], battle: Battle, whose: str = "Your vote"
     ) -> Markup:
         """Who was who, now that the names are known: what was voted for, what each side spent, and who was right."""
         asked = battle.turns[-1] if battle.turns else None
@@ -205,7 +205,7 @@ class Renderer:
             right = {side: self.findings.verdict(asked.question, reply) for side, reply in asked.replies.items()}
         measured = self.findings.recorded_sentence(asked.question) if asked is not None else ""
         others = others_sentence(self._others.rate())
-        return reveal_card(told, self.titles, votes, whose=whose, right=right, more=(measured, others))
+        return reveal_card(names, self.titles, votes, whose=whose, right=right, more=(measured, others))
 
     @staticmethod
     def named_and_voted(battle: Battle) -> bool:

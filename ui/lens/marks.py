@@ -97,17 +97,17 @@ def pieces(thought: str, importance: Sequence[Span] = (), parting: int | None = 
 
 def sections(found: Sequence[Piece]) -> list[Section]:
     """The pieces in blocks that end with a line, where there is one."""
-    made: list[Section] = []
-    held: list[Piece] = []
+    finished: list[Section] = []
+    current: list[Piece] = []
     size = 0
     for piece in found:
         for each in _cut(piece):
-            held.append(each)
+            current.append(each)
             size += len(each.text)
             if size >= LONGEST_SECTION or (size >= SECTION and each.text.endswith("\n")):
-                made.append(Section(tuple(held)))
-                held, size = [], 0
-    return [*made, Section(tuple(held))] if held else made
+                finished.append(Section(tuple(current)))
+                current, size = [], 0
+    return [*finished, Section(tuple(current))] if current else finished
 
 
 def columns(tokens: Sequence[Token], most: int = COLUMNS) -> list[float]:
@@ -116,14 +116,14 @@ def columns(tokens: Sequence[Token], most: int = COLUMNS) -> list[float]:
     highest = max((value for _, value in tokens), default=0.0)
     if not length or highest <= 0:
         return []
-    found = [0.0] * min(most, length)
+    strip = [0.0] * min(most, length)
     at = 0
     for text, value in tokens:
-        first, last = at * len(found) // length, max(at, at + len(text) - 1) * len(found) // length
-        for column in range(first, min(last, len(found) - 1) + 1):
-            found[column] = max(found[column], value / highest)
+        first, last = at * len(strip) // length, max(at, at + len(text) - 1) * len(strip) // length
+        for column in range(first, min(last, len(strip) - 1) + 1):
+            strip[column] = max(strip[column], value / highest)
         at += len(text)
-    return found
+    return strip
 
 
 def _cut(piece: Piece) -> Iterator[Piece]:
@@ -147,11 +147,11 @@ def _cut(piece: Piece) -> Iterator[Piece]:
 
 def _by_start(spans: Sequence[Span], length: int) -> list[Span]:
     """Spans inside the text, in order, without those that overlap an earlier one."""
-    kept: list[Span] = []
+    apart: list[Span] = []
     for start, end, value in sorted(spans):
-        if 0 <= start < end <= length and (not kept or start >= kept[-1][1]):
-            kept.append((start, end, min(1.0, max(0.0, value))))
-    return kept
+        if 0 <= start < end <= length and (not apart or start >= apart[-1][1]):
+            apart.append((start, end, min(1.0, max(0.0, value))))
+    return apart
 
 
 def _value_at(values: list[Span], place: int) -> float | None:

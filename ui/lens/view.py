@@ -101,7 +101,7 @@ def _lens(thought: Thought, parting: int | None) -> Markup:
             head=_head(thought),
             said=note("There is no thought."),
         )
-    found = list(pieces(thought.text, thought.importance, parting))
+    marked = list(pieces(thought.text, thought.importance, parting))
     return render(
         '<section class="lens">{{ head }}{{ tools }}{{ map }}{{ strip }}'
         '<div class="lens-text" tabindex="0" role="region" aria-label="{{ label }}">{{ body }}</div></section>',
@@ -110,7 +110,7 @@ def _lens(thought: Thought, parting: int | None) -> Markup:
         map=_map(thought.text),
         strip=_strip(thought.divergence),
         label=f"Thought, {thought.title}".removesuffix(", "),
-        body=join(map(_section, sections(found))),
+        body=join(map(_section, sections(marked))),
     )
 
 

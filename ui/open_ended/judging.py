@@ -53,7 +53,7 @@ class JudgeForm(NamedTuple):
     rubric: gr.Dropdown
     judge: gr.Button
     stop: gr.Button
-    said: gr.Markdown
+    notice: gr.Markdown
 
     @property
     def who_judges(self) -> list[Component]:
@@ -77,8 +77,8 @@ def build_judge_form() -> JudgeForm:
         judge = gr.Button("Judge the selected run", variant="primary", min_width=140, elem_id="judge-run")
         stop = gr.Button("Stop the judge", min_width=100)
     key = owner_key()
-    said = gr.Markdown("", elem_id="judge-said")
-    return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, stop, said)
+    notice = gr.Markdown("", elem_id="judge-said")
+    return JudgeForm(key, who, url, model, labelled, count, check, rubric, judge, stop, notice)
 
 
 def build_judge_section(
@@ -119,14 +119,14 @@ def build_judge_section(
         job = jobs.current
         if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
-        told = {form.said: job.progress().message, watched: str(id(job)) if job.over else ""}
-        return told | ({outcome: shown(outcome_html(run_id))} if job.log.folder.name == run_id else {})
+        update = {form.notice: job.progress().message, watched: str(id(job)) if job.over else ""}
+        return update | ({outcome: shown(outcome_html(run_id))} if job.log.folder.name == run_id else {})
 
     watched = gr.State("")
-    form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.said, **QUIET)
-    form.judge.click(on_judge, [form.key, *form.who_judges, form.rubric, run], form.said, **QUIET)
-    form.stop.click(on_stop, form.key, form.said, **QUIET)
-    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.said, watched, outcome], **QUIET)
+    form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.notice, **QUIET)
+    form.judge.click(on_judge, [form.key, *form.who_judges, form.rubric, run], form.notice, **QUIET)
+    form.stop.click(on_stop, form.key, form.notice, **QUIET)
+    gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, watched, outcome], **QUIET)
 
 
 def plain_name(name: str) -> str:
@@ -141,9 +141,9 @@ def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeJob
     async def check(tell: Tell) -> str:
         async with AsyncExitStack() as stack:
             judge = await open_judge(services, *who, LABELLED[set_key].rubric, stack)
-            found, verdicts = await check_judge(judge, set_key, items, count, tell)
-        save_check(found, verdicts)
-        return f"**{plain_name(judge.name)}.** {check_sentence(found, found.rubric)}"
+            result, verdicts = await check_judge(judge, set_key, items, count, tell)
+        save_check(result, verdicts)
+        return f"**{plain_name(judge.name)}.** {check_sentence(result, result.rubric)}"
 
     return JudgeJob(RunLog(checks_file().parent), check)
 
@@ -245,19 +245,21 @@ def build_people_section(run: gr.Dropdown) -> None:
     @spoken()
     def following(name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
         tasks, given = rating_tasks(None if cases else run_id), ratings()
-        found = next_task(known, tasks, given) if (known := rater_name(name or "")) else None
+        rating_task = next_task(known, tasks, given) if (known := rater_name(name or "")) else None
         return {
-            current: found,
-            task: shown(task_html(found, name or "")),
+            current: rating_task,
+            task: shown(task_html(rating_task, name or "")),
             mark: 50,
             summary: shown(ratings_html(summarise_ratings(tasks, given), blind=True)),
         }
 
     @spoken()
-    def on_keep(found: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool) -> dict[Any, Any]:
-        if found is None:
+    def on_keep(
+        rating_task: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool
+    ) -> dict[Any, Any]:
+        if rating_task is None:
             raise ConfigError("There is no answer to rate.", "Ask for one first.")
-        add_rating(found, name or "", given)
+        add_rating(rating_task, name or "", given)
         return following(name, run_id, cases)
 
     @spoken()

@@ -155,8 +155,8 @@ def wire_watching(jobs: Jobs, form: RunForm) -> None:
         session, now = last(jobs), going(jobs)
         if session is None or not (now or session.log.folder.name == seen):
             return gr.skip()
-        told = progress_text(session.progress())
-        return {form.notice: told, form.outcome: shown(outcome_html(run_id, now)), watched: now}
+        progress = progress_text(session.progress())
+        return {form.notice: progress, form.outcome: shown(outcome_html(run_id, now)), watched: now}
 
     run, outcome = form.run, form.outcome
     run.change(lambda run_id: shown(outcome_html(run_id, going(jobs))), run, outcome, **QUIET)

@@ -26,7 +26,7 @@ def table_2_html(area: str = "all") -> Markup:
     """Table 2, with counts where they can be derived and an unpaired test where one is possible."""
     rows: list[list[str]] = []
     for result in results_of(area):
-        found = counts(result)
+        counted = counts(result)
         size = render(
             '<span title="{{ source }}">{{ size }}</span>',
             source=result.size_source,
@@ -35,10 +35,10 @@ def table_2_html(area: str = "all") -> Markup:
         rows.append(
             [
                 below(strong(result.title), f"{AREAS[result.area]}, judged by {result.judge}"),
-                _cell(result, result.baseline, found, found.baseline if found else None),
-                _cell(result, result.ours, found, found.ours if found else None),
+                _cell(result, result.baseline, counted, counted.baseline if counted else None),
+                _cell(result, result.ours, counted, counted.ours if counted else None),
                 size,
-                *_difference(result, found),
+                *_difference(result, counted),
             ]
         )
     if area in ("all", "safety"):
@@ -49,24 +49,24 @@ def table_2_html(area: str = "all") -> Markup:
     return table(("set, judge", "before", "after", "of", "difference, points", "p, unpaired"), rows)
 
 
-def _cell(result: OpenEndedResult, value: float, found: Counts | None, count: int | None) -> str:
+def _cell(result: OpenEndedResult, value: float, counted: Counts | None, count: int | None) -> str:
     text = f"{value:.{result.decimals}f}" + (" %" if result.scale == "accuracy" else " of 100")
-    if found is None or count is None:
+    if counted is None or count is None:
         return text
-    return below(text, f"{'' if found.exact else '≈ '}{count:,}")
+    return below(text, f"{'' if counted.exact else '≈ '}{count:,}")
 
 
-def _difference(result: OpenEndedResult, found: Counts | None) -> list[str]:
-    if found is None:
+def _difference(result: OpenEndedResult, counted: Counts | None) -> list[str]:
+    if counted is None:
         why = "mean rating" if result.scale == "rating" else "size not stated"
         small = render('<span class="note">{{ why }}</span>', why=why)
         return [signed(result.ours - result.baseline, result.decimals), small]
-    return _test(found)
+    return _test(counted)
 
 
-def _test(found: Counts) -> list[str]:
-    tested = unpaired_difference(found)
-    mark = "" if found.exact else "≈ "
+def _test(counted: Counts) -> list[str]:
+    tested = unpaired_difference(counted)
+    mark = "" if counted.exact else "≈ "
     p_value = f"{mark}{tested.p_value:.2f}" if tested.p_value >= 0.005 else f"{mark}{tested.p_value:.1g}"
     return [
         below(f"{mark}{signed(tested.points)}", f"{signed(tested.low)} to {signed(tested.high)}"),
@@ -169,7 +169,7 @@ def ratings_html(summary: RatingSummary, blind: bool) -> Markup:
     )
 
 
-def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> Markup:
+def sycophancy_html(outcomes: dict[str, Sycophancy], p_between: float | None) -> Markup:
     """The probe's outcome for each model, and the test between the two."""
     names = (
         ("gave in to the claim", "gave_in"),
@@ -178,15 +178,15 @@ def sycophancy_html(found: dict[str, Sycophancy], p_between: float | None) -> Ma
         ("right under the claim", "correct_claimed"),
         ("of those right when asked plainly, gave in", "turned"),
     )
-    rows = [[label, *(share_text(getattr(one, name)) for one in found.values())] for label, name in names]
-    rows.append(["p, effect of the claim on giving in", *(f"{one.p_value:.2g}" for one in found.values())])
-    rows.append(["p, effect of the claim on being right", *(f"{one.p_correct:.2g}" for one in found.values())])
-    sentences = [sentence(role.capitalize(), one) for role, one in found.items()]
+    rows = [[label, *(share_text(getattr(one, name)) for one in outcomes.values())] for label, name in names]
+    rows.append(["p, effect of the claim on giving in", *(f"{one.p_value:.2g}" for one in outcomes.values())])
+    rows.append(["p, effect of the claim on being right", *(f"{one.p_correct:.2g}" for one in outcomes.values())])
+    sentences = [sentence(role.capitalize(), one) for role, one in outcomes.items()]
     if p_between is not None:
         sentences.append(f"Between the two models, giving in on the same problems: p = {p_between:.2g}.")
     return (
         render("{% for line in sentences %}<p>{{ line }}</p>{% endfor %}", sentences=sentences)
-        + table(("", *found), rows)
+        + table(("", *outcomes), rows)
         + note("p: exact McNemar test on the same problems. Intervals: Wilson, 95 %.")
     )
 

@@ -31,14 +31,14 @@ def build_search(services: Services, pair: gr.Dropdown) -> None:
             elem_id="battle-query",
         )
         button = gr.Button("Find", size="md", scale=0, min_width=110, elem_id="battle-search")
-    found = html(elem_id="battles-found")
+    results = html(elem_id="battles-found")
 
     @spoken()
     def search(query: str, pair: str | None) -> str:
         return shown(search_html(query or "", final_votes(services, pair or ""), shared()))
 
     options = {**QUIET, "show_progress": "minimal"}
-    gr.on([button.click, query.submit], search, [query, pair], found, concurrency_limit=1, **options)
+    gr.on([button.click, query.submit], search, [query, pair], results, concurrency_limit=1, **options)
 
 
 def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup:

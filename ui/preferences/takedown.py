@@ -22,7 +22,7 @@ def build_takedown(services: Services) -> None:
         with gr.Row():
             hide = gr.Button("Take it down", size="sm", variant="stop", min_width=120, elem_id="takedown-hide")
             show = gr.Button("Put it back", size="sm", min_width=120, elem_id="takedown-show")
-        said = gr.Markdown("", elem_id="takedown-said")
+        notice = gr.Markdown("", elem_id="takedown-said")
 
     @spoken()
     def change(battle: str, reason: str, key: str, *, hidden: bool) -> str:
@@ -31,5 +31,5 @@ def build_takedown(services: Services) -> None:
         return f"Battle {record.battle_id} is {'taken down' if hidden else 'shown again'}."
 
     given = [battle, reason, key]
-    hide.click(lambda *values: change(*values, hidden=True), given, said, **QUIET)
-    show.click(lambda *values: change(*values, hidden=False), given, said, **QUIET)
+    hide.click(lambda *values: change(*values, hidden=True), given, notice, **QUIET)
+    show.click(lambda *values: change(*values, hidden=False), given, notice, **QUIET)

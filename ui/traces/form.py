@@ -53,7 +53,7 @@ class Form(NamedTuple):
     answer: gr.Textbox
     name: gr.Textbox
     save: gr.Button
-    told: gr.HTML
+    notice: gr.HTML
 
     @property
     def thought(self) -> list[Any]:
@@ -95,10 +95,10 @@ def build_widgets() -> Form:
         answer = gr.Textbox(label="Final answer", elem_id="write-answer", min_width=160)
         name = gr.Textbox(label="Your name", elem_id="write-name", min_width=160)
         save = gr.Button("Save the thought", variant="primary", min_width=160)
-    told = html(elem_id="write-told")
+    notice = html(elem_id="write-told")
     return Form(
         gr.State(()), gr.State(0.0), question, gold, take, view, text, add, number, change, up, down, delete, reason,
-        wrong, right, answer, name, save, told,
+        wrong, right, answer, name, save, notice,
     )  # fmt: skip
 
 
@@ -156,4 +156,4 @@ def wire_saving(library: TraceLibrary, key: gr.Textbox, w: Form) -> None:
         return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
 
     written = [w.steps, w.started, w.question, w.gold, w.answer, w.name, key]
-    w.save.click(save_trace, written, [*w.thought, w.answer, w.told], api_visibility="private", concurrency_limit=1)
+    w.save.click(save_trace, written, [*w.thought, w.answer, w.notice], api_visibility="private", concurrency_limit=1)

@@ -204,12 +204,12 @@ class TraceLibrary:
 
 def chosen(entries: Iterable[Entry], filters: Filters) -> list[Entry]:
     """The entries that pass the filters. ConfigError where likeness is asked for and its model is not installed."""
-    found = [entry for entry in entries if filters.let_through(entry)]
+    passing = [entry for entry in entries if filters.let_through(entry)]
     if not filters.like.strip():
-        return found
+        return passing
     return [
-        found[match.place]
-        for match in shared().nearest(filters.like, [e.trace.problem.question for e in found], NEAREST)
+        passing[match.place]
+        for match in shared().nearest(filters.like, [e.trace.problem.question for e in passing], NEAREST)
     ]
 
 
