@@ -14,8 +14,8 @@ from tests.ui.scripted_pair import scripted_pair
 from tests.votes.helpers import FREE
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
-from votes.desk import Desk
-from votes.limits import Limits
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
 from votes.store import Store
 
 pytestmark = pytest.mark.browser

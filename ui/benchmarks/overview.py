@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from eval.paper.figures import PAPER_URL, TABLE_1, reported
-from eval.problems.maths import KNOWN
+from eval.problems.benchmark_sets import KNOWN
 from eval.results.comparison import points
 from eval.results.overview import SetResult, in_words
 from ui.kit.html import Markup, below, inline, render, section, strong, table, term
