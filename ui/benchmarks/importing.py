@@ -1,5 +1,6 @@
 """The part of the Benchmarks tab that imports outputs and logs made elsewhere, one model's or both."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,16 @@ ABOUT = (
 )
 
 
-def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
-    """`refreshed()` gives the updates of the lists of runs."""
+@dataclass(frozen=True)
+class ImportSection:
+    """What to import, and the button."""
+
+    inputs: list[Any]
+    load: gr.Button
+
+
+def build_import_section() -> ImportSection:
+    """A file of each model, the problems they belong to, and the names of plain fields."""
     gr.Markdown(ABOUT, elem_classes="note")
     sides: list[Any] = []
     with gr.Row():
@@ -47,6 +56,11 @@ def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: An
         output = gr.Textbox(label="Output", placeholder="output, outputs …", max_lines=1)
     key = owner_key()
     load = gr.Button("Load and grade")
+    return ImportSection([key, *sides, benchmark, question, gold, output], load)
+
+
+def wire_import_section(section: ImportSection, actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
+    """`refreshed()` gives the updates of the lists of runs."""
 
     def on_load(
         secret: str, base: str | None, base_title: str, distilled: str | None, distilled_title: str, which: str,
@@ -65,13 +79,10 @@ def build_import_section(actions: RunActions, notice: gr.Markdown, refreshed: An
                 Source(Path(path), role, str(title or "").strip()) for role, (path, title) in given.items() if path
             ]
             fields = Fields(*(str(name or "").strip() for name in (q, g, o)))
-            return {notice: actions.take_in(sources, which, fields, tell), **refreshed()}
+            said = actions.take_in(sources, which, fields, tell)
+            return {**refreshed(), notice: said}
         except ArenaError as error:
             return {notice: str(error)}
 
-    load.click(
-        on_load,
-        [key, *sides, benchmark, question, gold, output],
-        [notice, *refreshed.components],
-        api_visibility="private",
-    )
+    outputs = [*dict.fromkeys([notice, *refreshed.components])]
+    section.load.click(on_load, section.inputs, outputs, api_visibility="private")

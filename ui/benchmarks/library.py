@@ -15,6 +15,7 @@ from eval.results.report import faulty_golds, report
 from eval.results.samples import EXPORT, Results, Row, Side, stamp
 from eval.runs.log import ROLES, Role, RunInfo, RunLog, list_runs
 from eval.runs.recorded import pack_run
+from eval.runs.standing import Standing, standing_of
 from eval.statistics.metrics import CurvePoint
 
 KEPT = 4
@@ -97,6 +98,7 @@ class RunLibrary:
         self._results: OrderedDict[tuple[str, ...], Results] = OrderedDict()
         self._shown: OrderedDict[tuple[Choice, str], Shown] = OrderedDict()
         self._answers: dict[str, tuple[int, int]] = {}
+        self._standing: dict[str, tuple[str, Standing]] = {}
         self._overview: dict[str, tuple[str, list[SetResult]]] = {}
 
     def infos(self) -> list[RunInfo]:
@@ -120,6 +122,14 @@ class RunLibrary:
         if self._answers.get(run_id, (-1, 0))[0] != size:
             self._answers[run_id] = (size, len(RunLog(self.runs / run_id).samples()))
         return self._answers[run_id][1]
+
+    def standing(self, run_id: str) -> Standing:
+        """How far a run is; read again only when it has changed. Raises DataError for a run that is not there."""
+        log, now = RunLog.open(self.runs, run_id), stamp(self.runs, [run_id])
+        kept = self._standing.get(run_id)
+        if kept is None or kept[0] != now:
+            kept = self._standing[run_id] = (now, standing_of(log))
+        return kept[1]
 
     def sides(self) -> list[Side]:
         """Every side of every run, newest run first, base before distilled."""

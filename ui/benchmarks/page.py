@@ -12,10 +12,11 @@ from eval.results.report import data_lines, differences, unfinished
 from eval.results.samples import Side
 from eval.runs.log import ROLES, Role, RunInfo
 from ui.benchmarks.actions import RunActions
+from ui.benchmarks.controls import Controls, Sent
 from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_share, token_histogram
 from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
 from ui.benchmarks.library import Choice, RunLibrary, Shown, export_files, parse_side, side_value
-from ui.benchmarks.view import breakdown_html, headline_html, progress_html, run_label, run_row, runs_html, summary_html
+from ui.benchmarks.view import breakdown_html, headline_html, run_label, run_row, runs_html, summary_html
 from ui.kit.events import spoken
 from ui.kit.html import note
 
@@ -56,6 +57,7 @@ class Displays:
 
     results: gr.Column
     """Around all of them."""
+    export: gr.Button
     headline: gr.HTML
     summary: gr.HTML
     curves: gr.Plot
@@ -82,7 +84,7 @@ class Page:
     selectors: Selectors
     displays: Displays
     grid: GridWidgets
-    progress: gr.HTML
+    controls: Controls
     seen: gr.State
     """What the visitor's page shows now, as a hash; a tick sends results only when it has changed."""
     chosen: gr.State
@@ -96,7 +98,7 @@ class Page:
     @property
     def outputs(self) -> list[Any]:
         shown = [*vars(self.selectors).values(), *vars(self.displays).values(), self.seen, self.chosen]
-        return [*shown, self.grid.grid, self.grid.detail, self.grid.problem, *self.grid.filters]
+        return [*shown, *self.controls.outputs, self.grid.grid, self.grid.detail, self.grid.problem, *self.grid.filters]
 
     def show(self, base: Any, distilled: Any, benchmark: Any, problem: str, *filters: Any) -> dict[Any, Any]:
         """The results of the chosen sides and set."""
@@ -134,6 +136,7 @@ class Page:
             self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
             **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
         }
+        updates |= self.controls.chosen(self.actions, info.id)
         return {**updates, **self.switch(sides["base"], sides["distilled"], sets[0][1], "", *NO_FILTERS)}
 
     def refresh(self) -> dict[Any, Any]:
@@ -143,23 +146,27 @@ class Page:
         whole = [info for info in infos if len(info.sides) == len(ROLES)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
-            return {**updates, self.displays.headline: EMPTY}
+            return {**updates, **self.controls.chosen(self.actions, ""), self.displays.headline: EMPTY}
         # The runs that stand for the pair's sets come first: one that is small or unfinished is no headline.
         pair = self.actions.services.served.pair.key
         best = next((result.run for result in self.library.overview(pair)), None)
         return {**updates, **self.choose_run(best or (whole or infos)[0].id)}
 
-    def open(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
+    def open(self, *watched: Any) -> Any:
         """What a visitor sees who opens the tab: the first time the pair's best run, later what was chosen."""
-        return self.tick(stamp, chosen, problem, *filters) if stamp else self.refresh()
+        return self.tick(*watched) if watched[len(self.controls.inputs)] else self.refresh()
 
-    def tick(self, stamp: str, chosen: tuple[Any, Any, Any], problem: str, *filters: Any) -> Any:
-        """Progress of the run that is going on, and results when they have changed."""
-        current = self.actions.jobs.current
-        updates: dict[Any, Any] = {}
-        if current is not None:
-            where = "" if current.log.folder.parent == self.library.runs else " (started on another page)"
-            updates[self.progress] = gr.update(value=progress_html(current.progress(), where), visible=True)
+    @property
+    def watched(self) -> list[Any]:
+        """What a tick looks at."""
+        return [*self.controls.inputs, self.seen, self.chosen, self.grid.problem, *self.grid.filters]
+
+    def tick(
+        self, run: str, told: str, sent: Sent, retry: bool, stamp: str, chosen: tuple[Any, Any, Any], problem: str,
+        *filters: Any,
+    ) -> Any:  # fmt: skip
+        """Progress of the run that is going on, what the buttons can do, and results when they have changed."""
+        updates = self.controls.tick(self.actions, run, told, sent, retry)
         try:
             changed = self.state(make_choice(*chosen)) != stamp
         except ArenaError:
@@ -189,9 +196,11 @@ def display_updates(displays: Displays, shown: Shown, running: bool) -> dict[Any
     """Everything the tab says about a comparison."""
     c = shown.comparison
     warnings = [*differences(shown.infos), *unfinished(shown.infos, c), *shown.left_out]
+    answered = c.base.samples + c.distilled.samples > 0
     subjects, levels = len(c.by_subject) > 1, len(c.by_level) > 1
     return {
-        displays.results: gr.update(visible=c.base.samples + c.distilled.samples > 0),
+        displays.results: gr.update(visible=answered),
+        displays.export: gr.update(interactive=answered),
         displays.headline: headline_html(c, running, warnings),
         displays.summary: summary_html(c, data_lines(shown.infos, c.benchmark)),
         displays.curves: accuracy_against_tokens(shown.curves, shown.titles, c.benchmark),

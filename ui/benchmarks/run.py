@@ -11,6 +11,7 @@ from eval.runs.cost import most_in_flight
 from eval.runs.log import RunConfig
 from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
+from ui.benchmarks.controls import Controls
 from ui.kit.events import QUIET, when_opened
 from ui.kit.owner import owner_key, require_owner
 from ui.services import READ_ONLY, Services
@@ -104,10 +105,10 @@ def build_form(services: Services) -> RunForm:
 
 @dataclass(frozen=True)
 class RunHandlers:
-    """What the buttons do. Each that starts or stops work asks for the owner first."""
+    """What the buttons do. Each that starts or stops work asks for the owner first, and says what has happened."""
 
     actions: RunActions
-    notice: gr.Markdown
+    controls: Controls
     started: Any
 
     def cost(self, *values: Any) -> str:
@@ -122,45 +123,66 @@ class RunHandlers:
             own = self.actions.keep_own_set(values[2])
             run_id = self.actions.start(make_config(values[0], values[1], own, *values[3:]))
         except ArenaError as error:
-            return {self.notice: str(error)}
-        return {self.notice: f"Run {run_id} has started. It continues if you close this page.", **self.started(run_id)}
+            return self._tell(str(error))
+        said = self._tell(f"Run {run_id} has started. It continues if you close this page.", run_id)
+        return {**self.started(run_id), **said}
 
-    def stop(self, secret: str) -> str:
+    def stop(self, secret: str) -> dict[Any, Any]:
         try:
             require_owner(secret)
-            return f"Run {self.actions.stop()} is stopping. Finished answers are kept; you can resume it later."
+            run_id = self.actions.stop()
         except ArenaError as error:
-            return str(error)
+            return self._tell(str(error))
+        return self._tell(f"Run {run_id} is stopping. Finished answers are kept; you can resume it later.", run_id)
 
-    def resume(self, secret: str, run_id: str, retry: bool) -> str:
+    def resume(self, secret: str, run_id: str, retry: bool) -> dict[Any, Any]:
         try:
             require_owner(secret)
             self.actions.resume(str(run_id or ""), bool(retry))
         except ArenaError as error:
-            return str(error)
-        return f"Run {run_id} has resumed."
+            return self._tell(str(error))
+        return self._tell(f"Run {run_id} has resumed.", run_id)
 
-    def force(self, secret: str, run_id: str, wanted: str) -> str:
+    def force(self, secret: str, run_id: str, wanted: str) -> dict[Any, Any]:
         try:
             require_owner(secret)
             made = self.actions.force(str(run_id or ""), wanted)
         except ArenaError as error:
-            return str(error)
-        return f"Making forced answers at {', '.join(map(str, made))} tokens."
+            return self._tell(str(error))
+        return self._tell(f"Making forced answers at {', '.join(map(str, made))} tokens.", run_id)
+
+    def _tell(self, words: str, run_id: str = "") -> dict[Any, Any]:
+        """`run_id`: the run that goes on while the words hold."""
+        return {self.controls.notice: words, self.controls.told: run_id}
 
 
-def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown, started: Any) -> None:
-    """Form, cost, buttons. `started(run_id)` gives the updates that make a new run the one looked at."""
-    if actions.services.served.profile.benchmarks == "read":
+@dataclass(frozen=True)
+class RunSection:
+    """Form, cost, buttons."""
+
+    form: RunForm
+    estimate: gr.Markdown
+    key: gr.Textbox
+    start: gr.Button
+    stop: gr.Button
+    resume: gr.Button
+    retry: gr.Checkbox
+    budgets: gr.Textbox
+    force: gr.Button
+
+
+def build_run_section(services: Services) -> RunSection:
+    """Buttons are off until the tab is opened and it is known what they could do."""
+    if services.served.profile.benchmarks == "read":
         gr.Markdown(READ_ONLY, elem_classes="note")
-    form = build_form(actions.services)
+    form = build_form(services)
     estimate = gr.Markdown("", elem_classes="note")
     key = owner_key()
     with gr.Row():
-        start = gr.Button("Start", variant="primary", elem_id="bm-start")
-        stop = gr.Button("Stop", elem_id="bm-stop")
-        resume = gr.Button("Resume the selected run", elem_id="bm-resume")
-        again = gr.Checkbox(False, label="retry failed answers", container=False)
+        start = gr.Button("Start", variant="primary", interactive=False, elem_id="bm-start")
+        stop = gr.Button("Stop", interactive=False, elem_id="bm-stop")
+        resume = gr.Button("Resume the selected run", interactive=False, elem_id="bm-resume")
+        retry = gr.Checkbox(False, label="retry failed answers", interactive=False, container=False)
 
     with gr.Row():
         budgets = gr.Textbox(
@@ -169,13 +191,22 @@ def build_run_section(actions: RunActions, run: gr.Dropdown, notice: gr.Markdown
             info="Close thoughts after this many tokens.",
             max_lines=1, scale=3,
         )  # fmt: skip
-        force = gr.Button("Make forced answers", size="sm", scale=1, elem_id="bm-force")
+        force = gr.Button("Make forced answers", size="sm", scale=1, interactive=False, elem_id="bm-force")
+    return RunSection(form, estimate, key, start, stop, resume, retry, budgets, force)
 
-    on = RunHandlers(actions, notice, started)
-    for component in form.inputs:
-        component.change(on.cost, form.inputs, estimate, **QUIET)
-    start.click(on.start, [key, *form.inputs], [notice, *started.components], api_visibility="private")
-    stop.click(on.stop, key, notice, api_visibility="private")
-    resume.click(on.resume, [key, run, again], notice, api_visibility="private")
-    force.click(on.force, [key, run, budgets], notice, api_visibility="private")
-    when_opened(on.cost, form.inputs, [estimate])
+
+def wire_run_section(
+    section: RunSection, actions: RunActions, controls: Controls, run: gr.Dropdown, started: Any
+) -> None:
+    """`started(run_id)` gives the updates that make a new run the one looked at."""
+    on, key, inputs = RunHandlers(actions, controls, started), section.key, section.form.inputs
+    said = [controls.notice, controls.told]
+    for component in inputs:
+        component.change(on.cost, inputs, section.estimate, **QUIET)
+    section.start.click(
+        on.start, [key, *inputs], [*dict.fromkeys([*said, *started.components])], api_visibility="private"
+    )
+    section.stop.click(on.stop, key, said, api_visibility="private")
+    section.resume.click(on.resume, [key, run, section.retry], said, api_visibility="private")
+    section.force.click(on.force, [key, run, section.budgets], said, api_visibility="private")
+    when_opened(on.cost, inputs, [section.estimate])

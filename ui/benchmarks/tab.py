@@ -8,12 +8,13 @@ import gradio as gr
 
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.card import build_card_button
+from ui.benchmarks.controls import Controls, Sent
 from ui.benchmarks.grid import GridWidgets, build_grid, wire_grid
-from ui.benchmarks.importing import build_import_section
+from ui.benchmarks.importing import build_import_section, wire_import_section
 from ui.benchmarks.library import RunLibrary
 from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
-from ui.benchmarks.run import build_run_section
+from ui.benchmarks.run import RunSection, build_run_section, wire_run_section
 from ui.kit.events import QUIET, when_opened
 from ui.kit.html import html, shown
 from ui.services import Services
@@ -33,20 +34,29 @@ def build_benchmarks_tab(services: Services) -> None:
     overview = html(elem_id="bm-overview")
     build_card_button(services)
     selectors = build_selectors()
-    progress = gr.HTML("", visible=False, elem_id="bm-progress")
-    notice = gr.Markdown("", elem_id="bm-notice")
+    with gr.Accordion("Run the benchmarks", open=not library.infos()):
+        running = build_run_section(services)
+    with gr.Accordion("Import outputs made elsewhere", open=False):
+        importing = build_import_section()
+    controls = build_controls(running)
     headline = gr.HTML("", elem_id="bm-headline")
     # Before the first answer there is nothing to see.
     with gr.Column(visible=bool(library.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
-        displays, grid, exports = build_results(results, headline)
-    page = Page(library, actions, selectors, displays, grid, progress, gr.State(""), gr.State((None, None, "")))
-    with gr.Accordion("Run the benchmarks", open=not library.infos()):
-        build_run_section(actions, selectors.run, notice, Updates(page.choose_run, page.outputs))
-    with gr.Accordion("Import outputs made elsewhere", open=False):
-        build_import_section(actions, notice, Updates(page.refresh, page.outputs))
-    wire(page, exports)
+        displays, grid, files = build_results(results, headline)
+    page = Page(library, actions, selectors, displays, grid, controls, gr.State(""), gr.State((None, None, "")))
+    wire_run_section(running, actions, controls, selectors.run, Updates(page.choose_run, page.outputs))
+    wire_import_section(importing, actions, controls.notice, Updates(page.refresh, page.outputs))
+    wire(page, files)
     pair = services.served.pair.key
     when_opened(lambda: shown(overview_html(library.overview(pair))), [], [overview])
+
+
+def build_controls(section: RunSection) -> Controls:
+    """The buttons of the run section, with what is said of a run right below it."""
+    progress = gr.HTML("", visible=False, elem_id="bm-progress")
+    notice = gr.Markdown("", elem_id="bm-notice")
+    buttons = (section.start, section.stop, section.resume, section.retry, section.force)
+    return Controls(*buttons, progress, notice, gr.State(""), gr.State(""), gr.State(Sent()))
 
 
 def build_selectors() -> Selectors:
@@ -59,7 +69,7 @@ def build_selectors() -> Selectors:
     return Selectors(run, base, distilled, benchmark)
 
 
-def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets, tuple[gr.Button, gr.File]]:
+def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets, gr.File]:
     """The inner tabs."""
     with gr.Tab("Overview"):
         summary = gr.HTML("")
@@ -86,20 +96,19 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     with gr.Tab("All runs"):
         runs = gr.HTML("")
     return (
-        Displays(results, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
+        Displays(results, button, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
         grid,
-        (button, files),
+        files,
     )
 
 
-def wire(page: Page, exports: tuple[gr.Button, gr.File]) -> None:
+def wire(page: Page, files: gr.File) -> None:
     for component in page.selectors.sides:
         component.input(page.switch, page.inputs, page.outputs, **QUIET)
     selectors = page.selectors
     selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **QUIET)
-    exports[0].click(page.export, page.selectors.sides, exports[1], api_visibility="private")
+    page.displays.export.click(page.export, page.selectors.sides, files, api_visibility="private")
     wire_grid(page.library, page.grid, page.selectors.sides, make_choice)
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
-    watched = [page.seen, page.chosen, page.grid.problem, *page.grid.filters]
-    timer.tick(page.tick, watched, [page.progress, *page.outputs], concurrency_limit=None, **QUIET)
-    when_opened(page.open, watched, [page.progress, *page.outputs])
+    timer.tick(page.tick, page.watched, page.outputs, concurrency_limit=None, **QUIET)
+    when_opened(page.open, page.watched, page.outputs)

@@ -29,7 +29,8 @@ from ui.benchmarks.grid import flag_grade, grid_update, make_filters, pin_proble
 from ui.benchmarks.library import Choice, Filters, RunLibrary, export_files, parse_side, side_value
 from ui.benchmarks.page import NO_FILTERS, Page
 from ui.benchmarks.run import RunHandlers, make_config
-from ui.benchmarks.tab import build_benchmarks_tab
+from ui.benchmarks.run import build_run_section as run_section
+from ui.benchmarks.tab import build_benchmarks_tab, build_controls
 from ui.benchmarks.view import (
     GLYPHS,
     answer_head,
@@ -108,6 +109,14 @@ def services(home: Path, phase: str = "ready") -> Any:
 def handler(app: gr.Blocks, name: str) -> Any:
     """What the page calls when the event with this handler happens."""
     return next(function.fn for function in app.fns.values() if function.name == name)
+
+
+def tick(page: Page, before: dict[Any, Any]) -> Any:
+    """What a tick sends to a page that shows what these updates brought it."""
+    controls = page.controls
+    values = [before.get(part, "") for part in (controls.selected, controls.told)]
+    retry = before[controls.retry].get("value", False)
+    return page.tick(*values, before[controls.sent], retry, before[page.seen], before[page.chosen], "", *NO_FILTERS)
 
 
 def test_headline_first_and_escaped(library: RunLibrary, choice: Choice) -> None:
@@ -329,12 +338,12 @@ def test_every_button_asks_for_the_owner(home: Path, library: RunLibrary, monkey
     monkeypatch.setenv("SPACE_ID", "owner/space")
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "s3cret")
     with gr.Blocks():
-        notice = gr.Markdown()
-    on = RunHandlers(RunActions(services(home), library), notice, lambda run_id: {})
-    said = [on.start("guess", *FORM)[notice], on.stop(""), on.resume("guess", RUN, False), on.force("", RUN, "64")]
-    assert all("Only the owner" in words for words in said)
-    assert "at least one budget" in on.force("s3cret", RUN, "none").lower()
-    assert on.stop("s3cret") == "No run is in progress."
+        controls = build_controls(run_section(services(home)))
+    on = RunHandlers(RunActions(services(home), library), controls, lambda run_id: {})
+    said = [on.start("guess", *FORM), on.stop(""), on.resume("guess", RUN, False), on.force("", RUN, "64")]
+    assert all("Only the owner" in words[controls.notice] for words in said)
+    assert "at least one budget" in on.force("s3cret", RUN, "none")[controls.notice].lower()
+    assert on.stop("s3cret")[controls.notice] == "No run is in progress."
 
 
 class Endless(Job):
@@ -347,9 +356,11 @@ class Endless(Job):
 @pytest.mark.parametrize("page", ["runs", "beyond"])
 def test_stop_stops_a_run_of_this_page_and_says_which(home: Path, library: RunLibrary, page: str) -> None:
     actions = RunActions(services(home), library)
-    on, job = RunHandlers(actions, gr.Markdown(), lambda run_id: {}), Endless(RunLog(home / page / "one"))
+    with gr.Blocks():
+        controls = build_controls(run_section(services(home)))
+    on, job = RunHandlers(actions, controls, lambda run_id: {}), Endless(RunLog(home / page / "one"))
     actions.jobs.start(job)
-    said, stopped = on.stop(""), job._stopped.is_set()
+    said, stopped = on.stop("")[controls.notice], job._stopped.is_set()
     actions.jobs.stop()
     assert ("one is stopping" in said, stopped) == (page == "runs", page == "runs")
     assert page == "runs" or "Stop it there." in said
@@ -398,7 +409,7 @@ class Busy:
 def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(home))
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, exports: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
     shared = services(home)
     with gr.Blocks() as app:
         build_benchmarks_tab(shared)
@@ -410,16 +421,16 @@ def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatc
     assert not (home / "beyond").exists()
     assert [info.id for info in library.infos()] == [RUN]
     (page,) = pages
-    assert (
-        "(started on another page): running" in page.tick("", (None, None, ""), "", *NO_FILTERS)[page.progress]["value"]
-    )
+    first = page.refresh()
+    assert "(started on another page): running" in first[page.controls.progress]["value"]
+    assert tick(page, first) == gr.skip()
 
 
 def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, exports: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
     with gr.Blocks():
         build_benchmarks_tab(services(home))
     (page,) = pages
@@ -521,16 +532,16 @@ def test_the_tab_builds_without_runs(tmp_path: Path) -> None:
 
 def test_a_tick_sends_results_only_when_a_file_grew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, exports: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
     with gr.Blocks():
         build_benchmarks_tab(services(home))
     (page,) = pages
     first = page.refresh()
     assert "Distilled solves" in first[page.displays.headline]
-    seen, chosen = first[page.seen], first[page.chosen]
-    assert page.tick(seen, chosen, "", *NO_FILTERS) == gr.skip()
+    chosen = first[page.chosen]
+    assert tick(page, first) == gr.skip()
     add_sample(RunLog(home / "runs" / RUN), parse_side(chosen[0]).model, "toy/1", "correct", False)
-    later = page.tick(seen, chosen, "", *NO_FILTERS)
+    later = tick(page, first)
     assert "Distilled solves" in later[page.displays.headline]
     assert page.chosen not in later
     for forged, said in (("forged", "No side is chosen"), ("../away / m", "There is no run")):

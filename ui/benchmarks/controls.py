@@ -1,0 +1,124 @@
+"""Which buttons of the Benchmarks tab can do something now, and which of its messages still hold."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from common.errors import ArenaError
+from eval.runs.jobs import Job
+from ui.benchmarks.actions import RunActions
+from ui.benchmarks.view import progress_html
+
+
+class Allowed(NamedTuple):
+    """A button is enabled where pressing it could do something."""
+
+    start: bool = False
+    stop: bool = False
+    resume: bool = False
+    retry: bool = False
+    force: bool = False
+
+
+class Sent(NamedTuple):
+    """What a visitor's page was sent last, so that a tick sends only what has changed."""
+
+    going: str = ""
+    """The run whose progress it saw while that run went on."""
+    progress: str = ""
+    allowed: Allowed = Allowed()
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The buttons, what is said of a run that goes on, and what a page remembers of both."""
+
+    start: gr.Button
+    stop: gr.Button
+    resume: gr.Button
+    retry: gr.Checkbox
+    force: gr.Button
+    progress: gr.HTML
+    notice: gr.Markdown
+    selected: gr.State
+    """The chosen run. A list whose choices are just being replaced would refuse the value it still sends."""
+    told: gr.State
+    """The run whose state the notice tells; empty where it tells of none."""
+    sent: gr.State
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.selected, self.told, self.sent, self.retry]
+
+    @property
+    def outputs(self) -> list[Any]:
+        return list(vars(self).values())
+
+    def chosen(self, actions: RunActions, run: str) -> dict[Any, Any]:
+        """Another run is looked at: what was said before is over."""
+        job = actions.jobs.current
+        now = Sent(_going(job), progress_of(actions, job, run, ""), allowed(actions, run, retry=False))
+        said = {self.notice: "", self.told: "", self.selected: run, self.sent: now}
+        buttons = {**self.enabled(now.allowed), self.retry: gr.update(value=False, interactive=now.allowed.retry)}
+        return {**buttons, **said, self.progress: _shown(now.progress)}
+
+    def enabled(self, which: Allowed) -> dict[Any, Any]:
+        return {getattr(self, name): gr.update(interactive=on) for name, on in which._asdict().items()}
+
+    def tick(self, actions: RunActions, run: str, told: str, sent: Sent, retry: bool) -> dict[Any, Any]:
+        """Progress, buttons and the notice, as far as they have changed."""
+        job = actions.jobs.current
+        going = _going(job)
+        now = Sent(going or sent.going, progress_of(actions, job, run, sent.going), allowed(actions, run, retry))
+        updates: dict[Any, Any] = {}
+        if now.progress != sent.progress:
+            updates[self.progress] = _shown(now.progress)
+        if now.allowed != sent.allowed:
+            updates |= self.enabled(now.allowed)
+        if told and told != going:
+            updates |= {self.notice: "", self.told: ""}
+        return {**updates, self.sent: now} if now != sent or updates else {}
+
+
+def _going(job: Job | None) -> str:
+    return job.log.folder.name if job is not None and not job.over else ""
+
+
+def allowed(actions: RunActions, run: str, retry: bool) -> Allowed:
+    """Which buttons could do something, with this run chosen and `retry` ticked or not."""
+    job = actions.jobs.current
+    if job is not None and not job.over:
+        return Allowed(stop=job.log.folder.parent == actions.library.runs)
+    if actions.services.served.profile.benchmarks == "read":
+        return Allowed()
+    try:
+        info = actions.library.info(run)
+        if info.origin != "run" or info.config.pair != actions.services.served.pair.key:
+            return Allowed(start=True)
+        standing = actions.library.standing(run)
+    except ArenaError:
+        return Allowed(start=True)
+    failed = standing.failed > 0
+    return Allowed(
+        start=True,
+        resume=standing.missing > 0 or (failed and retry),
+        retry=failed,
+        force=standing.thoughts > 0,
+    )
+
+
+def progress_of(actions: RunActions, job: Job | None, run: str, going: str) -> str:
+    """How far the run is that goes on. Of one that is over, how it ended: for a page that saw it going on, and where
+    that run is chosen and did not finish."""
+    if job is None:
+        return ""
+    own, name, progress = job.log.folder.parent == actions.library.runs, job.log.folder.name, job.progress()
+    if job.over and name != going and (progress.phase == "finished" or not own or name != run):
+        return ""
+    return progress_html(progress, "" if own else " (started on another page)")
+
+
+def _shown(progress: str) -> dict[str, Any]:
+    update: dict[str, Any] = gr.update(value=progress, visible=bool(progress))
+    return update
