@@ -149,7 +149,7 @@ class RunActions:
         log, left_out = imported.log, imported.left_out
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)
-        chosen = "is shown above" if len(sources) == 2 else "can now be chosen on either side"
+        chosen = "is shown below" if len(sources) == 2 else "can now be chosen on either side"
         sentence = f"{count:,} outputs graded; the run {log.folder.name} {chosen}. {agreement(imported)}".rstrip()
         if not left_out:
             return sentence

@@ -99,11 +99,11 @@ def allowed(actions: RunActions, run: str, retry: bool) -> Allowed:
         standing = actions.library.standing(run)
     except ArenaError:
         return Allowed(start=True)
-    failed = standing.failed > 0
+    own, failed = not info.recorded, standing.failed > 0
     return Allowed(
         start=True,
-        resume=standing.missing > 0 or (failed and retry),
-        retry=failed,
+        resume=own and (standing.missing > 0 or (failed and retry)),
+        retry=own and failed,
         force=standing.thoughts > 0,
     )
 

@@ -20,7 +20,7 @@ from ui.benchmarks.view import breakdown_html, headline_html, run_label, run_row
 from ui.kit.events import spoken
 from ui.kit.html import note
 
-EMPTY = note("No run yet. Start one below, or import outputs made elsewhere.")
+EMPTY = note("No run yet. Start one above, or import outputs made elsewhere.")
 
 
 NO_FILTERS = ("any", "any", "", 0, False, False)

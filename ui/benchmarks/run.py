@@ -13,6 +13,7 @@ from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.controls import Controls
 from ui.kit.events import QUIET, when_opened
+from ui.kit.html import low_row, stacked_row
 from ui.kit.owner import owner_key, require_owner
 from ui.services import READ_ONLY, Services
 
@@ -82,7 +83,7 @@ def build_form(services: Services) -> RunForm:
     served = services.served
     usual = usual_sampling(served.pair, served.profile)
     pairs = [(pair.title, key) for key, pair in services.config.pairs.items()]
-    with gr.Row():
+    with stacked_row():
         pair = gr.Dropdown(pairs, value=served.pair.key, label="Pair", info="Only the loaded pair can be run.")
         own_set = gr.File(label="Your own set: JSONL with problem and answer", file_types=[".jsonl"], height=130)
     sets = gr.CheckboxGroup(known_sets(), value=["same_kind"], label="Sets")
@@ -183,8 +184,7 @@ def build_run_section(services: Services) -> RunSection:
         stop = gr.Button("Stop", interactive=False, elem_id="bm-stop")
         resume = gr.Button("Resume the selected run", interactive=False, elem_id="bm-resume")
         retry = gr.Checkbox(False, label="retry failed answers", interactive=False, container=False)
-
-    with gr.Row():
+    with low_row():
         budgets = gr.Textbox(
             "64, 128, 256, 512",
             label="Forced answers for the selected run",

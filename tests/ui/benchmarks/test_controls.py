@@ -70,6 +70,13 @@ def test_a_run_with_missing_answers_can_be_resumed(actions: RunActions, log: Run
     assert allowed(actions, RUN, retry=False).resume
 
 
+def test_a_recorded_run_is_never_resumed(actions: RunActions, log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    info = replace(actions.library.info(RUN), recorded=True)
+    monkeypatch.setattr(actions.library, "info", lambda run: info)
+    log.path("grades").write_text("")  # as where the grader had failed
+    assert allowed(actions, RUN, retry=True) == Allowed(start=True, force=True)
+
+
 def test_imported_runs_and_other_pairs_are_only_read(actions: RunActions, monkeypatch: pytest.MonkeyPatch) -> None:
     info = actions.library.info(RUN)
     others = (replace(info, origin="imported"), replace(info, config=replace(info.config, pair="qwen2.5-72b")))
