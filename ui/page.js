@@ -50,6 +50,8 @@ function addFolds() {
   for (const group of document.querySelectorAll(".thought-group")) {
     const open = group.querySelector(":scope > .content");
     const fold = group.querySelector(":scope > .fold");
+    // The title is a button as a whole; gradio puts another into it, without a name.
+    for (const arrow of group.querySelectorAll(":scope > .title button")) arrow.inert = true;
     if (open && !fold) {
       const button = document.createElement("button");
       button.className = "fold";

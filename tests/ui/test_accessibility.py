@@ -77,5 +77,6 @@ def test_nothing_is_found_from_the_question_to_the_names(page: Page) -> None:
 def test_nothing_is_found_on_a_tab(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
     page.wait_for_timeout(2500)
+    expect(page.locator("[aria-label='Empty value']:visible")).to_have_count(0, timeout=WAIT_MS)  # plots are drawn
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
