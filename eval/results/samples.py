@@ -175,7 +175,7 @@ class Results:
             " ORDER BY problem_id, index",
             [side.run, side.model, benchmark],
         )
-        return [Row(*row[:-2], last_number_right=last_number_right(*row[-2:])) for row in rows]
+        return [Row(*row[:-2], last_number_right(*row[-2:])) for row in rows]
 
     def forced(self, side: Side, benchmark: str = "") -> list[Forced]:
         rows = self._query(
