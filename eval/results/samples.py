@@ -6,7 +6,7 @@ Everything is read from the append-only files into memory and can be thrown away
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -175,7 +175,7 @@ class Results:
             " ORDER BY problem_id, index",
             [side.run, side.model, benchmark],
         )
-        return [Row(*row[:-2], last_number_right(*row[-2:])) for row in rows]
+        return [replace(Row(*row[:-2]), last_number_right=last_number_right(*row[-2:])) for row in rows]
 
     def forced(self, side: Side, benchmark: str = "") -> list[Forced]:
         rows = self._query(
