@@ -10,6 +10,7 @@ _FRACTION = re.compile(
     rf"(?P<whole>\d+)?\\frac(?:\{{(?P<a>-?{_NUMBER})\}}|(?P<b>\d))(?:\{{(?P<c>-?{_NUMBER})\}}|(?P<d>\d))"
     rf"|(?P<e>{_NUMBER})/(?P<f>{_NUMBER})"
 )
+_LAST = re.compile(r"(?:(?<!\w)-)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 _COUNTS = {
     "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
     "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8,
@@ -126,3 +127,19 @@ def decimals_of(text: str) -> int:
 def is_endless(value: Fraction) -> bool:
     """Whether its decimals never end: its denominator has a prime factor besides 2 and 5."""
     return bool(10 ** value.denominator.bit_length() % value.denominator)
+
+
+def last_number(text: str) -> str:
+    """The last number in the text as written, e.g. 1,234 or -2.5; empty if there is none."""
+    numbers = _LAST.findall(text)
+    return numbers[-1] if numbers else ""
+
+
+def last_number_right(answer: str, gold: str) -> bool:
+    """The lenient reading: whether the answer's last number equals the gold answer, which must be a plain number.
+
+    It never grades; it is reported beside the grade. A model that reasons well and forgets to mark its answer has "no
+    answer" by the strict reading, so the two together show how much of a gain is form.
+    """
+    value = numeral(last_number(answer))
+    return value is not None and value == numeral(gold)

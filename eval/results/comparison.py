@@ -1,4 +1,4 @@
-"""Two sides compared: headline, summaries, the grid of problems, breakdowns."""
+"""Two sides compared: headline, summaries, breakdowns."""
 
 import re
 from collections import Counter, defaultdict
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
-from typing import Literal
 
+from eval.results.cells import Cell, cell_of
 from eval.results.samples import Row
 from eval.statistics.metrics import (
     Estimate,
@@ -20,14 +20,6 @@ from eval.statistics.metrics import (
 )
 from eval.statistics.paired import Paired, compare
 
-CellOutcome = Literal["both", "only_distilled", "only_base", "neither", "unsure"]
-CELL_OUTCOMES: dict[CellOutcome, str] = {
-    "both": "both right",
-    "only_distilled": "only distilled right",
-    "only_base": "only base right",
-    "neither": "neither right",
-    "unsure": "unsure",
-}
 NOTABLE_NO_ANSWER = 0.05
 """Share of samples without an answer from which on the lenient reading is shown beside the strict one."""
 
@@ -59,29 +51,6 @@ class SideSummary:
     @property
     def output_tokens(self) -> float:
         return self.thought_tokens + self.answer_tokens
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One problem of the grid."""
-
-    problem_id: str
-    benchmark: str
-    subject: str
-    level: str
-    outcome: CellOutcome
-    base_right: int
-    base_of: int
-    distilled_right: int
-    distilled_of: int
-    tokens: int
-    """The longest output of either side."""
-    cut: bool
-    """Whether any sample of either side was cut off."""
-    flags: int
-    base_solves: bool | None = None
-    """Whether most samples are right, whatever the missing verdicts are; None if that is open."""
-    distilled_solves: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +92,7 @@ def build_comparison(
 ) -> Comparison:
     """Compare the samples of two sides; problems that only one side has are counted as left out."""
     b, d = _by_problem(base), _by_problem(distilled)
-    cells = tuple(_cell(b.get(key, []), d.get(key, [])) for key in sorted({*b, *d}, key=_natural))
+    cells = tuple(cell_of(b.get(key, []), d.get(key, [])) for key in sorted({*b, *d}, key=_natural))
     judged = [cell.problem_id for cell in cells if cell.base_of and cell.distilled_of]
     paired = _paired(b, d, judged)
     loose = any(row.last_number_right for row in (*base, *distilled))
@@ -259,47 +228,6 @@ def _breakdown(
         if key
     }
     return tuple(Breakdown(key, paired) for key, paired in comparisons.items() if paired)
-
-
-def _cell(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
-    rows = [*base, *distilled]
-    b, d = ([r.correct for r in side if r.judged] for side in (base, distilled))
-    base_solves, distilled_solves = _solves(base), _solves(distilled)
-    return Cell(
-        problem_id=rows[0].problem_id,
-        benchmark=rows[0].benchmark,
-        subject=rows[0].subject,
-        level=rows[0].level,
-        outcome=_cell_outcome(base_solves, distilled_solves),
-        base_right=sum(b),
-        base_of=len(b),
-        distilled_right=sum(d),
-        distilled_of=len(d),
-        tokens=max(r.output_tokens for r in rows),
-        cut=any(r.finish_reason == "length" for r in rows),
-        flags=sum(r.flags for r in rows),
-        base_solves=base_solves,
-        distilled_solves=distilled_solves,
-    )
-
-
-def _solves(rows: Sequence[Row]) -> bool | None:
-    """Whether more than half of the samples are right, whatever the missing verdicts would be."""
-    right, unknown = sum(r.correct for r in rows), sum(not r.judged for r in rows)
-    wrong = len(rows) - right - unknown
-    if right > wrong + unknown:
-        return True
-    return False if wrong > right + unknown else None
-
-
-def _cell_outcome(base: bool | None, distilled: bool | None) -> CellOutcome:
-    if base is None or distilled is None:
-        return "unsure"
-    if base and distilled:
-        return "both"
-    if base or distilled:
-        return "only_base" if base else "only_distilled"
-    return "neither"
 
 
 def _mean(values: Iterable[float]) -> float:

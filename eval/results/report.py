@@ -5,8 +5,8 @@ from pathlib import Path
 from shlex import quote
 
 from eval.problems.prompts import BENCHMARK
+from eval.results.cells import CELL_OUTCOMES
 from eval.results.comparison import (
-    CELL_OUTCOMES,
     Breakdown,
     Comparison,
     SideSummary,

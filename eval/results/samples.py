@@ -13,7 +13,7 @@ from typing import Any, Literal
 import duckdb
 
 from common.errors import DataError
-from eval.grading.lenient import last_number_right
+from eval.grading.numerals import last_number_right
 from eval.runs.columns import COLUMNS, DEFAULTS, KINDS
 from eval.runs.log import RunInfo, RunLog
 

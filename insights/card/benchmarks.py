@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eval.results.comparison import Breakdown, Cell, Comparison, interval, points
+from eval.results.cells import Cell
+from eval.results.comparison import Breakdown, Comparison, interval, points
 from eval.results.overview import SetResult, overview
 from eval.results.report import run_comparisons
 from eval.results.samples import Results, Side

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from eval.grading.lenient import last_number_right
+from eval.grading.numerals import last_number_right
 from eval.records import Problem, Sample
 from eval.runs.log import RunLog
 from eval.statistics.metrics import accuracy

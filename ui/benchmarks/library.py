@@ -8,7 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from common.errors import DataError
-from eval.results.comparison import Cell, Comparison, build_comparison
+from eval.results.cells import Cell
+from eval.results.comparison import Comparison, build_comparison
 from eval.results.curves import curves
 from eval.results.overview import SetResult, overview
 from eval.results.report import faulty_golds, report

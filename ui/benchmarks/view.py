@@ -5,7 +5,8 @@ from math import isnan
 from typing import Any
 
 from common.text import duration
-from eval.results.comparison import CELL_OUTCOMES, Cell, Comparison, SideSummary, headline, points, stated_note
+from eval.results.cells import CELL_OUTCOMES, Cell
+from eval.results.comparison import Comparison, SideSummary, headline, points, stated_note
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, Role, RunInfo

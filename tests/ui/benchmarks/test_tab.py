@@ -15,7 +15,7 @@ from common.errors import ArenaError, ConfigError, DataError, ServerError
 from eval.imports.imported import Source
 from eval.imports.outputs import Fields
 from eval.records import Problem, Sample
-from eval.results.comparison import CELL_OUTCOMES
+from eval.results.cells import CELL_OUTCOMES
 from eval.results.samples import Side
 from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.grading.lenient import last_number, last_number_right
+from eval.grading.numerals import last_number, last_number_right
 
 
 @pytest.mark.parametrize(
