@@ -155,7 +155,7 @@ def importance_lines(subject: "Subject", spans: "tuple[SentenceImportance, ...]"
 def divergence_command(options: argparse.Namespace) -> None:
     from commands.kit.serving import serving
     from eval.runs.plan import check_own
-    from eval.thoughts.divergence import token_divergence
+    from eval.thoughts.divergence import keep, token_divergence
     from eval.thoughts.resampling import sample_of
     from models.chat.client import Message
 
@@ -166,6 +166,8 @@ def divergence_command(options: argparse.Namespace) -> None:
     with serving(info.config.pair, options.profile) as served:
         messages = [*info.history, Message("user", sample.prompt)]
         divergence = asyncio.run(token_divergence(served, messages, sample.text))
+    if sample.thought.strip():
+        keep(sample.thought, divergence)  # the page shows it below the thought
     show(options, divergence._asdict(), "\n".join(divergence_lines(divergence)))
 
 

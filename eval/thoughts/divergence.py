@@ -1,11 +1,15 @@
 """Where the two models of a pair differ on one text, token by token, by the log-probabilities of their servers."""
 
 import asyncio
+import hashlib
 from collections.abc import Mapping, Sequence
 from math import exp, log
+from pathlib import Path
 from typing import NamedTuple
 
+from common import jsonl
 from common.errors import ConfigError
+from common.paths import home
 from models.chat.client import Message
 from models.chat.wire import TokenScore
 from models.config.registry import ROLES
@@ -14,6 +18,10 @@ from models.serving.clients import Served, client_of
 MOST_TOKENS = 1024
 """Of prompt and text together: a server holds the likelihood of every token of its vocabulary at each place, which for
 a vocabulary of 152 thousand is 0.6 MB a token."""
+FOLDER = "divergence"
+"""What was compared is kept there, below the home folder."""
+BEGINNING = 60
+"""Characters by which a thought is found in its reply: of a long one, only the beginning is compared."""
 TOP = 20
 """Likeliest tokens compared at each place; more than this vLLM does not give by default."""
 _SMALLEST = 1e-12
@@ -31,15 +39,20 @@ class TokenDivergence(NamedTuple):
     """False where the text was longer and only its beginning was compared."""
 
 
-async def token_divergence(served: Served, messages: Sequence[Message], raw: str) -> TokenDivergence:
+async def token_divergence(
+    served: Served,
+    messages: Sequence[Message],
+    raw: str,
+    wait: float | None = None,
+) -> TokenDivergence:
     """Compare the models on `raw`, as if each had written it in reply to these messages.
 
-    Raises ConfigError if they cut the text into different tokens, ServerError for a server that gives no
-    log-probabilities of a prompt, which vLLM does.
+    `wait`: seconds until both must be ready. Raises ConfigError if they cut the text into different tokens, ServerError
+    for a server that is not ready or gives no log-probabilities of a prompt, which vLLM does.
     """
 
     async def scored(role: str) -> list[TokenScore]:
-        async with await client_of(served, role) as client:  # type: ignore[arg-type]
+        async with await client_of(served, role, wait) as client:  # type: ignore[arg-type]
             return await client.scores(messages, raw, most=MOST_TOKENS, top=TOP)
 
     base, distilled = await asyncio.gather(*map(scored, ROLES))
@@ -76,3 +89,34 @@ def kl_from_below(p: Mapping[int, float], q: Mapping[int, float]) -> float:
     rest_p, rest_q = (max(_SMALLEST, 1 - sum(exp(side[token]) for token in both)) for side in (p, q))
     named = sum(exp(p[token]) * (p[token] - q[token]) for token in both)
     return max(0.0, named + rest_p * log(rest_p / rest_q))
+
+
+def keep(thought: str, divergence: TokenDivergence) -> None:
+    """Keep what was found on a reply with this thought, for `divergence_of`. Raises DataError if the disk refuses."""
+    jsonl.write(_path(thought), [divergence._asdict()])
+
+
+def divergence_of(thought: str) -> list[tuple[str, float]]:
+    """(text, KL) of the tokens of a thought, as it was compared last; empty where it never was. Asks no server."""
+    path = _path(thought)
+    line = next(iter(jsonl.read(path)), None) if path.exists() else None
+    if not line or not isinstance(line.value, dict):
+        return []
+    return within(line.value.get("tokens", ()), line.value.get("kl", ()), thought)
+
+
+def within(tokens: Sequence[str], kl: Sequence[float], thought: str) -> list[tuple[str, float]]:
+    """Those of a reply's tokens that are the thought's, as far as the tokens go."""
+    start = "".join(tokens).find(thought[:BEGINNING])
+    if start < 0:
+        return []
+    inside, at = [], 0
+    for text, value in zip(tokens, kl, strict=False):
+        if start <= at < start + len(thought):
+            inside.append((text, value))
+        at += len(text)
+    return inside
+
+
+def _path(thought: str) -> Path:
+    return home() / FOLDER / f"{hashlib.sha256(thought.encode('utf-8', 'replace')).hexdigest()[:16]}.jsonl"

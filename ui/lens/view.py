@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from eval.thoughts.divergence import divergence_of
 from eval.thoughts.resampling import importance_of
 from traces.keeping.alignment import Parting, part
 from traces.keeping.anatomy import TITLES, Kind
@@ -49,10 +50,10 @@ class Thought:
 
 
 def thought_of(thought: str, answer: str, title: str = "", role: str = "") -> Thought:
-    """What a reply thought, with its sentences' importance where that was computed. Of a reply that does not think
-    apart from its answer, the answer, and a remark that says so."""
+    """What a reply thought, with what was computed of it. Of a reply that does not think apart from its answer, the
+    answer, and a remark that says so."""
     if thought.strip():
-        return Thought(thought, title, role, importance=known_importance(thought))
+        return Thought(thought, title, role, "", known_importance(thought), tuple(divergence_of(thought)))
     return Thought(answer, title, role, NO_THOUGHT if answer.strip() else "")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from common.errors import ServerError
+from eval.thoughts.divergence import keep, token_divergence
 from models.chat.client import Message
 from models.config.sampling import Sampling
 from models.serving.clients import client_of
@@ -60,6 +61,7 @@ class Reader:
     node: gr.HTML
     ask: gr.Button
     base: gr.HTML
+    differ: gr.Button
 
     @property
     def of_list(self) -> list[Any]:
@@ -96,7 +98,9 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
                 page = html(elem_id="trace-page")
                 gr.Markdown("### Answer")
                 answer = gr.Markdown(latex_delimiters=LATEX_DELIMITERS, elem_id="trace-answer")
-                alike = gr.Button("Traces like this", size="sm", elem_id="trace-alike")
+                with gr.Row():
+                    alike = gr.Button("Traces like this", size="sm", elem_id="trace-alike")
+                    differ = gr.Button("Where both models differ", size="sm", elem_id="trace-differ")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
         gr.Markdown("### The search behind it")
         tree_note = gr.Markdown(text_of("traces")["tree"], elem_classes="note")
@@ -106,7 +110,7 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         gr.Markdown("### Compared with the base")
         ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
-    of_one = (gr.State(""), question, page, answer, alike, tree_note, plot, walk, node, ask, base)
+    of_one = (gr.State(""), question, page, answer, alike, tree_note, plot, walk, node, ask, base, differ)
     w = Reader(filters, count, body, rows, *of_one)
     wire(services, library, w)
     return w
@@ -185,6 +189,16 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
         return shown(compare_html(trace, answer))
 
     w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
+
+    async def compare_models(trace_id: str) -> Any:
+        with spoken():
+            trace = await asyncio.to_thread(library.whole, trace_id)
+            messages = [Message("user", trace.prompt)]
+            divergence = await token_divergence(services.served, messages, trace.raw, READY_SECONDS)
+            await asyncio.to_thread(keep, trace.thought, divergence)
+        return shown(trace_html(trace))
+
+    w.differ.click(compare_models, w.opened, w.page, api_visibility="private", concurrency_limit=2)
 
 
 def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:

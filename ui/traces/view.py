@@ -13,7 +13,7 @@ from traces.keeping.yields import TITLES as METHOD_TITLES
 from traces.keeping.yields import MethodYield, yield_rows
 from traces.problems.curate import FunnelReport
 from ui.kit.html import Markup, note, render, table
-from ui.lens.view import Thought, known_importance, lens, lens_pair
+from ui.lens.view import Thought, lens, lens_pair, thought_of
 from ui.traces.library import BaseAnswer, Entry
 
 SIGNS = {r"\cdot": "·", r"\times": "×", r"\equiv": "≡", r"\bmod": "mod", r"\gcd": "gcd"}
@@ -77,7 +77,7 @@ def trace_html(trace: Trace) -> Markup:
         where=where or problem.benchmark,
         verdict=verdict_html(trace),
         facts=note(facts(trace)),
-        thought=lens(Thought(trace.thought, importance=known_importance(trace.thought))),
+        thought=lens(thought_of(trace.thought, trace.answer)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from math import log
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 
 from common.errors import ConfigError, ServerError
 from eval.grading.grader import Grader
-from eval.thoughts.divergence import MOST_TOKENS, compared, kl_from_below, token_divergence
+from eval.thoughts.divergence import (
+    MOST_TOKENS,
+    TokenDivergence,
+    compared,
+    divergence_of,
+    keep,
+    kl_from_below,
+    token_divergence,
+    within,
+)
 from models.chat.client import Message
 from models.chat.wire import TokenScore
 from tests.eval.thoughts.scripted import Scripted, install
@@ -81,3 +91,21 @@ def test_the_bound_is_below_the_whole_divergence(a: list[float], b: list[float],
     assert 0 <= kl_from_below(known_p, known_q) <= whole + 1e-6
     assert kl_from_below(known_p, known_p) == pytest.approx(0)
     assert kl_from_below(named_p, named_q) == pytest.approx(max(0, whole), abs=1e-6)
+
+
+def test_a_thought_finds_its_tokens_among_those_of_the_reply() -> None:
+    tokens, kl = ("<think>", "3+3", "=6", "</think>", "6"), (9.0, 0.1, 0.2, 0.3, 0.4)
+    assert within(tokens, kl, "3+3=6") == [("3+3", 0.1), ("=6", 0.2)]
+    assert within(tokens[:2], kl[:2], "3+3=6") == []  # the beginning is not there, so nothing can be told apart
+    long = "so " * 40
+    assert within(("<think>", *(["so "] * 30)), range(31), long) == [("so ", at) for at in range(1, 31)]
+    assert within(tokens, kl, "something else") == within((), (), "3+3=6") == []
+
+
+def test_what_was_compared_is_kept_with_the_thought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    assert divergence_of("3+3=6") == []
+    keep("3+3=6", TokenDivergence(("3+3", "=6"), (0.0, 1.0), (0.0, 0.5), whole=True))
+    assert divergence_of("3+3=6") == [("3+3", 0.0), ("=6", 0.5)]
+    keep("3+3=6", TokenDivergence(("3+3=6",), (1.0,), (0.7,), whole=True))
+    assert divergence_of("3+3=6") == [("3+3=6", 0.7)] and divergence_of("3+3=7") == []

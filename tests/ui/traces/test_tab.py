@@ -14,6 +14,7 @@ import pytest
 
 from eval.problems.families import generate
 from eval.records import Problem
+from eval.thoughts.divergence import TokenDivergence
 from insights.likeness import Match
 from traces.keeping.keep import reject
 from traces.keeping.trace import Trace, append_trace
@@ -200,6 +201,22 @@ async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monke
         build_reader(SimpleNamespace(), library)  # type: ignore[arg-type]
     assert "7" in await handlers(app)["ask_base"](trace_id)
     assert len(at_work) == 2 and threading.current_thread() not in at_work
+
+
+async def test_where_both_models_differ_is_shown_below_the_thought_and_kept(home, monkeypatch):
+    library = TraceLibrary(home, home / "none")
+    trace = library.whole(library.entries()[0].id)
+
+    async def compared(served: Any, messages: Any, raw: str, wait: float) -> TokenDivergence:
+        assert (messages[0].content, raw) == (trace.prompt, trace.raw)
+        return TokenDivergence(("<think>", trace.thought), (0.0, 1.0), (0.0, 0.5), whole=True)
+
+    monkeypatch.setattr("ui.traces.reader.token_divergence", compared)
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    with gr.Blocks() as app:
+        build_reader(SimpleNamespace(served=None), library)  # type: ignore[arg-type]
+    assert "Where the two models differ" in await handlers(app)["compare_models"](library.entries()[0].id)
+    assert "Where the two models differ" in trace_html(trace)  # for whoever reads it next
 
 
 def test_a_trace_that_is_gone_is_said_to_be_gone(home):
