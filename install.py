@@ -13,7 +13,6 @@ import hashlib
 import os
 import platform
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -222,20 +221,6 @@ def uv_install(uv, part, environment):
     part.stamp.write_text(part.print)
 
 
-def write_command(root=ROOT, venv=VENV):
-    """Put the command `arena` beside the environment's Python. It works from any current directory."""
-    python = interpreter(venv)
-    if WINDOWS:
-        python.with_name("arena.cmd").write_text('@"{}" "{}" %*\n'.format(python, root / "commands"))
-        return
-    command = python.with_name("arena")
-    run = shlex.join(["exec", str(python), str(root / "commands")])
-    text = "#!/bin/sh\n# Written by install.py.\n" + run + ' "$@"\n'
-    if not command.exists() or command.read_text() != text:
-        command.write_text(text)
-        command.chmod(0o755)
-
-
 def install_page(kind, dev):
     missing = [part for part in page_parts(dev) if not part.is_installed()]
     if missing:
@@ -245,7 +230,9 @@ def install_page(kind, dev):
         for part in missing:
             print(f"Installing {part.files[0]}", flush=True)
             uv_install(uv, part, environment)
-    write_command()
+    from common.installing import write_command
+
+    write_command(interpreter(VENV), ROOT)
 
 
 @contextlib.contextmanager
@@ -298,9 +285,7 @@ def main():
         if arguments.engine_only:
             check_python()
             if kind == "none":
-                raise InstallError(
-                    "vLLM has no build for this kind of machine. Start with JOURNEY_PROFILE=transformers."
-                )
+                raise InstallError("vLLM has no build for this machine. Start with JOURNEY_PROFILE=transformers.")
             install_engine(kind, arguments.engine_only, sys.executable)
             return
         install(arguments.dev, kind)

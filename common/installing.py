@@ -1,9 +1,10 @@
-"""What install.py needs of pip and uv: pip's settings, told to uv, and words for the failures of both."""
+"""What install.py needs besides: pip's settings, told to uv, words for the failures of both, the command `arena`."""
 
 import ast
 import os
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -83,3 +84,15 @@ def explain(output: str) -> str:
             "index does not have it; the messages above name it."
         )
     return "The installation failed; its own messages are above."
+
+
+def write_command(python: Path, root: Path) -> None:
+    """Put the command `arena` beside an environment's Python. It works from any current directory."""
+    if python.suffix == ".exe":
+        python.with_name("arena.cmd").write_text(f'@"{python}" "{root / "commands"}" %*\n')
+        return
+    command = python.with_name("arena")
+    text = f'#!/bin/sh\n# Written by install.py.\n{shlex.join(["exec", str(python), str(root / "commands")])} "$@"\n'
+    if not command.exists() or command.read_text() != text:
+        command.write_text(text)
+        command.chmod(0o755)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-import install
 from commands import arena
 from commands.arena import COMMANDS, build_parser, main
 from commands.kit.arguments import number, whole
 from common.errors import ConfigError
+from common.installing import write_command
 from common.paths import ROOT
 from tests.commands.parsers import leaves
 
@@ -153,8 +153,8 @@ def test_the_script_that_install_writes_works_from_anywhere(tmp_path: Path) -> N
     python = venv / "bin" / "python"
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    install.write_command(venv=venv)
-    install.write_command(venv=venv)
+    write_command(python, ROOT)
+    write_command(python, ROOT)
     (tmp_path / "arena").symlink_to(venv / "bin" / "arena")
     done = subprocess.run(
         [tmp_path / "arena", "index", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=120

@@ -10,6 +10,7 @@ import pytest
 
 import install
 from common.errors import ConfigError
+from common.installing import write_command
 from common.paths import ROOT
 from models.config import plan
 from models.config.machine import Processor, computes_in_bf16, this_processor, vllm_runs
@@ -85,7 +86,7 @@ def test_windows_keeps_its_programs_elsewhere(monkeypatch: pytest.MonkeyPatch, t
     (tmp_path / "Scripts").mkdir()
     monkeypatch.setattr(install, "WINDOWS", True)
     assert install.interpreter(tmp_path) == tmp_path / "Scripts" / "python.exe"
-    install.write_command(tmp_path, tmp_path)
+    write_command(install.interpreter(tmp_path), tmp_path)
     assert (tmp_path / "Scripts" / "arena.cmd").read_text().startswith('@"')
 
 
