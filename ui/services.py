@@ -59,7 +59,8 @@ def check_ready(served: ServedPair) -> None:
     for role in ROLES:
         status = served.status(role)
         if status.phase != "ready":
-            raise ServerError(f"The {role} model cannot answer yet: {status.sentence}.", "Try again when it can.")
+            why = status.sentence.removesuffix(".")
+            raise ServerError(f"The {role} model cannot answer yet: {why}.", "Try again when it can.")
 
 
 @dataclass(frozen=True)
