@@ -16,7 +16,7 @@ from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
 from ui.benchmarks.run import RunSection, build_run_section, wire_run_section
 from ui.kit.events import QUIET, when_opened
-from ui.kit.html import html, shown
+from ui.kit.html import html, note, shown
 from ui.services import Services
 
 SECONDS_BETWEEN_LOOKS = 2
@@ -39,9 +39,9 @@ def build_benchmarks_tab(services: Services) -> None:
     with gr.Accordion("Import outputs made elsewhere", open=False):
         importing = build_import_section()
     controls = build_controls(running)
-    headline = gr.HTML("", elem_id="bm-headline")
-    # Before the first answer there is nothing to see.
-    with gr.Column(visible=bool(library.infos())) as results, gr.Tabs(elem_id="bm-tabs"):
+    headline = gr.HTML(note("Reading the runs …"), elem_id="bm-headline")
+    # Nothing is to be seen before they are read, and before the first answer.
+    with gr.Column(visible=False) as results, gr.Tabs(elem_id="bm-tabs"):
         displays, grid, files = build_results(results, headline)
     page = Page(library, actions, selectors, displays, grid, controls, gr.State(""), gr.State((None, None, "")))
     wire_run_section(running, actions, controls, selectors.run, Updates(page.choose_run, page.outputs))
