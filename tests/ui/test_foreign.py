@@ -180,8 +180,8 @@ def test_traces(visit: Visit) -> None:
     page = visit.page
     expect(page.locator("#trace-list label").first).to_be_visible(timeout=WAIT_MS)
     page.locator("#trace-list label").first.click()
-    expect(page.locator("#trace-page .seg.answer")).to_be_visible(timeout=WAIT_MS)
-    visit.unharmed("#trace-page", "#trace-question", "#trace-list", "#trace-base")
+    expect(page.locator("#trace-answer")).to_be_visible(timeout=WAIT_MS)
+    visit.unharmed("#trace-page", "#trace-answer", "#trace-question", "#trace-list", "#trace-base")
     page.get_by_role("tab", name="Write").click()
     page.locator("#write-step textarea").fill(ALL)
     page.locator("#write-add").click()
