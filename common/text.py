@@ -1,4 +1,6 @@
-"""Values written the same way wherever a person reads them."""
+"""Values written the same way wherever a person reads them, and short names for texts."""
+
+import hashlib
 
 
 def duration(seconds: float | None) -> str:
@@ -14,3 +16,8 @@ def duration(seconds: float | None) -> str:
 
 def _short(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
+
+
+def digest(text: str) -> str:
+    """A short name for a text, as a file's: 16 hex digits of its sha256. What UTF-8 cannot hold counts as `?`."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,7 +1,6 @@
 """Where the two models of a pair differ on one text, token by token, by the log-probabilities of their servers."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from math import exp, log
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import NamedTuple
 from common import jsonl
 from common.errors import ConfigError
 from common.paths import home
+from common.text import digest
 from models.chat.client import Message
 from models.chat.wire import TokenScore
 from models.config.registry import ROLES
@@ -119,4 +119,4 @@ def within(tokens: Sequence[str], kl: Sequence[float], thought: str) -> list[tup
 
 
 def _path(thought: str) -> Path:
-    return home() / FOLDER / f"{hashlib.sha256(thought.encode('utf-8', 'replace')).hexdigest()[:16]}.jsonl"
+    return home() / FOLDER / f"{digest(thought)}.jsonl"

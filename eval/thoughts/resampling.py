@@ -6,7 +6,6 @@ what is drawn is never asked for again, however the work was ended, and a file i
 """
 
 import asyncio
-import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from common import jsonl
 from common.errors import ConfigError, DataError
 from common.locks import claimed
 from common.paths import home
+from common.text import digest
 from eval.grading.extraction import extract
 from eval.grading.grader import GradeItem, Grader
 from eval.records import CUT_OFF, Sample
@@ -70,7 +70,7 @@ class Subject:
     @property
     def path(self) -> Path:
         facts = {name: value for name, value in asdict(self).items() if name != "thought"}
-        return home() / FOLDER / f"{_hash(self.thought)}-{_hash(json.dumps(facts, sort_keys=True))}.jsonl"
+        return home() / FOLDER / f"{digest(self.thought)}-{digest(json.dumps(facts, sort_keys=True))}.jsonl"
 
 
 def sample_of(log: RunLog, model: str, problem_id: str, index: int = 0) -> Sample:
@@ -227,7 +227,7 @@ def importance_of(thought: str, model: str = "") -> tuple[SentenceImportance, ..
 
     `model`: only where this model was asked. Asks nothing of a server.
     """
-    files = (home() / FOLDER).glob(f"{_hash(thought)}-*.jsonl")
+    files = (home() / FOLDER).glob(f"{digest(thought)}-*.jsonl")
     for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):
         head = next(iter(jsonl.read(path)), None)
         if head and (not model or head.value.get("model") == model) and (importance := importances(draws(path))):
@@ -239,7 +239,3 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The answers in a file; the first line is what was asked."""
     lines = jsonl.read(path) if path.exists() else iter(())
     return (line.value for line in lines if isinstance(line.value, dict) and "end" in line.value)
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -29,13 +29,13 @@ def spoken() -> Iterator[None]:
 
 def when_opened(
     handler: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], *also: Any
-) -> None:
+) -> Any:
     """Call the handler whenever the enclosing tab is opened, so that a page which loads need not wait for other tabs.
 
-    `also`: further triggers. Outside a tab, loading the page is one.
+    `also`: further triggers. Outside a tab, loading the page is one. Returns the event, for what follows it.
     """
     tab = Context.block
     while tab is not None and not isinstance(tab, gr.Tab):
         tab = tab.parent
     opened = [tab.select] if tab is not None else [Context.root_block.load] if Context.root_block is not None else []
-    gr.on([*opened, *also], handler, list(inputs), list(outputs), **QUIET)
+    return gr.on([*opened, *also], handler, list(inputs), list(outputs), **QUIET)

@@ -179,6 +179,12 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     alike = {**QUIET, "show_progress": "minimal"}
     w.alike.click(find_alike, [w.opened, *w.filters], [w.filters[-1], *w.of_list], concurrency_limit=1, **alike)
 
+    wire_models(services, library, w)
+
+
+def wire_models(services: Services, library: TraceLibrary, w: Reader) -> None:
+    """What asks the served models about the open trace."""
+
     async def ask_base(trace_id: str) -> Any:
         with spoken():
             trace = await asyncio.to_thread(

@@ -12,12 +12,11 @@ from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
-from gradio.context import Context
 
 from traces.keeping.yields import cost_figures, method_yields
 from traces.problems.curate import load_funnel
 from traces.publishing.export import export
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, spoken, when_opened
 from ui.kit.html import html, low_row, note, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.palette import figure_layout
@@ -35,7 +34,6 @@ QUESTIONS = "Otherwise problems of public training sets are referred to"
 def build_traces_tab(services: Services) -> None:
     """Fill the enclosing tab. The list is read anew when the tab is selected."""
     library = TraceLibrary(services.home)
-    enclosing = Context.block
     gr.Markdown(text_of("traces")["intro"])
     note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
     with gr.Tabs():
@@ -56,10 +54,10 @@ def build_traces_tab(services: Services) -> None:
         with gr.Tab("Export"):
             build_export(library, reader)
     finished = wire_making(library, make, key, made)
-    wire_list(library, reader, note, enclosing, finished)
+    wire_list(library, reader, note, finished)
 
 
-def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, enclosing: Any, finished: Any) -> None:
+def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, finished: Any) -> None:
     """The list anew, whenever the tab is opened and when more traces were made; then the best one is opened."""
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
@@ -78,9 +76,7 @@ def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, enclosing: An
 
     # In a step of its own, so that it goes by the filters as they are by then.
     finished.success(open_best, w.filters, outputs, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
-    if isinstance(enclosing, gr.Tab):
-        selected = enclosing.select(refresh, [w.opened, *w.filters], outputs, **QUIET)
-        selected.then(fn=None, js=FOLLOW_CLICKS)
+    when_opened(refresh, [w.opened, *w.filters], outputs).then(fn=None, js=FOLLOW_CLICKS)
 
 
 def wire_making(library: TraceLibrary, make: gr.Button, key: gr.Textbox, made: gr.Markdown) -> Any:
