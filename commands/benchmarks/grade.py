@@ -31,7 +31,12 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tokens-field", default="", help="output tokens, one for each output")
     parser.add_argument("--finish-field", default="", help="finish reasons, one for each output")
     parser.add_argument("--id-field", default="", help="rows with the same id are samples of one problem")
-    parser.add_argument("--rule", choices=("math", "integer"), default="math", help="integer: AIME and similar sets")
+    parser.add_argument(
+        "--rule",
+        choices=("math", "integer", "choice"),
+        default="math",
+        help="integer: AIME and similar sets; choice: one of several options",
+    )
     parser.add_argument("--thought", choices=("tags", "marker", "none"), default="tags", help="how thoughts are marked")
     parser.add_argument("--open", default="<think>", help="opening tag of a thought")
     parser.add_argument("--close", default="</think>", help="closing tag of a thought")

@@ -20,6 +20,7 @@ from eval.grading.partwise import Equality
 from eval.grading.spelling import clean
 from eval.grading.statements import MAX_ANSWER, is_blank
 from eval.problems.benchmark import Benchmark
+from eval.problems.choices import named_option, same_option, stated_option
 from eval.records import Grade, Outcome, Problem
 
 Rule = str
@@ -49,7 +50,7 @@ class GradeItem(NamedTuple):
     """The reply without its thought (`Sample.answer`)."""
     gold: str
     rule: Rule = "math"
-    """`math`, or `integer` for sets such as AIME whose answers are whole numbers (`Benchmark.rule`)."""
+    """`math`, `integer` for sets such as AIME whose answers are whole numbers, or `choice` (`Benchmark.rule`)."""
     cut_off: bool = False
     """Whether the token limit ended the reply: its last sentence may then be half of what was meant."""
 
@@ -132,6 +133,8 @@ class Grader:
 
         It is also put through the symbolic step, which equal texts never reach.
         """
+        if rule == "choice":
+            return "" if named_option(gold) else "it names no option"
         grade = self.grade_one(f"\\boxed{{{gold}}}", gold, rule)
         if grade.outcome != "correct":
             return grade.note or "no answer in its box: it is empty, or its braces do not balance"
@@ -165,6 +168,8 @@ class Grader:
         self, answer_text: str, gold: str, rule: Rule, cut_off: bool = False
     ) -> "Grade | tuple[Extraction, Future[Equality]]":
         extraction = extract(answer_text, several=rule == "math" and is_listed(gold), cut_off=cut_off)
+        if extraction.method == "none" and rule == "choice" and not cut_off and (option := stated_option(answer_text)):
+            extraction = Extraction(option, "stated")
         if extraction.method == "none":
             return Grade("no_answer", "none", "")
         verdict = self._compare(extraction.answer, gold, rule)
@@ -175,6 +180,8 @@ class Grader:
 
     def _compare(self, answer: str, gold: str, rule: Rule) -> "Equality | Future[Equality]":
         """The verdict if it is known at once, otherwise a future."""
+        if rule == "choice":
+            return Equality(same_option(answer, gold), "option")
         if rule not in ("math", "integer"):
             raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
         if max(len(answer), len(gold)) > MAX_ANSWER:

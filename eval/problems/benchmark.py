@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from common.errors import DataError
+from eval.problems.choices import gold_option, options_of, with_options
 from eval.problems.rows import first_of
 from eval.records import Problem
 
-Rule = Literal["math", "integer", "judged"]
-"""How answers are compared: as mathematics, as whole numbers (AIME), or not by a grader but by a judge."""
+Rule = Literal["math", "integer", "choice", "judged"]
+"""How answers are compared: as mathematics, as whole numbers (AIME), as one of a problem's options (MMLU-Pro), or not
+by a grader but by a judge."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +61,32 @@ def _plain(gold: str) -> str:
 
 
 def problems_of(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:
-    """Problems from rows with `problem` (or `question`) and `answer` (or `gold`). Raises DataError naming the row."""
+    """Problems from rows with `problem` (or `question`) and `answer` (or `gold`), those of multiple choice with their
+    `options` in the question. Raises DataError naming the row."""
     seen: set[str] = set()
     for number, row in enumerate(rows):
-        question = first_of(row, "problem", "question")
-        gold = gold_text(first_of(row, "answer", "gold"))
+        question, options = first_of(row, "problem", "question"), options_of(row)
+        gold = gold_option(row, options) if options else gold_text(first_of(row, "answer", "gold"))
+        if options and question and not gold:
+            raise DataError(
+                f"{source}: the answer of row {number + 1} is none of its {len(options)} options.",
+                "Give its letter, its text, or its number from 0 as answer_index.",
+            )
         if not question or not gold:
             missing = "problem" if not question else "answer"
             raise DataError(f"{source}: row {number + 1} has no {missing}.", "Each row needs a problem and an answer.")
         if not isinstance(question, str):
             raise DataError(f"{source}: the problem of row {number + 1} is not text.", "Put it in quotation marks.")
-        key = problem_key(row, number, seen)
-        yield Problem(f"{name}/{key}", question, gold, name, str(row.get("subject") or ""), str(row.get("level") or ""))
+        key, subject = problem_key(row, number, seen), str(first_of(row, "subject", "category"))
+        asked = with_options(question, options) if options else question
+        yield Problem(f"{name}/{key}", asked, gold, name, subject, str(row.get("level") or ""))
     if not seen:
         raise DataError(f"{source} holds no problems.", "Each row needs a problem and an answer.")
 
 
 def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
     """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
-    own = first_of(row, "unique_id", "id")
+    own = first_of(row, "unique_id", "id", "question_id")
     key = str(number if own == "" else own)
     key = key if key not in seen else f"{key}#{number}"
     seen.add(key)

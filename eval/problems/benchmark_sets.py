@@ -5,18 +5,19 @@ A row of MATH500, as it lies on disk and on the hub:
  "subject": "Precalculus", "level": 2, "unique_id": "test/precalculus/807.json"}
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from eval.problems.benchmark import Benchmark, Rule, content_hash, gold_hash, problems_of
-from eval.problems.rows import KnownSet, fetch, read_rows
+from eval.problems.choices import gpqa_row, options_of
+from eval.problems.rows import KnownSet, Row, fetch, how_to_get, read_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class MathsSet(KnownSet):
+class PublishedSet(KnownSet):
     """A benchmark, and what it must hold."""
 
     size: int
@@ -25,11 +26,13 @@ class MathsSet(KnownSet):
     golds: str = ""
     """`gold_hash` of the same: copies that differ in wording or typesetting agree in it."""
     rule: Rule = "math"
+    as_row: Callable[[Row], Row] = dict
+    """Makes a row with the columns that `problems_of` reads of one of the publisher's."""
 
 
 GSM8K_REVISION = "740312add88f781978c0658806c59bc2815b9866"
-KNOWN: Mapping[str, MathsSet] = {
-    "aime2024": MathsSet(
+KNOWN: Mapping[str, PublishedSet] = {
+    "aime2024": PublishedSet(
         title="AIME 2024",
         size=30,
         sha256="714565810a95b18bf697e4dee4ed6198735d7431784404fb4b648d74cd719db3",
@@ -39,7 +42,7 @@ KNOWN: Mapping[str, MathsSet] = {
         split="train",
         rule="integer",
     ),
-    "aime2025": MathsSet(
+    "aime2025": PublishedSet(
         title="AIME 2025",
         size=30,
         sha256="d502645998e265abe40b71c3f1ab33d7510b2edc0760ed76c50513d03ed9229d",
@@ -48,10 +51,10 @@ KNOWN: Mapping[str, MathsSet] = {
         hub="math-ai/aime25",
         rule="integer",
     ),
-    "aime2026": MathsSet(
+    "aime2026": PublishedSet(
         title="AIME 2026", size=30, path="aime26/test.jsonl", hub="MathArena/aime_2026", split="train", rule="integer"
     ),
-    "math500": MathsSet(
+    "math500": PublishedSet(
         title="MATH500",
         size=500,
         sha256="d3ab2921fc58c1d54bd85bf0e27d43f8e9dab7235166c2b5bd43f1bf605543be",
@@ -59,14 +62,14 @@ KNOWN: Mapping[str, MathsSet] = {
         path="math500/test.jsonl",
         hub="HuggingFaceH4/MATH-500",
     ),
-    "math2024": MathsSet(
+    "math2024": PublishedSet(
         title="MATH2024",
         size=30,
         sha256="306fbd7a86d55664497a3ca3ae8a2ed748537cfd752ce5f881065c2b388db1f8",
         golds="88fec52fc217533cb20b5767c5a6e88f528fe57fadb1ddcb160a311e2485eb05",
         path="math2024/test.jsonl",
     ),
-    "amc2023": MathsSet(
+    "amc2023": PublishedSet(
         title="AMC 2023",
         size=40,
         sha256="30712cd0c1ecc228f8bbbf59e6ae8a6b63b738db19c66edf241266ad3b740c4b",
@@ -75,7 +78,7 @@ KNOWN: Mapping[str, MathsSet] = {
         hub="math-ai/amc23",
         rule="integer",
     ),
-    "gsm8k": MathsSet(
+    "gsm8k": PublishedSet(
         title="GSM8K",
         size=1319,
         sha256="04a66a70bdf4237d4547ef2fb2c5199e0ae028d89d2565fac3ed76edb487fcee",
@@ -86,6 +89,26 @@ KNOWN: Mapping[str, MathsSet] = {
         revision=GSM8K_REVISION,
         answer_mark="####",
         rule="integer",
+    ),
+    "mmlu_pro": PublishedSet(
+        title="MMLU-Pro",
+        size=12_032,
+        path="mmlu_pro/test.jsonl",
+        question="question",
+        hub="TIGER-Lab/MMLU-Pro",
+        rule="choice",
+    ),
+    "gpqa_diamond": PublishedSet(
+        title="GPQA Diamond",
+        size=198,
+        path="gpqa/gpqa_diamond.jsonl",
+        question="Question",
+        gold="Correct Answer",
+        hub="Idavidrein/gpqa",
+        config="gpqa_diamond",
+        split="train",
+        rule="choice",
+        as_row=gpqa_row,
     ),
 }
 TRAINING: Mapping[str, KnownSet] = {
@@ -132,10 +155,23 @@ def load_benchmark(
 
 
 def load_file(path: Path) -> Benchmark:
-    """A user's own JSONL: each row has problem (or question) and answer (or gold), and maybe id, subject, level."""
+    """A user's own JSONL: each row has problem (or question) and answer (or gold), and maybe id, subject, level. Where
+    every row has options (or choices), it is multiple choice."""
     name = f"own_{path.stem}" if path.stem in {*KNOWN, *GENERATED} else path.stem  # never taken for the published set
-    problems = tuple(problems_of(name, read_rows(path), str(path)))
-    return Benchmark(name, problems, content_hash(problems), f"file {path}", "math", name)
+    rows = read_rows(path)
+    problems = tuple(problems_of(name, rows, str(path)))
+    return Benchmark(name, problems, content_hash(problems), f"file {path}", _rule_of(rows, path), name)
+
+
+def _rule_of(rows: Sequence[Row], path: Path) -> Rule:
+    """By the rows' options. Raises DataError for a file in which only some have any."""
+    choices = sum(bool(options_of(row)) for row in rows)
+    if 0 < choices < len(rows):
+        raise DataError(
+            f"{path}: {choices} of {len(rows)} rows have options to choose from.",
+            "Put multiple choice into a file of its own: its answers are graded in another way.",
+        )
+    return "choice" if choices else "math"
 
 
 def generate_benchmark(name: str, count: int, seed: int, families: Sequence[str] | None = None) -> Benchmark:
@@ -151,9 +187,12 @@ def generate_benchmark(name: str, count: int, seed: int, families: Sequence[str]
     return Benchmark(name, problems, content_hash(problems), source, "math", GENERATED[name])
 
 
-def _checked(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Benchmark:
+def _checked(name: str, rows: Iterable[Row], source: str) -> Benchmark:
     known = KNOWN[name]
-    problems = tuple(problems_of(name, rows, source))
+    read = [known.as_row(row) for row in rows]
+    if known.rule == "choice" and not all(map(options_of, read)):
+        raise DataError(f"{source}: a row of {known.title} has no options to choose from.", how_to_get(known))
+    problems = tuple(problems_of(name, read, source))
     digest = content_hash(problems)
     warning = ""
     if len(problems) != known.size:

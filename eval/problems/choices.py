@@ -1,0 +1,112 @@
+"""Multiple choice: how a question is put with its options, and which option an answer names.
+
+A row of MMLU-Pro, as it lies on the hub:
+{"question_id": 70, "question": "Typical advertising …", "options": ["Safe practices, …", "Unsafe practices, …"],
+ "answer": "I", "answer_index": 8, "category": "business"}
+becomes a problem that ends in "A. Safe practices, …" and so on, with the gold answer "I. Unsafe practices, …".
+"""
+
+import random
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from string import ascii_uppercase
+from typing import Any
+
+from eval.problems.rows import Row, first_of
+
+INSTRUCTION = "Choose one option and answer with its letter."
+_STYLE = re.compile(r"\\(?:text|textbf|textrm|textit|mathrm|mathbf|mathit|bf|rm|boxed)(?![a-zA-Z])")
+_LETTER = re.compile(
+    r"(?:(?:the|correct|right|best|answer|option|choice|letter)[ :]+)*[(\[]?(?P<letter>[A-Z])(?:[)\].:,]|$)",
+    re.IGNORECASE,
+)
+_STATED = re.compile(
+    r"(?:^|.*\b(?:answer|option|choice)\b[^.\n]{0,60}?\b(?:is|be)\b:?[ \t]*)(?:option[ \t]+)?(?P<letter>\(?[A-Z]\)?)$",
+    re.IGNORECASE,
+)
+
+
+def options_of(row: Mapping[str, Any]) -> list[str]:
+    """The options of a row, under `options` or `choices`; empty where it has none.
+
+    Both a list of texts and {"text": [...], "label": [...]}, as ARC has it, are understood.
+    """
+    options = first_of(row, "options", "choices")
+    if isinstance(options, Mapping):
+        options = options.get("text")
+    return [str(option).strip() for option in options] if isinstance(options, list | tuple) else []
+
+
+def with_options(question: str, options: Sequence[str]) -> str:
+    """The question with its options below it, a letter before each."""
+    listed = "\n".join(f"{letter}. {option}" for letter, option in zip(ascii_uppercase, options, strict=False))
+    return f"{question.rstrip()}\n\n{listed}\n\n{INSTRUCTION}"
+
+
+def gold_option(row: Mapping[str, Any], options: Sequence[str]) -> str:
+    """The right option with its letter, "C. 42 km", from the row's index, letter or text; empty if it names none."""
+    if len(options) > len(ascii_uppercase):
+        return ""
+    index, answer = row.get("answer_index"), first_of(row, "answer", "answerKey", "gold")
+    if not isinstance(index, int) and isinstance(answer, int):
+        index = answer
+    if not isinstance(index, int):
+        text = str(answer).strip()
+        letter = text.upper() if len(text) == 1 else ""
+        index = options.index(text) if text in options else ascii_uppercase.find(letter) if letter else -1
+    return f"{ascii_uppercase[index]}. {options[index]}" if 0 <= index < len(options) else ""
+
+
+def gpqa_row(row: Row) -> Row:
+    """A row of GPQA, which lists the right answer first, with its options in an order drawn from its question."""
+    columns = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
+    options = [text for column in columns if (text := str(row.get(column) or "").strip())]
+    if len(options) < len(columns):
+        return {}  # a row that is no problem, which the reader of rows will say
+    question = str(row.get("Question") or "")
+    order = list(range(len(options)))
+    random.Random(sha256(question.encode()).hexdigest()).shuffle(order)
+    return {
+        "id": row.get("Record ID", ""),
+        "question": question,
+        "options": [options[place] for place in order],
+        "answer_index": order.index(0),
+        "subject": row.get("High-level domain", ""),
+    }
+
+
+def named_option(answer: str) -> str:
+    """The letter that an extracted answer names ("(C)", "C. 42 km", "option C"), in capitals; empty if it names none.
+
+    A word is no letter ("A ball falls"), and two letters are none.
+    """
+    match = _LETTER.match(_plain(answer))
+    if match is None or re.match(r"[ ]*[,&/]?[ ]*(?:and|or)?[ ]*[(\[]?[A-Z][)\]]?$", _plain(answer)[match.end() :]):
+        return ""
+    return match["letter"].upper()
+
+
+def same_option(answer: str, gold: str) -> bool:
+    """Whether an extracted answer names the option of `gold`, by its letter or, without one, by its text."""
+    letter = named_option(answer)
+    if letter:
+        return letter == named_option(gold)
+    text = gold.partition(". ")[2] if named_option(gold) else gold
+    return bool(text) and _folded(answer) == _folded(text)
+
+
+def stated_option(text: str) -> str:
+    """The option that the last line of a reply names by itself: "C", or "So the correct option is (C)."."""
+    line = text.rstrip().rpartition("\n")[2]
+    match = _STATED.match(_plain(line).rstrip(" ."))
+    return match["letter"].strip("()").upper() if match else ""
+
+
+def _plain(text: str) -> str:
+    """Without type styles and the signs of Markdown and LaTeX around a letter."""
+    return " ".join(re.sub(r"[{}$*_`]|\\[ ,;:!()\[\]]", " ", _STYLE.sub("", text)).split())
+
+
+def _folded(text: str) -> str:
+    return _plain(text).rstrip(" .").casefold()
