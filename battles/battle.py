@@ -20,7 +20,7 @@ Phase = Literal["open", "running", "failed", "answers", "reasoning", "voted", "r
 """`open`: nothing asked yet; `running`: replies are on their way; `failed`: a side could not answer, or was stopped
 where that would give its model away, so there is nothing to compare; `answers`: the first vote may be cast;
 `reasoning`: it was, so the reasoning may be read and the second vote cast; `voted`: both were; `revealed`: the names
-are known; `shared`: a finished battle opened by its link."""
+are known, and nothing is left to vote on; `shared`: a finished battle opened by its link."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,27 @@ class Battle:
     @property
     def over(self) -> bool:
         """It was voted on, or is only being read, so the next question starts a new battle."""
-        return self.phase in ("reasoning", "voted", "revealed", "shared")
+        return self.mode != "continued" and self.phase in ("reasoning", "voted", "revealed", "shared")
 
     @property
     def thoughts_visible(self) -> bool:
         """In a blind battle the thought would show which side thinks, so it stays hidden until the first vote."""
-        return self.mode == "named" or self.over
+        return self.mode != "blind" or self.over
 
     @property
     def replies_visible(self) -> bool:
         """Whether replies may be seen while they are written. `together` means only once both are finished."""
-        return not self.running or self.mode == "named" or self.delivery == "live"
+        return not self.running or self.mode != "blind" or self.delivery == "live"
 
     @property
     def can_be_pinned(self) -> bool:
         """Both replies are in and their names are known, so the question may become a case study."""
         return bool(self.roles) and self.phase in ("answers", "voted", "revealed", "shared")
+
+    @property
+    def can_go_on(self) -> bool:
+        """It was voted on and its names are known, so the conversation may go on, without another vote."""
+        return (self.phase == "revealed" and self.mode == "blind") or (self.phase == "voted" and self.mode == "named")
 
     def reply(self, side: Side) -> Reply | None:
         """The newest turn's reply of this side, as far as it has arrived."""
@@ -91,8 +96,8 @@ def receive(battle: Battle, replies: Mapping[Side, Reply], running: frozenset[Si
 
 
 def settle(battle: Battle) -> Battle:
-    """Both replies are in: the first vote may be cast."""
-    return replace(battle, running=frozenset(), phase="answers")
+    """Both replies are in: the first vote may be cast, unless the conversation was voted on before."""
+    return replace(battle, running=frozenset(), phase="revealed" if battle.mode == "continued" else "answers")
 
 
 def fail(battle: Battle) -> Battle:
@@ -124,7 +129,7 @@ def restored(own: OwnBattle, sampling: Mapping[Role, Sampling]) -> Battle:
     """A visitor's own battle as the desk knows it, e.g. after a reload of the page."""
     record = own.record
     turns = tuple(Turn(turn.prompt, {"a": reply_from(turn.a), "b": reply_from(turn.b)}) for turn in record.turns)
-    known = record.mode == "named" or (own.shared is not None and own.shared.reveal is not None)
+    known = record.mode != "blind" or (own.shared is not None and own.shared.reveal is not None)
     roles: dict[Side, Role] = {side: record.role(side) for side in SIDES} if known else {}
     return Battle(record.battle_id, record.mode, record.delivery, phase_of(own), turns, sampling=sampling, roles=roles)
 
@@ -135,7 +140,7 @@ def phase_of(own: OwnBattle) -> Phase:
         return "open"
     if own.record.mode == "named":
         return "voted" if own.shared.verdicts else "answers"
-    if own.shared.reveal is not None:
+    if own.record.mode == "continued" or own.shared.reveal is not None:
         return "revealed"
     if own.stage == "reasoning" and not any(turn.a.thought or turn.b.thought for turn in own.record.turns):
         return "voted"  # nobody thought, so there is nothing to vote on again

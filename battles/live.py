@@ -204,7 +204,8 @@ async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
     thought = served.pair.model(request.role).thought
     resume = resume_for(*request.go_on, thought) if request.go_on else None
     await wait_in_line(served, request.role)
-    async with await client_of(served, request.role, READY_SECONDS) as client:
+    # No time limit of its own between two words: `listen` has one.
+    async with await client_of(served, request.role, READY_SECONDS, silence_seconds=None) as client:
         while True:
             stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
             turn.hear(side)
@@ -220,10 +221,13 @@ async def listen(turn: LiveTurn, side: Side, stream: ReplyStream) -> Finished | 
     clock = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(FIRST_WORD_SECONDS) as patience:
+            heard = 0.0
             async for event in stream:
                 if isinstance(event, Finished | Failed):
                     return event
-                patience.reschedule(clock() + SILENCE_SECONDS)
+                if (now := clock()) > heard + 1:  # not for every token: a timer costs as much as reading one
+                    heard = now
+                    patience.reschedule(now + SILENCE_SECONDS)
                 turn.hear(side)
     except TimeoutError:
         begun = bool(stream.reply.raw)

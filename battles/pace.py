@@ -5,7 +5,7 @@ from contextlib import suppress
 
 SECONDS_BETWEEN_SNAPSHOTS = 0.1
 """A page that is sent every token renders a growing text again each time; ten times a second reads as live."""
-SLOWEST_SNAPSHOTS = 1.0
+SLOWEST_SNAPSHOTS = 0.3
 """Seconds between snapshots on a machine that cannot keep up."""
 
 

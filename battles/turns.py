@@ -107,6 +107,10 @@ class Turns:
         requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
         return self._start(reopen(battle, sides), turn_id, requests, None if failed else battle)
 
+    def go_on(self, battle: Battle, visitor: str) -> Battle:
+        """The same conversation after its vote, as a battle of its own that is not voted on. Refused before that."""
+        return self.restore(self.desk.go_on(battle.id, visitor), visitor)
+
     def now(self, battle: Battle) -> Battle:
         """The battle as it stands. A page's own is from before its turn ended, which the page was told by a stream."""
         if battle.phase != "running" or self.live.get(battle.id):
@@ -124,7 +128,8 @@ class Turns:
             return turn.battle
         battle = restored(own, recorded_sampling(own.record.sampling))
         ended = self.live.ended.get(battle_id)  # the desk does not keep a turn that failed
-        return ended if ended and battle.phase in ("open", "answers") else battle
+        unsettled = battle.phase in ("open", "answers") or battle.mode == "continued"
+        return ended if ended and unsettled else battle
 
     async def watch(self, battle: Battle, visitor: str) -> AsyncGenerator[Progress, None]:
         """Follow a turn that is already being answered, as the generator that began it does."""
@@ -165,7 +170,7 @@ class Turns:
             sampling={**describe_sampling(sampling["base"], sampling["distilled"]), **chosen},
             seed=sampling["base"].seed,
         )
-        roles = {side: self.desk.role_of(battle_id, side) for side in SIDES} if battle.mode == "named" else {}
+        roles = {side: self.desk.role_of(battle_id, side) for side in SIDES} if battle.mode != "blind" else {}
         return replace(battle, id=battle_id, roles=roles, sampling=sampling)
 
     def _request(self, battle: Battle, side: Side, tool: Tool = "regenerate") -> SideRequest:
@@ -246,7 +251,7 @@ class Turns:
 def failure(battle: Battle) -> str:
     """Why the newest turn failed. A blind battle does not say which side failed, nor that it was stopped."""
     errors = [reply.error for side in SIDES if (reply := battle.reply(side)) and reply.finish_reason == "failed"]
-    return errors[0] if errors and battle.mode == "named" else "There are no two new answers to compare."
+    return errors[0] if errors and battle.mode != "blind" else "There are no two new answers to compare."
 
 
 def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:

@@ -9,7 +9,18 @@ from importlib import import_module
 from bench.context import Bench
 from bench.report import Section, describe, machine, save
 
-SECTIONS = ("startup", "streaming", "visitors", "voting", "preference", "grading", "running", "tracing", "reading")
+SECTIONS = (
+    "startup",
+    "streaming",
+    "page",
+    "visitors",
+    "voting",
+    "preference",
+    "grading",
+    "running",
+    "tracing",
+    "reading",
+)
 
 
 def main() -> int:

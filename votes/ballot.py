@@ -13,7 +13,9 @@ Stage = Literal["answers", "reasoning"]
 """`answers`: the first vote, on the answers alone; `reasoning`: the second, after reading the reasoning."""
 Role = Literal["base", "distilled"]
 Side = Literal["a", "b"]
-Mode = Literal["blind", "named"]
+Mode = Literal["blind", "named", "continued"]
+"""`named`: the names are known from the start; `continued`: a conversation that goes on after its vote, with the names
+known, and is never voted on."""
 Delivery = Literal["together", "live"]
 """`together`: both answers appear once both are finished; `live`: they appear as they are written."""
 Language = Literal["en", "zh", "other"]

@@ -46,7 +46,7 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
         battles.setdefault(row.battle_id, []).append(row)
 
     def is_final(battle: list[Ballot]) -> bool:
-        if battle[0].mode == "named" or battle[0].battle_id in revealed:
+        if battle[0].mode != "blind" or battle[0].battle_id in revealed:
             return True
         standing = len(effective_votes(battle))
         quiet = timedelta(seconds=limits.undo_seconds if standing == len(STAGES) else limits.expire_seconds)

@@ -80,7 +80,7 @@ def serve_bare() -> None:
         panels = [gr.Chatbot(), gr.Chatbot()]
         button = gr.Button("Ask", elem_id="ask")
         button.click(answer, None, panels, concurrency_limit=None)
-    launch(app, max_threads=400, _frontend=False)
+    launch(app, max_threads=400)
 
 
 def serve_ours(addresses: list[str]) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import aiohttp
 import psutil
 
 from bench.context import Bench
@@ -130,9 +130,11 @@ def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Proce
 
 async def visit_all(url: str, process: psutil.Process, visitors: int, delivery: str) -> Load:
     """All visitors open the page, ask at once, vote, and leave."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=PATIENCE, trust_env=False) as http:
-        calls = Calls((await http.get("config")).json())
+    # aiohttp, since visitors share the machine with the page, and httpx would take more of it than the page does.
+    unlimited, patience = aiohttp.TCPConnector(limit=0), aiohttp.ClientTimeout(PATIENCE)
+    async with aiohttp.ClientSession(url, connector=unlimited, timeout=patience) as http:
+        async with http.get("config") as answer:
+            calls = Calls(await answer.json())
         await Visitor(http, calls, delivery).visit(asyncio.Event(), at_once=True)  # what is loaded late, is loaded now
         memory = process.memory_info().rss
         spent = sum(process.cpu_times()[:2])
@@ -171,7 +173,7 @@ class Calls:
 class Visitor:
     """One browser's worth of requests."""
 
-    def __init__(self, http: httpx.AsyncClient, calls: Calls, delivery: str) -> None:
+    def __init__(self, http: aiohttp.ClientSession, calls: Calls, delivery: str) -> None:
         self.http, self.calls, self.delivery = http, calls, delivery
         self.session = uuid4().hex
 
@@ -186,7 +188,7 @@ class Visitor:
             await self.ask(visit)
             if self.delivery != "bare" and not visit.error:
                 await self.vote(visit)
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             visit.error = repr(error)
         finally:
             for task in staying:
@@ -196,8 +198,9 @@ class Visitor:
 
     async def stay(self) -> None:
         """The connection by which a page says that it is open."""
-        async with self.http.stream("GET", f"gradio_api/heartbeat/{self.session}", timeout=None) as beats:
-            async for _ in beats.aiter_bytes():
+        forever = aiohttp.ClientTimeout(None)
+        async with self.http.get(f"gradio_api/heartbeat/{self.session}", timeout=forever) as beats:
+            async for _ in beats.content:
                 pass
 
     async def look(self) -> None:
@@ -211,8 +214,7 @@ class Visitor:
         while True:
             await asyncio.sleep(seconds)
             body = {"data": [line], "fn_index": event["id"], "session_hash": self.session}
-            answer = (await self.http.post("gradio_api/run/predict", json=body)).json()
-            for value in answer.get("data", ()):
+            for value in (await self.post("gradio_api/run/predict", body)).get("data", ()):
                 if isinstance(value, str):
                     line = value
                 elif isinstance(value, dict) and "value" in value:
@@ -240,9 +242,9 @@ class Visitor:
         news = await self.answer("ask", question="What is 6 times 7?", live=self.delivery == "live")
         visit.first = time.perf_counter() - begun
         votable = False
-        async with self.http.stream("GET", f"arena/turns/{news['follow']}") as stream:
-            async for line in stream.aiter_lines():
-                if line.startswith("data: "):
+        async with self.http.get(f"arena/turns/{news['follow']}") as stream:
+            async for line in lines_of(stream):
+                if line.startswith(b"data: "):
                     news = json.loads(line[6:])
                     visit.updates += "over" not in news
                     visit.empty += not any(news.values())
@@ -260,20 +262,32 @@ class Visitor:
         """What the page is told upon a click."""
         event = self.calls.triggered_by(elem_id)
         body = {"data": self.calls.data(event, **values), "fn_index": event["id"], "session_hash": self.session}
-        answer = await self.http.post("gradio_api/run/predict", json=body)
-        answer.raise_for_status()
-        news: dict[str, Any] = answer.json()["data"][1]
+        news: dict[str, Any] = (await self.post("gradio_api/run/predict", body))["data"][1]
         return news
+
+    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        async with self.http.post(path, json=body) as answer:
+            answer.raise_for_status()
+            return dict(await answer.json())
 
     async def call(self, event: dict[str, Any], data: list[Any]) -> AsyncIterator[dict[str, Any]]:
         """One event's messages, as gradio's queue sends them."""
         body = {"data": data, "fn_index": event["id"], "session_hash": self.session}
-        (await self.http.post("gradio_api/queue/join", json=body)).raise_for_status()
+        await self.post("gradio_api/queue/join", body)
         query = {"session_hash": self.session}
-        async with self.http.stream("GET", "gradio_api/queue/data", params=query) as stream:
-            async for line in stream.aiter_lines():
-                if line.startswith("data: "):
+        async with self.http.get("gradio_api/queue/data", params=query) as stream:
+            async for line in lines_of(stream):
+                if line.startswith(b"data: "):
                     message = json.loads(line[6:])
                     if message["msg"] == "close_stream":
                         return
                     yield message
+
+
+async def lines_of(stream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of an answer, however long: aiohttp's own are limited."""
+    rest = b""
+    async for chunk in stream.content.iter_any():
+        *whole, rest = (rest + chunk).split(b"\n")
+        for line in whole:
+            yield line

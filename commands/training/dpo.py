@@ -34,7 +34,7 @@ def add_dpo(commands: Commands) -> None:
                         help="auto: votes, and graded samples where votes are too few (default)")  # fmt: skip
     parser.add_argument("--private-votes", action="store_true",
                         help="learn also from votes whose visitors did not agree to publication")  # fmt: skip
-    parser.add_argument("--ask", type=count, default=120, help="training problems to sample (default: 120)")
+    parser.add_argument("--ask", type=count, default=300, help="training problems to sample (default: 300)")
     parser.add_argument("--samples", type=count, default=4, help="samples of each of them (default: 4)")
     parser.add_argument("--rank", type=count, default=16, help="rank of what is learned (default: 16)")
     parser.add_argument("--beta", type=positive, default=0.1, help="DPO's beta (default: 0.1)")
@@ -50,14 +50,14 @@ def add_dpo(commands: Commands) -> None:
 
 
 def dpo_command(options: argparse.Namespace) -> None:
-    from insights.tuning.tune import Settings, pair_lines, tune, write_split
+    from insights.tuning.tune import Settings, pair_lines, tune
 
     pair, out = _pair(options.pair), options.out or home() / "tuned" / options.pair
     check_writable(out / "report.json")
     summary, split = _gather(options, pair, out)
     names = ("rank", "beta", "learning_rate", "epochs", "max_length", "max_minutes", "seed")
     settings = Settings(**{name: getattr(options, name) for name in names})
-    tuned = tune(pair, out, write_split(split, out), settings, resume=options.resume, report=note)
+    tuned = tune(pair, out, split, settings, resume=options.resume, report=note)
     agreements, against = _measure(options, pair, tuned, split, out)
     sources = sorted({row.source for row in (*split.train, *split.held_out)})
     lines = pair_lines(pair, tuned.adapter, sources)

@@ -2,12 +2,13 @@
 
 import hashlib
 import math
+import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eval.problems.benchmark import Benchmark, content_hash
-from eval.problems.families import generate
+from eval.problems.families import LEVELS, families_of, generate
 from eval.records import CUT_OFF
 from eval.results.samples import Results, Side
 from eval.runs.log import RunLog
@@ -93,8 +94,10 @@ def _unusable(vote: Vote, private: bool) -> str:
 
 
 def training_problems(count: int, seed: int) -> Benchmark:
-    """Problems of the training split, which no benchmark measures on."""
-    problems = tuple(generate("train", count, seed))
+    """Problems of the training split, which no benchmark measures on, drawn from all families and levels alike."""
+    whole = LEVELS * len(families_of("train", None))
+    every = generate("train", whole * math.ceil(count / whole), seed)
+    problems = tuple(random.Random(seed).sample(every, count))
     source = f"generated here, {count} problems, seed {seed}"
     return Benchmark("train", problems, content_hash(problems), source, "integer", "Training problems")
 

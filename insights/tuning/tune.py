@@ -1,5 +1,6 @@
 """From preference pairs to an adapter, by the recipe's trainer, and the lines of spaces.yaml that make it a pair."""
 
+import math
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 
+from common.errors import DataError
 from common.paths import ROOT
 from common.strict import read_yaml
 from insights.card.exports import hub_name
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from traces.training.checkpoints import PhaseResult
 
 PHASE = "preference"
+MOST_WARMUP = 5
+"""Steps; a tenth of all steps where that is fewer."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -58,8 +62,9 @@ def write_split(split: Split, out: Path) -> str:
     return write_preferences(out / "pairs.jsonl", split.train)
 
 
-def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, settings: Settings) -> Recipe:
-    """One phase of DPO on `out/pairs.jsonl`, as LoRA on the distilled model in the folder `parent`."""
+def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, pairs: int, settings: Settings) -> Recipe:
+    """One phase of DPO on the `pairs` of `out/pairs.jsonl`, as LoRA on the distilled model in the folder `parent`."""
+    steps = math.ceil(pairs * settings.epochs / settings.accumulate)
     size = pair.distilled.architecture
     return Recipe(
         name=f"{pair.key}-tuned",
@@ -76,7 +81,7 @@ def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, settings: 
                 sha256=sha256,
                 beta=settings.beta,
                 learning_rate=settings.learning_rate,
-                warmup_steps=5,
+                warmup_steps=min(MOST_WARMUP, steps // 10),
                 epochs=settings.epochs,
                 batch_size=1,
                 accumulate=settings.accumulate,
@@ -88,19 +93,26 @@ def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, settings: 
 
 
 def tune(
-    pair: PairSpec, out: Path, sha256: str, settings: Settings, *, resume: bool, report: Callable[[str], None]
+    pair: PairSpec, out: Path, split: Split, settings: Settings, *, resume: bool, report: Callable[[str], None]
 ) -> Tuned:
-    """Train on `out/pairs.jsonl` and write the adapter to `out/adapter`.
+    """Train on the pairs and write the adapter to `out/adapter`; pairs and recipe are kept beside it.
 
     Where the distilled model is an adapter on the base, the new one holds both: it is on the base as well. Where it has
-    weights of its own, the new one is on those. Raises what the trainer raises, WeightsError for a model at an address.
+    weights of its own, the new one is on those. Raises what the trainer raises, DataError for fewer pairs than a
+    step takes, WeightsError for a model at an address.
     """
+    if len(split.train) < settings.accumulate:
+        raise DataError(
+            f"{len(split.train)} pairs are too few to train on: a single step takes {settings.accumulate}.",
+            "Sample more problems (--ask), or collect more votes.",
+        )
     from traces.training.lora import join_adapters
     from traces.training.train import train
 
     source = resolve_environment(pair.distilled.weights)
     parent = find_weights(source, pair.base.weights, report)
-    recipe = make_recipe(pair, parent, out, sha256, settings)
+    sha256 = write_split(split, out)
+    recipe = make_recipe(pair, parent, out, sha256, len(split.train), settings)
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     (phase,) = train(recipe, parent, out, out, resume=resume, report=report)
     learned, adapter, rank = out / f"after_{PHASE}", out / "adapter", settings.rank

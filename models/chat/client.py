@@ -50,7 +50,7 @@ class ModelClient:
         chat_template_kwargs: dict[str, Any] | None = None,
         system_prompt: str | None = None,
         *,
-        silence_seconds: float = SILENCE_SECONDS,
+        silence_seconds: float | None = SILENCE_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
         channel: Channel | None = None,
     ) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import httpx
 
 from common.errors import ServerError
-from models.chat.endpoint import Endpoint, client_options, plain_errors, silence_error
+from models.chat.endpoint import Endpoint, client_options, local_transport, plain_errors, silence_error
 from models.chat.pieces import Halves, Piece, read_message
 from models.chat.refusals import NoScoresError, NoTokenizerError, UnknownOptionError, check
 from models.chat.sse import messages
@@ -73,10 +74,10 @@ class Wire:
     """The connections to one endpoint, for one event loop at a time. Never repeats one that has begun to answer."""
 
     def __init__(
-        self, endpoint: Endpoint, silence_seconds: float, transport: httpx.AsyncBaseTransport | None = None
+        self, endpoint: Endpoint, silence_seconds: float | None, transport: httpx.AsyncBaseTransport | None = None
     ) -> None:
         self.endpoint = endpoint
-        self._silence_seconds = silence_seconds
+        self._silence_seconds = math.inf if silence_seconds is None else silence_seconds
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -137,7 +138,7 @@ class Wire:
     async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
         path, body = self._body(request, stream, options)
         silence = self._silence_seconds if stream else WHOLE_SECONDS
-        timeout = httpx.Timeout(silence, connect=CONNECT_SECONDS, pool=None)
+        timeout = limits_of(silence)
         with plain_errors(self.endpoint, silence):
             post = self._http().stream("POST", self.endpoint.url + path, json=body, timeout=timeout)
             async with post as response:
@@ -204,7 +205,7 @@ class Wire:
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         url = self.endpoint.url.removesuffix("/v1") + path
-        timeout = httpx.Timeout(self._silence_seconds, connect=CONNECT_SECONDS, pool=None)
+        timeout = limits_of(self._silence_seconds)
         with plain_errors(self.endpoint, self._silence_seconds):
             response = await self._http().post(url, json={"model": self.endpoint.model} | body, timeout=timeout)
             if response.status_code in (404, 405, 501):
@@ -216,9 +217,18 @@ class Wire:
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
-            self._client = httpx.AsyncClient(**client_options(self.endpoint), limits=limits, transport=self._transport)
+            options = client_options(self.endpoint)
+            transport = self._transport or local_transport(self.endpoint)
+            self._client = httpx.AsyncClient(**options, limits=limits, transport=transport)
             self._loop = loop
         return self._client
+
+
+def limits_of(silence_seconds: float) -> httpx.Timeout:
+    """How long to wait for a connection, and for the next bytes; for these without end where that is infinite."""
+    return httpx.Timeout(
+        silence_seconds if math.isfinite(silence_seconds) else None, connect=CONNECT_SECONDS, pool=None
+    )
 
 
 def parse(data: bytes) -> Any:

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from models.chat.client import Endpoint, ModelClient
+from models.chat.wire import SILENCE_SECONDS
 from models.config.registry import PairSpec, Role
 from models.serving.in_process.channel import LocalEndpoint
 
@@ -16,11 +17,20 @@ class Served(Protocol):
     async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint: ...  # noqa: ASYNC109
 
 
-async def client_of(served: Served, role: Role, timeout: float | None = None) -> ModelClient:  # noqa: ASYNC109
+async def client_of(
+    served: Served,
+    role: Role,
+    timeout: float | None = None,  # noqa: ASYNC109
+    *,
+    silence_seconds: float | None = SILENCE_SECONDS,
+) -> ModelClient:
     """A client for one side, once it is ready: with the thought format, template options and system prompt that
     spaces.yaml gives its model. It opens no connection before it is used. Raises ServerError, see `wait_ready`.
+
+    `silence_seconds`: how long its server may send nothing; None where the caller sees to that.
     """
     endpoint = await served.wait_ready(role, timeout)
     spec = served.pair.model(role)
     known = (endpoint, spec.thought, spec.chat_template_kwargs, spec.system_prompt)
-    return ModelClient(*known, channel=endpoint.channel) if isinstance(endpoint, LocalEndpoint) else ModelClient(*known)
+    channel = endpoint.channel if isinstance(endpoint, LocalEndpoint) else None
+    return ModelClient(*known, silence_seconds=silence_seconds, channel=channel)

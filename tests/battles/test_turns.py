@@ -284,6 +284,28 @@ async def test_a_page_that_is_loaded_anew_finds_its_battle_and_its_second_vote(
         turns.restore(battle.id, "stranger")
 
 
+async def test_a_conversation_goes_on_after_its_vote_with_the_names_known(
+    desk: Desk, answers: list[dict[Side, Reply]]
+) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": replace(GOOD, answer="5", raw="5")}, {"a": GOOD, "b": GOOD}, {"a": BAD, "b": GOOD}]
+    battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    with pytest.raises(Refused, match="once it was voted on"):
+        turns.go_on(battle, "visitor")
+    desk.cast(battle.id, "visitor", "answers", "tie")
+    desk.reveal(battle.id, "visitor")
+    again = turns.go_on(battle, "visitor")
+    said = {desk.role_of(battle.id, side): battle.turns[0].replies[side].answer for side in ("a", "b")}
+    assert {again.roles[side]: reply.answer for side, reply in again.turns[0].replies.items()} == said
+    assert again.roles == {"a": "base", "b": "distilled"} and again.sampling == battle.sampling
+    assert not (again.over or again.can_go_on)
+    again = await last(turns.ask(again, "Why?", "visitor", SAMPLING))
+    assert (again.phase, len(again.turns), again.mode) == ("revealed", 2, "continued")
+    assert turns.restore(again.id, "visitor") == again
+    failed = await last(turns.ask(again, "And then?", "visitor", SAMPLING))
+    assert failed.phase == "failed" and turns.restore(again.id, "visitor").phase == "failed"
+
+
 async def test_a_turn_goes_on_while_its_page_is_loaded_anew(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     turns, finish = turns_at(desk), asyncio.Event()
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from ui.compare.tab import VOTE_IDS
 from ui.services import Services
 from votes.ballot import VERDICTS
 
@@ -56,6 +57,17 @@ def test_a_blind_battle_from_question_to_names(page: Page, services: Services) -
     expect(page.locator("#facts")).to_contain_text("distilled", timeout=10_000)
     assert len(services.store.ballots()) == votes_before + 2
 
+    page.get_by_role("button", name="Continue this conversation").click()
+    expect(page.locator("#sides")).to_contain_text("Distilled", timeout=10_000)
+    page.get_by_placeholder("Ask a follow-up").fill("Are you sure?")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.locator("#tool-stop")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_visible(timeout=REPLY_MS)
+    assert panel_text(page, "a").count("Are you sure?") == 1
+    expect(vote).to_be_hidden()
+    expect(page.get_by_role("button", name="Next battle")).to_be_visible()
+    assert len(services.store.ballots()) == votes_before + 2
+
 
 def test_the_page_never_scrolls_sideways(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
@@ -74,14 +86,15 @@ def test_nothing_is_loaded_from_outside(browser: Browser, page_url: str) -> None
 
 
 def test_a_forged_vote_through_the_raw_api_is_not_counted(services: Services, page_url: str) -> None:
-    """Every private endpoint that takes what a vote takes is called by a session that never had a battle."""
+    """The endpoint behind each button of the ballot is called by a session that never had a battle."""
     before = len(services.store.ballots())
-    dependencies = httpx.get(f"{page_url}config", timeout=60).json()["dependencies"]
-    forged = [d["id"] for d in dependencies if d["api_visibility"] == "private" and len(d["inputs"]) == 4]
-    assert len(forged) >= len(VERDICTS)
+    config = httpx.get(f"{page_url}config", timeout=60).json()
+    buttons = [part["id"] for part in config["components"] if part["props"].get("elem_id") in VOTE_IDS.values()]
+    forged = [d["id"] for d in config["dependencies"] if any(target in buttons for target, _ in d["targets"])]
+    assert len(forged) == len(VERDICTS)
     for index in forged:
         session = {"session_hash": f"forged{index}"}
-        call = {"data": [None, "answers", ["correct"], "forged"], "fn_index": index, **session}
+        call = {"data": [None, "answers", ["correct"], "forged", True], "fn_index": index, **session}
         assert httpx.post(f"{page_url}gradio_api/queue/join", json=call, timeout=60).status_code == 200
         with httpx.stream("GET", f"{page_url}gradio_api/queue/data", params=session, timeout=60) as events:
             assert any("process_completed" in line for line in events.iter_lines())

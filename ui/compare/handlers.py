@@ -42,6 +42,7 @@ from votes.casting.views import Reveal
 QUESTION_KEPT = 140
 """Characters of a question in the visitor's own list."""
 NO_THOUGHT = "Your vote is saved. Neither side wrote a thought, so there is no second vote."
+GOES_ON = "The conversation goes on with the names known. It is not voted on again."
 TARGETS: dict[str, frozenset[Side]] = {
     "Both": frozenset(SIDES),
     "Base (A)": frozenset({"a"}),
@@ -90,7 +91,7 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
 def ask_handler(services: Services, turns: Turns, show: Renderer, limits: SamplingLimits) -> Handler:
     @in_words
     async def ask(battle: Battle, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any) -> Answer:
-        if show.waits:
+        if show.waits and show.waits.are_old:
             await run_in_threadpool(show.waits.refresh)
         before = battle = turns.now(battle)
         if battle.over:
@@ -111,7 +112,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
     @in_words
     async def use(battle: Battle, target: Any, request: gr.Request) -> Answer:
         before = battle = turns.now(battle)
-        sides = TARGETS.get(str(target), frozenset()) if battle.mode == "named" else frozenset(SIDES)
+        sides = TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
         if not allowed(battle, tool) or turns.switch(battle, tool, sides):
             return unchanged()
         if battle.phase == "running":  # its end is not known any more
@@ -180,6 +181,15 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
     return reveal
 
 
+def go_on_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
+    @in_words
+    def go_on(battle: Battle, request: gr.Request) -> Answer:
+        battle = turns.go_on(turns.now(battle), services.visitor(request))
+        return Answer(battle, news(show.whole(battle), said=GOES_ON))
+
+    return go_on
+
+
 def look_handler(turns: Turns) -> Callable[..., Answer]:
     @in_words
     def look(battle: Battle) -> Answer:
@@ -244,7 +254,8 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
         if own is None:
             return unchanged(news({"kept": ""}) if stored else None)
         follow = own.id if own.phase == "running" else ""
-        return Answer(own, news(show.whole(own) | {"mode": own.mode}, follow=follow))
+        mode = "blind" if own.mode == "blind" else "named"
+        return Answer(own, news(show.whole(own) | {"mode": mode}, follow=follow))
 
     return open_battle
 

@@ -167,16 +167,17 @@ class TurnStreams:
         """The visitor's own battle; nobody else's."""
         visitor, battle_id = self._services.visitor(gr.Request(request)), request.path_params["battle_id"]
         try:
-            # It may have to be read from the database.
-            battle = await run_in_threadpool(self._turns.restore, battle_id, visitor)
+            known = self._turns.live.get(battle_id)  # any other may have to be read from the database
+            restore = self._turns.restore
+            battle = restore(battle_id, visitor) if known else await run_in_threadpool(restore, battle_id, visitor)
         except ArenaError as error:
             return JSONResponse({"error": str(error)}, 404)
         turn = self._turns.live.get(battle_id)
         if turn and turn.watchers >= MOST_READERS:
             return JSONResponse({"error": "This battle is open in too many windows."}, 429)
         # A browser that was cut off says what it heard last.
-        known = battle.phase == "running" and "last-event-id" not in request.headers
-        lines = self.lines(battle, visitor, Sent(self._show, battle if known else None))
+        begun = battle.phase == "running" and "last-event-id" not in request.headers
+        lines = self.lines(battle, visitor, Sent(self._show, battle if begun else None))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 

@@ -35,7 +35,21 @@ from votes.casting.views import Reveal
 
 ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
           "look", "lens")  # fmt: skip
-BALLOT = ("group", "more", "prompt", "reasons", "comment", "stage", "after", "undo", "reveal", "next", "facts", "link")
+BALLOT = (
+    "group",
+    "more",
+    "prompt",
+    "reasons",
+    "comment",
+    "stage",
+    "after",
+    "undo",
+    "reveal",
+    "next",
+    "go_on",
+    "facts",
+    "link",
+)
 Update = dict[str, Any]
 """Widget → its new value, or a `gr.update`."""
 
@@ -68,6 +82,7 @@ class BallotWidgets:
     undo: gr.Button
     reveal: gr.Button
     next: gr.Button
+    go_on: gr.Button
     facts: gr.HTML
     link: gr.Markdown
     stage: gr.Textbox
@@ -170,7 +185,8 @@ class Renderer:
     def fixed(self, battle: Battle, facts: str = "") -> Update:
         """What depends on the battle, but not on how far its replies have come."""
         asked = bool(battle.turns)
-        update: Update = {"kept": "" if battle.phase in ("open", "revealed", "shared") else battle.id}
+        done = battle.phase in ("open", "shared") or (battle.phase == "revealed" and battle.over)
+        update: Update = {"kept": "" if done else battle.id}
         update |= {f"heads-{side}": head(battle, side, self.titles) for side in SIDES}
         update |= {f"tool-{tool}": gr.update(visible=offered(battle, tool)) for tool in TOOLS}
         update |= {
@@ -179,7 +195,7 @@ class Renderer:
             "welcome": gr.update(visible=not asked),
             "examples": gr.update(visible=not asked),
             "delivery": self.delivery(battle),
-            "target": gr.update(visible=battle.mode == "named" and asked and battle.phase != "shared"),
+            "target": gr.update(visible=battle.mode != "blind" and asked and battle.phase != "shared"),
             "question": gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
             "ask": gr.update(visible=battle.phase != "running"),
             "pin.box": gr.update(visible=battle.can_be_pinned, open=False),
@@ -228,6 +244,7 @@ class Renderer:
                 variant="primary" if voted else "secondary",
             ),
             "ballot.next": gr.update(visible=battle.phase in ("revealed", "shared") or self.named_and_voted(battle)),
+            "ballot.go_on": gr.update(visible=battle.can_go_on),
             "ballot.facts": facts,
             "ballot.link": shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
         }

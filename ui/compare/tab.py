@@ -24,6 +24,7 @@ from ui.compare.handlers import (
     TARGETS,
     ask_handler,
     copy_handler,
+    go_on_handler,
     look_handler,
     open_handler,
     pin_handler,
@@ -208,7 +209,9 @@ def build_ballot() -> BallotWidgets:
             reveal = gr.Button("Show the names", variant="primary", elem_id="show-names")
             undo = gr.Button("Undo vote", size="sm")
     facts = gr.HTML("", elem_id="facts")
-    following = gr.Button("Next battle", variant="primary", visible=False, elem_id="next-battle")
+    with gr.Row(elem_classes="small-row", elem_id="after-reveal"):
+        following = gr.Button("Next battle", variant="primary", visible=False, elem_id="next-battle")
+        go_on = gr.Button("Continue this conversation", visible=False, elem_id="go-on")
     with gr.Column(visible=False, elem_id="ballot-more") as more:
         agree = gr.Checkbox(False, label=AGREEMENT, container=False, elem_id="agree")
         with gr.Accordion("Say why (optional)", open=False):
@@ -217,7 +220,7 @@ def build_ballot() -> BallotWidgets:
     link = gr.Markdown("")
     stage = gr.Textbox("answers", visible=False)
     return BallotWidgets(
-        group, more, prompt, buttons, reasons, comment, agree, after, undo, reveal, following, facts, link, stage
+        group, more, prompt, buttons, reasons, comment, agree, after, undo, reveal, following, go_on, facts, link, stage
     )
 
 
@@ -273,6 +276,7 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
     answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
     answer(w.look.click, look_handler(turns), [w.battle])
     answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
+    answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle])
     answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
     answer(None, open_handler(services, turns, show), [w.kept])
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)

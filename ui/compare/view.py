@@ -35,7 +35,7 @@ TOOLS = {
 
 def allowed(battle: Battle, tool: str) -> bool:
     """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""
-    return battle.mode == "named" or tool not in ("answer_now", "think_more", "transplant")
+    return battle.mode != "blind" or tool not in ("answer_now", "think_more", "transplant")
 
 
 def offered(battle: Battle, tool: str) -> bool:
@@ -46,7 +46,7 @@ def offered(battle: Battle, tool: str) -> bool:
         return tool in ("stop", "answer_now", "think_more")
     if battle.phase == "failed":
         return tool == "regenerate"
-    if battle.phase != "answers":
+    if battle.phase != "answers" and not (battle.mode == "continued" and battle.phase == "revealed"):
         return False
     if tool == "transplant":
         return any(reply.thought for side in SIDES if (reply := battle.reply(side)))
@@ -87,7 +87,8 @@ def can_look(battle: Battle) -> bool:
     """Whether the newest thoughts may be seen under the lens: once they have been voted on. Before, they would tell the
     sides apart."""
     replies = [battle.reply(side) for side in SIDES]
-    return battle.over and battle.thoughts_visible and any(reply and reply.thought for reply in replies)
+    seen = battle.over or battle.mode == "continued"
+    return seen and battle.thoughts_visible and any(reply and reply.thought for reply in replies)
 
 
 def thoughts_html(battle: Battle) -> Markup:

@@ -30,11 +30,15 @@ class Waits:
         self.usual: Usual | None = None
         """None before there have been enough battles."""
 
+    @property
+    def are_old(self) -> bool:
+        """Whether the latest battles were last read more than a few minutes ago."""
+        return time.monotonic() - self._read_at > SECONDS_KEPT
+
     def refresh(self) -> None:
         """Read the latest battles, unless that was done a few minutes ago."""
-        now = time.monotonic()
-        if now - self._read_at > SECONDS_KEPT:
-            self._read_at = now
+        if self.are_old:
+            self._read_at = time.monotonic()
             self.usual = usual(self._store.waits(self._pair, MOST))
 
 

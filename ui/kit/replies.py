@@ -73,7 +73,7 @@ def progress_line(
         return Markup()
     if not models_ready:
         text = "Your question is queued: the models are still starting"
-    elif battle.mode == "named" and len(battle.running) == 1:
+    elif battle.mode != "blind" and len(battle.running) == 1:
         text = f"{next(iter(battle.running)).upper()} is still writing"
     elif battle.replies_visible:
         text = "Writing"

@@ -26,6 +26,7 @@ _NAMES: dict[str, str] = {
     **{str(stage): label for stage, label in STAGES.items()},
     "blind": "Blind",
     "named": "Named",
+    "continued": "Continued after the vote",
     "together": "Together",
     "live": "Live",
     "en": "English",

@@ -13,6 +13,7 @@ The order of a blind battle:
 * The reveal needs a committed vote on the answers that still stands, or `forfeit`. Either closes the battle for good:
   no vote, undo or turn after it.
 * In a named battle the names are known from the start: nothing is hidden, and the reveal closes nothing.
+* After the vote and the reveal, `go_on` copies the conversation into a battle that takes turns but no votes.
 
 Battles stay in memory for a bounded time and number. Those with a finished turn are found again in the store, so a
 restart of the app loses no battle that could be voted on.
@@ -43,11 +44,13 @@ from votes.casting.battles_in_memory import History, LiveBattles
 from votes.casting.limits import Limits, RateLimiter, clean_prompt, clean_text
 from votes.casting.rules import (
     LiveBattle,
+    check_go_on,
     check_reveal,
     check_turn,
     check_undo,
     check_vote,
     comparable,
+    continued,
     finished,
     make_vote,
     new_battle,
@@ -98,12 +101,12 @@ class Desk:
 
         Refused for an unknown mode or delivery, TooOften beyond the rate limits.
         """
-        if mode not in get_args(Mode) or delivery not in get_args(Delivery):
+        if mode not in ("blind", "named") or delivery not in get_args(Delivery):
             raise Refused(f"There is no battle of mode {mode!r} with delivery {delivery!r}.")
         if seed is not None and not (isinstance(seed, int) and abs(seed) < 2**63):
             raise Refused(f"The seed {seed!r} is not a whole number of 64 bits.")
         self._rates.take("battle", visitor)
-        a_role: Role = "base" if mode == "named" else self._rng.choice(get_args(Role))
+        a_role: Role = "base" if mode != "blind" else self._rng.choice(get_args(Role))
         record = new_battle(visitor, pair, mode, delivery, a_role, dict(sampling or {}), seed, self._clock())
         self._battles.add(LiveBattle(record, touched=self._clock()))
         return record.battle_id
@@ -153,6 +156,18 @@ class Desk:
         with battle.lock:
             if battle.running is not None and battle.running[0] == turn_id:
                 battle.running = None
+
+    def go_on(self, battle_id: str, visitor: str) -> str:
+        """Let a conversation go on that was voted on; returns the id of the battle in which it does.
+
+        Refused before the vote and the reveal, TooOften beyond the rate limits.
+        """
+        with self._battles.locked(battle_id, visitor) as battle:
+            check_go_on(battle)
+            self._rates.take("battle", visitor)
+            record = continued(battle.record, self._clock())
+        self._battles.add(LiveBattle(record, touched=self._clock()))
+        return record.battle_id
 
     # votes
 

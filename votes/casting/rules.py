@@ -51,7 +51,7 @@ class LiveBattle:
 
     @property
     def thoughts_open(self) -> bool:
-        return self.record.mode == "named" or bool(self.votes) or self.reveal is not None
+        return self.record.mode != "blind" or bool(self.votes) or self.reveal is not None
 
 
 def new_battle(
@@ -82,6 +82,28 @@ def new_battle(
     )
 
 
+def continued(record: BattleRecord, now: float) -> BattleRecord:
+    """The same conversation as a new battle with its names known; A is the base model, as in every named battle."""
+    turns = record.turns if record.a_role == "base" else tuple(replace(t, a=t.b, b=t.a) for t in record.turns)
+    return replace(
+        record,
+        row_id="",
+        battle_id=secrets.token_hex(16),
+        mode="continued",
+        delivery="live",
+        a_role="base",
+        created_at=to_iso(now),
+        turns=turns,
+    )
+
+
+def check_go_on(battle: LiveBattle) -> None:
+    if battle.running is not None or not battle.record.turns:
+        raise Refused("The models are still answering.", "Wait for both answers, or stop them.")
+    if battle.reveal is None and (battle.record.mode == "blind" or not battle.standing):
+        raise Refused("A conversation goes on once it was voted on and its names are known.", "Vote first.")
+
+
 def open_stage(battle: LiveBattle) -> Stage | None:
     """The vote that may be cast now."""
     for stage in get_args(Stage):
@@ -107,6 +129,8 @@ def check_vote(battle: LiveBattle, stage: Stage) -> None:
         raise Refused("The models are still answering.", "Vote once both answers are finished.")
     if not battle.record.turns:
         raise Refused("There is nothing to vote on yet.", "Ask a question first.")
+    if battle.record.mode == "continued":
+        raise Refused("This conversation was voted on before it went on.", "Start a new battle to vote again.")
     if battle.record.mode == "blind" and battle.reveal is not None:
         raise Refused("The names have been revealed: this battle takes no more votes.")
     standing = battle.standing
@@ -165,7 +189,7 @@ def finished(battle: LiveBattle, prompt: str, replies: Mapping[Role, RecordedRep
 def shared_view(battle: LiveBattle) -> SharedBattle:
     """A battle with finished turns, as anyone may see it now."""
     record, reveal = battle.record, battle.reveal
-    named = record.mode == "named" or reveal is not None
+    named = record.mode != "blind" or reveal is not None
     return SharedBattle(
         battle_id=record.battle_id,
         pair=record.pair,

@@ -103,6 +103,7 @@ def test_a_split_keeps_all_pairs_on_a_prompt_together() -> None:
 def test_training_problems_are_measured_nowhere() -> None:
     own = training_problems(300, 1)
     asked = {problem.question for split_name in MEASURED for problem in generate(split_name, 200, 2024)}
+    assert {problem.level for problem in training_problems(40, 1).problems} == set("12345")
     assert "train" in SPLITS and not asked & {problem.question for problem in own.problems}
 
 

@@ -11,12 +11,12 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from commands.arena import main
-from common.errors import ConfigError
+from common.errors import ConfigError, DataError
 from common.paths import ROOT
 from insights.tuning import tune as tuning
 from insights.tuning.measure import agreement, agreements, compare_runs, margins, measured_problems
 from insights.tuning.pairs import Split, split
-from insights.tuning.tune import Settings, pair_lines, tune, tuned_pair, write_split
+from insights.tuning.tune import Settings, make_recipe, pair_lines, tune, tuned_pair
 from models.config.registry import PairSpec, load_config
 from models.config.sources import AdapterSource, FolderSource
 from models.weights.adapter import check_adapter
@@ -70,7 +70,7 @@ def test_two_adapters_are_joined_exactly(tmp_path: Path, pair: PairSpec) -> None
 
 def test_from_pairs_to_an_adapter_that_follows_them(tmp_path: Path, pair: PairSpec) -> None:
     out, divided = tmp_path / "out", split(ROWS, 1)
-    tuned = tune(pair, out, write_split(divided, out), SETTINGS, resume=False, report=lambda line: None)
+    tuned = tune(pair, out, divided, SETTINGS, resume=False, report=lambda line: None)
     assert (tuned.rank, tuned.phase.steps) == (6, 24) and tuned.phase.finished
     config = json.loads((tuned.adapter / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "smol-135m-base" and config["r"] == 6
@@ -95,7 +95,7 @@ def test_a_distilled_model_with_weights_of_its_own_gets_an_adapter_on_them(tmp_p
     whole = pair.distilled.model_copy(update={"weights": FolderSource(folder=str(tmp_path / "base"))})
     own, out = pair.model_copy(update={"distilled": whole}), tmp_path / "out"
     few = Settings(rank=2, epochs=1, accumulate=8, max_length=200)
-    tuned = tune(own, out, write_split(Split(tuple(ROWS), ()), out), few, resume=False, report=lambda line: None)
+    tuned = tune(own, out, Split(tuple(ROWS), ()), few, resume=False, report=lambda line: None)
     assert tuned.rank == 2 and tuned_pair(own, tuned.adapter).base.weights == whole.weights
     check_adapter(tmp_path / "base", tuned.adapter)
 
@@ -154,4 +154,19 @@ def test_a_model_at_an_address_cannot_be_tuned(pair: PairSpec, tmp_path: Path) -
 
     away = pair.distilled.model_copy(update={"weights": AddressSource(address="http://127.0.0.1:1/v1")})
     with pytest.raises((WeightsError, ConfigError)):
-        tuning.tune(pair.model_copy(update={"distilled": away}), tmp_path, "", SETTINGS, resume=False, report=print)
+        tuning.tune(
+            pair.model_copy(update={"distilled": away}), tmp_path, split(ROWS, 1), SETTINGS, resume=False, report=print
+        )
+
+
+def test_fewer_pairs_than_a_step_takes_are_refused(tmp_path: Path, pair: PairSpec) -> None:
+    few = Split(tuple(ROWS[:3]), ())
+    with pytest.raises(DataError, match="3 pairs are too few to train on: a single step takes 8"):
+        tune(pair, tmp_path / "out", few, Settings(), resume=False, report=print)
+
+
+@pytest.mark.parametrize(("pairs", "warmup"), [(8, 0), (40, 1), (1000, 5)])
+def test_the_first_steps_are_never_all_there_is(tmp_path: Path, pair: PairSpec, pairs: int, warmup: int) -> None:
+    """With more steps of warm-up than steps, nothing would be learned."""
+    (phase,) = make_recipe(pair, tmp_path, tmp_path, "0" * 64, pairs, Settings()).phases
+    assert phase.warmup_steps == warmup

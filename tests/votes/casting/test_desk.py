@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.votes.helpers import Clock, make_replies, play
-from votes.ballot import BattleRecord, Row, Vote
+from votes.ballot import BattleRecord, Mode, Row, Vote
 from votes.casting.desk import Desk
 from votes.casting.limits import Rate
 from votes.errors import Refused, StoreError, TextRefused, TooOften, UnknownBattle
@@ -325,6 +325,35 @@ def test_a_named_battle_hides_nothing(desk: Desk) -> None:
     assert desk.load_battle(battle).turns[0].b.thought == "thought of distilled"
     desk.cast(battle, "visitor", "answers", "b")
     assert desk.load_battle(battle).reveal is not None
+
+
+@pytest.mark.parametrize("mode", ["blind", "named"])
+def test_a_conversation_goes_on_after_its_vote_and_is_not_voted_on_again(
+    make_desk: MakeDesk, store: Store, mode: Mode
+) -> None:
+    desk = make_desk()
+    battle = play(desk, mode=mode)
+    with pytest.raises(Refused, match="once it was voted on"):
+        desk.go_on(battle, "visitor")
+    desk.cast(battle, "visitor", "answers", "a")
+    desk.reveal(battle, "visitor")
+    with pytest.raises(UnknownBattle):
+        desk.go_on(battle, "somebody else")
+    again = desk.go_on(battle, "visitor")
+    desk.finish_turn(again, desk.begin_turn(again, "visitor", "Why?"), make_replies("second"))
+    for authority in (desk, make_desk()):  # the second one knows only what was stored
+        own = authority.mine(again, "visitor")
+        assert own.stage is None
+        assert (own.record.mode, own.record.role("a")) == ("continued", "base")
+        assert [turn.prompt for turn in own.record.turns] == ["What is 2 + 2?", "Why?"]
+        assert all(turn.a.role == "base" and turn.b.role == "distilled" for turn in own.record.turns)
+        assert authority.load_battle(again).reveal is not None
+        with pytest.raises(Refused, match="voted on before it went on"):
+            authority.cast(again, "visitor", "answers", "b")
+        with pytest.raises(Refused, match="goes on once"):
+            authority.go_on(again, "visitor")
+        assert [turn.prompt for turn in authority.mine(battle, "visitor").record.turns] == ["What is 2 + 2?"]
+    assert len(list(store.votes())) == 1
 
 
 def test_turns_go_on_until_the_vote(desk: Desk, store: Store) -> None:
