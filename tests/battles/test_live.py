@@ -51,7 +51,7 @@ class Scripted:
 
     scripts: ClassVar[dict[str, list[tuple[list[str], bool]]]] = {}
 
-    def __init__(self, endpoint: str, *_: Any) -> None:
+    def __init__(self, endpoint: str, *_: Any, **__: Any) -> None:
         self.endpoint = endpoint
 
     async def __aenter__(self) -> "Scripted":

@@ -54,7 +54,7 @@ class SteadyStream:
 
 
 class SteadyClient:
-    def __init__(self, *_: Any) -> None: ...
+    def __init__(self, *_: Any, **__: Any) -> None: ...
 
     async def __aenter__(self) -> "SteadyClient":
         return self

@@ -54,7 +54,7 @@ def pair() -> Any:
 class FakeClient:
     """Base answers 1, distilled thinks and answers what is asked for, slowly if told to."""
 
-    def __init__(self, endpoint: Endpoint, thought: Any, kwargs: Any, system: Any) -> None:
+    def __init__(self, endpoint: Endpoint, thought: Any, kwargs: Any, system: Any, **_: Any) -> None:
         self.endpoint, self.thought = endpoint, thought
         self.distilled = "distilled" in endpoint.model
 

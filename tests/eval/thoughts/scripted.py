@@ -75,7 +75,7 @@ class Scripted:
         profile = load_config().profiles["cpu"]
         return SimpleNamespace(pair=PAIR, profile=profile, wait_ready=wait_ready, weight_hash=lambda role: HASHES[role])
 
-    def client(self, endpoint: Endpoint, *options: Any) -> ModelClient:
+    def client(self, endpoint: Endpoint, *options: Any, **_: Any) -> ModelClient:
         return ModelClient(endpoint, *options, transport=self.servers[endpoint.model].transport())  # type: ignore[index]
 
     def asked(self) -> int:
