@@ -19,6 +19,7 @@ from ui.kit.owner import can_sign_in
 from ui.kit.places import guard
 from ui.metrics import MetricsPage
 from ui.preferences.tab import build_preferences_tab
+from ui.server.languages import serve_languages
 from ui.server.policy import LARGEST_UPLOAD, PagePolicy
 from ui.server.sessions import forget_those_who_leave
 from ui.services import Services
@@ -75,7 +76,7 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
     watched = [Middleware(MetricsPage, services=services)] if services else []
     # Streams of events are left as they are: compressed, they would wait for a full block.
     compressed = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
-    scripts = ("mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
+    scripts = ("language.js", "mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
     script = "\n".join((UI / name).read_text() for name in scripts)
     # Not with the page's style, in which gradio rewrites selectors, and not in its tabs, which would all carry a copy.
     look = "\n".join((UI / name).read_text() for name in STYLES)
@@ -157,5 +158,6 @@ def build_app(services: Services) -> gr.Blocks:
         # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)
         forget_those_who_leave(app)
+        serve_languages(app)
     guard(app)
     return app
