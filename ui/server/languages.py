@@ -1,4 +1,4 @@
-"""The page's texts in other languages, for `ui/language.js`: `GET /arena/texts/<language>`, a JSON object by English."""
+"""The page's texts in other languages: `GET /arena/texts/<language>`, a JSON object by English for `ui/language.js`."""
 
 from pathlib import Path
 
