@@ -1,10 +1,11 @@
 """How a reply looks: pure functions from replies to chat messages with a collapsible thought."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from models.chat.events import Reply
-from ui.kit.typeset import typeset
+from ui.kit.typeset import Typeset, typeset
 
 Message = dict[str, Any]
 """A gradio chat message: role, content and, for a thought, metadata."""
@@ -70,8 +71,14 @@ def turn_messages(
     question: str, reply: Reply | None, *, running: bool, thought: ThoughtView = "folded"
 ) -> list[Message]:
     """One turn of a conversation: the question and, once something has arrived, the reply."""
-    user: Message = {"role": "user", "content": typeset(question)}
+    user: Message = {"role": "user", "content": _asked(question)}
     return [user] if reply is None else [user, *reply_messages(reply, running=running, thought=thought)]
+
+
+@lru_cache(maxsize=512)
+def _asked(question: str) -> Typeset:
+    """A question stays as it is while its reply grows."""
+    return typeset(question)
 
 
 def waiting_message(sentence: str) -> Message:

@@ -1,5 +1,7 @@
 """A battle's replies as they are shown, in Compare and in Case studies."""
 
+from functools import lru_cache
+
 from battles.battle import SIDES, Battle, shared_failure, survivor
 from models.chat.events import Reply
 from ui.kit.html import Markup, render
@@ -80,13 +82,21 @@ def progress_line(
     else:
         text = "Both models are working; their answers will appear together"
     parts = [text, f"{seconds:.0f} s", *([usually] if usually and models_ready else [])]
+    kind = "live" if battle.replies_visible else "waiting"  # page.js follows what is written before one's eyes
+    share = round(min(96.0, 100 * seconds / expected)) if expected and models_ready else 0
+    return _progress(kind, " · ".join(parts), share)
+
+
+@lru_cache(maxsize=1024)
+def _progress(kind: str, text: str, share: int) -> Markup:
+    """Many visitors who wait see the same line, and one sees it ten times a second."""
     return render(
         '<div class="progress {{ kind }}"><span class="dot"></span>{{ text }}'
         '{% if share %}<span class="meter" aria-hidden="true"><i style="width: {{ share }}%"></i></span>{% endif %}'
         "</div>",
-        kind="live" if battle.replies_visible else "waiting",  # page.js follows what is written before one's eyes
-        text=" · ".join(parts),
-        share=round(min(96.0, 100 * seconds / expected)) if expected and models_ready else 0,
+        kind=kind,
+        text=text,
+        share=share,
     )
 
 
