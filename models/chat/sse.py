@@ -34,9 +34,12 @@ class EventReader:
         return [message for line in lines for message in self._line(line)]
 
     def finish(self) -> list[bytes]:
-        """The messages left when the answer has ended, complete except for their empty line."""
+        """The messages left when the answer has ended, complete except for their empty line. JSON that is torn in the
+        middle is left out: the server broke off."""
         messages = self._line(self._rest.removesuffix(b"\r"))
-        return [*messages, *self._line(b"")] if self._plain is None else [b"\n".join(self._plain)]
+        if self._plain is not None:
+            return [b"\n".join(self._plain)]
+        return [each for each in (*messages, *self._line(b"")) if not each.startswith(b"{") or is_json(each)]
 
     def _line(self, line: bytes) -> list[bytes]:
         if not self._begun:
