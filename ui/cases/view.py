@@ -32,7 +32,7 @@ def case_html(case: Case) -> Markup:
         )
     facts = []
     if case.truth:
-        facts.append(card("What is true", render("<b>{{ truth }}</b>", truth=case.truth), case.why))
+        facts.append(card("What is true", render('<b translate="no">{{ truth }}</b>', truth=case.truth), case.why))
     if case.look_for:
         facts.append(card("What to look for", bullets(case.look_for)))
     if case.remaining:
@@ -40,9 +40,9 @@ def case_html(case: Case) -> Markup:
     if facts:
         boxes.append(cards(*facts))
     return render(
-        '<div class="label">{{ label }}</div><p class="question" lang="{{ case.language }}">{{ case.question }}</p>'
+        '<div class="label">{{ label }}</div><p class="question" lang="{{ case.language }}" translate="no">{{ case.question }}</p>'
         '{% if case.translation %}<p class="note">In English: {{ case.translation }}</p>{% endif %}'
-        "{% if case.note %}<p>{{ case.note }}</p>{% endif %}{{ boxes }}",
+        "{% if case.note %}<p translate="no">{{ case.note }}</p>{% endif %}{{ boxes }}",
         case=case,
         label=join((part for part in (case.area, origin_html(case.origin)) if part), " · "),
         boxes=join(boxes),

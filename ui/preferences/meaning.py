@@ -187,7 +187,7 @@ def _examples(one: TopicVotes, shareable: Questions, copied: Mapping[str, str]) 
         question = shareable.get(vote.battle_id)
         if question is not None and question not in seen and len(seen) < EXAMPLES:
             seen[question] = render(
-                '<a href="?battle={{ battle }}">{{ text }}</a>{% if set %} ({{ set }}){% endif %}',
+                '<a href="?battle={{ battle }}" translate="no">{{ text }}</a>{% if set %} ({{ set }}){% endif %}',
                 battle=vote.battle_id,
                 text=question if len(question) <= 90 else f"{question[:89]}…",
                 set=copied.get(vote.battle_id, ""),

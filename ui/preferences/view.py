@@ -119,7 +119,7 @@ def table_html(groups: Iterable[Group]) -> Markup:
 
 def recent_html(battles: Sequence[SharedBattle]) -> Markup:
     """The latest battles that were voted on, each with its link."""
-    link = '<a href="?battle={{ battle }}">{{ question }}</a>'
+    link = '<a href="?battle={{ battle }}" translate="no">{{ question }}</a>'
     rows = [
         (
             _minute(battle.finished_at),
@@ -214,8 +214,9 @@ def _outcome(battle: SharedBattle) -> str:
     return f"{side.role.capitalize()} is better"
 
 
-def _minute(iso: str) -> str:
-    return f"{datetime.fromisoformat(iso):%d %b %H:%M}"
+def _minute(iso: str) -> Markup:
+    at = f"{datetime.fromisoformat(iso):%d %b %H:%M}"
+    return render('<time datetime="{{ iso }}">{{ at }}</time>', iso=iso, at=at)
 
 
 def _shorten(text: str) -> str:

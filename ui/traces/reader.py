@@ -250,7 +250,7 @@ def step_update(library: TraceLibrary, w: Reader, trace_id: str, at: int) -> Any
 
 
 def node_html(text: str) -> Markup:
-    return render('<div class="card"><div class="text">{{ text }}</div></div>', text=text)
+    return render('<div class="card" translate="no"><div class="text">{{ text }}</div></div>', text=text)
 
 
 async def ask(services: Services, trace: Trace) -> BaseAnswer:
