@@ -28,7 +28,6 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from votes.ballot import (
-    REASONS,
     BattleRecord,
     Delivery,
     Mode,
@@ -44,7 +43,9 @@ from votes.casting.battles_in_memory import History, LiveBattles
 from votes.casting.limits import Limits, RateLimiter, clean_prompt, clean_text
 from votes.casting.rules import (
     LiveBattle,
+    check_ballot,
     check_go_on,
+    check_opening,
     check_reveal,
     check_turn,
     check_undo,
@@ -101,10 +102,7 @@ class Desk:
 
         Refused for an unknown mode or delivery, TooOften beyond the rate limits.
         """
-        if mode not in ("blind", "named") or delivery not in get_args(Delivery):
-            raise Refused(f"There is no battle of mode {mode!r} with delivery {delivery!r}.")
-        if seed is not None and not (isinstance(seed, int) and abs(seed) < 2**63):
-            raise Refused(f"The seed {seed!r} is not a whole number of 64 bits.")
+        check_opening(mode, delivery, seed)
         self._rates.take("battle", visitor)
         a_role: Role = "base" if mode != "blind" else self._rng.choice(get_args(Role))
         record = new_battle(visitor, pair, mode, delivery, a_role, dict(sampling or {}), seed, self._clock())
@@ -185,10 +183,7 @@ class Desk:
 
         `stage` is the one that the page showed at the click. A repeat writes nothing: see `Receipt.repeated`.
         """
-        if stage not in get_args(Stage) or verdict not in get_args(Verdict):
-            raise Refused(f"There is no vote {verdict!r} at stage {stage!r}.")
-        if not isinstance(reasons, tuple | list) or not all(isinstance(r, str) and r in REASONS for r in reasons):
-            raise Refused("A reason is not known.", f"The reasons are: {', '.join(REASONS)}.")
+        check_ballot(stage, verdict, reasons)
         comment = clean_text(comment, self.limits.comment_characters, "comment")
         with self._battles.locked(battle_id, visitor) as battle:
             if repeated := self._repeated(battle, stage, verdict):
@@ -272,24 +267,15 @@ class Desk:
         vote = battle.standing.get(stage)
         if vote is None or vote.verdict != verdict or battle.reveal is not None:
             return None
-        return replace(self._receipt(vote), repeated=True)
+        return replace(Receipt.of(vote, self._store.notice), repeated=True)
 
     def _commit(self, battle: LiveBattle, vote: Vote) -> Receipt:
         self._store.append(vote)
         battle.votes.append(vote)
         battle.touched = self._clock()
-        receipt = self._receipt(vote)
+        receipt = Receipt.of(vote, self._store.notice)
         battle.gesture = battle.touched, receipt
         return receipt
-
-    def _receipt(self, vote: Vote) -> Receipt:
-        return Receipt(
-            row_id=vote.row_id,
-            battle_id=vote.battle_id,
-            stage=vote.stage,
-            verdict=vote.verdict,
-            notice=self._store.notice,
-        )
 
     def _reveal(self, battle_id: str, visitor: str, *, forfeit: bool) -> Reveal:
         with self._battles.locked(battle_id, visitor) as battle:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from votes.agreement import check_licence
 from votes.ballot import (
+    REASONS,
     BattleRecord,
     Delivery,
     Mode,
@@ -80,6 +81,20 @@ def new_battle(
         language="other",
         turns=(),
     )
+
+
+def check_opening(mode: object, delivery: object, seed: object) -> None:
+    if mode not in ("blind", "named") or delivery not in get_args(Delivery):
+        raise Refused(f"There is no battle of mode {mode!r} with delivery {delivery!r}.")
+    if seed is not None and not (isinstance(seed, int) and abs(seed) < 2**63):
+        raise Refused(f"The seed {seed!r} is not a whole number of 64 bits.")
+
+
+def check_ballot(stage: object, verdict: object, reasons: object) -> None:
+    if stage not in get_args(Stage) or verdict not in get_args(Verdict):
+        raise Refused(f"There is no vote {verdict!r} at stage {stage!r}.")
+    if not isinstance(reasons, tuple | list) or not all(isinstance(r, str) and r in REASONS for r in reasons):
+        raise Refused("A reason is not known.", f"The reasons are: {', '.join(REASONS)}.")
 
 
 def continued(record: BattleRecord, now: float) -> BattleRecord:

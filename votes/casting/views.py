@@ -5,7 +5,7 @@ Pure values, and how they are made from records. What may be shown is decided by
 
 from dataclasses import dataclass
 
-from votes.ballot import BattleRecord, Delivery, Mode, RecordedReply, Role, Side, Stage, Verdict
+from votes.ballot import BattleRecord, Delivery, Mode, RecordedReply, Role, Side, Stage, Verdict, Vote
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,10 @@ class Receipt:
     """A sentence about the store if something is wrong, e.g. that the vote waits in a journal; otherwise empty."""
     repeated: bool = False
     """True if nothing was written: this vote was already there, or the call belonged to the same gesture."""
+
+    @classmethod
+    def of(cls, vote: Vote, notice: str) -> "Receipt":
+        return cls(vote.row_id, vote.battle_id, vote.stage, vote.verdict, notice)
 
 
 @dataclass(frozen=True)
