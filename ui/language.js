@@ -3,7 +3,9 @@
 // Gradio's own few words follow the browser by themselves.
 
 const LANGUAGES = { en: "English", zh: "中文" };
-const UNTOUCHED = '[translate="no"], textarea, script, style, code, pre, .katex, [contenteditable]';
+// Where gradio's own components show what people and models wrote, a selector says so.
+const WRITTEN = ".message .md, #bm-detail .md, #trace-question, #trace-answer, #trace-list, #my-battles a, .lens-text .part";
+const UNTOUCHED = `[translate="no"], textarea, script, style, code, pre, .katex, [contenteditable], ${WRITTEN}`;
 const SPOKEN = ["placeholder", "title", "aria-label", "alt"];
 const LANGUAGE_KEY = "journey-arena-language";
 

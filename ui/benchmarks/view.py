@@ -251,7 +251,7 @@ def flags_html(flags: Sequence[tuple[int, str, str, str]]) -> Markup:
         return Markup("")
     return render(
         '<ul class="note">{% for number, outcome, comment, when in flags %}<li>sample {{ number }}, graded '
-        "“{{ outcome }}”: {{ comment }} <small>{{ when }}</small></li>{% endfor %}</ul>",
+        '“{{ outcome }}”: <span translate="no">{{ comment }}</span> <small>{{ when }}</small></li>{% endfor %}</ul>',
         flags=[
             (number + 1, OUTCOME_WORDS.get(outcome, outcome), text or "no comment", when)
             for number, outcome, text, when in flags

@@ -181,7 +181,7 @@ def _forgetting(chat: Sequence[Figures]) -> Markup:
     )
     rows = [[str(e.get("prompt", "")), *(_excerpt(part(e, role)) for role in ("base", "distilled"))] for e in chat]
     return render(
-        "<details><summary>{{ summary }}</summary>{{ table }}</details>",
+        '<details><summary>{{ summary }}</summary><div translate="no">{{ table }}</div></details>',
         summary=summary,
         table=table(("prompt", "base", "distilled"), rows, "words"),
     )

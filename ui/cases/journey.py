@@ -67,7 +67,8 @@ def timeline_html() -> Markup:
     texts = text_of("journey")["timeline"]
     return render(
         '<ol class="timeline">{% for m, day, entry in milestones %}<li{% if not m.day %} class="undated"{% endif %}>'
-        '<div class="label">{% if m.day %}<time datetime="{{ m.day }}">{{ day }}</time>{% else %}{{ day }}{% endif %}</div><b>{{ entry.title }}</b><p>{{ entry.text }}</p></li>{% endfor %}</ol>',
+        '<div class="label">{% if m.day %}<time datetime="{{ m.day }}">{{ day }}</time>{% else %}{{ day }}{% endif %}'
+        "</div><b>{{ entry.title }}</b><p>{{ entry.text }}</p></li>{% endfor %}</ol>",
         milestones=[(m, f"{m.day.day} {m.day:%B %Y}" if m.day else "In between", texts[m.key]) for m in TIMELINE],
     )
 

@@ -26,27 +26,34 @@ def case_html(case: Case) -> Markup:
     if case.source == "paper":
         boxes.append(
             cards(
-                card("The paper’s model before", case.before, classes="base"),
-                card("The paper’s model after", case.after, classes="distilled"),
+                card("The paper’s model before", written(case.before), classes="base"),
+                card("The paper’s model after", written(case.after), classes="distilled"),
             )
         )
     facts = []
     if case.truth:
-        facts.append(card("What is true", render('<b translate="no">{{ truth }}</b>', truth=case.truth), case.why))
+        truth = render('<b translate="no">{{ truth }}</b>', truth=case.truth)
+        facts.append(card("What is true", truth, written(case.why)))
     if case.look_for:
-        facts.append(card("What to look for", bullets(case.look_for)))
+        facts.append(card("What to look for", bullets(map(written, case.look_for))))
     if case.remaining:
-        facts.append(card("Where it still fails", case.remaining))
+        facts.append(card("Where it still fails", written(case.remaining)))
     if facts:
         boxes.append(cards(*facts))
     return render(
-        '<div class="label">{{ label }}</div><p class="question" lang="{{ case.language }}" translate="no">{{ case.question }}</p>'
-        '{% if case.translation %}<p class="note">In English: {{ case.translation }}</p>{% endif %}'
-        "{% if case.note %}<p translate="no">{{ case.note }}</p>{% endif %}{{ boxes }}",
+        '<div class="label">{{ label }}</div>'
+        '<p class="question" lang="{{ case.language }}" translate="no">{{ case.question }}</p>'
+        '{% if case.translation %}<p class="note" translate="no">In English: {{ case.translation }}</p>{% endif %}'
+        '{% if case.note %}<p translate="no">{{ case.note }}</p>{% endif %}{{ boxes }}',
         case=case,
         label=join((part for part in (case.area, origin_html(case.origin)) if part), " · "),
         boxes=join(boxes),
     )
+
+
+def written(text: str) -> Markup:
+    """What stands in a case, in the language in which it was written. Empty if there is nothing."""
+    return render('{% if text %}<span translate="no">{{ text }}</span>{% endif %}', text=text)
 
 
 def origin_html(origin: str) -> str:

@@ -80,7 +80,7 @@ def examples_html(examples: Sequence[Example]) -> Markup:
         '<span class="note">{{ heading }}</span>'
         "{% for one in examples %}"
         '<button type="button" class="example" data-kind="{{ one.kind }}" data-question="{{ one.question }}" hidden>'
-        "{% if one.tag %}<b>{{ one.tag }}</b> {% endif %}<span translate="no">{{ one.title }}</span></button>"
+        '{% if one.tag %}<b>{{ one.tag }}</b> {% endif %}<span translate="no">{{ one.title }}</span></button>'
         "{% endfor %}</div>",
         heading="Measured on this pair: one model or both get these right" if measured else "Or try one of these",
         examples=examples,

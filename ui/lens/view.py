@@ -105,7 +105,7 @@ def _lens(thought: Thought, parting: int | None) -> Markup:
     marked = list(pieces(thought.text, thought.importance, parting))
     return render(
         '<section class="lens">{{ head }}{{ tools }}{{ map }}{{ strip }}'
-        '<div class="lens-text" translate="no" tabindex="0" role="region" aria-label="{{ label }}">{{ body }}</div></section>',
+        '<div class="lens-text" tabindex="0" role="region" aria-label="{{ label }}">{{ body }}</div></section>',
         head=_head(thought),
         tools=_tools(thought, parting),
         map=_map(thought.text),

@@ -220,8 +220,10 @@ def task_html(task: RatingTask | None, rater: str) -> Markup:
     if task is None:
         return note("You have rated every answer. Thank you.")
     return render(
-        '<div class="label">Question</div><p class="question" translate="no" style="white-space: pre-line">{{ question }}</p>'
-        '<div class="label">Answer</div><div class="card" translate="no" style="white-space: pre-wrap">{{ answer }}</div>',
+        '<div class="label">Question</div>'
+        '<p class="question" translate="no" style="white-space: pre-line">{{ question }}</p>'
+        '<div class="label">Answer</div>'
+        '<div class="card" translate="no" style="white-space: pre-wrap">{{ answer }}</div>',
         question=task.question,
         answer=task.answer or Markup("<i>An empty answer.</i>"),
     )

@@ -41,7 +41,8 @@ def linked_count(battles: Sequence[str], shareable: Questions, of: int | None = 
     links = [(battle, shareable[battle]) for battle in battles if battle in shareable][:LISTED]
     return render(
         '{% if links %}<details class="battles"><summary>{{ count }}</summary><ol>{% for battle, question in links %}'
-        '<li><a href="?battle={{ battle }}" translate="no">{{ question }}</a></li>{% endfor %}</ol>{% if hidden %}<p class="note">'
+        '<li><a href="?battle={{ battle }}" translate="no">{{ question }}</a></li>{% endfor %}</ol>'
+        '{% if hidden %}<p class="note">'
         "{{ hidden }} more are not linked here.</p>{% endif %}</details>{% else %}{{ count }}{% endif %}",
         links=[(battle, _short(question)) for battle, question in links],
         count=str(len(battles)) if of is None else f"{len(battles)} of {of}",

@@ -63,7 +63,11 @@ def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup
         counts: Counter[str] = Counter(vote.winner or vote.verdict for vote in standing if vote.battle_id in battles)
         rows.append(
             (
-                render('<a href="?battle={{ battle }}" translate="no">{{ text }}</a>', battle=battles[0], text=shorten(text)),
+                render(
+                    '<a href="?battle={{ battle }}" translate="no">{{ text }}</a>',
+                    battle=battles[0],
+                    text=shorten(text),
+                ),
                 linked_count(battles, questions),
                 ", ".join(f"{name} {counts[key]}" for key, name in VOTED.items() if counts[key]),
                 f"{cosine:.2f}",

@@ -23,8 +23,9 @@ def steps_html(steps: tuple[Step, ...]) -> Markup:
     if not steps:
         return note("No step yet.")
     return render(
-        '<ol class="steps">{% for step in steps %}<li class="{{ "wrong" if step.wrong }}"><div class="text" translate="no">'
-        '{{ step.text }}</div>{% if step.wrong %}<p class="note">Wrong: {{ step.wrong }}</p>{% endif %}</li>'
+        '<ol class="steps">{% for step in steps %}<li class="{{ "wrong" if step.wrong }}">'
+        '<div class="text" translate="no">{{ step.text }}</div>'
+        '{% if step.wrong %}<p class="note" translate="no">Wrong: {{ step.wrong }}</p>{% endif %}</li>'
         "{% endfor %}</ol>",
         steps=steps,
     )

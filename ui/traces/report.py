@@ -35,7 +35,8 @@ def report_html(folder: Path) -> Markup:
         return note(f"{path.name} cannot be read: {error}.")
     evaluation = report.pop("evaluation", {})
     return render(
-        "{{ evaluation }}<details><summary>Where it comes from</summary><div translate="no">{{ origin }}</div></details>",
+        '{{ evaluation }}<details><summary>Where it comes from</summary><div translate="no">{{ origin }}</div>'
+        "</details>",
         evaluation=join(_evaluation(evaluation)) or note("This adapter has not been evaluated yet."),
         origin=value_html(report),
     )
@@ -126,9 +127,9 @@ def chat_html(chat: list[Figures]) -> Markup:
             items.append(render("<h3>Prompts of {{ form }}</h3>", form=form))
         items.append(
             render(
-                '<h4 translate="no">{{ prompt }}</h4><div class="cards">{% for role, reply in replies %}<section class="card '
-                '{{ role }}"><h4>{{ role|capitalize }}</h4><div class="text" translate="no">{{ reply }}</div></section>{% endfor %}'
-                "</div>",
+                '<h4 translate="no">{{ prompt }}</h4><div class="cards">{% for role, reply in replies %}'
+                '<section class="card {{ role }}"><h4>{{ role|capitalize }}</h4>'
+                '<div class="text" translate="no">{{ reply }}</div></section>{% endfor %}</div>',
                 prompt=entry["prompt"],
                 replies=[(role, _reply(entry[role])) for role in ("base", "distilled") if role in entry],
             )

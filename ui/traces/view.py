@@ -123,7 +123,7 @@ def funnel_html(report: FunnelReport) -> Markup:
         '<div class="funnel">{% for stage, dropped, width, left, examples in stages %}<details class="stage"><summary>'
         '<span class="rule">{{ stage.rule }}</span><b>{{ dropped }}</b><span class="track">'
         '<span style="width:{{ width }}"></span></span><span>{{ left }}</span></summary>'
-        "{% if examples %}<ul>{% for question, why in examples %}<li>{{ question }} "
+        '{% if examples %}<ul>{% for question, why in examples %}<li><span translate="no">{{ question }}</span> '
         '<span class="note">{{ why }}</span></li>{% endfor %}</ul>'
         '{% else %}<p class="note">Nothing was dropped here.</p>{% endif %}</details>{% endfor %}</div>',
         kept=f"{report.kept:,}",

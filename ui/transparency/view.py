@@ -118,9 +118,12 @@ def _evidence(entry: Entry) -> str:
     evidence: str = entry.evidence.strip()
     if evidence.startswith(_LINK) and " " not in evidence:
         evidence = render(
-            '<a href="{{ address }}" rel="noopener nofollow" target="_blank">{{ address }}</a>', address=evidence
+            '<a href="{{ address }}" rel="noopener nofollow" target="_blank" translate="no">{{ address }}</a>',
+            address=evidence,
         )
-    small = render('<span class="note">{{ note }}</span>', note=entry.note) if entry.note else ""
+    elif evidence:
+        evidence = render('<span translate="no">{{ evidence }}</span>', evidence=evidence)
+    small = render('<span class="note" translate="no">{{ note }}</span>', note=entry.note) if entry.note else ""
     return join((part for part in (evidence, small) if part), Markup("<br>")) or "–"
 
 
