@@ -88,12 +88,12 @@ def named_option(answer: str) -> str:
 
 
 def same_option(answer: str, gold: str) -> bool:
-    """Whether an extracted answer names the option of `gold`, by its letter or, without one, by its text."""
-    letter = named_option(answer)
-    if letter:
-        return letter == named_option(gold)
+    """Whether an extracted answer names the option of `gold`, by its text ("E. coli" is one) or by its letter."""
     text = gold.partition(". ")[2] if named_option(gold) else gold
-    return bool(text) and _folded(answer) == _folded(text)
+    if text and _folded(answer) == _folded(text):
+        return True
+    letter = named_option(answer)
+    return bool(letter) and letter == named_option(gold)
 
 
 def stated_option(text: str) -> str:

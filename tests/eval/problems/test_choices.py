@@ -61,6 +61,11 @@ def test_an_answer_counts_by_its_letter_or_its_text(grader: Grader, reply: str, 
     assert grader.grade_one(reply, GOLD, "choice").outcome == outcome
 
 
+def test_an_option_that_begins_like_a_letter_is_known_by_its_text(grader: Grader) -> None:
+    assert grader.grade_one("\\boxed{E. coli}", "C. E. coli", "choice").outcome == "correct"
+    assert grader.grade_one("\\boxed{E}", "C. E. coli", "choice").outcome == "wrong"
+
+
 def test_a_reply_that_was_cut_off_states_no_option(grader: Grader) -> None:
     whole, cut = grader.grade_many([GradeItem("The correct option is C", GOLD, "choice", cut) for cut in (False, True)])
     assert (whole.outcome, cut.outcome) == ("correct", "no_answer")
