@@ -71,7 +71,7 @@ def arena_rank(outcome: NDArray[np.float64], features: NDArray[np.float64]) -> d
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "votes.npz"
         np.savez(path, outcome=outcome, features=features)
-        script = Path(__file__).with_name("arena_rank.py")
+        script = Path(__file__).with_name("peer_rank.py")
         done = subprocess.run(
             [*uv, "python", str(script), str(path)], cwd=folder, timeout=600, check=True, capture_output=True, text=True
         )

@@ -1,7 +1,7 @@
 """LMArena's arena-rank on votes from a file: how long its model with covariates takes, and its effects.
 
 Run by `bench.sections.preference` through uv in an environment of its own, since arena-rank and the page agree on no
-version of numpy. Imports nothing of this project. `python arena_rank.py VOTES.npz`
+version of numpy. Imports nothing of this project. `python peer_rank.py VOTES.npz`
 """
 
 import json
