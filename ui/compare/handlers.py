@@ -254,8 +254,8 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
         if own is None:
             return unchanged(news({"kept": ""}) if stored else None)
         follow = own.id if own.phase == "running" else ""
-        mode = "blind" if own.mode == "blind" else "named"
-        return Answer(own, news(show.whole(own) | {"mode": mode}, follow=follow))
+        chosen = {} if own.mode == "continued" else {"mode": own.mode}  # the next battle is as it was before
+        return Answer(own, news(show.whole(own) | chosen, follow=follow))
 
     return open_battle
 

@@ -252,8 +252,9 @@ def build_settings(services: Services) -> list[Component]:
 def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -> None:
     """Connect the widgets with their handlers."""
     services = show.services
-    if Context.root_block:
-        TurnStreams(services, turns, show).serve_with(Context.root_block)
+    page = Context.root_block
+    assert page is not None
+    TurnStreams(services, turns, show).serve_with(page)
     named = w.named()
     # In the browser alone, without a request: the page's script says what each widget shows from now on.
     take = f"(told) => arena.take(told, {json.dumps(list(named))})"
@@ -272,21 +273,22 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
     for verdict, button in ballot.votes.items():
         voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
         answer(button.click, vote_handler(services, turns, show, verdict), voting)
-    remember_agreement(ballot.agree)
+    remember_agreement(page, ballot.agree)
     answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
     answer(w.look.click, look_handler(turns), [w.battle])
     answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
     answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle])
     answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
-    answer(None, open_handler(services, turns, show), [w.kept])
+    # Not `gr.on(None, …)`, which would open the battle again whenever `kept` changes.
+    answer(page.load, open_handler(services, turns, show), [w.kept])
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
     for side, button in w.copies.items():
         fetched = button.click(copy_handler(turns, side), w.battle, w.copied, **QUIET)
         fetched.success(fn=None, inputs=w.copied, js="(text) => navigator.clipboard.writeText(text)")
 
 
-def remember_agreement(agree: gr.Checkbox) -> None:
+def remember_agreement(page: gr.Blocks, agree: gr.Checkbox) -> None:
     """Agreed once, a browser stays agreed until its visitor takes it back; the server is told with each vote."""
     agreed = gr.BrowserState(False, storage_key="journey-arena-agreed", secret="journey-arena")
     agree.input(None, agree, agreed, js="(on) => on", **QUIET)
-    gr.on(None, None, agreed, agree, js="(on) => on === true", **QUIET)
+    page.load(None, agreed, agree, js="(on) => on === true", **QUIET)
