@@ -26,18 +26,18 @@ def case_html(case: Case) -> Markup:
     if case.source == "paper":
         boxes.append(
             cards(
-                card("The paper’s model before", written(case.before), classes="base"),
-                card("The paper’s model after", written(case.after), classes="distilled"),
+                card("The paper’s model before", case.before, classes="base"),
+                card("The paper’s model after", case.after, classes="distilled"),
             )
         )
     facts = []
+    said = str if case.source == "paper" else written  # what we say of the paper's cases is in the catalogue
     if case.truth:
-        truth = render('<b translate="no">{{ truth }}</b>', truth=case.truth)
-        facts.append(card("What is true", truth, written(case.why)))
+        facts.append(card("What is true", render("<b>{{ truth }}</b>", truth=said(case.truth)), said(case.why)))
     if case.look_for:
-        facts.append(card("What to look for", bullets(map(written, case.look_for))))
+        facts.append(card("What to look for", bullets(map(said, case.look_for))))
     if case.remaining:
-        facts.append(card("Where it still fails", written(case.remaining)))
+        facts.append(card("Where it still fails", said(case.remaining)))
     if facts:
         boxes.append(cards(*facts))
     return render(

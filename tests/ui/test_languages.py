@@ -1,0 +1,55 @@
+"""The catalogue of Chinese texts is whole, and `ui/server/languages.py` hands it out."""
+
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from ui.server.languages import LANGUAGES, PATH, answer, catalogue
+
+GAP = re.compile(r"\{(\d)\}")
+
+
+def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    again = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+    assert again == []
+    return dict(pairs)
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def texts(request: pytest.FixtureRequest) -> dict[str, str]:
+    found: dict[str, str] = json.loads(catalogue(request.param).read_text(encoding="utf-8"), object_pairs_hook=unique)
+    return found
+
+
+def test_every_text_has_a_translation(texts: dict[str, str]) -> None:
+    assert len(texts) > 500
+    assert [english for english, other in texts.items() if not english.strip() or not other.strip()] == []
+
+
+def test_keys_are_written_as_the_page_looks_them_up(texts: dict[str, str]) -> None:
+    assert [english for english in texts if english != " ".join(english.split())] == []
+
+
+def test_gaps_are_the_same_on_both_sides(texts: dict[str, str]) -> None:
+    assert [e for e, other in texts.items() if Counter(GAP.findall(e)) != Counter(GAP.findall(other))] == []
+
+
+def test_no_pattern_is_gaps_and_punctuation_alone(texts: dict[str, str]) -> None:
+    patterns = [english for english in texts if GAP.search(english)]
+    assert [english for english in patterns if not re.search(r"[^\W\d_]", GAP.sub("", english))] == []
+
+
+def test_a_known_language_is_handed_out_and_no_other() -> None:
+    client = TestClient(Starlette(routes=[Route(PATH, answer)]))
+    known = client.get(PATH.format(language="zh"))
+    assert known.status_code == 200
+    assert known.headers["content-type"].startswith("application/json")
+    assert known.json()["Compare"] == "对比"
+    for unknown in ("en", "xx", "..", "zh.json"):
+        assert client.get(PATH.format(language=unknown)).status_code == 404
