@@ -34,7 +34,7 @@ from eval.paper.transparency import (
 )
 from ui.kit.downloads import as_text, download_button
 from ui.kit.events import QUIET, spoken, when_opened
-from ui.kit.html import command, html, render, shown, stacked_row, text_of
+from ui.kit.html import command, html, note, render, shown, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.places import tell, warn
 from ui.services import Services
@@ -91,7 +91,7 @@ def build_transparency_tab(services: Services) -> None:
             radar: radar_figure([score(mine), paper_standing()]),
             own: shown(answers_html(mine)),
             works: gr.update(choices=names, value=names[0] if names else None),
-            work_answers: shown(answers_html(others[0]) if others else "<p>None yet.</p>"),
+            work_answers: shown(answers_html(others[0]) if others else note("None yet.")),
         }
 
     outputs = [board, radar, own, works, work_answers]
