@@ -17,9 +17,10 @@ from ui.kit.events import QUIET
 from ui.kit.html import Markup, join, render
 from ui.kit.owner import can_sign_in
 from ui.kit.places import guard
+from ui.kit.routes import serve_at
 from ui.metrics import MetricsPage
 from ui.preferences.tab import build_preferences_tab
-from ui.server.languages import serve_languages
+from ui.server.languages import PATH, answer
 from ui.server.policy import LARGEST_UPLOAD, PagePolicy
 from ui.server.sessions import forget_those_who_leave
 from ui.services import Services
@@ -158,6 +159,6 @@ def build_app(services: Services) -> gr.Blocks:
         # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)
         forget_those_who_leave(app)
-        serve_languages(app)
+        serve_at(app, PATH, answer)
     guard(app)
     return app

@@ -10,6 +10,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.context import Bench
+from bench.pictures import Wire
 from bench.report import Measure, Section, middle
 from bench.sections.reading import CHROMIUM, FLAGS, SIZES
 from bench.sections.visitors import IDEAL, TOKENS, page, processes
@@ -55,14 +56,11 @@ def visit(browser: Browser, url: str, size: Any, ask: Any) -> Times:
     try:
         tab = context.new_page()
         tab.set_default_timeout(PATIENCE_MS)
-        received: list[float] = []
-        network = context.new_cdp_session(tab)
-        network.send("Network.enable")
-        network.on("Network.loadingFinished", lambda event: received.append(event["encodedDataLength"]))
+        wire = Wire(tab)
         begun = time.perf_counter()
         tab.goto(url, wait_until="commit")
         tab.locator("#ask").wait_for()
-        times = {"open": time.perf_counter() - begun, "bytes": sum(received)}
+        times = {"open": time.perf_counter() - begun, "bytes": wire.bytes}
         tab.wait_for_timeout(SETTLE_MS)
         return times | ask(tab)
     finally:

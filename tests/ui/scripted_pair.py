@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import uvicorn
@@ -23,6 +24,12 @@ from models.config.thought_format import ThoughtFormat
 from models.serving.pair import ServedPair, serving
 from models.serving.server import free_port
 from tests.models.chat.scripted_server import ScriptedServer
+from tests.votes.helpers import FREE
+from ui.layout import QUEUE, build_app, launch_options
+from ui.services import Services
+from votes.casting.desk import Desk
+from votes.casting.limits import Limits
+from votes.store import Store
 
 Script = Callable[[str], str]
 START_SECONDS = 30.0
@@ -86,3 +93,16 @@ def scripted_pair(scripts: dict[Role, Script], seconds_a_read: float = 0.02) -> 
         }
         with serving(config, pair.model_copy(update=changes), config.profiles["cpu"]) as served:
             yield served
+
+
+@contextmanager
+def scripted_page(home: Path, scripts: dict[Role, Script], seconds_a_read: float) -> Iterator[str]:
+    """The address of the whole page with scripts in the models' place; what it keeps is below `home`."""
+    with scripted_pair(scripts, seconds_a_read) as served:
+        store = Store(home / "votes.duckdb")
+        desk = Desk(store, limits=Limits(rates=FREE))
+        app = build_app(Services(load_config(), served, desk, store, home, b"salt")).queue(**QUEUE)
+        _, url, _ = app.launch(server_name="127.0.0.1", quiet=True, prevent_thread_lock=True, **launch_options())
+        yield url
+        app.close()
+        store.close()

@@ -2,21 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from eval.runs.recorded import unpack_recorded
-from models.config.registry import load_config
 from tests.models.chat.scripted_server import END
-from tests.ui.scripted_pair import scripted_pair
-from tests.votes.helpers import FREE
-from ui.layout import QUEUE, TABS, build_app, launch_options
-from ui.services import Services
-from votes.casting.desk import Desk
-from votes.casting.limits import Limits
-from votes.store import Store
+from tests.ui.scripted_pair import scripted_page
+from ui.layout import TABS
 
 pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
@@ -56,14 +49,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("chinese")
     unpack_recorded(home / "runs")
     scripts = {role: lambda written, text=text: text[len(written) :] + END for role, text in SCRIPTS.items()}
-    with scripted_pair(scripts, seconds_a_read=0.3) as served:  # type: ignore[arg-type]
-        store = Store(home / "votes.duckdb")
-        desk = Desk(store, limits=Limits(rates=FREE))
-        app = build_app(Services(load_config(), served, desk, store, Path(home), b"salt")).queue(**QUEUE)
-        _, url, _ = app.launch(server_name="127.0.0.1", quiet=True, prevent_thread_lock=True, **launch_options())
+    with scripted_page(home, scripts, seconds_a_read=0.3) as url:  # type: ignore[arg-type]
         yield url
-        app.close()
-        store.close()
 
 
 def opened(browser: Browser, url: str, locale: str) -> Iterator[Page]:

@@ -14,7 +14,6 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Route
 
 from battles.battle import Battle
 from battles.turns import Progress, Turns
@@ -22,6 +21,7 @@ from common.errors import ArenaError
 from ui.compare.screen import Renderer, Update
 from ui.kit.panels import Message
 from ui.kit.places import CHECKS
+from ui.kit.routes import serve_at
 from ui.services import Services
 
 News = dict[str, Any]
@@ -157,11 +157,7 @@ class TurnStreams:
 
     def serve_with(self, app: gr.Blocks) -> None:
         """Add the address to a page that is about to be launched."""
-
-        async def add() -> None:
-            app.app.router.routes.insert(0, Route(PATH, self.follow))  # before gradio's own, which take any address
-
-        app.extra_startup_events.append(add)
+        serve_at(app, PATH, self.follow)
 
     async def follow(self, request: Request) -> Response:
         """The visitor's own battle; nobody else's."""

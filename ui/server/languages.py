@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import gradio as gr
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Route
 
 PATH = "/arena/texts/{language}"
 FOLDER = Path(__file__).parents[1] / "text"
@@ -15,15 +13,6 @@ LANGUAGES = ("zh",)
 
 def catalogue(language: str) -> Path:
     return FOLDER / f"{language}.json"
-
-
-def serve_languages(app: gr.Blocks) -> None:
-    """Add the address to a page that is about to be launched."""
-
-    async def add() -> None:
-        app.app.router.routes.insert(0, Route(PATH, answer))  # before gradio's own, which take any address
-
-    app.extra_startup_events.append(add)
 
 
 async def answer(request: Request) -> Response:

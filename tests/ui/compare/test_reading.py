@@ -1,19 +1,11 @@
 """Reading a reply while it is written, in real Chromium: whoever scrolls up stays there, and can follow again."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from models.config.registry import load_config
-from tests.ui.scripted_pair import scripted_pair
-from tests.votes.helpers import FREE
-from ui.layout import QUEUE, build_app, launch_options
-from ui.services import Services
-from votes.casting.desk import Desk
-from votes.casting.limits import Limits
-from votes.store import Store
+from tests.ui.scripted_pair import scripted_page
 
 pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
@@ -30,14 +22,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     def script(written: str) -> str:
         return LINES[len(written) :]
 
-    with scripted_pair({"base": script, "distilled": script}, seconds_a_read=0.05) as served:
-        store = Store(home / "votes.duckdb")
-        desk = Desk(store, limits=Limits(rates=FREE))
-        app = build_app(Services(load_config(), served, desk, store, Path(home), b"salt")).queue(**QUEUE)
-        _, url, _ = app.launch(server_name="127.0.0.1", quiet=True, prevent_thread_lock=True, **launch_options())
+    with scripted_page(home, {"base": script, "distilled": script}, seconds_a_read=0.05) as url:
         yield url
-        app.close()
-        store.close()
 
 
 def test_who_scrolls_up_while_it_is_written_stays_there(browser: Browser, url: str) -> None:
