@@ -1,5 +1,6 @@
 """axe-core finds nothing on any tab or in any state, wide, dark and on a phone; what can be pressed is large enough."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -59,10 +60,17 @@ def test_nothing_is_found_from_the_question_to_the_names(page: Page) -> None:
     assert {state: faults for state, faults in found.items() if faults} == {}
 
 
+def lasting_violations(page: Page) -> list[str]:
+    """What axe-core still finds when the tab has been drawn: gradio's placeholder of a plot is at fault for a moment."""
+    until = time.monotonic() + WAIT_MS / 1000
+    while (found := violations(page)) and time.monotonic() < until:
+        page.wait_for_timeout(1000)
+    return found
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_nothing_is_found_on_a_tab(page: Page, tab: str) -> None:
     page.get_by_role("tab", name=tab, exact=True).click()
     page.wait_for_timeout(2500)
-    expect(page.locator("[aria-label='Empty value']:visible")).to_have_count(0, timeout=WAIT_MS)  # plots are drawn
-    assert violations(page) == []
+    assert lasting_violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
