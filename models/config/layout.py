@@ -154,8 +154,8 @@ def _is_adapter(source: Source) -> bool:
 def _on_gpus(pair: PairSpec, profile: Profile, shares: Sequence[tuple[Role, ...]]) -> list[Engine] | Misfit:
     """A copy for each share: on its part of the GPUs, or side by side on a single one."""
     assert profile.gpu is not None
-    if profile.quantization == "awq" and not all(pair.model(role).awq for roles in shares for role in roles):
-        return Misfit("it asks for AWQ, and spaces.yaml names no AWQ weights (`awq`) for both models")
+    if profile.quantization == "awq" and (why := _without_awq(pair, [role for roles in shares for role in roles])):
+        return Misfit(why)
     beside = profile.gpu.count < len(shares)
     part = 1 if beside else profile.gpu.count // len(shares)
     share = 1 / len(shares) if beside else 1.0
@@ -168,6 +168,16 @@ def _on_gpus(pair: PairSpec, profile: Profile, shares: Sequence[tuple[Role, ...]
         gpus = tuple(range(first, first + count))
         engines.append(_gpu_engine(pair, profile, roles, gpus, usage, profile.memory_utilization * share))
     return engines
+
+
+def _without_awq(pair: PairSpec, roles: Sequence[Role]) -> str:
+    """Why these sides cannot be served from AWQ weights; empty if they can."""
+    sources = [pair.model(role).awq for role in roles]
+    try:
+        named = all(source and resolve_environment(source) for source in sources)
+    except ConfigError as error:
+        return f"it asks for AWQ, and {error.args[0].rstrip('.')}"
+    return "" if named else "it asks for AWQ, and spaces.yaml names no AWQ weights (`awq`) for every model"
 
 
 def _tensor_parallel(spec: ModelSpec, profile: Profile, most: int) -> int:

@@ -34,7 +34,7 @@ class Suited(NamedTuple):
 def suited_profile(pair: PairSpec, gpus: Sequence[Gpu], attempt: Attempt) -> Suited:
     """The first candidate that fits. In this order: full precision before fp8, a context of at least 16 thousand tokens
     before a shorter one, one copy with an adapter before two copies, few GPUs before many. AWQ, which only some pairs
-    have, comes last.
+    have and which is furthest from the original, comes last: even a short context in fp8 goes before it.
 
     `attempt` plans the pair on a profile; `gpus` is not empty.
     """
@@ -53,10 +53,11 @@ def suited_profile(pair: PairSpec, gpus: Sequence[Gpu], attempt: Attempt) -> Sui
 def candidates(gpus: Sequence[Gpu]) -> Iterator[Profile]:
     """Profiles for these GPUs, the best first."""
     fp8_cache: list[Precision] = [("fp8", "fp8")] if min(gpu.compute for gpu in gpus) >= 8.9 else []
-    precisions: list[Precision] = [(None, None), ("fp8", None), *fp8_cache, ("awq", None)]
+    precisions: list[Precision] = [(None, None), ("fp8", None), *fp8_cache]
+    awq: Precision = ("awq", None)
     long = product(precisions, LONG)
     short = ((precision, size) for size, precision in product(SHORT, precisions))
-    for precision, size in chain(long, short):
+    for precision, size in chain(long, short, product([awq], LONG + SHORT)):
         for arrangement, count in product(ARRANGEMENTS, range(1, len(gpus) + 1)):
             yield _profile(gpus, arrangement, count, size, precision)
 

@@ -12,9 +12,9 @@ from models.config.layout import context_length, engines_for
 from models.config.machine import Gpu, Processor, visible_gpus
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan, profile_for
-from models.config.registry import PairSpec, load_config
+from models.config.registry import ROLES, PairSpec, load_config
 from models.config.sources import AdapterSource, HubSource
-from models.config.suited import suited_profile
+from models.config.suited import candidates, suited_profile
 
 CONFIG = load_config()
 CPU = Processor((0, 1), bf16=True)
@@ -35,11 +35,24 @@ def with_weights(key: str, source: AdapterSource | HubSource) -> PairSpec:
     return pair.model_copy(update={"distilled": pair.distilled.model_copy(update={"weights": source})})
 
 
+def with_awq(pair: PairSpec) -> PairSpec:
+    """Both models from AWQ weights that are named."""
+    return pair.model_copy(
+        update={role: pair.model(role).model_copy(update={"awq": HubSource(hub=f"me/{role}-awq")}) for role in ROLES}
+    )
+
+
 PAIRS = {
     **{key: pair for key, pair in CONFIG.pairs.items() if key != "qwen2.5-72b"},
     "qwen2.5-72b, an adapter": with_weights("qwen2.5-72b", AdapterSource(adapter="me/lora")),
     "qwen2.5-72b, a checkpoint": with_weights("qwen2.5-72b", HubSource(hub="me/model")),
+    "qwen2.5-72b, a checkpoint with AWQ weights": with_awq(with_weights("qwen2.5-72b", HubSource(hub="me/model"))),
 }
+
+
+@pytest.fixture(autouse=True)
+def _no_weights_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_QWEN_72B_DISTILLED_AWQ", raising=False)
 
 
 def planned(pair: PairSpec, gpus: list[Gpu]) -> Plan | None:
@@ -167,6 +180,24 @@ def test_awq_is_cut_only_where_its_groups_are() -> None:
     architecture = CONFIG.pairs["qwen2.5-72b"].base.architecture
     assert architecture.splits_over(2) and not architecture.splits_over(2, "awq")
     assert architecture.splits_over(1, "awq")
+
+
+def test_awq_is_the_last_resort() -> None:
+    tried = [profile.quantization for profile in candidates([KINDS["L40S"]] * 2)]
+    assert tried.index("awq") == len(tried) - tried.count("awq")
+
+
+def test_awq_weights_must_be_named_where_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = PAIRS["qwen2.5-72b, a checkpoint"]
+    (awq,) = (
+        profile
+        for profile in candidates([KINDS["H200"]])
+        if (profile.quantization, profile.arrangement, profile.context_length) == ("awq", "two", 4096)
+    )
+    with pytest.raises(ConfigError, match=r"it asks for AWQ, and JOURNEY_QWEN_72B_DISTILLED_AWQ is not set\."):
+        make_plan(CONFIG, pair, awq, CPU)
+    monkeypatch.setenv("JOURNEY_QWEN_72B_DISTILLED_AWQ", "me/model-awq")
+    assert len(make_plan(CONFIG, pair, awq, CPU).engines) == 2
 
 
 @pytest.mark.parametrize(("gpu", "flag"), [("L40S", "fp8_per_channel"), ("A100", "fp8_per_tensor")])
