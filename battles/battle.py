@@ -46,6 +46,8 @@ class Battle:
     """How each model's tokens are drawn, in every turn: what the desk has recorded for this battle."""
     roles: Mapping[Side, Role] = field(default_factory=dict)
     """Filled in named mode and after the reveal; empty while the battle is blind."""
+    screened: bool = False
+    """Whether a guard model reads the newest replies once both are finished."""
 
     @property
     def over(self) -> bool:
@@ -59,8 +61,9 @@ class Battle:
 
     @property
     def replies_visible(self) -> bool:
-        """Whether replies may be seen while they are written. `together` means only once both are finished."""
-        return not self.running or self.mode != "blind" or self.delivery == "live"
+        """Whether replies may be seen while they are written. `together` means only once both are finished, and so does
+        a guard model, in every mode: what it has not read is not shown."""
+        return not self.running or not (self.screened or (self.mode == "blind" and self.delivery == "together"))
 
     @property
     def can_be_pinned(self) -> bool:

@@ -160,8 +160,9 @@ class Turns:
     def _open(
         self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling], chosen: Mapping[str, Any]
     ) -> Battle:
-        """`chosen`: how the question was chosen, as `Offers` records it."""
+        """`chosen`: how the question was chosen, as `Offers` records it. Under a guard nothing is delivered live."""
         sampling = within_contexts(self.served, sampling)
+        battle = replace(battle, delivery="together") if self.guard else battle
         battle_id = self.desk.open(
             visitor,
             pair=self.served.pair.key,
@@ -187,6 +188,7 @@ class Turns:
     def _start(
         self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest], before: Battle | None = None
     ) -> Battle:
+        battle = replace(battle, screened=self.guard is not None)
         turn = BattleTurn(requests, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
         self.live.add(battle.id, turn)
         RUNNING.inc()

@@ -1,21 +1,25 @@
 """Battles under a guard: what it blocks is never stored or shown, and what it cannot read loses no vote."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from battles import turns as module
 from battles.battle import Battle
-from battles.live import LiveTurns
+from battles.live import LiveTurn, LiveTurns
 from battles.turns import Turns
 from models.chat.events import Reply
 from tests.battles.test_guard import Server, guard_of
 from tests.battles.test_turns import SAMPLING, answers, last, turns_at
 from tests.votes.helpers import FREE
 from ui.kit.replies import panel_messages
-from votes.ballot import Side
+from votes.ballot import Delivery, Mode, Side
 from votes.casting.desk import Desk
 from votes.casting.limits import Limits
 from votes.store import Store
@@ -70,6 +74,33 @@ async def test_a_blocked_side_says_so_once_both_are_done(
     shared = desk.load_battle(battle.id).turns[0]
     assert getattr(shared, bad).finish_reason == "blocked" and getattr(shared, bad).thought == ""
     assert turns.restore(battle.id, "visitor").reply(bad).answer == ""  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("mode", "delivery"), [("named", "together"), ("blind", "live"), ("blind", "together")])
+@pytest.mark.parametrize("up", [True, False])
+async def test_nothing_is_shown_before_it_is_screened(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, mode: Mode, delivery: Delivery, up: bool
+) -> None:
+    async def play(_: Any, turn: LiveTurn) -> None:
+        for side in turn.requests:
+            stream = SimpleNamespace(reply=BAD, stop=lambda: None)
+            turn.streams[side] = stream  # type: ignore[assignment]
+            turn.hear(side)
+            await asyncio.sleep(0.05)
+            turn.end(side, BAD)
+
+    monkeypatch.setattr(module, "play", play)
+    server = Server("llama-guard")
+    server.fault = None if up else httpx.ConnectError("no route")
+    turns = guarded(desk, server)
+    steps = [step.battle async for step in turns.ask(Battle(mode=mode, delivery=delivery), "Hi", "visitor", SAMPLING)]
+    *before, ended = [str([panel_messages(battle, side) for side in ("a", "b")]) for battle in steps]
+    assert len(before) >= 2 and "an answer" not in str(before) and "a bad thought" not in str(before)
+    assert ("an answer" in ended) == (not up)
+    battle = steps[-1]
+    assert desk.mine(battle.id, "visitor").record.delivery == "together"
+    again = [step.battle async for step in turns.use_tool(battle, "regenerate", frozenset({"a", "b"}), "visitor")]
+    assert "an answer" not in str([panel_messages(battle, "a") for battle in again[:-1]])
 
 
 async def test_a_reply_written_again_may_pass(desk: Desk, answers: list[dict[Side, Reply]]) -> None:
