@@ -15,6 +15,8 @@ from models.config.sampling import Sampling
 from models.config.sources import AdapterSource, AddressSource, SourceField
 from models.config.thought_format import ThoughtFormat
 
+FP8_COMPUTE = 8.9
+"""The compute capability from which GPUs multiply in fp8."""
 T = TypeVar("T")
 Role = Literal["base", "distilled"]
 ROLES: tuple[Role, Role] = ("base", "distilled")
@@ -90,7 +92,7 @@ class GpuSpec(Strict):
 
     @property
     def computes_in_fp8(self) -> bool:
-        return self.compute >= 8.9
+        return self.compute >= FP8_COMPUTE
 
 
 class Profile(Strict):

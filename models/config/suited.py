@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from models.config.layout import Engine, Misfit
 from models.config.machine import Gpu
 from models.config.memory import Quantization
-from models.config.registry import Arrangement, GpuSpec, PairSpec, Profile
+from models.config.registry import FP8_COMPUTE, Arrangement, GpuSpec, PairSpec, Profile
 
 CUDA_SHARE = 0.985
 """Of the memory that nvidia-smi reports, what CUDA has for programs."""
@@ -52,7 +52,7 @@ def suited_profile(pair: PairSpec, gpus: Sequence[Gpu], attempt: Attempt) -> Sui
 
 def candidates(gpus: Sequence[Gpu]) -> Iterator[Profile]:
     """Profiles for these GPUs, the best first."""
-    fp8_cache: list[Precision] = [("fp8", "fp8")] if min(gpu.compute for gpu in gpus) >= 8.9 else []
+    fp8_cache: list[Precision] = [("fp8", "fp8")] if min(gpu.compute for gpu in gpus) >= FP8_COMPUTE else []
     precisions: list[Precision] = [(None, None), ("fp8", None), *fp8_cache]
     awq: Precision = ("awq", None)
     long = product(precisions, LONG)

@@ -3,17 +3,17 @@
 import os
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import ConfigError, WeightsError
 from common.paths import cache
 from models.config.layout import Engine
-from models.config.machine import driver_cuda
+from models.config.machine import Gpu, driver_cuda, visible_gpus
 from models.config.memory import GIB
 from models.config.plan import Plan
-from models.config.registry import PairSpec
+from models.config.registry import FP8_COMPUTE, PairSpec, Profile
 from models.config.sources import AdapterSource, HubSource, Source, resolve_environment
 from models.weights.find import folder_here
 
@@ -35,12 +35,49 @@ class Need(NamedTuple):
 
 
 def check_machine(plan: Plan) -> None:
-    """Raise ConfigError or WeightsError if the driver, /dev/shm or the disk cannot carry the plan."""
+    """Raise ConfigError or WeightsError if the GPUs, their driver, /dev/shm or the disk cannot carry the plan."""
     if any(engine.gpus for engine in plan.engines):
+        if plan.profile.served_by == "vllm":  # ZeroGPU shows its GPU only while it is lent
+            check_gpus(plan, visible_gpus())
         check_driver(driver_cuda())
     for engine in plan.engines:
         check_shared_memory(engine)
     check_disk(list(needs(plan)))
+
+
+def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
+    """Raise ConfigError unless these GPUs are as many as the plan uses, and large enough for what it puts on them."""
+    profile = plan.profile
+    assert profile.gpu is not None
+    needed = 1 + max(number for engine in plan.engines for number in engine.gpus)
+    if len(gpus) < needed:
+        raise _other_gpus(profile, f"needs {needed} GPU{'s' if needed > 1 else ''}, and {_counted(gpus)}")
+    for engine in plan.engines:
+        smallest = min((gpus[number] for number in engine.gpus), key=lambda gpu: gpu.memory_gib)
+        # The engine takes its share of what is there, not of what the profile says.
+        limit = engine.usage.limit * smallest.memory_gib / profile.gpu.memory_gib
+        if engine.usage.total > limit:
+            raise _other_gpus(
+                profile,
+                f"puts {engine.usage.total / GIB:.1f} GiB of {' and '.join(engine.roles)} on each GPU, and of "
+                f"{smallest.name} with {smallest.memory_gib:.0f} GiB it may use {limit / GIB:.1f} GiB",
+            )
+    if profile.gpu.computes_in_fp8 and "fp8" in (profile.quantization, profile.kv_cache):
+        for gpu in gpus[:needed]:
+            if gpu.compute < FP8_COMPUTE:
+                raise _other_gpus(profile, f"computes in fp8, which {gpu.name} cannot")
+
+
+def _counted(gpus: Sequence[Gpu]) -> str:
+    return f"only {len(gpus)} can be used here" if gpus else "nvidia-smi lists none that can be used here"
+
+
+def _other_gpus(profile: Profile, why: str) -> ConfigError:
+    return ConfigError(
+        f"Profile {profile.key} {why}.",
+        f"Run it on the hardware it is for ({profile.hardware}), or unset JOURNEY_PROFILE: a plan is then made for the "
+        "GPUs that are there.",
+    )
 
 
 def check_driver(cuda: float | None) -> None:

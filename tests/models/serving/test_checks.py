@@ -7,10 +7,11 @@ import pytest
 from huggingface_hub import constants
 
 from common.errors import ConfigError, WeightsError
+from models.config.machine import Gpu
 from models.config.plan import make_plan
 from models.config.registry import load_config
 from models.serving import checks
-from models.serving.checks import Need, check_disk, check_driver, check_machine, check_shared_memory, needs
+from models.serving.checks import Need, check_disk, check_driver, check_gpus, check_machine, check_shared_memory, needs
 
 CONFIG = load_config()
 Disk = namedtuple("Disk", "total used free")
@@ -24,6 +25,41 @@ def test_a_driver_that_can_run_the_engine(cuda: float | None) -> None:
 def test_an_old_driver() -> None:
     with pytest.raises(ConfigError, match=r"CUDA up to 12\.4"):
         check_driver(12.4)
+
+
+A100, H100, L40S = Gpu("A100", 80.0, 8.0), Gpu("H100", 79.6, 9.0), Gpu("L40S", 45.0, 8.9)
+
+
+@pytest.mark.parametrize(
+    ("profile", "gpus", "words"),
+    [
+        ("a100-4", [], r"Profile a100-4 needs 4 GPUs, and nvidia-smi lists none"),
+        (
+            "a100-4",
+            [A100],
+            r"Profile a100-4 needs 4 GPUs, and only 1 can be used here\. .*a100x4.*unset JOURNEY_PROFILE",
+        ),
+        (
+            "a100-4",
+            [A100, A100, L40S, L40S],
+            r"of distilled on each GPU, and of L40S with 45 GiB it may use 41\.\d GiB",
+        ),
+        ("l40s-4", [A100] * 4, "computes in fp8, which A100 cannot"),
+    ],
+)
+def test_gpus_that_cannot_carry_a_named_profile(
+    profile: str, gpus: list[Gpu], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told before the disk is looked at, and so before anything is fetched."""
+    monkeypatch.setattr(checks, "visible_gpus", lambda: gpus)
+    monkeypatch.setattr(checks, "check_disk", lambda _: pytest.fail("it went on"))
+    with pytest.raises(ConfigError, match=words):
+        check_machine(make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles[profile]))
+
+
+@pytest.mark.parametrize(("profile", "gpus"), [("a100-4", [A100] * 8), ("a100-4", [H100] * 4), ("l40s-4", [H100] * 4)])
+def test_gpus_that_can(profile: str, gpus: list[Gpu]) -> None:
+    check_gpus(make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles[profile]), gpus)
 
 
 def test_shared_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +78,7 @@ def test_shared_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_both_checkpoints_must_fit_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(checks, "driver_cuda", lambda: 13.0)
+    monkeypatch.setattr(checks, "visible_gpus", lambda: [A100] * 4)
     plan = make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])
     wanted = list(needs(plan))
     assert [need.variable for need in wanted] == ["HF_HOME", "HF_HOME"]
