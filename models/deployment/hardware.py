@@ -7,7 +7,8 @@ class Hardware(NamedTuple):
     """One kind of machine, by the name that `hf` knows it by."""
 
     memory_gb: int
-    disk_gb: int
+    disk_gb: int | None
+    """None where its documentation does not say."""
     dollars_an_hour: float
 
 
@@ -28,6 +29,8 @@ HARDWARE = {
     "a100-large": Hardware(142, 1000, 2.50),
     "a100x4": Hardware(568, 4000, 10.00),
     "a100x8": Hardware(1136, 8000, 20.00),
+    "rtx-pro-6000": Hardware(256, None, 2.75),
+    "rtx-pro-6000x2": Hardware(512, None, 5.50),
 }
 """Read in 2026; `hf spaces hardware` lists today's."""
 

@@ -22,7 +22,9 @@ from models.config.sources import (
 )
 from models.deployment.hardware import HARDWARE, price
 
-SPACE = "<you>/journey-arena"
+YOU = "<you>"
+SPACE = f"{YOU}/journey-arena"
+VOTES = f"{YOU}/journey-arena-votes"
 HUB_BYTES_A_SECOND = 100e6
 """From the hub to a Space. Not measured: a cautious assumption."""
 REGISTRY_BYTES_A_SECOND = 30e6
@@ -38,6 +40,13 @@ for Transformers, whose imports are most of it."""
 
 ZERO = """A free account in good standing may have two Spaces on ZeroGPU. Benchmarks are shown there and not run.
 If the Space does not start on ZeroGPU, choose it under Settings → Hardware."""
+KEPT = f"""A restart empties the disk. Votes are copied every five minutes to the dataset {VOTES},
+which the first copy makes, private, and are fetched at the next start. Without a dataset a restart loses
+the votes: then leave out JOURNEY_VOTES_REPO. docs/votes.md has more."""
+GUARD = f"""Optional: a guard model that reads battles, at an address that speaks the OpenAI protocol:
+  hf spaces secrets add {SPACE} --secrets JOURNEY_GUARD_KEY
+  hf spaces variables add {SPACE} -e JOURNEY_GUARD_URL=http://…/v1 -e JOURNEY_GUARD_KIND=llama-guard \\
+    -e 'JOURNEY_GUARD_MODEL=<name on that server>'"""
 
 
 class Estimate(NamedTuple):
@@ -50,7 +59,8 @@ class Estimate(NamedTuple):
 def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     """Every command, variable and secret for this pair on this profile, as text for a terminal."""
     secrets, zero = list(_secrets(profile, pair)), profile.hardware.startswith("zero-")
-    variables = {"JOURNEY_PROFILE": profile.key, "JOURNEY_PAIR": pair.key} | dict(_variables(profile, pair))
+    variables = {"JOURNEY_PROFILE": profile.key, "JOURNEY_PAIR": pair.key, "JOURNEY_OWNER": YOU}
+    variables |= {"JOURNEY_VOTES_REPO": VOTES, **dict(_variables(profile, pair))}
     create = [f"hf repos create {SPACE} --type space --sdk {profile.sdk} --flavor {profile.hardware}"]
     create += [f"--secrets {name}" for name, _ in secrets]
     create += [f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items()]
@@ -65,14 +75,16 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     lines += [ZERO if zero else "A Space on compute of its own needs a paid plan of Hugging Face."]
     lines += list(_start(profile, pair))
     lines += list(_volumes(profile))
-    lines += ["A restart loses the votes unless JOURNEY_VOTES_REPO names a private dataset of yours: docs/votes.md."]
+    lines += [KEPT, GUARD]
     return "\n".join(lines)
 
 
 def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
-    yield "JOURNEY_OWNER_KEY", "any long word: needed to start runs and to pin cases"
-    if profile.arrangement != "remote" and any(_on_hub(pair.model(role).weights) for role in ROLES):
-        yield "HF_TOKEN", "a token that may read the weights; needed for gated and private models"
+    yield "JOURNEY_OWNER_KEY", f"any long word: starts runs and pins cases for whoever is not signed in as {YOU}"
+    yield "JOURNEY_SALT", "another long word, never changed: visitors stay the same after a restart"
+    reads = profile.arrangement != "remote" and any(_on_hub(pair.model(role).weights) for role in ROLES)
+    weights = " and read the weights, gated and private ones too" if reads else ""
+    yield "HF_TOKEN", f"a token that may write {VOTES}{weights}"
     for source in _addresses(profile, pair):
         if source.key_env:
             yield source.key_env, "the key of that server"
@@ -123,7 +135,7 @@ def _start(profile: Profile, pair: PairSpec) -> Iterator[str]:
         yield f"The first start takes about {minutes} min (an estimate): {', '.join(estimate.parts)}."
         yield "Meanwhile the page is there and shows how far it is."
     known, needed = HARDWARE.get(profile.hardware), sum(size for size, _, _ in _downloads(profile, pair)) / 1e9
-    if known and needed > 0.9 * known.disk_gb:
+    if known and known.disk_gb and needed > 0.9 * known.disk_gb:
         yield f"Its disk of {known.disk_gb} GB is too small for {needed:.0f} GB of weights: choose other hardware."
 
 

@@ -6,12 +6,14 @@ from typing import Literal
 
 import pytest
 import yaml
+from huggingface_hub import SpaceHardware
 from pydantic import ValidationError
 
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.registry import Profile, load_config
 from models.deployment.card import front_matter, without_front_matter
+from models.deployment.hardware import HARDWARE
 from models.deployment.space import PARTS, tracked_files, write_space
 from models.deployment.steps import next_steps
 from tests.resolving import resolved
@@ -137,7 +139,7 @@ def test_next_steps_of_a_space_for_addresses(tmp_path: Path) -> None:
     text = write("remote", "gradio", tmp_path)
     for name in ("JOURNEY_BASE_URL", "JOURNEY_DISTILLED_MODEL", "--secrets JOURNEY_BASE_KEY"):
         assert name in text
-    assert "HF_TOKEN" not in text and "estimate" not in text
+    assert "read the weights" not in text and "estimate" not in text
 
 
 def test_next_steps_of_a_space_on_zero_gpu(tmp_path: Path) -> None:
@@ -160,8 +162,34 @@ def test_hardware_that_needs_transformers_is_refused_without() -> None:
         Profile.model_validate(raw | {"gpu": {"name": "H200", "count": 1, "memory_gib": 70}})
 
 
-def test_the_small_pair_needs_no_token(tmp_path: Path) -> None:
-    assert "HF_TOKEN" not in write("cpu", "docker", tmp_path)
+def test_the_small_pair_needs_a_token_for_the_votes_alone(tmp_path: Path) -> None:
+    text = write("cpu", "docker", tmp_path)
+    assert "a token that may write <you>/journey-arena-votes\n" in text and "read the weights" not in text
+
+
+@pytest.mark.parametrize("key", list(CONFIG.profiles))
+def test_next_steps_say_how_votes_are_kept_and_who_owns_the_space(tmp_path: Path, key: str) -> None:
+    profile = CONFIG.profiles[key]
+    text = next_steps(profile, CONFIG.pairs[PAIRS.get(key, CONFIG.default_pair)], tmp_path)
+    create = text[text.index("hf repos create") : text.index("hf upload")]
+    for words in (
+        "--secrets HF_TOKEN",
+        "--secrets JOURNEY_SALT",
+        "--secrets JOURNEY_OWNER_KEY",
+        "-e 'JOURNEY_OWNER=<you>'",
+        "-e 'JOURNEY_VOTES_REPO=<you>/journey-arena-votes'",
+    ):
+        assert words in create
+    for name in ("HF_TOKEN", "JOURNEY_SALT", "JOURNEY_OWNER_KEY"):
+        assert f"export {name}=" in text
+    for name in ("URL", "KIND", "MODEL", "KEY"):
+        assert f"JOURNEY_GUARD_{name}" in text
+    assert "its price is in" not in text
+
+
+def test_every_flavour_of_a_profile_is_known_to_the_hub() -> None:
+    flavours = {flavour.value for flavour in SpaceHardware}
+    assert {profile.hardware for profile in CONFIG.profiles.values()} | set(HARDWARE) <= flavours
 
 
 def test_a_pair_that_does_not_fit_is_refused_before_anything_is_written(tmp_path: Path) -> None:
