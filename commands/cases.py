@@ -1,4 +1,4 @@
-"""`arena cases record`, `export` and `import`: the paper's cases on a real pair, and people's own cases as a file."""
+"""`arena cases record`, `export` and `import`: the cases that ship on a real pair, and people's own as a file."""
 
 import argparse
 import asyncio
@@ -6,15 +6,17 @@ from pathlib import Path
 
 from commands.kit.arguments import add_pair_option, add_profile_option, count, group, leaf
 from commands.kit.printing import note, show
+from common.errors import ConfigError
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:
     commands = group(parser)
-    recording = leaf(commands, "record", record_command, "run the paper's five cases on a pair and store the replies",
+    recording = leaf(commands, "record", record_command, "run the cases that ship on a pair and store the replies",
                      "arena cases record --pair smol-135m --max-tokens 1024")  # fmt: skip
     add_pair_option(recording)
     add_profile_option(recording)
     recording.add_argument("--max-tokens", type=count, default=1024, help="per reply (default: 1024)")
+    recording.add_argument("--case", action="append", metavar="KEY", help="only this one; may be repeated")
     exporting = leaf(commands, "export", export_command, "write your own cases and all their runs to a JSON file",
                      "arena cases export cases.json")  # fmt: skip
     importing = leaf(commands, "import", import_command, "add the cases of a JSON file to your own",
@@ -25,11 +27,15 @@ def add_cases(parser: argparse.ArgumentParser) -> None:
 
 def record_command(options: argparse.Namespace) -> None:
     from commands.kit.serving import serving
-    from traces.cases.cases import paper_cases
+    from traces.cases.cases import shipped_cases
     from traces.cases.record import record, write_recorded
 
+    known = {case.key: case for case in shipped_cases()}
+    cases = [known[key] for key in options.case or known if key in known]
+    if unknown := set(options.case or ()) - set(known):
+        raise ConfigError(f"No case is called {', '.join(sorted(unknown))}.", f"Choose from {', '.join(known)}.")
     with serving(options.pair, options.profile) as served:
-        runs = asyncio.run(record(served, paper_cases(), options.max_tokens, note))
+        runs = asyncio.run(record(served, cases, options.max_tokens, note))
     write_recorded(runs)
     tokens = {run.case: {role: side.reply.output_tokens for role, side in run.sides.items()} for run in runs}
     lines = [

@@ -1,7 +1,7 @@
-"""Case studies: the paper's five and people's own, with their runs, recorded or live.
+"""Case studies: the paper's five, two that ship beside them, and people's own, with their runs, recorded or live.
 
-The paper's cases are in cases.yaml; their recorded runs ship in traces/cases/recorded. Own cases and live runs are
-append-only files below home()/cases. `arena cases` records, exports and imports them.
+What ships is in cases.yaml, the recorded runs of it in traces/cases/recorded. Own cases and live runs are append-only
+files below home()/cases. `arena cases` records, exports and imports them.
 """
 
 import hashlib
@@ -48,7 +48,7 @@ class Case:
     why: str = ""
     remaining: str = ""
     """Where the model still fails after training."""
-    source: Literal["paper", "own"] = "own"
+    source: Literal["paper", "product", "own"] = "own"
     note: str = ""
     pinned_at: str = ""
     """When it was pinned or last annotated: UTC, ISO 8601; empty for the paper's."""
@@ -87,10 +87,15 @@ class CaseRun:
 
 
 @cache
+def shipped_cases() -> tuple[Case, ...]:
+    """The paper's, in its order, then the product's."""
+    rows = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text(encoding="utf-8"))
+    return tuple(Case(**{"source": "paper", **row, "look_for": tuple(row["look_for"])}) for row in rows)
+
+
 def paper_cases() -> tuple[Case, ...]:
     """The five, in the paper's order."""
-    rows = yaml.safe_load((Path(__file__).parent / "cases.yaml").read_text(encoding="utf-8"))
-    return tuple(Case(**{**row, "look_for": tuple(row["look_for"]), "source": "paper"}) for row in rows)
+    return tuple(case for case in shipped_cases() if case.source == "paper")
 
 
 def folder() -> Path:
@@ -106,7 +111,7 @@ def own_cases() -> tuple[Case, ...]:
 
 
 def all_cases() -> tuple[Case, ...]:
-    return (*paper_cases(), *own_cases())
+    return (*shipped_cases(), *own_cases())
 
 
 def find_case(key: str) -> Case | None:
@@ -150,8 +155,10 @@ def unpin(case: Case) -> None:
 
 
 def _own(case: Case) -> Case:
-    if case.source == "paper" or case.key in {known.key for known in paper_cases()}:
-        raise ConfigError("The paper's cases cannot be changed.", "Pin the question as a case of your own instead.")
+    if case.source != "own" or case.key in {known.key for known in shipped_cases()}:
+        raise ConfigError(
+            "Cases that ship with the product cannot be changed.", "Pin the question as a case of your own instead."
+        )
     return case
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from common import jsonl
 from common.errors import DataError
-from traces.cases.cases import QUESTION_CHARACTERS, Case, CaseRun, folder, own_cases, paper_cases, recorded_runs
+from traces.cases.cases import QUESTION_CHARACTERS, Case, CaseRun, folder, own_cases, recorded_runs, shipped_cases
 from traces.cases.files import append, plain, read, validate
 
 FORMAT = "journey-arena-cases-1"
@@ -34,15 +34,15 @@ class Imported:
 def import_document(text: str, where: str = "The file") -> Imported:
     """Add a document's cases and runs to the own ones, all or nothing; the same document twice adds nothing.
 
-    It skips the paper's cases, and known ones unless they are newer. Raises DataError naming what is wrong.
+    It skips cases that ship, and known ones unless they are newer. Raises DataError naming what is wrong.
     """
     cases, runs = _read_document(text, where)
-    papers, present = {case.key for case in paper_cases()}, {case.key: case for case in own_cases()}
+    shipped, present = {case.key for case in shipped_cases()}, {case.key: case for case in own_cases()}
     ids = {run.id for run in (*read(folder() / "runs.jsonl", CaseRun), *recorded_runs())}
     new_cases = [
         case
         for case in cases
-        if case.key not in papers and (case.key not in present or case.pinned_at > present[case.key].pinned_at)
+        if case.key not in shipped and (case.key not in present or case.pinned_at > present[case.key].pinned_at)
     ]
     new_runs = [replace(run, origin="imported") for run in runs if run.id not in ids]
     for case in new_cases:
@@ -70,5 +70,5 @@ def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:
         usable = 0 < len(case.question.strip()) <= QUESTION_CHARACTERS and re.fullmatch(r"[\w-]{1,80}", case.key)
         if not usable:
             raise DataError(f"{where}: case “{case.key[:40]}” has no usable key or question.", "Correct or remove it.")
-    papers = {case.key for case in paper_cases()}
-    return [case if case.key in papers else replace(case, source="own", removed=False) for case in cases], runs
+    shipped = {case.key for case in shipped_cases()}
+    return [case if case.key in shipped else replace(case, source="own", removed=False) for case in cases], runs

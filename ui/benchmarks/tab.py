@@ -32,7 +32,8 @@ def build_benchmarks_tab(services: Services) -> None:
     library = RunLibrary(services.home / "runs")
     actions = RunActions(services, library)
     overview = html(elem_id="bm-overview")
-    build_card_button(services)
+    with gr.Row(elem_classes="small-row"):
+        build_card_button(services)
     selectors = build_selectors()
     with gr.Accordion("Run the benchmarks", open=not library.infos()):
         running = build_run_section(services)
@@ -41,7 +42,7 @@ def build_benchmarks_tab(services: Services) -> None:
     controls = build_controls(running)
     headline = gr.HTML(note("Reading the runs …"), elem_id="bm-headline")
     # Nothing is to be seen before they are read, and before the first answer.
-    with gr.Column(visible=False) as results, gr.Tabs(elem_id="bm-tabs"):
+    with gr.Column(visible=False) as results, gr.Tabs(elem_id="bm-tabs", overflow_behavior="wrap"):
         displays, grid, files = build_results(results, headline)
     page = Page(library, actions, selectors, displays, grid, controls, gr.State(""), gr.State((None, None, "")))
     wire_run_section(running, actions, controls, selectors.run, Updates(page.choose_run, page.outputs))

@@ -59,7 +59,7 @@ def build_own_cases(services: Services, w: Widgets) -> None:
 
 
 def build_form() -> PinForm:
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab("A question"):
             question = gr.Textbox(label="Question", lines=2, elem_id="pin-question")
             pin_question = gr.Button("Pin the question", size="sm", elem_id="pin")

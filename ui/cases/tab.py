@@ -1,4 +1,4 @@
-"""The case studies tab: the paper's five cases and people's own, the journey, and the results beyond maths.
+"""The case studies tab: the cases that ship and people's own, the journey, and the results beyond maths.
 
 Widgets and wiring; what is shown of a case is `ui.cases.view`, what happens is `ui.cases.handlers`.
 """
@@ -14,7 +14,7 @@ from battles.live import LiveTurns
 from battles.sampling import longest_reply
 from battles.turns import Turns
 from models.config.registry import ROLES, Role
-from traces.cases.cases import paper_cases
+from traces.cases.cases import paper_cases, shipped_cases
 from ui.cases.handlers import (
     Widgets,
     case_choices,
@@ -48,7 +48,7 @@ VERDICTS: dict[Verdict, str] = {
 
 def build_cases_tab(services: Services) -> None:
     """Fill the enclosing tab. A link to one of its pages is `?tab=cases&view=…`: gradio keeps `page` for itself."""
-    with gr.Tabs() as pages:
+    with gr.Tabs(overflow_behavior="wrap") as pages:
         for key, (label, build_page) in PAGES.items():
             with gr.Tab(label, id=key):
                 build_page(services)
@@ -67,7 +67,7 @@ def build_case_page(services: Services) -> None:
     text = text_of("cases")
     gr.Markdown(text["intro"])
     first = paper_cases()[0]
-    choices = case_choices(paper_cases())  # one's own join them when the page is loaded, and may be damaged
+    choices = case_choices(shipped_cases())  # one's own join them when the page is loaded, and may be damaged
     chosen = gr.Radio(choices, value=first.key, label="Case", elem_id="case-chosen")
     about = html(case_html(first), elem_id="case-about")
     with low_row():

@@ -17,7 +17,7 @@ ROLE_TITLES: dict[Role, str] = {"base": "Base", "distilled": "Distilled"}
 
 def case_choice(number: int, case: Case) -> str:
     """The case in the list, e.g. `3 · Counting the titles`."""
-    return f"{number} · {case.title}" if case.source == "paper" else f"Own · {case.title}"
+    return f"Own · {case.title}" if case.source == "own" else f"{number} · {case.title}"
 
 
 def case_html(case: Case) -> Markup:
@@ -31,7 +31,7 @@ def case_html(case: Case) -> Markup:
             )
         )
     facts = []
-    said = str if case.source == "paper" else written  # what we say of the paper's cases is in the catalogue
+    said = written if case.source == "own" else str  # what we say of cases that ship is in the catalogue
     if case.truth:
         facts.append(card("What is true", render("<b>{{ truth }}</b>", truth=said(case.truth)), said(case.why)))
     if case.look_for:

@@ -73,15 +73,15 @@ def pool(measured: Sequence[Measured]) -> tuple[Example, ...]:
 
 
 def examples_html(examples: Sequence[Example]) -> Markup:
-    """Every example of the pool as a hidden button; `ui/page.js` shows a few."""
+    """Every example of the pool as a hidden button; `ui/first.js` shows a few."""
     measured = any(example.kind == "right" for example in examples)
     return render(
         '<div class="examples" role="group" aria-label="Examples">'
-        '<span class="note">{{ heading }}</span>'
+        '<span class="note">{{ heading }}</span><div class="offered">'
         "{% for one in examples %}"
         '<button type="button" class="example" data-kind="{{ one.kind }}" data-question="{{ one.question }}" hidden>'
         '{% if one.tag %}<b>{{ one.tag }}</b> {% endif %}<span translate="no">{{ one.title }}</span></button>'
-        "{% endfor %}</div>",
+        "{% endfor %}</div></div>",
         heading="Measured on this pair: one model or both get these right" if measured else "Or try one of these",
         examples=examples,
     )

@@ -16,7 +16,15 @@ from ui.kit.owner import is_owner, needs_key, owner_key
 from ui.preferences.analysis import build_analysis
 from ui.preferences.search import build_search
 from ui.preferences.takedown import build_takedown
-from ui.preferences.view import recent_html, summarise_votes, table_html, tiles_html, time_figure, win_rate_figure
+from ui.preferences.view import (
+    enough,
+    recent_html,
+    summarise_votes,
+    table_html,
+    tiles_html,
+    time_figure,
+    win_rate_figure,
+)
 from ui.services import Services
 from votes.agreement import without_texts
 from votes.ballot import Ballot
@@ -56,7 +64,7 @@ def build_preferences_tab(services: Services) -> None:
     notice = gr.Markdown(visible=False)
     with gr.Column(visible=False) as body:
         tiles = html()
-        with gr.Row():
+        with gr.Row(visible=False) as plots:
             rates_plot = gr.Plot(show_label=False, min_width=320)
             time_plot = gr.Plot(show_label=False, min_width=320)
         table = html()
@@ -85,13 +93,14 @@ def build_preferences_tab(services: Services) -> None:
             mine = [vote for vote in votes if vote.pair == chosen]
             summary = summarise_votes(mine)
             updates[tiles] = shown(tiles_html(summary))
+            updates[plots] = gr.update(visible=enough(summary.groups))
             updates[rates_plot] = win_rate_figure(summary.groups)
             updates[time_plot] = time_figure(summary.days)
             updates[table] = shown(table_html(summary.groups))
             updates[recent] = shown(recent_html(recent_battles(services, mine)))
         return updates
 
-    outputs = [notice, pair, body, tiles, rates_plot, time_plot, table, recent]
+    outputs = [notice, pair, body, tiles, plots, rates_plot, time_plot, table, recent]
     when_opened(show, [pair], outputs, refresh.click, pair.input)
 
 

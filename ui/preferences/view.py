@@ -132,14 +132,14 @@ def recent_html(battles: Sequence[SharedBattle]) -> Markup:
 
 
 def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
-    """One point per group with its 95 % interval, against the line of no difference."""
+    """One point per group with its 95 % interval, against the line of no difference; none for a group too small."""
     lines: list[tuple[str, WinRate | None]] = []
     for group in groups:
         lines.append((f"<b>{group.heading}</b>", None))
         lines += [(f"{name} ({rate.votes})", rate) for name, rate in group.rates.items()]
     fig = go.Figure()
     for position, (_, rate) in enumerate(lines):
-        if rate is None or rate.rate is None or rate.interval is None:
+        if rate is None or rate.rate is None or rate.interval is None or rate.votes < FEWEST_VOTES:
             continue
         share, interval = rate.rate, rate.interval
         fig.add_scatter(
@@ -164,18 +164,21 @@ def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
 
 
 def time_figure(days: Sequence[Day]) -> go.Figure:
-    """Votes per day, and below them the win rate of all votes up to that day with its 95 % interval."""
+    """Votes per day, and below them the win rate of all votes up to that day, once they are enough, with its 95 %
+    interval."""
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.12)
     when = [day.day for day in days]
-    bounds = [day.so_far.interval or Interval(0, 1) for day in days]
+    counted = [day for day in days if day.so_far.votes >= FEWEST_VOTES]
+    since = [day.day for day in counted]
+    bounds = [day.so_far.interval or Interval(0, 1) for day in counted]
     counts = [day.votes for day in days]
     fig.add_bar(x=when, y=counts, width=0.6 * _DAY, marker_color=BASE_COLOUR, name="votes", row=1, col=1)
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "row": 2, "col": 1}
-    fig.add_scatter(x=when, y=[bound.low for bound in bounds], **band)
-    fig.add_scatter(x=when, y=[bound.high for bound in bounds], fill="tonexty", fillcolor=_BAND, **band)
+    fig.add_scatter(x=since, y=[bound.low for bound in bounds], **band)
+    fig.add_scatter(x=since, y=[bound.high for bound in bounds], fill="tonexty", fillcolor=_BAND, **band)
     fig.add_scatter(
-        x=when,
-        y=[day.so_far.rate for day in days],
+        x=since,
+        y=[day.so_far.rate for day in counted],
         mode="lines+markers",
         line={"color": DISTILLED_COLOUR},
         name="win rate so far",
@@ -197,10 +200,15 @@ def time_figure(days: Sequence[Day]) -> go.Figure:
     return figure_layout(fig)
 
 
+def enough(groups: Iterable[Group]) -> bool:
+    """Whether there is a group with a win rate to show."""
+    return any(rate.votes >= FEWEST_VOTES for group in groups for rate in group.rates.values())
+
+
 def _table_row(name: str, rate: WinRate) -> tuple[str, ...]:
     counts = (rate.votes, rate.wins, rate.losses, rate.ties, rate.both_bad)
-    enough = rate.votes >= FEWEST_VOTES
-    return name, *map(str, counts), percent(rate.rate if enough else None), between(rate.interval) if enough else ""
+    shares = (percent(rate.rate), between(rate.interval)) if rate.votes >= FEWEST_VOTES else (percent(None), "")
+    return name, *map(str, counts), *shares
 
 
 def _outcome(battle: SharedBattle) -> str:

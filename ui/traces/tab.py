@@ -36,7 +36,7 @@ def build_traces_tab(services: Services) -> None:
     library = TraceLibrary(services.home)
     gr.Markdown(text_of("traces")["intro"])
     note = gr.Markdown(text_of("traces")["empty"], visible=False, elem_id="trace-empty")
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab("Read"):
             reader = build_reader(services, library)
         with gr.Tab("Yield and cost") as costs:

@@ -1,4 +1,4 @@
-"""The five cases as the paper tells them, own cases that outlive a crash, documents that come back as they went."""
+"""The cases that ship, the five as the paper tells them; own cases that outlive a crash, documents that come back as they went."""
 
 import json
 from dataclasses import replace
@@ -27,6 +27,7 @@ from traces.cases.cases import (
     pin,
     recorded_runs,
     runs_of,
+    shipped_cases,
     unpin,
 )
 from traces.cases.exchange import export_document, import_document
@@ -85,9 +86,20 @@ def test_the_numbers_that_cases_quote_are_those_of_table_2() -> None:
         assert all(number in case.remaining for number in scores[benchmark])
 
 
-def test_recorded_runs_belong_to_the_five_and_say_how_they_were_made() -> None:
+def test_the_products_own_show_a_thought_that_turns_back_and_a_check_that_sees_nothing() -> None:
+    turning, unseeing = (case for case in shipped_cases() if case.source == "product")
+    for case, answer in ((turning, "24"), (unseeing, "7")):
+        assert all((case.title, case.area, case.question, case.truth, case.why, case.look_for, case.remaining))
+        (run,) = runs_of(case.key)
+        assert f"boxed{{{answer}}}" in run.sides["distilled"].reply.answer
+        assert not run.sides["base"].reply.thought
+    assert runs_of(turning.key)[0].sides["distilled"].reply.thought.count("leads nowhere. Go back.") == 2
+    assert "12*3=32" in runs_of(unseeing.key)[0].sides["distilled"].reply.thought
+
+
+def test_recorded_runs_belong_to_cases_that_ship_and_say_how_they_were_made() -> None:
+    assert {run.case for run in recorded_runs()} == {case.key for case in shipped_cases()}
     for run in recorded_runs():
-        assert run.case in {case.key for case in paper_cases()}
         assert run.origin == "recorded"
         assert run.versions
         assert all(s.weight_hash and s.reply.raw and s.reply.output_tokens for s in run.sides.values())
@@ -110,7 +122,7 @@ def test_a_question_that_cannot_be_pinned(question: str) -> None:
         pin(question)
 
 
-def test_the_papers_cases_cannot_be_changed() -> None:
+def test_cases_that_ship_cannot_be_changed() -> None:
     with pytest.raises(ConfigError, match="cannot be changed"):
         annotate(paper_cases()[0], "mine")
     with pytest.raises(ConfigError, match="cannot be changed"):

@@ -37,6 +37,12 @@ TRUTH = Truth(
     by_stage={"answers": Choices(9, 12, ("b1",)), "reasoning": Choices(1, 2, ())},
     by_length={"longer": Choices(3, 9, ()), "not longer": Choices(0, 0, ())},
     by_thought={"longer": Choices(1, 2, ()), "not longer": Choices(0, 0, ())},
+    named=Choices(5, 10, ()),
+    by_tone={
+        "confident": Choices(2, 10, ("b1",)),
+        "hedged": Choices(0, 1, ()),
+        "without an answer": Choices(0, 0, ()),
+    },
     reading=Reading(6, 3, 0, 0.25),
 )
 
@@ -58,7 +64,9 @@ def test_both_preferences_stand_side_by_side() -> None:
 
 def test_shares_of_few_are_not_shown_and_links_are_only_to_public_battles() -> None:
     text = truth_html(TRUTH, {"b1": "How <much>?"})
-    assert "75 %" in text and text.count("not enough yet") == 5 and "0 of 10" in text
+    assert "75 %" in text and text.count("not enough yet") == 7 and "0 of 10" in text
+    assert "with names and reasoning shown from the start</td><td>50 %" in text
+    assert "where it sounds confident</td><td>80 %" in text, "eight of ten preferred the confident wrong answer"
     assert "?battle=b1" in text and "?battle=b2" not in text and "?battle=b3" not in text
     assert "How &lt;much&gt;?" in text
     assert "3 of 6 turned to the right answer and 0 away" in text and "p = 0.25" in text

@@ -12,6 +12,7 @@ import pytest
 from tests.votes.helpers import FREE, Clock, make_replies
 from ui.preferences.tab import FILES, build_preferences_tab, read_ballots, recent_battles, write_file
 from ui.preferences.view import (
+    enough,
     percent,
     recent_html,
     summarise_votes,
@@ -84,8 +85,8 @@ def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
         ("By prompt language", ["English"]),
     ]
     assert "4 blind votes" in tiles_html(summary) and "%" not in tiles_html(summary), "too few for a share"
-    enough = summary._replace(headline=WinRate(wins=6, losses=3, ties=0, both_bad=1))
-    assert "<strong>65 %</strong>" in tiles_html(enough) and percent(0.625) == "62 %"
+    more = summary._replace(headline=WinRate(wins=6, losses=3, ties=0, both_bad=1))
+    assert "<strong>65 %</strong>" in tiles_html(more) and percent(0.625) == "62 %"
     assert "<td>Named</td><td>1</td><td>0</td><td>1</td>" in table_html(summary.groups)
 
 
@@ -95,11 +96,26 @@ def test_the_figures_hold_every_group_and_day(services: Any) -> None:
     services.desk._clock.now += 2 * 86400
     vote(services, "base", prompt="长江有多长?")
     summary = summarise_votes(read_ballots(services)[0])
-    rates = win_rate_figure(summary.groups)
-    assert len(rates.data) == sum(len(group.rates) for group in summary.groups)
+    assert not enough(summary.groups) and not win_rate_figure(summary.groups).data, "no share of one vote"
+    lines = [trace for trace in time_figure(summary.days).data if trace.type == "scatter"]
+    assert [list(line.y or ()) for line in lines] == [[], [], []]
     bars = next(trace for trace in time_figure(summary.days).data if trace.type == "bar")
     assert list(bars.y) == [1, 1]
     assert summarise_votes([]).groups == [] and time_figure([]).data is not None
+
+
+def test_a_share_is_drawn_from_the_tenth_vote_on(services: Any) -> None:
+    past(services)
+    for _ in range(9):
+        vote(services, "distilled")
+    services.desk._clock.now += 86400
+    vote(services, "base")
+    summary = summarise_votes(read_ballots(services)[0])
+    assert enough(summary.groups)
+    rates = win_rate_figure(summary.groups)
+    assert len(rates.data) == sum(len(group.rates) for group in summary.groups)
+    line = time_figure(summary.days).data[-1]
+    assert list(line.y) == [0.9] and len(line.x) == 1
 
 
 def test_recent_battles_are_escaped_and_keep_hidden_names(services: Any) -> None:

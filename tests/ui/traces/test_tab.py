@@ -374,13 +374,8 @@ def page(request: pytest.FixtureRequest, browser: "Browser", tab_url: str):
 
 
 def open_section(page: "Page", name: str) -> None:
-    """On a narrow page the last sections lie in the overflow menu."""
-    tab = page.get_by_role("tab", name=name)
-    if not tab.count() or not tab.first.is_visible():
-        page.locator(".overflow-menu > button").last.click()
-        page.locator(".overflow-dropdown button", has_text=name).last.click()
-    else:
-        tab.first.click()
+    """On a narrow page the last sections are scrolled to."""
+    page.get_by_role("tab", name=name).first.click()
 
 
 @pytest.mark.browser
