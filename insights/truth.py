@@ -12,6 +12,7 @@ from eval.grading.grader import GradeItem
 from eval.problems.benchmark import Benchmark, Rule
 from eval.problems.prompts import MATHS_PROMPT
 from eval.records import CUT_OFF, Grade, Problem
+from insights.confidence import TONES, Tone, tone_of
 from insights.style import words_alike
 from votes.ballot import RecordedReply, Role, Stage, Vote
 from votes.ranking import Interval, wilson
@@ -37,6 +38,18 @@ class GradedVote:
     vote: Vote
     problem: Problem
     right: Mapping[Role, bool]
+    tone: Mapping[Role, Tone]
+    """How sure of itself each answer sounds."""
+
+    @property
+    def before_reading(self) -> bool:
+        """A blind vote whose visitor had seen no thought: neither from the start nor ahead of voting again."""
+        return self.vote.mode == "blind" and self.vote.on_answers_alone
+
+    @property
+    def after_reading(self) -> bool:
+        """A blind second vote."""
+        return self.vote.mode == "blind" and self.vote.stage == "reasoning"
 
     @property
     def quadrant(self) -> Quadrant:
@@ -46,7 +59,12 @@ class GradedVote:
     def chose_right(self) -> bool | None:
         """Whether the preferred answer is the right one; None where both answers are alike or neither is preferred."""
         winner = self.vote.winner
-        return None if winner is None or self.right["base"] == self.right["distilled"] else self.right[winner]
+        return self.right[winner] if winner and self.one_is_right else None
+
+    @property
+    def one_is_right(self) -> bool:
+        """Whether one answer is right and the other wrong."""
+        return self.right["base"] != self.right["distilled"]
 
     @property
     def right_is_longer(self) -> bool:
@@ -59,6 +77,11 @@ class GradedVote:
         """Whether the thought before the right answer is the longer one; meaningful where one is right."""
         right, wrong = self._right_and_wrong()
         return right.thought_tokens > wrong.thought_tokens
+
+    @property
+    def wrong_tone(self) -> Tone:
+        """How sure of itself the wrong answer sounds; meaningful where one is right."""
+        return self.tone["base" if self.right["distilled"] else "distilled"]
 
     def _right_and_wrong(self) -> tuple[RecordedReply, RecordedReply]:
         turn = self.vote.turns[0]
@@ -83,6 +106,11 @@ class Choices(NamedTuple):
         """Wilson's interval of the share."""
         return wilson(self.right, self.total) if self.total >= MIN_CHOICES else None
 
+    @property
+    def wrong(self) -> "Choices":
+        """The same votes, counted by whether they preferred the wrong answer."""
+        return self._replace(right=self.total - self.right)
+
 
 class Reading(NamedTuple):
     """Battles with a right and a wrong answer in which somebody voted before and after reading the reasoning."""
@@ -103,14 +131,18 @@ class Truth:
     graded: int
     """Votes on known problems whose two answers could be graded."""
     quadrants: Mapping[Quadrant, Mapping[str, tuple[str, ...]]]
-    """Of votes on the answers alone: by quadrant and by what was voted (`base`, `distilled`, `tie`, `both_bad`), the
-    battles."""
+    """Of blind votes before the reasoning was seen: by quadrant and by what was voted (`base`, `distilled`, `tie`,
+    `both_bad`), the battles."""
     by_stage: Mapping[Stage, Choices]
+    """Of blind votes: before the reasoning was seen, and after."""
+    named: Choices
+    """Of votes in named mode, where names and thoughts are shown from the start."""
     by_length: Mapping[str, Choices]
-    """Of votes on the answers alone: where the right answer is the longer one, and where it is not."""
+    """Of blind votes before: where the right answer is the longer one, and where it is not."""
     by_thought: Mapping[str, Choices]
-    """Of votes with the reasoning open: where the thought before the right answer is the longer one, and where it is
-    not."""
+    """Of blind votes after: where the thought before the right answer is the longer one, and where it is not."""
+    by_tone: Mapping[Tone, Choices]
+    """Of blind votes before: by how sure of itself the wrong answer sounds."""
     reading: Reading
 
 
@@ -143,29 +175,33 @@ def grade_votes(
         turn = vote.turns[0]
         if len(vote.turns) > 1 or (known_problem := find_problem(turn.prompt, known)) is None:
             continue
-        gold = known_problem.problem.gold
-        outcomes = {
-            reply.role: grade(GradeItem(reply.answer, gold, known_problem.rule, reply.finish_reason in CUT_OFF)).outcome
-            for reply in (turn.a, turn.b)
-        }
-        if "grader_failed" not in outcomes.values():
-            right = {role: outcome == "correct" for role, outcome in outcomes.items()}
-            graded.append(GradedVote(vote, known_problem.problem, right))
+        grades = {reply.role: grade(_item(reply, known_problem)) for reply in (turn.a, turn.b)}
+        if all(one.outcome != "grader_failed" for one in grades.values()):
+            right = {role: one.outcome == "correct" for role, one in grades.items()}
+            tone = {
+                reply.role: tone_of(reply.answer, states_answer=grades[reply.role].extraction_method != "none")
+                for reply in (turn.a, turn.b)
+            }
+            graded.append(GradedVote(vote, known_problem.problem, right, tone))
     return graded
+
+
+def _item(reply: RecordedReply, known: KnownProblem) -> GradeItem:
+    return GradeItem(reply.answer, known.problem.gold, known.rule, reply.finish_reason in CUT_OFF)
 
 
 def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
     """Join preference and correctness over votes that stand (`votes.ranking.effective_votes`)."""
-    first = [one for one in graded if one.vote.on_answers_alone]
-    after = [one for one in graded if one.vote.stage == "reasoning"]
-    stages: tuple[Stage, ...] = ("answers", "reasoning")
+    first = [one for one in graded if one.before_reading]
+    after = [one for one in graded if one.after_reading]
     return Truth(
         graded=len(graded),
         quadrants={
             quadrant: _battles_by_vote(one for one in first if one.quadrant == quadrant)
             for quadrant in ((True, True), (True, False), (False, True), (False, False))
         },
-        by_stage={stage: _choices(one for one in graded if one.vote.stage == stage) for stage in stages},
+        by_stage={"answers": _choices(first), "reasoning": _choices(after)},
+        named=_choices(one for one in graded if one.vote.mode == "named"),
         by_length={
             "longer": _choices(one for one in first if one.right_is_longer),
             "not longer": _choices(one for one in first if not one.right_is_longer),
@@ -174,7 +210,8 @@ def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
             "longer": _choices(one for one in after if one.right_thinks_longer),
             "not longer": _choices(one for one in after if not one.right_thinks_longer),
         },
-        reading=_reading(graded),
+        by_tone={tone: _choices(one for one in first if one.one_is_right and one.wrong_tone == tone) for tone in TONES},
+        reading=_reading(first, after),
     )
 
 
@@ -192,16 +229,13 @@ def _choices(graded: Iterable[GradedVote]) -> Choices:
     )
 
 
-def _reading(graded: Iterable[GradedVote]) -> Reading:
+def _reading(first: Iterable[GradedVote], after: Iterable[GradedVote]) -> Reading:
     """A tie before or after counts as having chosen neither; from there one can turn either way."""
     from scipy.stats import binomtest
 
-    votes: dict[str, dict[Stage, GradedVote]] = {}
-    for one in graded:
-        if one.right["base"] != one.right["distilled"]:
-            votes.setdefault(one.vote.battle_id, {})[one.vote.stage] = one
-    both = [stages for stages in votes.values() if len(stages) == 2]
-    steps = Counter(_standing(stages["reasoning"]) - _standing(stages["answers"]) for stages in both)
+    before = {one.vote.battle_id: one for one in first if one.one_is_right}
+    both = [(before[one.vote.battle_id], one) for one in after if one.vote.battle_id in before]
+    steps = Counter(_standing(later) - _standing(earlier) for earlier, later in both)
     up, down = sum(n for step, n in steps.items() if step > 0), sum(n for step, n in steps.items() if step < 0)
     return Reading(len(both), up, down, float(binomtest(up, up + down).pvalue) if up + down else None)
 

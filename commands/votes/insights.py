@@ -1,6 +1,7 @@
 """`arena votes model`, `truth` and `topics`: what the votes mean."""
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from commands.kit.arguments import Commands, leaf
@@ -51,6 +52,7 @@ def model_command(options: argparse.Namespace) -> None:
 
 
 def truth_command(options: argparse.Namespace) -> None:
+    from insights.confidence import TONES
     from insights.reading import known_benchmarks, read_truth
 
     truth = read_truth(chosen_votes(options), known_benchmarks())
@@ -59,13 +61,16 @@ def truth_command(options: argparse.Namespace) -> None:
         f"{truth.graded} votes on problems with a known answer",
         f"preferred the right answer before reading the reasoning: {_choices(truth.by_stage['answers'])}",
         f"after reading it: {_choices(truth.by_stage['reasoning'])}",
+        f"with names and reasoning shown from the start: {_choices(truth.named)}",
         f"turned to the right answer by reading: {reading.to_right} of {reading.battles}; away: {reading.to_wrong}",
+        *(f"preferred the wrong answer {TONES[tone]}: {_choices(one.wrong)}" for tone, one in truth.by_tone.items()),
     ]
     quadrants = {
         f"distilled {'right' if d else 'wrong'}, base {'right' if b else 'wrong'}": votes
         for (d, b), votes in truth.quadrants.items()
     }
-    values = {**vars(truth), "quadrants": quadrants}
+    shares = {name: _shares(getattr(truth, name)) for name in ("by_stage", "by_length", "by_thought", "by_tone")}
+    values = {**vars(truth), **shares, "named": _values(truth.named), "quadrants": quadrants}
     show(options, values, "\n".join(lines))
 
 
@@ -103,6 +108,15 @@ def topics_command(options: argparse.Namespace) -> None:
 def _preference(preference: "Preference") -> str:
     low, high = preference.low, preference.high
     return f"the distilled model is preferred in {preference.share:.1%} [{low:.1%}, {high:.1%}]"
+
+
+def _shares(groups: "Mapping[str, Choices]") -> dict[str, dict[str, Any]]:
+    return {name: _values(choices) for name, choices in groups.items()}
+
+
+def _values(choices: "Choices") -> dict[str, Any]:
+    """`share` and `interval` are of the right answer, and null where there are too few votes."""
+    return {**choices._asdict(), "share": choices.share, "interval": choices.interval}
 
 
 def _choices(choices: "Choices") -> str:

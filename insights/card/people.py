@@ -98,7 +98,7 @@ def _truth_lines(graded: Sequence[GradedVote]) -> list[Line]:
     low, high = choices.interval
     cells = (percent(choices.share) + between(low, high), str(choices.total), "–", "share that preferred the right one")
     values = {"share": choices.share, "low": low, "high": high, "votes": choices.total}
-    where = "stage = 'answers' AND right_base + right_distilled = 1 AND score <> 0.5"
+    where = f"{ALONE} AND right_base + right_distilled = 1 AND score <> 0.5"
     return [Line("Where one answer is right, the other wrong", cells, values, "votes", where)]
 
 

@@ -2,7 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,6 +148,42 @@ def test_a_release_needs_the_packages_that_find_personal_data(
     assert main(["votes", "release", "--out", str(tmp_path / "release")]) == 1
     assert "pip install datafog-core==" in capsys.readouterr().err
     assert not (tmp_path / "release").exists()
+
+
+@pytest.fixture
+def on_problems(home: Path) -> Callable[..., None]:
+    """Adds `count` votes on a known problem that the distilled model, which is A, solves and the base does not."""
+    from insights.reading import known_benchmarks
+    from tests.insights.helpers import make_reply, make_vote
+
+    problem = known_benchmarks()[0].problems[0]
+    right, wrong = make_reply("distilled", f"\\boxed{{{problem.gold}}}"), make_reply("base", "\\boxed{0.5}")
+
+    def add(**fields: Any) -> None:
+        store = Store(home / "votes.duckdb")
+        for number in range(fields.pop("count")):
+            name = f"{fields.get('mode', 'blind')}{fields.get('blocked', '')}{number}"
+            store.append(make_vote(prompt=problem.question, distilled=right, base=wrong, battle=name, **fields))
+        store.close()
+
+    return add
+
+
+def test_how_often_the_right_answer_is_preferred(
+    on_problems: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_problems(count=10)
+    on_problems(count=3, verdict="b", mode="named", reasoning_seen=True)
+    assert main(["votes", "truth", "--json"]) == 0
+    truth = json.loads(capsys.readouterr().out)
+    before = truth["by_stage"]["answers"]
+    assert (before["right"], before["total"], before["share"]) == (10, 10, 1.0) and before["interval"]["low"] < 1
+    assert (truth["named"]["right"], truth["named"]["total"], truth["named"]["share"]) == (0, 3, None)
+    assert sum(one["total"] for one in truth["by_tone"].values()) == 10
+    assert main(["votes", "truth"]) == 0
+    text = capsys.readouterr().out
+    assert "before reading the reasoning: 100.0%" in text and "shown from the start: not enough yet (3)" in text
+    assert "preferred the wrong answer where it sounds confident: 0.0%" in text
 
 
 @pytest.mark.usefixtures("voted")

@@ -89,6 +89,40 @@ def test_counts_by_hand(grader: Grader) -> None:
     assert truth.reading[:3] == (3, 2, 0) and truth.reading.p_value == pytest.approx(0.5)
 
 
+def test_only_a_blind_vote_without_sight_of_a_thought_is_one_before_reading(grader: Grader) -> None:
+    votes = [
+        vote("a", "b1"),
+        vote("b", "b2", mode="named", reasoning_seen=True),
+        vote("a", "b3", mode="named", reasoning_seen=True),
+        vote("b", "b4", reasoning_seen=True),  # cast again after the thoughts were opened
+        vote("a", "b4", stage="reasoning"),
+    ]
+    truth = compare_with_truth(grade_votes(votes, KNOWN, lambda item: grader.grade_one(*item[:3])))
+    assert truth.by_stage == {"answers": Choices(1, 1, ("b1",)), "reasoning": Choices(1, 1, ("b4",))}
+    assert truth.named == Choices(1, 2, ("b2", "b3"))
+    assert truth.by_length["not longer"] == Choices(1, 1, ("b1",)), "a named vote is none on the answers alone"
+    assert truth.quadrants[True, False] == {"distilled": ("b1",)}
+    assert truth.reading.battles == 0, "the first vote of b4 was not cast before reading"
+
+
+def test_whether_confident_wrong_answers_win(grader: Grader) -> None:
+    votes = [
+        vote("b", "b1"),
+        vote("a", "b2"),
+        vote("b", "b3", base=r"I think it is $\boxed{5}$."),
+        vote("a", "b4", base="No idea."),
+        vote("b", "b5", distilled=WRONG, base="Perhaps."),  # both are wrong
+        vote("tie", "b6"),
+    ]
+    truth = compare_with_truth(grade_votes(votes, KNOWN, lambda item: grader.grade_one(*item[:3])))
+    assert truth.by_tone == {
+        "confident": Choices(1, 2, ("b1", "b2")),
+        "hedged": Choices(0, 1, ("b3",)),
+        "without an answer": Choices(1, 1, ("b4",)),
+    }
+    assert truth.by_tone["hedged"].wrong == Choices(1, 1, ("b3",))
+
+
 def test_a_share_of_few_choices_is_not_shown() -> None:
     few, enough = Choices(3, MIN_CHOICES - 1, ()), Choices(8, MIN_CHOICES, ())
     assert few.share is None and few.interval is None

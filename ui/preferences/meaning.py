@@ -5,6 +5,7 @@ from math import exp
 
 import plotly.graph_objects as go
 
+from insights.confidence import TONES
 from insights.preference import NotEnough, Preference, PreferenceModel
 from insights.reading import Once, TopicReading, TopicVotes, count_copied
 from insights.truth import MIN_CHOICES, Choices, Truth
@@ -16,6 +17,10 @@ EXAMPLES = 3
 """Battles quoted for each topic."""
 FEWEST = 10
 """Different questions below which a topic shows no win rate."""
+TONE_RULE = (
+    "Blind votes before reading. A wrong answer sounds confident if it states a final answer and has no hedge such as "
+    "“perhaps”, “I think” or “可能”; this is a rule on words and says nothing of how sure the model is."
+)
 COLOURS = ("#0d9488", "#64748b", "#d97706", "#7c3aed", "#2563eb", "#be185d", "#4d7c0f", "#0e7490")
 
 
@@ -51,6 +56,7 @@ def truth_html(truth: Truth, shareable: Questions) -> Markup:
         "before, where it is not": truth.by_length["not longer"],
         "after, where the thought before the right answer is the longer one": truth.by_thought["longer"],
         "after, where it is not": truth.by_thought["not longer"],
+        "with names and reasoning shown from the start": truth.named,
     }
     shares = [(name, *_choices(choices, shareable)) for name, choices in groups.items()]
     return section(
@@ -60,6 +66,7 @@ def truth_html(truth: Truth, shareable: Questions) -> Markup:
         ),
         table(("Preferred the right answer", "share", "95 %", "votes"), shares, "slim"),
         note(_reading(truth)),
+        *_tones(truth, shareable),
         quadrants_html(truth, shareable),
     )
 
@@ -162,6 +169,11 @@ def _choices(choices: Choices, shareable: Questions) -> tuple[str, str, str]:
     low, high = choices.interval
     votes = linked_count(choices.battles, shareable)
     return f"{100 * choices.share:.0f} %", f"{100 * low:.0f}–{100 * high:.0f} %", votes
+
+
+def _tones(truth: Truth, shareable: Questions) -> tuple[Markup, Markup]:
+    rows = [(title, *_choices(truth.by_tone[tone].wrong, shareable)) for tone, title in TONES.items()]
+    return table(("Preferred the wrong answer", "share", "95 %", "votes"), rows, "slim"), note(TONE_RULE)
 
 
 def _reading(truth: Truth) -> str:

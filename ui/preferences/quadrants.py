@@ -29,7 +29,9 @@ def quadrants_html(truth: Truth, shareable: Questions) -> Markup:
         )
         for quadrant, name in QUADRANTS.items()
     ]
-    return note("Votes on the answers alone, by which answers were right. Open a count to see its battles.") + render(
+    return note(
+        "Blind votes on the answers alone, by which answers were right. Open a count to see its battles."
+    ) + render(
         '<div class="quadrants">{% for name, votes, bars in fields %}<section class="card"><h4>{{ name|capitalize }}: '
         "{{ votes }}</h4>{% for bar in bars %}{{ bar }}{% endfor %}</section>{% endfor %}</div>",
         fields=fields,
