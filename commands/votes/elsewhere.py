@@ -43,7 +43,12 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_votes(options: argparse.Namespace) -> "list[Vote]":
-    """The votes that `add_source_options` asks for. ConfigError where imported ones lack the names of two models."""
+    """The votes that `add_source_options` asks for, without those on blocked answers. ConfigError where imported ones
+    lack the names of two models."""
+    return [vote for vote in _all_votes(options) if not vote.blocked]
+
+
+def _all_votes(options: argparse.Namespace) -> "list[Vote]":
     votes: list[Vote] = []
     for source in dict.fromkeys(options.source):
         if source == OWN:
@@ -57,9 +62,9 @@ def chosen_votes(options: argparse.Namespace) -> "list[Vote]":
 
 
 def chosen_ballots(options: argparse.Namespace) -> "Sequence[Ballot]":
-    """As `chosen_votes`, without the words where they need not be read."""
+    """The same with those on blocked answers, and without the words where they need not be read."""
     if options.source != [OWN]:
-        return chosen_votes(options)
+        return _all_votes(options)
     with final_ballots() as (_, ballots):
         return [ballot for ballot in ballots if options.pair in ("", ballot.pair)]
 

@@ -186,6 +186,20 @@ def test_how_often_the_right_answer_is_preferred(
     assert "preferred the wrong answer where it sounds confident: 0.0%" in text
 
 
+def test_votes_on_blocked_answers_are_counted_and_mean_nothing(
+    on_problems: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    on_problems(count=2)
+    on_problems(count=3, blocked="a")
+    assert main(["votes", "summary", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["votes"], summary["blocked"]) == (2, 3)
+    assert main(["votes", "truth", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["graded"] == 2
+    assert main(["votes", "model"]) == 0
+    assert "2 of 50" in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("voted")
 def test_what_the_votes_mean(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["votes", "model", "--json"]) == 0
