@@ -30,18 +30,18 @@ def build_analysis(services: Services, pair: gr.Dropdown) -> None:
 
 
 class Analysis:
-    """Keeps the last result: until the next vote everybody gets the same."""
+    """Keeps the last result: as long as the votes are the same, everybody gets it."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._kept: tuple[tuple[str, int], list[Any]] = (("", -1), [])
+        self._kept: tuple[tuple[str, list[str]], list[Any]] | None = None
 
     def __call__(self, pair: str | None) -> list[Any]:
         with self._lock:
             votes = final_votes(self._services, pair or "")
-            state = (pair or "", len(votes))
-            if self._kept[0] != state:
+            state = (pair or "", [vote.row_id for vote in votes])  # one may be taken down as another comes
+            if self._kept is None or self._kept[0] != state:
                 self._kept = (state, show_votes(votes))
             return self._kept[1]
 

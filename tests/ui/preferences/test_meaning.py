@@ -25,6 +25,7 @@ from votes.casting.desk import Desk
 from votes.casting.limits import Limits
 from votes.ranking import wilson, win_rate
 from votes.store import Store
+from votes.takedown import set_hidden
 
 TRUTH = Truth(
     graded=14,
@@ -147,4 +148,9 @@ def test_what_is_shown_of_a_store_is_public_and_kept_until_the_next_vote(
     services: Any = SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE)))
     analysis = Analysis(services)
     assert analysis("pair") is analysis("pair")
+    store.append(make_vote("a", prompt="first question", battle="b1", licence="CC-BY-4.0"))
+    assert "first question" in analysis("pair")[2]
+    set_hidden(store, "b1", "", hidden=True)
+    store.append(make_vote("a", prompt="second question", battle="b2", licence="CC-BY-4.0"))
+    assert "second question" in analysis("pair")[2], "as many votes as before, and other ones"
     store.close()
