@@ -171,7 +171,7 @@ def check_command(options: argparse.Namespace) -> None:
     lines = list(build_configs(recipe, folder, out / "data", base_here(recipe.base)))
     needed = needs(recipe, folder, out)
     lines += needed.lines
-    if fault := needed.fault(recipe):
+    if fault := needed.fault(recipe, disk=options.out is not None):  # without --out it may be another machine's disk
         note("\n".join(lines))
         raise fault
     value = {"recipe": recipe.name, "checks": lines, "memory_gb": needed.states, "needs": needed._asdict()}

@@ -1,5 +1,6 @@
 """What a training run has on disk, and which of it a resumed run continues from."""
 
+import json
 import shutil
 from collections.abc import Iterable
 from itertools import takewhile
@@ -18,6 +19,8 @@ from traces.training.scale.processes import is_first
 
 ROWS_NOTE = "rows.sha256"
 """In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
+DEVICES_NOTE = "devices.json"
+"""Beside it: the devices that the phase was started on."""
 MAY_DIFFER: dict[str, Any] = {
     "about": True,
     "launch": True,
@@ -25,7 +28,8 @@ MAY_DIFFER: dict[str, Any] = {
     "keep_checkpoints": True,
     "phases": {"__all__": {"max_minutes"}},
 }
-"""Fields of a recipe that may change before a run is resumed."""
+"""Fields of a recipe that may change before a run is resumed. Of `launch` not all may, once a phase has a checkpoint:
+`check_devices`."""
 START_ANEW = "Train without --resume to start from the beginning, or give another --out."
 
 
@@ -67,12 +71,25 @@ def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
 
 
 def forget(folders: Iterable[Path]) -> None:
-    """Remove the checkpoints in these folders, and the notes on their rows."""
+    """Remove the checkpoints in these folders, and the notes on their rows and devices."""
     for folder in folders:
         if folder.is_dir():
             (folder / ROWS_NOTE).unlink(missing_ok=True)
-        for checkpoint in folder.glob("checkpoint-*"):
-            shutil.rmtree(checkpoint)
+            (folder / DEVICES_NOTE).unlink(missing_ok=True)
+        forget_checkpoints(folder)
+
+
+def forget_checkpoints(folder: Path) -> None:
+    for checkpoint in folder.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+
+
+def forget_finished(results: Iterable[PhaseResult], out: Path) -> None:
+    """Remove the checkpoints of phases that have come to their end: what they trained is in `after_<phase>`. One that
+    its time limit ended keeps them, since a longer limit continues it."""
+    for result in results:
+        if result.finished:
+            forget_checkpoints(out / result.phase)
 
 
 def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
@@ -80,7 +97,7 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
 
     A new run removes an earlier one's checkpoints. A resumed run removes those of the phases after the one it
     continues, since they started from weights that will change. Raises ConfigError if `resume` would continue what
-    another recipe trained; hardware and time limits may differ.
+    another recipe trained, or a started phase on another number of devices; time limits may differ.
     """
     note = out / "recipe.json"
     if resume and note.exists() and not same_training(note, recipe):
@@ -88,6 +105,8 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
             f"The run in {out} was trained by another version of the recipe {recipe.name}.",
             START_ANEW,
         )
+    if resume:
+        check_devices(recipe, out)
     wait_for_all()  # the note is replaced below
     if is_first():
         out.mkdir(parents=True, exist_ok=True)
@@ -99,7 +118,39 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     done = agreed(trained_phases(recipe, out) if is_first() else [])
     if is_first():
         forget(out / phase.name for phase in recipe.phases[len(done) + 1 :])
+        forget_finished(done, out)
     return done
+
+
+def check_devices(recipe: Recipe, out: Path) -> None:
+    """Raises ConfigError if the phase that a resumed run continues has a checkpoint of another number of devices.
+
+    ZeRO-3 cuts a checkpoint into as many parts as there are devices. With any method the batches, and so the rows that
+    were already seen, depend on how many devices take rows at the same time.
+    """
+    for phase in recipe.phases[len(trained_phases(recipe, out)) :][:1]:
+        note = out / phase.name / DEVICES_NOTE
+        if not note.exists() or not last_checkpoint(note.parent):
+            return
+        before, now = json.loads(note.read_text(encoding="utf-8")), devices_of(recipe)
+        for field in (field for field in now if before[field] != now[field]):
+            raise ConfigError(
+                f"Phase {phase.name} in {out} was started with launch.{field} {before[field]}, and the recipe now says "
+                f"{now[field]}: its checkpoints cannot be continued so.",
+                f"Set launch.{field} back to {before[field]}, or remove {note.parent} to begin this phase again; "
+                "finished phases stay.",
+            )
+
+
+def note_start(recipe: Recipe, folder: Path, rows: Path) -> None:
+    """Note in a phase's folder the rows and the devices that it is started with."""
+    folder.mkdir(exist_ok=True)
+    (folder / ROWS_NOTE).write_text(sha256_of(rows), encoding="utf-8")
+    (folder / DEVICES_NOTE).write_text(json.dumps(devices_of(recipe)), encoding="utf-8")
+
+
+def devices_of(recipe: Recipe) -> dict[str, int]:
+    return {"devices": recipe.launch.devices, "sequence_parallel": recipe.launch.sequence_parallel}
 
 
 def same_training(note: Path, recipe: Recipe) -> bool:

@@ -145,7 +145,7 @@ class Recipe(Strict):
     )
     threads: int | None = Field(default=None, ge=1, description="CPU threads")
     save_steps: int = Field(default=200, ge=1)
-    keep_checkpoints: int = Field(default=1, ge=1, description="of each phase; older ones are removed")
+    keep_checkpoints: int = Field(default=1, ge=1, description="of the phase that is running; older ones are removed")
     launch: Launch = Launch()
 
     @model_validator(mode="after")

@@ -18,9 +18,15 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer, pack_dataset
 
 from common.errors import ConfigError
-from models.weights.files import sha256_of
 from traces.training.callbacks import CurveBar, Watch
-from traces.training.checkpoints import ROWS_NOTE, PhaseResult, begin, check_rows, last_checkpoint
+from traces.training.checkpoints import (
+    PhaseResult,
+    begin,
+    check_rows,
+    forget_finished,
+    last_checkpoint,
+    note_start,
+)
 from traces.training.configs import dpo_config, encoded_line, held_bytes, lora_config, sft_config
 from traces.training.dataset import (
     Encoded,
@@ -155,8 +161,8 @@ def train(
 
     With `resume`, finished phases are not run again; one that was ended by its time limit continues if the recipe now
     allows more time. `one_phase` ends after the next phase. Raises DataError if the rows are not those of the recipe
-    or of the run so far, ConfigError if DeepSpeed is asked for and not installed, or if another recipe's run would be
-    resumed.
+    or of the run so far, ConfigError if DeepSpeed is asked for and not installed, or if another recipe's run, or a
+    phase started on another number of devices, would be resumed.
     """
     check_deepspeed(recipe, one_phase)
     if recipe.threads:
@@ -173,8 +179,7 @@ def train(
         # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
         config: Any = (dpo_config if phase.beta else sft_config)(recipe, phase, out / phase.name, recipe_folder)
         if is_first():
-            (out / phase.name).mkdir(exist_ok=True)
-            (out / phase.name / ROWS_NOTE).write_text(sha256_of(path), encoding="utf-8")
+            note_start(recipe, out / phase.name, path)
         model = load_model(before, base, recipe)
         if phase.beta:
             trainer, encoded = preference_trainer(model, tokenizer, config, phase, path)
@@ -185,6 +190,7 @@ def train(
         done.append(run_phase(trainer, phase, encoded, out, resume))
         if is_first():
             (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
+            forget_finished(done, out)
     return done
 
 

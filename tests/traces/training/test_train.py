@@ -22,7 +22,8 @@ from traces.training.checkpoints import begin, last_checkpoint
 from traces.training.configs import build_configs, memory_needed, uses_bf16
 from traces.training.lora import extract_adapter
 from traces.training.make import make
-from traces.training.recipe import Recipe, load_recipe
+from traces.training.recipe import Launch, Recipe, load_recipe
+from traces.training.scale.launch import Place, launch
 from traces.training.train import load_model, train
 
 RECIPE = """
@@ -114,6 +115,41 @@ def test_losses_are_logged_and_finished_phases_are_not_run_again(trained: tuple[
     assert (out / "phases.json").read_text() == before
 
 
+def test_a_finished_phase_leaves_no_checkpoints(trained: tuple[Recipe, Path, Path], tmp_path: Path) -> None:
+    recipe, _, out = trained
+    assert not list(out.glob("*/checkpoint-*"))
+    assert all((out / phase.name / "rows.sha256").exists() for phase in recipe.phases)
+    copy = tmp_path / "out"
+    shutil.copytree(out, copy)
+    (copy / "reformatted" / "checkpoint-3").mkdir()  # as a run that was killed just then leaves it
+    assert len(begin(recipe, copy, resume=True)) == 2
+    assert not list(copy.glob("*/checkpoint-*"))
+
+
+def test_a_started_phase_goes_on_only_with_as_many_devices(trained: tuple[Recipe, Path, Path], tmp_path: Path) -> None:
+    recipe, _, out = trained
+    shutil.copytree(out, tmp_path / "out")
+    out = tmp_path / "out"
+    results = json.loads((out / "phases.json").read_text())
+    (out / "phases.json").write_text(json.dumps(results[:1]))
+    wider = recipe.model_copy(update={"launch": Launch(devices=2)})
+    assert len(begin(wider, out, resume=True)) == 1, "between two phases the hardware may change"
+    state = out / "journey" / "checkpoint-2" / "trainer_state.json"
+    state.parent.mkdir()
+    state.touch()
+    assert len(begin(recipe, out, resume=True)) == 1
+    for resumed in (begin, resumed_by_launch):
+        with pytest.raises(ConfigError, match=r"launch\.devices 1, and the recipe now says 2: .*devices back to 1"):
+            resumed(wider, out, resume=True)
+    assert state.exists()
+    shutil.rmtree(out / "journey")
+    assert len(begin(wider, out, resume=True)) == 1, "the phase begins again"
+
+
+def resumed_by_launch(recipe: Recipe, out: Path, resume: bool) -> None:
+    launch(recipe, out, ["x"], Place(), resume=resume, report=lambda _: None)
+
+
 def limited(recipe: Recipe, minutes: float | None) -> Recipe:
     """The recipe with this time limit on its first phase."""
     first = recipe.phases[0].model_copy(update={"max_minutes": minutes})
@@ -125,6 +161,7 @@ def test_a_phase_that_its_time_limit_ended_goes_on_under_a_longer_one(tmp_path: 
     make(recipe, tmp_path / "data")
     first = train(limited(recipe, 0.0001), base, tmp_path / "data", out)
     assert [(result.steps, result.finished) for result in first] == [(1, False), (3, True)]
+    assert [folder.name for folder in out.glob("*/checkpoint-*")] == ["checkpoint-1"]
     assert train(limited(recipe, 0.0001), base, tmp_path / "data", out, resume=True) == first, "the limit still holds"
     weights = (out / "after_journey" / "model.safetensors").read_bytes()
     second = train(limited(recipe, None), base, tmp_path / "data", out, resume=True)

@@ -6,7 +6,8 @@ from common.strict import Strict
 
 
 class Launch(Strict):
-    """Hardware, and what depends on it. A run may be resumed with other values."""
+    """Hardware, and what depends on it. A run may be resumed with other values, but a started phase only with as many
+    devices as before."""
 
     devices: int = Field(default=1, ge=1, description="processes of all machines together, one a GPU")
     machines: int = Field(default=1, ge=1, description="they share the output folder, and `devices` evenly")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.errors import ArenaError, ConfigError
 from common.paths import ROOT
-from traces.training.checkpoints import trained_phases
+from traces.training.checkpoints import check_devices, trained_phases
 from traces.training.recipe import Recipe
 
 GRACE_SECONDS = 60.0
@@ -43,13 +43,16 @@ def launch(
     """Run every phase that is left, one after the other. Every machine of the recipe calls this with its own rank.
 
     `train_one` are the arguments after `python -m` that train the next phase; `--resume` is added. Raises ConfigError
-    for an impossible rank, ArenaError when a process fails.
+    for an impossible rank and for a phase that was started on another number of devices, ArenaError when a process
+    fails.
     """
     if not 0 <= place.rank < recipe.launch.machines:
         raise ConfigError(
             f"--rank {place.rank} does not go with {recipe.launch.machines} machine(s).",
             "Count from 0, and set launch.machines in the recipe.",
         )
+    if resume:
+        check_devices(recipe, out)
     done = len(trained_phases(recipe, out)) if resume else 0
     for number, phase in enumerate(recipe.phases[done:]):
         report(f"Phase {phase.name} on {recipe.launch.devices} device(s) …")

@@ -109,10 +109,11 @@ def result_gb(recipe: Recipe, bytes_each: int) -> float:
 
 
 def disk_gb(recipe: Recipe, bytes_each: int) -> float:
-    """Room for the whole run: the kept checkpoints, one more while it is written, and what each phase leaves."""
-    return (recipe.keep_checkpoints + 1) * checkpoint_gb(recipe, bytes_each) + len(recipe.phases) * result_gb(
-        recipe, bytes_each
-    )
+    """Room for the whole run: the kept checkpoints of one phase, one more while it is written, and what each phase
+    leaves. Phases that their time limit may end keep their checkpoints while later ones run."""
+    ended = sum(phase.max_minutes is not None for phase in recipe.phases[:-1])
+    checkpoints = recipe.keep_checkpoints * (1 + ended) + 1
+    return checkpoints * checkpoint_gb(recipe, bytes_each) + len(recipe.phases) * result_gb(recipe, bytes_each)
 
 
 def host_gb(recipe: Recipe, bytes_each: int, stage: int, saved: float, *, offloaded: bool) -> float:

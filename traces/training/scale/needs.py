@@ -29,10 +29,13 @@ class Needs(NamedTuple):
     """Main memory of the first machine."""
     checkpoint: float
     disk: float
+    free: float
+    """Room on the disk of the run's folder, with what the run has there already."""
     lines: tuple[str, ...]
 
-    def fault(self, recipe: Recipe) -> ConfigError | None:
-        """Why the recipe does not fit what it says of its machines, if so."""
+    def fault(self, recipe: Recipe, *, disk: bool = False) -> ConfigError | None:
+        """Why the recipe does not fit what it says of its machines, if so. `disk`: the disk that was looked at is the
+        run's, and must have the room."""
         limit, host = recipe.launch.memory_per_device_gb, recipe.launch.host_memory_gb
         # Without an estimate of the activations, a tenth of the memory is the least that must be left for them.
         needed = self.device if self.device is not None else self.states / 0.9
@@ -46,6 +49,11 @@ class Needs(NamedTuple):
             return ConfigError(
                 f"launch.host_memory_gb is {host:g}, which is less than the {self.host:.0f} GB that a machine needs.",
                 "Offload less, or use more machines.",
+            )
+        if disk and self.disk > self.free:
+            return ConfigError(
+                f"The run needs {size(self.disk)} of disk, and {size(self.free)} are free for it.",
+                "Choose a folder on a larger disk with --out, or keep fewer checkpoints (keep_checkpoints).",
             )
         return None
 
@@ -76,13 +84,13 @@ def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
     host = host_gb(recipe, bytes_each, stage, saved, offloaded=offloaded)
     if host:
         lines.append(f"Main memory: {host:.0f} GB on the first machine (estimate).")
-    checkpoint, disk = checkpoint_gb(recipe, bytes_each), disk_gb(recipe, bytes_each)
+    checkpoint, disk, free = checkpoint_gb(recipe, bytes_each), disk_gb(recipe, bytes_each), free_gb(out)
     lines.append(
         f"Disk: {size(checkpoint)} per checkpoint, {recipe.keep_checkpoints} kept and one more while it is written, "
-        f"and {size(result_gb(recipe, bytes_each))} after each phase: {size(disk)} together; {size(free_gb(out))} are "
-        f"free here."
+        f"and {size(result_gb(recipe, bytes_each))} after each phase: {size(disk)} together; {size(free)} are free "
+        f"here{', which is too little' if disk > free else ''}."
     )
-    return Needs(states, device, host, checkpoint, disk, tuple(lines))
+    return Needs(states, device, host, checkpoint, disk, free, tuple(lines))
 
 
 def _activation_line(phase: Phase, saved: float, on_device: float, offload: bool) -> str:
@@ -99,6 +107,7 @@ def size(gigabytes: float) -> str:
 
 
 def free_gb(folder: Path) -> float:
-    """Room on the disk that `folder` is on, or will be."""
+    """Room on the disk that `folder` is on, or will be; what is in it counts as free, since a run writes over it."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free / 1e9
+    own = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
+    return (shutil.disk_usage(there).free + own) / 1e9

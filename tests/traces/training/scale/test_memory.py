@@ -14,6 +14,7 @@ from common.paths import ROOT
 from models.config.memory import Architecture
 from traces.training.configs import memory_needed
 from traces.training.recipe import Launch, Phase, Recipe, architecture_of, load_recipe
+from traces.training.scale import needs as module
 from traces.training.scale.memory import (
     activations,
     adapter_billions,
@@ -24,7 +25,7 @@ from traces.training.scale.memory import (
     memory_gb,
     weight_bytes,
 )
-from traces.training.scale.needs import needs, size
+from traces.training.scale.needs import free_gb, needs, size
 
 RECIPES = ROOT / "recipes"
 LARGE = RECIPES / "qwen2.5-72b.yaml"
@@ -101,6 +102,9 @@ def test_a_checkpoint_of_72b_is_a_terabyte() -> None:
     recipe = load_recipe(LARGE)
     assert checkpoint_gb(recipe, 2) == pytest.approx(14 * 72.7)
     assert disk_gb(recipe, 2) == pytest.approx(3 * 14 * 72.7 + 2 * 2 * 72.7), "two kept, one being written, two results"
+    first = recipe.phases[0].model_copy(update={"max_minutes": 60.0})
+    timed = recipe.model_copy(update={"phases": (first, *recipe.phases[1:])})
+    assert disk_gb(timed, 2) == pytest.approx(disk_gb(recipe, 2) + 2 * 14 * 72.7), "its checkpoints stay"
     assert (size(1017.8), size(145.4), size(0.27)) == ("1.02 TB", "145 GB", "0.27 GB")
 
 
@@ -181,6 +185,26 @@ def test_without_help_for_the_activations_72b_does_not_fit(tmp_path: Path) -> No
     poor = changed(load_recipe(RECIPES / "qwen2.5-72b-16gpu.yaml"), host_memory_gb=512.0)
     fault = needs(poor, RECIPES, tmp_path).fault(poor)
     assert fault and "host_memory_gb" in str(fault)
+
+
+def test_a_disk_that_is_too_small_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "free_gb", lambda _: 3000.0)
+    assert main(["train", "check", str(LARGE)]) == 0
+    assert "3.00 TB are free here, which is too little" in capsys.readouterr().out
+    assert main(["train", "check", str(LARGE), "--out", str(tmp_path)]) == 1
+    assert "needs 3.34 TB of disk, and 3.00 TB are free for it" in capsys.readouterr().err
+    monkeypatch.setattr(module, "free_gb", lambda _: 4000.0)
+    assert main(["train", "check", str(LARGE), "--out", str(tmp_path)]) == 0
+
+
+def test_what_a_run_has_written_is_room_for_it(tmp_path: Path) -> None:
+    before = free_gb(tmp_path / "out")
+    (tmp_path / "out" / "journey").mkdir(parents=True)
+    with (tmp_path / "out" / "journey" / "checkpoint").open("wb") as file:
+        file.truncate(50 * 10**9)
+    assert free_gb(tmp_path / "out") - before == pytest.approx(50, abs=5)
 
 
 def test_without_a_shape_activations_are_said_to_be_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
