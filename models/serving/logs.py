@@ -12,6 +12,7 @@ _MEMORY = re.compile(
     r"|no available memory for the cache|less than desired GPU memory utilization",
     re.IGNORECASE,
 )
+_GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|torch\S*\.OutOfMemoryError")
 _HOPELESS = {
     "its KV cache is too small for one reply of full length": r"No available memory for the cache blocks"
     r"|larger than the (available KV cache memory|maximum number of tokens that can be stored in KV cache)"
@@ -26,6 +27,10 @@ _HOPELESS = {
 """Failures that a second try cannot change, in the engine's words. Loading 145 GB again would only take time."""
 _REASON = re.compile(r"\b\w*(Error|Exception)\b\s*:\s*\S")
 _PREFIX = re.compile(r"^(\(\w+ pid=\d+\)\s*)?((ERROR|WARNING|INFO)\s[\d-]+\s[\d:]+\s*\[[^\]]*\]\s*)?")
+
+
+class CostlyFailure(ServerError):
+    """An end after minutes of loading that the next start would most likely repeat."""
 
 
 def rotate(log: Path) -> None:
@@ -48,8 +53,9 @@ def tail(log: Path, start: int = 0) -> list[str]:
     return [line for line in lines if line.strip()]
 
 
-def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerError:
-    """The error to show for a server that ended with `code`, quoting what its log gave as the reason."""
+def explain_end(name: str, code: int | None, log: Path, start: int, *, loading: bool = False) -> ServerError:
+    """The error to show for a server that ended with `code`, quoting what its log gave as the reason; `loading`:
+    whether it never came to be ready."""
     lines = tail(log, start)
     reasons = [line.strip() for line in lines if _REASON.search(line)]
     quoted = " | ".join(line[:300] for line in (reasons[:1] + reasons[-1:] if reasons else lines[-3:]))
@@ -60,6 +66,11 @@ def explain_end(name: str, code: int | None, log: Path, start: int) -> ServerErr
             return ServerError(
                 f"{how}: {why}.{quotation}", "It is not tried again: choose another profile or pair.", "cannot_start"
             )
+    if loading and any(_GPU_MEMORY.search(line) for line in lines):
+        return CostlyFailure(
+            f"{how}: not enough memory on the GPU.{quotation}",
+            "Close what else uses it, or choose a smaller pair, or a profile with a shorter context or fp8.",
+        )
     if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
         return ServerError(
             f"{how}: not enough memory.{quotation}", "Close other programs, or choose a smaller pair or profile."

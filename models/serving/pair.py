@@ -28,7 +28,7 @@ from models.serving.in_process.engine import InProcess
 from models.serving.life import Life, wait_until_ready
 from models.serving.remote import RemoteServer
 from models.serving.remotes import RemoteServers, servers_at
-from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port
+from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port, seconds_to_start
 from models.serving.status import Phase, Status
 from models.weights.adapter import check_adapter
 from models.weights.find import find_adapter, find_weights, weights_hash
@@ -105,11 +105,11 @@ class ServedPair:
         """Wait until it answers and return its address. ServerError if the server has failed, or after `timeout` s.
 
         With a timeout somebody is waiting: a server that has died or cannot be reached is waited for DOWN_SECONDS only.
-        Without one it is a run, which survives restarts: it waits for START_SECONDS, in which the time that weights
-        take to fetch (up to FETCH_SECONDS) does not count.
+        Without one it is a run, which survives restarts: it waits as long as its server may take to start, in which
+        the time that weights take to fetch (up to FETCH_SECONDS) does not count.
         """
         if timeout is None:
-            await wait_until_ready(self._lives[role], START_SECONDS, FETCH_SECONDS)
+            await wait_until_ready(self._lives[role], self._start_seconds(role), FETCH_SECONDS)
         else:
             await wait_until_ready(self._lives[role], timeout, down=DOWN_SECONDS)
         return self.endpoint(role)
@@ -132,8 +132,18 @@ class ServedPair:
         return list({id(life): life for life in self._lives.values()}.values())
 
     def _server(self, engine: Engine) -> Server:
+        first = engine.roles[0]
         name = " and ".join(self.pair.model(role).title for role in engine.roles)
-        return Server(name, lambda report: self._prepare(engine, report), home() / "logs" / f"{engine.roles[0]}.log")
+        architecture = self.pair.model(first).architecture
+        # fp8 is made of weights at 16 bits while they are read
+        read = architecture.weight_bytes("awq" if self.profile.quantization == "awq" else None)
+        return Server(
+            name, lambda report: self._prepare(engine, report), home() / "logs" / f"{first}.log", seconds_to_start(read)
+        )
+
+    def _start_seconds(self, role: Role) -> float:
+        life = self._lives[role]
+        return life.start_seconds if isinstance(life, Server) else START_SECONDS
 
     def _prepare(self, engine: Engine, report: Report) -> Launch:
         check_machine(self.plan)
@@ -211,8 +221,8 @@ class ServedPair:
             time.sleep(WAIT_SECONDS)
 
     def _wait_for_first(self, report: Report) -> None:
-        until = time.monotonic() + START_SECONDS
         first = self.plan.engines[0].roles[0]
+        until = time.monotonic() + self._start_seconds(first)
         while self.status(first).phase in ("waiting", "fetching", "loading") and time.monotonic() < until:
             report(f"waiting for {self.pair.model(first).title}, which shares its GPU")
             time.sleep(WAIT_SECONDS)

@@ -14,16 +14,20 @@ import httpx
 
 from common.errors import ConfigError, ServerError, WeightsError
 from models.serving.life import Life
-from models.serving.logs import explain_end, rotate
+from models.serving.logs import CostlyFailure, explain_end, rotate
 from models.weights.files import disk_errors
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 1800.0
-"""Longest time from starting a server to its first healthy answer; large weights take minutes to load."""
+"""Longest time from starting a server to its first healthy answer, reading the weights not counted."""
+SLOW_BYTES_A_SECOND = 50e6
+"""What weights are read at from the slowest disk that is waited for, a network disk or a mounted bucket."""
 FETCH_SECONDS = 6 * 3600.0
 """Extra seconds allowed for fetching weights: 140 GB at 7 MB/s."""
 TRIES = 5
 """Starts in a row without a healthy stretch before a server is given up."""
+COSTLY_TRIES = 2
+"""The same where each start ends after the weights were loaded, for a reason that seldom passes."""
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
@@ -52,9 +56,11 @@ Prepare = Callable[[Callable[[str], None]], Launch]
 class Server(Life):
     """One vLLM child process, kept alive. `prepare` is called before each start, in the server's own thread."""
 
-    def __init__(self, name: str, prepare: Prepare, log: Path) -> None:
+    def __init__(self, name: str, prepare: Prepare, log: Path, start_seconds: float = START_SECONDS) -> None:
         super().__init__(name)
         self.log = log
+        self.start_seconds = start_seconds
+        """Longest time from starting to the first healthy answer."""
         self.port: int | None = None
         self._prepare = prepare
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,11 +91,12 @@ class Server(Life):
             if self._stop.is_set():
                 break
             tries = 1 if healthy_seconds > HEALTHY_SECONDS else tries + 1
-            if tries > TRIES:
+            most = COSTLY_TRIES if isinstance(error, CostlyFailure) else TRIES
+            if tries > most:
                 return self._set("failed", str(error))
             delay = min(FIRST_BACKOFF_SECONDS * 2 ** (tries - 2), LONGEST_BACKOFF_SECONDS)
             delay = max(delay, FIRST_BACKOFF_SECONDS)
-            self._set("restarting", f"try {tries} of {TRIES}. {error}", time.monotonic() + delay, down=True)
+            self._set("restarting", f"try {tries} of {most}. {error}", time.monotonic() + delay, down=True)
             self._stop.wait(delay)
         return self._set("stopped")
 
@@ -110,7 +117,7 @@ class Server(Life):
         finally:
             self._end(process)
         if error is None:
-            error = explain_end(self.name, process.returncode, self.log, log_start)
+            error = explain_end(self.name, process.returncode, self.log, log_start, loading=ready_at is None)
         return (time.monotonic() - ready_at if ready_at else 0.0), error
 
     def _spawn(self, launch: Launch) -> subprocess.Popen[bytes]:
@@ -144,10 +151,10 @@ class Server(Life):
                 deaf += 1
                 if deaf >= DEAF_PROBES:
                     return ready_at, ServerError(f"The server of {self.name} is running but no longer answers.")
-            elif now - started > START_SECONDS:
-                return None, ServerError(
-                    f"The server of {self.name} was not ready after {START_SECONDS / 60:.0f} minutes.",
-                    f"Its log is {self.log}.",
+            elif now - started > self.start_seconds:
+                return None, CostlyFailure(
+                    f"The server of {self.name} was not ready after {self.start_seconds / 60:.0f} minutes.",
+                    f"Put the weights on a faster disk; its log is {self.log}.",
                 )
             next_probe = now + (PROBE_EVERY_SECONDS if ready_at is not None else 2 * POLL_SECONDS)
         return ready_at, None
@@ -161,6 +168,11 @@ class Server(Life):
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(STOP_SECONDS)
+
+
+def seconds_to_start(weight_bytes: float) -> float:
+    """How long a server of so many bytes of weights may take to its first healthy answer, from a slow disk."""
+    return START_SECONDS + weight_bytes / SLOW_BYTES_A_SECOND
 
 
 def is_healthy(url: str) -> bool:

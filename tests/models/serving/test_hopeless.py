@@ -13,7 +13,7 @@ from models.config.plan import Plan
 from models.config.registry import load_config
 from models.serving import pair as served
 from models.serving import server as process
-from models.serving.logs import explain_end
+from models.serving.logs import CostlyFailure, explain_end
 from models.serving.pair import ServedPair
 from models.serving.server import Launch, Server, free_port
 
@@ -53,6 +53,15 @@ def test_what_may_pass_is_tried_again(text: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(text)
     assert explain_end("Qwen", 1, log, 0).refusal == ""
+
+
+def test_memory_of_the_gpu_counts_only_until_the_server_is_ready(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(PASSING[0])
+    assert isinstance(explain_end("Qwen", 1, log, 0, loading=True), CostlyFailure)
+    assert not isinstance(explain_end("Qwen", 1, log, 0), CostlyFailure)
+    log.write_text(PASSING[1])  # another server's memory may be free a moment later
+    assert not isinstance(explain_end("Qwen", 1, log, 0, loading=True), CostlyFailure)
 
 
 def test_it_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

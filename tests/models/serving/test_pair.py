@@ -135,11 +135,32 @@ def test_given_up_after_five_tries_with_the_logs_reason(make: Callable[[str], Se
         asyncio.run(served.wait_until_ready(server, 1))
 
 
-def test_too_little_memory_is_recognised(make: Callable[[str], Server]) -> None:
+def test_too_little_memory_while_loading_is_tried_twice(make: Callable[[str], Server]) -> None:
     server = make("memory")
     server.start()
-    until(lambda: server.status().phase in ("restarting", "failed"))
+    until(lambda: server.status().phase == "failed")
     assert "not enough memory" in server.status().detail
+    assert server.log.read_text().count("CUDA out of memory") == process.COSTLY_TRIES == 2
+
+
+def test_a_server_that_is_never_ready_is_tried_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "FIRST_BACKOFF_SECONDS", 0.1)
+    starts: list[float] = []
+
+    def prepare(_: Callable[[str], None]) -> Launch:
+        starts.append(time.monotonic())
+        return Launch([sys.executable, "-c", "import time; time.sleep(60)"], {}, free_port())
+
+    server = Server("Slow", prepare, tmp_path / "log", start_seconds=1.0)
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert "was not ready after" in server.status().detail and len(starts) == process.COSTLY_TRIES
+
+
+def test_large_weights_have_longer_to_load() -> None:
+    large = ServedPair(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])._lives["base"]
+    assert isinstance(large, Server)
+    assert large.start_seconds == 1800 + 2 * 70_553_706_496 / 50e6  # 77 minutes, also where fp8 is made of them
 
 
 async def test_who_waits_for_a_dead_server_is_told_soon(make: Callable[[str], Server]) -> None:
@@ -266,7 +287,8 @@ async def test_a_run_waits_as_long_as_large_weights_take_to_load(monkeypatch: py
     for given in ((), (5.0,)):
         with pytest.raises(ServerError):
             await both.wait_ready("base", *given)
-    assert waits == [(process.START_SECONDS, process.FETCH_SECONDS), (5.0, served.DOWN_SECONDS)]
+    loading = process.seconds_to_start(both.pair.base.architecture.weight_bytes())
+    assert waits == [(loading, process.FETCH_SECONDS), (5.0, served.DOWN_SECONDS)]
 
 
 @pytest.mark.parametrize(
