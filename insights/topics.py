@@ -28,6 +28,10 @@ APART, APART_CHINESE = 0.75, 0.9
 """Cosine distance below which clusters are joined, on average over their members (average linkage); chosen on the two
 hundred prompts of tests/insights/prompts.yaml."""
 UNSORTED = "other"
+MOST_TERMS = 8192
+"""Characters and pairs that a text is compared by, the commonest ones: what bounds the memory for long texts."""
+_BLOCK = 256
+"""Rows compared with all before them at a time."""
 _HAN = re.compile(r"[\u3400-\u9fff]{2,}")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]{3,}")
@@ -86,7 +90,7 @@ def map_topics(prompts: Sequence[str], embed: Embedder) -> TopicMap:
         for place, first in zip(places, firsts, strict=True):
             copies[place] = places[first]
         members += [[places[i] for i in cluster] for cluster in _cluster(vectors, firsts, apart)]
-        points[places] = _plane(vectors)
+        points[places] = plane(vectors)
         points[places, 0] += 2 * at  # side by side: a distance between the two spaces means nothing
     large = [cluster for cluster in members if len({copies[place] for place in cluster}) >= SMALLEST]
     large.sort(key=lambda cluster: (-len(cluster), cluster[0]))
@@ -106,23 +110,22 @@ def characters(texts: Sequence[str]) -> Vectors:
         analyzer="char",
         ngram_range=(1, 2),
         sublinear_tf=True,
+        max_features=MOST_TERMS,
     )
     return np.asarray(vectorizer.fit_transform(texts).toarray(), dtype=np.float32)
 
 
 def near_copies(vectors: Vectors, near: float = NEAR) -> list[int]:
     """For each row the first row at least that like it (its own where there is none before). Rows have length 1."""
-    firsts: list[int] = []
-    copies = []
-    for place, vector in enumerate(vectors):
-        likeness = vectors[firsts] @ vector if firsts else np.zeros(0)
-        best = int(likeness.argmax()) if firsts else -1
-        if best >= 0 and likeness[best] >= near:
-            copies.append(firsts[best])
-        else:
-            firsts.append(place)
-            copies.append(place)
-    return copies
+    copies = np.arange(len(vectors))
+    for start in range(0, len(vectors), _BLOCK):
+        block = vectors[start : start + _BLOCK]
+        likeness = block @ vectors[: start + len(block)].T
+        for place, row in enumerate(likeness, start):
+            firsts = np.flatnonzero(copies[:place] == np.arange(place))
+            if len(firsts) and row[firsts].max() >= near:
+                copies[place] = firsts[row[firsts].argmax()]
+    return [int(first) for first in copies]
 
 
 def _cluster(vectors: Vectors, firsts: Sequence[int], apart: float) -> list[list[int]]:
@@ -133,9 +136,9 @@ def _cluster(vectors: Vectors, firsts: Sequence[int], apart: float) -> list[list
     labels = [0]
     if len(once) > 1:
         clustering: Any = AgglomerativeClustering(
-            n_clusters=None, distance_threshold=apart, metric="cosine", linkage="average"
+            n_clusters=None, distance_threshold=apart, metric="precomputed", linkage="average"
         )
-        labels = clustering.fit_predict(vectors[once])
+        labels = clustering.fit_predict(np.maximum(0, 1 - vectors[once] @ vectors[once].T))
     label_of = dict(zip(once, map(int, labels), strict=True))
     clusters: dict[int, list[int]] = {}
     for place, first in enumerate(firsts):
@@ -167,8 +170,13 @@ def _words(text: str) -> set[str]:
     return words | {pair for pair in pairs if not _GRAMMAR & set(pair)}
 
 
-def _plane(vectors: Vectors) -> NDArray[np.float64]:
+def plane(vectors: Vectors) -> NDArray[np.float64]:
+    """The first two principal components: from the smaller of the two matrices of products: rows or columns."""
+    from scipy.linalg import eigh
+
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
-    points = centred @ axes.T
+    wide = centred.shape[1] > centred.shape[0]
+    products = centred @ centred.T if wide else centred.T @ centred
+    values, axes = eigh(products, subset_by_index=(max(0, len(products) - 2), len(products) - 1))
+    points = (axes * np.sqrt(np.maximum(values, 0)) if wide else centred @ axes)[:, ::-1]
     return np.pad(points, ((0, 0), (0, 2 - points.shape[1])))

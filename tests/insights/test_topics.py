@@ -1,5 +1,6 @@
 """Topics of two hundred prompts in two languages, near-copies, and search by meaning, with the real embedding model."""
 
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from insights.topics import UNSORTED, characters, map_topics, near_copies
+from insights.topics import MOST_TERMS, UNSORTED, characters, map_topics, near_copies, plane
 from traces.problems.decontaminate import Embedder, minilm_embedder
 
 WRITTEN = yaml.safe_load((Path(__file__).parent / "prompts.yaml").read_text())
@@ -72,3 +73,38 @@ def test_vectors_have_length_one_and_copies_point_back() -> None:
     vectors = characters(["写一首诗", "写一首诗。", "三加五等于几"])
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0)
     assert near_copies(vectors, 0.5) == [0, 0, 2]
+
+
+def test_near_copies_are_those_that_a_plain_loop_finds() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(300, 16))
+    vectors = np.concatenate([vectors, vectors + rng.normal(size=vectors.shape) * 0.3])[rng.permutation(600)]
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    expected: list[int] = []
+    for place, vector in enumerate(vectors):
+        like = {first: float(vectors[first] @ vector) for first in sorted(set(expected))}
+        best = max(like, key=like.__getitem__, default=place)
+        expected.append(best if best != place and like[best] >= 0.95 else place)
+    assert len(set(expected)) < 550 and near_copies(vectors) == expected
+
+
+def test_thousands_of_prompts_are_compared_in_time() -> None:
+    vectors = np.random.default_rng(0).normal(size=(4000, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    started = time.process_time()
+    assert near_copies(vectors) == list(range(4000))
+    assert time.process_time() - started < 4
+
+
+def test_the_plane_is_that_of_the_principal_components() -> None:
+    rng = np.random.default_rng(1)
+    for shape in ((30, 8), (8, 30)):
+        vectors = rng.normal(size=shape).astype(np.float32)
+        centred = vectors - vectors.mean(axis=0)
+        axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+        assert np.abs(plane(vectors)) == pytest.approx(np.abs(centred @ axes.T), abs=1e-4)
+
+
+def test_long_texts_do_not_take_more_terms_than_are_kept() -> None:
+    texts = ["".join(chr(0x4E00 + (7 * place + number) % 9000) for place in range(9000)) for number in range(2)]
+    assert characters(texts).shape == (2, MOST_TERMS)
