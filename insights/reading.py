@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from eval.problems.benchmark_sets import GENERATED, KNOWN, load_benchmark
 from eval.problems.rows import data_folder
 from eval.records import Problem
 from insights.preference import NotEnough, PreferenceModel, fit_preference
-from insights.style import build_design
+from insights.style import build_design, words_alike
 from insights.topics import UNSORTED, Topic, map_topics
 from insights.truth import Truth, compare_with_truth, find_problem, grade_votes, index_problems
 from traces.problems.decontaminate import Decontaminator, Embedder
@@ -23,6 +23,10 @@ from votes.ranking import Interval, WinRate, effective_votes, wilson, win_rate
 MOST_TOPICS, FEWEST_VOTES = 12, 30
 """Topics that the preference model tells apart, and votes that each must have; votes on the others are one more. Where
 all votes on a topic agree, no model can be fitted, and of few votes that is soon so."""
+
+MOST_QUESTIONS = 2000
+"""Different questions that are mapped: clustering compares each with each. For this many it takes one to three
+seconds beside the embedding, for twice as many four times that."""
 
 
 class Once(NamedTuple):
@@ -60,10 +64,16 @@ class TopicReading:
     points: tuple[tuple[float, float], ...]
     """Of each vote in `votes`."""
     votes: tuple[Vote, ...]
+    """Those on the `MOST_QUESTIONS` questions with most votes, the newest among equals."""
     copies: int
     """Votes on a near-copy of another vote's prompt."""
     copied: Mapping[str, str]
     """By battle: the benchmark, by its title, whose problem is asked there or shares a run of eight words with it."""
+
+    left_out: int = 0
+    """Votes on questions that are not mapped."""
+    first_copy: Mapping[str, str] = field(default_factory=dict)
+    """By the words of a prompt those of the first prompt that it is a near-copy of: its own where it is none."""
 
     @property
     def benchmark_copies(self) -> int:
@@ -88,15 +98,17 @@ def known_benchmarks() -> list[Benchmark]:
     return benchmarks
 
 
-def read_preference(votes: Sequence[Vote], topics: Mapping[str, str] | None = None) -> PreferenceModel | NotEnough:
+def read_preference(
+    votes: Sequence[Vote], topics: Mapping[str, str] | None = None, first_copy: Mapping[str, str] | None = None
+) -> PreferenceModel | NotEnough:
     """The preference model of all votes that stand. `topics` (`TopicReading.topic_of`) are held equal as well, unless
-    the votes on one of them leave nothing to fit."""
+    the votes on one of them leave nothing to fit. Near-copies (`TopicReading.first_copy`) are one prompt."""
     standing = effective_votes(votes)
     if topics:
-        model = fit_preference(build_design(standing, lambda vote: topics.get(vote.battle_id, UNSORTED)))
+        model = fit_preference(build_design(standing, lambda vote: topics.get(vote.battle_id, UNSORTED), first_copy))
         if not isinstance(model, NotEnough):
             return model
-    return fit_preference(build_design(standing))
+    return fit_preference(build_design(standing, first_copy=first_copy))
 
 
 def read_truth(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> Truth:
@@ -116,23 +128,36 @@ def read_topics(
     first = [vote for vote in effective_votes(votes) if vote.on_answers_alone and vote.mode == "blind"]
     if not first:
         return TopicReading((), (), (), 0, {})
-    topic_map = map_topics([vote.turns[0].prompt for vote in first], embedder())
-    topics = tuple(
-        TopicVotes(
-            topic,
-            win_rate([first[place] for place in topic.prompts]),
-            count_once([(topic_map.copies[place], first[place]) for place in topic.prompts]),
-            tuple(first[place] for place in topic.prompts),
-        )
-        for topic in topic_map.topics
-    )
+    prompts = _most_asked([vote.turns[0].prompt for vote in first])
+    topic_map = map_topics(prompts, embedder())
+    place = {prompt: at for at, prompt in enumerate(prompts)}
+    placed = [(place[vote.turns[0].prompt], vote) for vote in first if vote.turns[0].prompt in place]
+    votes = tuple(vote for _, vote in placed)
+    copies = [topic_map.copies[at] for at, _ in placed]
+    topics = [_votes_on(topic, placed, topic_map.copies) for topic in topic_map.topics]
     return TopicReading(
-        topics,
-        tuple((float(x), float(y)) for x, y in topic_map.points),
-        tuple(first),
-        len(first) - len(set(topic_map.copies)),
-        find_copied(first, benchmarks),
+        tuple(sorted(topics, key=lambda one: (one.topic.name == UNSORTED, -len(one.votes)))),
+        tuple((float(x), float(y)) for x, y in (topic_map.points[at] for at, _ in placed)),
+        votes,
+        len(copies) - len(set(copies)),
+        find_copied(votes, benchmarks),
+        len(first) - len(votes),
+        {words_alike(prompt): words_alike(prompts[at]) for prompt, at in zip(prompts, topic_map.copies, strict=True)},
     )
+
+
+def _most_asked(prompts: Sequence[str]) -> list[str]:
+    """The different prompts that are mapped, in order of their first votes."""
+    counts, last = Counter(prompts), {prompt: at for at, prompt in enumerate(prompts)}
+    most = set(sorted(counts, key=lambda prompt: (-counts[prompt], -last[prompt]))[:MOST_QUESTIONS])
+    return [prompt for prompt in counts if prompt in most]
+
+
+def _votes_on(topic: Topic, placed: Sequence[tuple[int, Vote]], copies: Sequence[int]) -> TopicVotes:
+    members = set(topic.prompts)
+    votes = [(copies[at], vote) for at, vote in placed if at in members]
+    alone = tuple(vote for _, vote in votes)
+    return TopicVotes(topic, win_rate(alone), count_once(votes), alone)
 
 
 def count_once(votes: Sequence[tuple[int, Vote]]) -> Once:

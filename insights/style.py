@@ -39,7 +39,7 @@ class Design:
     visitors: NDArray[np.int64]
     """A number for each visitor."""
     prompts: NDArray[np.int64]
-    """A number for each different prompt."""
+    """A number for each different prompt; near-copies share one where they are known."""
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
     """Kinds of vote, such as its language, each as numbers of its levels."""
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -49,8 +49,13 @@ class Design:
         return len(self.outcome)
 
 
-def build_design(votes: Sequence[Vote], topics: Callable[[Vote], str] | None = None) -> Design:
-    """The design of votes that stand (`votes.ranking.effective_votes`). `topics` names the topic of a vote's prompt."""
+def build_design(
+    votes: Sequence[Vote], topics: Callable[[Vote], str] | None = None, first_copy: Mapping[str, str] | None = None
+) -> Design:
+    """The design of votes that stand (`votes.ranking.effective_votes`). `topics` names the topic of a vote's prompt.
+    `first_copy`: by the words of a prompt those of another that it is a near-copy of; the two are one prompt then."""
+    firsts = first_copy or {}
+    words = (words_alike(vote.turns[0].prompt) for vote in votes)
     kinds: dict[str, list[str]] = {
         "language": [vote.language for vote in votes],
         "stage": [vote.stage for vote in votes],
@@ -64,7 +69,7 @@ def build_design(votes: Sequence[Vote], topics: Callable[[Vote], str] | None = N
         outcome=np.array([_OUTCOME[vote.winner] for vote in votes], dtype=float),
         differences={name: np.array([row[name] for row in each], dtype=float) for name in DIFFERENCES},
         visitors=number(vote.visitor for vote in votes)[0],
-        prompts=number(words_alike(vote.turns[0].prompt) for vote in votes)[0],
+        prompts=number(firsts.get(each, each) for each in words)[0],
         groups={name: codes for name, (codes, _) in numbered.items()},
         levels={name: names for name, (_, names) in numbered.items()},
     )

@@ -22,19 +22,25 @@ def add_insights(commands: Commands) -> None:
         parser = leaf(commands, name, action, text, f"arena votes {name} --pair smol-135m")
         add_source_options(parser)
         if name == "model":
-            parser.add_argument("--topics", action="store_true", help="hold the topic of the question equal as well")
+            parser.add_argument(
+                "--topics",
+                action="store_true",
+                help="hold the topic of the question equal as well, and take near-copies for one question",
+            )
 
 
 def model_command(options: argparse.Namespace) -> None:
     from insights.preference import NotEnough
     from insights.reading import known_benchmarks, read_preference, read_topics
 
-    votes, topics = chosen_votes(options), None
+    votes = chosen_votes(options)
     if options.topics:
         from traces.problems.decontaminate import minilm_embedder
 
-        topics = read_topics(votes, minilm_embedder, known_benchmarks()).topic_of()
-    model = read_preference(votes, topics)
+        topics = read_topics(votes, minilm_embedder, known_benchmarks())
+        model = read_preference(votes, topics.topic_of(), topics.first_copy)
+    else:
+        model = read_preference(votes)
     if isinstance(model, NotEnough):
         return show(options, {"model": None, "why": model.sentence}, model.sentence)
     lines = [
@@ -75,7 +81,7 @@ def truth_command(options: argparse.Namespace) -> None:
 
 
 def topics_command(options: argparse.Namespace) -> None:
-    from insights.reading import count_copied, known_benchmarks, read_topics
+    from insights.reading import MOST_QUESTIONS, count_copied, known_benchmarks, read_topics
     from traces.problems.decontaminate import minilm_embedder
 
     reading = read_topics(chosen_votes(options), minilm_embedder, known_benchmarks())
@@ -92,6 +98,8 @@ def topics_command(options: argparse.Namespace) -> None:
     ]
     lines = [f"{one['topic']}: {one['votes']} votes, {one['different']} different questions" for one in topics]
     lines.append(f"{reading.copies} votes are on a near-copy of another question; each question counts once")
+    if reading.left_out:
+        lines.append(f"{reading.left_out} votes are left out: only the {MOST_QUESTIONS:,} questions with most are read")
     if reading.copied:
         lines.append(
             f"{reading.benchmark_copies} votes are on a problem of a benchmark: {count_copied(reading.copied)}"
@@ -101,6 +109,7 @@ def topics_command(options: argparse.Namespace) -> None:
         "copies": reading.copies,
         "benchmark_copies": reading.benchmark_copies,
         "copied": reading.copied,
+        "left_out": reading.left_out,
     }
     show(options, values, "\n".join(lines))
 

@@ -207,4 +207,10 @@ def test_what_the_votes_mean(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["votes", "truth", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["graded"] == 0
     assert main(["votes", "topics", "--json", "--pair", "other"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"topics": [], "copies": 0, "benchmark_copies": 0, "copied": {}}
+    assert json.loads(capsys.readouterr().out) == {
+        "topics": [],
+        "copies": 0,
+        "benchmark_copies": 0,
+        "copied": {},
+        "left_out": 0,
+    }

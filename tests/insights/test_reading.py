@@ -5,6 +5,7 @@ import pytest
 
 from eval.problems.benchmark import Benchmark
 from eval.records import Problem
+from insights import reading as reading_module
 from insights.preference import NotEnough, PreferenceModel
 from insights.reading import (
     TopicReading,
@@ -64,6 +65,39 @@ def test_topics_count_blind_first_votes_only() -> None:
     (one,) = reading.topics
     assert one.rate.wins == 3 and one.different == 1 and reading.copies == 2 and reading.benchmark_copies == 0
     assert reading.topic_of() == {}, "one question asked three times is no topic"
+
+
+def test_the_questions_with_most_votes_are_mapped_and_the_newest_among_equals(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_module, "MOST_QUESTIONS", 2)
+    embedded: list[str] = []
+
+    def noting(texts):  # type: ignore[no-untyped-def]
+        embedded.extend(texts)
+        return letters(texts)
+
+    prompts = ["often", "early", "often", "late"]
+    votes = [make_vote("a", prompt=prompt, battle=f"b{n}") for n, prompt in enumerate(prompts)]
+    reading = read_topics(votes, lambda: noting, [])
+    assert embedded == ["often", "late"], "each once"
+    assert [vote.battle_id for vote in reading.votes] == ["b0", "b2", "b3"] and len(reading.points) == 3
+    assert (reading.left_out, reading.copies) == (1, 1)
+    assert reading.topics[0].rate.wins == 3 and reading.topics[0].different == 2
+
+
+def test_near_copies_are_one_prompt_of_the_model() -> None:
+    rng = np.random.default_rng(2)
+    votes = [
+        make_vote(
+            "a" if rng.random() < 0.6 else "b", prompt=f"{chr(97 + n % 20)}{n}", battle=str(n), visitor=str(n % 30)
+        )
+        for n in range(200)
+    ]
+    reading = read_topics(votes, lambda: letters, [])
+    assert reading.copies == 180 and reading.first_copy["a20"] == "a0"
+    apart, together = read_preference(votes), read_preference(votes, None, reading.first_copy)
+    assert isinstance(apart, PreferenceModel) and isinstance(together, PreferenceModel)
+    assert (apart.prompts, together.prompts) == (200, 20)
+    assert together.controlled.share == pytest.approx(apart.controlled.share), "only the errors differ"
 
 
 def test_copies_of_a_question_count_once() -> None:

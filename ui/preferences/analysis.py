@@ -66,7 +66,7 @@ def show_votes(votes: list[Vote]) -> list[Any]:
     benchmarks = known_benchmarks()
     topics = read_topics([vote for vote in votes if vote.battle_id in shareable], embedder, benchmarks)
     return [
-        shown(preference_html(read_preference(votes, topics.topic_of()))),
+        shown(preference_html(read_preference(votes, topics.topic_of(), topics.first_copy))),
         shown(truth_html(read_truth(votes, benchmarks), shareable)),
         shown(topics_html(topics, shareable)),
         gr.update(value=topics_figure(topics), visible=bool(topics.topics)),

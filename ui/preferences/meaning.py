@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from insights.confidence import TONES
 from insights.preference import NotEnough, Preference, PreferenceModel
-from insights.reading import Once, TopicReading, TopicVotes, count_copied
+from insights.reading import MOST_QUESTIONS, Once, TopicReading, TopicVotes, count_copied
 from insights.truth import MIN_CHOICES, Choices, Truth
 from ui.kit.html import Markup, below, bullets, join, note, render, section, table
 from ui.kit.palette import figure_layout
@@ -90,6 +90,10 @@ def topics_html(reading: TopicReading, shareable: Questions) -> Markup:
         facts.append(
             f"{reading.copies} of {len(reading.votes)} votes are on a near-copy of another vote's question. In the win "
             "rates, every question counts once."
+        )
+    if reading.left_out:
+        facts.append(
+            f"{reading.left_out} votes are not shown here: only the {MOST_QUESTIONS:,} questions with most votes are."
         )
     if reading.copied:
         facts.append(f"{reading.benchmark_copies} are on a problem of a benchmark: {count_copied(reading.copied)}.")

@@ -130,6 +130,7 @@ def test_topics_quote_public_questions_as_text(prompt: str) -> None:
     assert "2 of 3 votes are on a near-copy" in text and "1 are on a problem of a benchmark: MATH500 1" in text
     assert "</a> (MATH500)" in text
     assert "?battle=" not in topics_html(reading, {})
+    assert "7 votes are not shown here" in topics_html(replace(reading, left_out=7), {})
     (trace,) = topics_figure(reading).data
     assert list(trace.x) == [0.0, 0.1, 0.3]
 
