@@ -14,6 +14,7 @@ from commands.kit.votes import final_ballots, opened
 from commands.votes.elsewhere import OWN, add_elsewhere, add_source_options, chosen_ballots, export_imported
 from commands.votes.insights import add_insights
 from common.errors import ConfigError, DataError
+from common.paths import home
 
 if TYPE_CHECKING:
     from votes.ranking import WinRate
@@ -50,8 +51,8 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
     leaf(commands, "sync", sync_command, "fetch what was copied to JOURNEY_VOTES_REPO, and copy what is new here",
          "arena votes sync")  # fmt: skip
     release = leaf(commands, "release", release_command, "write a dataset of the votes that may be published",
-                   "arena votes release --out release --push me/journey-votes")  # fmt: skip
-    release.add_argument("--out", type=Path, required=True, help="the folder to write")
+                   "arena votes release --push me/journey-votes")  # fmt: skip
+    release.add_argument("--out", type=Path, help="the folder to write (default: <home>/release)")
     release.add_argument("--push", default="", metavar="ORG/NAME", help="push it to the hub as this dataset")
     release.add_argument(
         "--include-flagged", action="store_true", help="release votes that seem to have personal data as well"
@@ -158,19 +159,19 @@ def release_command(options: argparse.Namespace) -> None:
     from votes.release.personal import scanner
     from votes.release.release import push_release, write_release
 
-    scan = scanner()
-    check_writable(options.out / "README.md")
+    scan, out = scanner(), options.out or home() / "release"
+    check_writable(out / "README.md")
     with opened() as store:
         if store.notice:
             raise DataError(store.notice, "Stop the app first, or use a copy: arena votes sync.")
-        counts = write_release(store, options.out, scan, include_flagged=options.include_flagged, now=datetime.now(UTC))
+        counts = write_release(store, out, scan, include_flagged=options.include_flagged, now=datetime.now(UTC))
     lines = [f"{number:6} votes {what}" for what, number in count_rows(counts)]
-    lines.append(f"Written to {options.out}. Read README.md there before you publish it.")
+    lines.append(f"Written to {out}. Read README.md there before you publish it.")
     address = ""
     if options.push:
-        address = push_release(options.out, options.push, os.environ.get("HF_TOKEN"))
-        lines[-1] = f"Written to {options.out} and pushed to {address}"
-    show(options, {**vars(counts), "folder": options.out, "address": address}, "\n".join(lines))
+        address = push_release(out, options.push, os.environ.get("HF_TOKEN"))
+        lines[-1] = f"Written to {out} and pushed to {address}"
+    show(options, {**vars(counts), "folder": out, "address": address}, "\n".join(lines))
 
 
 def _values(rate: "WinRate") -> dict[str, Any]:

@@ -12,12 +12,15 @@ import pytest
 import yaml
 from httpx2 import ConnectError
 
+from commands.arena import main
 from common.errors import DataError
 from tests.votes.helpers import Clock, make_replies, play
 from votes.agreement import LICENCE
 from votes.ballot import Vote
 from votes.casting.desk import Desk
 from votes.errors import Refused
+from votes.release import personal
+from votes.release import release as module
 from votes.release.card import COLUMNS
 from votes.release.choose import Counts
 from votes.release.personal import Kind
@@ -193,3 +196,17 @@ def test_only_the_release_is_pushed(tmp_path: Path) -> None:
 def test_a_push_that_fails_is_a_sentence(tmp_path: Path, fault: Exception) -> None:
     with pytest.raises(DataError, match="could not be pushed"):
         push_release(tmp_path, "me/votes", api=Hub(fault))
+
+
+def test_the_command_pushes_without_being_told_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("JOURNEY_HOME", str(home))
+    monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(personal, "scanner", lambda: scan)
+    monkeypatch.setattr(module, "push_release", lambda folder, repo, token: f"{folder.name} at {repo}")
+    Store(home / "votes.duckdb").close()
+    assert main(["votes", "release", "--push", "me/votes"]) == 0
+    assert f"Written to {home / 'release'} and pushed to release at me/votes" in capsys.readouterr().out
+    assert (home / "release" / "README.md").exists()
