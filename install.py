@@ -32,6 +32,8 @@ ENGINE = ROOT / ".venv-engine"
 OLDEST, NEWEST = (3, 11), (3, 14)
 FREE_GB = {"none": 8, "cpu": 12, "gpu": 24}
 """For both environments and uv's cache of what it downloaded, which shares its files with them."""
+ENGINE_GB = {"cpu": 4, "gpu": 16}
+"""For the engine's environment alone, and its wheels while they are unpacked."""
 SECONDS = 3600
 CUDA = 13
 """The CUDA version that the wheels of torch and vLLM are built for."""
@@ -107,13 +109,11 @@ def check_python():
         )
 
 
-def check_disk(kind, folder=ROOT):
+def check_disk(gigabytes, folder=ROOT):
     free = shutil.disk_usage(existing(folder)).free / 1e9
-    if free < FREE_GB[kind]:
-        raise InstallError(
-            f"Only {free:.1f} GB are free on the disk of {folder}; the environments need about {FREE_GB[kind]} GB. "
-            "Free some space, or use a folder on a larger disk."
-        )
+    if free < gigabytes:
+        needed = f"{folder}; what is to be installed needs about {gigabytes} GB"
+        raise InstallError(f"Only {free:.1f} GB are free on the disk of {needed}. Use a larger disk, or free some.")
 
 
 def existing(folder):
@@ -260,6 +260,7 @@ def install_engine(kind, folder, python):
         print(f"Installing {part.files[0]} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
         if folder.exists():  # half made, or of other versions: uv's cache makes it quick to begin again
             shutil.rmtree(folder)
+        check_disk(ENGINE_GB[kind], folder)
         run_shown([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], environment)
         uv_install(uv, part, environment)
 
@@ -267,7 +268,7 @@ def install_engine(kind, folder, python):
 def install(dev, kind):
     check_python()
     if not VENV.exists() or (kind != "none" and not ENGINE.exists()):
-        check_disk(kind)
+        check_disk(FREE_GB[kind])
     install_page(kind, dev)
     if kind != "none":
         install_engine(kind, ENGINE, interpreter(VENV))

@@ -96,8 +96,28 @@ def test_an_old_python_is_refused_with_the_command_that_helps(monkeypatch: pytes
 
 def test_a_full_disk_is_noticed_before_anything_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(install.FREE_GB, "cpu", 10**9)
+    monkeypatch.setattr(install, "VENV", install.ROOT / "absent")
     with pytest.raises(install.InstallError, match="GB are free"):
-        install.check_disk("cpu")
+        install.install(False, "cpu")
+
+
+def test_a_full_disk_is_noticed_before_the_engine_alone_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the first start of a Space, on the disk where the engine is to be."""
+    asked: list[Path] = []
+    usage = install.shutil.disk_usage(tmp_path)
+
+    def disk_usage(folder: Path) -> object:
+        asked.append(folder)
+        return usage._replace(free=3 * 10**9)
+
+    monkeypatch.setattr(install.shutil, "disk_usage", disk_usage)
+    monkeypatch.setattr(install, "run_shown", lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(sys, "argv", ["install.py", "--engine", "gpu", "--engine-only", str(tmp_path / "engine")])
+    with pytest.raises(SystemExit, match=r"Only 3\.0 GB are free .*needs about 16 GB"):
+        install.main()
+    assert asked == [tmp_path]
 
 
 def pretend_nvidia(folder: Path, script: str) -> None:
