@@ -40,8 +40,7 @@ LEFT_SECONDS = 15.0
 """How long a turn goes on after its page has left."""
 TURNS_AT_ONCE = 400
 """Questions answered at once; who asks one more is told so."""
-ENDED_KEPT = 1000
-_LOOK_SECONDS = 0.5
+ENDED_KEPT, _LOOK_SECONDS = 1000, 0.5
 _LOG = logging.getLogger(__name__)
 
 
@@ -72,6 +71,7 @@ class LiveTurn:
     """One turn being answered. Its switches may be used from any task of the same event loop."""
 
     requests: Mapping[Side, SideRequest] = field(kw_only=False)
+    visitor: str = ""
     pace: Pace = field(default_factory=Pace)
     began: float = field(default_factory=time.monotonic)
     streams: dict[Side, ReplyStream] = field(default_factory=dict)
@@ -276,10 +276,12 @@ class LiveTurns:
     def __len__(self) -> int:
         return len(self._turns)
 
-    def check_room(self) -> None:
-        """Raise ServerError where too many are being answered."""
-        if len(self._turns) >= TURNS_AT_ONCE:
+    def check_room(self, visitor: str, most: int) -> None:
+        """Raise ServerError where too many are being answered: in all, or `most` for this visitor."""
+        if len(self) >= TURNS_AT_ONCE:
             raise ServerError("Too many questions are being answered just now.", "Please try again in a minute.")
+        if sum(turn.visitor == visitor for turn in self._turns.values()) >= most:
+            raise ServerError("Too many of your questions are being answered.", "Wait for an answer, or stop one.")
 
     def add(self, battle_id: str, turn: LiveTurn) -> None:
         self.ended.pop(battle_id, None)

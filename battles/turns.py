@@ -89,23 +89,23 @@ class Turns:
         The turn waits a few seconds for somebody to `watch` it, and as long again for one who has left.
         """
         clean_prompt(question, self.desk.limits)  # a refused question opens no battle
-        self.live.check_room()
+        self.live.check_room(visitor, self.desk.limits.running)
         if not battle.id:
             battle = self._open(battle, visitor, sampling, self.offers.recorded(visitor, question))
         turn_id = self.desk.begin_turn(battle.id, visitor, question)
         battle = begin(battle, question)
-        return self._start(battle, turn_id, {side: self._request(battle, side) for side in SIDES})
+        return self._start(battle, visitor, turn_id, {side: self._request(battle, side) for side in SIDES})
 
     def start_again(self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str) -> Battle:
         """Continue or regenerate the newest replies of some sides; the other side's reply stays as it is."""
-        self.live.check_room()
+        self.live.check_room(visitor, self.desk.limits.running)
         failed = battle.phase == "failed"
         if failed:
             turn_id = self.desk.begin_turn(battle.id, visitor, battle.turns[-1].question)
         else:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
         requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
-        return self._start(reopen(battle, sides), turn_id, requests, None if failed else battle)
+        return self._start(reopen(battle, sides), visitor, turn_id, requests, None if failed else battle)
 
     def go_on(self, battle: Battle, visitor: str) -> Battle:
         """The same conversation after its vote, as a battle of its own that is not voted on. Refused before that."""
@@ -186,10 +186,15 @@ class Turns:
         return turn
 
     def _start(
-        self, battle: Battle, turn_id: str, requests: Mapping[Side, SideRequest], before: Battle | None = None
+        self,
+        battle: Battle,
+        visitor: str,
+        turn_id: str,
+        requests: Mapping[Side, SideRequest],
+        before: Battle | None = None,
     ) -> Battle:
         battle = replace(battle, screened=self.guard is not None)
-        turn = BattleTurn(requests, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
+        turn = BattleTurn(requests, visitor=visitor, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
         self.live.add(battle.id, turn)
         RUNNING.inc()
         turn.task = asyncio.create_task(self._play(turn))

@@ -28,6 +28,8 @@ class Measure:
     """What the reference is."""
     least_ratio: float | None = None
     """The aim: value / reference is at least this."""
+    most_ratio: float | None = None
+    """The aim: value / reference is at most this."""
     most: float | None = None
     """The aim: the value is at most this."""
 
@@ -40,6 +42,8 @@ class Measure:
         """None where there is no aim."""
         if self.least_ratio is not None and self.ratio is not None:
             return self.ratio >= self.least_ratio
+        if self.most_ratio is not None and self.ratio is not None:
+            return self.ratio <= self.most_ratio
         return None if self.most is None else self.value <= self.most
 
 
@@ -119,7 +123,9 @@ def _cells(measure: Measure) -> list[str]:
     ratio = "" if measure.ratio is None else f"{measure.ratio:.3f}"
     aim = ""
     if measure.least_ratio is not None:
-        aim = f"≥ {measure.least_ratio}"
+        aim = f"ratio ≥ {measure.least_ratio}"
+    elif measure.most_ratio is not None:
+        aim = f"ratio ≤ {measure.most_ratio}"
     elif measure.most is not None:
         aim = f"≤ {measure.most:g}"
     if measure.met is not None:

@@ -162,10 +162,15 @@ def _is_torn(line: bytes) -> bool:
     return False
 
 
+def _last_byte(file: BinaryIO, size: int) -> bytes:
+    file.seek(size - 1)
+    return file.read(1)
+
+
 def _mend_end(file: BinaryIO) -> None:
     """Cut off a torn last line, or end one that is whole."""
     size, tail = file.seek(0, os.SEEK_END), b""
-    if size == 0 or os.pread(file.fileno(), 1, size - 1) == b"\n":  # as nearly always
+    if size == 0 or _last_byte(file, size) == b"\n":  # as nearly always
         return
     while b"\n" not in tail and len(tail) < size:  # from the end: the rest of the file may be large
         file.seek(max(0, size - 2 * len(tail) - 4096))

@@ -212,6 +212,23 @@ async def test_questions_beyond_the_total_are_refused(desk: Desk, monkeypatch: p
     turns.abandon(turns.start(Battle(), "What?", "another", SAMPLING))
 
 
+async def test_one_visitor_cannot_use_up_the_total(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "play", play)
+    monkeypatch.setattr(desk, "limits", replace(desk.limits, running=2))
+    turns = turns_at(desk)
+    mine = [turns.start(Battle(), "What?", "visitor", SAMPLING) for _ in range(2)]
+    with pytest.raises(ServerError, match="Too many of your questions"):
+        turns.start(Battle(), "What?", "visitor", SAMPLING)
+    others = turns.start(Battle(), "What?", "another", SAMPLING)
+    turns.abandon(mine[0])
+    await asyncio.sleep(0.05)
+    for battle in (turns.start(Battle(), "What?", "visitor", SAMPLING), mine[1], others):
+        turns.abandon(battle)
+
+
 async def test_a_page_that_missed_the_end_of_its_turn_knows_it_all_the_same(
     desk: Desk, answers: list[dict[Side, Reply]]
 ) -> None:

@@ -15,7 +15,7 @@ from eval.runs.log import Role, RunLog
 from traces.cases.pinning import pin_from_run
 from ui.benchmarks.library import Choice, Filters, RunLibrary
 from ui.benchmarks.view import answer_head, flags_html, grid_html, thoughts_html
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, spoken, words_of
 from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.typeset import LATEX_DELIMITERS, Typeset, typeset
@@ -137,7 +137,7 @@ def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
         try:
             return grid_update(library, choose(*values[:count]), make_filters(*values[count:]), problem)
         except ArenaError as error:
-            return note(str(error))
+            return note(words_of(error))
 
     def clicked(event: gr.EventData, *values: Any) -> dict[Any, Any]:
         problem = str(event._data.get("problem", "")) if isinstance(event._data, dict) else ""
@@ -170,7 +170,7 @@ def _wire_flag(
             flag_grade(library, choice, side, problem, int(index or 0), comment)
             flags = library.results(choice).flags(choice.sides[side], problem)
         except ArenaError as error:
-            return {panel.flags: note(str(error))}
+            return {panel.flags: note(words_of(error))}
         return {panel.flags: flags_html(flags), panel.note: ""}
 
     inputs = [widgets.pinning.key, widgets.problem, widgets.sample, panel.note, *sides]
@@ -185,7 +185,7 @@ def _wire_pin(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
             require_owner(secret)
             return {panel.notice: pin_problem(library, choose(*values), problem, comment), panel.note: ""}
         except ArenaError as error:
-            return {panel.notice: str(error)}
+            return {panel.notice: words_of(error)}
 
     panel.pin.click(pin, [panel.key, widgets.problem, panel.note, *sides], [panel.notice, panel.note], **QUIET)
 

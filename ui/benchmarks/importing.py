@@ -13,6 +13,7 @@ from eval.imports.outputs import Fields
 from eval.runs.log import Role
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.run import known_sets
+from ui.kit.events import words_of
 from ui.kit.owner import owner_key, require_owner
 
 NO_SET = "the file's own problems"
@@ -82,7 +83,7 @@ def wire_import_section(section: ImportSection, actions: RunActions, notice: gr.
             said = actions.take_in(sources, which, fields, tell)
             return {**refreshed(), notice: said}
         except ArenaError as error:
-            return {notice: str(error)}
+            return {notice: words_of(error)}
 
     outputs = [*dict.fromkeys([notice, *refreshed.components])]
     section.load.click(on_load, section.inputs, outputs, api_visibility="private")

@@ -17,7 +17,7 @@ from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_s
 from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
 from ui.benchmarks.library import Choice, RunLibrary, Shown, export_files, parse_side, side_value
 from ui.benchmarks.view import breakdown_html, headline_html, run_label, run_row, runs_html, summary_html
-from ui.kit.events import spoken
+from ui.kit.events import spoken, words_of
 from ui.kit.html import note
 
 EMPTY = note("No run yet. Start one above, or import outputs made elsewhere.")
@@ -108,7 +108,7 @@ class Page:
             cells = grid_update(self.library, choice, make_filters(*filters), problem)
             state = self.state(choice)
         except ArenaError as error:
-            return {self.displays.headline: note(str(error))}
+            return {self.displays.headline: note(words_of(error))}
         updates = display_updates(self.displays, shown, _is_running(self.actions, choice))
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 

@@ -12,7 +12,7 @@ from eval.runs.log import RunConfig
 from eval.runs.plan import usual_sampling
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.controls import Controls
-from ui.kit.events import QUIET, when_opened
+from ui.kit.events import QUIET, when_opened, words_of
 from ui.kit.html import low_row, stacked_row
 from ui.kit.owner import owner_key, require_owner
 from ui.services import READ_ONLY, Services
@@ -116,7 +116,7 @@ class RunHandlers:
         try:
             return self.actions.estimate(make_config(*values))
         except ArenaError as error:
-            return str(error)
+            return words_of(error)
 
     def start(self, secret: str, *values: Any) -> dict[Any, Any]:
         try:
@@ -124,7 +124,7 @@ class RunHandlers:
             own = self.actions.keep_own_set(values[2])
             run_id = self.actions.start(make_config(values[0], values[1], own, *values[3:]))
         except ArenaError as error:
-            return self._tell(str(error))
+            return self._tell(words_of(error))
         said = self._tell(f"Run {run_id} has started. It continues if you close this page.", run_id)
         return {**self.started(run_id), **said}
 
@@ -133,7 +133,7 @@ class RunHandlers:
             require_owner(secret)
             run_id = self.actions.stop()
         except ArenaError as error:
-            return self._tell(str(error))
+            return self._tell(words_of(error))
         return self._tell(f"Run {run_id} is stopping. Finished answers are kept; you can resume it later.", run_id)
 
     def resume(self, secret: str, run_id: str, retry: bool) -> dict[Any, Any]:
@@ -141,7 +141,7 @@ class RunHandlers:
             require_owner(secret)
             self.actions.resume(str(run_id or ""), bool(retry))
         except ArenaError as error:
-            return self._tell(str(error))
+            return self._tell(words_of(error))
         return self._tell(f"Run {run_id} has resumed.", run_id)
 
     def force(self, secret: str, run_id: str, wanted: str) -> dict[Any, Any]:
@@ -149,7 +149,7 @@ class RunHandlers:
             require_owner(secret)
             made = self.actions.force(str(run_id or ""), wanted)
         except ArenaError as error:
-            return self._tell(str(error))
+            return self._tell(words_of(error))
         return self._tell(f"Making forced answers at {', '.join(map(str, made))} tokens.", run_id)
 
     def _tell(self, words: str, run_id: str = "") -> dict[Any, Any]:

@@ -15,6 +15,7 @@ from eval.paper.transparency import full_marks, score, self_score
 from traces.keeping.trace import METHODS
 from traces.keeping.yields import MethodYield, method_yields, yield_rows
 from traces.publishing.ablation import Ablation, Arm, ArmResult, read_ablation
+from ui.kit.events import words_of
 from ui.kit.html import Markup, below, bullets, inline, missing, note, render, table
 from ui.traces.library import TraceLibrary
 
@@ -41,7 +42,7 @@ def cost_of_ways(library: TraceLibrary) -> dict[str, Markup]:
     try:
         traces = [entry.trace for entry in library.entries()]
     except DataError as error:
-        return dict.fromkeys(WAYS, render('<span class="missing">{{ error }}</span>', error=str(error)))
+        return dict.fromkeys(WAYS, render('<span class="missing">{{ error }}</span>', error=words_of(error)))
     absent = {way: missing("Cost here", MEASURE[way]) for way in WAYS}
     makers = {
         method: sorted({t.model for t in traces if t.method == method and t.kept is not None}) for method in METHODS
@@ -201,7 +202,7 @@ def ablation_html(path: Path = ADAPTER / "ablation.json") -> Markup:
     try:
         ablation = read_ablation(path)
     except DataError as error:
-        return render('<p class="missing">{{ error }}</p>', error=str(error))
+        return render('<p class="missing">{{ error }}</p>', error=words_of(error))
     if ablation is None:
         where = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
         return render('<p class="missing">Not measured yet: there is no <code>{{ path }}</code>.</p>', path=where)

@@ -18,7 +18,7 @@ from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from traces.cases.cases import Case, CaseRun, SideRun, all_cases, find_case, keep_run, new_run, paper_cases, runs_of
 from ui.cases.view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
-from ui.kit.events import spoken
+from ui.kit.events import spoken, words_of
 from ui.kit.html import shown
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
@@ -75,7 +75,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
     try:
         runs = runs_of(case.key)
     except DataError as error:
-        warn(str(error))
+        warn(words_of(error))
         runs = []
     own = [run for run in mine if run.case == case.key]
     every = [*own, *runs]
@@ -174,7 +174,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
                     battle = step.battle
                     yield _moving(services, w, battle, step.seconds)
         except ArenaError as error:
-            warn(str(error))
+            warn(words_of(error))
         finished = _finished(services, case, battle, sampling)
         if finished and not await asyncio.to_thread(_keep, finished, secret):
             mine = (finished, *mine)[:MINE_AT_MOST]
@@ -208,7 +208,7 @@ def _keep(run: CaseRun, key: str) -> bool:
     except ConfigError:
         tell(NOT_KEPT)
     except DataError as error:
-        warn(f"{error} Only you can see this run.")
+        warn(f"{words_of(error)} Only you can see this run.")
     else:
         return True
     return False
@@ -249,7 +249,7 @@ def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[.
         try:
             receipt = services.desk.cast(battle.id, services.visitor(request), "answers", verdict)
         except ArenaError as error:
-            warn(str(error))
+            warn(words_of(error))
             return gr.skip()
         tell(thanks(receipt))
         return {w.ballot: gr.update(visible=False)}

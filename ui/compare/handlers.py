@@ -29,7 +29,7 @@ from ui.compare.view import (
     thoughts_html,
     unfinished,
 )
-from ui.kit.events import spoken
+from ui.kit.events import spoken, words_of
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
 from ui.kit.replies import thanks
@@ -74,7 +74,7 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
             try:
                 return await handler(*values)
             except ArenaError as error:
-                return unchanged(news(failed=str(error)))
+                return unchanged(news(failed=words_of(error)))
 
         return answer_later
 
@@ -83,7 +83,7 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return handler(*values)
         except ArenaError as error:
-            return unchanged(news(failed=str(error)))
+            return unchanged(news(failed=words_of(error)))
 
     return answer
 

@@ -19,6 +19,7 @@ from battles.battle import Battle
 from battles.turns import Progress, Turns
 from common.errors import ArenaError
 from ui.compare.screen import Renderer, Update
+from ui.kit.events import words_of
 from ui.kit.panels import Message
 from ui.kit.places import CHECKS
 from ui.kit.routes import serve_at
@@ -167,7 +168,7 @@ class TurnStreams:
             restore = self._turns.restore
             battle = restore(battle_id, visitor) if known else await run_in_threadpool(restore, battle_id, visitor)
         except ArenaError as error:
-            return JSONResponse({"error": str(error)}, 404)
+            return JSONResponse({"error": words_of(error)}, 404)
         turn = self._turns.live.get(battle_id)
         if turn and turn.watchers >= MOST_READERS:
             return JSONResponse({"error": "This battle is open in too many windows."}, 429)
@@ -186,7 +187,7 @@ class TurnStreams:
                     if message := sent.next(step):
                         yield line(message)
         except ArenaError as error:
-            yield line({"failed": str(error)})
+            yield line({"failed": words_of(error)})
         yield line({"over": True})
 
 

@@ -1,7 +1,10 @@
 """What the page's events share: the options of those that only update, and our errors said in words."""
 
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,9 +13,16 @@ from gradio.context import Context
 from markupsafe import escape
 
 from common.errors import ArenaError
+from common.paths import ROOT, home
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of an event that is not part of the API and shows no progress."""
+
+
+def words_of(error: ArenaError) -> str:
+    """The error as a visitor may read it: files go by their names, without the folders of this machine."""
+    own = "|".join(re.escape(str(folder)) for folder in (home(), ROOT, Path(tempfile.gettempdir()), Path.home()))
+    return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", str(error))
 
 
 @contextmanager
@@ -24,7 +34,9 @@ def spoken() -> Iterator[None]:
     try:
         yield
     except ArenaError as error:
-        raise gr.Error(str(escape(error)), duration=8, title="That did not work", print_exception=False) from error
+        raise gr.Error(
+            str(escape(words_of(error))), duration=8, title="That did not work", print_exception=False
+        ) from error
 
 
 def when_opened(

@@ -24,7 +24,7 @@ from eval.runs.open_ended import runs_folder
 from models.config.registry import Role
 from models.serving.clients import client_of
 from traces.cases.cases import Case, all_cases, runs_of
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, spoken, words_of
 from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.view import ratings_html
@@ -95,7 +95,7 @@ def build_judge_section(
             jobs.check_idle()
             jobs.start(make())
         except ArenaError as error:
-            return str(error)
+            return words_of(error)
         return "The judge has started."
 
     def on_check(secret: str, which: str, at: str, name: str, set_key: str, number: float) -> str:
@@ -108,7 +108,7 @@ def build_judge_section(
         try:
             require_owner(secret)
         except ArenaError as error:
-            return str(error)
+            return words_of(error)
         if not isinstance(jobs.current, JudgeJob) or jobs.current.over:
             return "No judge is running."
         jobs.stop()

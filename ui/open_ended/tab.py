@@ -18,7 +18,7 @@ from eval.runs.log import RunInfo, RunLog, list_runs
 from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
 from eval.runs.run_job import RunJob
 from models.config.registry import ROLES, Profile
-from ui.kit.events import QUIET
+from ui.kit.events import QUIET, words_of
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.judging import build_judge_section, build_people_section
@@ -113,7 +113,7 @@ def wire_starting(services: Services, form: RunForm) -> None:
         try:
             return estimate(services.served.pair, name, int(number or 0), int(tokens or 0)).sentence
         except ArenaError as error:
-            return str(error)
+            return words_of(error)
 
     def on_start(secret: str, name: str, number: float, tokens: float, warmth: float) -> dict[Any, Any]:
         try:
@@ -127,7 +127,7 @@ def wire_starting(services: Services, form: RunForm) -> None:
             )
             jobs.start(session)
         except ArenaError as error:
-            return {form.notice: str(error)}
+            return {form.notice: words_of(error)}
         run_id = session.log.folder.name
         return {form.notice: f"Run {run_id} has started.", form.run: gr.update(choices=run_choices(), value=run_id)}
 
@@ -135,7 +135,7 @@ def wire_starting(services: Services, form: RunForm) -> None:
         try:
             require_owner(secret)
         except ArenaError as error:
-            return str(error)
+            return words_of(error)
         if not going(jobs):
             return "No run of this page is in progress."
         jobs.stop()
@@ -213,7 +213,7 @@ def outcome_html(run_id: str | None, going: str = "") -> Markup:
         outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)
         return head + sycophancy_html(outcomes, p_between) if outcomes else head
     except ArenaError as error:
-        return note(str(error))
+        return note(words_of(error))
 
 
 @lru_cache(maxsize=8)

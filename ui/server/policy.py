@@ -78,6 +78,7 @@ class PagePolicy:
                 headers["Content-Security-Policy"] = CONTENT_POLICY
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
+                headers["X-DNS-Prefetch-Control"] = "off"  # looking up the host of a link in a reply tells its owner
             await send(message)
 
         answer: Send = send_with_policy

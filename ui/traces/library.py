@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from common import jsonl
 from common.errors import DataError
 from common.paths import ROOT
 from eval.grading.grader import Grader
@@ -179,10 +180,7 @@ class TraceLibrary:
         return None
 
     def add_base_answer(self, answer: BaseAnswer) -> None:
-        with self._lock:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with (self.folder / "base-answers.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(answer._asdict(), ensure_ascii=False) + "\n")
+        jsonl.append(self.folder / "base-answers.jsonl", [answer._asdict()])
 
     def funnels(self) -> list[Path]:
         """Funnel reports of curated problem files, newest first."""

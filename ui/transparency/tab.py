@@ -33,7 +33,7 @@ from eval.paper.transparency import (
     to_markdown,
 )
 from ui.kit.downloads import as_text, download_button
-from ui.kit.events import QUIET, spoken, when_opened
+from ui.kit.events import QUIET, spoken, when_opened, words_of
 from ui.kit.html import command, html, note, render, shown, stacked_row, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.kit.places import tell, warn
@@ -106,7 +106,7 @@ def saved_works() -> list[Assessment]:
     try:
         return [assessment for assessment in saved() if assessment.work != SELF]
     except DataError as error:
-        warn(str(error))
+        warn(words_of(error))
         return []
 
 

@@ -42,6 +42,8 @@ class Limits:
     comment_characters: int = 2000
     turns: int = 12
     """Turns of one battle."""
+    running: int = 100
+    """Turns of one visitor that are answered at once: a quarter of all, so that nobody uses them up for the others."""
     battles: int = 2000
     """Battles kept in memory at once."""
     expire_seconds: float = 2 * 3600

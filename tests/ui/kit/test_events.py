@@ -1,12 +1,15 @@
 """Our errors reach people in their own words, in every kind of handler; others stay what they are."""
 
+import tempfile
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import gradio as gr
 import pytest
 
 from common.errors import DataError
-from ui.kit.events import spoken
+from common.paths import ROOT
+from ui.kit.events import spoken, words_of
 from votes.errors import Refused
 
 
@@ -41,3 +44,24 @@ async def test_our_errors_are_said_in_words(error: Exception) -> None:
 def test_a_defect_stays_a_defect() -> None:
     with pytest.raises(ZeroDivisionError):
         plain(ZeroDivisionError())
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("{home}/runs/r/samples.jsonl cannot be written.", "samples.jsonl cannot be written."),
+        ("“{tmp}/gradio/0af/my.csv” has no column.", "“my.csv” has no column."),
+        (
+            "{root}/spaces.yaml names no pair, {root}/recipes/a.yaml neither.",
+            "spaces.yaml names no pair, a.yaml neither.",
+        ),
+        ("http://127.0.0.1:8000/v1/models answers 404.", "http://127.0.0.1:8000/v1/models answers 404."),
+        ("6/2 is not 4/2.", "6/2 is not 4/2."),
+    ],
+)
+def test_a_visitor_reads_names_of_files_and_not_where_they_are(
+    message: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "home"))
+    folders = {"home": tmp_path / "home", "tmp": tempfile.gettempdir(), "root": ROOT}
+    assert words_of(DataError(message.format(**folders))) == shown
