@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 from common.errors import ConfigError, WeightsError
 from common.paths import cache
+from common.paths import engine as engine_folder
 from models.config.layout import Engine
 from models.config.machine import Gpu, driver_cuda, visible_gpus
 from models.config.memory import GIB
 from models.config.plan import Plan
 from models.config.registry import FP8_COMPUTE, PairSpec, Profile
 from models.config.sources import AdapterSource, HubSource, Source, resolve_environment
+from models.serving.engine import is_missing
 from models.weights.find import folder_here
 
 CUDA = 13.0
@@ -22,6 +24,10 @@ CUDA = 13.0
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_NEEDED = GIB
 """Of one server on several GPUs: NCCL and the engine's own queues. Containers often have 64 MB."""
+
+
+ENGINE_BYTES = {"cpu": 4 * 10**9, "gpu": 16 * 10**9}
+"""As install.py counts them."""
 
 
 class Need(NamedTuple):
@@ -42,7 +48,7 @@ def check_machine(plan: Plan) -> None:
         check_driver(driver_cuda())
     for engine in plan.engines:
         check_shared_memory(engine)
-    check_disk(list(needs(plan)))
+    check_disk([*needs(plan), *engine_needs(plan)])
 
 
 def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
@@ -119,6 +125,13 @@ def needs(plan: Plan) -> Iterator[Need]:
         if _will_merge(plan.pair, engine):
             size = plan.pair.base.architecture.weight_bytes()
             yield Need(f"merging {plan.pair.distilled.title}", cache(), "JOURNEY_CACHE", size)
+
+
+def engine_needs(plan: Plan) -> Iterator[Need]:
+    """The engine's environment, where it has yet to be made."""
+    if plan.engines and plan.profile.served_by == "vllm" and is_missing():
+        size = ENGINE_BYTES["gpu" if plan.profile.gpu else "cpu"]
+        yield Need("installing the engine", engine_folder(), "JOURNEY_ENGINE", size)
 
 
 def _sources(plan: Plan, engine: Engine) -> Iterator[tuple[Source, int, str]]:

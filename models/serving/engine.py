@@ -27,15 +27,24 @@ def engine_python(report: Report) -> str:
     """
     folder = engine()
     python = folder / "bin" / "python"
-    looked_at = not on_space() or "JOURNEY_ENGINE" in os.environ
-    if looked_at and (folder / STAMP).is_file():
+    if _trusted(folder):
         return str(python)
     if find_spec("vllm") is not None:
         return sys.executable
     with _ONE_AT_A_TIME:
-        if not (looked_at and (folder / STAMP).is_file()):
+        if not _trusted(folder):
             _install(folder, report)
     return str(python)
+
+
+def _trusted(folder: Path) -> bool:
+    """Whether a complete environment is there that install.py need not check."""
+    return (not on_space() or "JOURNEY_ENGINE" in os.environ) and (folder / STAMP).is_file()
+
+
+def is_missing() -> bool:
+    """Whether an engine has yet to be installed: in its own environment there is none, nor beside the page."""
+    return not (engine() / STAMP).is_file() and find_spec("vllm") is None
 
 
 def _install(folder: Path, report: Report) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
+import install
 from common.errors import ConfigError, WeightsError
 from models.config.machine import Gpu
 from models.config.plan import make_plan
@@ -79,6 +80,7 @@ def test_both_checkpoints_must_fit_the_disk(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(checks, "driver_cuda", lambda: 13.0)
     monkeypatch.setattr(checks, "visible_gpus", lambda: [A100] * 4)
+    monkeypatch.setattr(checks, "is_missing", lambda: False)
     plan = make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])
     wanted = list(needs(plan))
     assert [need.variable for need in wanted] == ["HF_HOME", "HF_HOME"]
@@ -86,6 +88,11 @@ def test_both_checkpoints_must_fit_the_disk(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: Disk(10**12, 0, 200 * 10**9))
     with pytest.raises(WeightsError, match=r"needs 282 GB.*200 GB free.*HF_HOME"):
         check_machine(plan)
+    monkeypatch.setattr(checks, "is_missing", lambda: True)
+    monkeypatch.setenv("JOURNEY_ENGINE", str(tmp_path / "engine"))
+    with pytest.raises(WeightsError, match=r"and installing the engine needs 298 GB"):
+        check_machine(plan)
+    assert {kind: size / 1e9 for kind, size in checks.ENGINE_BYTES.items()} == install.ENGINE_GB
 
 
 def test_what_has_been_downloaded_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
