@@ -1,5 +1,6 @@
-"""In Chromium: a drawn problem is asked and recorded, counts open their battles, battles are found by meaning."""
+"""In Chromium: a drawn problem is asked and recorded, counts and points open battles, battles are found by meaning."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -82,6 +83,15 @@ def test_counts_open_their_battles_and_battles_are_found_by_meaning(page: Page) 
     count = page.locator(".quadrants details.battles").first
     count.locator("summary").click()
     expect(count.locator("a").first).to_have_attribute("href", "?battle=known0")
+    point = page.locator("#topic-map .scatterlayer .point").first
+    expect(point).to_be_visible(timeout=WAIT_MS)
+    page.wait_for_timeout(1000)
+    middle = point.evaluate("(each) => (({ x, y, width, height }) => [x + width / 2, y + height / 2])"
+                            "((each.scrollIntoView({ block: 'center' }), each.getBoundingClientRect()))")  # fmt: skip
+    page.mouse.click(*middle)
+    link = page.locator("#topic-point a")
+    expect(link).to_be_visible()
+    expect(link).to_have_attribute("href", re.compile(r"\?battle=(known|open)\d"))
     page.locator("#battle-query textarea, #battle-query input").first.fill("rolling dice")
     page.locator("#battle-search").click()
     found = page.locator("#battles-found tbody tr")

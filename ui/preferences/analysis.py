@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from copy import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,8 @@ from traces.problems.decontaminate import Embedder
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import html, shown
 from ui.kit.owner import needs_key
-from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
+from ui.preferences.meaning import preference_html, topics_html, truth_html
+from ui.preferences.topic_map import FOLLOW_CLICKS, point_html, topics_figure
 from ui.services import Services
 from votes.ballot import Vote
 from votes.export import final_battles
@@ -22,11 +24,15 @@ embedder: Callable[[], Embedder] = lambda: shared().embed  # noqa: E731
 
 
 def build_analysis(services: Services, pair: gr.Dropdown) -> None:
-    """A button, and below it the three readings of the chosen pair's votes."""
+    """A button, and below it the three readings of the chosen pair's votes and the map of their questions."""
     button = gr.Button("What do the votes mean?", elem_id="analyse", size="md")
-    outputs: list[Any] = [html(), html(), html(), gr.Plot(show_label=False, visible=False)]
+    readings = [html(), html(), html()]
+    plot = gr.Plot(show_label=False, visible=False, elem_id="topic-map")
+    outputs: list[Any] = [*readings, plot, html(elem_id="topic-point")]
     analysis = Analysis(services)
-    button.click(spoken()(analysis), pair, outputs, concurrency_limit=1, **{**QUIET, "show_progress": "minimal"})
+    options = {**QUIET, "show_progress": "minimal"}
+    worked_out = button.click(spoken()(analysis), pair, outputs, concurrency_limit=1, **options)
+    worked_out.then(fn=None, js=FOLLOW_CLICKS)
 
 
 class Analysis:
@@ -43,7 +49,7 @@ class Analysis:
             state = (pair or "", [vote.row_id for vote in votes])  # one may be taken down as another comes
             if self._kept is None or self._kept[0] != state:
                 self._kept = (state, show_votes(votes))
-            return self._kept[1]
+            return [copy(each) for each in self._kept[1]]  # gradio takes the value out of an update
 
 
 def final_votes(services: Services, pair: str = "") -> list[Vote]:
@@ -69,5 +75,6 @@ def show_votes(votes: list[Vote]) -> list[Any]:
         shown(preference_html(read_preference(votes, topics.topic_of(), topics.first_copy))),
         shown(truth_html(read_truth(votes, benchmarks), shareable)),
         shown(topics_html(topics, shareable)),
-        gr.update(value=topics_figure(topics), visible=bool(topics.topics)),
+        gr.update(value=topics_figure(topics, shareable), visible=bool(topics.topics)),
+        shown(point_html(topics)),
     ]

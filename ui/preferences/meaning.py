@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from math import exp
 
-import plotly.graph_objects as go
-
 from insights.confidence import TONES
 from insights.preference import NotEnough, Preference, PreferenceModel
 from insights.reading import MOST_QUESTIONS, Once, TopicReading, TopicVotes, count_copied
 from insights.truth import MIN_CHOICES, Choices, Truth
 from ui.kit.html import Markup, below, bullets, join, note, render, section, table
-from ui.kit.palette import figure_layout
-from ui.preferences.quadrants import Questions, linked_count, quadrants_html
+from ui.preferences.quadrants import Questions, linked_count, quadrants_html, shorten
 
 EXAMPLES = 3
 """Battles quoted for each topic."""
@@ -21,7 +18,6 @@ TONE_RULE = (
     "Blind votes before reading. A wrong answer sounds confident if it states a final answer and has no hedge such as "
     "“perhaps”, “I think” or “可能”; this is a rule on words and says nothing of how sure the model is."
 )
-COLOURS = ("#0d9488", "#64748b", "#d97706", "#7c3aed", "#2563eb", "#be185d", "#4d7c0f", "#0e7490")
 
 
 def preference_html(model: PreferenceModel | NotEnough) -> Markup:
@@ -102,26 +98,6 @@ def topics_html(reading: TopicReading, shareable: Questions) -> Markup:
         table(("topic", "votes", "different questions", "win rate", "95 %"), rows, "words lead"),
         bullets(facts) if facts else "",
     )
-
-
-def topics_figure(reading: TopicReading) -> go.Figure:
-    """Every question as a point, coloured by topic; likeness in meaning is nearness."""
-    fig = go.Figure()
-    place = {vote.row_id: at for at, vote in enumerate(reading.votes)}
-    for number, one in enumerate(reading.topics):
-        points = [reading.points[place[vote.row_id]] for vote in one.votes]
-        fig.add_scatter(
-            x=[x for x, _ in points],
-            y=[y for _, y in points],
-            mode="markers",
-            name=one.topic.name,
-            marker={"size": 9, "color": COLOURS[number % len(COLOURS)]},
-            hovertemplate=f"{one.topic.name}<extra></extra>",
-        )
-    fig.update_xaxes(visible=False)
-    fig.update_yaxes(visible=False)
-    fig.update_layout(title_text="Questions by meaning", height=420)
-    return figure_layout(fig)
 
 
 def _preference(preference: Preference) -> tuple[str, str]:
@@ -205,7 +181,7 @@ def _examples(one: TopicVotes, shareable: Questions, copied: Mapping[str, str]) 
             seen[question] = render(
                 '<a href="?battle={{ battle }}" translate="no">{{ text }}</a>{% if set %} ({{ set }}){% endif %}',
                 battle=vote.battle_id,
-                text=question if len(question) <= 90 else f"{question[:89]}…",
+                text=shorten(question),
                 set=copied.get(vote.battle_id, ""),
             )
     return list(seen.values())

@@ -46,7 +46,7 @@ def linked_count(battles: Sequence[str], shareable: Questions, of: int | None = 
         '<li><a href="?battle={{ battle }}" translate="no">{{ question }}</a></li>{% endfor %}</ol>'
         '{% if hidden %}<p class="note">'
         "{{ hidden }} more are not linked here.</p>{% endif %}</details>{% else %}{{ count }}{% endif %}",
-        links=[(battle, _short(question)) for battle, question in links],
+        links=[(battle, shorten(question)) for battle, question in links],
         count=str(len(battles)) if of is None else f"{len(battles)} of {of}",
         hidden=len(battles) - len(links),
     )
@@ -63,5 +63,6 @@ def _bar(vote: str, battles: Sequence[str], most: int, shareable: Questions) -> 
     )
 
 
-def _short(question: str) -> str:
+def shorten(question: str) -> str:
+    """The question, cut with an ellipsis where it is long."""
     return question if len(question) <= 90 else f"{question[:89]}…"

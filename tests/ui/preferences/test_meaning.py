@@ -18,9 +18,10 @@ from insights.truth import Choices, Reading, Truth
 from tests.insights.helpers import make_vote
 from tests.votes.helpers import FREE
 from ui.preferences.analysis import Analysis, show_votes
-from ui.preferences.meaning import preference_html, topics_figure, topics_html, truth_html
+from ui.preferences.meaning import preference_html, topics_html, truth_html
 from ui.preferences.quadrants import LISTED, linked_count, quadrants_html
 from ui.preferences.search import search_html
+from ui.preferences.topic_map import topics_figure
 from votes.casting.desk import Desk
 from votes.casting.limits import Limits
 from votes.ranking import wilson, win_rate
@@ -131,8 +132,9 @@ def test_topics_quote_public_questions_as_text(prompt: str) -> None:
     assert "</a> (MATH500)" in text
     assert "?battle=" not in topics_html(reading, {})
     assert "7 votes are not shown here" in topics_html(replace(reading, left_out=7), {})
-    (trace,) = topics_figure(reading).data
+    (trace,) = topics_figure(reading, {"b0": "A question"}).data
     assert list(trace.x) == [0.0, 0.1, 0.3]
+    assert list(trace.customdata) == [["b0", "A question"], None, None], "only a public battle can be opened"
 
 
 def test_what_is_shown_of_a_store_is_public_and_kept_until_the_next_vote(
@@ -142,13 +144,14 @@ def test_what_is_shown_of_a_store_is_public_and_kept_until_the_next_vote(
     monkeypatch.setattr("ui.preferences.analysis.embedder", lambda: lambda texts: np.eye(len(texts), dtype=np.float32))
     votes = [make_vote("a", prompt=f"secret {n}", battle=f"b{n}") for n in range(3)]
     votes.append(make_vote("a", prompt="open question", battle="b9", licence="CC-BY-4.0"))
-    preference, truth, topics, _ = show_votes(votes)
+    preference, truth, topics, _, point = show_votes(votes)
     assert "4 of 50" in preference and "No votes yet on problems" in truth
-    assert "open question" in topics and "secret" not in topics
+    assert "open question" in topics and "secret" not in topics and "Select a point" in point
     store = Store(tmp_path / "votes.duckdb")
     services: Any = SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE)))
     analysis = Analysis(services)
-    assert analysis("pair") is analysis("pair")
+    figure = analysis("pair")[3].pop("value")  # as gradio does
+    assert analysis("pair")[3]["value"] is figure, "the next visitor sees the map as well"
     store.append(make_vote("a", prompt="first question", battle="b1", licence="CC-BY-4.0"))
     assert "first question" in analysis("pair")[2]
     set_hidden(store, "b1", "", hidden=True)
