@@ -17,8 +17,8 @@ from insights.card.values import (
     verdict_of,
 )
 from insights.preference import NotEnough, PreferenceModel, fit_preference
-from insights.style import build_design
-from insights.truth import GradedVote, compare_with_truth, find_problem, grade_votes, index_problems
+from insights.style import Design, build_design
+from insights.truth import Choices, GradedVote, compare_with_truth, find_problem, grade_votes, index_problems
 from votes.agreement import LICENCE
 from votes.ballot import Ballot, Vote
 from votes.ranking import effective_votes, win_rate
@@ -27,9 +27,12 @@ LANGUAGES = {"en": "Asked in English", "zh": "Asked in Chinese", "other": "Asked
 HEAD = ("votes", "distilled preferred", "n", "p", "reading")
 BLIND = "Blind, on the answers alone"
 ALONE = "alone = 1 AND mode = 'blind'"
+AFTER = "stage = 'reasoning' AND mode = 'blind'"
 NOTE = (
     "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson); p-values are exact sign tests of the "
-    "votes that name a winner, those by language corrected by Holm’s method."
+    "votes that name a winner, those by language corrected by Holm’s method. The preference at equal position, length "
+    "and Markdown is the intercept of a fractional logistic regression of the score on the columns from position to "
+    "bold, language, stage and mode."
 )
 
 
@@ -45,7 +48,7 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
     languages = [name for name in LANGUAGES if any(vote.language == name for vote in first)]
     groups: list[tuple[str, list[Vote], str]] = [(BLIND, first, ALONE)]
     second = [vote for vote in counted if vote.stage == "reasoning" and vote.mode == "blind"]
-    groups.append(("Blind, after reading the reasoning", second, "stage = 'reasoning' AND mode = 'blind'"))
+    groups.append(("Blind, after reading the reasoning", second, AFTER))
     shown_p = [sign_test(group) for _, group, _ in groups]
     if len(languages) > 1:
         chosen = [[vote for vote in first if vote.language == name] for name in languages]
@@ -55,11 +58,12 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
         ]
         shown_p += corrected([sign_test(group) for group in chosen])
     lines = [_rate_line(*group, p) for group, p in zip(groups, shown_p, strict=True) if group[1]]
-    model = fit_preference(build_design(counted))
+    design = build_design(counted)
+    model = fit_preference(design)
     if isinstance(model, PreferenceModel):
         lines.append(_model_line(model))
     lines += _truth_lines(graded)
-    table = _table(counted, {(one.vote.battle_id, one.vote.stage): one for one in graded})
+    table = _table(counted, design, {(one.vote.battle_id, one.vote.stage): one for one in graded})
     blocked = len(standing) - len(counted)
     return Section("people", "What people prefer", _sentence(counted, blocked, model), HEAD, tuple(lines), NOTE), table
 
@@ -92,14 +96,17 @@ def _model_line(model: PreferenceModel) -> Line:
 
 
 def _truth_lines(graded: Sequence[GradedVote]) -> list[Line]:
-    choices = compare_with_truth(graded).by_stage["answers"]
-    if choices.share is None or choices.interval is None:
-        return []
-    low, high = choices.interval
+    shares = compare_with_truth(graded).by_stage
+    stages = (("before", shares["answers"], ALONE), ("after", shares["reasoning"], AFTER))
+    return [_truth_line(when, choices, where) for when, choices, where in stages if choices.share is not None]
+
+
+def _truth_line(when: str, choices: Choices, where: str) -> Line:
+    low, high = choices.interval or (None, None)
     cells = (percent(choices.share) + between(low, high), str(choices.total), "–", "share that preferred the right one")
     values = {"share": choices.share, "low": low, "high": high, "votes": choices.total}
-    where = f"{ALONE} AND right_base + right_distilled = 1 AND score <> 0.5"
-    return [Line("Where one answer is right, the other wrong", cells, values, "votes", where)]
+    where += " AND right_base + right_distilled = 1 AND score <> 0.5"
+    return Line(f"One answer right, the other wrong, {when} reading", cells, values, "votes", where)
 
 
 def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[GradedVote]:
@@ -112,19 +119,17 @@ def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[Grad
         return grade_votes(on_known_problems, known, lambda item: next(grader.grade_many([item])))
 
 
-def _table(votes: Sequence[Vote], graded: Mapping[tuple[str, str], GradedVote]) -> Table:
-    """One row a vote, without words and without who it was: visitors and prompts are numbers.
+def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str], GradedVote]) -> Table:
+    """One row a vote, without words and without who it was: visitors and prompts are numbers. The columns of `design`
+    are those that the preference model was fitted to.
 
     So are battles whose visitors did not agree to publication: whoever has a battle's id can open it.
     """
-    visitors: dict[str, int] = {}
-    prompts: dict[str, int] = {}
     battles: dict[str, int] = {}
     rows = []
-    for vote in votes:
+    for at, vote in enumerate(votes):
         number = battles.setdefault(vote.battle_id, len(battles))
         one = graded.get((vote.battle_id, vote.stage))
-        prompt = vote.turns[0].prompt if vote.turns else vote.battle_id
         rows.append({
             "battle": vote.battle_id if vote.licence == LICENCE else f"battle {number}",
             "stage": vote.stage,
@@ -132,11 +137,12 @@ def _table(votes: Sequence[Vote], graded: Mapping[tuple[str, str], GradedVote]) 
             "alone": int(vote.on_answers_alone),
             "language": vote.language,
             "voted_at": vote.voted_at,
-            "visitor": visitors.setdefault(vote.visitor, len(visitors)),
-            "prompt": prompts.setdefault(prompt, len(prompts)),
+            "visitor": int(design.visitors[at]),
+            "prompt": int(design.prompts[at]),
             "shown_as_a": vote.a_role,
             "vote": vote.winner or vote.verdict,
-            "score": {"distilled": 1.0, "base": 0.0}.get(vote.winner or "", 0.5),
+            "score": float(design.outcome[at]),
+            **{name: float(column[at]) for name, column in design.differences.items()},
             "right_base": int(one.right["base"]) if one else "",
             "right_distilled": int(one.right["distilled"]) if one else "",
         })  # fmt: skip

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
 from commands.arena import main
+from eval.problems.benchmark import Benchmark
 from eval.problems.sycophancy import generate_probe
-from eval.records import Sample
+from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from insights.card.benchmarks import MARK_KINDS, sign_flips
 from insights.card.build import Built, build_card
@@ -18,7 +20,9 @@ from insights.card.others import chat_section, transparency_section
 from insights.card.people import people_section
 from insights.card.text import cell, headline, markdown
 from insights.card.values import Line, corrected, verdict_of
-from insights.card.write import files, write_archive, write_folder
+from insights.card.write import files, table_csv, write_archive, write_folder
+from insights.preference import PreferenceModel, fit_preference
+from insights.style import DIFFERENCES, Design, number
 from models.config.registry import PairSpec, load_config
 from tests.insights.card.helpers import STARTED, make_sets
 from tests.insights.helpers import make_reply, make_vote
@@ -168,6 +172,58 @@ def test_votes_that_the_guard_blocked_are_counted_apart() -> None:
     section, table = people_section(votes, "", [])
     assert section.sentence.startswith("3 votes on 3 battles. 2 more on battles that the guard model blocked")
     assert len(table) == 3
+
+
+def test_the_preference_at_equal_style_follows_from_the_rows() -> None:
+    rng = np.random.default_rng(3)
+    votes = []
+    for n in range(120):
+        distilled = make_reply("distilled", "- a\n" * (n % 3) + "b", 10 + n % 7, 5 + n % 5)
+        votes.append(
+            make_vote(
+                "a" if rng.random() < 0.6 else "b",
+                prompt=f"prompt {n % 24}" if n % 2 else f"Prompt  {n % 24}",
+                battle=str(n),
+                visitor=str(n % 17),
+                a_role=("base", "distilled")[n % 2],
+                language=("en", "zh")[n // 60],
+                mode=("blind", "named")[n % 5 == 0],
+                reasoning_seen=n % 5 == 0,
+                distilled=distilled,
+            )
+        )
+    section, rows = people_section(votes, "", [])
+    (line,) = [line for line in section.lines if line.name.startswith("At equal")]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    kinds = {name: number(columns[name]) for name in ("language", "stage", "mode")}
+    design = Design(
+        np.array(columns["score"]),
+        {name: np.array(columns[name]) for name in DIFFERENCES},
+        np.array(columns["visitor"]),
+        np.array(columns["prompt"]),
+        {name: codes for name, (codes, _) in kinds.items()},
+        {name: levels for name, (_, levels) in kinds.items()},
+    )
+    model = fit_preference(design)
+    assert isinstance(model, PreferenceModel) and model.prompts == 24
+    assert model.controlled == (line.values["share"], line.values["low"], line.values["high"])
+
+
+def test_the_right_answer_is_counted_before_and_after_reading(tmp_path: Path) -> None:
+    problem = Problem("toy/1", "What is 2 + 2?", "4", "toy")
+    right, wrong = make_reply("distilled", r"\boxed{4}"), make_reply("base", r"\boxed{5}")
+    answers = {"distilled": right, "base": wrong}
+    votes = [make_vote("a" if n < 8 else "b", battle=f"b{n}", **answers) for n in range(10)]
+    votes += [make_vote("a", battle=f"b{n}", stage="reasoning", **answers) for n in range(10)]
+    votes += [make_vote("b", battle=f"n{n}", mode="named", reasoning_seen=True, **answers) for n in range(10)]
+    section, rows = people_section(votes, "", [Benchmark("toy", (problem,), "", "")])
+    lines = [line for line in section.lines if line.name.startswith("One answer right")]
+    assert [(line.values["share"], line.values["votes"]) for line in lines] == [(0.8, 10), (1.0, 10)]
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "votes.csv").write_text(table_csv(rows))
+    for line in lines:
+        found = ask(tmp_path, line, "avg(score), count(*)")  # the distilled model is the one that is right
+        assert found == (line.values["share"], line.values["votes"])
 
 
 def test_the_index_adds_up() -> None:
