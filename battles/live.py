@@ -18,9 +18,8 @@ from battles.pace import Pace, Signal
 from common.errors import ArenaError, ServerError
 from models.chat.client import Message, ReplyStream
 from models.chat.events import Failed, Finished, Reply
-from models.chat.resume import Intervention, Resume, answer_now, continue_cut, think_more, transplant
+from models.chat.resume import Wish, resume_for
 from models.config.sampling import Sampling
-from models.config.thought_format import ThoughtFormat
 from models.serving.clients import client_of
 from models.serving.in_process.engine import ASKED_TOGETHER
 from models.serving.pair import ServedPair
@@ -40,7 +39,8 @@ LEFT_SECONDS = 15.0
 """How long a turn goes on after its page has left."""
 TURNS_AT_ONCE = 400
 """Questions answered at once; who asks one more is told so."""
-ENDED_KEPT, _LOOK_SECONDS = 1000, 0.5
+ENDED_KEPT = 1000
+_LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
 
@@ -51,8 +51,8 @@ class SideRequest:
     role: Role
     messages: Sequence[Message]
     sampling: Sampling
-    go_on: tuple[Intervention, Reply] | None = None
-    """Continue this reply in this way, instead of starting a new one; for `transplant` it is the other side's."""
+    go_on: tuple[Wish, Reply] | None = None
+    """Continue this reply in this way, instead of starting a new one; its thought is the one that is transplanted."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class LiveTurn:
     began: float = field(default_factory=time.monotonic)
     streams: dict[Side, ReplyStream] = field(default_factory=dict)
     done: dict[Side, Reply] = field(default_factory=dict)
-    wishes: dict[Side, Intervention] = field(default_factory=dict)
+    wishes: dict[Side, Wish] = field(default_factory=dict)
     words: Signal = field(default_factory=Signal)
     """Given whenever something has arrived or ended."""
     ends: Signal = field(default_factory=Signal)
@@ -123,7 +123,7 @@ class LiveTurn:
         self.ends.give()
         self.words.give()
 
-    def redirect(self, side: Side, wish: Intervention) -> bool:
+    def redirect(self, side: Side, wish: Wish) -> bool:
         """Stop this side's reply and continue it as wished. False if there is no running reply to redirect."""
         if side not in self.streams or side in self.done:
             return False
@@ -253,15 +253,6 @@ def failed(turn: LiveTurn, side: Side, error: str) -> Reply:
     """The reply of a side that could not go on, with what it has said."""
     stream = turn.streams.get(side)
     return replace(stream.reply if stream else Reply(), finish_reason="failed", error=error)
-
-
-def resume_for(wish: Intervention, reply: Reply, thought: ThoughtFormat) -> Resume:
-    """The continuation that a person asked for."""
-    if wish == "continue":
-        return continue_cut(reply)
-    if wish == "transplant":
-        return transplant(reply.thought or reply.answer, thought)
-    return (answer_now if wish == "answer_now" else think_more)(reply, thought)
 
 
 class LiveTurns:

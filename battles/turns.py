@@ -13,17 +13,18 @@ from battles.live import LiveTurn, LiveTurns, SideRequest, expect_watchers, play
 from battles.offers import Offers
 from battles.sampling import describe_sampling, recorded_sampling, within_contexts
 from common.errors import ServerError
+from eval.thoughts.sentences import first_half
 from models.chat.events import Reply
-from models.chat.resume import Intervention
+from models.chat.resume import Intervention, Wish
 from models.config.sampling import Sampling
 from models.serving.pair import ServedPair
 from votes.ballot import RecordedReply, Role, Side
 from votes.casting.desk import Desk
-from votes.casting.limits import clean_prompt
+from votes.casting.limits import clean_prompt, clean_thought
 
 Tool = Intervention | str
-"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue`, `regenerate`, or `transplant`:
-answer from the other side's thought."""
+"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue`, `regenerate`; `transplant`:
+answer from the other side's thought; `transplant_half`: go on from the first half of it."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +97,25 @@ class Turns:
         battle = begin(battle, question)
         return self._start(battle, visitor, turn_id, {side: self._request(battle, side) for side in SIDES})
 
+    def start_from(self, battle: Battle, thought: str, wish: Wish, sides: frozenset[Side], visitor: str) -> Battle:
+        """Give some sides a thought that a person has written: `transplant` to answer from it, `think_on` to go on with
+        it. TextRefused for an empty one and for one that is too long."""
+        given = Reply(thought=clean_thought(thought, self.desk.limits))
+        return self._restart(battle, dict.fromkeys(sides, (wish, given)), visitor)
+
     def start_again(self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str) -> Battle:
         """Continue or regenerate the newest replies of some sides; the other side's reply stays as it is."""
+        return self._restart(battle, {side: going_on(battle, side, tool) for side in sides}, visitor)
+
+    def _restart(self, battle: Battle, wishes: Mapping[Side, tuple[Wish, Reply] | None], visitor: str) -> Battle:
         self.live.check_room(visitor, self.desk.limits.running)
         failed = battle.phase == "failed"
         if failed:
             turn_id = self.desk.begin_turn(battle.id, visitor, battle.turns[-1].question)
         else:
             turn_id = self.desk.reopen_turn(battle.id, visitor)
-        requests = {side: self._request(battle, side, tool) for side in sorted(sides)}
-        return self._start(reopen(battle, sides), visitor, turn_id, requests, None if failed else battle)
+        requests = {side: self._request(battle, side, wishes[side]) for side in sorted(wishes)}
+        return self._start(reopen(battle, frozenset(wishes)), visitor, turn_id, requests, None if failed else battle)
 
     def go_on(self, battle: Battle, visitor: str) -> Battle:
         """The same conversation after its vote, as a battle of its own that is not voted on. Refused before that."""
@@ -174,11 +184,9 @@ class Turns:
         roles = {side: self.desk.role_of(battle_id, side) for side in SIDES} if battle.mode != "blind" else {}
         return replace(battle, id=battle_id, roles=roles, sampling=sampling)
 
-    def _request(self, battle: Battle, side: Side, tool: Tool = "regenerate") -> SideRequest:
+    def _request(self, battle: Battle, side: Side, go_on: tuple[Wish, Reply] | None = None) -> SideRequest:
         role = self.desk.role_of(battle.id, side)
-        reply = battle.reply(("b" if side == "a" else "a") if tool == "transplant" else side)
-        go_on = None if tool == "regenerate" or reply is None else (tool, reply)
-        return SideRequest(role, history(battle, side), battle.sampling[role], go_on)  # type: ignore[arg-type]
+        return SideRequest(role, history(battle, side), battle.sampling[role], go_on)
 
     def _turn(self, battle: Battle) -> BattleTurn:
         turn = self.live.get(battle.id)
@@ -268,3 +276,14 @@ def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:
     # Some models write the tag again after the template has.
     opening = f"{spec.thought.open}\n" if opened and not reply.raw.lstrip().startswith(spec.thought.open) else ""
     return RecordedReply.of(reply, role=role, model=spec.key, weight_hash=served.weight_hash(role), opened=opening)
+
+
+def going_on(battle: Battle, side: Side, tool: Tool) -> tuple[Wish, Reply] | None:
+    """How a side goes on, and from which reply; None if it begins anew."""
+    swapped = tool in ("transplant", "transplant_half")
+    reply = battle.reply(("b" if side == "a" else "a") if swapped else side)
+    if tool == "regenerate" or reply is None:
+        return None
+    if tool == "transplant_half":
+        return "think_on", Reply(thought=first_half(reply.thought or reply.answer))
+    return tool, reply  # type: ignore[return-value]

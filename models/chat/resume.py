@@ -9,6 +9,8 @@ from models.chat.thought import close_thought_text, reopen_thought, split_text
 from models.config.thought_format import ThoughtFormat
 
 Intervention = Literal["answer_now", "think_more", "continue", "transplant"]
+Wish = Intervention | Literal["think_on"]
+"""What a person asks for. `think_on`: a transplanted thought that the model goes on with before it answers."""
 
 
 @dataclass(frozen=True)
@@ -79,3 +81,12 @@ def cut_thought(reply: Reply, thought: ThoughtFormat, raw: str, tokens: int) -> 
         answer_tokens=0,
         finish_reason="length",
     )
+
+
+def resume_for(wish: Wish, reply: Reply, thought: ThoughtFormat) -> Resume:
+    """The continuation that a person asked for. What is transplanted is the reply's thought, else its answer."""
+    if wish == "continue":
+        return continue_cut(reply)
+    if wish in ("transplant", "think_on"):
+        return transplant(reply.thought or reply.answer, thought, closed=wish == "transplant")
+    return (answer_now if wish == "answer_now" else think_more)(reply, thought)

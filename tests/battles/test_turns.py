@@ -14,7 +14,7 @@ from battles import live as live_module
 from battles import turns as module
 from battles.battle import Battle, Phase, Turn, begin, fail, receive, reopen, survivor
 from battles.live import LiveTurn, LiveTurns, watch
-from battles.turns import Turns, record
+from battles.turns import Turns, going_on, record
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
@@ -386,6 +386,7 @@ def test_a_recorded_reply_says_what_the_template_opened(thought: ThoughtFormat, 
         ("blind", "answers", "think_more", ""),
         ("named", "answers", "think_more", "start_again"),
         ("blind", "answers", "transplant", ""),
+        ("blind", "answers", "transplant_half", ""),
         ("named", "answers", "stop", ""),
         ("named", "voted", "regenerate", ""),
     ],
@@ -412,3 +413,43 @@ async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
     assert reached == ([reaches] if reaches else [])
     if reaches != "start_again":
         assert answer == (gr.skip(), None), "what takes no step changes nothing"
+
+
+HALVES = Reply(thought="First this. Then that. At last it is done.", answer="4")
+
+
+@pytest.mark.parametrize(
+    ("tool", "going"),
+    [
+        ("regenerate", None),
+        ("continue", ("continue", GOOD)),
+        ("transplant", ("transplant", HALVES)),
+        ("transplant_half", ("think_on", Reply(thought="First this."))),
+    ],
+)
+def test_a_swapped_thought_is_the_others_and_half_of_it_is_thought_on(tool: str, going: Any) -> None:
+    battle = Battle("id", "named", turns=(Turn("Why?", {"a": GOOD, "b": HALVES}),))
+    assert going_on(battle, "a", tool) == going
+
+
+async def test_a_thought_written_by_hand_is_given_to_the_chosen_side_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[Any] = []
+
+    async def play(_: Any, turn: Any) -> None:
+        requests.append(turn.requests)
+        turn.done = dict.fromkeys(turn.requests, GOOD)
+
+    monkeypatch.setattr(module, "play", play)
+    turns = turns_at(desk)
+    asked = await last(turns.watch(turns.start(Battle(mode="named"), "What?", "visitor", SAMPLING), "visitor"))
+    with pytest.raises(TextRefused, match="The thought is empty"):
+        turns.start_from(asked, "  ", "transplant", frozenset("b"), "visitor")
+    with pytest.raises(TextRefused, match="too long"):
+        turns.start_from(asked, "x" * 20_001, "transplant", frozenset("b"), "visitor")
+    again = await last(
+        turns.watch(turns.start_from(asked, "Hm.\r\nSo.", "think_on", frozenset("b"), "visitor"), "visitor")
+    )
+    assert again.phase == "answers" and set(requests[-1]) == {"b"}
+    assert requests[-1]["b"].go_on == ("think_on", Reply(thought="Hm.\nSo."))

@@ -61,7 +61,7 @@ def test_nothing_is_found_from_the_question_to_the_names(page: Page) -> None:
 
 
 def lasting_violations(page: Page) -> list[str]:
-    """What axe-core still finds when the tab has been drawn: gradio's placeholder of a plot is at fault for a moment."""
+    """What axe-core still finds once the tab is drawn: until then gradio's placeholder of a plot is at fault."""
     until = time.monotonic() + WAIT_MS / 1000
     while (found := violations(page)) and time.monotonic() < until:
         page.wait_for_timeout(1000)

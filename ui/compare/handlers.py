@@ -50,6 +50,11 @@ TARGETS: dict[str, frozenset[Side]] = {
 }
 
 
+def chosen_sides(battle: Battle, target: Any) -> frozenset[Side]:
+    """Which replies a tool is for. In a blind battle both, so that they stay alike."""
+    return TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
+
+
 class Answer(NamedTuple):
     """What an event leaves behind: the session's battle, and what the page is told."""
 
@@ -112,7 +117,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
     @in_words
     async def use(battle: Battle, target: Any, request: gr.Request) -> Answer:
         before = battle = turns.now(battle)
-        sides = TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
+        sides = chosen_sides(battle, target)
         if not allowed(battle, tool) or turns.switch(battle, tool, sides):
             return unchanged()
         if battle.phase == "running":  # its end is not known any more

@@ -11,10 +11,10 @@ import gradio as gr
 from gradio.blocks import Block
 
 from battles.battle import SIDES, Battle
+from models.chat.resume import Wish
 from models.config.registry import ROLES
 from ui.compare.findings import Findings
-from ui.compare.others import OtherVotes
-from ui.compare.reveal import others_sentence, reveal_card
+from ui.compare.reveal import OtherVotes, others_sentence, reveal_card
 from ui.compare.view import (
     QUESTION_HINTS,
     TOOLS,
@@ -101,6 +101,17 @@ class PinWidgets:
 
 
 @dataclass(frozen=True)
+class EditWidgets:
+    """The control that gives models a thought which a person has edited."""
+
+    box: gr.Accordion
+    text: gr.Textbox
+    take: dict[Side, gr.Button]
+    """Put a side's thought into the field."""
+    go: dict[Wish, gr.Button]
+
+
+@dataclass(frozen=True)
 class Widgets:
     """The widgets that handlers update."""
 
@@ -117,6 +128,7 @@ class Widgets:
     ask: gr.Button
     ballot: BallotWidgets
     new: gr.Button
+    edit: EditWidgets
     pin: PinWidgets
     look: gr.Button
     lens: gr.HTML
@@ -138,9 +150,10 @@ class Widgets:
 
     def named(self) -> dict[str, Block]:
         """Every widget that shows something of a battle, by the name it has in an `Update`."""
-        ballot, pin = self.ballot, self.pin
+        ballot, edit, pin = self.ballot, self.edit, self.pin
         named: dict[str, Block] = {name: getattr(self, name) for name in ASKING}
         named |= {f"ballot.{name}": getattr(ballot, name) for name in BALLOT}
+        named |= {"edit.box": edit.box, "edit.text": edit.text}
         named |= {f"pin.{name}": getattr(pin, name) for name in ("box", "note", "said")}
         named |= {f"tool-{tool}": button for tool, button in self.tools.items()}
         for kind in ("panels", "heads", "figures"):
@@ -198,6 +211,8 @@ class Renderer:
             "target": gr.update(visible=battle.mode != "blind" and asked and battle.phase != "shared"),
             "question": gr.update(placeholder=QUESTION_HINTS[question_hint(battle)]),
             "ask": gr.update(visible=battle.phase != "running"),
+            "edit.box": gr.update(visible=offered(battle, "transplant")),
+            "edit.text": "",
             "pin.box": gr.update(visible=battle.can_be_pinned, open=False),
             "pin.note": "",
             "pin.said": "",

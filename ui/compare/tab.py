@@ -18,6 +18,7 @@ from battles.sampling import longest_reply
 from battles.turns import Turns
 from eval.results.overview import SetResult
 from insights.offers import Candidate
+from ui.compare.edit import build_edit, edit_handler, take_handler
 from ui.compare.examples import Example, examples_html, pool
 from ui.compare.findings import read_findings
 from ui.compare.handlers import (
@@ -92,6 +93,7 @@ def build_widgets(
         heads, panels, costs, copies = build_panels()
         progress = gr.HTML("", elem_id="progress")
         target, tools = build_tools()
+        edit = build_edit()
         ballot = build_ballot()
         with gr.Row(elem_classes="small-row"):
             look = gr.Button("Look closer at the thoughts", size="sm", visible=False, elem_id="look-closer")
@@ -104,31 +106,9 @@ def build_widgets(
         gr.HTML(examples_html(offered))
         gr.HTML(finding_html(results))
     return Widgets(
-        battle,
-        mode,
-        delivery,
-        panels,
-        heads,
-        costs,
-        progress,
-        tools,
-        target,
-        question,
-        ask,
-        ballot,
-        new,
-        pin,
-        look,
-        lens,
-        kept,
-        copies,
-        copied,
-        arena,
-        welcome,
-        examples,
-        news,
-        pulse,
-    )
+        battle, mode, delivery, panels, heads, costs, progress, tools, target, question, ask, ballot, new, edit, pin,
+        look, lens, kept, copies, copied, arena, welcome, examples, news, pulse,
+    )  # fmt: skip
 
 
 def build_question(longest: int) -> tuple[gr.Textbox, gr.Button, gr.Button]:
@@ -269,6 +249,10 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
     answer([w.ask.click, w.question.submit], ask_handler(services, turns, show, limits), asking)
     for tool, button in w.tools.items():
         answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.target])
+    for side, button in w.edit.take.items():
+        answer(button.click, take_handler(turns, side), [w.battle])
+    for wish, button in w.edit.go.items():
+        answer(button.click, edit_handler(services, turns, show, wish), [w.battle, w.target, w.edit.text])
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
         voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]

@@ -28,14 +28,16 @@ TOOLS = {
     "answer_now": "Answer now",
     "think_more": "Think more",
     "transplant": "Swap thoughts",
+    "transplant_half": "Swap first halves",
     "continue": "Continue",
     "regenerate": "Regenerate",
 }
+SWAPS = ("transplant", "transplant_half")
 
 
 def allowed(battle: Battle, tool: str) -> bool:
     """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""
-    return battle.mode != "blind" or tool not in ("answer_now", "think_more", "transplant")
+    return battle.mode != "blind" or tool not in ("answer_now", "think_more", *SWAPS)
 
 
 def offered(battle: Battle, tool: str) -> bool:
@@ -48,7 +50,7 @@ def offered(battle: Battle, tool: str) -> bool:
         return tool == "regenerate"
     if battle.phase != "answers" and not (battle.mode == "continued" and battle.phase == "revealed"):
         return False
-    if tool == "transplant":
+    if tool in SWAPS:
         return any(reply.thought for side in SIDES if (reply := battle.reply(side)))
     if tool == "continue":
         return bool(unfinished(battle))

@@ -40,6 +40,8 @@ class Limits:
 
     prompt_characters: int = 8000
     comment_characters: int = 2000
+    thought_characters: int = 20_000
+    """Of a thought that a person has written or edited."""
     turns: int = 12
     """Turns of one battle."""
     running: int = 100
@@ -105,7 +107,15 @@ def clean_text(text: object, limit: int, what: str) -> str:
 
 def clean_prompt(text: object, limits: Limits) -> str:
     """A question as it is asked. TextRefused if it is empty, too long or not plain text."""
-    clean = clean_text(text, limits.prompt_characters, "question")
-    if not clean:
-        raise TextRefused("The question is empty.", "Type one first.")
-    return clean
+    return _filled(clean_text(text, limits.prompt_characters, "question"), "question")
+
+
+def clean_thought(text: object, limits: Limits) -> str:
+    """A thought that a person has written for a model. TextRefused as for a question."""
+    return _filled(clean_text(text, limits.thought_characters, "thought"), "thought")
+
+
+def _filled(text: str, what: str) -> str:
+    if not text:
+        raise TextRefused(f"The {what} is empty.", "Type one first.")
+    return text

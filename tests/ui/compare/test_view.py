@@ -79,7 +79,8 @@ def test_tools_are_offered_where_they_make_sense(mode: str, phase: Phase, tools:
 )
 def test_thoughts_are_swapped_only_where_names_are_known_and_there_is_one(mode: str, thought: str, can: bool) -> None:
     turn = Turn("Why?", {"a": Reply(answer="So."), "b": Reply(thought=thought, answer="Because.")})
-    assert offered(Battle(mode=mode, phase="answers", turns=(turn,)), "transplant") == can  # type: ignore[arg-type]
+    battle = Battle(mode=mode, phase="answers", turns=(turn,))  # type: ignore[arg-type]
+    assert offered(battle, "transplant") == offered(battle, "transplant_half") == can
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""A thought edited by hand: take a side's, change it, let models answer from it or go on with it. In named mode."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from battles.battle import SIDES, Battle
+from battles.turns import Turns
+from models.chat.resume import Wish
+from ui.compare.handlers import Answer, Handler, chosen_sides, in_words, unchanged
+from ui.compare.news import news
+from ui.compare.screen import EditWidgets, Renderer
+from ui.compare.view import offered
+from ui.services import Services
+from votes.ballot import Side
+
+WISHES: dict[Wish, str] = {"transplant": "Answer from it", "think_on": "Think on from it"}
+
+
+def build_edit() -> EditWidgets:
+    """Below the tools; who is given the thought is chosen there."""
+    with gr.Accordion("Edit a thought", open=False, visible=False, elem_id="edit-thought") as box:
+        text = gr.Textbox(
+            label="Thought",
+            placeholder="What the model is to believe it has thought",
+            lines=6,
+            max_lines=16,
+            elem_id="edited",
+        )
+        with gr.Row(elem_classes="small-row"):
+            take = {side: gr.Button(f"Take {side.upper()}’s", size="sm", elem_id=f"take-{side}") for side in SIDES}
+            go = {
+                wish: gr.Button(label, size="sm", variant="primary", elem_id=f"edit-{wish}")
+                for wish, label in WISHES.items()
+            }
+    return EditWidgets(box, text, take, go)
+
+
+def take_handler(turns: Turns, side: Side) -> Callable[..., Answer]:
+    @in_words
+    def take(battle: Battle) -> Answer:
+        battle = turns.now(battle)
+        reply = battle.reply(side) if offered(battle, "transplant") else None
+        return unchanged(news({"edit.text": reply.thought or reply.answer}) if reply else None)
+
+    return take
+
+
+def edit_handler(services: Services, turns: Turns, show: Renderer, wish: Wish) -> Handler:
+    @in_words
+    async def use(battle: Battle, target: Any, text: Any, request: gr.Request) -> Answer:
+        before = turns.now(battle)
+        if not offered(before, "transplant"):
+            return unchanged()
+        battle = turns.start_from(before, text, wish, chosen_sides(before, target), services.visitor(request))
+        return Answer(battle, news(show.changes(before, battle), follow=battle.id))
+
+    return use
