@@ -3,16 +3,20 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 from common.errors import ArenaError
+from common.paths import home
 from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
 from eval.problems.benchmark_sets import GENERATED, KNOWN, load_benchmark
 from eval.problems.rows import data_folder
 from eval.records import Problem
+from eval.runs.log import RUNS
 from insights.preference import NotEnough, PreferenceModel, fit_preference
+from insights.stored import stored_benchmarks
 from insights.style import build_design, words_alike
 from insights.topics import UNSORTED, Topic, map_topics
 from insights.truth import Truth, compare_with_truth, find_problem, grade_votes, index_problems
@@ -86,8 +90,9 @@ class TopicReading:
         return {vote.battle_id: one.topic.name for one in large[:MOST_TOPICS] for vote in one.votes}
 
 
-def known_benchmarks() -> list[Benchmark]:
-    """The sets whose problems are recognised without a network: generated ones, and those below JOURNEY_DATA."""
+def known_benchmarks(runs: Path | None = None) -> list[Benchmark]:
+    """The sets whose problems are recognised without a network: generated ones, those below JOURNEY_DATA, and what the
+    runs in this folder were asked besides (default: this installation's)."""
     names = [*GENERATED, *(KNOWN if data_folder() else ())]
     benchmarks = []
     for name in names:
@@ -95,7 +100,7 @@ def known_benchmarks() -> list[Benchmark]:
             benchmarks.append(load_benchmark(name))
         except ArenaError:  # one that is not in the folder
             continue
-    return benchmarks
+    return benchmarks + stored_benchmarks(runs or home() / RUNS, benchmarks)
 
 
 def read_preference(

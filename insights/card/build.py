@@ -38,7 +38,7 @@ def build_card(pair: PairSpec, home: Path, votes: Sequence[Vote], absent: str = 
     """
     runs, own = home / RUNS, tuple(vote for vote in votes if vote.pair == pair.key)
     sets = tuple(find_sets(runs, pair.key))
-    people, vote_rows = people_section(own, absent, known_benchmarks())
+    people, vote_rows = people_section(own, absent, known_benchmarks(runs))
     benchmarks, breakdown = benchmark_section(pair.key, sets)
     samples = sample_table(runs, sets)
     cases, case_rows = case_section(pair.key)

@@ -1,11 +1,15 @@
 """The readings of a store's votes: what is counted, what is recognised, and what is not started for nothing."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from eval.problems.benchmark import Benchmark
+from eval.problems.prompts import maths_prompt
 from eval.records import Problem
 from insights import reading as reading_module
+from insights.offers import problem_candidates
 from insights.preference import NotEnough, PreferenceModel
 from insights.reading import (
     TopicReading,
@@ -18,7 +22,9 @@ from insights.reading import (
     read_topics,
     read_truth,
 )
+from insights.stored import stored_benchmarks
 from insights.topics import UNSORTED, Topic
+from tests.insights.card.helpers import make_sets
 from tests.insights.helpers import make_reply, make_vote
 from traces.problems.decontaminate import Embedder
 from votes.ranking import wilson, win_rate
@@ -39,8 +45,9 @@ def test_nothing_is_started_without_votes() -> None:
     assert read_topics([], no_model, []).topics == ()
 
 
-def test_generated_problems_are_recognised_and_graded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generated_problems_are_recognised_and_graded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("JOURNEY_DATA", raising=False)
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     benchmarks = known_benchmarks()
     assert [benchmark.name for benchmark in benchmarks] == ["same_kind", "larger_numbers", "unseen_families"]
     problem = benchmarks[0].problems[0]
@@ -50,6 +57,19 @@ def test_generated_problems_are_recognised_and_graded(monkeypatch: pytest.Monkey
     ]
     truth = read_truth(votes, benchmarks)
     assert truth.graded == 1 and truth.quadrants[True, False] == {"distilled": ("battle",)}
+
+
+def test_problems_of_runs_are_known_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    make_sets(tmp_path / "runs", {"toy": {"base": 0, "distilled": 0}}, of=3)
+    (*_, toy) = known_benchmarks()
+    assert (toy.name, toy.title, toy.rule, len(toy.problems)) == ("toy", "TOY", "math", 3)
+    votes = [make_vote("a", prompt="2?", distilled=make_reply("distilled", "\\boxed{1}"))]
+    assert read_truth(votes, known_benchmarks()).quadrants[True, False] == {"distilled": ("battle",)}
+    assert {one.question for one in problem_candidates([toy])} == {maths_prompt(problem) for problem in toy.problems}
+    assert stored_benchmarks(tmp_path / "runs", [toy]) == [], "what is known already is not known twice"
+    (tmp_path / "runs" / "20260101-000000-run" / "problems.jsonl").write_text("damaged")
+    assert [one.name for one in known_benchmarks()] == ["same_kind", "larger_numbers", "unseen_families"]
 
 
 def test_topics_count_blind_first_votes_only() -> None:
