@@ -63,6 +63,6 @@ def _bar(vote: str, battles: Sequence[str], most: int, shareable: Questions) -> 
     )
 
 
-def shorten(question: str) -> str:
+def shorten(question: str, most: int = 90) -> str:
     """The question, cut with an ellipsis where it is long."""
-    return question if len(question) <= 90 else f"{question[:89]}…"
+    return question if len(question) <= most else f"{question[: most - 1]}…"

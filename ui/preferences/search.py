@@ -9,7 +9,7 @@ from insights.likeness import Likeness, shared
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, note, render, shown, table
 from ui.preferences.analysis import final_votes, public_questions
-from ui.preferences.quadrants import linked_count
+from ui.preferences.quadrants import linked_count, shorten
 from ui.services import Services
 from votes.ballot import Vote
 from votes.ranking import effective_votes
@@ -66,7 +66,7 @@ def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup
                 render(
                     '<a href="?battle={{ battle }}" translate="no">{{ text }}</a>',
                     battle=battles[0],
-                    text=shorten(text),
+                    text=shorten(text, 140),
                 ),
                 linked_count(battles, questions),
                 ", ".join(f"{name} {counts[key]}" for key, name in VOTED.items() if counts[key]),
@@ -74,8 +74,3 @@ def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup
             )
         )
     return table(("question", "battles", "votes", "likeness"), rows, "words lead")
-
-
-def shorten(text: str, most: int = 140) -> str:
-    """The text, cut with an ellipsis where it is long."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
