@@ -18,6 +18,7 @@ from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
 from ui.kit.typeset import LATEX_DELIMITERS, typeset
 from ui.services import Services
+from ui.traces.importance import importance_handler
 from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary, chosen
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
 from ui.traces.view import compare_html, count_sentence, list_choices, missing_sentence, trace_html
@@ -62,6 +63,9 @@ class Reader:
     ask: gr.Button
     base: gr.HTML
     differ: gr.Button
+    weigh: gr.Button
+    weighing: gr.HTML
+    """How far the answers are that `weigh` has drawn again."""
 
     @property
     def of_list(self) -> list[Any]:
@@ -101,6 +105,8 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
                 with gr.Row():
                     alike = gr.Button("Traces like this", size="sm", elem_id="trace-alike")
                     differ = gr.Button("Where both models differ", size="sm", elem_id="trace-differ")
+                    weigh = gr.Button("Which sentences matter", size="sm", elem_id="trace-weigh")
+                weighing = html(elem_id="trace-weighing")
                 gr.Markdown(text_of("traces")["marks"], elem_classes="note")
         gr.Markdown("### The search behind it")
         tree_note = gr.Markdown(text_of("traces")["tree"], elem_classes="note")
@@ -110,8 +116,8 @@ def build_reader(services: Services, library: TraceLibrary) -> Reader:
         gr.Markdown("### Compared with the base")
         ask = gr.Button("Ask the base the same question", size="sm", elem_id="trace-ask")
         base = html(elem_id="trace-base")
-    of_one = (gr.State(""), question, page, answer, alike, tree_note, plot, walk, node, ask, base, differ)
-    w = Reader(filters, count, body, rows, *of_one)
+    of_one = (gr.State(""), question, page, answer, alike, tree_note, plot, walk, node, ask, base)
+    w = Reader(filters, count, body, rows, *of_one, differ, weigh, weighing)
     wire(services, library, w)
     return w
 
@@ -205,6 +211,8 @@ def wire_models(services: Services, library: TraceLibrary, w: Reader) -> None:
         return shown(trace_html(trace))
 
     w.differ.click(compare_models, w.opened, w.page, api_visibility="private", concurrency_limit=2)
+    weigh = importance_handler(services, library)
+    w.weigh.click(weigh, w.opened, [w.weighing, w.page], api_visibility="private", concurrency_limit=1)
 
 
 def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:

@@ -1,0 +1,75 @@
+"""A trace's sentences are weighed by drawing answers again; what was drawn is not asked for twice."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from common.errors import ServerError
+from eval.grading.grader import Grader
+from eval.records import Problem
+from tests.eval.thoughts.scripted import END, PROMPT_END, Scripted, install
+from traces.keeping.trace import Trace
+from ui.traces.importance import DRAWS, importance_handler, subject_of_trace
+
+THOUGHT = "Let me see.\nThe sum is=6.\nThat is all."
+TRACE = Trace(Problem("toy/3", "What is 3 + 3?", "6", "toy"), "What is 3 + 3?", "", THOUGHT, "6", "people", "Ann")
+
+
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(workers=1) as grader:
+        yield grader
+
+
+@pytest.fixture
+def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grader: Grader) -> Scripted:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("ui.traces.importance.check_ready", lambda served: None)
+    scripted = Scripted()
+    install(monkeypatch, grader, scripted)
+    server = scripted.servers["distilled"]
+
+    def script(text: str) -> str:
+        known = "=6" in text.rpartition(PROMPT_END)[2]
+        return f"\n</think>\n\n\\boxed{{{'6' if known else server.seen[-1]['seed'] % 5 + 10}}}{END}"
+
+    server.script = script
+    return scripted
+
+
+def weigh(scripted: Scripted, trace: Trace = TRACE) -> Iterator[tuple[Any, Any]]:
+    services: Any = SimpleNamespace(served=scripted.served)
+    library: Any = SimpleNamespace(whole=lambda trace_id: trace)
+    return importance_handler(services, library)("id")
+
+
+def test_the_sentence_that_decides_is_found_once(scripted: Scripted) -> None:
+    *steps, (told, page) = weigh(scripted)
+    assert steps and "answers" in steps[0][0] and steps[0][1] == gr.skip()
+    assert "Colour by importance" in page and "answers" not in told
+    assert scripted.asked() == 4 * DRAWS, "before the first sentence, and after each"
+    list(weigh(scripted))
+    assert scripted.asked() == 4 * DRAWS
+
+
+def test_a_trace_is_weighed_as_the_served_student_would_think_it(scripted: Scripted) -> None:
+    subject = subject_of_trace(scripted.served, replace(TRACE, seed=7))
+    assert (subject.gold, subject.thought, subject.sampling.seed) == ("6", THOUGHT, 7)
+    assert subject.sampling.temperature > 0 and 0 < subject.thought_tokens < len(THOUGHT)
+
+
+def test_what_cannot_be_weighed_is_said_in_words(scripted: Scripted, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(gr.Error, match="no thought"):
+        next(weigh(scripted, replace(TRACE, thought="  ")))
+
+    def not_ready(served: Any) -> None:
+        raise ServerError("The model is still loading.")
+
+    monkeypatch.setattr("ui.traces.importance.check_ready", not_ready)
+    with pytest.raises(gr.Error, match="still loading"):
+        next(weigh(scripted))

@@ -1,0 +1,72 @@
+"""Which sentences of a trace its answer depends on: the served student answers again from every part of the thought.
+
+A thread does the work, since grader and files would hold up the loop that all streams share. It is bounded, and what is
+drawn is kept by thought: a visitor who leaves loses nothing, and the next press draws only what is missing.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from eval.runs.cost import most_in_flight
+from eval.runs.run_job import ServedRun
+from eval.thoughts.resampling import TEMPERATURE, Subject, resample
+from traces.keeping.trace import Trace
+from ui.kit.events import spoken
+from ui.kit.html import note, shown
+from ui.services import Services, check_ready
+from ui.traces.library import TraceLibrary
+from ui.traces.view import trace_html
+
+DRAWS = 4
+PARTS = 12
+"""Of a thought; `arena thoughts importance` draws more, from finer parts."""
+SECONDS_BETWEEN_LOOKS = 1.0
+CHARACTERS_A_TOKEN = 3
+"""For a trace that does not say how many tokens it has; only what is left of the limit depends on it."""
+
+
+def subject_of_trace(served: ServedRun, trace: Trace) -> Subject:
+    """The thought as the served distilled model would have had it. ConfigError if the trace has none."""
+    sampling = served.pair.distilled.sampling
+    sampling = replace(sampling, temperature=sampling.temperature or TEMPERATURE, seed=trace.seed)
+    tokens = trace.tokens or len(trace.thought) // CHARACTERS_A_TOKEN
+    model, weights = served.pair.distilled.key, served.weight_hash("distilled")
+    return Subject(model, weights, trace.prompt, trace.thought, tokens, sampling, gold=trace.problem.gold)
+
+
+def importance_handler(services: Services, library: TraceLibrary) -> Callable[[str], Iterator[tuple[Any, Any]]]:
+    """Trace → progress in words, and in the end the thought with what was found."""
+
+    def weigh(trace_id: str) -> Iterator[tuple[Any, Any]]:
+        served, line = services.served, "Drawing answers …"
+        with spoken():
+            check_ready(served)
+            trace = library.whole(trace_id)
+            subject = subject_of_trace(served, trace)
+
+        def progress(done: int, total: int) -> None:
+            nonlocal line
+            line = f"{done} of {total} answers drawn …"
+
+        at_once = most_in_flight(served.profile)
+        drawing = resample(
+            served, "distilled", subject, samples=DRAWS, most=PARTS, concurrency=at_once, progress=progress
+        )
+        pool = ThreadPoolExecutor(1)
+        try:
+            work = pool.submit(asyncio.run, drawing)
+            while not work.done():
+                yield shown(note(line)), gr.skip()
+                wait([work], SECONDS_BETWEEN_LOOKS)
+            with spoken():
+                work.result()
+        finally:
+            pool.shutdown(wait=False)  # a visitor who leaves does not end it
+        yield shown(""), shown(trace_html(trace))
+
+    return weigh
