@@ -128,7 +128,7 @@ def build_settings(services: Services) -> list[Component]:
 
 
 def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settings: list[Component]) -> None:
-    turns = Turns(services.served, services.desk, LiveTurns())
+    turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
     outputs: Any = w.outputs()
     streaming = {**QUIET, "concurrency_limit": STREAMS_AT_ONCE, "concurrency_id": "case-streams"}
     w.chosen.input(choose_handler(w), [w.chosen, w.mark, w.mine], outputs, **QUIET)

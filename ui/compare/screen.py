@@ -221,10 +221,10 @@ class Renderer:
         }
         return update | self.ballot(battle, facts)
 
-    @staticmethod
-    def delivery(battle: Battle) -> Any:
-        """Whether a battle is watched live is chosen before its first question, and only where it is blind."""
-        return gr.update(visible=battle.mode == "blind" and not battle.turns)
+    def delivery(self, battle: Battle) -> Any:
+        """Whether a battle is watched live is chosen before its first question, and only where it is blind. Under a
+        guard model, which must read all of it first, there is no choice."""
+        return gr.update(visible=battle.mode == "blind" and not battle.turns and self.services.guard is None)
 
     def revealed(
         self, names: Reveal, votes: Mapping[Stage, Verdict], battle: Battle, whose: str = "Your vote"

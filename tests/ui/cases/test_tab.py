@@ -344,6 +344,7 @@ def services(home: Path) -> Iterator[Any]:
     """A pair that is still loading."""
     store = Store(home / "votes.duckdb")
     yield SimpleNamespace(
+        guard=None,
         config=load_config(),
         served=Loading(),
         desk=Desk(store),

@@ -27,7 +27,7 @@ def services(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "home"))
     store = Store(tmp_path / "votes.duckdb")
     served = SimpleNamespace(pair=load_config().pairs["smol-135m"], status=lambda role: Status("ready"))
-    yield SimpleNamespace(desk=Desk(store, limits=Limits(rates=FREE)), served=served)
+    yield SimpleNamespace(desk=Desk(store, limits=Limits(rates=FREE)), served=served, guard=None)
     store.close()
 
 

@@ -48,7 +48,7 @@ class Visited:
         )
         self.desk = desk
         self.turns = Turns(served, desk, LiveTurns())
-        services: Any = SimpleNamespace(served=served, salt=b"salt")
+        services: Any = SimpleNamespace(served=served, salt=b"salt", guard=None)
         services.visitor = partial(Services.visitor, services)
         streams = TurnStreams(services, self.turns, Renderer(services))
         self.app = Starlette(routes=[Route(PATH, streams.follow)])

@@ -29,7 +29,7 @@ SETTINGS = (1024, 0, 0.0, 1.0, -1)
 @pytest.fixture
 def show() -> Renderer:
     served = SimpleNamespace(pair=load_config().pairs["smol-135m"], status=lambda role: Status("ready"))
-    return Renderer(SimpleNamespace(served=served))  # type: ignore[arg-type]
+    return Renderer(SimpleNamespace(served=served, guard=None))  # type: ignore[arg-type]
 
 
 def told(show: Renderer, shown: Battle | None, steps: list[tuple[Battle, float]]) -> list[News]:
@@ -176,3 +176,9 @@ def test_every_widget_that_shows_html_or_markdown_is_known(show: Renderer) -> No
     kinds = {name.partition("-")[0]: type(widget) for name, widget in widgets.items()}
     assert {kind for kind, of in kinds.items() if of is gr.HTML} == HTML_WIDGETS
     assert {kind for kind, of in kinds.items() if of is gr.Markdown} == MARKDOWN_WIDGETS
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_watching_live_is_offered_only_where_no_guard_must_read_first(show: Renderer, guarded: bool) -> None:
+    show.services.guard = object() if guarded else None  # type: ignore[misc, assignment]
+    assert show.delivery(Battle())["visible"] is not guarded

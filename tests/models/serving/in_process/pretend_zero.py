@@ -1,6 +1,7 @@
 """A stand-in for the package `spaces` as it is on ZeroGPU: notes what is asked for, and refuses where it is told to."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from types import ModuleType
@@ -35,7 +36,9 @@ class PretendZero(ModuleType):
         self.refusal: Exception | None = None
         self.abort_after: int | None = None
         """How many pieces a call may say before its GPU is taken back."""
-        self.closed = 0
+        self.seconds_a_piece = 0.0
+        self.said = 0
+        """Pieces of all calls so far."""
 
     def GPU(self, function: Callable[..., Iterator[Any]], *, duration: Callable[..., int]) -> Any:
         def lent(jobs: Sequence[Any]) -> Iterator[Any]:
@@ -43,14 +46,12 @@ class PretendZero(ModuleType):
             self.visitors.append(self.visitor())
             if self.refusal:
                 raise self.refusal
-            try:
-                for said, piece in enumerate(function(jobs)):
-                    if said == self.abort_after:
-                        raise ABORTED
-                    yield piece
-            except GeneratorExit:
-                self.closed += 1
-                raise
+            for said, piece in enumerate(function(jobs)):
+                if said == self.abort_after:
+                    raise ABORTED
+                self.said += 1
+                time.sleep(self.seconds_a_piece)
+                yield piece
 
         return lent
 

@@ -120,6 +120,7 @@ async def test_a_side_that_is_stopped_leaves_the_other_writing(served: ServedPai
 
 
 async def test_a_call_nobody_listens_to_gives_the_gpu_back(served: ServedPair, spaces: PretendZero) -> None:
+    spaces.seconds_a_piece = 0.05
     client = await tiny_client(served, "base")
     stream = client.stream(ASK, Sampling(max_tokens=400, temperature=1.5, seed=3))
     await anext(stream)
@@ -128,7 +129,7 @@ async def test_a_call_nobody_listens_to_gives_the_gpu_back(served: ServedPair, s
     async with asyncio.timeout(20):
         while served._lives["base"]._running:  # type: ignore[union-attr]  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-    assert spaces.closed == 1
+    assert spaces.said < 200
 
 
 @pytest.mark.parametrize(
