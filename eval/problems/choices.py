@@ -22,9 +22,12 @@ _LETTER = re.compile(
     re.IGNORECASE,
 )
 _STATED = re.compile(
-    r"(?:^|.*\b(?:answer|option|choice)\b[^.\n]{0,60}?\b(?:is|be)\b:?[ \t]*)(?:option[ \t]+)?(?P<letter>\(?[A-Z]\)?)$",
+    r"(?:^|(?P<said>.*\b(?:answer|option|choice)\b[^.\n]{0,60}?\b(?:is|be)\b:?[ \t]*))(?:option[ \t]+)?"
+    r"(?P<letter>\(?[A-Z]\)?)(?:[.):,]+ (?P<option>.{1,200}))?$",
     re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"[.!?;] |\b(?:but|however|although|or|not|unless)\b", re.IGNORECASE)
+"""What follows a letter is more than the text of its option."""
 
 
 def options_of(row: Mapping[str, Any]) -> list[str]:
@@ -97,10 +100,13 @@ def same_option(answer: str, gold: str) -> bool:
 
 
 def stated_option(text: str) -> str:
-    """The option that the last line of a reply names by itself: "C", or "So the correct option is (C)."."""
+    """The option that the last line of a reply names: by itself, "C", or in a sentence, "So the correct option is (C)."
+    or "The answer is C. 42 km". A line "D. 9" may be the end of a list of all options, and names none."""
     line = text.rstrip().rpartition("\n")[2]
     match = _STATED.match(_plain(line).rstrip(" ."))
-    return match["letter"].strip("()").upper() if match else ""
+    if match is None or (match["option"] and (not match["said"] or _GOES_ON.search(match["option"]))):
+        return ""
+    return match["letter"].strip("()").upper()
 
 
 def _plain(text: str) -> str:

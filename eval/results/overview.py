@@ -9,6 +9,10 @@ from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
 
 
+FEWEST_PROBLEMS = 6
+"""With fewer no difference could show (exact McNemar test at 5 %), so that none does says nothing."""
+
+
 class SetResult(NamedTuple):
     """One set. Shares lie between 0 and 1, tokens are means a sample."""
 
@@ -50,7 +54,7 @@ class SetResult(NamedTuple):
 
 
 def overview(runs: Path, pair: str) -> list[SetResult]:
-    """One row a set, the published sets' order that of their newest run.
+    """One row a set, those with most answers first.
 
     Only complete runs of both models count, with every problem answered and graded: a run that is under way, or one of
     a few problems where there is a larger one, never stands for a set. Of several the one with the most answers holds,
@@ -64,14 +68,14 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
             current = best.get(result.set)
             if current is None or result.n * result.k > current.n * current.k:
                 best[result.set] = result
-    return list(best.values())
+    return sorted(best.values(), key=lambda result: -result.n * result.k)
 
 
 def in_words(results: Sequence[SetResult]) -> str:
     """What carries over and what does not, in a sentence or two; empty without results."""
     better = [one for one in results if one.decided and one.difference > 0]
     worse = [one for one in results if one.decided and one.difference < 0]
-    open_ = [one for one in results if not one.decided]
+    open_ = [one for one in results if not one.decided and one.n >= FEWEST_PROBLEMS]
     parts = [
         f"The distilled model is better on {_list(better)}." if better else "",
         f"It is worse on {_list(worse)}." if worse else "",

@@ -5,15 +5,17 @@ drawn is kept by thought: a visitor who leaves loses nothing, and the next press
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
+from textwrap import shorten
 from typing import Any
 
 import gradio as gr
 
 from eval.runs.cost import most_in_flight
 from eval.runs.run_job import ServedRun
+from eval.thoughts.importance import SentenceImportance
 from eval.thoughts.resampling import TEMPERATURE, Subject, resample
 from traces.keeping.trace import Trace
 from ui.kit.events import spoken
@@ -25,6 +27,7 @@ from ui.traces.view import trace_html
 DRAWS = 4
 PARTS = 12
 """Of a thought; `arena thoughts importance` draws more, from finer parts."""
+PART_CHARACTERS = 80
 SECONDS_BETWEEN_LOOKS = 1.0
 CHARACTERS_A_TOKEN = 3
 """For a trace that does not say how many tokens it has; only what is left of the limit depends on it."""
@@ -64,9 +67,18 @@ def importance_handler(services: Services, library: TraceLibrary) -> Callable[[s
                 yield shown(note(line)), gr.skip()
                 wait([work], SECONDS_BETWEEN_LOOKS)
             with spoken():
-                work.result()
+                found = summary(trace.thought, work.result())
         finally:
             pool.shutdown(wait=False)  # a visitor who leaves does not end it
-        yield shown(""), shown(trace_html(trace))
+        yield shown(note(found)), shown(trace_html(trace))
 
     return weigh
+
+
+def summary(thought: str, weights: Sequence[SentenceImportance]) -> str:
+    """What was found, in a sentence."""
+    most = max(weights, key=lambda each: each.value, default=None)
+    if most is None or most.value == 0:
+        return "Every part was followed by the same answers: none of them decides here."
+    part = shorten(thought[most.start : most.end], PART_CHARACTERS, placeholder=" …")
+    return f"“{part}” matters most: {most.value:.0%} of the answers changed with it."

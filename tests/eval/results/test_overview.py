@@ -17,17 +17,17 @@ STARTED = "2026-01-01T00:00:00.000+00:00"
 
 def make_run(
     runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p",
-    unmarked: int = 0,
+    unmarked: int = 0, name: str = "toy",
 ) -> None:  # fmt: skip
     """A graded run with one sample a problem; the last `missing` of the distilled model are not there yet.
 
     The first `unmarked` answers of the base that are not right end in the right number without marking it.
     """
-    problems = [Problem(f"toy/{number}", f"{number}?", "1", "toy") for number in range(of)]
+    problems = [Problem(f"{name}/{number}", f"{number}?", "1", name) for number in range(of)]
     sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
-    data = (DataInfo("toy", "Toy", "", "", "math", of, of),)
+    data = (DataInfo(name, name.capitalize(), "", "", "math", of, of),)
     run = f"{when}-{pair}"
-    info = RunInfo(run, f"{when}T00:00:00+00:00", RunConfig(pair, ("toy",)), data, sides, "")
+    info = RunInfo(run, f"{when}T00:00:00+00:00", RunConfig(pair, (name,)), data, sides, "")
     log = RunLog.create(runs, info, problems)
     for role in ROLES:
         for at, problem in enumerate(problems[: of - missing if role == "distilled" else of]):
@@ -50,6 +50,15 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
     assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
     assert result.low > 0 and result.base_tokens == 7
     assert overview(tmp_path, "nobody") == []
+
+
+def test_a_newer_set_of_a_few_problems_comes_last_and_is_not_spoken_of(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 18})
+    make_run(tmp_path, {"base": 1, "distilled": 1}, of=4, when="2026-02-01", name="tiny")
+    make_run(tmp_path, {"base": 3, "distilled": 4}, of=6, when="2026-03-01", name="small")
+    results = overview(tmp_path, "p")
+    assert [result.set for result in results] == ["toy", "small", "tiny"]
+    assert "Tiny" not in in_words(results) and "On Small the two cannot be told apart." in in_words(results)
 
 
 def test_a_gain_in_form_shows_beside_the_lenient_reading(tmp_path: Path) -> None:

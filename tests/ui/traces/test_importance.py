@@ -12,9 +12,10 @@ import pytest
 from common.errors import ServerError
 from eval.grading.grader import Grader
 from eval.records import Problem
+from eval.thoughts.importance import SentenceImportance
 from tests.eval.thoughts.scripted import END, PROMPT_END, Scripted, install
 from traces.keeping.trace import Trace
-from ui.traces.importance import DRAWS, importance_handler, subject_of_trace
+from ui.traces.importance import DRAWS, importance_handler, subject_of_trace, summary
 
 THOUGHT = "Let me see.\nThe sum is=6.\nThat is all."
 TRACE = Trace(Problem("toy/3", "What is 3 + 3?", "6", "toy"), "What is 3 + 3?", "", THOUGHT, "6", "people", "Ann")
@@ -51,10 +52,17 @@ def weigh(scripted: Scripted, trace: Trace = TRACE) -> Iterator[tuple[Any, Any]]
 def test_the_sentence_that_decides_is_found_once(scripted: Scripted) -> None:
     *steps, (told, page) = weigh(scripted)
     assert steps and "answers" in steps[0][0] and steps[0][1] == gr.skip()
-    assert "Colour by importance" in page and "answers" not in told
+    assert "Colour by importance" in page and "“The sum is=6.” matters most" in told
     assert scripted.asked() == 4 * DRAWS, "before the first sentence, and after each"
     list(weigh(scripted))
     assert scripted.asked() == 4 * DRAWS
+
+
+def test_where_nothing_changes_the_answer_it_says_so() -> None:
+    alike = SentenceImportance(0, 8, 0.0, 0.0, 1.0, 4, 4)
+    assert "none of them decides" in summary(THOUGHT, [alike, alike]) and summary(THOUGHT, []) == summary(
+        THOUGHT, [alike]
+    )
 
 
 def test_a_trace_is_weighed_as_the_served_student_would_think_it(scripted: Scripted) -> None:
