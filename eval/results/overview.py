@@ -8,7 +8,6 @@ from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, points
 from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
 
-
 FEWEST_PROBLEMS = 6
 """With fewer no difference could show (exact McNemar test at 5 %), so that none does says nothing."""
 
