@@ -1,4 +1,4 @@
-"""The cases that ship, the five as the paper tells them; own cases outlive a crash; documents come back as they went."""
+"""The cases that ship, the five as the paper tells them; own cases outlive a crash; documents return as they went."""
 
 import json
 from dataclasses import replace
