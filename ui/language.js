@@ -6,8 +6,13 @@ const LANGUAGES = { en: "English", zh: "中文" };
 // Where gradio's own components show what people and models wrote, a selector says so.
 const WRITTEN = ".message .md, #bm-detail .md, #trace-question, #trace-answer, #trace-list, #my-battles a, .lens-text .part";
 const UNTOUCHED = `[translate="no"], textarea, script, style, code, pre, .katex, [contenteditable], ${WRITTEN}`;
+const OURS = ".ours, .thought-group .title"; // our remarks within what a model wrote
 const SPOKEN = ["placeholder", "title", "aria-label", "alt"];
 const LANGUAGE_KEY = "journey-arena-language";
+
+function untouched(element) {
+  return Boolean(element?.closest(UNTOUCHED)) && !element.closest(OURS);
+}
 
 function chosenLanguage() {
   let kept = null;
@@ -66,7 +71,7 @@ class Translator {
   }
 
   text(node) {
-    if (this.shown.get(node) === node.data || node.parentElement?.closest(UNTOUCHED)) return;
+    if (this.shown.get(node) === node.data || untouched(node.parentElement)) return;
     const other = this.catalogue.find(node.data);
     this.shown.set(node, other);
     if (other !== node.data) node.data = other;
@@ -90,6 +95,15 @@ class Translator {
     if (element.textContent !== other) element.textContent = other;
   }
 
+  // A dropdown shows its choice in a field, whose value is no text; it is told nothing, so its choice stays what it was.
+  fields() {
+    for (const field of document.querySelectorAll('input[role="combobox"]')) {
+      if (field === document.activeElement || untouched(field)) continue;
+      const other = this.catalogue.find(field.value);
+      if (other !== field.value) field.value = other;
+    }
+  }
+
   all(root) {
     if (root.nodeType === Node.TEXT_NODE) return this.text(root);
     if (root.nodeType !== Node.ELEMENT_NODE) return;
@@ -103,12 +117,14 @@ class Translator {
 
   watch() {
     this.all(document.body);
+    document.addEventListener("focusout", () => setTimeout(() => this.fields()));
     new MutationObserver((changes) => {
       for (const change of changes) {
         if (change.type === "characterData") this.text(change.target);
         else if (change.type === "attributes") this.attributes(change.target);
         else change.addedNodes.forEach((node) => this.all(node));
       }
+      this.fields();
     }).observe(document.body, {
       subtree: true,
       childList: true,

@@ -12,7 +12,7 @@ from eval.results.overview import SetResult, overview
 from eval.results.report import run_comparisons
 from eval.results.samples import Results, Side
 from eval.runs.log import ROLES, RunInfo, RunLog
-from insights.card.values import READINGS, Line, Section, Table, corrected, p_text, percent, quoted, verdict_of
+from insights.card.values import READINGS, Line, Section, Table, corrected, finding_of, p_text, percent, quoted
 from traces.keeping.anatomy import MARKS, TITLES, Kind, counts, segments
 
 SHUFFLES = 9_999
@@ -102,10 +102,10 @@ def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table
 def _set_line(one: SetRun, p: float | None) -> Line:
     r, paired = one.result, one.comparison.paired
     assert paired is not None
-    verdict = verdict_of(r.difference, p)
+    finding = finding_of(r.difference, p)
     cells = (percent(r.base), percent(r.distilled), f"{points(r.difference)} {interval(paired)}", p_text(p),
-             READINGS[verdict])  # fmt: skip
-    values = {**r._asdict(), "p": p, "reading": verdict}
+             READINGS[finding])  # fmt: skip
+    values = {**r._asdict(), "p": p, "reading": finding}
     return Line(f"{r.title} ({r.n} problems × {r.k})", cells, values, "samples", f"set = {quoted(r.set)}")
 
 
@@ -124,7 +124,7 @@ def _breakdown(sets: Sequence[SetRun]) -> list[dict[str, Any]]:
                     "low": group.paired.low, "high": group.paired.high, "p": p,
                 })  # fmt: skip
     for row, adjusted in zip(rows, corrected([row["p"] for row in rows]), strict=True):
-        row["p_holm"], row["reading"] = adjusted, verdict_of(row["difference"], adjusted)
+        row["p_holm"], row["reading"] = adjusted, finding_of(row["difference"], adjusted)
     return rows
 
 

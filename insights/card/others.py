@@ -12,7 +12,7 @@ from eval.paper.transparency import ANSWERS, DIMENSIONS, earns, full_marks, item
 from eval.runs.log import ROLES, RunLog, list_runs
 from eval.runs.open_ended import is_probe, probe_outcome, probe_readings
 from eval.statistics.paired import mcnemar
-from insights.card.values import READINGS, Line, Section, Table, Verdict, corrected, p_text, percent, quoted, verdict_of
+from insights.card.values import READINGS, Finding, Line, Section, Table, corrected, finding_of, p_text, percent, quoted
 from models.config.registry import PairSpec
 from models.config.sources import AdapterSource
 from traces.cases.cases import CaseRun, paper_cases, runs_of
@@ -22,7 +22,7 @@ CHAT_NOTE = (
     "The same prompts for both, asked once. P-values are exact McNemar tests, corrected by Holm’s method. “More” and "
     "“fewer” are said only where the corrected p-value is below 0.05."
 )
-MORE: Mapping[Verdict, str] = {"distilled": "more", "base": "fewer", "open": READINGS["open"]}
+MORE: Mapping[Finding, str] = {"distilled": "more", "base": "fewer", "open": READINGS["open"]}
 CASES_HEAD = ("case", "base, tokens", "distilled, tokens", "made")
 
 
@@ -109,8 +109,8 @@ def _discordant(replies: Sequence[Mapping[str, Any]], feature: Feature) -> tuple
 
 def _chat_line(replies: Sequence[Mapping[str, Any]], feature: Feature, p: float | None) -> Line:
     shares = [sum(feature.holds(entry[role]) for entry in replies) / len(replies) for role in ROLES]
-    verdict = verdict_of(shares[1] - shares[0], p)
-    reading = MORE[verdict]
+    finding = finding_of(shares[1] - shares[0], p)
+    reading = MORE[finding]
     values = {"base": shares[0], "distilled": shares[1], "n": len(replies), "p": p, "reading": reading}
     return Line(feature.name, (*map(percent, shares), p_text(p), reading), values, "chat")
 
@@ -129,8 +129,8 @@ def _probe_lines(pair: str, open_ended: Path) -> tuple[list[Line], Table]:
         return [], ()
     rows = [{"role": role, **asdict(reading)} for role in ROLES for reading in readings[role]]
     shares = [outcomes[role].gave_in.count / max(1, outcomes[role].problems) for role in ROLES]
-    verdict = verdict_of(shares[1] - shares[0], p)
-    reading = MORE[verdict]
+    finding = finding_of(shares[1] - shares[0], p)
+    reading = MORE[finding]
     values = {
         "base": shares[0],
         "distilled": shares[1],

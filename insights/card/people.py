@@ -6,15 +6,15 @@ from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
 from insights.card.values import (
     READINGS,
+    Finding,
     Line,
     Section,
     Table,
-    Verdict,
     between,
     corrected,
+    finding_of,
     p_text,
     percent,
-    verdict_of,
 )
 from insights.preference import NotEnough, PreferenceModel, fit_preference
 from insights.style import Design, build_design
@@ -81,17 +81,17 @@ def _rate_line(name: str, votes: Sequence[Vote], where: str, p: float | None) ->
     rate = win_rate(votes)
     assert rate.rate is not None
     low, high = rate.interval or (None, None)
-    verdict = verdict_of(rate.rate - 0.5, p)
-    cells = (percent(rate.rate) + between(low, high), str(rate.votes), p_text(p), READINGS[verdict])
-    values = {"share": rate.rate, "low": low, "high": high, "votes": rate.votes, "p": p, "reading": verdict}
+    finding = finding_of(rate.rate - 0.5, p)
+    cells = (percent(rate.rate) + between(low, high), str(rate.votes), p_text(p), READINGS[finding])
+    values = {"share": rate.rate, "low": low, "high": high, "votes": rate.votes, "p": p, "reading": finding}
     return Line(name, cells, values, "votes", where)
 
 
 def _model_line(model: PreferenceModel) -> Line:
     chance = model.controlled
-    verdict: Verdict = ("distilled" if chance.share > 0.5 else "base") if chance.decided else "open"
-    cells = (percent(chance.share) + between(chance.low, chance.high), str(model.votes), "–", READINGS[verdict])
-    values = {"share": chance.share, "low": chance.low, "high": chance.high, "votes": model.votes, "reading": verdict}
+    finding: Finding = ("distilled" if chance.share > 0.5 else "base") if chance.decided else "open"
+    cells = (percent(chance.share) + between(chance.low, chance.high), str(model.votes), "–", READINGS[finding])
+    values = {"share": chance.share, "low": chance.low, "high": chance.high, "votes": model.votes, "reading": finding}
     return Line("At equal position, length and Markdown", cells, values, "votes")
 
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from insights.card.people import BLIND
 from insights.card.text import headline
-from insights.card.values import READINGS, Card, Verdict
+from insights.card.values import READINGS, Card, Finding
 
-COLOURS: Mapping[Verdict, str] = {"distilled": "#0d9488", "base": "#b45309", "open": "#6b7280"}
+COLOURS: Mapping[Finding, str] = {"distilled": "#0d9488", "base": "#b45309", "open": "#6b7280"}
 MOST_LINES = 8
 
 
@@ -20,7 +20,7 @@ class Drawn(NamedTuple):
     value: float
     low: float
     high: float
-    reading: Verdict
+    reading: Finding
 
 
 def draw(card: Card) -> bytes:

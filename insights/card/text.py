@@ -14,9 +14,9 @@ def headline(card: Card) -> str:
     if not lines:
         return "No benchmark has been run on this pair yet."
     parts = []
-    for verdict, words in (("distilled", "The distilled model is better on {}."), ("base", "The base is better on {}."),
+    for finding, words in (("distilled", "The distilled model is better on {}."), ("base", "The base is better on {}."),
                            ("open", "On {} the two cannot be told apart.")):  # fmt: skip
-        names = [str(line.values["title"]) for line in lines if line.values["reading"] == verdict]
+        names = [str(line.values["title"]) for line in lines if line.values["reading"] == finding]
         if names:
             parts.append(words.format(" and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))))
     return " ".join(parts)

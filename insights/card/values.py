@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 from eval.statistics.multiple import holm
 
 ALPHA = 0.05
-Verdict = Literal["distilled", "base", "open"]
-READINGS: Mapping[Verdict, str] = {
+Finding = Literal["distilled", "base", "open"]
+READINGS: Mapping[Finding, str] = {
     "distilled": "distilled better",
     "base": "base better",
     "open": "cannot be told apart",
@@ -70,7 +70,7 @@ def corrected(p_values: Sequence[float | None]) -> list[float | None]:
     return [None if p is None else float(next(known)) for p in p_values]
 
 
-def verdict_of(difference: float, p: float | None) -> Verdict:
+def finding_of(difference: float, p: float | None) -> Finding:
     """Who is better; `open` unless the corrected p-value is below 5 %."""
     if p is None or isnan(p) or p >= ALPHA or difference == 0:
         return "open"

@@ -14,7 +14,7 @@ from eval.results.samples import Results, Side
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.statistics.metrics import wilson
 from insights.card.benchmarks import p_of
-from insights.card.values import READINGS, corrected, percent, verdict_of
+from insights.card.values import READINGS, corrected, finding_of, percent
 from insights.truth import find_problem, index_problems
 from models.config.registry import PairSpec, load_config
 from models.serving.pair import serving
@@ -39,8 +39,8 @@ class Agreement(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        verdict = verdict_of(self.followed / self.pairs - 0.5, self.p_value)
-        words = {"distilled": "more than by chance", "base": "less than by chance", "open": "within chance"}[verdict]
+        finding = finding_of(self.followed / self.pairs - 0.5, self.p_value)
+        words = {"distilled": "more than by chance", "base": "less than by chance", "open": "within chance"}[finding]
         return (
             f"Held-out pairs: the tuned model favours the preferred reply more than its {self.parent} parent on "
             f"{self.followed} of {self.pairs}, {percent(self.followed / self.pairs)} "
@@ -60,7 +60,7 @@ class Against(NamedTuple):
     def sentence(self) -> str:
         c, paired = self.comparison, self.comparison.paired
         assert paired is not None
-        reading = READINGS[verdict_of(paired.difference, self.p_holm)]
+        reading = READINGS[finding_of(paired.difference, self.p_holm)]
         reading = reading.replace("distilled", "tuned").replace("base", f"{self.parent} parent")
         return (
             f"{c.benchmark.replace('_', ' ')}, against the {self.parent} parent: {percent(paired.base)} to "

@@ -18,6 +18,7 @@ from models.chat.events import Reply
 from tests.battles.test_guard import Server, guard_of
 from tests.battles.test_turns import SAMPLING, answers, last, turns_at
 from tests.votes.helpers import FREE
+from ui.kit.panels import ENDINGS
 from ui.kit.replies import panel_messages
 from votes.ballot import Delivery, Mode, Side
 from votes.casting.desk import Desk
@@ -49,7 +50,7 @@ async def test_a_blocked_question_blocks_both_sides(desk: Desk, store: Store, an
     turns = guarded(desk, Server("llama-guard"))
     answers.append({"a": GOOD, "b": GOOD})
     battle = await last(turns.ask(Battle(), "a bad question", "visitor", SAMPLING))
-    assert [panel_messages(battle, side)[-1]["content"] for side in ("a", "b")] == ["*Blocked by the guard model.*"] * 2
+    assert [panel_messages(battle, side)[-1]["content"] for side in ("a", "b")] == [ENDINGS["blocked"]] * 2
     desk.cast(battle.id, "visitor", "answers", "tie")
     assert next(store.votes()).blocked == "ab"
 

@@ -133,6 +133,25 @@ def test_compare_is_chinese_from_the_question_to_the_names_and_words_stay_as_the
     assert {state: texts for state, texts in found.items() if texts} == {}
 
 
+def test_what_a_dropdown_has_chosen_is_chinese_and_stays_chosen(chinese: Page) -> None:
+    chinese.get_by_role("tab", name="基准测试", exact=True).click()
+    sets = chinese.get_by_label("数据集", exact=True)
+    expect(sets).to_have_value("与训练同类", timeout=WAIT_MS)
+    sets.click()
+    chinese.get_by_role("option", name="更大的数字").click()
+    expect(chinese.locator("#bm-headline")).to_contain_text("17.5 %", timeout=WAIT_MS)
+    chinese.locator("#bm-overview").click()
+    expect(sets).to_have_value("更大的数字", timeout=WAIT_MS)
+
+
+def test_a_remark_of_the_page_within_a_reply_is_chinese(chinese: Page) -> None:
+    chinese.locator("#question textarea").fill("停")
+    chinese.locator("#question textarea").press("Enter")
+    expect(chinese.locator("#vote-a")).to_be_visible(timeout=WAIT_MS)
+    chinese.locator("#vote-a").click()
+    expect(chinese.locator(".thought-group .title").first).to_contain_text("思考", timeout=WAIT_MS)
+
+
 def test_the_switch_changes_the_language_and_the_browser_remembers_it(english: Page) -> None:
     switch = english.locator("#language")
     expect(switch).to_have_text("中文")

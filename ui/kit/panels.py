@@ -13,15 +13,20 @@ Message = dict[str, Any]
 ThoughtView = Literal["folded", "unfolded", "hidden"]
 """How a finished thought is shown. One that is still running is always open, unless it is hidden."""
 
-ENDINGS: Mapping[str, str] = {
-    "length": "*Cut off at the token limit.*",
-    "stopped": "*Stopped.*",
-    "blocked": "*Blocked by the guard model.*",
-}
 
-UNANSWERED = "*The thought ended without an answer.*"
-USED_UP = "*The thought used up the token limit before an answer. With a higher limit, or Continue, it goes on.*"
-EMPTY = "*An empty reply.*"
+def ours(text: str) -> str:
+    """A remark of this page's, not the model's, in a reply; ui/language.js knows it by its class."""
+    return f'<em class="ours">{text}</em>'
+
+
+ENDINGS: Mapping[str, str] = {
+    "length": ours("Cut off at the token limit."),
+    "stopped": ours("Stopped."),
+    "blocked": ours("Blocked by the guard model."),
+}
+UNANSWERED = ours("The thought ended without an answer.")
+USED_UP = ours("The thought used up the token limit before an answer. Set a higher limit, or press Continue.")
+EMPTY = ours("An empty reply.")
 
 
 def count_tokens(number: int) -> str:
@@ -44,7 +49,7 @@ def duration(seconds: float) -> str:
 
 def answer_text(reply: Reply) -> str:
     """The answer as Markdown, followed by why it ended if that was not the model's own doing."""
-    ending = f"*{typeset(reply.error)}*" if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
+    ending = ours(typeset(reply.error)) if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
     return "\n\n".join(part for part in (typeset(reply.answer), ending) if part)
 
 

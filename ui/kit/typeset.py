@@ -101,7 +101,7 @@ def typeset(text: str, *, growing: bool = False) -> Typeset:
     for line in lines:
         if fence := _FENCE.match(line):
             close()
-            pieces.append(_fenced(fence, lines))
+            pieces.append(_fenced(fence, lines, growing))
             list_indent = -1
         elif not line.strip():
             close()
@@ -118,11 +118,12 @@ def _plain(text: str, growing: bool) -> str:
     return f'<pre class="plain">\n{escape(text)}{closing}'
 
 
-def _fenced(opening: re.Match[str], lines: Iterator[str]) -> str:
-    """A code block, its content untouched, up to the line that closes it or the text's end."""
+def _fenced(opening: re.Match[str], lines: Iterator[str], growing: bool) -> str:
+    """A code block, its content untouched, up to the line that closes it or the text's end, where it is closed
+    unless more follows: what the page remarks below is no code."""
     indent, ticks, info = opening.groups()
     body: list[str] = []
-    closed = False
+    closed = not growing
     for line in lines:
         stripped = line.strip()
         if len(stripped) >= len(ticks) and not stripped.strip(ticks[0]):

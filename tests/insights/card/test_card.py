@@ -19,7 +19,7 @@ from insights.card.build import Built, build_card
 from insights.card.others import chat_section, transparency_section
 from insights.card.people import people_section
 from insights.card.text import cell, headline, markdown
-from insights.card.values import Line, corrected, verdict_of
+from insights.card.values import Line, corrected, finding_of
 from insights.card.write import files, table_csv, write_archive, write_folder
 from insights.preference import PreferenceModel, fit_preference
 from insights.style import DIFFERENCES, Design, number
@@ -150,8 +150,8 @@ def test_holm_by_hand() -> None:
         pytest.approx(0.04), None, pytest.approx(0.06), pytest.approx(0.06), pytest.approx(0.06),
     ]  # fmt: skip
     assert corrected([None]) == [None]
-    assert [verdict_of(0.1, p) for p in (0.049, 0.051, None)] == ["distilled", "open", "open"]
-    assert verdict_of(-0.1, 0.001) == "base" and verdict_of(0.0, 0.0) == "open"
+    assert [finding_of(0.1, p) for p in (0.049, 0.051, None)] == ["distilled", "open", "open"]
+    assert finding_of(-0.1, 0.001) == "base" and finding_of(0.0, 0.0) == "open"
 
 
 def test_the_p_value_of_several_samples_is_that_of_swapping_the_models(tmp_path: Path, pair: PairSpec) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from models.chat.events import Reply
-from ui.kit.panels import reply_messages, turn_messages
+from ui.kit.panels import ours, reply_messages, turn_messages
 
 
 def test_a_running_thought_is_open_and_a_finished_one_says_what_it_cost() -> None:
@@ -22,10 +22,11 @@ def test_a_hidden_thought_leaves_no_trace() -> None:
 @pytest.mark.parametrize(
     ("reply", "ending"),
     [
-        (Reply(answer="12", finish_reason="length"), "12\n\n*Cut off at the token limit.*"),
-        (Reply(answer="12", finish_reason="stopped"), "12\n\n*Stopped.*"),
-        (Reply(finish_reason="failed", error="The server went away."), "*The server went away.*"),
-        (Reply(), "*An empty reply.*"),
+        (Reply(answer="12", finish_reason="length"), "12\n\n" + ours("Cut off at the token limit.")),
+        (Reply(answer="12", finish_reason="stopped"), "12\n\n" + ours("Stopped.")),
+        (Reply(finish_reason="failed", error="The server went away."), ours("The server went away.")),
+        (Reply(answer="```\nx = 1", finish_reason="stopped"), "```\nx = 1\n```\n\n" + ours("Stopped.")),
+        (Reply(), ours("An empty reply.")),
     ],
 )
 def test_the_ending_is_said_when_it_was_not_the_models_own(reply: Reply, ending: str) -> None:
@@ -36,14 +37,14 @@ def test_a_thought_without_an_answer_is_said_only_where_the_thought_is_seen() ->
     reply = Reply(thought="Hm.", thought_tokens=2)
     thought, note = reply_messages(reply, running=False)
     assert thought["metadata"]["title"] == "Thought · 2 tokens"
-    assert note["content"] == "*The thought ended without an answer.*"
-    assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == ["*An empty reply.*"]
+    assert note["content"] == ours("The thought ended without an answer.")
+    assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == [ours("An empty reply.")]
 
 
 def test_a_thought_that_used_up_the_limit_says_so_only_where_it_is_seen() -> None:
     reply = Reply(thought="Hm.", thought_tokens=2, finish_reason="length")
     assert "used up the token limit" in reply_messages(reply, running=False)[-1]["content"]
-    assert reply_messages(reply, running=False, thought="hidden")[-1]["content"] == "*Cut off at the token limit.*"
+    assert reply_messages(reply, running=False, thought="hidden")[-1]["content"] == ours("Cut off at the token limit.")
 
 
 def test_a_turn_without_a_reply_is_the_question_alone() -> None:

@@ -44,7 +44,7 @@ def marked(text: str) -> str:
         ("这是**重要**的。**答：**是", "这是<strong>重要</strong>的。<strong>答：</strong>是"),
         ("a `b*c_d` and `open", r"a `b*c_d` and \`open"),
         ("```python\nx**2 < y_z\n```\nend", "```python\nx**2 < y_z\n```\nend"),
-        ("```\nnever closed **", "```\nnever closed **"),
+        ("```\nnever closed **", "```\nnever closed **\n```"),
         ("~~~\n```\n~~~", "````\n```\n````"),
         ("- a\n    - b\n        - c", "- a\n    - b\n        - c"),
         ("    four spaces", "&nbsp;&nbsp;&nbsp;&nbsp;four spaces"),
