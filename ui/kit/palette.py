@@ -1,8 +1,13 @@
-"""How the page's figures sit on it, in the colours of `ui.benchmarks.figures`."""
+"""What the page's figures share: colours, layout, and how a point is clicked."""
 
 import plotly.graph_objects as go
 
-__all__ = ["BASE_COLOUR", "DISTILLED_COLOUR", "figure_layout"]
+BASE_COLOUR = "#64748b"
+DISTILLED_COLOUR = "#0d9488"
+GRID_COLOUR = "rgba(128,128,128,0.25)"
+TEXT_COLOUR = "#808a99"
+"""Legible on white and on near-black alike."""
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
 def figure_layout(fig: go.Figure) -> go.Figure:
@@ -28,17 +33,19 @@ def figure_layout(fig: go.Figure) -> go.Figure:
     return fig
 
 
-BASE_COLOUR = "#64748b"
-
-
-DISTILLED_COLOUR = "#0d9488"
-
-
-GRID_COLOUR = "rgba(128,128,128,0.25)"
-
-
-TEXT_COLOUR = "#808a99"
-"""Legible on white and on near-black alike."""
-
-
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
+def on_click(plot: str, then: str) -> str:
+    """JavaScript for an event's `js`: once the plot with this id is drawn, a click on a point runs `then`, a statement
+    that finds the point's customdata in `data`. Gradio's plots have no event for that."""
+    return f"""() => {{
+  const attach = (tries) => {{
+    const plot = document.querySelector('#{plot} .js-plotly-plot');
+    if (!plot || !plot.on) {{ if (tries > 0) setTimeout(() => attach(tries - 1), 150); return; }}
+    if (plot.dataset.followed) return;
+    plot.dataset.followed = 'yes';
+    plot.on('plotly_click', (event) => {{
+      const data = event.points.find((point) => point.customdata)?.customdata;
+      if (data) {{ {then} }}
+    }});
+  }};
+  setTimeout(() => attach(80), 300);
+}}"""

@@ -4,28 +4,16 @@ import plotly.graph_objects as go
 
 from insights.reading import TopicReading
 from ui.kit.html import Markup, render
-from ui.kit.palette import figure_layout
+from ui.kit.palette import figure_layout, on_click
 from ui.preferences.quadrants import Questions, shorten
 
 COLOURS = ("#0d9488", "#64748b", "#d97706", "#7c3aed", "#2563eb", "#be185d", "#4d7c0f", "#0e7490")
-FOLLOW_CLICKS = """() => {
-  const attach = (tries) => {
-    const plot = document.querySelector('#topic-map .js-plotly-plot');
-    if (!plot || !plot.on) { if (tries > 0) setTimeout(() => attach(tries - 1), 150); return; }
-    if (plot.dataset.followed) return;
-    plot.dataset.followed = 'yes';
-    plot.on('plotly_click', (event) => {
-      const point = event.points.find((p) => p.customdata);
-      const link = document.querySelector('#topic-point a');
-      if (!point || !link) return;
-      link.href = `?battle=${encodeURIComponent(point.customdata[0])}`;
-      link.textContent = point.customdata[1];
-      link.hidden = false;
-    });
-  };
-  setTimeout(() => attach(80), 300);
-}"""
-"""Gradio's plots have no click event, so the link to a point's battle is set in the browser."""
+FOLLOW_CLICKS = on_click(
+    "topic-map",
+    "const link = document.querySelector('#topic-point a'); if (link) Object.assign(link, "
+    "{ href: `?battle=${encodeURIComponent(data[0])}`, textContent: data[1], hidden: false });",
+)
+"""The battle and question of a point that was clicked go to the link below the map."""
 
 
 def topics_figure(reading: TopicReading, shareable: Questions) -> go.Figure:

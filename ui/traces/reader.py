@@ -16,6 +16,7 @@ from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
+from ui.kit.palette import on_click
 from ui.kit.typeset import LATEX_DELIMITERS, typeset
 from ui.services import Services
 from ui.traces.importance import importance_handler
@@ -25,21 +26,8 @@ from ui.traces.view import compare_html, count_sentence, list_choices, missing_s
 
 BASE_TOKENS = 512
 READY_SECONDS = 5.0
-FOLLOW_CLICKS = """() => {
-  const attach = (tries) => {
-    const plot = document.querySelector('#trace-tree .js-plotly-plot');
-    if (!plot || !plot.on) { if (tries > 0) setTimeout(() => attach(tries - 1), 150); return; }
-    if (plot.dataset.followed) return;
-    plot.dataset.followed = 'yes';
-    plot.on('plotly_click', (event) => {
-      const point = event.points.find((p) => p.customdata);
-      const shown = document.querySelector('#trace-node .text');
-      if (point && shown) shown.textContent = point.customdata[0];
-    });
-  };
-  setTimeout(() => attach(40), 300);
-}"""
-"""Gradio's plots have no click event, so the step's text goes from the figure to the line below it in the browser."""
+FOLLOW_CLICKS = on_click("trace-tree", "document.querySelector('#trace-node .text')?.replaceChildren(data[0]);")
+"""The text of a step that was clicked goes from the figure to the line below it."""
 
 
 @dataclass(frozen=True)
