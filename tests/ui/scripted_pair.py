@@ -6,7 +6,7 @@ What the scripts write is up to `tests.models.chat.scripted_server`.
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from models.config.sources import AddressSource
 from models.config.thought_format import ThoughtFormat
 from models.serving.pair import ServedPair, serving
 from models.serving.server import free_port
-from tests.models.chat.scripted_server import ScriptedServer
+from tests.models.chat.scripted_server import END, ScriptedServer
 from tests.votes.helpers import FREE
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
@@ -32,9 +32,15 @@ from votes.casting.limits import Limits
 from votes.store import Store
 
 Script = Callable[[str], str]
+"""What is written so far → the rest of the reply."""
 START_SECONDS = 30.0
 SAMPLING = Sampling(max_tokens=4000, temperature=0.6)
 """Above 0, so that an answer may be drawn again."""
+
+
+def always(texts: Mapping[Role, str]) -> dict[Role, Script]:
+    """Models that write the same text whatever they are asked."""
+    return {role: lambda written, text=text: text[len(written) :] + END for role, text in texts.items()}
 
 
 def over_http(server: ScriptedServer, seconds_a_read: float) -> Starlette:

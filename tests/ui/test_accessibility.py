@@ -8,8 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from bench.pictures import SIZES, TABS, Size, violations
 from eval.runs.recorded import unpack_recorded
-from tests.models.chat.scripted_server import END
-from tests.ui.scripted_pair import scripted_page
+from tests.ui.scripted_pair import always, scripted_page
 
 pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
@@ -24,8 +23,7 @@ SMALL = f"""() => [...document.querySelectorAll("button, summary, .segmented lab
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("accessibility")
     unpack_recorded(home / "runs")
-    scripts = {role: lambda written, text=text: text[len(written) :] + END for role, text in SCRIPTS.items()}
-    with scripted_page(home, scripts, seconds_a_read=0.3) as url:  # type: ignore[arg-type]
+    with scripted_page(home, always(SCRIPTS), seconds_a_read=0.3) as url:
         yield url
 
 

@@ -12,8 +12,7 @@ from gradio_client.exceptions import AppError
 
 from eval.runs.recorded import RECORDED, unpack_recorded
 from models.config.registry import load_config
-from tests.models.chat.scripted_server import END
-from tests.ui.scripted_pair import scripted_pair
+from tests.ui.scripted_pair import always, scripted_pair
 from tests.votes.helpers import FREE, play
 from ui.api import mcp_installed
 from ui.layout import QUEUE, build_app, launch_options
@@ -29,8 +28,7 @@ ENDPOINTS = {"/ask", "/compare", "/results", "/report", "/preferences", "/export
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     home = tmp_path_factory.mktemp("api")
-    scripts = {role: (lambda written, text=text: text[len(written) :] + END) for role, text in SAID.items()}
-    with scripted_pair(scripts, seconds_a_read=0.0) as served:  # type: ignore[arg-type]
+    with scripted_pair(always(SAID), seconds_a_read=0.0) as served:
         store = Store(home / "votes.duckdb")
         desk = Desk(store, limits=Limits(rates=FREE, gesture_seconds=0.0))
         unpack_recorded(home / "runs")

@@ -7,8 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from eval.runs.recorded import unpack_recorded
-from tests.models.chat.scripted_server import END
-from tests.ui.scripted_pair import scripted_page
+from tests.ui.scripted_pair import always, scripted_page
 from ui.layout import TABS
 
 pytestmark = pytest.mark.browser
@@ -48,8 +47,7 @@ UNFOLD = """() => {
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("chinese")
     unpack_recorded(home / "runs")
-    scripts = {role: lambda written, text=text: text[len(written) :] + END for role, text in SCRIPTS.items()}
-    with scripted_page(home, scripts, seconds_a_read=0.3) as url:  # type: ignore[arg-type]
+    with scripted_page(home, always(SCRIPTS), seconds_a_read=0.3) as url:
         yield url
 
 

@@ -9,8 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from models.config.registry import load_config
 from tests.insights.helpers import make_reply, make_vote
-from tests.models.chat.scripted_server import END
-from tests.ui.scripted_pair import scripted_pair
+from tests.ui.scripted_pair import always, scripted_pair
 from tests.votes.helpers import FREE
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
@@ -38,8 +37,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
         )
     for number, prompt in enumerate(("What is the chance of two sixes?", "How long do I boil pasta?")):
         store.append(make_vote("b", prompt=prompt, battle=f"open{number}", pair="smol-135m"))
-    scripts = {role: (lambda written, text=text: text[len(written) :] + END) for role, text in SAID.items()}
-    with scripted_pair(scripts, seconds_a_read=0.0) as served:  # type: ignore[arg-type]
+    with scripted_pair(always(SAID), seconds_a_read=0.0) as served:
         yield Services(load_config(), served, Desk(store, limits=Limits(rates=FREE)), store, Path(home), b"salt")
     store.close()
 
