@@ -45,6 +45,8 @@ def test_a_blind_battle_from_question_to_names(page: Page, services: Services) -
     for side in "ab":
         assert "Thought" not in panel_text(page, side), "the thought would tell which side thinks"
     assert "distilled" not in page.locator("#sides").inner_text().lower()
+    expect(page.locator("#show-names")).to_have_text("Show the names without voting")
+    expect(page.get_by_role("button", name="Undo vote")).to_be_hidden()
 
     page.keyboard.press("a")
     expect(page.get_by_text("Your vote is saved.")).to_be_visible(timeout=10_000)

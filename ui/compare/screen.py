@@ -261,5 +261,5 @@ class Renderer:
             "ballot.next": gr.update(visible=battle.phase in ("revealed", "shared") or self.named_and_voted(battle)),
             "ballot.go_on": gr.update(visible=battle.can_go_on),
             "ballot.facts": facts,
-            "ballot.link": shared_link(battle) if voted or battle.phase in ("revealed", "shared") else "",
+            "ballot.link": shared_link(battle) if voted else "",  # the reveal has a button for it
         }

@@ -186,8 +186,8 @@ def build_ballot() -> BallotWidgets:
             with gr.Row(elem_classes="vote-row"):
                 buttons = {v: gr.Button(VERDICTS[v], elem_id=element) for v, element in VOTE_IDS.items()}
         with gr.Row(visible=False, elem_classes="small-row", elem_id="after-vote") as after:
-            reveal = gr.Button("Show the names", variant="primary", elem_id="show-names")
-            undo = gr.Button("Undo vote", size="sm")
+            reveal = gr.Button("Show the names without voting", elem_id="show-names")
+            undo = gr.Button("Undo vote", size="sm", visible=False)
     facts = gr.HTML("", elem_id="facts")
     with gr.Row(elem_classes="small-row", elem_id="after-reveal"):
         following = gr.Button("Next battle", variant="primary", visible=False, elem_id="next-battle")

@@ -39,6 +39,8 @@ COUNTING = """Win rate of the distilled model against its base. A tie or “both
 side; intervals are 95 % Wilson intervals. The headline counts blind votes on the answers alone. A vote is counted, and
 included in the files below, once it is final: after the names were shown, or when its time is up."""
 RECENT_HEADING = """### Recent battles
+Every battle has a link, which opens it for whoever has it."""
+RECENT_AGREED = """### Recent battles
 Those whose visitors agreed to publication. Every battle has a link, which opens it for whoever has it."""
 FILES_HEADING = """### Download every vote
 Questions, answers and comments are included where the visitor agreed to publication, and for the owner."""
@@ -70,7 +72,7 @@ def build_preferences_tab(services: Services) -> None:
         table = html()
         build_analysis(services, pair)
         build_search(services, pair)
-        gr.Markdown(RECENT_HEADING)
+        gr.Markdown(RECENT_AGREED if needs_key() else RECENT_HEADING)
         recent = html()
         build_downloads(services)
     build_takedown(services)

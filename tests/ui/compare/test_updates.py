@@ -182,3 +182,16 @@ def test_every_widget_that_shows_html_or_markdown_is_known(show: Renderer) -> No
 def test_watching_live_is_offered_only_where_no_guard_must_read_first(show: Renderer, guarded: bool) -> None:
     show.services.guard = object() if guarded else None  # type: ignore[misc, assignment]
     assert show.delivery(Battle())["visible"] is not guarded
+
+
+def test_the_page_is_built_as_an_empty_battle_shows_it(show: Renderer) -> None:
+    """Only changes are sent, so what a widget is built as stays until something about it changes."""
+    with gr.Blocks():
+        named = build_widgets().named()
+    wrong = {}
+    for name, value in show.whole(Battle()).items():
+        is_update = isinstance(value, dict) and "__type__" in value
+        wanted = {key: to for key, to in value.items() if key != "__type__"} if is_update else {"value": value}
+        built = {key: getattr(named[name], key, None) for key in wanted}
+        wrong |= {f"{name}.{key}": (built[key], to) for key, to in wanted.items() if (built[key] or "") != (to or "")}
+    assert wrong == {}
