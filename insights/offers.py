@@ -73,7 +73,7 @@ def what_is_known(votes: Sequence[Vote], candidates: Iterable[Candidate]) -> dic
     """By kind what the blind votes on the answers alone tell of it. For the model, other votes are one more kind."""
     candidates = list(candidates)
     kinds = {question_key(candidate.question): candidate.kind for candidate in candidates}
-    first = [vote for vote in effective_votes(votes) if vote.on_answers_alone and vote.mode == "blind"]
+    first = [vote for vote in effective_votes(votes) if vote.before_reading]
 
     def kind_of(vote: Vote) -> str:
         return kinds.get(question_key(vote.turns[0].prompt), UNSORTED)

@@ -130,7 +130,7 @@ def read_topics(
     votes: Sequence[Vote], embedder: Callable[[], Embedder], benchmarks: Sequence[Benchmark]
 ) -> TopicReading:
     """Topics of the prompts of all first votes that stand. `embedder` loads the model, if there are votes."""
-    first = [vote for vote in effective_votes(votes) if vote.on_answers_alone and vote.mode == "blind"]
+    first = [vote for vote in effective_votes(votes) if vote.before_reading]
     if not first:
         return TopicReading((), (), (), 0, {})
     prompts = _most_asked([vote.turns[0].prompt for vote in first])

@@ -42,16 +42,6 @@ class GradedVote:
     """How sure of itself each answer sounds."""
 
     @property
-    def before_reading(self) -> bool:
-        """A blind vote whose visitor had seen no thought: neither from the start nor ahead of voting again."""
-        return self.vote.mode == "blind" and self.vote.on_answers_alone
-
-    @property
-    def after_reading(self) -> bool:
-        """A blind second vote."""
-        return self.vote.mode == "blind" and self.vote.stage == "reasoning"
-
-    @property
     def quadrant(self) -> Quadrant:
         return self.right["distilled"], self.right["base"]
 
@@ -192,8 +182,8 @@ def _item(reply: RecordedReply, known: KnownProblem) -> GradeItem:
 
 def compare_with_truth(graded: Sequence[GradedVote]) -> Truth:
     """Join preference and correctness over votes that stand (`votes.ranking.effective_votes`)."""
-    first = [one for one in graded if one.before_reading]
-    after = [one for one in graded if one.after_reading]
+    first = [one for one in graded if one.vote.before_reading]
+    after = [one for one in graded if one.vote.after_reading]
     return Truth(
         graded=len(graded),
         quadrants={

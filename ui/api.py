@@ -158,9 +158,7 @@ class Program:
         """
         pair = pair or self._services.served.pair.key
         votes = [vote for vote in read_ballots(self._services)[0] if vote.pair == pair and not vote.blocked]
-        blind = (
-            vote for vote in votes if vote.mode == "blind" and (vote.stage == "reasoning" or vote.on_answers_alone)
-        )
+        blind = (vote for vote in votes if vote.before_reading or vote.after_reading)
         by_stage = win_rates_by(blind, lambda vote: vote.stage)
         return {"pair": pair, "votes": len(votes), "stages": {stage: in_json(rate) for stage, rate in by_stage.items()}}
 

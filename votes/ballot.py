@@ -210,6 +210,15 @@ class Ballot:
         """A first vote, but not one cast again after the reasoning of a blind battle was seen."""
         return self.stage == "answers" and (self.mode == "named" or not self.reasoning_seen)
 
+    @property
+    def before_reading(self) -> bool:
+        """A blind vote on the answers alone: what headlines count."""
+        return self.mode == "blind" and self.on_answers_alone
+
+    @property
+    def after_reading(self) -> bool:
+        return self.mode == "blind" and self.stage == "reasoning"
+
 
 @dataclass(frozen=True)
 class Vote(Ballot):

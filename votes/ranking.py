@@ -23,6 +23,8 @@ from typing import NamedTuple, TypeVar
 from votes.ballot import Ballot
 
 Z95 = 1.959963984540054
+FEWEST_VOTES = 10
+"""Votes below which a share of them is not shown: the next vote could turn it over."""
 BallotT = TypeVar("BallotT", bound=Ballot)
 
 

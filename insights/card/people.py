@@ -40,14 +40,14 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
     """`votes`: final ones on the pair; `absent`: why there are none, if there is a reason."""
     standing = effective_votes(votes)
     counted = [vote for vote in standing if not vote.blocked]
-    first = [vote for vote in counted if vote.on_answers_alone and vote.mode == "blind"]
+    first = [vote for vote in counted if vote.before_reading]
     if not counted:
         sentence = absent or "Nobody has voted on this pair yet."
         return Section("people", "What people prefer", sentence), ()
     graded = _graded(counted, benchmarks)
     languages = [name for name in LANGUAGES if any(vote.language == name for vote in first)]
     groups: list[tuple[str, list[Vote], str]] = [(BLIND, first, ALONE)]
-    second = [vote for vote in counted if vote.stage == "reasoning" and vote.mode == "blind"]
+    second = [vote for vote in counted if vote.after_reading]
     groups.append(("Blind, after reading the reasoning", second, AFTER))
     shown_p = [sign_test(group) for _, group, _ in groups]
     if len(languages) > 1:

@@ -9,10 +9,8 @@ from ui.services import Services
 from votes.ballot import STAGES, VERDICTS, Role, Side, Stage, Verdict
 from votes.casting.views import Reveal, SideFacts
 from votes.export import final_battles
-from votes.ranking import WinRate, effective_votes, win_rate
+from votes.ranking import FEWEST_VOTES, WinRate, effective_votes, win_rate
 
-FEWEST_VOTES = 10
-"""Votes before a share of them is shown."""
 SECONDS_KEPT = 60.0
 
 
@@ -118,4 +116,4 @@ class OtherVotes:
         ballots = [ballot for ballot in store.ballots() if ballot.pair == pair]
         final = final_battles(ballots, store.revealed(), datetime.now(UTC), self._services.desk.limits)
         standing = effective_votes(ballot for ballot in ballots if ballot.battle_id in final)
-        return win_rate([b for b in standing if b.on_answers_alone and b.mode == "blind" and not b.blocked])
+        return win_rate([b for b in standing if b.before_reading and not b.blocked])

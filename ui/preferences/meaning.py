@@ -9,11 +9,10 @@ from insights.reading import MOST_QUESTIONS, Once, TopicReading, TopicVotes, cou
 from insights.truth import MIN_CHOICES, Choices, Truth
 from ui.kit.html import Markup, below, bullets, join, note, render, section, table
 from ui.preferences.quadrants import Questions, linked_count, quadrants_html, shorten
+from votes.ranking import FEWEST_VOTES
 
 EXAMPLES = 3
 """Battles quoted for each topic."""
-FEWEST = 10
-"""Different questions below which a topic shows no win rate."""
 TONE_RULE = (
     "Blind votes before reading. A wrong answer sounds confident if it states a final answer and has no hedge such as "
     "“perhaps”, “I think” or “可能”; this is a rule on words and says nothing of how sure the model is."
@@ -168,7 +167,7 @@ def _reading(truth: Truth) -> str:
 
 
 def _win_rate(once: Once) -> tuple[str, str]:
-    if once.questions < FEWEST or once.rate is None or once.interval is None:
+    if once.questions < FEWEST_VOTES or once.rate is None or once.interval is None:
         return "not enough yet", ""
     return f"{100 * once.rate:.0f} %", f"{100 * once.interval.low:.0f}–{100 * once.interval.high:.0f} %"
 

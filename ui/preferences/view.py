@@ -11,11 +11,19 @@ from ui.kit.html import Markup, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from votes.ballot import STAGES, VERDICTS, Ballot
 from votes.casting.views import SharedBattle
-from votes.ranking import Day, Interval, PositionBias, WinRate, over_time, position_bias, win_rate, win_rates_by
+from votes.ranking import (
+    FEWEST_VOTES,
+    Day,
+    Interval,
+    PositionBias,
+    WinRate,
+    over_time,
+    position_bias,
+    win_rate,
+    win_rates_by,
+)
 
 QUESTION_CHARACTERS = 110
-FEWEST_VOTES = 10
-"""Blind votes on the answers alone before shares of them are shown."""
 HEIGHT = 400
 """Of a figure, in pixels; the two stand side by side."""
 _DAY = 24 * 3600 * 1000
@@ -58,8 +66,8 @@ def summarise_votes(votes: Sequence[Ballot]) -> Summary:
     on a battle with a blocked answer compares nothing."""
     votes = [vote for vote in votes if not vote.blocked]
     first = [vote for vote in votes if vote.on_answers_alone]
-    both = [vote for vote in first if vote.mode == "blind"]
-    blind = both + [vote for vote in votes if vote.mode == "blind" and vote.stage == "reasoning"]
+    both = [vote for vote in votes if vote.before_reading]
+    blind = both + [vote for vote in votes if vote.after_reading]
 
     def group(heading: str, of: str, chosen: list[Ballot], key: Callable[[Ballot], str]) -> Group:
         rates = win_rates_by(chosen, key)
