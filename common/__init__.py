@@ -1,1 +1,1 @@
-"""What every package uses: errors, paths, and files of JSON and YAML."""
+"""Code shared by every package: errors, paths, and reading and writing JSON and YAML files."""

@@ -1,11 +1,11 @@
-"""Errors meant to be shown to a person. Anything else that escapes is a defect, and is logged rather than shown."""
+"""Errors meant to be shown to the user. Any other exception that escapes is a bug, and is logged rather than shown."""
 
 from typing import Literal
 
 Refusal = Literal["", "too_long", "refused", "cannot_start"]
-"""Why asking again cannot help. `too_long`: the prompt or the token limit does not fit this model, which says nothing
-about its server; `refused`: the server will not take such a request, e.g. for its key or the model it names;
-`cannot_start`: the server will end in the same way however often it is started. Empty for a fault that may pass."""
+"""Why a retry cannot help. `too_long`: the prompt or the token limit does not fit this model (the server itself is
+fine); `refused`: the server rejects the request, e.g. because of its API key or model name; `cannot_start`: the server
+would fail the same way on every start. Empty for a temporary fault."""
 
 
 class ArenaError(Exception):
@@ -21,11 +21,11 @@ class ArenaError(Exception):
 
 
 class ConfigError(ArenaError):
-    """A key of spaces.yaml, a recipe or an option that cannot be used; the message names the key."""
+    """An invalid key in spaces.yaml or a recipe, or an invalid option; the message names it."""
 
 
 class WeightsError(ArenaError):
-    """Weights that cannot be found, fetched, trusted or fitted into memory."""
+    """Weights that cannot be found or fetched, fail verification, or do not fit into memory."""
 
 
 class ServerError(ArenaError):

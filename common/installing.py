@@ -1,4 +1,4 @@
-"""What install.py needs besides: pip's settings, told to uv, words for the failures of both, the command `arena`."""
+"""Helpers for install.py: pass pip's settings on to uv, explain failures of either, write the `arena` command."""
 
 import ast
 import os
@@ -25,11 +25,11 @@ PIP_TO_UV = {
 
 
 def pip_settings(python: str | Path) -> dict[str, str]:
-    """What pip is configured with, in files and PIP_ variables: {option: value}, as `pip config list` names them. Where
-    there is no pip, the variables alone."""
+    """pip's configuration from files and PIP_ variables: {option: value}, named as in `pip config list`. Without pip,
+    only the variables are read."""
     listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60)
     configured: dict[str, str] = {}
-    for section in ("global", "install"):  # the later one counts, and variables before both
+    for section in ("global", "install"):  # the later one wins, and variables override both
         for line in listed.stdout.splitlines():
             name, _, value = line.partition("=")
             if name.startswith(section + "."):
@@ -39,14 +39,14 @@ def pip_settings(python: str | Path) -> dict[str, str]:
 
 
 def uv_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment for uv, which does not read pip's configuration: the same indexes, certificates and limits. A UV_
-    variable that is set already counts."""
+    """The environment that gives uv the same indexes, certificates and limits, since it does not read pip's
+    configuration. UV_ variables that are already set take precedence."""
     environment = dict(os.environ)
     for option, (variable, separator) in PIP_TO_UV.items():
         if option in settings:
             value = settings[option]
             environment.setdefault(variable, separator.join(value.split()) if separator else value)
-    if "extra-index-url" in settings:  # pip takes the best version of all indexes, uv the first index with the name
+    if "extra-index-url" in settings:  # pip compares all indexes, uv stops at the first with the package
         environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     if SYSTEM_CERTIFICATES.exists():  # as pip does: a proxy's own certificate is known to the system, not to uv
         environment.setdefault("UV_SYSTEM_CERTS", "1")
@@ -87,7 +87,7 @@ def explain(output: str) -> str:
 
 
 def write_command(python: Path, root: Path) -> None:
-    """Put the command `arena` beside an environment's Python. It works from any current directory."""
+    """Write the command `arena` next to an environment's Python. It works from any current directory."""
     if python.suffix == ".exe":
         python.with_name("arena.cmd").write_text(f'@"{python}" "{root / "commands"}" %*\n')
         return

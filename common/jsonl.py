@@ -1,7 +1,7 @@
-"""Files of JSON values, one a line, that only grow; and JSON from anywhere, read so that bad input becomes a sentence.
+"""Append-only JSON Lines files; and parsing JSON from any source, with errors a person can read.
 
-One policy for every such file: a value is on disk when `append` returns; a last line that a crash cut short is left out
-when reading and cut off before the next value is added. Concurrent processes are the caller's business (a run's lock).
+Every such file follows one policy: a value is on disk when `append` returns; a last line cut short by a crash is
+skipped when reading and removed before the next value is added. Callers must lock out other processes (a run's lock).
 """
 
 import contextlib
@@ -16,22 +16,22 @@ from typing import Any, BinaryIO, NamedTuple
 from common.errors import DataError
 
 MOST_DEPTH = 200
-"""Levels of nesting that are read. Whoever copies or writes a value does so recursively, and Python ends a recursion
-at about 1,000 calls; nothing written by this product comes near."""
+"""Maximum nesting depth that is read. Copying and writing values is recursive, and Python's recursion limit is about
+1,000 calls; nothing this product writes comes near it."""
 _appending = threading.Lock()
 
 
 class Line(NamedTuple):
-    """A value and the number of its line, counted from 1."""
+    """A value and its line number, counted from 1."""
 
     number: int
     value: Any
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Each line's number and text; empty lines and a torn last one are left out. DataError if it cannot be read.
+    """Each line's number and text, skipping empty lines and a torn last one. Raises DataError if it cannot be read.
 
-    A file whose name ends in .xz is unpacked while it is read.
+    A .xz file is decompressed on the fly.
     """
     try:
         with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
@@ -46,13 +46,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def read(path: Path) -> Iterator[Line]:
-    """Each line's value. A missing file is an error; a torn last line is left out. DataError names file and line."""
+    """Each line's value, skipping a torn last line. Raises DataError, naming file and line, also if the file is
+    missing."""
     for number, text in read_lines(path):
         yield Line(number, parse(text, f"{path}, line {number}"))
 
 
 def read_text(path: Path) -> str:
-    """The whole of a UTF-8 text file, without a byte order mark. DataError if it is none or cannot be read."""
+    """The contents of a UTF-8 file, without a byte order mark. Raises DataError if it is not UTF-8 or unreadable."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -63,8 +64,8 @@ def read_text(path: Path) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file anew, in a folder that is made if need be: readers see the old content or the new, never a
-    part. Lone surrogates are replaced. DataError if the disk refuses."""
+    """Replace a text file atomically, creating its folder if needed: readers see the old content or the new, never a
+    part. Lone surrogates are replaced. Raises DataError if writing fails."""
     draft = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +80,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def parse(text: str, where: str) -> Any:
-    """The value of a JSON text. DataError, which begins with `where`, for anything that is none.
+    """The value of a JSON text. Raises DataError, with a message that begins with `where`, for anything else.
 
     Lone halves of a surrogate pair, which JSON can hold and UTF-8 cannot, are replaced.
     """
@@ -98,10 +99,10 @@ def parse(text: str, where: str) -> Any:
 
 
 def is_deeper(value: Any, most: int) -> bool:
-    """Whether lists and mappings are nested more than `most` levels deep; also for a value that contains itself."""
+    """Whether lists and mappings are nested more than `most` levels deep. True for a value that contains itself."""
     level = [value]
     for _ in range(most + 1):
-        # By identity: YAML's references make values whose parts are shared, exponentially many if each was counted.
+        # Compared by identity: YAML references share parts of a value, and counting each use would be exponential.
         inner = {
             id(part): part
             for whole in level
@@ -116,19 +117,20 @@ def is_deeper(value: Any, most: int) -> bool:
 
 
 def append(path: Path, values: Iterable[Any], *, durable: bool = True) -> None:
-    """Add values, on disk when this returns; a torn last line is cut off first. DataError if the disk refuses.
+    """Add values, which are on disk when this returns; a torn last line is removed first. Raises DataError on failure.
 
-    Not `durable`: the system has them when this returns, so that a killed process loses none and a power failure may.
+    Without `durable` they have only been handed to the operating system: they survive a killed process, but perhaps not
+    a power failure.
     """
     text = "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values)
     append_text(path, text, durable=durable)
 
 
 def append_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Add whole lines, as `append` does."""
+    """Add complete lines of text, as `append` does with values."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # One thread at a time: between looking for a torn line and cutting it off, nobody may add one.
+        # One thread at a time: no line may be added between finding a torn line and removing it.
         with _appending, path.open("ab+") as file:
             _mend_end(file)
             file.write(text.encode())
@@ -152,7 +154,7 @@ def _whole_characters(value: Any) -> Any:
 
 
 def _is_torn(line: bytes) -> bool:
-    """Whether a crash cut the line short. A last line that is whole JSON only lacks its line end."""
+    """Whether a crash cut the line short. A last line that is complete JSON only lacks its newline."""
     if line.endswith(b"\n"):
         return False
     try:
@@ -168,7 +170,7 @@ def _last_byte(file: BinaryIO, size: int) -> bytes:
 
 
 def _mend_end(file: BinaryIO) -> None:
-    """Cut off a torn last line, or end one that is whole."""
+    """Remove a torn last line, or add the newline to a complete one."""
     size, tail = file.seek(0, os.SEEK_END), b""
     if size == 0 or _last_byte(file, size) == b"\n":  # as nearly always
         return

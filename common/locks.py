@@ -10,12 +10,12 @@ from common.errors import DataError
 
 
 def lock_file(file: IO[Any]) -> None:
-    """Lock an open file for this process until it is closed. Raises OSError if another process has it, or if the file
-    system has no locks."""
+    """Lock an open file for this process until it is closed. Raises OSError if another process holds the lock, or if
+    the file system does not support locks."""
     if sys.platform == "win32":
         import msvcrt
 
-        # Windows locks bytes, which nobody else can then read: one far beyond the end of any file of ours.
+        # Windows locks byte ranges, which nobody else can then read: take one far beyond the end of any of our files.
         at = file.tell()
         file.seek(2**40)
         try:
@@ -30,9 +30,9 @@ def lock_file(file: IO[Any]) -> None:
 
 @contextmanager
 def claimed(lock: Path, what: str) -> Iterator[None]:
-    """Hold a lock file for this process, and let go when it ends however it ends. Its folder must be there.
+    """Hold a lock file for this process; it is released however the process ends. Its folder must exist.
 
-    Raises DataError, which begins with `what`, if another process holds it.
+    Raises DataError, with a message that begins with `what`, if another process holds it.
     """
     with lock.open("w") as file:
         try:

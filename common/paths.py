@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def home() -> Path:
-    """What people and runs have made and nobody can fetch again: votes, runs, traces, logs. `JOURNEY_HOME`; else
-    `data/`, which is in the user's own folder where the code's is read-only."""
+    """Data that cannot be fetched again: votes, runs, traces, logs. `JOURNEY_HOME`; else `data/`, under the user's home
+    if the code's folder is read-only."""
     inside = ROOT / "data"
     writable = os.access(inside if inside.is_dir() else ROOT, os.W_OK)
     default = inside if writable else Path("~/journey-arena/data")
@@ -18,13 +18,13 @@ def home() -> Path:
 
 
 def cache() -> Path:
-    """What can be fetched or computed again: weights, wheels. `JOURNEY_CACHE`."""
+    """Data that can be fetched or computed again: weights, wheels. `JOURNEY_CACHE`."""
     return Path(os.environ.get("JOURNEY_CACHE") or Path("~/.cache/journey-arena")).expanduser().resolve()
 
 
 def engine() -> Path:
-    """The engine's own environment, made by install.py: beside the page's; on a Space, whose code folder may be
-    read-only, in the cache. `JOURNEY_ENGINE`."""
+    """The engine's own virtual environment, created by install.py next to the page's; on a Space, whose code folder may
+    be read-only, in the cache. `JOURNEY_ENGINE`."""
     if named := os.environ.get("JOURNEY_ENGINE"):
         return Path(named).expanduser().absolute()
     if on_space():

@@ -9,8 +9,8 @@ from common.paths import ROOT, engine
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Versions of Python, of this project, and of those of `packages` that are installed: here, else beside the engine
-    in its own environment."""
+    """Versions of Python, of this project, and of those of `packages` that are installed, here or else in the engine's
+    own environment."""
     installed = {"python": platform.python_version()}
     project = ROOT / "pyproject.toml"
     if project.is_file():  # the folder of a pushed Space has none

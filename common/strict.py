@@ -1,4 +1,4 @@
-"""Reading a YAML file strictly: no repeated key, no unknown key, and every complaint names the path of its key."""
+"""Strict YAML reading: no repeated keys, no unknown keys, and every error names the path of its key."""
 
 import dataclasses
 from collections.abc import Hashable
@@ -12,11 +12,11 @@ from common.errors import ConfigError, DataError
 from common.jsonl import MOST_DEPTH, is_deeper, read_text
 
 _SHOWN_CHARACTERS = 80
-"""Of a value that is quoted in a complaint."""
+"""How many characters of a value an error message quotes."""
 
 
 class Strict(BaseModel):
-    """A frozen value whose unknown keys are refused with the list of known ones."""
+    """A frozen model that rejects unknown keys with an error listing the known ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -40,7 +40,7 @@ def _refuse_unknown(value: Any, known: list[str]) -> Any:
 
 
 def describe(error: ValidationError, most: int = 5) -> str:
-    """The complaints as `path.to.key: what is wrong (found …)`, at most `most` of them."""
+    """The errors as `path.to.key: what is wrong (found …)`, at most `most` of them."""
     complaints = []
     for detail in error.errors()[:most]:
         path = ".".join(str(part) for part in detail["loc"] if not str(part).endswith("Source"))
@@ -73,7 +73,7 @@ class _NoRepeats(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
-        """Half a character, which an escape can write and UTF-8 cannot hold, is replaced."""
+        """Replace lone surrogates, which an escape can write and UTF-8 cannot hold."""
         value = super().construct_scalar(node)
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
 

@@ -1,4 +1,4 @@
-"""Values written the same way wherever a person reads them, and short names for texts."""
+"""Consistent formatting of values for people, and short digests of texts."""
 
 import hashlib
 
@@ -19,5 +19,5 @@ def _short(number: float) -> str:
 
 
 def digest(text: str) -> str:
-    """A short name for a text, as a file's: 16 hex digits of its sha256. What UTF-8 cannot hold counts as `?`."""
+    """A short digest of a text, e.g. for a file name: 16 hex digits of its sha256. Lone surrogates count as `?`."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""One reply of a model: the protocol, the thought and the answer in it, and how it goes on."""
+"""One reply of a model: the protocol, splitting it into thought and answer, and resuming it."""

@@ -74,8 +74,8 @@ class ModelClient:
     def stream(self, messages: Sequence[Message], sampling: Sampling, *, resume: Resume | None = None) -> ReplyStream:
         """The reply as it is generated: Thinking and Answering, then one Finished or Failed. Never raises ServerError.
 
-        With `resume` the model goes on from an earlier reply to the same messages; the token limit and the thinking
-        budget then hold for what is added. Only a server with /tokenize, such as vLLM, can resume or hold a budget.
+        With `resume` the model continues an earlier reply to the same messages; the token limit and the thinking budget
+        then apply to the added part only. Only a server with /tokenize, such as vLLM, can resume or hold a budget.
         """
         builder = Builder(self.thought, resume)
         return ReplyStream(self._events(builder, messages, sampling, resume, stream=True), builder)
@@ -104,10 +104,10 @@ class ModelClient:
         return os.path.commonprefix([raw, await self._wire.text(tokens[:count])])  # noqa: RUF071
 
     async def scores(self, messages: Sequence[Message], raw: str, *, most: int, top: int = 20) -> list[TokenScore]:
-        """How likely the model finds each token of `raw` as its reply to these messages; of the first tokens only,
-        where the prompt and the reply have more than `most`. `top`: likeliest tokens also given at each place.
+        """Log-probabilities of the tokens of `raw` as the model's reply to these messages. Prompt and reply together
+        are cut to `most` tokens. `top`: how many of the likeliest tokens to include at each position.
 
-        Raises ServerError, also for a server that does not give these numbers.
+        Raises ServerError, also if the server does not offer prompt log-probabilities.
         """
         prompt = await self._wire.chat_tokens(self._chat(messages))
         tokens = [*prompt, *await self._wire.tokens(raw)][: max(most, 0)]

@@ -14,7 +14,7 @@ from httpx_aiohttp import AiohttpTransport
 from common.errors import ServerError
 
 KEPT_SECONDS = 2.0
-"""How long a connection without a request stays open: less than servers wait before they close it."""
+"""How long an idle connection is kept open: shorter than servers wait before closing it."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -49,9 +49,9 @@ def client_options(endpoint: Endpoint) -> dict[str, Any]:
 
 
 def local_transport(endpoint: Endpoint) -> httpx.AsyncBaseTransport | None:
-    """For a server on this machine: aiohttp reads a stream in half of the processor time that httpx takes by itself.
+    """A transport for a server on this machine: aiohttp reads a stream in half the CPU time that httpx alone needs.
 
-    None elsewhere, where httpx knows about proxies and certificates.
+    None for any other server, where httpx must handle proxies and certificates.
     """
     url = httpx.URL(endpoint.url)
     if url.scheme != "http" or url.host not in LOOPBACK:
@@ -61,7 +61,7 @@ def local_transport(endpoint: Endpoint) -> httpx.AsyncBaseTransport | None:
 
 @lru_cache(maxsize=1)
 def _certificates() -> ssl.SSLContext:
-    """Read once: it takes a twentieth of a second."""
+    """Loaded only once, since it takes 50 ms."""
     return httpx.create_ssl_context()
 
 

@@ -1,4 +1,4 @@
-"""What a model does while it replies, as plain values."""
+"""The events of a reply in progress, as plain values."""
 
 from dataclasses import dataclass, field
 from typing import Literal

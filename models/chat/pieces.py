@@ -17,7 +17,7 @@ FINISH: dict[str, FinishReason] = {
 BROKEN = frozenset(("error", "abort", "aborted", "cancelled", "canceled", "failed"))
 """Finish reasons of a reply that the server did not complete."""
 THOUGHT_FIELDS = ("reasoning", "reasoning_content", "thinking", "reasoning_details")
-"""Fields in which servers send thought apart from the text; some send the same thought in two of them."""
+"""Fields in which servers send the thought separately from the text; some send the same thought in two of them."""
 HIGH_SURROGATE = re.compile("[\ud800-\udbff]$")
 
 
@@ -42,9 +42,9 @@ class Piece(NamedTuple):
 
 
 class Halves:
-    """Joins characters that a server cuts in two between messages, as programs that count in UTF-16 do.
+    """Joins characters that a server splits across messages, as programs that work in UTF-16 code units do.
 
-    Half a character that stays alone becomes U+FFFD.
+    A lone half becomes U+FFFD.
     """
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ class Parts(NamedTuple):
 def read_message(message: Any) -> Piece:
     """The piece in one message of either kind of stream, or in a whole answer.
 
-    Raises ServerError with the server's words where it reports an error or sends what is no text, and TypeError,
-    KeyError or AttributeError for what is not of the protocol.
+    Raises ServerError with the server's message if it reports an error or sends something other than text, and
+    TypeError, KeyError or AttributeError for anything outside the protocol.
     """
     if isinstance(message, list) and len(message) == 1:
         message = message[0]
@@ -93,7 +93,7 @@ def read_message(message: Any) -> Piece:
     thought = next((text for name in THOUGHT_FIELDS if (text := _thought(delta.get(name)))), "")
     finish, unknown = read_finish(choice.get("finish_reason"))
     return Piece(
-        # A reply that the token limit cut inside a character ends in a replacement character that no model wrote.
+        # If the token limit cuts a reply inside a character, it ends in a replacement character the model never wrote.
         text=content.text.rstrip("\ufffd") if finish == "length" else content.text,
         separated_thought=thought + content.thought,
         finish=finish,

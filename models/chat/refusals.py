@@ -19,7 +19,7 @@ class UnknownOptionError(ServerError):
 
 
 class NoTokenizerError(ServerError):
-    """The server cannot tokenize a text; it can still answer."""
+    """The server has no tokenize endpoint; it can still reply."""
 
     def __init__(self, url: str, what: str) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class NoTokenizerError(ServerError):
 
 
 class NoScoresError(ServerError):
-    """The server does not say how likely its model finds the tokens of a prompt."""
+    """The server does not offer log-probabilities of prompt tokens."""
 
     def __init__(self, url: str) -> None:
         super().__init__(

@@ -59,7 +59,7 @@ class Builder:
 
     @property
     def generated(self) -> int:
-        """Output tokens of the reply, including those of an earlier part that it resumes."""
+        """Output tokens of the reply, including those of an earlier part that it continues."""
         return self._total
 
     @property
@@ -100,7 +100,7 @@ class Builder:
         self._request_start, self._request_text = self._total, len(self.raw)
 
     def ambiguous_crossing(self) -> str | None:
-        """The text of one request up to the answer, if one piece held tokens of both parts and they must be counted."""
+        """One request's text up to the answer, if a single piece held tokens of both parts, which must be counted."""
         return self._ambiguous
 
     def correct_thought_tokens(self, tokens: int) -> None:
@@ -129,7 +129,7 @@ class Builder:
         )
 
     def _prime(self, raw: str) -> list[Delta]:
-        """The deltas between the reply that a person has seen and the resumed text."""
+        """The deltas between what has already been shown and the text to resume from."""
         self._feed(raw)
         self._request_text = len(raw)
         split = self.split
@@ -188,7 +188,7 @@ class Builder:
             self._total = self._request_start + piece.tokens
             self._guessed = False
         elif piece.text or piece.separated_thought:
-            self._total += 1  # a server that never counts, or only at the end, sends about a token a message
+            self._total += 1  # servers that send no counts, or only at the end, send about one token per message
             self._guessed = True
         if piece.thought_tokens:
             self._known_thought = piece.thought_tokens

@@ -10,7 +10,7 @@ from models.config.thought_format import ThoughtFormat
 
 Intervention = Literal["answer_now", "think_more", "continue", "transplant"]
 Wish = Intervention | Literal["think_on"]
-"""What a person asks for. `think_on`: a transplanted thought that the model goes on with before it answers."""
+"""What the user asks for. `think_on`: transplant a thought and let the model continue it before answering."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def cut_thought(reply: Reply, thought: ThoughtFormat, raw: str, tokens: int) -> 
 
 
 def resume_for(wish: Wish, reply: Reply, thought: ThoughtFormat) -> Resume:
-    """The continuation that a person asked for. What is transplanted is the reply's thought, else its answer."""
+    """The continuation the user asked for. A transplant takes the reply's thought or, without one, its answer."""
     if wish == "continue":
         return continue_cut(reply)
     if wish in ("transplant", "think_on"):

@@ -1,4 +1,4 @@
-"""A reply whose server sends thought and answer separately. Each stays what it was sent as, whatever it contains."""
+"""A reply whose server sends thought and answer separately. Tags inside either are ordinary text."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,8 @@ class Written(NamedTuple):
 
     format: ThoughtFormat
     literal: int
-    """How many closing tags are text of the thought: the server told the two apart, so they close nothing."""
+    """How many closing tags are ordinary text of the thought: the server sent the parts apart, so they close
+    nothing."""
 
 
 def written(thought: ThoughtFormat, reply: Reply) -> Written:
@@ -48,7 +49,7 @@ class Trimmed:
 
 
 class Separated:
-    """Thought and answer as two texts. They may come in any order, and may take turns."""
+    """Thought and answer as two texts, which may arrive in any order and may alternate."""
 
     def __init__(self, thought: ThoughtFormat) -> None:
         self._format = thought if thought.kind == "tags" else ThoughtFormat("tags")  # as `written` reads it
@@ -68,7 +69,7 @@ class Separated:
 
     @property
     def raw(self) -> str:
-        """One text, as the model most likely wrote it: all of the thought in its tags, then the answer."""
+        """The single text the model most likely wrote: the whole thought in its tags, then the answer."""
         opening = "" if self._format.prefilled else f"{self._format.open}\n"
         thought = opening + "".join(self._raw_thought)
         return f"{thought}{self._closing}{''.join(self._raw_answer)}" if self._answer else thought

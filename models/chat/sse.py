@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 FIELDS = (b"data", b"event", b"id", b"retry")
 MOST_BYTES = 16 * 2**20
-"""Limit for one message. No reply is that long, and a server that never ends a line would fill the memory."""
+"""Size limit of one message. No reply is that long, and a server that never ends a line would fill memory."""
 
 
 class EventReader:

@@ -45,7 +45,7 @@ class Splitter:
         self._answer_start = 0
 
     def feed(self, text: str) -> list[Thinking | Answering]:
-        """Take more text and return the deltas that it settles."""
+        """Take more text and return the deltas that are now certain."""
         self._held += text
         self._fed += len(text)
         deltas: list[Thinking | Answering] = []

@@ -34,16 +34,16 @@ class Request(NamedTuple):
 
 
 class TokenScore(NamedTuple):
-    """How likely a model found one token of a text that it was given."""
+    """The log-probability of one token of a text given to the model."""
 
     token: int
     text: str
     logs: dict[int, float]
-    """Natural logarithms of probabilities by token: of this one and of the likeliest in its place."""
+    """Natural log-probabilities by token id: of this token and of the likeliest ones at its position."""
 
 
 class Channel(Protocol):
-    """How a model is asked, whatever carries it: HTTP (`Wire`), or this process. All of it raises ServerError."""
+    """Access to a model over any transport: HTTP (`Wire`) or in-process. Every method raises ServerError."""
 
     async def aclose(self) -> None: ...
 
@@ -71,7 +71,8 @@ class Options(NamedTuple):
 
 
 class Wire:
-    """The connections to one endpoint, for one event loop at a time. Never repeats one that has begun to answer."""
+    """The connections to one endpoint, for one event loop at a time. No request is retried once its answer has
+    begun."""
 
     def __init__(
         self, endpoint: Endpoint, silence_seconds: float | None, transport: httpx.AsyncBaseTransport | None = None
@@ -104,7 +105,7 @@ class Wire:
     async def scores(self, tokens: list[int], top: int) -> list[TokenScore]:
         """How likely the model finds each token but the first, with the `top` likeliest in its place.
 
-        Raises ServerError, also for a server that gives no such numbers; vLLM does.
+        Raises ServerError, also if the server does not offer them; vLLM does.
         """
         body = {"prompt": tokens, "max_tokens": 1, "temperature": 0.0, "prompt_logprobs": top}
         answer = await self._post("/v1/completions", body)
@@ -131,7 +132,7 @@ class Wire:
                         yield piece
                 return
             except UnknownOptionError as error:
-                # Of many requests in flight, the first to be refused drops the option for all.
+                # With many requests in flight, the first refusal drops the option for all of them.
                 if options == self._options and not self._forgo(str(error)):
                     raise
 
@@ -196,8 +197,8 @@ class Wire:
         return False
 
     async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
-        """One field of the answer. A server of another kind, such as llama.cpp's, reads fields of other names, finds
-        nothing there and answers with no tokens at all."""
+        """One field of the answer. Other servers, such as llama.cpp's, expect different request fields and answer with
+        no tokens at all."""
         value = (await self._post(path, body)).get(name)
         if value is None or value == []:
             raise NoTokenizerError(self.endpoint.url, f"{path} of vLLM's kind")
@@ -225,14 +226,14 @@ class Wire:
 
 
 def limits_of(silence_seconds: float) -> httpx.Timeout:
-    """How long to wait for a connection, and for the next bytes; for these without end where that is infinite."""
+    """Timeouts for connecting and for the next bytes; the latter is unlimited if `silence_seconds` is infinite."""
     return httpx.Timeout(
         silence_seconds if math.isfinite(silence_seconds) else None, connect=CONNECT_SECONDS, pool=None
     )
 
 
 def parse(data: bytes) -> Any:
-    """A message as JSON; bytes that are no UTF-8 become U+FFFD. Raises ServerError with the words of other text."""
+    """A message as JSON; invalid UTF-8 becomes U+FFFD. Raises ServerError, quoting text that is not JSON."""
     text = data.decode("utf-8", "replace")
     try:
         return json.loads(text)
@@ -244,7 +245,7 @@ def parse(data: bytes) -> Any:
 
 
 def check_end(piece: Piece, has_text: bool) -> None:
-    """Raise ServerError for an end of an unknown kind that comes before any text: there is no reply to show."""
+    """Raise ServerError if the reply ended for an unknown reason before any text: there is nothing to show."""
     if piece.unknown_finish and not has_text:
         raise ServerError(
             f"The model server ended the reply with «{piece.unknown_finish}».", "Try again, or change the question."
