@@ -7,6 +7,7 @@ the wire and seconds until a question can be asked, and the seconds from click t
 """
 
 import argparse
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +23,8 @@ REPLY_MS = 300_000
 STOP_MS = 10_000
 SETTLE_MS = 3000
 """After a tab was opened, until its figures are drawn."""
+DRAW_ALL = "* { content-visibility: visible !important }"
+"""Chromium leaves out what is not in sight, also where the picture is of the whole page."""
 
 
 class Size(NamedTuple):
@@ -55,7 +58,8 @@ class Camera:
         self.faults: list[str] = []
 
     def take(self, state: str) -> None:
-        self.page.screenshot(path=self.folder / f"{self.size.name}-{state}.png", full_page=True)
+        path = self.folder / f"{self.size.name}-{state}.png"
+        self.page.screenshot(path=path, full_page=True, style=DRAW_ALL)
         for fault in violations(self.page):
             self.faults.append(f"{self.size.name}, {state}: {fault}")
 
@@ -118,6 +122,10 @@ def battle(camera: Camera) -> None:
     expect(page.locator("#facts .reveal")).to_be_visible(timeout=REPLY_MS)
     page.wait_for_timeout(1000)
     camera.take("4-revealed")
+    for thought in page.locator(".panel .thought-group .title").all():
+        thought.click()
+    page.wait_for_timeout(1000)
+    camera.take("5-thoughts")
     page.locator("#next-battle").click()
     expect(page.locator(".welcome")).to_be_visible(timeout=REPLY_MS)
     page.get_by_label("Named").check()
@@ -126,7 +134,7 @@ def battle(camera: Camera) -> None:
     with suppress(TimeoutError):  # models may be faster than the press
         page.locator("#tool-stop").click(timeout=STOP_MS)
     page.wait_for_timeout(2500)
-    camera.take("5-stopped")
+    camera.take("6-stopped")
 
 
 def main() -> None:
@@ -143,6 +151,9 @@ def main() -> None:
             battle(camera)
             for tab in TABS:
                 page.get_by_role("tab", name=tab, exact=True).click()
+                expect(page.get_by_text(re.compile("^Reading .*…$")).filter(visible=True)).to_have_count(
+                    0, timeout=REPLY_MS
+                )
                 page.wait_for_timeout(SETTLE_MS)
                 camera.take(tab.lower().replace(" ", "-"))
             sideways = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
