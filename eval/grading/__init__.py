@@ -1,1 +1,1 @@
-"""What is right: the answer in a reply, and whether it equals the gold answer."""
+"""Grading: finding the answer in a reply, and deciding whether it equals the gold answer."""

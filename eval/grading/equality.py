@@ -1,6 +1,6 @@
 r"""Chains of equalities (`10 * 5 + 3 = 53`, `y = 2x + 3`) and congruences: their members, and the value they claim.
 
-All text is cleaned already (`eval.grading.spelling.clean`).
+All functions expect cleaned text (`eval.grading.spelling.clean`).
 """
 
 import re
@@ -24,10 +24,10 @@ _UNKNOWN = re.compile(
     rf"(?:[A-Za-z]|[A-Z]{{2,}}|[A-Za-z]{{4,}}|\\[a-z]+|\\text\{{[^{{}}]*\}}){_INDEX}'*(?:\([^()]*\)|\[[^\[\]]*\])?"
     r"|\([a-z](?:,\s*[a-z])+\)"
     rf"|{_SEGMENT}"
-    # A length or a modulus; |x| = 5 is an equation in x and so no name.
+    # A length or a modulus, but not |x|: |x| = 5 is an equation in x.
     r"|\\?\|\s*(?:\\(?:overline|overrightarrow|vec)\s*\{?\s*[A-Za-z]{1,3}\s*\}?|[A-Z]{2,3}|z|w)\s*\\?\|"
     r"|(?:m\s*)?\\(?:angle|triangle)\s*[A-Z]{1,3}"
-    # A function of an angle, as in \sin\theta or \cos A; \sin x = 1/2 is an equation again.
+    # A function of an angle, as in \sin\theta or \cos A, but not \sin x: \sin x = 1/2 is an equation too.
     r"|\\(?:sin|cos|tan|cot|sec|csc)\s*\(?(?:\\angle\s*[A-Z]{1,3}|[A-Z]|\\[a-z]+)\)?"
     r"|\\(?:operatorname\s*\{\w+\}|gcd|lcm|max|min|det|deg|Pr)\s*(?:\([^()]*\)|[A-Za-z])"
 )
@@ -40,16 +40,16 @@ _EQUIVALENT = re.compile(r"^[A-Za-z]\w*\s*\\equiv(?![a-z])\s*(?P<residue>[^=]+)$
 
 
 class Assignment(NamedTuple):
-    """What is said of an unknown: `x = 10/2 = 5`, or `5 = x`, says 5 of x."""
+    """The value given to an unknown: `x = 10/2 = 5` and `5 = x` both give x the value 5."""
 
     name: str
     value: str
 
 
 def members(text: str) -> list[str]:
-    """What stands between the signs of equality that no bracket encloses.
+    """The text split at the equals signs outside brackets.
 
-    The text alone when there is no such sign, when other relations stand beside it, and when the text is a list.
+    The whole text as one member if there is no such sign, if it also has other relations, or if it is a list.
     """
     masked = _masked(text)
     if "=" not in masked or _OTHER_RELATION.search(masked) or len(split_list(text).parts) > 1:
@@ -63,10 +63,10 @@ def members(text: str) -> list[str]:
 
 
 def claimed(answer: str, gold: str) -> str | None:
-    """The value that an answer with a sign of equality claims: what stands after the last one.
+    """The value claimed by an answer that contains an equals sign: whatever follows the last one.
 
-    Of several steps (`2x = 14 \\Rightarrow x = 7`) the last one speaks; a condition or a reason (`10 when x = 2`) is no
-    part of the claim; `7 = x` claims 7. Empty when the chain broke off, None when there is nothing to take away.
+    Of several steps (`2x = 14 \\Rightarrow x = 7`) only the last counts; conditions and reasons (`10 when x = 2`) are
+    not part of the claim; `7 = x` claims 7. Empty if the chain was cut off, None if there is nothing to strip.
     """
     step = _STEP.split(answer)[-1].strip()
     step = step if "=" in step else answer
@@ -79,7 +79,7 @@ def claimed(answer: str, gold: str) -> str | None:
 
 
 def assignment(text: str) -> Assignment | None:
-    """The unknown and its value, where the text is a chain that names one at either end."""
+    """The unknown and its value, if the text is a chain with a name at either end; otherwise None."""
     chain = members(text)
     if len(chain) > 1 and _UNKNOWN.fullmatch(chain[0]):
         return Assignment(chain[0], chain[-1])
@@ -89,7 +89,7 @@ def assignment(text: str) -> Assignment | None:
 
 
 def same_name(a: str, b: str) -> bool | None:
-    r"""Whether two names mean one quantity; None for two different letters, which a formula may relate.
+    r"""Whether two names mean the same quantity; None for two different letters, which a formula may relate.
 
     Names that differ in layout (|AB| and AB), in order (AB and BA) or in detail (x and x_{\max}) mean the same.
     """
@@ -100,7 +100,7 @@ def same_name(a: str, b: str) -> bool | None:
 
 
 def is_calculation(text: str) -> bool:
-    """Whether the text works out a value: a chain of equalities that names nothing, so 2 + 3 = 5 but not 0 = 3x - 2."""
+    """Whether the text is a chain of equalities without any name: 2 + 3 = 5 is one, 0 = 3x - 2 is not."""
     chain = members(text)
     if len(chain) < 2 or _has_letters("".join(chain[:-1])):
         return False
@@ -118,7 +118,7 @@ class Congruence(NamedTuple):
     modulus: str
 
     def includes(self, text: str) -> bool:
-        """Whether the text is a number of this residue class."""
+        """Whether the text is a number in this residue class."""
         value, residue, modulus = numeral(text), numeral(self.residue), numeral(self.modulus)
         return None not in (value, residue) and bool(modulus) and (value - residue) % modulus == 0  # type: ignore[operator]
 
@@ -135,7 +135,7 @@ def congruence(text: str) -> Congruence | None:
 
 
 def _masked(text: str) -> str:
-    """The text with everything inside brackets and environments blanked, at its old length."""
+    """The text with everything inside brackets and environments blanked out, its length unchanged."""
     text = _ENVIRONMENT.sub(lambda match: "_" * len(match[0]), text)
     shown, depth = [], 0
     for character in text:

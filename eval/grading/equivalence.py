@@ -4,26 +4,26 @@ r"""Whether an extracted answer equals a gold answer: the rules, on text, before
 denial · congruences · equalities · words and choice letters · number bases · inequalities and intervals · matrices ·
 lists, tuples and sets · units · numerals (exactly, as fractions) · symbolic (`eval.grading.symbolic`, passed in).
 
-Decisions that a reader may want to know:
-- An answer that is a chain of equalities claims what stands after its last sign: 10 * 5 + 3 = 55 is 55, right or
-  wrong as 55 is, and whatever 10 * 5 + 3 may be. Where the gold is an equation, the answer must be one too, either
-  way round; only golds that name a quantity, such as y = 2x + 3 or |AB| = 12, may be answered by its bare value.
+Design decisions worth knowing:
+- An answer that is a chain of equalities claims what follows its last equals sign: 10 * 5 + 3 = 55 is graded as 55,
+  whatever 10 * 5 + 3 really is. Where the gold is an equation, the answer must be one too, either way round; only
+  golds that name a quantity, such as y = 2x + 3 or |AB| = 12, may be answered by the bare value.
 - An answer that denies (`5 is wrong`) is wrong, unless the gold denies too.
 - x = 7 (mod 10) equals 7, and 17 (mod 10); a bare 17 does not answer a gold of 7 (mod 10).
 - A unit may be left out on either side, since the question fixes it: 5 cm equals 5. Two units must agree or convert:
-  5 cm differs from 5 m and equals 0.05 m. Words that are no unit (5 apples) are labels and carry no weight.
+  5 cm differs from 5 m and equals 0.05 m. Words that are not units (5 apples) are labels and are ignored.
 - Number words are part of the number: 5 million is 5,000,000 and not 5, and 3 dozen eggs are 36.
 - A base may be left out of the answer when the gold has one; two bases must be the same: 4210_5 differs from 4210_7.
-- A per cent sign on one side only: 25 % equals 25 and 0.25.
-- A bare list is without order, as a set is; a tuple has its order. A set has no repetitions. A point and an open
-  interval look the same. Intervals that touch or overlap are one: (0,5) with (3,8) is (0,8).
+- With a per cent sign on one side only, 25 % equals both 25 and 0.25.
+- A bare list is unordered, like a set; a tuple is ordered. A set has no repetitions. A point and an open interval
+  look the same. Intervals that touch or overlap are merged: (0,5) with (3,8) is (0,8).
 - Letters glued to a number (16xyz) are variables unless they are a unit (5cm); words after a space (5 apples) are a
   label.
-- Capital and small letters of one name are two things within a text (Rr is not r^2), and the same between two texts
-  that use one of them each: C + x equals c + x.
-- A decimal equals a value with endless decimals only when it has at least six decimals, all of them right.
+- Upper and lower case of a letter are different names within one text (Rr is not r^2), but the same name between two
+  texts that each use only one of them: C + x equals c + x.
+- A decimal equals a value with a non-terminating expansion only if it has at least six decimals, all of them right.
 
-Pure, and quick but for the symbolic step.
+Pure functions, and fast except for the symbolic step.
 """
 
 import re
@@ -47,11 +47,11 @@ from eval.grading.spelling import clean, content_of, plain_words
 from eval.grading.units import split_unit
 
 MOST_LISTED = 500
-"""Characters of a gold that may be a list; answers of several boxes are short."""
+"""Longest gold, in characters, that may be read as a list; answers spread over several boxes are short."""
 DECIMALS = 6
-"""Fewest decimals that may stand for a value whose decimals never end."""
+"""Fewest decimals accepted for a value whose decimal expansion does not terminate."""
 MOST_REPEATED = 30
-"""Elements of a set that are still looked through for repetitions."""
+"""Largest set that is checked for repeated elements."""
 _CHOICE = re.compile(r"^\(?([A-J])\)?$")
 _CHOSEN = re.compile(r"^(?:\(([A-J])\)|([A-J])[.):])\s*\S")
 _WORDS = re.compile(r"^[A-Za-z][A-Za-z' -]*$")
@@ -76,7 +76,7 @@ def compare(answer: str, gold: str, symbolic: Symbolic) -> Equality:
 
 
 def quick(answer: str, gold: str) -> Equality | None:
-    """What `compare` would say of equal texts and of two numerals, without the symbolic step; None for all else."""
+    """The verdict of `compare` for equal texts and for two numerals, without the symbolic step; None otherwise."""
     answer, gold = clean(answer), clean(gold)
     if not answer or not gold:
         return Equality(False, "empty")
@@ -95,7 +95,7 @@ def whole_gold(gold: str) -> str | None:
 
 
 def _squeeze(text: str) -> str:
-    """Without the white space that no two digits need between them, and without braces around a single sign."""
+    """The text without spaces, except those that separate two digits, and without braces around a single character."""
     return re.sub(r"([_^])\{(\w)\}", r"\1\2", re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text))
 
 
@@ -206,7 +206,7 @@ def _by_list(answer: str, gold: str, symbolic: Symbolic) -> Equality | None:
     verdict = matched(our_parts, their_parts, same, "set")
     if verdict.same or "set" not in kinds or max(len(our_parts), len(their_parts)) > MOST_REPEATED:
         return verdict
-    # A list may say that a root is double; only what a set says is free of repetitions.
+    # A list may repeat a double root; only in a set do repetitions not count.
     our_parts = distinct(our_parts, same)
     their_parts = distinct(their_parts, same) if theirs.kind == "set" else their_parts
     return matched(our_parts, their_parts, same, "set")

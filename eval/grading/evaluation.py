@@ -1,7 +1,7 @@
 """Values of sympy expressions as mpmath numbers, without ever building a huge integer.
 
-sympy's own evaluation would write out 9^(9^9) digit by digit; here a big power stays a floating-point number, and what
-is too big to be told apart from its neighbours raises TooBig.
+sympy's own evaluation would write out 9^(9^9) digit by digit; here a big power stays a floating-point number, and a
+number too big to be told apart from its neighbours raises TooBig.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,9 @@ import mpmath
 import sympy
 
 DIGITS = 50
-"""Digits to which values must agree, relative to their size."""
+"""Significant digits to which values must agree."""
 MAX_DIGITS = 100_000
-"""Largest count of digits written out to tell two big numbers apart."""
+"""Most digits computed to tell two big numbers apart."""
 _GENEROUS = 2_000
 """Magnitude (powers of ten) up to which extra digits are cheap."""
 _MAX_EXPONENT = 1e15
@@ -32,26 +32,26 @@ _CONSTANTS: Mapping[Any, Any] = {
 
 
 class Unevaluable(Exception):
-    """Not a number that can be had this way: an infinite, undefined or unknown part."""
+    """The expression cannot be evaluated this way: some part is infinite, undefined or unknown."""
 
 
 class TooBig(Unevaluable):
-    """A number so big that no digits of it can be had; sympy would never end on it either."""
+    """The number is too big for any of its digits to be computed; sympy would never finish on it either."""
 
 
 class OutsideDomain(Unevaluable):
-    """A logarithm of a number that is not positive: a point at which real functions need not agree."""
+    """A logarithm of a non-positive number: at such a point real functions need not agree."""
 
 
 class Watch:
-    """What is seen on the way to a value: the largest power of ten, up or down, among the values of all parts."""
+    """Records, during an evaluation, the largest absolute power of ten among the values of all subexpressions."""
 
     def __init__(self, real_logarithms: bool) -> None:
         self.magnitude = 0
         self._real_logarithms = real_logarithms
 
     def see(self, expression: sympy.Basic, arguments: Sequence[Any], value: Any) -> None:
-        """Raises OutsideDomain where only real logarithms count and this one is none."""
+        """Record one value. Raises OutsideDomain if only real logarithms are allowed and this one is not real."""
         is_logarithm = self._real_logarithms and isinstance(expression, sympy.log)
         if is_logarithm and (mpmath.im(arguments[0]) or arguments[0] <= 0):
             raise OutsideDomain
@@ -60,7 +60,7 @@ class Watch:
 
 
 def equal_at(a: sympy.Expr, b: sympy.Expr, point: Mapping[str, Any], *, real_logarithms: bool = False) -> bool:
-    """Whether two expressions have the same value at the point, which gives the free symbols.
+    """Whether two expressions have the same value at `point`, which gives the values of the free symbols.
 
     Raises Unevaluable; with `real_logarithms`, OutsideDomain where a logarithm has no real value.
     """
@@ -68,16 +68,16 @@ def equal_at(a: sympy.Expr, b: sympy.Expr, point: Mapping[str, Any], *, real_log
     with mpmath.workdps(2 * DIGITS):
         x, y = evaluate(a, point, watch), evaluate(b, point, watch)
         size = max(abs(x), abs(y))
-        noise = mpmath.mpf(10) ** (min(watch.magnitude, DIGITS) - 2 * DIGITS + 5)  # what rounding leaves of a 0
+        noise = mpmath.mpf(10) ** (min(watch.magnitude, DIGITS) - 2 * DIGITS + 5)  # what rounding makes of a 0
         if abs(x - y) > max(size * mpmath.mpf(10) ** -DIGITS, noise):
             return False
     if watch.magnitude <= DIGITS // 5:
         return True
     if watch.magnitude > MAX_DIGITS:
         raise TooBig
-    # Near is not equal: sqrt(10^120 + 1) differs from 10^60 by 10^-60 only. A difference can hide below the values by
-    # a few times the magnitude of their parts (120 here), so as many digits are looked at. Numbers of thousands of
-    # digits get fewer, for time's sake: enough to tell whole numbers apart.
+    # Close is not equal: sqrt(10^120 + 1) differs from 10^60 by only 10^-60. A difference can be smaller than the
+    # values by a few times the magnitude of their parts (120 here), so that many digits are compared. Numbers with
+    # thousands of digits get fewer, to save time: enough to tell whole numbers apart.
     digits = 2 * DIGITS + (4 * watch.magnitude if watch.magnitude <= _GENEROUS else watch.magnitude)
     with mpmath.workdps(digits):
         x, y = evaluate(a, point), evaluate(b, point)
@@ -85,7 +85,7 @@ def equal_at(a: sympy.Expr, b: sympy.Expr, point: Mapping[str, Any], *, real_log
 
 
 def rounds_to(exact: sympy.Expr, decimal: sympy.Expr, decimals: int) -> bool:
-    """Whether the decimal is the exact value, whose decimals never end, rounded to so many places."""
+    """Whether `decimal` is the exact, non-terminating value rounded to that many places."""
     with mpmath.workdps(2 * DIGITS):
         value, stated = evaluate(exact, {}), evaluate(decimal, {})
         shifted = value * mpmath.mpf(10) ** 20
@@ -94,9 +94,9 @@ def rounds_to(exact: sympy.Expr, decimal: sympy.Expr, decimals: int) -> bool:
 
 
 def evaluate(expression: sympy.Basic, point: Mapping[str, Any], watch: Watch | None = None) -> Any:
-    """The value as an mpmath number at the working precision, with `point` giving the free symbols.
+    """The value as an mpmath number at the working precision; `point` gives the values of the free symbols.
 
-    `watch` sees every part. Raises Unevaluable.
+    `watch` sees the value of every subexpression. Raises Unevaluable.
     """
     if expression.is_Integer or expression.is_Rational:
         value = mpmath.mpf(int(expression.p)) / int(expression.q)

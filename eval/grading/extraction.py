@@ -1,22 +1,21 @@
 r"""Finding the final answer in a reply: the extraction ladder.
 
-The methods, from the top; the first that finds something that can be an answer wins:
+The methods are tried in this order; the first to find a possible answer wins:
 1. `marker`: the last explicit final-answer marker with an answer after it. One of
    - the words "final answer" (any case, bold or a heading allowed) followed by a colon, by "is" (with up to 60
      characters of the same sentence between, "The final answer to the problem is 5"), by the end of bold type, or by
      the end of the line;
-   - `####` in the last line (as in GSM8K; a heading such as "#### Step 4" is none), or "Answer:" at its beginning.
-   When a balanced box follows the words, the last such box is the answer; else the rest of the marker's line, or the
-   next line that holds something, is. Adverbs before it, an end-of-turn token and sentences after it are left out.
-   What only comments ("the final answer is correct") is no answer.
-2. `boxed`: the last balanced `\boxed{…}`, `\fbox{…}` or `\framebox{…}` that holds something; an unbalanced one was cut
-   off. Boxes side by side are one answer where the gold is a list.
-3. `stated`: the text ends, by itself, with a plain statement (`eval.grading.statements`).
+   - `####` in the last line (as in GSM8K, but not a heading such as "#### Step 4"), or "Answer:" at its beginning.
+   If a balanced box follows the words, the last such box is the answer; otherwise it is the rest of the marker's line
+   or the next non-empty line. Leading adverbs, an end-of-turn token and sentences after the answer are dropped.
+   A mere comment ("the final answer is correct") is not an answer.
+2. `boxed`: the last balanced, non-empty `\boxed{…}`, `\fbox{…}` or `\framebox{…}`; an unbalanced one was cut off.
+   Boxes side by side are one answer where the gold is a list.
+3. `stated`: the text ends, and was not cut off, with a plain statement (`eval.grading.statements`).
 4. `marker` again: prose after a marker ("Final answer: the tall one"), which never beats a box.
-5. `none`. The last number of a text is never taken, and what ends in a sign of equality says nothing.
+5. `none`. The last number in a text is never taken, and a text ending in an equals sign has no answer.
 
-A chain such as `10 * 5 + 3 = 55` is extracted as it stands: which of its values is claimed is a matter of meaning
-(`eval.grading.equality`).
+A chain such as `10 * 5 + 3 = 55` is extracted unchanged: `eval.grading.equality` decides which value it claims.
 """
 
 import re
@@ -71,11 +70,11 @@ _AFTER_MENTION = re.compile(r"[`'\"”’]|[ ]+(?:tags?|tokens?|markers?|symbols
 
 
 def extract(text: str, *, several: bool = False, cut_off: bool = False) -> Extraction:
-    """The final answer in a reply whose thought was removed; what is left of a thought's tags is removed here too.
+    """The final answer in a reply whose thought was removed; any leftover thought tags are removed here too.
 
-    `several`: whether boxes that stand side by side are one answer, a list; so they are where the gold is a list.
-    `cut_off`: whether the token limit ended the text; its last sentence is then no plain statement ("The answer is 1"
-    may be the beginning of 18).
+    `several`: whether boxes side by side form one answer, a list; pass True where the gold is a list.
+    `cut_off`: whether the token limit ended the text; its last sentence is then not taken as a plain statement ("The
+    answer is 1" may be the beginning of 18).
     """
     text = _without_turn_end(_without_thought(text))
     boxes = _boxes(text)
@@ -90,7 +89,7 @@ def extract(text: str, *, several: bool = False, cut_off: bool = False) -> Extra
 
 
 def last_box(text: str) -> str:
-    r"""Content of the last balanced box that holds something, the inner one of nested boxes; empty if there is none.
+    r"""Content of the last balanced, non-empty box (the inner one if nested); empty if there is none.
 
     `\boxed 5` counts as `\boxed{5}`.
     """
@@ -105,7 +104,7 @@ class _Box(NamedTuple):
 
 
 def _boxes(text: str) -> list[_Box]:
-    """The last balanced boxes that hold something, in the order of their beginnings."""
+    """The last balanced, non-empty boxes, in the order in which they open."""
     matches = list(_BOX.finditer(text))[-_MAX_BOXES:]
     closing = _closing_braces(text) if matches else {}
     boxes = []
@@ -123,8 +122,8 @@ def _boxes(text: str) -> list[_Box]:
 
 
 def _boxed(text: str, boxes: list[_Box], several: bool) -> str:
-    """The content of the last box; with `several`, the list that the last boxes form, as far back as only commas, "and"
-    and the like stand between them."""
+    """The content of the last box; with `several`, a list of the last boxes, going back for as long as only commas,
+    "and" and the like separate them."""
     if not several:
         return boxes[-1].content
     run = [boxes[-1]]
@@ -143,7 +142,7 @@ def _boxed(text: str, boxes: list[_Box], several: bool) -> str:
 
 
 def _by_marker(text: str, boxes: list[_Box], several: bool) -> tuple[str, str]:
-    """(value, prose): the last marker's answer; the prose after the last marker, for want of anything better."""
+    """(value, prose): the last marker's answer, and the prose after the last marker as a fallback."""
     prose = ""
     for words_end, value_start, colon in reversed(_markers(text)):
         if boxes and boxes[-1].start >= words_end:
@@ -163,7 +162,7 @@ def _by_marker(text: str, boxes: list[_Box], several: bool) -> tuple[str, str]:
 
 
 def _markers(text: str) -> list[tuple[int, int, bool]]:
-    """(end of the marker's words, beginning of the value, whether a colon or the like parts them), in order."""
+    """(end of the marker's words, start of the value, whether a colon or the like separates them), in order."""
     markers = [
         (match.start("link"), match.end(), not re.search(r"[a-z]", match["link"], re.IGNORECASE))
         for match in _FINAL_ANSWER.finditer(text)
@@ -178,9 +177,9 @@ def _markers(text: str) -> list[tuple[int, int, bool]]:
 
 
 def _without_thought(text: str) -> str:
-    """The text after the last closing tag of a thought and before an opening one, which was cut off.
+    """The text after the last closing thought tag and before any opening one, whose thought was cut off.
 
-    A tag that a sentence only mentions ("tokens such as <think>") is text.
+    A tag merely mentioned in a sentence ("tokens such as <think>") is ordinary text.
     """
     start, end = 0, len(text)
     for match in _THOUGHT_TAG.finditer(text):
@@ -206,7 +205,7 @@ def _without_turn_end(text: str) -> str:
 
 
 def _closing_braces(text: str) -> dict[int, int]:
-    """Index of each balanced opening brace to that of its closing one; escaped braces do not count."""
+    """Index of each balanced opening brace → index of its closing brace; escaped braces do not count."""
     pairs, opened, position = {}, [], 0
     while position < len(text):
         character = text[position]

@@ -1,4 +1,4 @@
-"""Grading in bulk: extraction, then equivalence in worker processes that are killed on time."""
+"""Grading in bulk: extraction, then equivalence in worker processes that are killed at a time limit."""
 
 import logging
 import multiprocessing
@@ -27,11 +27,11 @@ Rule = str
 
 WORKERS = max(1, min(8, os.cpu_count() or 1))
 SECONDS = 15.0
-"""Of the wall clock, for one comparison."""
+"""Wall-clock limit of one comparison."""
 _MEMORY = 4 << 30
-"""Bytes of address space of a worker."""
+"""Address-space limit of a worker, in bytes."""
 _QUICK = 200
-"""Characters. Longer texts are compared in a worker only, where whatever is slow about them can be ended."""
+"""Characters. Longer texts are compared only in a worker, where a slow comparison can be killed."""
 _IN_FLIGHT = 512
 _REMEMBERED = 200_000
 _START_SECONDS = 120.0
@@ -50,9 +50,9 @@ class GradeItem(NamedTuple):
     """The reply without its thought (`Sample.answer`)."""
     gold: str
     rule: Rule = "math"
-    """`math`, `integer` for sets such as AIME whose answers are whole numbers, or `choice` (`Benchmark.rule`)."""
+    """`math`, `integer` (sets such as AIME, whose answers are whole numbers) or `choice`; see `Benchmark.rule`."""
     cut_off: bool = False
-    """Whether the token limit ended the reply: its last sentence may then be half of what was meant."""
+    """Whether the token limit ended the reply; its last sentence may then be incomplete."""
 
 
 class GoldFault(NamedTuple):
@@ -68,9 +68,9 @@ class Grader:
     with Grader() as grader:
         for grade in grader.grade_many(items): ...
 
-    `workers` processes; one that spends more than `seconds` on a comparison is killed and replaced, and that grade is
-    `grader_failed`. A worker takes its first comparison only once its imports are done, so they cost no answer its
-    time. Raises ConfigError for numbers that make no sense and, on entering, when math-verify does not work here.
+    Runs `workers` processes; one that spends more than `seconds` on a comparison is killed and replaced, and the grade
+    is `grader_failed`. A worker takes its first comparison only after its imports, so they never count against an
+    answer. Raises ConfigError for invalid numbers and, on entering, if math-verify does not work here.
     """
 
     def __init__(self, workers: int = WORKERS, seconds: float = SECONDS) -> None:
@@ -82,7 +82,7 @@ class Grader:
                 f"Give a positive number of seconds; {SECONDS:g} is usual.",
             )
         self._seconds = seconds
-        # Spawned, since forking a process that has threads (a server, a page) can deadlock the child.
+        # Spawned, because forking a process with threads (a server, a page) can deadlock the child.
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPool(max_workers=workers, initializer=_prepare_worker, context=context)
         self._known: dict[tuple[str, str], Equality] = {}
@@ -102,12 +102,12 @@ class Grader:
         self.close()
 
     def close(self) -> None:
-        """Stop the workers, also those that are busy."""
+        """Stop the workers, including busy ones."""
         self._pool.stop()
         self._pool.join()
 
     def grade_many(self, items: Iterable[GradeItem], progress: Callable[[int], None] | None = None) -> Iterator[Grade]:
-        """Grades in the order of `items`; `progress` hears the number done so far."""
+        """Grades in the order of `items`; `progress` is called with the number done so far."""
         waiting: deque[Grade | tuple[Extraction, Future[Equality]]] = deque()
         done = 0
         source = iter(items)
@@ -129,9 +129,9 @@ class Grader:
         return self._finish(self._begin(answer_text, gold, rule))
 
     def gold_fault(self, gold: str, rule: Rule = "math") -> str:
-        """Why this gold answer, in a box, would not be graded correct against itself; empty when it is.
+        """Why this gold answer, in a box, would not be graded correct against itself; empty if it would.
 
-        It is also put through the symbolic step, which equal texts never reach.
+        It also goes through the symbolic step, which equal texts otherwise skip.
         """
         if rule == "choice":
             return "" if named_option(gold) else "it names no option"
@@ -149,8 +149,8 @@ class Grader:
         return _either(verdict if isinstance(verdict, Equality) else _settled(verdict) for verdict in both)
 
     def classes(self, answers: Sequence[str], rule: Rule = "math") -> list[int | None]:
-        """Class number of each extracted answer, equal for equivalent ones; None for an empty answer, which does not
-        vote. Where the grader fails, two answers stay apart."""
+        """Class number of each extracted answer, the same for equivalent answers; None for an empty answer, which has
+        no vote. Answers whose comparison fails stay in separate classes."""
         leaders: list[str] = []
         class_numbers: dict[str, int] = {}
         for answer in answers:
@@ -179,7 +179,7 @@ class Grader:
         return begun if isinstance(begun, Grade) else _grade(begun[0], _settled(begun[1]))
 
     def _compare(self, answer: str, gold: str, rule: Rule) -> "Equality | Future[Equality]":
-        """The verdict if it is known at once, otherwise a future."""
+        """The verdict if it is known immediately, otherwise a future."""
         if rule == "choice":
             return Equality(same_option(answer, gold), "option")
         if rule not in ("math", "integer"):
@@ -209,7 +209,7 @@ class Grader:
 
 
 def gold_faults(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:
-    """The problems whose gold fails against itself; a run shows them before it starts. Empty for judged sets."""
+    """The problems whose gold fails against itself, which a run shows before it starts. Empty for judged sets."""
     if benchmark.rule == "judged":
         return []
     faults = ((problem, grader.gold_fault(problem.gold, benchmark.rule)) for problem in benchmark.problems)
@@ -222,7 +222,7 @@ def _grade(extraction: Extraction, verdict: Equality) -> Grade:
 
 
 def _settled(future: "Future[Equality]") -> Equality:
-    """The worker's verdict; no verdict when it was killed, died or broke."""
+    """The worker's verdict; undecided if the worker was killed, died or raised."""
     error = future.exception()
     if error is None:
         return future.result()
@@ -244,18 +244,18 @@ def _broken(what: str) -> ConfigError:
 
 
 def _prepare_worker() -> None:
-    """Limit the worker's memory, so that a runaway expression ends as an error in it, and warm it up.
+    """Limit the worker's memory, so that a runaway expression ends in an error inside it, and warm it up.
 
-    The pool starts the clock of a comparison only after this. On a busy machine the imports of sympy and math-verify
-    and the first use of their parser take longer than a comparison may.
+    The pool starts timing comparisons only after this: on a busy machine, importing sympy and math-verify and using
+    their parser for the first time can take longer than a comparison is allowed.
     """
-    if sys.platform == "linux":  # macOS has the limit and refuses it, Windows has none
+    if sys.platform == "linux":  # macOS has the limit but refuses to set it; Windows has none
         import resource
 
         limit = resource.getrlimit(resource.RLIMIT_AS)[1]
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY if limit < 0 else min(_MEMORY, limit), limit))
     logging.disable(logging.WARNING)
-    with suppress(Exception):  # what does not work is told by the self-test, which comes next
+    with suppress(Exception):  # the self-test that follows reports whatever does not work
         _self_test()
 
 

@@ -1,4 +1,4 @@
-r"""The notations of cleaned answers: lists, sets and tuples, plus-minus, matrices, degrees in functions, intervals."""
+r"""Parsing notation in cleaned answers: lists, sets and tuples, plus-minus, matrices, degrees, intervals."""
 
 import re
 from fractions import Fraction
@@ -25,9 +25,9 @@ _GROUPED = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
 
 
 def split_list(text: str, *, thousands: bool = True) -> Listing:
-    """Elements separated by commas, semicolons, “and” or “or”, inside or without brackets.
+    """Elements separated by commas, semicolons, “and” or “or”, with or without brackets around them.
 
-    `thousands`: whether 1,234 without brackets is one number.
+    `thousands`: whether an unbracketed 1,234 is one number.
     """
     if (member := _MEMBER.match(text)) and member[2].startswith("\\{"):
         text = member[2]
@@ -44,7 +44,7 @@ def split_list(text: str, *, thousands: bool = True) -> Listing:
 
 
 def expand_signs(parts: list[str]) -> list[str]:
-    r"""Each part with \pm or \mp as the two it stands for."""
+    r"""The parts, each one with \pm or \mp replaced by the two it stands for."""
     expanded = []
     for part in parts:
         if re.search(r"\\(?:pm|mp)(?![a-zA-Z])", part):
@@ -76,9 +76,9 @@ _DEGREES = re.compile(
 
 
 def in_radians(text: str) -> str:
-    r"""The text with degrees as radians where it has a trigonometric function: \cos 60^\circ is the cosine of pi/3.
+    r"""The text with degrees turned into radians if it has a trigonometric function: \cos 60^\circ is \cos(\pi/3).
 
-    math-verify drops the sign of degrees and takes the cosine of 60.
+    math-verify drops the degree sign and takes the cosine of 60.
     """
     if not _FUNCTION.search(text):
         return text
@@ -95,7 +95,7 @@ class Piece(NamedTuple):
 
 
 class Pieces(NamedTuple):
-    """A union of intervals, and the variable it is stated for, if it is."""
+    """A union of intervals, and the variable it is stated for, if any."""
 
     pieces: list[Piece]
     variable: str
@@ -110,9 +110,9 @@ _RELATION = re.compile(r"\s*(\\le(?![a-z])|\\ge(?![a-z])|<|>)\s*")
 
 
 def as_pieces(text: str) -> Pieces | None:
-    r"""A union of intervals from (2,\infty), x \in [0,1), 2 < x \le 3, x<1 or x>2, or the real line without points.
+    r"""A union of intervals, parsed from (2,\infty), x \in [0,1), 2 < x \le 3, x<1 or x>2, or the reals minus points.
 
-    None for anything else, points alone included: {1, 2} is a set, though (0,1) with {1} is (0,1].
+    None for anything else, including isolated points: {1, 2} is a set, though (0,1) with {1} is (0,1].
     """
     match = _MEMBER.match(text)
     variable, text = (match[1], match[2]) if match else ("", text)
@@ -136,7 +136,7 @@ def as_pieces(text: str) -> Pieces | None:
 
 
 class Span(NamedTuple):
-    """An interval with ends that can be ordered."""
+    """An interval whose ends can be ordered."""
 
     low: Fraction | float
     open_below: bool
@@ -145,7 +145,7 @@ class Span(NamedTuple):
 
 
 def covered(pieces: list[Piece]) -> list[Span] | None:
-    """What the union covers: spans in order, joined where they touch or overlap; None unless all ends are numerals."""
+    """The union as sorted spans, merged where they touch or overlap; None unless all ends are numerals."""
     spans = []
     for piece in pieces:
         low, high = _end(piece.low), _end(piece.high)
@@ -180,7 +180,7 @@ def _points(text: str) -> list[str] | None:
 
 
 def _punctured(text: str) -> tuple[list[Piece], str] | None:
-    r"""The real line, whole or without some points: \mathbb{R}\setminus\{0\}, all real numbers, x \ne 0."""
+    r"""The real line, possibly minus some points: \mathbb{R}\setminus\{0\}, all real numbers, x \ne 0."""
     name = ""
     if match := _EXCEPT.match(text):
         points = split_list(match[2]).parts

@@ -1,4 +1,4 @@
-"""Numbers as they are written: numerals, fractions, powers of ten, counts in words, other bases."""
+"""Parsing written numbers: numerals, fractions, powers of ten, number words, other bases."""
 
 import re
 from fractions import Fraction
@@ -26,7 +26,7 @@ COUNTED = re.compile(
 
 
 def multiplied(match: re.Match[str]) -> str:
-    """A number and its number words, as one number: 2.5 million is 2500000."""
+    """A number followed by number words, as one number: 2.5 million becomes 2500000."""
     value = numeral(match["number"])
     if value is None:
         return match[0]
@@ -74,7 +74,7 @@ def _fraction(match: re.Match[str], sign: int) -> Fraction | None:
     part = Fraction(int(top.replace(",", "")), divisor)
     whole = int(match["whole"] or 0)
     if match["whole"] and not 0 < part < 1:
-        return sign * whole * part  # 5\frac{3}{2} is no mixed number, so it can only be a product
+        return sign * whole * part  # 5\frac{3}{2} is not a mixed number, so it can only be a product
     return sign * (whole + part)
 
 
@@ -125,7 +125,7 @@ def decimals_of(text: str) -> int:
 
 
 def is_endless(value: Fraction) -> bool:
-    """Whether its decimals never end: its denominator has a prime factor besides 2 and 5."""
+    """Whether its decimal expansion never ends, i.e. its denominator has a prime factor other than 2 and 5."""
     return bool(10 ** value.denominator.bit_length() % value.denominator)
 
 
@@ -138,8 +138,8 @@ def last_number(text: str) -> str:
 def last_number_right(answer: str, gold: str) -> bool:
     """The lenient reading: whether the answer's last number equals the gold answer, which must be a plain number.
 
-    It never grades; it is reported beside the grade. A model that reasons well and forgets to mark its answer has "no
-    answer" by the strict reading, so the two together show how much of a gain is form.
+    It is never used for grading, only reported beside the grade. A model that reasons well but forgets to mark its
+    answer has "no answer" by the strict reading, so the two together show how much of a gain is mere format.
     """
     value = numeral(last_number(answer))
     return value is not None and value == numeral(gold)

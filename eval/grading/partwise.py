@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Equality(NamedTuple):
-    """Whether two answers are the same; None when that could not be told."""
+    """Whether two answers are the same; None if that could not be decided."""
 
     same: bool | None
     note: str
@@ -18,7 +18,8 @@ Symbolic = Callable[[str, str], Equality]
 
 
 def all_same(verdicts: Iterable[Equality], note: str) -> Equality:
-    """Of all parts together: a wrong part decides, then one that could not be told. Stops at the first that decides."""
+    """The verdict on all parts together: wrong if any part is, else undecided if any is. Stops at the first that
+    decides."""
     undecided = None
     for verdict in verdicts:
         if verdict.same is False:
@@ -29,7 +30,7 @@ def all_same(verdicts: Iterable[Equality], note: str) -> Equality:
 
 
 def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Equality], note: str) -> Equality:
-    """Each of `theirs` paired with its own one of `ours`; greedy, since being equal is transitive."""
+    """Pairs each of `theirs` with a different one of `ours`; greedy, since equality is transitive."""
     if len(ours) != len(theirs):
         return Equality(False, note)
     left = list(ours)
@@ -48,7 +49,7 @@ def matched(ours: Sequence[T], theirs: Sequence[T], same: Callable[[T, T], Equal
 
 
 def distinct(parts: Sequence[str], same: Callable[[str, str], Equality]) -> list[str]:
-    """The parts without those that equal an earlier one."""
+    """The parts, minus those that equal an earlier one."""
     different: list[str] = []
     for part in parts:
         if not any(same(part, other).same for other in different):

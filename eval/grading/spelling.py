@@ -1,6 +1,6 @@
-r"""One spelling for what looks the same in print: Unicode signs, plain-text maths, LaTeX fonts and spacing.
+r"""Normalising answers that look the same in print: Unicode signs, plain-text maths, LaTeX fonts and spacing.
 
-`clean` is the door of every rule of equivalence: the rules see cleaned text only. Values are never computed here.
+All equivalence rules see only text that went through `clean`. Values are never computed here.
 """
 
 import re
@@ -110,17 +110,17 @@ _CALLS: dict[str, Callable[[str], str]] = {
 _MOST_CALLS = 50
 _PLURAL = re.compile(r"(?<=[a-z]{2}[a-rtv-z])s$")
 _FILLERS = frozenset({"a", "an", "the", "there", "is", "are", "exist", "exists"})
-"""Words that an answer may have around what it says: "There are no solutions"."""
+"""Words ignored when comparing answers in words: "There are no solutions"."""
 _FACTOR = re.compile(
     r"(?:(?<=\))\s*(?=\(|\d|\\frac)|(?<=\\pi)\s*(?=\()|(?<!\d)(?<![_^.A-Za-z])(?:\d[\d,]*)(?:\.\d+)?\s*(?=\())"
 )
 
 
 def clean(text: str) -> str:
-    """The text without delimiters, fonts and layout, in ASCII where there is a way to write it so.
+    """The text without delimiters, fonts and layout, in ASCII where possible.
 
-    A number with number words (5 million) becomes one number, digits grouped by any space become one number, and
-    factors that merely stand side by side, as in `(2)(3)`, get a sign between them.
+    A number with number words (5 million) and digits grouped by spaces each become one number, and juxtaposed factors,
+    as in `(2)(3)`, get a multiplication sign between them.
     """
     text = _unfenced(ascii_signs(text).strip())
     for pattern, replacement in (*_LATEX, *_PLAIN, *_SPACING):
@@ -160,13 +160,13 @@ def _ascii(character: str) -> str:
         return f"\\frac{{{top}}}{{{bottom}}}"
     if name.startswith(("FULLWIDTH", "MATHEMATICAL", "SQUARE", "SMALL")):
         plain = unicodedata.normalize("NFKC", character)
-        # A full-width brace is one that is printed; in ASCII it would only group.
+        # A full-width brace is printed; as a plain ASCII brace it would only group.
         return f"\\{plain}" if plain in ("{", "}", "%") else plain
     return character
 
 
 def _unfenced(text: str) -> str:
-    """Without a final stop, maths delimiters, bold, code and a box around the whole."""
+    """The text without a final full stop or any maths delimiters, bold, code or box around the whole."""
     before = None
     while before != text:
         before = text
@@ -181,7 +181,7 @@ def _unfenced(text: str) -> str:
 
 
 def _calls(text: str) -> str:
-    r"""exp(2) as e^{2}, sqrt(x+(1)) as \sqrt{x+(1)}: functions called as in program text."""
+    r"""Function calls as in program code, turned into LaTeX: exp(2) to e^{2}, sqrt(x+(1)) to \sqrt{x+(1)}."""
     for _ in range(_MOST_CALLS):
         call = next((f for f in _CALL.finditer(text) if not (f[1] == "sqrt" and text[f.end()] == "{")), None)
         end = closing(text, call.end()) if call else -1
@@ -194,7 +194,7 @@ def _calls(text: str) -> str:
 def _with_factors(text: str) -> str:
     r"""`(2)(3)` as `(2)\cdot (3)`, and `1200(20)` likewise: math-verify would add the two, as in a mixed number.
 
-    A bracket with a comma is a point or an interval, and one with words, as in `3 (mod 7)`, is no factor.
+    A bracket with a comma (a point or an interval) or with words, as in `3 (mod 7)`, is not a factor.
     """
     if "(" not in text:
         return text
@@ -211,7 +211,7 @@ def _with_factors(text: str) -> str:
 
 
 def split_top(text: str) -> list[str]:
-    """Parts between commas and semicolons that no bracket encloses."""
+    """The text split at commas and semicolons outside brackets."""
     parts, depth, start = [], 0, 0
     for index, character in enumerate(text):
         if character in "([{":
@@ -226,7 +226,7 @@ def split_top(text: str) -> list[str]:
 
 
 def closing(text: str, opening: int) -> int:
-    """Index of the bracket that closes the one at `opening`, any kind closing any (intervals); -1 if none does."""
+    """Index of the bracket closing the one at `opening`; -1 if none. Kinds may differ, as in half-open intervals."""
     depth = 0
     for index in range(opening, len(text)):
         depth += (text[index] in "([{") - (text[index] in ")]}")
@@ -241,6 +241,6 @@ def content_of(text: str) -> str:
 
 
 def plain_words(text: str) -> str:
-    """The words alone, in small letters and in the singular, for comparing answers that are words."""
+    """The words alone, lower-case and singular, for comparing answers in words."""
     text = re.sub(r"[^a-z0-9 ]", "", text.replace("-", " ").lower())
     return " ".join(_PLURAL.sub("", word) for word in text.split() if word not in _FILLERS)

@@ -1,15 +1,15 @@
-r"""What stands after the words that announce an answer, and plain statements ("The answer is 18.") at a text's end.
+r"""Reading what follows the words that announce an answer, and plain statements ("The answer is 18.") ending a text.
 
 A plain statement is the weakest sign of an answer, so it counts only as the last sentence of the text: "The answer is
-18. But wait …" states nothing.
+18. But wait …" does not count.
 """
 
 import re
 
 MAX_ANSWER = 2_000
-"""Characters. No benchmark's gold comes near it; what is longer is not looked into."""
+"""Characters. No benchmark's gold comes near it; anything longer is ignored."""
 TURN_END = re.compile(r"<[|｜][^<>\s]{1,40}[|｜]>|</s>|<(?:eos|end_of_turn|end_of_text)>|\[/INST\]")
-"""Tokens that end a model's turn and that some servers leave in the text."""
+"""End-of-turn tokens, which some servers leave in the text."""
 
 _DECORATION = re.compile(r"[ \t*_:：,}]*(?:\n[\s*_#>]*)?")
 _SPAN = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$(.+?)(?<!\\)\$", re.DOTALL)
@@ -80,9 +80,9 @@ _MOST_WORDS = 4
 
 
 def final_statement(text: str) -> str:
-    """The answer that the end of the text states plainly: a sentence, a label such as "A: 18", or a heading.
+    """The answer plainly stated at the end of the text: a sentence, a label such as "A: 18", or a heading.
 
-    Empty when it states none, doubts it, or goes on after it.
+    Empty if there is none, if the text expresses doubt about it, or if it goes on afterwards.
     """
     text = _COURTESY.sub("", text[-MAX_ANSWER:].rstrip()).rstrip()
     line = text[text.rfind("\n") + 1 :]
@@ -137,21 +137,21 @@ def stated_value(after: str) -> str:
 
 
 def is_blank(answer: str) -> bool:
-    """Whether nothing is said: nothing remains once spaces, maths delimiters, empty wrappers, question marks and
-    punctuation are taken away, or the last thing that remains is a sign of equality."""
+    """Whether the answer is empty: nothing remains without spaces, maths delimiters, empty wrappers, question marks
+    and punctuation, or what remains ends in an equals sign."""
     rest = re.sub(r"[\s{}$*_.,;:?~\\]", "", _EMPTY_SET.sub("0", _WRAPPERS.sub("", answer)))
     return not rest or rest.endswith("=")
 
 
 def can_be_answer(value: str) -> bool:
-    """Whether the text says something: a letter or a digit at least, and no mere comment on an answer."""
+    """Whether the text can be an answer: it has a letter or digit and is not a mere comment on an answer."""
     return not is_blank(value) and re.search(r"\w|\\", value) is not None
 
 
 def is_comment(value: str, colon: bool) -> bool:
-    """Whether the text speaks about an answer instead of giving one: "correct", "given above", "not clear".
+    """Whether the text talks about an answer instead of giving one: "correct", "given above", "not clear".
 
-    A word after a colon ("Final answer: right") is taken at its word.
+    A word after a colon ("Final answer: right") is taken as the answer.
     """
     words = re.split(r"[.!;]\s", value.lower())[0].strip(" .!*_").split()
     if not words:
@@ -162,7 +162,7 @@ def is_comment(value: str, colon: bool) -> bool:
 
 
 def is_prose(value: str, colon: bool) -> bool:
-    """Whether the text is a sentence or a word of one, which a box anywhere in the reply outweighs."""
+    """Whether the text is prose, so that a box anywhere in the reply takes precedence."""
     words = re.findall(r"(?<!\\)\b[A-Za-z]{3,}", value)
     if value.lower().startswith("not "):
         return True

@@ -1,10 +1,10 @@
-r"""The symbolic step: math-verify reads the LaTeX, and values are compared by number where they can be.
+r"""The symbolic step: math-verify parses the LaTeX, and values are compared numerically where possible.
 
-math-verify 0.9.0 alone calls 1/2004! and 1/2006! equal (both vanish next to 1), never ends on 9^{9^9} without its
-timeouts, and depends on direction. So expressions are first evaluated to 50 digits and more without ever building a
-huge integer; only what cannot be evaluated (relations, sets, undefined functions) is left to its own comparison.
+math-verify 0.9.0 alone calls 1/2004! and 1/2006! equal (both vanish next to 1), never finishes on 9^{9^9} without its
+timeouts, and is not symmetric. So expressions are first evaluated to 50 or more digits without ever building a huge
+integer; only what cannot be evaluated (relations, sets, undefined functions) is left to math-verify's own comparison.
 
-May be slow or never end: run it only where it can be killed (`eval.grading.grader`).
+May be slow or never finish: run it only where it can be killed (`eval.grading.grader`).
 """
 
 import re
@@ -39,7 +39,7 @@ _READING = [
 
 
 def same(answer: str, gold: str) -> Equality:
-    """Whether two expressions in LaTeX are equal. May run for ever."""
+    """Whether two expressions in LaTeX are equal. May never return."""
     answer, gold = tell_cases_apart(answer, gold)
     theirs = read(gold)
     if theirs is None:
@@ -60,10 +60,10 @@ def same(answer: str, gold: str) -> Equality:
 
 
 def tell_cases_apart(answer: str, gold: str) -> tuple[str, str]:
-    r"""Both texts with free letters for the capitals that would be misread, so that Rr is not r^2.
+    r"""Both texts with ambiguous capitals replaced by unused letters, so that Rr is not r^2.
 
-    math-verify reads every letter as a small one. Where a text has R and r they are two things; where one text has R
-    only and the other r only they are taken for the same. E with an index, which it cannot read, gets a letter too.
+    math-verify reads every letter as lower case. R and r in one text are different things; if one text has only R and
+    the other only r, they are the same. An indexed E, which math-verify cannot parse, is replaced too.
     """
     letters = [{letter for letter in _LETTER.findall(text) if letter} for text in (answer, gold)]
     capitals = {c for of_text in letters for c in of_text if c.isupper() and c.lower() in of_text}
@@ -80,7 +80,7 @@ def tell_cases_apart(answer: str, gold: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=4096)
 def read(text: str) -> sympy.Basic | sympy.MatrixBase | None:
-    """The expression as math-verify reads it, not evaluated; None when it cannot."""
+    """The expression as parsed by math-verify, unevaluated; None if it cannot be parsed."""
     try:
         parsed = parse(
             f"\\boxed{{{_balanced(text)}}}",
@@ -90,13 +90,14 @@ def read(text: str) -> sympy.Basic | sympy.MatrixBase | None:
             parsing_timeout=None,
             raise_on_error=True,
         )
-    except (Exception, TimeoutException):  # whatever a third-party parser raises on hostile text means: unreadable
+    except (Exception, TimeoutException):  # anything a third-party parser raises on hostile text means “unreadable”
         return None
     return parsed[0] if parsed and not isinstance(parsed[0], str) else None
 
 
 def _balanced(text: str) -> str:
-    """A box that closes early would make math-verify read only a part."""
+    """The text unchanged. Raises ValueError for unbalanced braces: in a box that closes early, math-verify would read
+    only part of the answer."""
     depth = 0
     for character in re.sub(r"\\.", "", text):
         depth += (character == "{") - (character == "}")
@@ -108,9 +109,9 @@ def _balanced(text: str) -> str:
 
 
 def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Equality | None:
-    """The verdict of values: of the numbers themselves, or at several points where there are letters.
+    """The verdict from comparing values: the numbers themselves, or values at several points if there are letters.
 
-    None where values do not decide: a part cannot be evaluated, or the two agree at positive points only.
+    None if that does not decide: some part cannot be evaluated, or the two agree only at positive points.
     """
     names = {symbol.name for symbol in ours.free_symbols | theirs.free_symbols} - {"i"}
     try:
@@ -128,8 +129,8 @@ def _by_value(ours: sympy.Expr, theirs: sympy.Expr, decimals: int) -> Equality |
         return Equality(True, "value at several points")
     if not all(agree[:_POSITIVE_POINTS]):
         return Equality(False, "value at a point")
-    # Equal where all is positive and not elsewhere: a matter of branches, such as sqrt(x^2) and x, unless it is only
-    # that logarithms have no real value elsewhere, as with ln x^2 and 2 ln x.
+    # Equal at positive points only: a matter of branches, as with sqrt(x^2) and x, unless the only reason is that
+    # logarithms have no real value elsewhere, as with ln x^2 and 2 ln x.
     return Equality(True, "value where logarithms are real") if _equal_where_real(ours, theirs, names) else None
 
 
@@ -146,9 +147,9 @@ def _equal_where_real(ours: sympy.Expr, theirs: sympy.Expr, names: set[str]) -> 
 
 
 def _same_equation(ours: sympy.Eq, theirs: sympy.Eq) -> bool:
-    """Whether one equation is a multiple of the other, whichever way round their sides stand.
+    """Whether one equation is a multiple of the other, possibly with its sides swapped.
 
-    The differences of the sides, f and g, then have one ratio everywhere: f(p) g(q) = f(q) g(p) for points p and q.
+    The differences of the sides, f and g, then have a constant ratio: f(p) g(q) = f(q) g(p) for all points p and q.
     """
     f, g = (equation.lhs - equation.rhs for equation in (ours, theirs))
     names = {symbol.name for symbol in f.free_symbols | g.free_symbols} - {"i"}
@@ -167,7 +168,7 @@ def _same_equation(ours: sympy.Eq, theirs: sympy.Eq) -> bool:
 
 
 def _point(names: set[str], number: int) -> dict[str, Any]:
-    """A value for every letter. The first points are positive, the others negative, none of them a round number."""
+    """A value for every letter: positive at the first points, negative at the others, never a round number."""
     start = mpmath.mpf(_POINTS[number])
     if number < _POSITIVE_POINTS:
         return {name: start + mpmath.mpf(index * (number + 1)) / 7 for index, name in enumerate(sorted(names))}
@@ -175,7 +176,7 @@ def _point(names: set[str], number: int) -> dict[str, Any]:
 
 
 def _by_math_verify(ours: Any, theirs: Any) -> Equality:
-    """In either direction, since math-verify follows the form of whatever it takes for the gold."""
+    """Compares in both directions, since math-verify follows the form of whichever it takes for the gold."""
     try:
         either = any(
             verify(a, b, allow_set_relation_comp=True, timeout_seconds=None, raise_on_error=True)

@@ -1,4 +1,4 @@
-"""Units after (or before) a value: what they measure, and by what factor."""
+"""Units after (or before) a value: their dimension and conversion factor."""
 
 import re
 from fractions import Fraction
@@ -38,7 +38,7 @@ _TABLE = {
     "temperature F": "°f fahrenheit 1",
     "%": "% percent percentage pct 1/100",
 }
-"""Dimension → its units, each with its names and its factor; a factor may be one of a kind of its own."""
+"""Dimension → its units, each as names and a factor; units whose factor has a word convert only within that kind."""
 _SPEED = {"mph": "mile/hour", "kmph": "km/hour", "kph": "km/hour"}
 _CURRENCY = re.compile(r"^(-?)\s*(\\?\$|£|€|\\pounds)\s*(?=[-\d.\\])")
 _CURRENCIES = {"£": "gbp", "\\pounds": "gbp", "€": "eur"}
@@ -55,7 +55,7 @@ _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)")
 
 
 def split_unit(text: str, *, bare_letters: bool) -> tuple[str, Unit | None]:
-    """(value, its unit) of a cleaned text; the unit is None where there is none or where the words are a mere label.
+    """(value, unit) of a cleaned text; the unit is None if there is none or if the words are a mere label.
 
     `bare_letters`: whether a lone letter after a space, as in `5 m`, is read as a unit rather than as a variable.
     """
@@ -132,7 +132,7 @@ def _simple(words: str) -> Unit | None:
 
 
 def _read_table() -> dict[str, Unit]:
-    """A unit whose factor is a word, such as a month, converts only to itself and its own parts."""
+    """Name → unit. A unit whose factor contains a word, such as a month, converts only within its own kind."""
     units = {}
     for dimension, line in _TABLE.items():
         for entry in line.split(","):
