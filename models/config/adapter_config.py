@@ -1,4 +1,4 @@
-"""What an adapter's own config says of it, and whether the engine can apply it to a base that it serves."""
+"""Reads an adapter's adapter_config.json and tells whether the engine can apply the adapter while serving its base."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ CONFIG = "adapter_config.json"
 
 
 def read_adapter_config(folder: Path) -> dict[str, Any]:
-    """The adapter's adapter_config.json. Raises WeightsError if it is missing or no such thing."""
+    """The adapter's adapter_config.json. Raises WeightsError if it is missing or invalid."""
     path = folder / CONFIG
     try:
         config = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -28,9 +28,9 @@ def rank_of(config: dict[str, Any]) -> int:
 
 
 def why_not_served(folder: Path, most_rank: int) -> str:
-    """Why vLLM cannot apply this adapter while serving, as it continues after a colon; empty if it can.
+    """Why vLLM cannot apply this adapter while serving, worded to follow a colon; empty if it can.
 
-    It takes plain LoRA of at most `--max-lora-rank`: no DoRA, no biases, no layers trained whole.
+    It supports plain LoRA up to `--max-lora-rank`: no DoRA, no biases, no fully trained layers.
     """
     config = read_adapter_config(folder)
     if config.get("use_dora"):

@@ -1,4 +1,4 @@
-"""What a container may use of its machine: the limits of Linux control groups, version 2 and version 1."""
+"""How much of the machine a container may use: the limits of Linux control groups (cgroups), versions 2 and 1."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 MOUNT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 V1_UNLIMITED = 2**60
-"""Version 1 writes "no limit" as the largest multiple of a page; no machine has so much memory."""
+"""Version 1 writes "no limit" as the largest multiple of the page size; no machine has that much memory."""
 
 
 def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
-    """How many processors' worth of time this process may take, e.g. 2.0; None without a limit."""
+    """CPU limit of this process in cores, e.g. 2.0; None without a limit."""
     limits = [_share(text) for text in _texts("cpu.max", mount, own)]
     for quota, period in zip(
         _texts("cpu.cfs_quota_us", mount, own, "cpu"), _texts("cpu.cfs_period_us", mount, own, "cpu"), strict=False
@@ -20,8 +20,8 @@ def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
 
 
 def memory_left(mount: Path = MOUNT, own: Path = OWN) -> int | None:
-    """Bytes this process's group may still take before it is killed; None without a limit. Cached files do not count:
-    they are given back."""
+    """Bytes this process's group may still allocate before it is killed; None without a limit. The file cache does not
+    count, since it is reclaimable."""
     left = [
         *(_left(f, "memory.max", "memory.current", "inactive_file") for f in _folders(mount, own)),
         *(
@@ -56,7 +56,7 @@ def _texts(name: str, mount: Path, own: Path, controller: str = "") -> Iterator[
 
 
 def _folders(mount: Path, own: Path, controller: str = "") -> Iterator[Path]:
-    """The process's group and those around it. Inside a container the mount itself is its group."""
+    """The process's group and its ancestors. Inside a container the mount itself is its group."""
     root = mount / controller if controller else mount
     for line in _read(own).splitlines():
         _, names, path = [*line.split(":", 2), "", ""][:3]

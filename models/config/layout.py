@@ -16,18 +16,18 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
-    "PYTHONSAFEPATH": "1",  # no folder of ours, such as `eval`, may stand before the engine's own modules
+    "PYTHONSAFEPATH": "1",  # no folder of ours, such as `eval`, may shadow the engine's own modules
 }
 
 
 @dataclass(frozen=True)
 class Engine:
-    """One vLLM process, or a model that Transformers serves in the page's own."""
+    """One vLLM process, or one model that Transformers serves inside the page's process."""
 
     roles: tuple[Role, ...]
     """Whom it serves: one role, or both where the distilled model is a LoRA adapter on the base."""
     names: tuple[str, ...]
-    """The served model names, in the order of `roles`; two names of one model where only its thinking is switched."""
+    """The served model names, in the order of `roles`; two names for one model where only its thinking is toggled."""
     gpus: tuple[int, ...]
     """Empty on a machine without GPUs."""
     cores: tuple[int, ...]
@@ -52,13 +52,13 @@ class Misfit:
     """Why a plan is impossible."""
 
     reason: str
-    """In words, as they go on after a colon; no full stop."""
+    """A phrase to follow a colon, without a full stop."""
 
 
 def engines_for(
     pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role] = ROLES
 ) -> list[Engine] | Misfit:
-    """The servers to start for these sides, or why they do not fit. None for a model that is behind an address."""
+    """The servers to start for these sides, or why they do not fit. A model behind an address needs none."""
     match profile.arrangement:
         case "remote":
             return []
@@ -83,8 +83,8 @@ def cpu_dtype(processor: Processor) -> str:
 
 
 def _shares(pair: PairSpec, roles: Sequence[Role]) -> list[tuple[Role, ...]]:
-    """Who is served by which copy: each side by its own, both by one where they are the same weights, as in a pair of
-    one model with and without thinking."""
+    """The roles each copy of the weights serves: normally one each; one copy serves both where the weights are the
+    same, as in a pair of one model with and without thinking."""
     if len(roles) == 2 and pair.one_model:
         return [tuple(roles)]
     return [(role,) for role in roles]
@@ -106,7 +106,7 @@ def _overflow(engine: Engine, profile: Profile, sides: int) -> Misfit | None:
 
 
 def _one_copy(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
-    """The base over all GPUs, the distilled model as a LoRA adapter on it."""
+    """The base sharded over all GPUs, with the distilled model as a LoRA adapter on it."""
     assert profile.gpu is not None
     if not _is_adapter(pair.distilled.weights):
         return Misfit("the distilled model is a whole checkpoint, not an adapter on its base, and needs its own copy")
@@ -123,12 +123,12 @@ def _one_copy(pair: PairSpec, profile: Profile) -> list[Engine] | Misfit:
 
 
 def most_rank(profile: Profile) -> int:
-    """The highest rank of an adapter that the engine is told to expect; 16 is its own default."""
+    """The engine's `max-lora-rank` setting; vLLM's own default is 16."""
     return int(profile.engine.get("max-lora-rank", 16))
 
 
 def _adapter_here(source: Source) -> Path | None:
-    """The folder of an adapter on this machine; one on the hub is looked at when it has been fetched."""
+    """The folder of an adapter that is on this machine already; one on the hub is checked once it has been fetched."""
     try:
         source = resolve_environment(source)
     except ConfigError:
@@ -148,7 +148,7 @@ def _is_adapter(source: Source) -> bool:
     try:
         return isinstance(resolve_environment(source), AdapterSource)
     except ConfigError:
-        return True  # the variable is unset: plan for the cheaper of the two things it may name
+        return True  # the variable is unset: plan for an adapter, the cheaper of the two
 
 
 def _on_gpus(pair: PairSpec, profile: Profile, shares: Sequence[tuple[Role, ...]]) -> list[Engine] | Misfit:
@@ -181,7 +181,7 @@ def _without_awq(pair: PairSpec, roles: Sequence[Role]) -> str:
 
 
 def _tensor_parallel(spec: ModelSpec, profile: Profile, most: int) -> int:
-    """The largest number of GPUs up to `most` over which the model can be cut."""
+    """The largest tensor-parallel size, up to `most` GPUs, that the model can be split over."""
     cuts = (count for count in range(most, 0, -1) if spec.architecture.splits_over(count, profile.quantization))
     return next(cuts)
 
@@ -212,8 +212,8 @@ def _gpu_engine(
 
 
 def _precision_options(profile: Profile) -> list[str]:
-    """AWQ needs none: vLLM reads it from the checkpoint's own config. One fp8 scale a channel is nearer to the original
-    than one a tensor; GPUs that do not compute in fp8 have only the latter, for the weights alone."""
+    """AWQ needs none: vLLM reads it from the checkpoint's config. For fp8, one scale per channel is more accurate than
+    one per tensor; GPUs without fp8 arithmetic support only the latter, for weights alone."""
     assert profile.gpu is not None
     options = []
     if profile.quantization == "fp8":
@@ -224,7 +224,7 @@ def _precision_options(profile: Profile) -> list[str]:
 def _on_cpu(
     pair: PairSpec, profile: Profile, processor: Processor, shares: Sequence[tuple[Role, ...]]
 ) -> list[Engine] | Misfit:
-    """A copy for each share, pinned to its own part of the cores; a single core is shared. One copy has all of them."""
+    """A copy for each share, pinned to its own part of the cores. A single core is shared; a single copy gets all."""
     assert profile.kv_cache_gib is not None
     cores, widened = processor.cores, 1 if processor.bf16 else 2
     reserve = profile.kv_cache_gib * widened

@@ -1,4 +1,4 @@
-"""What GPUs, processors and main memory this machine has for us."""
+"""Detects the GPUs, processor cores and main memory available to us on this machine."""
 
 import math
 import os
@@ -22,14 +22,14 @@ class Gpu(NamedTuple):
 
     name: str
     memory_gib: float
-    """What it reports as its total. CUDA gives programs a little less."""
+    """Total memory as the driver reports it. CUDA gives programs a little less."""
     compute: float
     """Its compute capability, e.g. 8.9."""
 
 
 def visible_gpus() -> list[Gpu]:
-    """The NVIDIA GPUs of this machine that CUDA_VISIBLE_DEVICES leaves; empty where there is none or its driver does
-    not answer."""
+    """The NVIDIA GPUs of this machine that CUDA_VISIBLE_DEVICES leaves visible; empty if there are none or the driver
+    does not respond."""
     try:
         answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=20, check=True)
         rows = [line.rsplit(",", 2) for line in answer.stdout.split("\n") if line.strip()]
@@ -40,7 +40,7 @@ def visible_gpus() -> list[Gpu]:
     if visible is None:
         return gpus
     numbers = [int(number) for number in visible.split(",") if number.strip().isdigit()]
-    # GPUs named by id cannot be told apart here: their number counts, which is enough where all are alike.
+    # GPUs named by UUID cannot be matched here; only their number is used, which is enough if all are alike.
     return [gpus[n] for n in numbers if n < len(gpus)] if numbers else gpus[: len(visible.split(",")) if visible else 0]
 
 
@@ -65,7 +65,7 @@ def vllm_runs() -> bool:
 
 
 def free_memory() -> int:
-    """Main memory in bytes that new processes could take without swapping, and without the container being killed."""
+    """Bytes of main memory that new processes can allocate without swapping or getting the container killed."""
     machine, container = int(psutil.virtual_memory().available), memory_left()
     return machine if container is None else min(machine, container)
 
@@ -88,27 +88,27 @@ class Processor(NamedTuple):
     cores: tuple[int, ...]
     """Those that may be used."""
     bf16: bool
-    """Whether it computes in bf16. Where it does not, weights and KV cache are held in fp32, which takes twice the
-    memory and is several times faster."""
+    """Whether it has bf16 arithmetic. If not, weights and KV cache are kept in fp32: twice the memory, but several
+    times faster than emulated bf16."""
 
 
 def this_processor() -> Processor:
-    """This machine's, with the cores this process may run on; no more of them than a container's share of time, or
-    every thread would wait for the others' turn."""
+    """This machine's processor, with the cores this process may run on: at most the container's CPU limit, since more
+    threads than that would only wait for each other."""
     if sys.platform == "linux":
         cores = sorted(os.sched_getaffinity(0))
     else:
         cores = list(range(os.cpu_count() or 1))
     share = cpu_limit()
     if share is not None and (most := max(1, math.ceil(share))) < len(cores):
-        # Not always the first ones: other containers of this machine may be ours too.
+        # Not always the first cores: other containers on this machine may be running this app too.
         first = zlib.crc32(platform.node().encode()) % (len(cores) - most + 1)
         cores = cores[first : first + most]
     return Processor(tuple(cores), computes_in_bf16())
 
 
 def computes_in_bf16(cpuinfo: Path = CPUINFO) -> bool:
-    """Whether it multiplies bf16 matrices in hardware; without such units fp32 is several times faster."""
+    """Whether the processor multiplies bf16 matrices in hardware; otherwise fp32 is several times faster."""
     if (platform.system(), platform.machine()) == ("Darwin", "arm64"):
         return True  # Apple's GPUs do, and they compute there
     try:

@@ -1,4 +1,4 @@
-"""Memory of a served model, computed from the numbers in its config. Pure arithmetic."""
+"""Memory needed to serve a model, computed from its config alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,20 +10,21 @@ from common.strict import Strict
 Quantization = Literal["fp8", "awq"]
 GIB = 2**30
 BITS = {None: 16.0, "fp8": 8.0, "awq": 4.25}
-"""Bits of a weight inside the layers. AWQ: 4 bits, and a 16-bit scale and 4-bit zero for each group of 128 weights,
+"""Bits per weight inside the layers. AWQ: 4 bits plus a 16-bit scale and a 4-bit zero point per group of 128 weights,
 rounded up. Embeddings, norms and the output head stay at 16 bits."""
 AWQ_GROUP = 128
 KV_BYTES = 2
 RUNTIME_GPU = 2 * GIB
-"""What a server takes on each of its GPUs besides weights and KV cache: CUDA context, graphs, activations. An
-assumption on the safe side, not a measurement; vLLM measures it at start and gives what is left to the KV cache."""
+"""GPU memory of a server besides weights and KV cache, per GPU: CUDA context, graphs, activations. A conservative
+assumption, not measured; vLLM profiles the real value at startup and gives what is left to the KV cache."""
 RUNTIME_IN_PROCESS = GIB
-"""What Transformers takes in main memory for a model besides weights and KV cache. An assumption on the safe side."""
+"""Main memory that Transformers needs for a model besides weights and KV cache. A conservative assumption."""
 RUNTIME_CPU = int(1.8 * GIB)
-"""What a server takes in main memory besides weights and KV cache: Python, torch, vLLM in three processes."""
+"""Main memory of a server besides weights and KV cache: Python, torch and vLLM in three processes."""
 TABLES_CPU = 3.4
-"""What it takes besides that, in 32-bit embedding tables (vocabulary × hidden size). Fitted to three servers in fp32
-with vLLM 0.32: beyond weights and KV cache they held 2.2, 3.5 and 4.7 GiB with tables of 0.1, 0.5 and 0.9 GiB."""
+"""Further memory on top of RUNTIME_CPU, as a multiple of the 32-bit embedding table (vocabulary × hidden size). Fitted
+to three fp32 servers on vLLM 0.32, which held 2.2, 3.5 and 4.7 GiB beyond weights and KV cache with tables of 0.1, 0.5
+and 0.9 GiB."""
 
 
 class Architecture(Strict):
@@ -38,9 +39,9 @@ class Architecture(Strict):
     vocab_size: PositiveInt
     tie_word_embeddings: bool
     attention_bias: bool = False
-    """Biases on the query, key and value projections (Qwen2)."""
+    """Whether the query, key and value projections have biases (Qwen2)."""
     qk_norm: bool = False
-    """Norms of the queries and keys of each head (Qwen3)."""
+    """Whether the queries and keys of each head are normalised (Qwen3)."""
 
     @property
     def layer_parameters(self) -> int:
@@ -68,20 +69,20 @@ class Architecture(Strict):
 
     @property
     def cpu_runtime_bytes(self) -> int:
-        """What a server without a GPU takes besides weights and KV cache."""
+        """Main memory of a CPU server besides weights and KV cache."""
         return RUNTIME_CPU + int(TABLES_CPU * 4 * self.vocab_size * self.hidden_size)
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Key and value of one token in every layer, at 16 bits."""
+        """KV cache bytes of one token over all layers, at 16 bits."""
         return 2 * self.num_hidden_layers * self.num_key_value_heads * self.head_dim * KV_BYTES
 
     def lora_bytes(self, rank: int, gpus: int = 1, *, fully_sharded: bool = False) -> int:
-        """An adapter of this rank on every linear layer at 16 bits, on each of `gpus` GPUs.
+        """Bytes on each of `gpus` GPUs for a 16-bit adapter of this rank on every linear layer.
 
-        Of each pair of matrices the engine cuts only the one whose long side is cut in the layer itself: B of query,
-        key, value and the two upper projections of the MLP, A of the output projection and the lower one. The other is
-        copied to every GPU, unless `--fully-sharded-loras` cuts it along the rank.
+        Of each pair A, B the engine shards only the matrix on whose side the layer itself is sharded: B of the query,
+        key, value, gate and up projections, A of the output and down projections. The other is replicated on every GPU,
+        unless `--fully-sharded-loras` shards it along the rank.
         """
         query, key_value = self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim
         hidden, inner = self.hidden_size, self.intermediate_size
@@ -90,8 +91,8 @@ class Architecture(Strict):
         return 2 * rank * self.num_hidden_layers * (cut // gpus + (whole // gpus if fully_sharded else whole))
 
     def splits_over(self, gpus: int, quantization: Quantization | None = None) -> bool:
-        """Whether tensor parallelism over so many GPUs divides the heads evenly, as vLLM demands, and the groups of
-        weights that AWQ gives a scale: Qwen2.5-72B has 231 in a row of its MLP, which no second GPU can share."""
+        """Whether tensor parallelism over this many GPUs divides the heads evenly, as vLLM requires, and also the AWQ
+        groups: an MLP row of Qwen2.5-72B has 231 of them, which two GPUs cannot divide."""
         heads, key_value = self.num_attention_heads, self.num_key_value_heads
         groups = quantization != "awq" or gpus == 1 or self.intermediate_size % (AWQ_GROUP * gpus) == 0
         return groups and heads % gpus == 0 and (key_value % gpus == 0 or gpus % key_value == 0)
@@ -103,11 +104,11 @@ class Usage:
 
     weights: int
     kv_cache: int
-    """On GPUs: at full context length times the number of streams, and vLLM takes what is left as well. On CPUs: all
-    that is reserved."""
+    """On GPUs: enough for every stream at full context length (vLLM also takes whatever is left). On CPUs: all that is
+    reserved."""
     runtime: int
     limit: int
-    """What the server may take there."""
+    """What the server may use on that device."""
 
     @property
     def total(self) -> int:
@@ -119,6 +120,6 @@ class Usage:
 
 
 def kv_bytes_on_each(architecture: Architecture, gpus: int, tokens: int, *, fp8: bool = False) -> int:
-    """KV cache of `tokens` tokens on each of `gpus` GPUs; heads are copied where there are more GPUs than heads."""
+    """KV cache of `tokens` tokens on each of `gpus` GPUs; KV heads are replicated if there are more GPUs than heads."""
     at_16_bits = architecture.kv_bytes_per_token * tokens // min(gpus, architecture.num_key_value_heads)
     return at_16_bits // 2 if fp8 else at_16_bits

@@ -33,12 +33,12 @@ class Plan:
     engines: tuple[Engine, ...]
     """Empty for remote addresses."""
     roles: tuple[Role, ...] = ROLES
-    """The sides that are served; one of them where a model is served alone."""
+    """The sides that are served; just one if a model is served alone."""
 
     @property
     def shares_gpu(self) -> bool:
-        """Whether two servers use one GPU: then they must start one after the other, or each counts the other's
-        memory as it grows for its own."""
+        """Whether two servers use one GPU. They must then start one after the other, or each would take the other's
+        growing memory for its own."""
         return len({gpu for engine in self.engines for gpu in engine.gpus}) < sum(len(e.gpus) for e in self.engines)
 
     def engine(self, role: Role) -> Engine:
@@ -46,14 +46,14 @@ class Plan:
 
 
 def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = None) -> str:
-    """In what numbers a model is computed, as the engine is told: `float32`, or `auto, fp8` (auto: as the weights are
-    stored). Empty behind an address, where nobody says."""
+    """The precision the engine is told to use: `float32`, or `auto, fp8` (auto: as the weights are stored). Empty for a
+    model behind an address, where it is unknown."""
     if profile.arrangement == "remote" or isinstance(spec.weights, AddressSource):
         return ""
     own = "auto" if profile.gpu else cpu_dtype(processor or this_processor())
     quantization: str | None = profile.quantization
     if quantization == "fp8" and profile.gpu and profile.gpu.computes_in_fp8:
-        quantization = "fp8 per channel"  # `fp8` alone, as in runs of earlier versions, is one scale a tensor
+        quantization = "fp8 per channel"  # plain `fp8`, as in runs of earlier versions, means one scale per tensor
     kv_cache = profile.kv_cache and f"KV cache {profile.kv_cache}"
     return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), quantization, kv_cache)))
 
@@ -82,9 +82,9 @@ def make_plan(
 
 
 def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
-    """The profile to serve these sides of `pair` with on this machine: the one that JOURNEY_PROFILE names; else one
-    made from the GPUs that are there; without GPUs the first for processors, and where vLLM does not run the first that
-    does without it. Where a pair fits none, planning says why."""
+    """The profile to serve these sides of `pair` with on this machine: the one JOURNEY_PROFILE names; else one built
+    for the available GPUs; without GPUs the first CPU profile; where vLLM does not run, the first Transformers profile.
+    If the pair does not fit it, planning says why."""
     if named := profile_named(config):
         return named
     if not vllm_runs():
@@ -105,14 +105,14 @@ def _try(pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence
 
 
 def _nearby(profile: Profile, others: Sequence[Profile]) -> Iterator[tuple[str, Profile]]:
-    """Changes to try, mildest first, each with its words."""
+    """Changes to try, mildest first, each with a description."""
     yield from _smaller(profile)
     if profile.arrangement == "two" and profile.gpu and profile.quantization is None:
         fp8 = profile.model_copy(update={"quantization": "fp8"})
         yield f"{profile.key} with quantization: fp8", fp8
         yield from ((f"{how}, quantization: fp8", changed) for how, changed in _smaller(fp8))
     elsewhere = [other for other in others if other.key != profile.key and other.arrangement != "remote"]
-    if profile.served_by == "vllm":  # nobody leaves a faster engine for want of memory
+    if profile.served_by == "vllm":  # a slower engine is no remedy for too little memory
         elsewhere = [other for other in elsewhere if other.served_by == "vllm"]
     elsewhere.sort(key=lambda other: (other.hardware != profile.hardware, other.gpu is None))
     yield from ((f"profile {other.key} ({other.title})", other) for other in elsewhere)

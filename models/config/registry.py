@@ -1,4 +1,4 @@
-"""Pairs and profiles: everything spaces.yaml says, read once, checked, as frozen values."""
+"""Pairs and profiles: all of spaces.yaml, read once and validated into frozen models."""
 
 import os
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class ModelSpec(Strict):
     """One side of a pair."""
 
     key: str
-    """`<pair>-base` or `<pair>-distilled`: set by the loader, unique, the name under which our servers serve it."""
+    """`<pair>-base` or `<pair>-distilled`, set by the loader: the unique name our servers use."""
     title: str
     weights: SourceField
     awq: SourceField | None = None
@@ -41,7 +41,7 @@ class ModelSpec(Strict):
     system_prompt: str | None = None
     sampling: Annotated[Sampling, strictly(Sampling)] = Sampling()
     context_length: PositiveInt
-    """Tokens of prompt and reply together that the model was made for."""
+    """The model's maximum number of tokens, prompt and reply together."""
 
 
 class PairSpec(Strict):
@@ -58,8 +58,8 @@ class PairSpec(Strict):
 
     @property
     def one_model(self) -> bool:
-        """Whether both sides are the same weights, told apart by their template options or system prompts: one server
-        answers for both."""
+        """Whether both sides are the same weights and differ only in template options or system prompt, so that one
+        server answers for both."""
         return self.base.weights == self.distilled.weights and not isinstance(self.base.weights, AddressSource)
 
     @model_validator(mode="after")
@@ -113,14 +113,14 @@ class Profile(Strict):
     benchmarks: Literal["run", "read"] = "run"
     """`read`: recorded runs are shown and no new one is started."""
     streams: PositiveInt = 4
-    """How many replies of full context length must fit into the KV cache of each server at once."""
+    """How many concurrent replies of full context length each server's KV cache must hold."""
     memory_utilization: float = Field(default=0.92, gt=0, le=1)
-    """Share of a GPU that the servers on it may take together."""
+    """Fraction of a GPU's memory that the servers on it may use together."""
     kv_cache: Literal["fp8"] | None = None
-    """Numbers of the KV cache on GPUs; by default those of the model. `fp8` holds twice as many tokens."""
+    """Data type of the KV cache on GPUs; by default the model's. `fp8` holds twice as many tokens."""
     kv_cache_gib: PositiveInt | None = None
-    """KV cache of each server in main memory, twice that where the processor computes in fp32; on machines without a
-    GPU only."""
+    """KV cache of each server in main memory, doubled where the processor computes in fp32. Only for machines without a
+    GPU."""
     memory_gib: float = Field(default=16, gt=0)
     """Main memory of the machine; limits profiles without a GPU."""
     engine: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -181,7 +181,7 @@ class SpacesConfig(Strict):
     default_pair: str
     pairs: dict[str, PairSpec]
     models: dict[str, ModelSpec] = Field(default_factory=dict)
-    """Models that are served alone to make traces with, such as a teacher."""
+    """Models served on their own to generate traces, such as a teacher."""
     profiles: dict[str, Profile]
 
     @model_validator(mode="after")
@@ -219,7 +219,7 @@ def load_architectures(path: Path = ROOT / "spaces.yaml") -> dict[str, Architect
 
 
 def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
-    """Give every entry its key, and every model the architecture it names and the sampling of its pair."""
+    """Add to every entry its key, and to every model the architecture it names and its pair's sampling settings."""
     for section in ("pairs", "profiles", "models"):
         for key, entry in _entries(raw.get(section)):
             entry["key"] = key

@@ -50,15 +50,15 @@ class PublishedFile(Strict):
 
 
 class PartsSource(Strict):
-    """A GGUF file cut into parts that travel in several wheels; joined in order they are the `published` file."""
+    """A GGUF file split across several wheels; its parts joined in order give the `published` file."""
 
     package: tuple[Part, ...] = Field(min_length=1)
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    """Of the joined file, which is the published one: whoever made the wheels need not be trusted."""
+    """Hash of the joined file, taken from its publisher, so the makers of the wheels need not be trusted."""
     size: int = Field(gt=0)
     """Bytes of the joined file."""
     published: PublishedFile
-    """Where the same file is fetched when the packages cannot be had."""
+    """Where to fetch the same file if the packages are unavailable."""
 
 
 class AdapterSource(Strict):
@@ -72,7 +72,7 @@ class AddressSource(Strict):
     """Running servers that speak the OpenAI protocol; nothing is started for them."""
 
     address: str = ""
-    """Several servers of one model, separated by commas, are taken in turn."""
+    """Several comma-separated servers of one model are used in turn."""
     address_env: str = ""
     """Environment variable with the address, where `address` is empty."""
     model: str = ""

@@ -1,4 +1,4 @@
-"""The profile that suits the GPUs that are there: planned from their memory, not looked up by a machine's name."""
+"""Builds a profile for the available GPUs from their memory, rather than looking a machine up by name."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, product
@@ -10,31 +10,31 @@ from models.config.memory import Quantization
 from models.config.registry import FP8_COMPUTE, Arrangement, GpuSpec, PairSpec, Profile
 
 CUDA_SHARE = 0.985
-"""Of the memory that nvidia-smi reports, what CUDA has for programs."""
+"""Fraction of the memory reported by nvidia-smi that CUDA makes available to programs."""
 LONG = ((32768, 4), (32768, 2), (16384, 4), (16384, 2))
 SHORT = ((16384, 1), (8192, 2), (8192, 1), (4096, 1))
-"""(tokens of prompt and reply, such replies at once for which the KV cache must have room), the best first. Long
-thoughts need 16 thousand tokens and more."""
+"""(context length in tokens, concurrent replies the KV cache must hold), best first. Long thoughts need 16 thousand
+tokens or more."""
 MAX_RANK = 128
 NAMED: dict[Quantization | None, str] = {None: "", "fp8": " in fp8", "awq": " in AWQ"}
 ARRANGEMENTS: tuple[Arrangement, ...] = ("adapter", "two")
 Precision = tuple[Quantization | None, Literal["fp8"] | None]
-"""Of the weights and of the KV cache; None: the model's own."""
+"""Data types of the weights and of the KV cache; None: the model's own."""
 Attempt = Callable[[Profile], Sequence[Engine] | Misfit]
 
 
 class Suited(NamedTuple):
-    """A profile for these GPUs, and why it is the one."""
+    """A profile for these GPUs, and whether the pair fits it."""
 
     profile: Profile
     fits: bool
-    """Whether the pair fits it; else it is the smallest that was tried, for the error."""
+    """Whether the pair fits; if not, `profile` is the smallest one tried, for the error message."""
 
 
 def suited_profile(pair: PairSpec, gpus: Sequence[Gpu], attempt: Attempt) -> Suited:
     """The first candidate that fits. In this order: full precision before fp8, a context of at least 16 thousand tokens
     before a shorter one, one copy with an adapter before two copies, few GPUs before many. AWQ, which only some pairs
-    have and which is furthest from the original, comes last: even a short context in fp8 goes before it.
+    offer and which is furthest from the original, comes last, after even a short context in fp8.
 
     `attempt` plans the pair on a profile; `gpus` is not empty.
     """
@@ -97,7 +97,7 @@ def _profile(
 
 
 def _title(profile: Profile, gpus: Sequence[Gpu], engines: Sequence[Engine], reason: str) -> str:
-    """Why this one, in a line: "4 × NVIDIA L40S of 45 GiB: two copies in fp8, on 2 GPUs each. In full precision …"."""
+    """The choice in a line: "4 × NVIDIA L40S of 45 GiB: two copies in fp8, on 2 GPUs each. In full precision …"."""
     smallest = min(gpu.memory_gib for gpu in gpus)
     counts = sorted({len(engine.gpus) for engine in engines})
     copies = "one copy" if len(engines) == 1 else "two copies"

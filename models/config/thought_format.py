@@ -1,4 +1,4 @@
-"""How a model marks its thought, as data."""
+"""The format in which a model marks its thought."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ DECORATION = r"[ \t*#_>]*"
 
 @dataclass(frozen=True)
 class ThoughtFormat:
-    """How a model marks its thought. The text of both parts is stripped of white space at its two ends.
+    """How a model marks its thought. Both parts are stripped of leading and trailing white space.
 
     `tags`: a leading `open` (after optional white space) starts the thought and the first `close` after it ends it;
     after that nothing reopens it, and an `open` anywhere else is ordinary text. A thought that is never closed leaves
