@@ -1,1 +1,1 @@
-"""Outputs made elsewhere, as runs: plain files and the logs of other harnesses."""
+"""Importing outputs made elsewhere as runs: plain files and the logs of other harnesses."""

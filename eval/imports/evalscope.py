@@ -30,14 +30,14 @@ HARNESS = "evalscope"
 
 
 def is_evalscope(row: Any) -> bool:
-    """Whether a line of a file is of such a log."""
+    """Whether this line comes from an evalscope log."""
     if not isinstance(row, Mapping):
         return False
     return "index" in row and bool({"sample_score", "model_output", "raw_input"} & row.keys())
 
 
 def read_evalscope(path: Path, values: Iterator[tuple[str, int, Any]]) -> LogRows:
-    """`values`: where each line is, its number, and its value or a RowFault."""
+    """Read a log; `values` gives each line's location, number, and value or RowFault."""
     about = {"benchmark": task_of(path.stem.removesuffix("_default").removesuffix("_main")), "model": _model(path)}
     rows: list[OutputRow] = []
     faults: list[str] = []
@@ -54,7 +54,7 @@ def read_evalscope(path: Path, values: Iterator[tuple[str, int, Any]]) -> LogRow
 
 
 def _model(path: Path) -> str:
-    """…/reviews/<owner>/<model>/<set>.jsonl; the owner is not always there."""
+    """The model named by a path …/reviews/<owner>/<model>/<set>.jsonl, in which the owner may be missing."""
     folders = path.resolve().parent.parts
     place = max((at for at, name in enumerate(folders) if name in ("reviews", "predictions")), default=len(folders))
     return "/".join(folders[place + 1 :])

@@ -1,4 +1,4 @@
-"""A file of outputs, whoever wrote it: which harness that was is seen from the file itself."""
+"""Reading a file of outputs from any harness; which one wrote it is detected from the content."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,16 +15,16 @@ from eval.imports.outputs import Fields, read_outputs
 
 SUFFIXES = (".jsonl", ".json", ".eval", ".parquet")
 ZIP, PARQUET = b"PK\x03\x04", b"PAR1"
-"""The first bytes of such files."""
+"""Magic bytes at the start of these file types."""
 LOOKED_AT = 20
-"""Lines among which one must be readable, to see who wrote the file."""
+"""Lines searched for a readable one when detecting who wrote the file."""
 
 
 def read_file(path: Path, fields: Fields | None = None) -> LogRows:
-    """Every row that can be used, and what is wrong with the others.
+    """Every usable row, and what is wrong with the others.
 
-    `fields`: where things are in a plain file; given, no other kind of file is looked for. Raises DataError for a file
-    that cannot be read, and for a plain one at its first faulty row.
+    `fields` says where things are in a plain file; if given, the file is taken to be one. Raises DataError for a file
+    that cannot be read and, in a plain file, at the first faulty row.
     """
     try:
         with path.open("rb") as file:
@@ -54,8 +54,8 @@ def _is_inspect(path: Path) -> bool:
 
 
 def _values(path: Path, most: int | None = None) -> Iterator[tuple[str, int, Any]]:
-    """Where each line is, its number, and its value; a RowFault for one that is not JSON, as a crash leaves it."""
-    # Not `jsonl.read_lines`, which leaves a torn last line out without a word.
+    """Each line's location, number and value; a RowFault for a line that is not JSON, such as one torn by a crash."""
+    # Not `jsonl.read_lines`, which silently drops a torn last line.
     for number, line in enumerate(path.read_bytes().split(b"\n")[:most], 1):
         if not line.strip():
             continue

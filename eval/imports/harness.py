@@ -3,7 +3,7 @@
 A row, shortened: {"doc_id": 0, "doc": {"question": "What is 2 + 3?", "answer": "2 + 3 = 5 #### 5"}, "target": "…",
 "arguments": {"gen_args_0": {"arg_0": "Question: What is 2 + 3? Answer:", "arg_1": {"until": ["\\n\\n"]}}},
 "resps": [["2 + 3 = 5. The answer is 5."]], "filtered_resps": ["5"], "filter": "strict-match", "exact_match": 1.0}
-A row stands once for each filter, with the same responses.
+Each row is repeated for every filter, with the same responses.
 """
 
 import re
@@ -20,12 +20,12 @@ _FILE = re.compile(r"samples_(.+)_\d{4}-\d{2}-\d{2}T.*")
 
 
 def is_harness(row: Any) -> bool:
-    """Whether a line of a file is such a row."""
+    """Whether this line comes from an lm-evaluation-harness log."""
     return isinstance(row, Mapping) and {"doc_id", "resps"} <= row.keys()
 
 
 def read_samples(path: Path, values: Iterator[tuple[str, int, Any]]) -> LogRows:
-    """`values`: where each line is, its number, and its value or a RowFault."""
+    """Read a log; `values` gives each line's location, number, and value or RowFault."""
     named = _FILE.fullmatch(path.stem)
     task = task_of(named[1] if named else path.stem.removeprefix("samples_"))
     parent = path.resolve().parent.name
@@ -83,7 +83,7 @@ def _outputs(resps: Any, prompt: str, right: bool | None) -> Iterator[Output]:
 
 
 def _prompt(arguments: Any) -> str:
-    """What the model was asked: of a chat, its last question."""
+    """What the model was asked; for a chat, the last question."""
     if isinstance(arguments, Mapping):
         arguments = list(arguments.values())
     first = arguments[0] if isinstance(arguments, list) and arguments else None

@@ -1,4 +1,4 @@
-"""Outputs made elsewhere as a run like any other: graded, shown and compared in the same way. Two files make a pair."""
+"""Turning outputs made elsewhere into a run that is graded and compared like any other. Two files make a pair."""
 
 import hashlib
 import shutil
@@ -37,7 +37,7 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file of outputs, and whose they are."""
+    """A file of outputs and the model they came from."""
 
     path: Path
     role: Role
@@ -50,9 +50,9 @@ class Imported(NamedTuple):
 
     log: RunLog
     left_out: tuple[str, ...]
-    """Of each row that could not be imported, where it is and why."""
+    """For each row that could not be imported, where it is and why."""
     origins: tuple[Origin, ...]
-    """Of each of the run's samples, in their order."""
+    """One for each of the run's samples, in the same order."""
 
 
 def import_outputs(
@@ -69,13 +69,13 @@ def import_outputs(
 ) -> Imported:
     """Make a run of the outputs in a file or log; they still have to be graded (`eval.runs.grades.grade_run`).
 
-    With `benchmark`, a row's problem is found there by its question, so that it pairs with runs made here. Without, a
-    row's gold answer is graded by `rule`, and ids are told apart by the row's `benchmark`: two sets in one file may
-    both have a problem 1. Rows without a gold answer are left out. `thought`: how thoughts are marked; None: by think
-    tags, in the outputs that have them. `one_model`: whatever the rows name as their model.
+    With `benchmark`, each row's problem is looked up there by its question, so that it pairs with runs made here.
+    Without it, answers are graded by `rule` against the row's own gold, and ids are qualified by the row's `benchmark`,
+    since two sets in one file may both have a problem 1. Rows without a gold answer are left out. `thought`: how
+    thoughts are marked; None means think tags, where there are any. `one_model`: ignore which model the rows name.
 
-    Raises DataError for a file that cannot be read, an id that comes with two questions or golds, and when no row has
-    a gold answer or a question of the given set.
+    Raises DataError for a file that cannot be read, for an id with two questions or golds, and if no row has a gold
+    answer or a question from the given set.
     """
     file = read_file(path, fields)
     name = title or path.stem
@@ -92,9 +92,9 @@ def import_pair(
     benchmark: Benchmark | None = None,
     fields: Fields | None = None,
 ) -> Imported:
-    """Make one run of two files, one of each model, that compares them problem by problem.
+    """Make one run from two files, one per model, that compares them problem by problem.
 
-    Raises DataError as `import_outputs` does, when a file holds outputs of several models, and when the two have no
+    Raises DataError as `import_outputs` does, and also if a file holds outputs of several models or if the two have no
     problem in common.
     """
     files = []
@@ -158,7 +158,7 @@ def _imported(
 
 
 def _without_own_id(row: OutputRow, file: LogRows) -> OutputRow:
-    """A row of a log is known by its question: two logs number the same problem differently."""
+    """The row without its id if it comes from a log: two logs may number the same problem differently."""
     return row._replace(id="") if file.harness and row.question else row
 
 
@@ -215,7 +215,7 @@ def _written(runs: Path, info: RunInfo, problems: Sequence[Problem], samples: Se
 def _sample(
     run: str, model: str, problem: Problem, index: int, output: Output, thought: ThoughtFormat | None
 ) -> Sample:
-    """Counts that the file does not give stay 0. Raises ValueError and its kind for a field that cannot be."""
+    """Counts missing from the file stay 0. Raises TypeError, ValueError or OverflowError for an invalid field."""
     facts, cut = output.facts, output.finish_reason in CUT_OFF
     if output.parts:
         thought_text, answer = output.parts
@@ -247,7 +247,7 @@ def _sample(
 
 
 def _thought_of(text: str) -> ThoughtFormat:
-    """A thought is what a think tag ends, or begins and never ends."""
+    """Think tags if the text has a closing tag or begins with an opening one; otherwise no thought."""
     thinks = "</think>" in text or text.lstrip().startswith("<think>")
     return ThoughtFormat("tags", prefilled=True) if thinks else ThoughtFormat("none")
 

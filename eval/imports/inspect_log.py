@@ -33,18 +33,18 @@ HARNESS = "inspect_ai"
 LARGEST = 256 * 2**20
 """Bytes of one sample, unpacked."""
 ZSTD = 93
-"""Compression method of newer logs, which Python's zipfile learns in version 3.14."""
+"""Compression method of newer logs; zipfile supports it only from Python 3.14."""
 _LOCAL_HEADER = 30
 """Bytes before the name in a zip's local header; the last four are the lengths of name and extra field."""
 
 
 def is_inspect(value: Any) -> bool:
-    """Whether the content of a JSON file is such a log."""
+    """Whether this content of a JSON file is an inspect_ai log."""
     return isinstance(value, Mapping) and isinstance(value.get("eval"), Mapping) and "task" in value["eval"]
 
 
 def read_eval(path: Path) -> LogRows:
-    """An `.eval` file. Raises DataError if it is not a zip, or says nothing of the evaluation."""
+    """Read an `.eval` file. Raises DataError if it is not a zip or does not describe an evaluation."""
     try:
         with zipfile.ZipFile(path) as archive:
             spec = _spec(archive, path.name)
@@ -54,7 +54,7 @@ def read_eval(path: Path) -> LogRows:
 
 
 def read_json(path: Path) -> LogRows:
-    """A `.json` log. Raises DataError for a log without samples, as one written with `--no-log-samples` is."""
+    """Read a `.json` log. Raises DataError for a log without samples, such as one made with `--no-log-samples`."""
     value = parse(read_text(path), path.name)
     samples = value.get("samples")
     if not isinstance(samples, list) or not samples:
@@ -73,7 +73,7 @@ def _spec(archive: zipfile.ZipFile, name: str) -> Mapping[str, Any]:
 
 
 def _samples(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[str, Any]]:
-    """Where each sample is, and the sample, or the RowFault that it is."""
+    """The location of each sample, with the sample or a RowFault."""
     for entry in sorted({each for each in archive.namelist() if each.startswith("samples/")}, key=_in_order):
         where, *deeper = entry.removeprefix("samples/").split("/")
         if deeper and deeper != ["sample.json"]:
@@ -91,13 +91,13 @@ def _samples(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[str, Any]]:
 
 
 def _in_order(entry: str) -> tuple[int, str]:
-    """Samples 2 and 10 by their numbers, others by name."""
+    """Sort key: numbered samples by number (2 before 10), others by name."""
     number = entry.removeprefix("samples/").partition("_epoch_")[0]
     return (int(number), entry) if number.isdecimal() and len(number) < 19 else (2**63, entry)
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: str) -> bytes:
-    """The content of an entry, also of one that is compressed by zstd."""
+    """The decompressed content of an entry, including one compressed with zstd."""
     info = archive.getinfo(entry)
     if info.file_size > LARGEST:
         raise DataError(f"{entry} has {info.file_size / 2**20:,.0f} MiB; at most {LARGEST // 2**20} are read.")
@@ -145,7 +145,7 @@ def _row(number: int, where: str, sample: Any, spec: Mapping[str, Any]) -> Outpu
 
 
 def _outputs(sample: Mapping[str, Any]) -> tuple[Output, ...]:
-    """What the model said at the end; of a sample that failed, its error."""
+    """The model's final output; for a failed sample, its error."""
     model_output = sample.get("output")
     model_output = model_output if isinstance(model_output, Mapping) else {}
     error = sample.get("error")
@@ -169,7 +169,7 @@ def _outputs(sample: Mapping[str, Any]) -> tuple[Output, ...]:
 
 
 def _resolved(sample: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The sample with its attachments where they are named; only in the parts that are read."""
+    """The sample with references to attachments replaced by their text, only in the parts that are read."""
     attachments = sample.get("attachments")
     if not isinstance(attachments, Mapping) or not attachments:
         return sample

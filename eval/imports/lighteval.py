@@ -21,11 +21,11 @@ from eval.imports.outputs import Output, OutputRow
 HARNESS = "lighteval"
 _FILE = re.compile(r"details_(.+)_\d{4}-\d{2}-\d{2}T.*")
 _USED = ("doc", "model_response", "metric", "example", "full_prompt", "predictions", "gold", "cont_tokens")
-"""Columns that are read: others hold tokens of prompts, logits and images."""
+"""The columns to read; the others hold prompt tokens, logits and images."""
 
 
 def read_details(path: Path) -> LogRows:
-    """Raises DataError for a file that is no Parquet, or has other columns."""
+    """Raises DataError if the file is not Parquet or lacks the expected columns."""
     try:
         with pq.ParquetFile(path) as file:
             columns = [name for name in _USED if name in file.schema_arrow.names]
@@ -115,7 +115,7 @@ def _older(number: int, where: str, value: Mapping[str, Any], about: Mapping[str
 
 
 def _listed(value: Any) -> list[Any]:
-    """A list; also one that was written as Python's text of it."""
+    """A list, including one stored as its Python repr."""
     if isinstance(value, str) and value.startswith("["):
         try:
             value = ast.literal_eval(value)

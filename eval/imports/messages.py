@@ -1,4 +1,4 @@
-"""What the logs of other harnesses have in common: chat messages, gold answers, tasks, and rows that cannot be used."""
+"""What the logs of other harnesses have in common: chat messages, gold answers, task names and unusable rows."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,33 +9,33 @@ from eval.imports.outputs import Output, OutputRow
 from eval.problems.benchmark import gold_text
 
 MARK = "####"
-"""What stands between solution and answer in the golds of GSM8K."""
+"""Separates solution and answer in the golds of GSM8K."""
 
 
 class RowFault(Exception):
-    """Why one row of a log cannot be used, as the end of a sentence: “has no text of the model”."""
+    """Why a row of a log cannot be used, worded as the end of a sentence: “has no text of the model”."""
 
 
 class LogRows(NamedTuple):
     """A log that was read."""
 
     harness: str
-    """Who wrote it, e.g. `inspect_ai`; empty for a plain file."""
+    """Which harness wrote it, e.g. `inspect_ai`; empty for a plain file."""
     rows: list[OutputRow]
     faults: list[str]
-    """Of each row that cannot be used, where it is and why."""
+    """For each unusable row, where it is and why it cannot be used."""
 
 
 class Spoken(NamedTuple):
-    """A model's message. What the log tells apart stays apart."""
+    """A model's message, with thought and answer kept separate if the log separates them."""
 
     thought: str | None
-    """None where the log does not tell thought and answer apart: tags may be in the answer."""
+    """None if the log does not separate thought and answer; the answer may then contain tags."""
     answer: str
 
     @property
     def raw(self) -> str:
-        """As one text, the thought between tags."""
+        """As one text, with the thought between tags."""
         return self.answer if self.thought is None else f"<think>\n{self.thought}\n</think>\n\n{self.answer}"
 
 
@@ -62,7 +62,7 @@ def spoken(message: Any) -> Spoken:
 
 
 def asked(messages: Any) -> str:
-    """The last question of a user: of a text, the text; of messages, the last one that a user wrote. Else empty."""
+    """The user's last question: the text itself, or the last user message of a chat; otherwise empty."""
     if isinstance(messages, str):
         return messages.strip()
     for message in reversed(messages if isinstance(messages, Sequence) else ()):
@@ -75,7 +75,7 @@ def asked(messages: Any) -> str:
 
 
 def gold_of(value: Any) -> str:
-    """The gold answer alone: of a worked solution, what stands after its #### or in its last box. Empty if unknown."""
+    """The bare gold answer: for a worked solution, what follows #### or is in its last box. Empty if unknown."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         different = list(dict.fromkeys(map(gold_of, value)))
         return different[0] if len(different) == 1 else ""
@@ -88,7 +88,7 @@ def gold_of(value: Any) -> str:
 
 
 def task_of(name: Any) -> str:
-    """A task's name without whose it is and how it is asked: `inspect_evals/gsm8k`, `lighteval|gsm8k|5` → `gsm8k`."""
+    """A task's name without its owner and variant: `inspect_evals/gsm8k`, `lighteval|gsm8k|5` → `gsm8k`."""
     parts = str(name or "").split("|")
     return (parts[1] if len(parts) > 1 else parts[0]).rpartition("/")[2] or "imported"
 
@@ -101,7 +101,7 @@ def output(message: Spoken, finish: Any, facts: Mapping[str, Any], right: bool |
 
 
 def verdict_of(scores: Any) -> bool | None:
-    """A log's own verdict: of several scores the first. None where it is not a plain yes or no."""
+    """A log's own verdict, from the first score if there are several. None unless it is a plain yes or no."""
     if isinstance(scores, Mapping):
         return verdict_of(next(iter(scores.values()), None))
     if isinstance(scores, int | float | str):
@@ -121,7 +121,7 @@ def tokens_of(usage: Any) -> dict[str, int]:
 
 
 def as_text(value: Any) -> str:
-    """A text as it is; anything else as JSON."""
+    """Text unchanged; anything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

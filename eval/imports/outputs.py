@@ -1,9 +1,9 @@
-"""Outputs made elsewhere, read from a JSONL file whatever its fields are called.
+"""Reading outputs made elsewhere from a JSONL file, whatever its field names.
 
 A row of the plainest kind of file:
 {"problem": "What is 2 + 3?", "gold": "5", "output": "2 and 3 make \\boxed{5}."}
-Several outputs of a problem may be a list or several rows; token counts and finish reasons go along. The JSON export of
-this product is read too.
+Several outputs of a problem may come as a list or as several rows; token counts and finish reasons likewise. This
+product's own JSON export can be read too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,24 +19,24 @@ QUESTION = ("problem", "question", "prompt", "input")
 OUTPUT = ("outputs", "output", "responses", "response", "completions", "completion", "generations", "text", "code",
           "samples", "model_output")  # fmt: skip
 GOLD = ("gold", "gold_answer", "target", "expected", "reference", "answer", "gt")
-"""`answer` before `gt`: where a file has both, as those of Qwen2.5-Math's harness, `gt` went through its clean-up."""
+"""`answer` before `gt`: in files with both, such as those of Qwen2.5-Math's harness, `gt` has been cleaned up."""
 TOKENS = ("output_tokens", "tokens", "completion_tokens", "num_tokens")
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Where things are in a row, as dotted paths; empty: the usual names. A list on the way is walked through, so
-    `choices.message.content` finds every choice and `choices.0.message.content` the first."""
+    """Where things are in a row, as dotted paths; empty means the usual names. Lists on the way are expanded:
+    `choices.message.content` finds every choice, `choices.0.message.content` only the first."""
 
     question: str = ""
     gold: str = ""
     output: str = ""
     tokens: str = ""
-    """Output tokens, as many as there are outputs."""
+    """Output tokens, one count per output."""
     finish: str = ""
-    """Finish reasons, as many as there are outputs."""
+    """Finish reasons, one per output."""
     id: str = ""
-    """Rows that agree in it hold samples of one problem."""
+    """Rows with the same id hold samples of one problem."""
 
 
 class Output(NamedTuple):
@@ -46,13 +46,13 @@ class Output(NamedTuple):
     tokens: float | None
     """Output tokens, where their field was named; else they are among the facts."""
     finish_reason: str
-    """In small letters; empty where the file does not say."""
+    """Lower-case; empty if the file does not say."""
     facts: Mapping[str, Any]
     """The row's other fields, each list replaced by its element for this output."""
     parts: tuple[str, str] | None = None
-    """Thought and answer, where the file tells them apart."""
+    """Thought and answer, if the file separates them."""
     right: bool | None = None
-    """The verdict of whoever wrote the file, where it is a plain yes or no."""
+    """The file's own verdict, if it is a plain yes or no."""
 
 
 class OutputRow(NamedTuple):
@@ -114,7 +114,7 @@ def _golds(row: Mapping[str, Any]) -> list[Any]:
 
 
 def _texts(row: Mapping[str, Any], fields: Fields, where: str) -> list[str]:
-    """The row's texts; where a field of output is there and empty, the model said nothing."""
+    """The row's output texts; an output field that is present but empty means the model said nothing."""
     if fields.output:
         values = _at(row, fields.output)
     else:
@@ -140,7 +140,7 @@ def _aligned(row: Mapping[str, Any], path: str, count: int, where: str, what: st
 
 
 def _facts_at(row: Mapping[str, Any], position: int) -> dict[str, Any]:
-    """A row of several outputs as one that is about the output at `position`: of each list, its element there."""
+    """The row reduced to the output at `position`: each list is replaced by its element there."""
     at = slice(position, position + 1)
     return {key: next(iter(value[at]), None) if isinstance(value, list) else value for key, value in row.items()}
 

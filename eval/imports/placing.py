@@ -1,4 +1,4 @@
-"""Which problem a row of outputs answers: one of a chosen set, or one of its own."""
+"""Matching each row of outputs to a problem: one from a chosen set, or one made from the row itself."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from eval.records import Problem
 
 
 def place(rows: Sequence[OutputRow], benchmark: Benchmark | None) -> tuple[list[tuple[OutputRow, Problem]], list[str]]:
-    """Each row with its problem, and a sentence on each row that asks something else than the set does.
+    """Each row with its problem, and a sentence about each row whose question is not in the set.
 
-    Raises DataError for an id that comes with two questions or golds, and if no row is of the set.
+    Raises DataError for an id with two questions or golds, and if no row belongs to the set.
     """
     known = {squeeze(p.question): p for p in benchmark.problems} if benchmark else None
     problems: dict[str, Problem] = {}
@@ -35,7 +35,7 @@ def place(rows: Sequence[OutputRow], benchmark: Benchmark | None) -> tuple[list[
 
 
 def _known_problem(row: OutputRow, known: Mapping[str, Problem]) -> Problem | None:
-    """The set's problem with this question, or the last one that stands in it: a log may hold it as it was asked, with
+    """The set's problem with this question, or the last one contained in it: a log may hold the whole prompt, with
     instructions and examples."""
     if not row.question:
         raise DataError(f"{row.where} has no question.", f"Name its field, or use one of {', '.join(QUESTION)}.")
@@ -47,11 +47,11 @@ def _known_problem(row: OutputRow, known: Mapping[str, Problem]) -> Problem | No
 
 
 def _own_problem(row: OutputRow, taken: Mapping[str, Problem]) -> Problem:
-    """A problem told by the row's id, else by its question (and gold, where they differ), else by its line."""
+    """A problem identified by the row's id, else by its question (and gold, where golds differ), else by its line."""
     name = str(row.row.get("benchmark") or "imported")
 
     def problem(key: str) -> Problem:
-        # With the set's name in front, as in runs made here, so that an export comes back with the same ids.
+        # Prefixed with the set's name, as in runs made here, so that a re-imported export keeps its ids.
         key = key if key.startswith(f"{name}/") else f"{name}/{key}"
         subject, level = (str(row.row.get(column) or "") for column in ("subject", "level"))
         return Problem(key, row.question, row.gold, name, subject, level)

@@ -1,6 +1,6 @@
-"""A model as judge: the question put to it, its verdict read strictly from the reply, pairs shown in both orders.
+"""A model as judge: prompting it, parsing its verdict strictly from the reply, showing pairs in both orders.
 
-A verdict is structured (one JSON object) or it is invalid and counted as such; the prompt and the raw reply are kept.
+A verdict is structured (one JSON object), or else invalid and counted as such; prompt and raw reply are kept.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from models.config.sampling import Sampling
 JUDGING = Sampling(max_tokens=1024, temperature=0.0)
 IN_FLIGHT = 16
 REQUEST_FAILED = "request failed"
-"""How the reason of a verdict begins that was never given."""
+"""Prefix of the reason for a verdict that was never given."""
 
 
 @dataclass(frozen=True)
 class Rubric:
-    """What a judge is asked and which verdicts it may give."""
+    """What a judge is asked, and which verdicts it may give."""
 
     key: RubricKey
     title: str
@@ -99,13 +99,13 @@ class Ruling:
     invalid: str = ""
     """Why the verdict is invalid; empty when it is valid."""
     flipped: bool = False
-    """Of a pair: the verdict changed with the order of the answers."""
+    """For a pair: whether the verdict changed with the order of the answers."""
 
 
 def parse_verdict(text: str, rubric: Rubric) -> Ruling:
-    """The verdict in a judge's reply, or an invalid one that says why. Never guesses from prose.
+    """The verdict in a judge's reply, or an invalid one with the reason. Never guesses from prose.
 
-    Text around the object and a code fence are forgiven; several objects must agree.
+    Text or a code fence around the object is tolerated; several objects must agree.
     """
     objects = [obj for obj in _objects(text) if "verdict" in obj]
     if not objects:
@@ -154,9 +154,9 @@ class Judgement:
     invalid: str
     prompts: tuple[str, ...]
     raws: tuple[str, ...]
-    """The judge's raw replies, one a prompt; for a pair first in the given order, then in the other."""
+    """The judge's raw replies, one per prompt; for a pair, first in the given order, then swapped."""
     flipped: bool = False
-    """Of a pair: the judge preferred a place rather than an answer; counted as a tie."""
+    """For a pair: whether the judge preferred a position rather than an answer, which counts as a tie."""
     extra: dict[str, str] = field(default_factory=dict)
 
 
@@ -167,13 +167,13 @@ class JudgeItem:
     id: str
     fields: Mapping[str, str]
     extra: dict[str, str] = field(default_factory=dict)
-    """Kept with the judgement and never shown to the judge, e.g. which model gave the answer."""
+    """Stored with the judgement but never shown to the judge, e.g. which model gave the answer."""
 
 
 def combine_orders(given: Ruling, swapped: Ruling) -> Ruling:
-    """One verdict on a pair from both orders; a judge that prefers a place rather than an answer says tie.
+    """One verdict on a pair from both orders; a judge that prefers a position rather than an answer gives a tie.
 
-    `swapped` is the verdict with the answers exchanged, still in terms of the places as the judge saw them.
+    `swapped` is the verdict with the answers exchanged, in terms of the positions the judge saw.
     """
     if given.value is None or swapped.value is None:
         return Ruling(None, invalid=given.invalid or swapped.invalid)
@@ -215,7 +215,7 @@ class Judge:
         )
 
     async def judge_all(self, items: Sequence[JudgeItem], in_flight: int = IN_FLIGHT) -> AsyncIterator[Judgement]:
-        """Judgements as they come, not in the order of the items; leaving the loop cancels what is still under way."""
+        """Judgements in the order they complete, not that of the items; leaving the loop cancels pending requests."""
         room = asyncio.Semaphore(in_flight)
 
         async def one(item: JudgeItem) -> Judgement:
@@ -235,7 +235,7 @@ class Judge:
         return await self._model.complete([Message("user", prompt)], self._sampling)
 
     def _read(self, reply: Reply) -> Ruling:
-        """Only the answer is read: a verdict tried out in the judge's thought is none."""
+        """Reads only the answer: a verdict tried out in the judge's thought does not count."""
         if reply.finish_reason == "failed":
             return Ruling(None, invalid=f"{REQUEST_FAILED}: {reply.error}")
         verdict = parse_verdict(reply.answer, self.rubric)

@@ -35,16 +35,16 @@ KEY_VARIABLE = "JUDGE_API_KEY"
 
 
 class JudgeJob(CoroutineJob):
-    """A judge at work in the background."""
+    """A background job in which a judge reads a run's answers."""
 
     telling = "{} of {} judged."
 
 
 def judge_items(info: RunInfo, problems: Iterable[Problem], samples: Iterable[Sample], rubric: RubricKey,
                 benchmark: str | None = None) -> list[JudgeItem]:  # fmt: skip
-    """What there is to judge in a run: every sample that did not fail, or for `pair` both models' samples together.
+    """Everything to judge in a run: each sample that did not fail, or for `pair` both models' samples together.
 
-    The judge sees question, answer and reference; never the model or the thought.
+    The judge sees question, answer and reference, never the model or the thought.
     """
     asked = {p.id: p for p in problems if benchmark is None or p.benchmark == benchmark}
     usable = [s for s in samples if s.problem_id in asked and not s.error]
@@ -113,14 +113,14 @@ class JudgedScore:
     """Share of good verdicts, win rate with ties half (pairs), or mean mark from 0 to 100 (rating)."""
     low: float
     high: float
-    """95 %: Wilson's interval of a share or win rate, Student's t of a mean mark; nan where all marks agree."""
+    """95 % interval: Wilson's for a share or win rate, Student's t for a mean mark; nan if all marks are equal."""
     flipped: int
     check: JudgeCheck | None
     """None: this judge was never checked against people."""
 
 
 def scores(verdicts: Iterable[Judgement]) -> list[JudgedScore]:
-    """By judge, rubric, set and model. Invalid verdicts are counted beside the score and are not part of it."""
+    """Scores by judge, rubric, set and model. Invalid verdicts are counted separately and do not enter the score."""
     groups: dict[tuple[str, RubricKey, str, str], list[Judgement]] = {}
     for judgement in verdicts:
         role = judgement.extra.get("role", "distilled")
@@ -158,7 +158,7 @@ def _mark(judgement: Judgement, rubric: RubricKey) -> float:
 
 
 def _mean(marks: Sequence[float]) -> tuple[float, float, float]:
-    """Mean with Student's t interval; its bounds are not a number where marks do not differ and so show no spread."""
+    """Mean with Student's t interval; the bounds are nan if all marks are equal, since that shows no spread."""
     if len(set(marks)) < 2:
         return marks[0] if marks else float("nan"), float("nan"), float("nan")
     mean, error = float(np.mean(marks)), float(np.std(marks, ddof=1)) / len(marks) ** 0.5
@@ -167,7 +167,7 @@ def _mean(marks: Sequence[float]) -> tuple[float, float, float]:
 
 
 def judge_client(url: str, model: str) -> ModelClient:
-    """A judge at any OpenAI-compatible address; its key comes from JUDGE_API_KEY. A thought in tags is not read."""
+    """A judge at any OpenAI-compatible address; the key comes from JUDGE_API_KEY. A thought in tags is ignored."""
     if not url.startswith(("http://", "https://")):
         raise ConfigError(f"“{url}” is not the address of a server.", "Use one such as http://127.0.0.1:8001/v1.")
     endpoint = Endpoint(url.rstrip("/"), model, os.environ.get(KEY_VARIABLE, ""))

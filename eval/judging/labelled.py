@@ -1,4 +1,4 @@
-"""Answers that people have labelled, and how well a judge agrees with them: the check a judge needs to be believed.
+"""Answers labelled by people, and how well a judge agrees with them: the check that makes a judge credible.
 
 Labelled sets are read from a folder (JOURNEY_DATA) or any JSONL; checks are kept in one append-only file.
 
@@ -57,7 +57,7 @@ LABELLED: Mapping[str, LabelledSet] = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """One answer (or pair) and what people said of it."""
+    """One answer (or pair) and the human verdict on it."""
 
     item: JudgeItem
     label: str
@@ -72,7 +72,7 @@ class JudgeCheck:
     labelled_set: str
     agreement: Agreement
     flipped: int | None
-    """Of pairs: how many the judge decided by their order; None for other rubrics."""
+    """Number of pairs the judge decided by order alone; None for other rubrics."""
     at: str
     """UTC, ISO 8601."""
 
@@ -86,7 +86,7 @@ def load_labelled(key: str, data: Path | None = None) -> list[Labelled]:
 
 
 def _labelled(key: str, rows: Sequence[Mapping[str, Any]], source: str) -> list[Labelled]:
-    """Raises DataError naming the row whose columns or label are not those of the set, or when there is none."""
+    """Raises DataError if there are no rows, or naming a row whose columns or label do not belong to the set."""
     known = LABELLED[key]
     if not rows:
         raise DataError(f"{known.title} ({source}) holds no rows.", f"Get it again from {known.origin}.")
@@ -111,8 +111,8 @@ async def check_judge(
 ) -> tuple[JudgeCheck, list[Judgement]]:
     """Have `count` items (None: all), drawn with a fixed seed, judged, and compare with the human labels.
 
-    Raises ServerError when every request failed: that says nothing of the judge. A single one that failed, such as
-    an item too long for it, is an invalid verdict.
+    Raises ServerError if every request failed, which says nothing about the judge. A single failed request, e.g. for
+    an item that is too long, is an invalid verdict.
     """
     if count is not None and count < len(labelled):
         labelled = random.Random(CHECK_SEED).sample(list(labelled), count)
@@ -137,7 +137,7 @@ def checks_file() -> Path:
 
 
 def save_check(check: JudgeCheck, judgements: Sequence[Judgement]) -> None:
-    """Append the check, and the judgements behind it with prompts and raw verdicts to a file of their own."""
+    """Append the check, and write its judgements, with prompts and raw verdicts, to a separate file."""
     path = checks_file()
     behind = path.with_name(f"check-{check.at.replace(':', '')}-{check.labelled_set}.jsonl")
     jsonl.write(behind, map(asdict, judgements))
@@ -161,12 +161,12 @@ def latest_check(judge: str, rubric: RubricKey) -> JudgeCheck | None:
 
 
 def trustworthy(check: JudgeCheck | None) -> bool:
-    """Whether the check shows that the judge knows anything: most verdicts readable, agreement above chance."""
+    """Whether the check shows the judge to be useful: most verdicts readable, agreement above chance."""
     return check is not None and not _flaw(check.agreement)
 
 
 def _flaw(figures: Agreement) -> str:
-    """Why this judge's scores say nothing; empty for a judge that did better than chance."""
+    """Why this judge's scores are meaningless; empty for a judge that did better than chance."""
     if 2 * figures.invalid > figures.items:
         return "Most of its verdicts could not be read"
     if figures.kappa is None or figures.kappa_low is None or figures.kappa_low <= 0:
@@ -175,7 +175,7 @@ def _flaw(figures: Agreement) -> str:
 
 
 def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
-    """What stands beside every judged score: the figures of the judge's check, and what follows from them."""
+    """The text shown beside every judged score: the results of the judge's check, and what follows from them."""
     if check is None:
         known = [key for key, labelled in LABELLED.items() if labelled.rubric == rubric]
         how = f"a check on {' or '.join(known)} would tell" if known else "no labelled set is known for this question"

@@ -1,7 +1,7 @@
 """People as judges: blind marks from 0 to 100 by several raters, and how far they agree.
 
-A rater sees a question and one answer, in an order of their own, and never which model gave it. Marks are kept in an
-append-only file; a later mark of the same rater replaces an earlier one.
+Each rater sees one question and answer at a time, in a rater-specific order, and never which model gave it. Marks are
+kept in an append-only file; a later mark by the same rater replaces an earlier one.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Rating:
 
 @dataclass(frozen=True)
 class RatingSummary:
-    """What the raters say together."""
+    """The raters' combined result."""
 
     raters: int
     rated: Mapping[str, int]
@@ -61,7 +61,7 @@ def ratings_file() -> Path:
 
 
 def rater_name(text: str) -> str:
-    """A rater's name as it is kept; empty for none."""
+    """A rater's name in normalised form; empty if there is none."""
     return " ".join(text.split())[:60]
 
 
@@ -87,7 +87,7 @@ def ratings() -> list[Rating]:
 
 
 def order_for(rater: str, tasks: Iterable[RatingTask]) -> list[RatingTask]:
-    """The tasks in this rater's own order: shuffled by the name, the same each time, blind to the model."""
+    """The tasks in this rater's order: shuffled by a hash of the name, so always the same, and blind to the model."""
     return sorted(tasks, key=lambda task: hashlib.sha256(f"{rater}|{task.id}".encode()).digest())
 
 

@@ -101,7 +101,7 @@ TABLE_2 = (
 
 @dataclass(frozen=True)
 class Standing:
-    """A row of the transparency leaderboard. The paper prints these sums and not the items behind them."""
+    """A row of the transparency leaderboard. The paper prints only these sums, not the items behind them."""
 
     work: str
     data: int
@@ -127,7 +127,7 @@ LEADERBOARD = (
 
 @dataclass(frozen=True)
 class Milestone:
-    """A point of Figure 1. `day` is None where the paper gives an order and no date."""
+    """A point of Figure 1. `day` is None where the paper gives an order but no date."""
 
     key: str
     day: date | None
@@ -159,14 +159,14 @@ WAYS = ("teacher", "debate", "search", "people")
 
 
 def exact_count(percent: float, size: int, decimals: int) -> int | None:
-    """The one whole number of `size` that prints as `percent` with `decimals` decimals; None if none or several do."""
+    """The one count out of `size` that prints as `percent` with `decimals` decimals; None if none or several do."""
     nearby = range(max(0, floor(percent * size / 100) - 1), min(size, floor(percent * size / 100) + 2) + 1)
     fitting = [count for count in nearby if abs(100 * count / size - percent) <= 0.5 * 10**-decimals + 1e-9]
     return fitting[0] if len(fitting) == 1 else None
 
 
 class Counts(NamedTuple):
-    """How many questions were answered well. `exact` is False where the printed share fits no whole number."""
+    """How many questions were answered well. `exact` is False if the printed share does not determine the count."""
 
     baseline: int
     ours: int
@@ -187,7 +187,7 @@ def counts(result: OpenEndedResult) -> Counts | None:
 
 
 class Difference(NamedTuple):
-    """Ours minus baseline, in points of per cent. Unpaired: the paper does not print the answers to each question."""
+    """Ours minus baseline, in percentage points. Unpaired: the paper does not print the individual answers."""
 
     points: float
     low: float

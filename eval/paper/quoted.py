@@ -1,13 +1,12 @@
-"""Figures that a Markdown document quotes in its tables, compared with the files they are from.
+"""Checking the figures quoted in a Markdown document's tables against the files they come from.
 
-A comment right above a table says where its numbers stand:
+A comment right above a table says where its numbers come from:
 
     <!-- figures: FILE [PREFIX] | KEY KEY … -->
 
-There is one dotted key (a number is a place in a list) for each number after the first column, in reading order.
-`{row}` stands for the row's first cell in snake_case, `{n}` for its place from 0; `%` after a key means that a share is
-shown as a percentage. A number equals its value if rounding to the decimals shown gives it; a cell `–` says that there
-is none.
+There is one dotted key (a number is a list index) for each number after the first column, in reading order. `{row}` is
+the row's first cell in snake_case, `{n}` its index from 0; `%` after a key means that a share is shown as a percentage.
+A number matches if the value rounds to it at the decimals shown; a cell `–` means there is no value.
 """
 
 import json
@@ -20,13 +19,13 @@ from typing import Any, NamedTuple
 import yaml
 
 READABLE = (".json", ".yaml")
-"""Files whose values are read as they stand; what is computed from other files is for whoever can compute it."""
+"""Files whose values can be read directly; values computed from other files are the caller's business."""
 _COMMENT = re.compile(r"<!-- figures: (?P<file>\S+) ?(?P<prefix>\S*) \|(?P<keys>[^>]*)-->")
 _NUMBER = re.compile(r"(?<![\w.])[+−]?\d+(?:,\d{3}\b)*(?:\.\d+)?(?:e-?\d+)?")
 
 
 class Quoted(NamedTuple):
-    """A table and the place of its numbers."""
+    """A table and where its numbers come from."""
 
     file: str
     prefix: str
@@ -36,7 +35,7 @@ class Quoted(NamedTuple):
 
 
 def quoted_tables(text: str) -> list[Quoted]:
-    """The tables that say where their numbers are from."""
+    """The tables that say where their numbers come from."""
     lines = text.splitlines()
     tables = []
     for place, line in enumerate(lines):
@@ -47,7 +46,7 @@ def quoted_tables(text: str) -> list[Quoted]:
 
 
 def _rows(lines: Iterable[str]) -> tuple[tuple[str, ...], ...]:
-    """Rows of the table that begins these lines, without its head and the line below it."""
+    """Rows of the table at the start of these lines, without its header and the line below that."""
     rows = []
     for line in lines:
         if not line.startswith("|"):
@@ -57,7 +56,7 @@ def _rows(lines: Iterable[str]) -> tuple[tuple[str, ...], ...]:
 
 
 def differing(table: Quoted, document: Any) -> list[str]:
-    """What in the table is not as in the document, in words; empty if all of it is."""
+    """The differences between the table and the document, in words; empty if there are none."""
     wrong = [] if table.rows else [f"{table.file}: no table follows the comment"]
     for place, (name, *cells) in enumerate(table.rows):
         shown = [number for cell in cells for number in numbers_of(cell)]
@@ -74,7 +73,7 @@ def differing(table: Quoted, document: Any) -> list[str]:
 
 
 def numbers_of(cell: str) -> list[str]:
-    """The numbers of a cell as written; an empty one for a cell that says there is none."""
+    """The numbers in a cell as written; one empty string for a cell that marks a missing value."""
     return [""] if cell == "–" else _NUMBER.findall(cell)
 
 
@@ -90,7 +89,7 @@ def _same(shown: str, value: Any, *, percent: bool) -> bool:
 
 
 def figures_hold(text: str, root: Path) -> bool:
-    """Whether the text quotes figures of JSON or YAML files below `root`, and all of them as they stand there."""
+    """Whether the text quotes figures from JSON or YAML files below `root`, and all of them match."""
     tables = [table for table in quoted_tables(text) if table.file.endswith(READABLE)]
     documents = {file: read_document(root / file) for file in {table.file for table in tables}}
     return bool(tables) and not any(differing(table, documents[table.file]) for table in tables)
@@ -110,7 +109,7 @@ def parse_document(text: str) -> Any:
 
 
 def below(value: Any, path: Iterable[str]) -> Any:
-    """What stands under these keys, or places of a list; None where there is nothing."""
+    """The value under these keys or list indices; None if there is none."""
     for part in path:
         if isinstance(value, list):
             value = value[int(part)] if part.isdecimal() and int(part) < len(value) else None

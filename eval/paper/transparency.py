@@ -1,7 +1,7 @@
-"""The Technical Transparency Index: 25 items, 100 points; scoring any work, and this product by its own artefacts.
+"""The Technical Transparency Index (25 items, 100 points), for scoring any work, and this product by its artefacts.
 
-`arena index` looks for the artefacts named in transparency.yaml, says for each item what it found
-and where, and sums up. One rule holds everywhere: an item without evidence is a no.
+`arena index` looks for the artefacts named in transparency.yaml, reports for each item what it found and where, and
+adds up the points. One rule holds everywhere: an item without evidence is a no.
 """
 
 import json
@@ -56,7 +56,7 @@ class Item:
     weight: int
     question: str
     technique: bool = False
-    """Whether “openly not used” is an answer: a technique can be left out, a licence cannot."""
+    """Whether “openly not used” is a valid answer: a technique can be left out, a licence cannot."""
     artefacts: tuple[Check, ...] = ()
     statement: tuple[Check, ...] = ()
 
@@ -107,7 +107,7 @@ def full_marks() -> Standing:
 
 
 def earns(item: Item, entry: Entry) -> bool:
-    """Whether the answer gives the item's points: yes, or openly not used for a technique, and with evidence."""
+    """Whether the answer earns the item's points: yes (or, for a technique, openly not used), with evidence."""
     allowed = entry.answer == "yes" or (entry.answer == "not_used" and item.technique)
     return allowed and bool(entry.evidence.strip())
 
@@ -171,7 +171,7 @@ def _passes(check: Check, path: Path, root: Path) -> bool:
 
 
 def section_of(text: str, heading: str) -> str:
-    """What stands below the first Markdown heading that matches, down to the next of its rank; empty without one."""
+    """The text under the first matching Markdown heading, up to the next one of its level; empty if none matches."""
     lines: list[str] = []
     rank = 0
     for line in text.splitlines():
