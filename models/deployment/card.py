@@ -6,7 +6,7 @@ from models.config.registry import Profile, SpaceCard
 
 
 def front_matter(card: SpaceCard, profile: Profile | None = None) -> str:
-    """README's YAML block with its two `---` lines; `profile` sets the SDK and the hardware."""
+    """README's YAML block, including both `---` lines; `profile` determines the SDK and the hardware."""
     fields = card.model_dump(exclude_none=True, exclude_defaults=False)
     if profile is not None:
         fields |= {"sdk": profile.sdk, "suggested_hardware": profile.hardware}

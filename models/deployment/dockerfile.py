@@ -1,4 +1,4 @@
-"""The Dockerfile of a Space: install.py makes both environments while the image is built, for a user without rights."""
+"""The Dockerfile of a Space: install.py creates both environments during the build, as an unprivileged user."""
 
 from models.config.registry import Profile, SpaceCard
 
@@ -29,20 +29,20 @@ ENV GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT={port}
 CMD ["python", "app.py"]
 """
 NVIDIA = "ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility\n"
-"""Asks the container's runtime for the driver; a CUDA base image would bring a second set of CUDA libraries."""
+"""Makes the container runtime provide the driver; a CUDA base image would add a second set of CUDA libraries."""
 ENGINE = "ENV JOURNEY_ENGINE=/home/user/app/.venv-engine\n"
 FETCH = "RUN python commands fetch\n"
 
 
 def dockerfile(card: SpaceCard, profile: Profile, pair: str, *, fetch: bool) -> str:
-    """The text of the Dockerfile. `fetch`: whether the pair's weights are small enough to be part of the image."""
+    """The text of the Dockerfile. `fetch`: whether the build downloads the pair's weights into the image."""
     system = "g++ libnuma1" if profile.kv_cache_gib and profile.served_by == "vllm" else "g++"
     text = HEAD.format(profile=profile.key, python=card.python_version, system=system)
     if profile.arrangement == "remote":
         more = ""
         text += WITHOUT_ENGINE
     else:
-        # Without a GPU, torch's builds for CUDA would be gigabytes of nothing.
+        # Without a GPU, torch's CUDA builds would only waste gigabytes.
         variables = "" if profile.gpu else "UV_TORCH_BACKEND=cpu "
         kind = "none" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
         text += WITH_ENGINE.format(engine=kind, variables=variables)

@@ -1,10 +1,10 @@
-"""What Hugging Face lends to a Space: processors, memory, disk and price, as its documentation lists them."""
+"""Hardware that Hugging Face offers for Spaces: processors, memory, disk and price, as documented there."""
 
 from typing import NamedTuple
 
 
 class Hardware(NamedTuple):
-    """One kind of machine, by the name that `hf` knows it by."""
+    """One kind of machine, under the name that `hf` uses for it."""
 
     memory_gb: int
     disk_gb: int | None
@@ -32,11 +32,11 @@ HARDWARE = {
     "rtx-pro-6000": Hardware(256, None, 2.75),
     "rtx-pro-6000x2": Hardware(512, None, 5.50),
 }
-"""Read in 2026; `hf spaces hardware` lists today's."""
+"""As of 2026; `hf spaces hardware` lists the current ones."""
 
 
 def price(flavor: str) -> str:
-    """Its price in words; also for one that is not in the table."""
+    """The price in words, also for hardware that is not in the table."""
     if flavor.startswith("zero-"):
         return f"{flavor} (ZeroGPU): no charge by the hour; each reply takes GPU time from its visitor's daily quota"
     known = HARDWARE.get(flavor)

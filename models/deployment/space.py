@@ -36,10 +36,10 @@ PARTS = (
     "LICENSE",
 )
 FOR_LOCAL_WEIGHTS = "\n# Weights, training"
-"""Where requirements.txt begins to list what only weights on this machine need. A Space whose models are elsewhere ends
-there."""
+"""The line of requirements.txt after which come packages needed only for local weights. A Space with remote models
+omits them."""
 LFS_SUFFIXES = ("safetensors", "parquet", "png", "jpg", "gif", "woff2", "zip")
-"""Kinds of files that the hub takes through git-lfs only."""
+"""File types that the hub accepts only through git-lfs."""
 
 
 def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpec | None = None) -> str:
@@ -78,13 +78,13 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
 
 
 def requirements(profile: Profile) -> str:
-    """The text of requirements.txt: for models at addresses, without what only local weights need."""
+    """The text of requirements.txt; for remote models, without the packages that only local weights need."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     return text.partition(FOR_LOCAL_WEIGHTS)[0] if profile.arrangement == "remote" else text
 
 
 def tracked_files() -> list[Path]:
-    """The files of PARTS that belong to the repository; in a plain copy without git, all but caches."""
+    """The files under PARTS that git tracks; in a plain copy without git, all files except caches."""
     try:
         listed = subprocess.run(
             ["git", "ls-files", "-z", "--", *PARTS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True

@@ -1,4 +1,4 @@
-"""What to do with a written Space: the commands that push it, what to set, what it costs, how long its start takes."""
+"""Next steps for a Space folder: commands to push it, variables and secrets, cost, and time of the first start."""
 
 import shlex
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ YOU = "<you>"
 SPACE = f"{YOU}/journey-arena"
 VOTES = f"{YOU}/journey-arena-votes"
 HUB_BYTES_A_SECOND = 100e6
-"""From the hub to a Space. Not measured: a cautious assumption."""
+"""Download rate from the hub to a Space. A conservative assumption, not measured."""
 REGISTRY_BYTES_A_SECOND = 30e6
-"""From the package registry, unpacking included: 1.2 GB in 35 s, measured on two cores."""
+"""Installation rate from the package registry, unpacking included: 1.2 GB in 35 s, measured on two cores."""
 DISK_BYTES_A_SECOND = 1e9
-"""From a local disk to GPUs. Not measured: an assumption."""
+"""Rate of loading weights from a local disk to the GPUs. An assumption, not measured."""
 ENGINE_BYTES = {"gpu": 4.0e9, "cpu": 0.7e9}
-"""Wheels of the engine's environment. CPU measured; GPU the sum of the sizes that the registry lists."""
+"""Size of the wheels in the engine's environment. CPU: measured; GPU: sum of the sizes the registry lists."""
 START_SECONDS = {"gpu": 180, "cpu": 60, "transformers": 30}
-"""From loaded weights to the first healthy answer. CPU measured (two cores, eager); GPU assumed (compiling, graphs), as
-for Transformers, whose imports are most of it."""
+"""From loaded weights to the first healthy answer. CPU: measured (two cores, eager mode). GPU (compilation, CUDA
+graphs) and Transformers (mostly imports): assumed."""
 
 
 ZERO = """A free account in good standing may have two Spaces on ZeroGPU. Benchmarks are shown there and not run.
@@ -140,7 +140,7 @@ def _start(profile: Profile, pair: PairSpec) -> Iterator[str]:
 
 
 def first_start(profile: Profile, pair: PairSpec) -> Estimate:
-    """Sizes over rates: the engine (a Gradio Space installs it at its first start), the weights, loading them."""
+    """Sum of sizes over rates: installing the engine (on a Gradio Space), downloading the weights, loading them."""
     if profile.arrangement == "remote":
         return Estimate(0.0, ())
     kind = "transformers" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
@@ -161,7 +161,7 @@ def first_start(profile: Profile, pair: PairSpec) -> Estimate:
 
 
 def _downloads(profile: Profile, pair: PairSpec) -> Iterator[tuple[float, float, str]]:
-    """(bytes, bytes a second, what) of each repository or package; an adapter is counted as nothing."""
+    """(bytes, bytes per second, what) of each repository or package; the size of an adapter is neglected."""
     if profile.arrangement == "remote":
         return
     awq = profile.quantization == "awq"
@@ -182,7 +182,7 @@ def _downloads(profile: Profile, pair: PairSpec) -> Iterator[tuple[float, float,
 
 
 def _named(source: EnvironmentSource) -> Source:
-    """What the variable names here; unset, a whole checkpoint is assumed."""
+    """The source the variable names on this machine; if it is unset, a full checkpoint is assumed."""
     try:
         return resolve_environment(source)
     except ConfigError:

@@ -1,4 +1,4 @@
-"""What must hold on this machine before anything is fetched or started for a pair."""
+"""Checks of this machine before anything is downloaded or started for a pair."""
 
 import os
 import shutil
@@ -20,14 +20,14 @@ from models.serving.engine import is_missing
 from models.weights.find import folder_here
 
 CUDA = 13.0
-"""What the engine's wheels are built for; a driver for CUDA 12 loads none of them."""
+"""The CUDA version the engine's wheels are built for; a driver for CUDA 12 cannot load them."""
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_NEEDED = GIB
-"""Of one server on several GPUs: NCCL and the engine's own queues. Containers often have 64 MB."""
+"""Bytes of /dev/shm for one server on several GPUs: NCCL and the engine's queues. Containers often have only 64 MB."""
 
 
 ENGINE_BYTES = {"cpu": 4 * 10**9, "gpu": 16 * 10**9}
-"""As install.py counts them."""
+"""The same numbers as in install.py."""
 
 
 class Need(NamedTuple):
@@ -41,7 +41,7 @@ class Need(NamedTuple):
 
 
 def check_machine(plan: Plan) -> None:
-    """Raise ConfigError or WeightsError if the GPUs, their driver, /dev/shm or the disk cannot carry the plan."""
+    """Raise ConfigError or WeightsError if the GPUs, their driver, /dev/shm or the disk do not suffice for the plan."""
     if any(engine.gpus for engine in plan.engines):
         if plan.profile.served_by == "vllm":  # ZeroGPU shows its GPU only while it is lent
             check_gpus(plan, visible_gpus())
@@ -52,7 +52,7 @@ def check_machine(plan: Plan) -> None:
 
 
 def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
-    """Raise ConfigError unless these GPUs are as many as the plan uses, and large enough for what it puts on them."""
+    """Raise ConfigError unless there are enough GPUs for the plan, each with enough memory for its share."""
     profile = plan.profile
     assert profile.gpu is not None
     needed = 1 + max(number for engine in plan.engines for number in engine.gpus)
@@ -60,7 +60,7 @@ def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
         raise _other_gpus(profile, f"needs {needed} GPU{'s' if needed > 1 else ''}, and {_counted(gpus)}")
     for engine in plan.engines:
         smallest = min((gpus[number] for number in engine.gpus), key=lambda gpu: gpu.memory_gib)
-        # The engine takes its share of what is there, not of what the profile says.
+        # The engine takes its share of the actual memory, not of what the profile says.
         limit = engine.usage.limit * smallest.memory_gib / profile.gpu.memory_gib
         if engine.usage.total > limit:
             raise _other_gpus(
@@ -108,7 +108,7 @@ def check_shared_memory(engine: Engine, folder: Path = SHARED_MEMORY) -> None:
 
 
 def needs(plan: Plan) -> Iterator[Need]:
-    """What the plan will download or make, less what is on this machine already."""
+    """What the plan will download or build, minus what is already on this machine."""
     # Imported late: it takes half a second, and most plans need nothing from the hub.
     from huggingface_hub import constants
 
@@ -135,7 +135,7 @@ def engine_needs(plan: Plan) -> Iterator[Need]:
 
 
 def _sources(plan: Plan, engine: Engine) -> Iterator[tuple[Source, int, str]]:
-    """(weights, bytes, title) of what an engine loads, an adapter's base included."""
+    """(source, bytes, title) of the weights an engine loads; for an adapter, those of its base."""
     awq = plan.profile.quantization == "awq"
     for role in engine.roles:
         spec = plan.pair.model(role)

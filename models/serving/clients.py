@@ -1,4 +1,4 @@
-"""A client for one side of a served pair: the only place that knows what belongs to it."""
+"""Builds the client for one side of a served pair; the only place that knows what it needs."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from models.serving.in_process.channel import LocalEndpoint
 
 
 class Served(Protocol):
-    """What it takes to ask the models of a pair: `ServedPair`, or a stand-in."""
+    """The interface for asking the models of a pair: `ServedPair`, or a stand-in."""
 
     @property
     def pair(self) -> PairSpec: ...
@@ -24,10 +24,10 @@ async def client_of(
     *,
     silence_seconds: float | None = SILENCE_SECONDS,
 ) -> ModelClient:
-    """A client for one side, once it is ready: with the thought format, template options and system prompt that
-    spaces.yaml gives its model. It opens no connection before it is used. Raises ServerError, see `wait_ready`.
+    """Wait until one side is ready and return a client with its model's thought format, template options and system
+    prompt from spaces.yaml. No connection is opened before first use. Raises ServerError, see `wait_ready`.
 
-    `silence_seconds`: how long its server may send nothing; None where the caller sees to that.
+    `silence_seconds`: how long its server may send nothing; None if the caller handles that.
     """
     endpoint = await served.wait_ready(role, timeout)
     spec = served.pair.model(role)

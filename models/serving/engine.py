@@ -1,4 +1,4 @@
-"""The Python that runs vLLM: its own environment, made at the first start where nobody has made it yet."""
+"""The Python that runs vLLM: its own environment, created at the first start if it does not exist yet."""
 
 import os
 import subprocess
@@ -14,16 +14,16 @@ from models.weights.files import Report, disk_errors
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 STAMP = "engine.installed"
 """Written by install.py into an environment that is complete."""
-# Both sides of a pair ask at the same time; the second waits here only for the first.
+# Both sides of a pair ask at the same time; the second waits here for the first.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 def engine_python(report: Report) -> str:
     """The interpreter to start a model server with. Raises ServerError in install.py's words if it cannot be made.
 
-    The engine's own environment comes first. Without one, vLLM may be installed beside the page, as in an image that
-    has everything in one environment. Otherwise install.py makes it now, which takes minutes. A Space may keep it on a
-    volume, made by an earlier version of the app, so there install.py checks it at every start.
+    The engine's own environment is preferred. Otherwise vLLM may be installed in the page's environment, as in an image
+    with a single environment. Failing that, install.py creates the engine's environment now, which takes minutes. A
+    Space may keep it on a volume from an earlier version of the app, so there install.py checks it at every start.
     """
     folder = engine()
     python = folder / "bin" / "python"
@@ -38,17 +38,17 @@ def engine_python(report: Report) -> str:
 
 
 def _trusted(folder: Path) -> bool:
-    """Whether a complete environment is there that install.py need not check."""
+    """Whether there is a complete environment that install.py need not check."""
     return (not on_space() or "JOURNEY_ENGINE" in os.environ) and (folder / STAMP).is_file()
 
 
 def is_missing() -> bool:
-    """Whether an engine has yet to be installed: in its own environment there is none, nor beside the page."""
+    """Whether no engine is installed, neither in its own environment nor in the page's."""
     return not (engine() / STAMP).is_file() and find_spec("vllm") is None
 
 
 def _install(folder: Path, report: Report) -> None:
-    """Run install.py, whose lines are the progress. Under the watchdog: it ends when the app ends."""
+    """Run install.py, reporting its output lines as progress. It runs under the watchdog, so it ends with the app."""
     report("looking at the engine's environment")
     command = [sys.executable, str(WATCHDOG), str(os.getpid())]
     command += [sys.executable, str(ROOT / "install.py"), "--engine-only", str(folder)]

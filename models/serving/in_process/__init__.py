@@ -1,1 +1,1 @@
-"""Both models in the page's own process, by Transformers: on ZeroGPU, and wherever vLLM does not run."""
+"""Both models served by Transformers inside the page's process: on ZeroGPU, and wherever vLLM does not run."""

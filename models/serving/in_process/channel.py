@@ -1,4 +1,4 @@
-"""One model of this process, asked as a server would be: what `ModelClient` needs, without a connection."""
+"""A model in this process behind the interface of a server: what `ModelClient` needs, without a connection."""
 
 import asyncio
 import uuid
@@ -17,10 +17,10 @@ from models.serving.in_process.generation import Job, PieceOrError
 
 
 class Submits(Protocol):
-    """What answers jobs: `models.serving.in_process.engine.InProcess`."""
+    """Anything that answers jobs, such as `models.serving.in_process.engine.InProcess`."""
 
     folder: Path
-    """Where jobs may keep the file that stops them."""
+    """The folder for the files that stop jobs."""
 
     def submit(self, job: Job, hear: Any) -> None: ...
 
@@ -39,7 +39,7 @@ class LocalChannel:
         self._engine, self._key, self._tokenizer, self._context = engine, key, tokenizer, context
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Does nothing: there is no connection to close."""
 
     async def chat_tokens(self, chat: dict[str, Any]) -> list[int]:
         options = chat.get("chat_template_kwargs", {})
@@ -47,7 +47,7 @@ class LocalChannel:
             tokens: list[int] = self._tokenizer.apply_chat_template(
                 chat["messages"], add_generation_prompt=True, return_dict=False, **options
             )
-        except Exception as error:  # a template is a program of the model's
+        except Exception as error:  # a chat template is code and may raise anything
             words = f"The model's chat template refuses this conversation: {error}."
             raise ServerError(words, "Start a new conversation.", "refused") from error
         return tokens
@@ -83,7 +83,7 @@ class LocalChannel:
         loop = asyncio.get_running_loop()
 
         def hear(piece: PieceOrError) -> None:
-            with suppress(RuntimeError):  # the loop has been closed: nobody listens any more
+            with suppress(RuntimeError):  # the loop has been closed: nobody is listening any more
                 loop.call_soon_threadsafe(pieces.put_nowait, piece)
 
         self._engine.submit(job, hear)
@@ -101,7 +101,7 @@ class LocalChannel:
                 job.end()
 
     def _check_length(self, prompt: int, limit: int) -> None:
-        """Raise the ServerError that a server of this context would be understood to give."""
+        """Raise the same ServerError as for a server whose context is too short."""
         if prompt + limit > self._context:
             words = (
                 f"the maximum context length is {self._context} tokens, and max_tokens={limit} were requested for a "

@@ -23,21 +23,21 @@ from models.serving.life import Life
 
 Find = Callable[[Role, Callable[[str], None]], Path]
 Hear = Callable[[PieceOrError], None]
-"""Called in another thread with all that a job says, its end last."""
+"""Called from another thread with each piece of a job's reply, the final one last."""
 ASKED_TOGETHER: ContextVar[object] = ContextVar("asked_together", default=None)
-"""Set while the sides of one question are asked: on ZeroGPU they share one call, and so one stretch of GPU time."""
+"""Set while both sides are asked the same question: on ZeroGPU they then share one call and its GPU time."""
 GATHER_SECONDS = 0.3
 """How long a call to ZeroGPU waits for the other side's request."""
 CALLS_AT_ONCE = 16
-"""On ZeroGPU, where they wait in its own line."""
+"""Concurrent calls on ZeroGPU, which has a queue of its own."""
 STOPPED = ServerError("The models were stopped.", "Start the app again.")
 
 
 class InProcess(Life):
-    """The models of a plan in this process. They become ready together and end together."""
+    """The models of a plan, loaded in this process. They become ready together and stop together."""
 
     def __init__(self, plan: Plan, find: Find) -> None:
-        """`find` gives the folder of a side's weights, fetched first if need be, and tells what it does."""
+        """`find` returns the folder of a side's weights, fetching them if needed and reporting progress."""
         self.roles: list[Role] = [role for engine in plan.engines for role in engine.roles]
         super().__init__(" and ".join(plan.pair.model(role).title for role in self.roles))
         self._kept = tempfile.TemporaryDirectory(prefix="journey-replies-")
@@ -57,7 +57,7 @@ class InProcess(Life):
         return self._endpoints[role]
 
     def submit(self, job: Job, hear: Hear) -> None:
-        """Answer a job, in its turn."""
+        """Queue a job; `hear` gets its pieces."""
         together = (ASKED_TOGETHER.get() if self._zero else None) or object()
         with self._gathering:
             calls = self._gathered[together]
@@ -65,7 +65,7 @@ class InProcess(Life):
             if len(calls) > 1:
                 return
         try:
-            # ZeroGPU charges the visitor that gradio notes in the context.
+            # ZeroGPU charges the visitor, whom gradio stores in the context.
             self._calls.submit(copy_context().run, self._call, together)
         except RuntimeError:  # it has been shut down
             self._send_away()
@@ -75,7 +75,7 @@ class InProcess(Life):
             time.sleep(GATHER_SECONDS)
         with self._gathering:
             calls = self._gathered.pop(together, [])
-        if not calls:  # sent away meanwhile
+        if not calls:  # rejected in the meantime
             return
         jobs, over = [job for job, _ in calls], set()
         self._running |= set(jobs)
@@ -139,7 +139,7 @@ class InProcess(Life):
         return ThreadPoolExecutor(at_once, "in-process")
 
     def _send_away(self) -> None:
-        """Tell those in line that nobody will answer."""
+        """Fail all queued jobs."""
         with self._gathering:
             waiting = [hear for calls in self._gathered.values() for _, hear in calls]
             self._gathered.clear()
@@ -147,7 +147,7 @@ class InProcess(Life):
             hear(STOPPED)
 
     def _key(self, role: Role) -> str:
-        """One copy serves both sides of a pair of one model."""
+        """The key of the model that serves a side; both sides share one copy if they are the same model."""
         return self._plan.pair.model("base" if self._plan.pair.one_model else role).key
 
     def _check_memory(self) -> None:

@@ -1,4 +1,4 @@
-"""Replies by Transformers' `generate`: requests go in as plain values, pieces of text come out as they are drawn."""
+"""Replies from Transformers' `generate`: requests go in as plain values, pieces of text come out as generated."""
 
 import logging
 import threading
@@ -17,7 +17,7 @@ LOG = logging.getLogger(__name__)
 PieceOrError = Piece | ServerError
 """A reply ends with a piece that has a finish reason, or with an error."""
 Pieces = Generator[tuple[int, PieceOrError], None, None]
-"""(Number of the job, what it says), as it comes; closing it ends the replies that are still running."""
+"""(job number, piece), as they are generated; closing it stops the replies that are still running."""
 _MOVING = threading.Lock()
 
 
@@ -32,7 +32,7 @@ class Job:
     """Maximum number of output tokens."""
     sampling: Sampling
     stop: Path
-    """A file that is made to end the reply early; the other process sees it too."""
+    """A file that is created to end the reply early, since ZeroGPU's process can see it too."""
 
     def end(self) -> None:
         self.stop.touch()
@@ -48,7 +48,7 @@ class Model(NamedTuple):
     network: Any
     tokenizer: Any
     ends: frozenset[int]
-    """Tokens that end a reply."""
+    """Ids of the tokens that end a reply."""
 
 
 def load(folder: Path, dtype: str) -> Model:
@@ -61,13 +61,13 @@ def load(folder: Path, dtype: str) -> Model:
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype), local_files_only=True)
     except MemoryError as error:
         raise WeightsError("There is not enough memory to load the model.", "Choose a smaller pair.") from error
-    except Exception as error:  # whatever a checkpoint's own code and files may raise
+    except Exception as error:  # a checkpoint's own code and files may raise anything
         LOG.exception("loading %s failed", folder)
         words = " ".join(str(error).split())[:300]
         raise WeightsError(f"Transformers cannot load {folder}: {words}.", "Check the folder, or use vLLM.") from error
     own = network.generation_config.eos_token_id
     ends = {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
-    # Requests are sampled as they ask, not by defaults hidden in a checkpoint's generation_config.json.
+    # Sampling follows the request, not the defaults in a checkpoint's generation_config.json.
     network.generation_config = GenerationConfig(eos_token_id=sorted(ends), pad_token_id=min(ends, default=0))
     return Model(network.eval(), tokenizer, frozenset(ends))
 
@@ -93,7 +93,7 @@ def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Pieces:
         job = jobs[number]
         try:
             answer(job, models[job.model], lambda piece: pieces.put((number, piece)))
-        except Exception as error:  # our reader waits for an end, whatever goes wrong
+        except Exception as error:  # the reader must get an end, whatever goes wrong
             LOG.exception("a reply of %s failed", job.model)
             pieces.put((number, _in_words(error)))
 
@@ -113,7 +113,7 @@ def generate(models: Mapping[str, Model], jobs: Sequence[Job]) -> Pieces:
 
 
 def answer(job: Job, model: Model, tell: Callable[[Piece], None]) -> None:
-    """Draw one reply. `tell` gets its text with the count of tokens so far, at last the finish reason."""
+    """Sample one reply. `tell` receives its text with the token count so far, and finally the finish reason."""
     import torch
     from transformers import GenerationConfig
 
@@ -132,7 +132,7 @@ def answer(job: Job, model: Model, tell: Callable[[Piece], None]) -> None:
 
 
 class _Hearer:
-    """Called by `generate` after each token: tells the text that it completes, and says whether to end here."""
+    """Stopping criterion, called by `generate` after each token: passes on new text, returns whether to stop."""
 
     def __init__(self, job: Job, tokenizer: Any, tell: Callable[[Piece], None]) -> None:
         from tokenizers.decoders import DecodeStream
@@ -151,7 +151,7 @@ class _Hearer:
 
 
 def _drawing(sampling: Sampling, device: Any) -> list[Any]:
-    """What turns the most likely token, which `generate` takes, into one that is drawn; nothing for greedy decoding."""
+    """Logits processors that make `generate`'s argmax a random sample; none for greedy decoding."""
     if sampling.temperature <= 0:
         return []
     import torch
@@ -164,8 +164,8 @@ def _drawing(sampling: Sampling, device: Any) -> list[Any]:
         generator.manual_seed(sampling.seed)
 
     def gumbel(_: Any, scores: Any) -> Any:
-        """Log-probabilities with Gumbel noise: the largest is a sample of the distribution (Gumbel 1954). With a
-        generator of its own, a seeded reply does not depend on what else is being drawn, as torch's global one would.
+        """Add Gumbel noise to the logits; the argmax is then a sample from the distribution (Gumbel 1954). Unlike
+        torch's global generator, a separate one keeps a seeded reply independent of other replies.
         """
         return scores - torch.empty_like(scores).exponential_(generator=generator).log_()
 

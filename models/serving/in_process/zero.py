@@ -1,4 +1,4 @@
-"""ZeroGPU lends a GPU to one function call at a time, for seconds asked for in advance, from the visitor's quota."""
+"""ZeroGPU lends a GPU to single function calls, for a time requested in advance, from the visitor's quota."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from models.serving.in_process.generation import Job, Pieces
 
 Generate = Callable[[Sequence[Job]], Pieces]
 START_SECONDS = 15
-"""For starting a process and moving both models to the GPU. An assumption, on the safe side."""
+"""Time to start a process and move both models to the GPU. A conservative assumption."""
 TOKENS_A_SECOND = 20
-"""Of a model of up to 8 billion parameters by Transformers, while the other side writes too. An assumption, on the safe
-side: what is asked for and not used is given back."""
+"""Transformers' speed with a model of up to 8 billion parameters while the other side generates too. A conservative
+assumption: unused time is returned to the quota."""
 LESS = "Lower the token limit, or try again later."
 
 
 def with_gpu(generate: Generate) -> Generate:
-    """`generate`, lent a GPU for each call where this is ZeroGPU; elsewhere as it is.
+    """`generate`, wrapped so that each call gets a GPU on ZeroGPU; unchanged elsewhere.
 
-    Call it before the page is launched: ZeroGPU looks then for functions that want a GPU.
+    Call it before the page is launched: that is when ZeroGPU looks for functions that need a GPU.
     """
     if not on_zero_gpu():
         return generate
@@ -30,12 +30,12 @@ def with_gpu(generate: Generate) -> Generate:
 
 
 def seconds(jobs: Sequence[Job]) -> int:
-    """How long to ask the GPU for: until the longest of these replies would reach its token limit."""
+    """Seconds of GPU time to request: enough for the longest of these replies to reach its token limit."""
     return START_SECONDS + -(-max(job.limit for job in jobs) // TOKENS_A_SECOND)
 
 
 def refusal(error: Exception) -> ServerError:
-    """Why there was no GPU, or no longer. `spaces` raises gradio's own error, with one of a few titles."""
+    """Why no GPU was available, or why it was withdrawn. `spaces` raises gradio's error with one of a few titles."""
     title, words = str(getattr(error, "title", "")), _plain(getattr(error, "message", error))
     if "quota" in title or "credits" in title:
         return ServerError(
