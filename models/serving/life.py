@@ -1,4 +1,4 @@
-"""A status kept up to date by the thread that looks after one server."""
+"""The status of one server, kept up to date by the thread that manages it."""
 
 import asyncio
 import logging
@@ -12,12 +12,12 @@ from models.serving.status import Phase, Status
 JOIN_SECONDS = 40.0
 """Longest wait for a server to stop; longer than a stop can take."""
 BUSY_JOIN_SECONDS = 1.0
-"""While weights are being fetched there are only child processes to end, and those end with the app."""
+"""The same while weights are being fetched: only child processes are running then, and they end with the app."""
 LOG = logging.getLogger(__name__)
 
 
 class Life:
-    """A status that background threads write and everybody reads, and one thread that drives it until stopped."""
+    """A status that any thread may read, and the background thread that keeps it up to date until stopped."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -27,8 +27,8 @@ class Life:
         self._resume_at: float | None = None
         self._down_since: float | None = None
         self._restarts = 0
-        # Held only to read or write the five fields above together: a status never mixes an old phase with a new
-        # detail. Nobody waits for anything while holding it, so it cannot deadlock.
+        # Held only to read or write the five fields above together, so that a status never mixes an old phase with a #
+        # new detail. Nothing blocks while holding it, so it cannot deadlock.
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -52,16 +52,16 @@ class Life:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it, within a bounded time. May be called again and from several threads."""
+        """Stop it, within a bounded time. Safe to call repeatedly and from several threads."""
         self._stop.set()
-        # A thread cannot wait for its own end, and its own code may call this.
+        # A thread cannot join itself, and its own code may call this.
         if self._thread is not None and self._thread is not threading.current_thread():
             busy = self.status().phase in ("waiting", "fetching")
             self._thread.join(BUSY_JOIN_SECONDS if busy else JOIN_SECONDS)
 
     def _set(self, phase: Phase, detail: str = "", resume_at: float | None = None, *, down: bool = False) -> None:
-        """`down`: the server has died or cannot be reached. It counts as down until it is ready or started anew, also
-        while it loads again: whoever waits must learn that it was lost."""
+        """`down`: the server has died or cannot be reached. It counts as down until it is ready or restarted by the
+        user, even while it reloads, so that waiting callers learn of the failure."""
         with self._lock:
             now = time.monotonic()
             if phase != self._phase:
@@ -76,7 +76,7 @@ class Life:
     def _run(self) -> None:
         try:
             self._live()
-        except Exception as error:  # our own bug: without this the page would wait forever
+        except Exception as error:  # a bug of ours: otherwise the page would wait forever
             LOG.exception("looking after %s failed", self.name)
             self._set("failed", f"an error of the app itself ({type(error).__name__}); its log has the details")
 
@@ -85,8 +85,8 @@ class Life:
 
 
 async def wait_until_ready(life: Life, seconds: float, fetching: float = 0.0, down: float = inf) -> None:
-    """Return once it is ready. Raises ServerError if it has failed or stopped, after `seconds`, or once it has been
-    down for more than `down` seconds.
+    """Return once it is ready. Raises ServerError if it has failed or stopped, if it takes longer than `seconds`, or if
+    it has been down for more than `down` seconds.
 
     Time spent fetching weights does not count, up to `fetching` seconds.
     """

@@ -24,17 +24,17 @@ _HOPELESS = {
     "the GPUs cannot compute in the precision asked for": r"online quant requires|fp8 .* (is )?not supported (on|by)",
     "its arguments are wrong": r"unrecognized arguments|must be divisible by tensor parallel|invalid choice",
 }
-"""Failures that a second try cannot change, in the engine's words. Loading 145 GB again would only take time."""
+"""Permanent failures, recognised by the engine's log messages. Loading 145 GB again would only waste time."""
 _REASON = re.compile(r"\b\w*(Error|Exception)\b\s*:\s*\S")
 _PREFIX = re.compile(r"^(\(\w+ pid=\d+\)\s*)?((ERROR|WARNING|INFO)\s[\d-]+\s[\d:]+\s*\[[^\]]*\]\s*)?")
 
 
 class CostlyFailure(ServerError):
-    """An end after minutes of loading that the next start would most likely repeat."""
+    """A failure after minutes of loading that would most likely happen again on the next start."""
 
 
 def rotate(log: Path) -> None:
-    """Make room for a new run; the log before is kept once, with `.1` behind its name."""
+    """Rename a log larger than KEEP_BYTES to `<name>.1`, replacing any older one."""
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > KEEP_BYTES:
         log.replace(log.with_name(log.name + ".1"))
@@ -54,8 +54,8 @@ def tail(log: Path, start: int = 0) -> list[str]:
 
 
 def explain_end(name: str, code: int | None, log: Path, start: int, *, loading: bool = False) -> ServerError:
-    """The error to show for a server that ended with `code`, quoting what its log gave as the reason; `loading`:
-    whether it never came to be ready."""
+    """The error to show for a server that exited with `code`, quoting the reason from its log; `loading`: whether it
+    exited before it was ready."""
     lines = tail(log, start)
     reasons = [line.strip() for line in lines if _REASON.search(line)]
     quoted = " | ".join(line[:300] for line in (reasons[:1] + reasons[-1:] if reasons else lines[-3:]))

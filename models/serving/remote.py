@@ -1,4 +1,4 @@
-"""Watches a model server at a given address, as we watch our own."""
+"""Watches a model server at a given address, as if it were our own."""
 
 import time
 
@@ -11,13 +11,13 @@ from models.serving.life import Life
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
 UNREACHED_SECONDS = 8.0
-"""After which a server that has never answered counts as failed. It is still asked, and may yet come up."""
+"""How long until a server that has never answered counts as failed. Polling goes on, so it may still come up."""
 COMES_UP = (429, 503)
-"""Statuses of a server that is there, and still loads its model or is busy."""
+"""HTTP statuses of a server that is running, but still loading its model or busy."""
 
 
 class RemoteServer(Life):
-    """A server at a given address: nothing is started, its list of models is asked for now and then."""
+    """A server at a given address. Nothing is started; its list of models is polled."""
 
     def __init__(self, name: str, url: str, model: str, api_key: str, key_env: str) -> None:
         super().__init__(name)
@@ -51,11 +51,11 @@ class RemoteServer(Life):
         self._set("stopped")
 
     def _look(self) -> None:
-        """Note whether it answers. Raises ServerError, or what `plain_errors` knows, where waiting will not help."""
+        """Poll it and set the status. Raises ServerError, or an error for `plain_errors`, if waiting will not help."""
         comes_up = False
         try:
             self._probe()
-            # Asked again when it has been away: another version may have come up.
+            # Asked again after an outage: it may have come back as another version.
             self._software = self._software if self.status().phase == "ready" else self._asked_software()
             self._was_ready = True
             self._set("ready")
@@ -95,7 +95,7 @@ class RemoteServer(Life):
             )
 
     def _asked_software(self) -> dict[str, str]:
-        """vLLM tells its version beside the protocol, and owns its models; of others only the owner is known."""
+        """vLLM has a version endpoint and calls itself the owner of its models; others reveal only the owner."""
         owner = self._owner or "unknown"
         try:
             answer = httpx.get(

@@ -1,4 +1,4 @@
-"""Several servers of one model, each at an address of its own, taken in turn."""
+"""Several servers of one model at different addresses, used in turn."""
 
 import os
 import threading
@@ -17,7 +17,7 @@ BEST_FIRST: tuple[Phase, ...] = ("ready", "restarting", "loading", "fetching", "
 
 
 class RemoteServers(Life):
-    """Ready as soon as one of its servers is. Each is watched on its own; one that is down is passed over."""
+    """Ready as soon as one of its servers is. Each is watched separately; those that are down are skipped."""
 
     def __init__(self, name: str, servers: list[RemoteServer]) -> None:
         super().__init__(name)
@@ -37,7 +37,7 @@ class RemoteServers(Life):
             thread.join()
 
     def status(self) -> Status:
-        """The status of the server that is nearest to answering; restarts are those of all."""
+        """The status of the server closest to ready, with the restarts of all of them added up."""
         statuses = [server.status() for server in self.servers]
         best = min(statuses, key=lambda status: BEST_FIRST.index(status.phase))
         ready = sum(status.phase == "ready" for status in statuses)
@@ -55,7 +55,7 @@ class RemoteServers(Life):
             return ready[next(self._turn) % len(ready)].endpoint
 
     def software(self) -> dict[str, str]:
-        """What the servers say they are; different versions of one program are joined."""
+        """The software the servers report, as {name: version}; different versions of one program are joined."""
         by_program: dict[str, dict[str, None]] = {}
         for server in self.servers:
             for name, version in server.software().items():
@@ -80,5 +80,5 @@ def servers_at(spec: ModelSpec, given: AddressSource | None) -> RemoteServer | R
 
 
 def _variable(name: str) -> str:
-    """An environment variable's value, without the line end that comes along from a file; empty without a name."""
+    """An environment variable's value, without the newline it may have from a file; empty if `name` is empty."""
     return os.environ.get(name, "").strip() if name else ""

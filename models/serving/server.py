@@ -19,15 +19,15 @@ from models.weights.files import disk_errors
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
 START_SECONDS = 1800.0
-"""Longest time from starting a server to its first healthy answer, reading the weights not counted."""
+"""Longest time from starting a server to its first healthy answer, not counting reading the weights."""
 SLOW_BYTES_A_SECOND = 50e6
-"""What weights are read at from the slowest disk that is waited for, a network disk or a mounted bucket."""
+"""Read rate to allow for on the slowest disks, such as a network disk or a mounted bucket."""
 FETCH_SECONDS = 6 * 3600.0
 """Extra seconds allowed for fetching weights: 140 GB at 7 MB/s."""
 TRIES = 5
-"""Starts in a row without a healthy stretch before a server is given up."""
+"""Consecutive starts without a healthy stretch before a server is given up."""
 COSTLY_TRIES = 2
-"""The same where each start ends after the weights were loaded, for a reason that seldom passes."""
+"""The same if each start fails only after loading the weights, for a reason that is rarely temporary."""
 FIRST_BACKOFF_SECONDS = 2.0
 LONGEST_BACKOFF_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
@@ -36,7 +36,7 @@ POLL_SECONDS = 0.25
 PROBE_EVERY_SECONDS = 5.0
 PROBE_SECONDS = 10.0
 DEAF_PROBES = 12
-"""Failed probes in a row after which a server that still runs is taken for hung."""
+"""Consecutive failed probes after which a running server counts as hung."""
 STOP_SECONDS = 15.0
 
 
@@ -50,7 +50,7 @@ class Launch:
 
 
 Prepare = Callable[[Callable[[str], None]], Launch]
-"""Makes ready what a server needs (weights, a free port), telling what it does; raises ArenaError."""
+"""Prepares what a server needs (weights, a free port), reporting progress; raises ArenaError."""
 
 
 class Server(Life):
@@ -67,7 +67,7 @@ class Server(Life):
 
     @property
     def url(self) -> str:
-        """Ends in /v1. Raises ServerError before the first start."""
+        """The base URL, ending in /v1. Raises ServerError before the first start."""
         if self.port is None:
             raise ServerError(f"The server of {self.name} has not been started yet.", "Wait until it is ready.")
         return f"http://127.0.0.1:{self.port}/v1"
@@ -101,7 +101,7 @@ class Server(Life):
         return self._set("stopped")
 
     def _one_life(self) -> tuple[float, ServerError]:
-        """From preparing to the process's end: how long it was ready, and why it ended."""
+        """Prepare, start and watch one process until it ends. Returns how long it was ready, and why it ended."""
         self._set("fetching", "preparing weights")
         launch = self._prepare(lambda sentence: self._set("fetching", sentence))
         if self._stop.is_set():
@@ -136,7 +136,8 @@ class Server(Life):
         return self._process
 
     def _watch(self, process: subprocess.Popen[bytes], port: int) -> tuple[float | None, ServerError | None]:
-        """Until it ends or is to be ended: when it became ready, and what is wrong if it did not end by itself."""
+        """Watch it until it ends or must be stopped. Returns when it became ready, and why it must be stopped, if
+        so."""
         started, ready_at, deaf, next_probe = time.monotonic(), None, 0, 0.0
         while process.poll() is None and not self._stop.wait(POLL_SECONDS):
             now = time.monotonic()
@@ -171,12 +172,12 @@ class Server(Life):
 
 
 def seconds_to_start(weight_bytes: float) -> float:
-    """How long a server of so many bytes of weights may take to its first healthy answer, from a slow disk."""
+    """How long a server with this many bytes of weights may take to its first healthy answer, on a slow disk."""
     return START_SECONDS + weight_bytes / SLOW_BYTES_A_SECOND
 
 
 def is_healthy(url: str) -> bool:
-    """Whether the server answers its health check; a proxy in the environment is not asked."""
+    """Whether the server passes its health check, bypassing any proxy set in the environment."""
     try:
         return httpx.get(url, timeout=PROBE_SECONDS, trust_env=False).status_code == 200
     except httpx.HTTPError:
@@ -184,7 +185,7 @@ def is_healthy(url: str) -> bool:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
+    """A currently unused port on the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

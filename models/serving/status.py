@@ -12,11 +12,11 @@ class Status:
 
     phase: Phase
     detail: str = ""
-    """What exactly, or why; ends without a full stop where the phase needs more words around it."""
+    """Details or the reason, without a final full stop if the phase adds words around it."""
     seconds: float = 0.0
     """How long it has been in this phase."""
     down_seconds: float = 0.0
-    """Since it died or could not be reached any more; 0 while nothing is wrong."""
+    """Seconds since it died or became unreachable; 0 while all is well."""
     restarts: int = 0
     """How often it was lost since the app started."""
 

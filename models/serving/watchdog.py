@@ -1,7 +1,7 @@
 """A thin process between the app and one model server, so that no server outlives the app, however it ends.
 
-Runs the command it is given. When the app dies, also by SIGKILL, or when told to stop, it ends the command and
-everything the command has started. Outside Linux, where the kernel does not tell of a parent's death, it asks for it.
+Runs the given command. When the app dies, even by SIGKILL, or when told to stop, it ends the command and everything the
+command has started. Outside Linux, whose kernel can signal a parent's death, it polls for it instead.
 """
 
 import ctypes
@@ -41,7 +41,7 @@ def run(parent: int, command: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)  # whatever the command leaves behind becomes our child, and we end it
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans of the command become our children, so that we can end them
     before = _die_with_watchdog if sys.platform == "linux" else None
     child = subprocess.Popen(command, preexec_fn=before)  # safe: one thread
     while child.poll() is None and not stopping and os.getppid() == parent:

@@ -1,1 +1,1 @@
-"""From a source of weights to a folder on this machine."""
+"""Turns a source of weights into a folder on this machine."""

@@ -15,7 +15,7 @@ Shapes = dict[str, tuple[int, ...]]
 def check_adapter(base: Path, adapter: Path) -> None:
     """Raise WeightsError, naming the first key that does not fit, unless all of the adapter applies to the base.
 
-    PEFT only warns of such keys and leaves them out: the merged model then is the base, and base is compared with base.
+    PEFT only warns about such keys and skips them: the merged model would equal the base, and be compared with itself.
     """
     weights = {name: shape for file in weight_files(base) for name, shape in shapes_in(file).items()}
     tensors = shapes_in(adapter / ADAPTER_FILE)
@@ -37,7 +37,7 @@ def check_adapter(base: Path, adapter: Path) -> None:
 
 
 def _absent_target(adapter: Path, weights: Shapes, modules: set[str]) -> str:
-    """The first layer that the config says is adapted and the file has nothing for; empty where there is none."""
+    """The first layer that the config lists as adapted but the file has no weights for; empty if there is none."""
     config = read_adapter_config(adapter)
     targets = config.get("target_modules")
     if not isinstance(targets, list) or config.get("layers_to_transform") or config.get("exclude_modules"):
@@ -48,7 +48,7 @@ def _absent_target(adapter: Path, weights: Shapes, modules: set[str]) -> str:
 
 
 def shapes_in(file: Path) -> Shapes:
-    """Name → shape of each tensor. Raises WeightsError for a file that is no safetensors file."""
+    """Name → shape of each tensor. Raises WeightsError if it is not a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:

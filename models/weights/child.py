@@ -1,4 +1,4 @@
-"""Child processes of this package: they end with the app, and what they said last becomes the error."""
+"""Child processes of this package: they end with the app, and their last output becomes the error message."""
 
 import os
 import subprocess
@@ -9,13 +9,13 @@ from common.errors import WeightsError
 from common.paths import ROOT
 
 KILLED = 9
-"""The number of SIGKILL, which Windows does not name."""
+"""The number of SIGKILL, which is not defined on Windows."""
 
 
 def watched(
     command: list[str], seconds: float, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run to the end, or to the end of the app. `environment` adds variables. Raises subprocess.TimeoutExpired."""
+    """Run a command until it or the app ends. `environment` adds variables. Raises subprocess.TimeoutExpired."""
     watchdog = [sys.executable, str(ROOT / "models" / "serving" / "watchdog.py"), str(os.getpid()), *command]
     variables = {**os.environ, **(environment or {})}
     return subprocess.run(
@@ -24,7 +24,7 @@ def watched(
 
 
 def run_child(command: list[str], what: str, seconds: float = 3600) -> None:
-    """Run a child of ours to its end; what it said last becomes the WeightsError if it fails."""
+    """Run a child process to completion. If it fails, raises WeightsError with the end of its output."""
     try:
         done = watched(command, seconds)
     except subprocess.TimeoutExpired as error:

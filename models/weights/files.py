@@ -1,4 +1,4 @@
-"""Files of weights on disk: room for them, whether they are whole, their hash, and making a folder exactly once."""
+"""Weight files on disk: free space, completeness, hashes, and building a folder exactly once."""
 
 import contextlib
 import errno
@@ -52,7 +52,7 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def build_once(target: Path, build: Callable[[Path], None]) -> Path:
-    """Return `target`, having `build` fill it first if it is not there; whole or not at all, also across processes.
+    """Return `target`, calling `build` first if it does not exist. Atomic, also across processes.
 
     `build` gets an empty folder beside `target`, which is renamed into place when it returns.
     """
@@ -74,7 +74,7 @@ def build_once(target: Path, build: Callable[[Path], None]) -> Path:
 
 def _build(target: Path, build: Callable[[Path], None]) -> None:
     for left_over in target.parent.glob(f".{target.name}.part-*"):
-        shutil.rmtree(left_over, ignore_errors=True)  # safe under the lock: whoever made it was killed
+        shutil.rmtree(left_over, ignore_errors=True)  # safe under the lock: the process that made it was killed
     part = Path(tempfile.mkdtemp(prefix=f".{target.name}.part-", dir=target.parent))
     try:
         build(part)
@@ -96,7 +96,7 @@ def weight_files(folder: Path) -> list[Path]:
 
 
 def check_whole(folder: Path) -> None:
-    """Raise WeightsError unless `folder` holds a model: config.json and every safetensors file its index names."""
+    """Raise WeightsError unless `folder` holds a complete model: config.json and all safetensors files indexed."""
     if not (folder / "config.json").is_file():
         raise WeightsError(f"{folder} is not a model folder: config.json is missing.", "Give a Transformers folder.")
     index = folder / "model.safetensors.index.json"
@@ -110,9 +110,9 @@ def check_whole(folder: Path) -> None:
 
 
 def weights_hash(folder: Path) -> str:
-    """Hex sha256 over the names and sha256 of the folder's safetensors files; for an adapter also over its config.
+    """Hex sha256 over the names and hashes of the folder's safetensors files; for an adapter also over its config.
 
-    Remembered by path, size and time of change, since reading 140 GB anew at every start would take minutes.
+    Cached by path, size and modification time, since rereading 140 GB at every start would take minutes.
     """
     files = weight_files(folder)
     if not files:
@@ -146,4 +146,4 @@ Report = Callable[[str], None]
 
 
 def silent(_: str) -> None:
-    """A Report that tells nobody."""
+    """A Report that discards its sentence."""

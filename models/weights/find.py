@@ -39,8 +39,8 @@ def find_weights(source: Source, base: Source | None = None, report: Report = si
 
 
 def folder_here(source: Source, base: Source | None = None) -> Path | None:
-    """The folder that `find_weights` would give, if all it is made of is on this machine; an adapter's own folder where
-    no base is given. Fetches and makes nothing."""
+    """The folder that `find_weights` would return, if everything it needs is on this machine; without a base, an
+    adapter's own folder. Downloads and builds nothing."""
     try:
         source = resolve_environment(source)
         match source:
@@ -59,7 +59,7 @@ def folder_here(source: Source, base: Source | None = None) -> Path | None:
 
 
 def unpacked(source: PackageSource | PartsSource) -> Path:
-    """The folder that a packaged model has, or would have, on this machine."""
+    """The folder for a packaged model on this machine, whether or not it exists."""
     return parts_folder(source) if isinstance(source, PartsSource) else package_folder(source)
 
 

