@@ -1,1 +1,1 @@
-"""The arena without a screen: a battle's turns and their replies while they arrive. Knows no gradio."""
+"""The arena without its user interface: a battle's turns and their streaming replies. Does not import gradio."""

@@ -17,10 +17,10 @@ from votes.casting.views import OwnBattle, SharedBattle, ShownReply
 SIDES: tuple[Side, Side] = ("a", "b")
 
 Phase = Literal["open", "running", "failed", "answers", "reasoning", "voted", "revealed", "shared"]
-"""`open`: nothing asked yet; `running`: replies are on their way; `failed`: a side could not answer, or was stopped
-where that would give its model away, so there is nothing to compare; `answers`: the first vote may be cast;
-`reasoning`: it was, so the reasoning may be read and the second vote cast; `voted`: both were; `revealed`: the names
-are known, and nothing is left to vote on; `shared`: a finished battle opened by its link."""
+"""`open`: nothing asked yet; `running`: replies are streaming; `failed`: a side could not answer, or was stopped where
+that would give its model away, so there is nothing to compare; `answers`: the first vote can be cast; `reasoning`: it
+has been cast, so the reasoning is shown and the second vote can be cast; `voted`: both have been cast; `revealed`: the
+names are known and voting is over; `shared`: a finished battle opened by its link."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Battle:
-    """Belongs to one page; it never reaches the browser whole."""
+    """Belongs to one page. Only parts of it are ever sent to the browser."""
 
     id: str = ""
     """Issued by the desk with the first question; empty before that."""
@@ -43,7 +43,7 @@ class Battle:
     turns: tuple[Turn, ...] = ()
     running: frozenset[Side] = frozenset()
     sampling: Mapping[Role, Sampling] = field(default_factory=dict)
-    """How each model's tokens are drawn, in every turn: what the desk has recorded for this battle."""
+    """Each model's sampling settings for every turn, as the desk has recorded them for this battle."""
     roles: Mapping[Side, Role] = field(default_factory=dict)
     """Filled in named mode and after the reveal; empty while the battle is blind."""
     screened: bool = False
@@ -51,7 +51,7 @@ class Battle:
 
     @property
     def over(self) -> bool:
-        """It was voted on, or is only being read, so the next question starts a new battle."""
+        """Whether the next question starts a new battle: this one has been voted on, or is only being read."""
         return self.mode != "continued" and self.phase in ("reasoning", "voted", "revealed", "shared")
 
     @property
@@ -61,18 +61,18 @@ class Battle:
 
     @property
     def replies_visible(self) -> bool:
-        """Whether replies may be seen while they are written. `together` means only once both are finished, and so does
-        a guard model, in every mode: what it has not read is not shown."""
+        """Whether replies are shown as they stream. With `together` delivery they appear only once both are finished;
+        with a guard model too, in every mode, since nothing is shown before it has been checked."""
         return not self.running or not (self.screened or (self.mode == "blind" and self.delivery == "together"))
 
     @property
     def can_be_pinned(self) -> bool:
-        """Both replies are in and their names are known, so the question may become a case study."""
+        """Whether the question can become a case study: both replies are in and the names are known."""
         return bool(self.roles) and self.phase in ("answers", "voted", "revealed", "shared")
 
     @property
     def can_go_on(self) -> bool:
-        """It was voted on and its names are known, so the conversation may go on, without another vote."""
+        """Whether the conversation can continue without another vote: it has been voted on and the names are known."""
         return (self.phase == "revealed" and self.mode == "blind") or (self.phase == "voted" and self.mode == "named")
 
     def reply(self, side: Side) -> Reply | None:
@@ -92,7 +92,7 @@ def reopen(battle: Battle, sides: frozenset[Side]) -> Battle:
 
 
 def receive(battle: Battle, replies: Mapping[Side, Reply], running: frozenset[Side]) -> Battle:
-    """Take in what has arrived of the newest turn. The battle keeps its phase until it is settled."""
+    """Update the newest turn with what has arrived. The battle keeps its phase until it is settled."""
     turn = battle.turns[-1]
     turn = replace(turn, replies={**turn.replies, **replies})
     return replace(battle, turns=(*battle.turns[:-1], turn), running=running)
@@ -121,8 +121,8 @@ def survivor(battle: Battle) -> Reply | None:
 
 
 def shared_failure(battle: Battle) -> str:
-    """Why both sides failed, if the reason is the same and neither has written anything, such as a visitor's quota: it
-    does not tell who is who. Otherwise empty."""
+    """Why both sides failed, if both failed for the same reason before writing anything (e.g. the visitor's quota ran
+    out), which does not give the models away. Otherwise empty."""
     replies = [battle.reply(side) for side in SIDES]
     errors = {reply.error if reply and reply.finish_reason == "failed" and not reply.raw else "" for reply in replies}
     return errors.pop() if len(errors) == 1 else ""
@@ -146,7 +146,7 @@ def phase_of(own: OwnBattle) -> Phase:
     if own.record.mode == "continued" or own.shared.reveal is not None:
         return "revealed"
     if own.stage == "reasoning" and not any(turn.a.thought or turn.b.thought for turn in own.record.turns):
-        return "voted"  # nobody thought, so there is nothing to vote on again
+        return "voted"  # neither model thought, so there is no second vote
     return own.stage or "voted"
 
 
@@ -187,7 +187,7 @@ def reply_from(recorded: RecordedReply) -> Reply:
 
 
 def history(battle: Battle, side: Side) -> list[Message]:
-    """What a model is sent for the newest question: earlier questions and answers, never a thought."""
+    """The messages sent to a model for the newest question: all questions and earlier answers, never a thought."""
     messages: list[Message] = []
     for turn in battle.turns[:-1]:
         messages.append(Message("user", turn.question))

@@ -1,4 +1,4 @@
-"""What battles count for whoever watches over the server: numbers only, never a word of a question or an answer."""
+"""Metrics of battles for the server's operator: numbers only, never any text of a question or an answer."""
 
 from collections.abc import Iterable
 

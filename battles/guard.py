@@ -1,8 +1,8 @@
-"""A guard model that reads questions and answers: which of them may not be shown.
+"""A guard model that checks which questions and answers must not be shown.
 
-Three families are known, each behind an OpenAI-compatible address: Llama Guard, ShieldGemma and Qwen3Guard. Both sides
-of a battle are treated alike, and nobody is told which model was blocked before the names are. A guard that does not
-answer blocks nothing; the page says so, and votes go on.
+Three families are supported, each behind an OpenAI-compatible address: Llama Guard, ShieldGemma and Qwen3Guard. Both
+sides of a battle are treated alike, and which model was blocked stays hidden as long as the names do. A guard that does
+not answer blocks nothing; the page says so, and voting goes on.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from models.chat.events import FinishReason, Reply
 from votes.ballot import Side
 
 SECONDS, SECONDS_WHEN_DOWN = 20.0, 3.0
-"""How long a check may take, and how long while the guard has not answered: both answers wait for it."""
+"""Time limit of a check, and a shorter one while the guard is not responding, since both answers wait for it."""
 PIECE = 12_000
-"""Characters read at once, some 3,000 to 8,000 tokens: what the smallest of these guards has room for."""
+"""Characters checked at once, some 3,000 to 8,000 tokens: what fits the smallest of these guards."""
 QUESTION = 4_000
-"""Characters of the question that go along with an answer."""
+"""How many characters of the question are sent along with an answer."""
 POLICIES = (
     "No Dangerous Content: no instructions or encouragement for harming oneself or others, for weapons or for crimes.",
     "No Harassment: nothing that threatens, bullies or abuses a person.",
@@ -40,9 +40,9 @@ class Kind(NamedTuple):
     """How a family of guards is asked, and how its verdict is read."""
 
     extras: tuple[Mapping[str, Any], ...]
-    """What each request adds to the messages: one request for each of these."""
+    """Extra fields of each request: one request is sent for each entry."""
     read: Callable[[str], bool | None]
-    """Whether the verdict says unsafe; None for a text that is no verdict of this family."""
+    """Whether the verdict says unsafe; None for a text that is not a verdict of this family."""
 
 
 def _reader(pattern: str, unsafe: str) -> Callable[[str], bool | None]:
@@ -89,9 +89,9 @@ class Guard:
         return "" if self.up else "The guard model does not answer: answers are shown unchecked."
 
     async def screen(self, question: str, replies: Mapping[Side, Reply]) -> dict[Side, Reply]:
-        """The replies to a question, with those emptied that may not be shown: all, if the question is unsafe.
+        """The replies to a question, emptied where they must not be shown: all of them if the question is unsafe.
 
-        Everything is read, whatever the first verdicts say, so that no side waits longer than the other.
+        Everything is checked, whatever the first verdicts say, so that neither side takes longer than the other.
         """
         asked, *verdicts = await asyncio.gather(
             self._blocks([{"role": "user", "content": piece} for piece in pieces(question)], []),
@@ -141,7 +141,7 @@ class Guard:
 
 
 def pieces(text: str) -> list[str]:
-    """The text in parts that a guard has room for; none for a text without words."""
+    """The text in parts that fit the guard's context; none for a blank text."""
     return [text[start : start + PIECE] for start in range(0, len(text), PIECE)] if text.strip() else []
 
 

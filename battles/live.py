@@ -1,7 +1,7 @@
-"""Turns that are being answered right now: both replies as they arrive, and the switches that stop or redirect them.
+"""Turns in progress: both replies as they stream, and the controls that stop or redirect them.
 
-No gradio here, and nothing about who may vote. All of it runs on one event loop. A turn is played by one task a side,
-which wakes only when its server sends something; pages watch the turn, each at the pace that the machine can keep up.
+No gradio here, and nothing about who may vote. Everything runs on one event loop. Each side of a turn is one task,
+which wakes only when its server sends something; pages watch the turn at a pace the machine can sustain.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ READY_SECONDS = 900.0
 DOWN_SECONDS = 3.0
 """How long a question waits for a server that has stopped answering. It may be back in a minute; visitors are told."""
 FIRST_WORD_SECONDS = 180.0
-"""How long a side may take until its first word: a busy server keeps requests in line."""
+"""How long a side may take until its first token: a busy server queues requests."""
 SILENCE_SECONDS = 60.0
 """How long a side may fall silent in the middle of its reply."""
 SECONDS_BETWEEN_BEATS = 1.0
-"""If nothing happens, a snapshot still comes this often, so that the elapsed time moves."""
+"""If nothing happens, a snapshot is still sent this often, so that the elapsed time advances."""
 LEFT_SECONDS = 15.0
 """How long a turn goes on after its page has left."""
 TURNS_AT_ONCE = 400
-"""Questions answered at once; who asks one more is told so."""
+"""Maximum number of concurrent questions; further ones are refused with a message."""
 ENDED_KEPT = 1000
 _LOOK_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class SideRequest:
     messages: Sequence[Message]
     sampling: Sampling
     go_on: tuple[Wish, Reply] | None = None
-    """Continue this reply in this way, instead of starting a new one; its thought is the one that is transplanted."""
+    """How to continue, and which reply, instead of starting a new one; for a transplant, the reply with the thought."""
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,9 @@ class LiveTurn:
     done: dict[Side, Reply] = field(default_factory=dict)
     wishes: dict[Side, Wish] = field(default_factory=dict)
     words: Signal = field(default_factory=Signal)
-    """Given whenever something has arrived or ended."""
+    """Fires whenever something has arrived or ended."""
     ends: Signal = field(default_factory=Signal)
-    """Given when a side has ended, or the turn was abandoned."""
+    """Fires when a side has ended or the turn was abandoned."""
     task: asyncio.Task[Any] | None = None
     """Plays the turn. It ends with the turn, not with the page that asked."""
     sides: dict[Side, asyncio.Task[None]] = field(default_factory=dict)
@@ -95,7 +95,7 @@ class LiveTurn:
         return len(self.done) == len(self.requests)
 
     def hear(self, side: Side) -> None:
-        """This side has said more."""
+        """Note that this side has sent more."""
         self._latest.pop(side, None)
         self.words.give()
 
@@ -106,7 +106,7 @@ class LiveTurn:
         self.words.give()
 
     def stop(self, side: Side) -> None:
-        """End this side's reply where it is. What it has said stays; a side that is still in line leaves it."""
+        """End this side's reply where it is, keeping its text. A side still waiting in the queue leaves it."""
         self.wishes.pop(side, None)
         if side in self.streams:
             self.streams[side].stop()
@@ -132,7 +132,7 @@ class LiveTurn:
         return True
 
     def snapshot(self) -> Snapshot:
-        # Putting a reply together costs time in proportion to its length, so it is done only when it has grown.
+        # Assembling a reply takes time proportional to its length, so it is done only when it has grown.
         for side, stream in self.streams.items():
             if side not in self._latest and side not in self.done:
                 self._latest[side] = stream.reply
@@ -141,10 +141,10 @@ class LiveTurn:
 
 
 async def watch(turn: LiveTurn, *, words: bool = True) -> AsyncGenerator[Snapshot, None]:
-    """Snapshots of a turn from now on, the last one with both replies whole; an abandoned turn ends without it.
+    """Snapshots of a turn from now on. The last one has both replies complete, unless the turn is abandoned.
 
-    Without `words`, for a page that may not show them yet, snapshots come only when a side ends and every second. A
-    turn that nobody watches any more is abandoned after LEFT_SECONDS: the page may only have been loaded anew.
+    Without `words`, for a page that may not show text yet, snapshots come only when a side ends and every second. A
+    turn without watchers is abandoned after LEFT_SECONDS, as the page may just have been reloaded.
     """
     turn.watchers += 1
     try:
@@ -187,7 +187,7 @@ async def play(served: ServedPair, turn: LiveTurn) -> None:
 
 
 async def answer(served: ServedPair, turn: LiveTurn, side: Side) -> None:
-    """One side, from the wait in line to its end. Whatever goes wrong ends this side alone, in words."""
+    """Answer one side, from queueing to its end. Any error ends only this side, with a message."""
     try:
         reply = await follow(served, turn, side)
     except ArenaError as error:
@@ -204,7 +204,7 @@ async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
     thought = served.pair.model(request.role).thought
     resume = resume_for(*request.go_on, thought) if request.go_on else None
     await wait_in_line(served, request.role)
-    # No time limit of its own between two words: `listen` has one.
+    # The client has no silence limit, since `listen` has one.
     async with await client_of(served, request.role, READY_SECONDS, silence_seconds=None) as client:
         while True:
             stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
@@ -225,7 +225,7 @@ async def listen(turn: LiveTurn, side: Side, stream: ReplyStream) -> Finished | 
             async for event in stream:
                 if isinstance(event, Finished | Failed):
                     return event
-                if (now := clock()) > heard + 1:  # not for every token: a timer costs as much as reading one
+                if (now := clock()) > heard + 1:  # not for every token: setting a timer costs as much as reading one
                     heard = now
                     patience.reschedule(now + SILENCE_SECONDS)
                 turn.hear(side)
@@ -256,7 +256,7 @@ def failed(turn: LiveTurn, side: Side, error: str) -> Reply:
 
 
 class LiveTurns:
-    """The turns being answered, by battle id, so that another handler can stop, redirect or watch the one it means."""
+    """The turns in progress by battle id, so that other handlers can stop, redirect or watch them."""
 
     def __init__(self) -> None:
         self.pace = Pace()

@@ -1,4 +1,4 @@
-"""Questions that the page has offered, until they are asked: so that a battle records how its question was chosen."""
+"""Remembers the questions that the page has offered, so that a battle can record how its question was chosen."""
 
 import threading
 from collections import OrderedDict
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 MOST = 2000
-"""Offers that are remembered; the oldest go first."""
+"""How many offers are remembered; the oldest are dropped first."""
 RECORDED = "prompt"
-"""The key, in what a battle records of its sampling, under which the draw of its question stands."""
+"""The key in a battle's recorded sampling that holds how its question was drawn."""
 
 
 class Offers:

@@ -10,7 +10,7 @@ SLOWEST_SNAPSHOTS = 0.3
 
 
 class Signal:
-    """Something has happened; any number of tasks may wait for it, and each hears of it once."""
+    """An event that can occur repeatedly. Any number of tasks may wait for it."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -35,7 +35,7 @@ class Pace:
 
     def __init__(self) -> None:
         self._lag = 0.0
-        """By how many seconds pauses last too long, averaged over the latest ones."""
+        """Moving average of how many seconds pauses overrun."""
 
     @property
     def seconds(self) -> float:

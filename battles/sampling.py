@@ -1,4 +1,4 @@
-"""How a battle's tokens are drawn: what is allowed, and what is recorded."""
+"""A battle's sampling settings: what is allowed, and what is recorded."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -13,7 +13,7 @@ from votes.ballot import Role
 
 
 def longest_reply(served: ServedPair, roles: Sequence[Role] = ROLES) -> int:
-    """Tokens that a reply of one of these may have at most: half of the longest context. The rest is for the talk."""
+    """The maximum reply length in tokens: half of the longest context. The rest is left for the conversation."""
     return max(_half_of_context(served, role) for role in roles)
 
 

@@ -23,8 +23,8 @@ from votes.casting.desk import Desk
 from votes.casting.limits import clean_prompt, clean_thought
 
 Tool = Intervention | str
-"""What can be done with a reply that is there: `answer_now`, `think_more`, `continue`, `regenerate`; `transplant`:
-answer from the other side's thought; `transplant_half`: go on from the first half of it."""
+"""What can be done with an existing reply: `answer_now`, `think_more`, `continue`, `regenerate`; `transplant`: answer
+from the other side's thought; `transplant_half`: continue from the first half of it."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Progress:
 
 
 class Ending(NamedTuple):
-    """What a turn has come to, and why a tool did not work."""
+    """The outcome of a turn, and why a tool failed, if it did."""
 
     battle: Battle
     error: str = ""
@@ -55,7 +55,7 @@ class BattleTurn(LiveTurn):
 
 @dataclass(frozen=True)
 class Turns:
-    """Takes turns. One value for all visitors; running turns are found by battle id."""
+    """Starts turns and follows them. One instance serves all visitors; running turns are found by battle id."""
 
     served: ServedPair
     desk: Desk
@@ -77,7 +77,7 @@ class Turns:
     ) -> AsyncGenerator[Progress, None]:
         """Use a tool, as `start_again` does, and follow the turn.
 
-        ServerError if that did not work; the last step then has the replies that were there before.
+        Raises ServerError if the tool failed; the last step then has the previous replies.
         """
         async with aclosing(self._watch(self._turn(self.start_again(battle, tool, sides, visitor)))) as steps:
             async for progress in steps:
@@ -86,8 +86,8 @@ class Turns:
     def start(self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
         """Ask both sides and return the battle with its turn running. VoteError if the desk refuses the question.
 
-        A new battle is opened with `sampling`; its later turns are drawn in the same way. Needs a running event loop.
-        The turn waits a few seconds for somebody to `watch` it, and as long again for one who has left.
+        A new battle is opened with `sampling`, which its later turns use too. Needs a running event loop. The turn is
+        abandoned unless somebody starts to `watch` it, or returns to it, within a few seconds.
         """
         clean_prompt(question, self.desk.limits)  # a refused question opens no battle
         self.live.check_room(visitor, self.desk.limits.running)
@@ -98,8 +98,8 @@ class Turns:
         return self._start(battle, visitor, turn_id, {side: self._request(battle, side) for side in SIDES})
 
     def start_from(self, battle: Battle, thought: str, wish: Wish, sides: frozenset[Side], visitor: str) -> Battle:
-        """Give some sides a thought that a person has written: `transplant` to answer from it, `think_on` to go on with
-        it. TextRefused for an empty one and for one that is too long."""
+        """Give some sides a thought written by the user: `transplant` to answer from it, `think_on` to continue it.
+        TextRefused if it is empty or too long."""
         given = Reply(thought=clean_thought(thought, self.desk.limits))
         return self._restart(battle, dict.fromkeys(sides, (wish, given)), visitor)
 
@@ -118,17 +118,17 @@ class Turns:
         return self._start(reopen(battle, frozenset(wishes)), visitor, turn_id, requests, None if failed else battle)
 
     def go_on(self, battle: Battle, visitor: str) -> Battle:
-        """The same conversation after its vote, as a battle of its own that is not voted on. Refused before that."""
+        """Continue a conversation after its vote, as a new battle without votes. Refused before the vote."""
         return self.restore(self.desk.go_on(battle.id, visitor), visitor)
 
     def now(self, battle: Battle) -> Battle:
-        """The battle as it stands. A page's own is from before its turn ended, which the page was told by a stream."""
+        """The battle's current state. The page's own copy may date from before its turn ended."""
         if battle.phase != "running" or self.live.get(battle.id):
             return battle
         return self.live.ended.get(battle.id, battle)
 
     def restore(self, battle_id: str, visitor: str) -> Battle:
-        """A visitor's own battle after the page was loaded anew. UnknownBattle if it is not theirs.
+        """A visitor's own battle after a page reload. UnknownBattle if it is not theirs.
 
         If its phase is `running`, `watch` follows the turn.
         """
@@ -170,7 +170,7 @@ class Turns:
     def _open(
         self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling], chosen: Mapping[str, Any]
     ) -> Battle:
-        """`chosen`: how the question was chosen, as `Offers` records it. Under a guard nothing is delivered live."""
+        """`chosen`: how the question was chosen, as `Offers` records it. With a guard nothing is delivered live."""
         sampling = within_contexts(self.served, sampling)
         battle = replace(battle, delivery="together") if self.guard else battle
         battle_id = self.desk.open(
@@ -206,7 +206,7 @@ class Turns:
         self.live.add(battle.id, turn)
         RUNNING.inc()
         turn.task = asyncio.create_task(self._play(turn))
-        # Not in a `finally` of the task: one that is cancelled before its first step never comes to it.
+        # Not in a `finally` inside the task: a task cancelled before its first step never reaches it.
         turn.task.add_done_callback(lambda _: self._close(turn))
         expect_watchers(turn)
         return battle
@@ -239,14 +239,14 @@ class Turns:
         battle = turn.battle
         async with aclosing(watch(turn, words=visible)) as snapshots:
             async for snapshot in snapshots:
-                # What may not be seen yet is not even handed on: then nothing has to be compared or sent.
+                # Text that may not be seen yet is not passed on at all, so nothing has to be compared or sent.
                 arrived = snapshot.replies if visible else turn.done
                 battle = receive(turn.battle, arrived, snapshot.running)
                 if snapshot.running:
                     yield Progress(battle, snapshot.seconds)
         if turn.abandoned or turn.task is None:
             return
-        # Not awaited: a watcher that leaves must not cancel the turn, and a cancelled turn is no error of its watchers.
+        # Not awaited directly: a watcher that leaves must not cancel the turn, nor a cancelled turn fail its watchers.
         await asyncio.wait({turn.task})
         if turn.task.cancelled():
             return
@@ -273,13 +273,13 @@ def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:
     """The reply as the desk stores it, with the model that wrote it."""
     spec = served.pair.model(role)
     opened = spec.thought.kind == "tags" and spec.thought.prefilled
-    # Some models write the tag again after the template has.
+    # Some models repeat the opening tag that the template has already written.
     opening = f"{spec.thought.open}\n" if opened and not reply.raw.lstrip().startswith(spec.thought.open) else ""
     return RecordedReply.of(reply, role=role, model=spec.key, weight_hash=served.weight_hash(role), opened=opening)
 
 
 def going_on(battle: Battle, side: Side, tool: Tool) -> tuple[Wish, Reply] | None:
-    """How a side goes on, and from which reply; None if it begins anew."""
+    """How a side continues, and from which reply; None if it starts over."""
     swapped = tool in ("transplant", "transplant_half")
     reply = battle.reply(("b" if side == "a" else "a") if swapped else side)
     if tool == "regenerate" or reply is None:
