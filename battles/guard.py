@@ -146,7 +146,7 @@ def pieces(text: str) -> list[str]:
 
 
 def emptied(reply: Reply) -> Reply:
-    """A reply of which nothing is shown or kept but what it cost. One that failed has still failed."""
+    """The reply without its text, keeping only what it cost. A failed reply stays failed."""
     ending: FinishReason = "failed" if reply.finish_reason == "failed" else "blocked"
     return replace(reply, thought="", answer="", raw="", finish_reason=ending)
 

@@ -1,4 +1,4 @@
-"""What a visitor agrees to before a vote may be published. Nobody has to: a vote without it counts all the same."""
+"""Visitors' consent to publishing their votes. It is optional: a vote without it counts all the same."""
 
 from dataclasses import replace
 
@@ -14,11 +14,11 @@ AGREEMENT = (
 
 
 def check_licence(licence: object) -> None:
-    """Refused unless this is the licence, or empty."""
+    """Raise Refused unless this is the licence, or empty."""
     if licence not in ("", LICENCE):
         raise Refused("Votes are not published under that licence.", f"Send {LICENCE}, or nothing.")
 
 
 def without_texts(vote: Vote) -> Vote:
-    """What of a vote may be given to everybody: all of it if the visitor has agreed, else all but its words."""
+    """The public part of a vote: all of it if the visitor has agreed, otherwise all but its texts."""
     return vote if vote.licence == LICENCE else replace(vote, turns=(), comment="")

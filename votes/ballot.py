@@ -72,7 +72,7 @@ class RecordedReply:
     raw: str = ""
     """The model's text exactly as generated, tags included."""
     opened: str = ""
-    """What the chat template wrote ahead of `raw`: the start of the thought, if the model did not write it itself."""
+    """What the chat template wrote before `raw`: the opening of the thought, if the model did not write it itself."""
     thought_tokens: int = 0
     answer_tokens: int = 0
     first_token_seconds: float = 0.0
@@ -163,12 +163,12 @@ class RevealRecord:
 
 @dataclass(frozen=True)
 class HiddenRecord:
-    """The owner took a battle down, or put it back. The latest record of a battle holds."""
+    """The owner took a battle down, or put it back. A battle's latest record counts."""
 
     row_id: str
     battle_id: str
     hidden: bool
-    """True: it is left out of links, lists, counts and files. False: it is shown again."""
+    """True: excluded from links, lists, counts and files. False: shown again."""
     reason: str
     hidden_at: str
 
@@ -288,7 +288,7 @@ def to_row(value: Row) -> dict[str, Any]:
     plain: dict[str, Any] = _KINDS[type(value)].dump_python(value)
     for reply in (turn[side] for turn in plain.get("turns", ()) for side in ("a", "b")):
         if not reply["opened"]:
-            del reply["opened"]  # most models write their own tags: rows stay as they have always been
+            del reply["opened"]  # most models write their own tags: keeps those rows in their original form
     flat = {k: json.dumps(v, ensure_ascii=False, allow_nan=False) if k in _NESTED else v for k, v in plain.items()}
     return {k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in flat.items()}
 

@@ -1,4 +1,4 @@
-"""Why a battle or a vote was refused, in words for the visitor. They name no files and quote no database."""
+"""Errors that tell the visitor why a battle or vote was refused. They name no files and quote no database."""
 
 from common.errors import ArenaError
 

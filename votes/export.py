@@ -24,13 +24,13 @@ PairFault = Literal["equal", "empty"]
 
 
 class PairCount(NamedTuple):
-    """Preference pairs that were written, and votes left out because there is nothing to learn from them."""
+    """How many preference pairs were written, and how many votes were left out for lack of a training signal."""
 
     written: int
     equal: int
     """Both sides say the same."""
     empty: int
-    """A side has a reply without text: it said nothing, it was blocked, or its visitor did not agree to publication."""
+    """A side has a reply without text: it was empty or blocked, or the visitor did not agree to publication."""
 
 
 def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, limits: Limits) -> set[str]:
@@ -107,7 +107,7 @@ def preference_pairs(votes: Iterable[Vote], *, with_reasoning: bool) -> Iterator
 
 
 def pair_fault(pair: dict[str, Any]) -> PairFault | None:
-    """Why a trainer learns nothing, or something wrong, from this pair; None if it is sound."""
+    """Why this pair would teach a model nothing, or something wrong; None if it is sound."""
     sides = [[message["content"].strip() for message in pair[side]] for side in ("chosen", "rejected")]
     if not (sides[0] and all(text for side in sides for text in side)):
         return "empty"

@@ -16,7 +16,7 @@ _TYPES: dict[Any, pa.DataType] = {bool: pa.bool_(), float: pa.float64(), int | N
 
 
 def schema(kind: type[RowT]) -> pa.Schema:
-    """One column a field; whatever is no number and no truth value is text."""
+    """One column per field; everything but numbers and booleans is text."""
     return pa.schema([(field.name, _TYPES.get(field.type, pa.string())) for field in fields(kind)])
 
 
@@ -31,13 +31,13 @@ def write_rows(kind: type[RowT], rows: Iterable[Row], path: Path) -> int:
 
 
 def read_rows(kind: type[RowT], path: Path) -> list[RowT]:
-    """The rows of a file. OSError or ValueError (which pyarrow's own errors are) for a file that is none of ours."""
+    """The rows of a file. OSError or ValueError (pyarrow's errors are subclasses) if it is not one of ours."""
     with pq.ParquetFile(path) as file:
         return [from_row(kind, row) for row in file.read().to_pylist()]
 
 
 def portions(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
-    """The rows as mappings of columns, some hundreds at a time."""
+    """The rows as column mappings, in batches of a few hundred."""
     flat = (to_row(row) for row in rows)
     while portion := list(islice(flat, _PORTION)):
         yield portion

@@ -24,7 +24,7 @@ from votes.ballot import Ballot
 
 Z95 = 1.959963984540054
 FEWEST_VOTES = 10
-"""Votes below which a share of them is not shown: the next vote could turn it over."""
+"""With fewer votes a share is not shown: a single vote could reverse it."""
 BallotT = TypeVar("BallotT", bound=Ballot)
 
 

@@ -1,4 +1,4 @@
-"""Take a battle down, or put it back: a new row, which links, lists, counts, files and copies all follow."""
+"""Take a battle down, or put it back, by adding a row that links, lists, counts, files and copies all respect."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ LONGEST_REASON = 500
 
 
 def battle_id_of(text: str) -> str:
-    """The id in what a person gives: the id itself, or a link to the battle."""
+    """The battle id in the user's input: the id itself, or a link to the battle."""
     return text.strip().rsplit("battle=", 1)[-1].split("&")[0]
 
 
@@ -23,7 +23,7 @@ def set_hidden(
 ) -> HiddenRecord:
     """Hide the battle, or show it again. UnknownBattle if there is none, TextRefused for a reason that is no text.
 
-    While another program holds the database nobody can look, so the row is taken for whatever id is given.
+    While another process holds the database the id cannot be checked, so the row is accepted for any id.
     """
     reason = clean_text(reason, LONGEST_REASON, "reason")
     if not store.notice and store.battle(battle_id) is None and not store.votes_of(battle_id):

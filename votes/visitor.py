@@ -11,7 +11,7 @@ from pathlib import Path
 from common.errors import ConfigError
 
 WRITING_SECONDS = 2.0
-"""How long an empty file of the salt may be one that another process is about to fill."""
+"""How long an empty salt file may be one that another process is about to fill."""
 IPV6_PREFIX = 64
 """Bits of an IPv6 address that name a visitor: providers hand out at least this much to one customer."""
 
@@ -38,7 +38,7 @@ def visitor_hash(salt: bytes, identity: str) -> str:
 
 
 def load_salt(folder: Path) -> bytes:
-    """What identities are hashed with: the secret `JOURNEY_SALT`, else `folder/visitor.salt`, made on first use.
+    """The salt for hashing identities: the secret `JOURNEY_SALT`, else `folder/visitor.salt`, created on first use.
 
     Without either, every visitor is new. ConfigError if the folder cannot be read or written.
     """
@@ -56,7 +56,7 @@ def load_salt(folder: Path) -> bytes:
 
 
 def _make_salt(path: Path) -> bytes:
-    """A new salt in its file; empty if there is one already. Of processes that start together, one makes it."""
+    """Write a new salt to its file; empty if the file exists. Of processes that start together, only one succeeds."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -68,7 +68,7 @@ def _make_salt(path: Path) -> bytes:
 
 
 def _read_salt(path: Path) -> bytes:
-    """The salt in its file, once whoever made the file has written it. A file that stays empty was left by a crash."""
+    """The salt in its file, once its creator has written it. A file that stays empty was left by a crash."""
     until = time.monotonic() + WRITING_SECONDS
     while not (salt := path.read_bytes()) and time.monotonic() < until:
         time.sleep(0.02)

@@ -1,1 +1,1 @@
-"""Copies of the rows outside this machine, pushed every few minutes and brought back at the next start."""
+"""Off-site copies of the rows, pushed every few minutes and restored at the next start."""

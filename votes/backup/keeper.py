@@ -1,8 +1,8 @@
-"""Keep a repository of copies and the store alike: fetch what others have pushed, push what is new here.
+"""Synchronises the store with a backup repository: fetches what others have pushed, pushes what is new here.
 
-Every push adds one Parquet file per table that has new rows. What a row is known by is its id, so a row that two files
-hold is still one row, and it makes no difference whether a file was pushed by this page, by another replica of it, or
-by `arena votes hide` on somebody's desk.
+Every push adds one Parquet file per table that has new rows. Rows are identified by their ids, so a row in two files is
+still one row, and it makes no difference whether a file was pushed by this page, by another replica of it, or by `arena
+votes hide` on another machine.
 """
 
 import logging
@@ -56,7 +56,7 @@ class Keeper:
 
     @property
     def sentence(self) -> str:
-        """For the page: where votes are copied to, how often, and what may be lost."""
+        """A sentence for the page: where votes are copied to, how often, and what may be lost."""
         minutes = max(1, round(self.seconds / 60))
         interval = "minute" if minutes == 1 else f"{minutes} minutes"
         sentences = [f"Votes are copied to {self._repository.title} every {interval}."]
@@ -75,21 +75,21 @@ class Keeper:
         return " ".join(sentences)
 
     def start(self) -> None:
-        """Begin at once, in the background."""
+        """Start synchronising at once, in the background."""
         self._thread = threading.Thread(target=self._run, name="votes-keeper", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Push what is new a last time. A failure is logged: there is nobody left to tell."""
+        """Push new rows a last time. A failure is only logged, since nobody is left to see it."""
         self._stopped.set()
         self._round()
 
     def sync(self) -> tuple[int, int]:
-        """Fetch, then push: how many rows came and went. DataError or StoreError if that is not possible now."""
+        """Fetch, then push; returns how many rows were fetched and pushed. DataError or StoreError on failure."""
         with self._lock:
             try:
                 fetched = self._pull()
-            finally:  # a database that cannot take rows in may still have some to give
+            finally:  # a database that cannot take rows may still have some to push
                 pushed = self._push()
             self.copied_at, self._trouble = self._clock(), ""
             return fetched, pushed
@@ -105,7 +105,7 @@ class Keeper:
         except ArenaError as error:
             self._fail(str(error))
             _LOG.warning("Votes could not be copied: %s", error)
-        except Exception as error:  # a defect here must not end the copying for good
+        except Exception as error:  # a bug here must not stop the backups for good
             self._fail(type(error).__name__)
             _LOG.exception("Votes could not be copied")
 
@@ -114,7 +114,7 @@ class Keeper:
         self._trouble = trouble
 
     def _pull(self) -> int:
-        """Take in the files that are not known yet."""
+        """Merge the rows of files not seen yet."""
         added = 0
         new = sorted(name for name in self._repository.names() - self._seen if name.split("/")[0] in KINDS)
         for name, path in self._repository.fetch(new):
@@ -130,7 +130,7 @@ class Keeper:
         return added
 
     def _push(self) -> int:
-        """Add the rows that no file has."""
+        """Push the rows that are in no file yet."""
         rows = self._store.unknown(self._known)
         if not rows:
             return 0
@@ -139,7 +139,7 @@ class Keeper:
             files = {}
             for kind, table in TABLES.items():
                 if own := [row for row in rows if isinstance(row, kind)]:
-                    # The time for people; the replica and the random part make the name unique.
+                    # The time is for human readers; the replica and the random part make the name unique.
                     name = f"{now:%H%M%S}-{self._replica}-{secrets.token_hex(3)}{SUFFIX}"
                     path = Path(folder) / f"{table}{SUFFIX}"
                     write_rows(kind, own, path)
@@ -151,6 +151,6 @@ class Keeper:
 
 
 def configured_keeper(store: Store) -> Keeper | None:
-    """What keeps copies of the store where `JOURNEY_VOTES_REPO` says; None if it says nothing. ConfigError."""
+    """The keeper for the repository named by `JOURNEY_VOTES_REPO`; None if that is unset. Raises ConfigError."""
     where = os.environ.get(REPOSITORY, "")
     return Keeper(store, open_repository(where, os.environ.get("HF_TOKEN"))) if where else None

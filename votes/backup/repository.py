@@ -31,7 +31,7 @@ class Repository(Protocol):
 
     @property
     def title(self) -> str:
-        """What it is, in a sentence after “copied to”. Never its name: the page says it to everybody."""
+        """What it is, to follow “copied to” in a sentence. Never its name, since the page shows this to everybody."""
 
     def names(self) -> set[str]:
         """The files that are there, as `votes/2026-11-28/….parquet`."""
@@ -60,7 +60,7 @@ class FolderRepository:
             for name, source in files.items():
                 target = self.folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                # Under another name first, so that nobody reads a part of it.
+                # Under another name first, so that nobody reads a partial file.
                 draft = target.with_name(f".{target.name}.part")
                 shutil.copyfile(source, draft)
                 with draft.open("rb+") as file:
@@ -103,7 +103,7 @@ class HubRepository:
         return Fetched(name, Path(self._api.hf_hub_download(self.repo, name, repo_type="dataset")))
 
     def _check_private(self) -> None:
-        """Rows hold texts that nobody agreed to publish."""
+        """Raise unless the repository is private: rows include texts that nobody agreed to publish."""
         if self._is_private:
             return
         self._api.create_repo(self.repo, repo_type="dataset", private=True, exist_ok=True)
@@ -125,7 +125,7 @@ def open_repository(where: str, token: str | None = None) -> Repository:
 
 @contextmanager
 def _told(repo: str) -> Iterator[None]:
-    """Whatever the hub's client raises, as a DataError."""
+    """Turn whatever the hub's client raises into a DataError."""
     from httpx2 import HTTPError  # what the hub's client is made with
 
     try:

@@ -1,1 +1,1 @@
-"""How a vote is cast: the desk, the rules and limits it enforces, and what it hands out."""
+"""Casting votes: the desk, the rules and limits it enforces, and the views it hands out."""

@@ -1,4 +1,4 @@
-"""The battles in memory: bounded in time and number, and read again from the store when they are needed."""
+"""The battles in memory: bounded in age and number, and reloaded from the store when needed."""
 
 import re
 import threading
@@ -15,7 +15,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class History(Protocol):
-    """What the desk needs from a store: rows in, and the rows of one battle out, oldest first."""
+    """What the desk needs from a store: adding rows, and reading the rows of one battle, oldest first."""
 
     def append(self, row: Row) -> None:
         """Return once the row is on disk. StoreError if it could not be saved."""
@@ -47,7 +47,7 @@ class LiveBattles:
         return len(self._battles)
 
     def add(self, battle: LiveBattle) -> None:
-        """Take in a new battle. Refused if every place is taken by a battle that is being answered."""
+        """Add a new battle. Refused if memory is full of battles that are being answered."""
         with self._lock:
             self._make_room(battle.touched)
             self._battles[battle.record.battle_id] = battle
@@ -74,15 +74,15 @@ class LiveBattles:
         while True:
             battle = self._own(battle_id, visitor)
             with battle.lock:
-                # While we waited for the lock, the battle may have left memory and somebody may hold its successor:
-                # two values of one battle would take two votes.
+                # While we waited for the lock, the battle may have been dropped and reloaded by another thread: two
+                # copies of one battle would take two votes.
                 if self._battles.get(battle_id) is not battle:
                     continue
                 yield battle
                 return
 
     def forget(self, battle: LiveBattle) -> None:
-        """Let a battle that is over leave memory. Its link goes on working, from the store."""
+        """Drop a battle that is over from memory. Its link keeps working, from the store."""
         with self._lock:
             if battle.stored and self._battles.get(battle.record.battle_id) is battle:
                 self._drop(battle.record.battle_id)
@@ -100,18 +100,18 @@ class LiveBattles:
             except UnknownBattle:
                 battle = None
             if battle is None or battle.record.visitor != visitor:
-                # One sentence for both cases, so that nobody learns which ids exist.
+                # One message for both cases, so that nobody learns which ids exist.
                 raise UnknownBattle("This battle is not known, or it is not yours.", "Start a new one.")
             if self._clock() > battle.touched + self._limits.expire_seconds:
                 raise UnknownBattle("This battle has expired.", "Start a new one.")
             with self._lock:
-                # What was read from the store is old if a battle left memory meanwhile: it may be this very one.
+                # What was read may be stale if a battle has left memory meanwhile, since it may be this one.
                 if battle_id in self._battles or forgotten == self._forgotten:
                     return self._battles.setdefault(battle_id, battle)
 
     def _recall(self, battle_id: str) -> LiveBattle | None:
         """The battle as the store knows it, after a restart or after it has left memory."""
-        # Whatever a caller sends ends here, so that only what can be an id reaches the database.
+        # Callers may send anything; only a well-formed id reaches the database.
         if not (isinstance(battle_id, str) and _ID.fullmatch(battle_id)):
             return None
         record = self._store.battle(battle_id)
@@ -122,7 +122,7 @@ class LiveBattles:
         return LiveBattle(record, touched, votes, self._store.reveal_of(battle_id), stored=True)
 
     def _make_room(self, now: float) -> None:
-        """Let expired battles go, idle ones that are stored, and if needed the one longest without a step."""
+        """Drop expired battles, idle ones that are stored, and if needed the one that has been inactive longest."""
         if now >= self._next_sweep or len(self._battles) >= self._limits.battles:
             self._next_sweep = now + self._limits.idle_seconds / 10
             for battle_id, battle in list(self._battles.items()):

@@ -1,4 +1,4 @@
-"""The desk: the one authority on battles and votes. It decides who may do what and when; the page only asks.
+"""The desk: the sole authority on battles and votes. It decides who may do what and when; the page only asks.
 
 Every rule is enforced here, even against calls that did not come through the page, and against many threads at once.
 The order of a blind battle:
@@ -156,7 +156,7 @@ class Desk:
                 battle.running = None
 
     def go_on(self, battle_id: str, visitor: str) -> str:
-        """Let a conversation go on that was voted on; returns the id of the battle in which it does.
+        """Continue a conversation after its vote, in a new battle; returns that battle's id.
 
         Refused before the vote and the reveal, TooOften beyond the rate limits.
         """
@@ -181,7 +181,7 @@ class Desk:
     ) -> Receipt:
         """Take a vote. The receipt is given once the row is on disk; after a StoreError it may be cast again.
 
-        `stage` is the one that the page showed at the click. A repeat writes nothing: see `Receipt.repeated`.
+        `stage` is the one the page showed when the visitor clicked. A repeat writes nothing: see `Receipt.repeated`.
         """
         check_ballot(stage, verdict, reasons)
         comment = clean_text(comment, self.limits.comment_characters, "comment")
@@ -203,7 +203,7 @@ class Desk:
             return self._commit(battle, vote)
 
     def undo(self, battle_id: str, visitor: str) -> Receipt:
-        """Withdraw the latest vote that stands, within the undo time and before the reveal: a new row."""
+        """Withdraw the latest vote that stands by adding a row, within the undo time and before the reveal."""
         with self._battles.locked(battle_id, visitor) as battle:
             vote = check_undo(battle, self._clock(), self.limits.undo_seconds)
             self._rates.take("vote", visitor)
@@ -256,12 +256,12 @@ class Desk:
         return battle.running[0]
 
     def _repeated(self, battle: LiveBattle, stage: Stage, verdict: Verdict) -> Receipt | None:
-        """The answer to a call that is no vote of its own: part of the gesture before it, or a vote that stands."""
+        """The earlier vote's receipt, if this call only repeats it: the same gesture, or a vote that stands."""
         now = self._clock()
         if battle.gesture is not None:
             at, receipt = battle.gesture
             if receipt.verdict == verdict and now - at < self.limits.gesture_seconds:
-                # A held key repeats for as long as it is held, so each repeat starts the time again.
+                # A held key repeats as long as it is held, so each repeat restarts the window.
                 battle.gesture = now, receipt
                 return replace(receipt, repeated=True)
         vote = battle.standing.get(stage)
@@ -294,7 +294,7 @@ class Desk:
         try:
             self._store.append(record)
         except StoreError:
-            # Only the link to this battle is lost: a vote on it carries the whole battle and may still be saved.
+            # Only the link to this battle is lost: a vote includes the whole battle and may still be saved.
             _LOG.exception("battle %s could not be stored", record.battle_id)
             return False
         return True

@@ -1,4 +1,4 @@
-"""What is too much: texts that are too long or are not text, and visitors who are too fast. All times in seconds."""
+"""Limits on texts (too long, or not text) and on request rates. All times in seconds."""
 
 import threading
 import unicodedata
@@ -31,7 +31,7 @@ RATES: dict[Action, Rate] = {
     "turn": Rate(per_visitor=30, in_total=900),
     "vote": Rate(per_visitor=40, in_total=1200),
 }
-"""A visitor is an address, behind which a classroom may sit. Even so, it takes thirty of them to use up a total."""
+"""A visitor is an address, which a whole classroom may share. Even so, it takes thirty of them to exhaust a total."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Limits:
     prompt_characters: int = 8000
     comment_characters: int = 2000
     thought_characters: int = 20_000
-    """Of a thought that a person has written or edited."""
+    """Length of a thought that the user has written or edited."""
     turns: int = 12
     """Turns of one battle."""
     running: int = 100
-    """Turns of one visitor that are answered at once: a quarter of all, so that nobody uses them up for the others."""
+    """Concurrent turns of one visitor: a quarter of all, so that no one visitor blocks the others."""
     battles: int = 2000
     """Battles kept in memory at once."""
     expire_seconds: float = 2 * 3600
@@ -68,17 +68,17 @@ class RateLimiter:
         self._taken: dict[Action, deque[tuple[float, str]]] = {action: deque() for action in rates}
 
     def take(self, action: Action, visitor: str) -> None:
-        """Count one `action` of this visitor. TooOften, with nothing counted, if that is one too many."""
+        """Count one `action` of this visitor. TooOften, with nothing counted, if that exceeds the rate."""
         with self._lock:
             self._check(action, visitor).append((self._clock(), visitor))
 
     def check(self, action: Action, visitor: str) -> None:
-        """TooOften if one more would be one too many. Nothing is counted."""
+        """Raise TooOften if one more would exceed the rate. Nothing is counted."""
         with self._lock:
             self._check(action, visitor)
 
     def _check(self, action: Action, visitor: str) -> deque[tuple[float, str]]:
-        """What was counted within the window."""
+        """The actions counted within the window."""
         rate, now, taken = self._rates[action], self._clock(), self._taken[action]
         while taken and taken[0][0] <= now - rate.seconds:
             taken.popleft()

@@ -1,4 +1,4 @@
-"""One battle in memory, and the rules of its steps as functions that only read it. The desk takes the steps."""
+"""One battle in memory, and the rules for its steps as functions that only read it. The desk performs the steps."""
 
 import secrets
 import threading
@@ -41,9 +41,9 @@ class LiveBattle:
     """(turn id, prompt) of the turn being answered."""
     replaces_last: bool = False
     stored: bool = False
-    """Whether the store has all of it, so that it may leave memory."""
+    """Whether the store has all of it, so that it can be dropped from memory."""
     gesture: tuple[float, Receipt] | None = None
-    """When a vote was last cast or repeated, and what it was answered with."""
+    """When a vote was last cast or repeated, and its receipt."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
@@ -179,8 +179,8 @@ def check_reveal(battle: LiveBattle, *, forfeit: bool) -> None:
 def comparable(record: BattleRecord, replies: Mapping[Role, RecordedReply]) -> bool:
     """Whether a turn that has ended gives two answers to compare.
 
-    A failed reply is no answer. If names and thoughts are hidden and both answers appear together, neither is a reply
-    that was stopped inside its thought: with nothing to show beside the other's text, it would give its model away.
+    A failed reply does not count. If names and thoughts are hidden and both answers appear together, nor does a reply
+    stopped inside its thought: with nothing to show beside the other's text, it would give its model away.
     """
     hidden = record.mode == "blind" and record.delivery == "together"
 

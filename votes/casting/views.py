@@ -1,4 +1,4 @@
-"""Views of a battle, as the desk hands them out: receipts, names, and replies without what may not be shown yet.
+"""Views of a battle that the desk hands out: receipts, names, and replies without anything that must stay hidden.
 
 Pure values, and how they are made from records. What may be shown is decided by `votes.casting.desk`.
 """
@@ -94,7 +94,7 @@ class SharedBattle:
 
 @dataclass(frozen=True)
 class OwnBattle:
-    """A battle as its own visitor finds it again, e.g. after a reload of the page."""
+    """A battle as its own visitor sees it, e.g. after a page reload."""
 
     battle_id: str
     shared: SharedBattle | None

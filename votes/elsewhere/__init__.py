@@ -1,1 +1,1 @@
-"""Votes cast elsewhere: read in the forms others publish, and kept apart by source."""
+"""Votes from other arenas: read from the formats they are published in, and stored separately by source."""

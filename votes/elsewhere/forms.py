@@ -1,4 +1,4 @@
-"""The forms that votes are published in: rows to votes, and back.
+"""The formats that votes are published in: rows to votes, and back.
 
 A row of `arena`:
 {"question_id": "…", "model_a": "vicuna-13b", "model_b": "koala-13b", "winner": "model_a", "judge": "arena_user_9",
@@ -43,11 +43,11 @@ class Taken(NamedTuple):
 
     votes: list[ForeignVote]
     left_out: int
-    """Rows that are no vote: other events of a log, rows without a known winner, or without two sides."""
+    """Rows that are not votes: other log events, rows without a known winner, or without two sides."""
 
 
 def read_votes(rows: Iterable[Row]) -> Taken:
-    """The votes in these rows, whatever their form. DataError if there is none."""
+    """The votes in these rows, in any of the formats. DataError if there are none."""
     votes: list[ForeignVote] = []
     left_out = 0
     copies: Counter[str] = Counter()
@@ -68,8 +68,8 @@ def read_votes(rows: Iterable[Row]) -> Taken:
 
 
 def write_row(vote: ForeignVote, form: Form) -> dict[str, Any]:
-    """The vote as a row: exactly as it came where the form is its own. `log` is only read. DataError if a vote without
-    a winner is to be a preference."""
+    """The vote as a row, exactly as it was read if that was the same format. `log` is read-only. DataError for a vote
+    without a winner as a preference."""
     row = _preference_row(vote) if form == "preferences" else _arena_row(vote)
     if form == vote.form and vote.columns:
         return {name: vote.extra[name] if name in vote.extra else row[name] for name in vote.columns}
@@ -97,7 +97,7 @@ def _read(row: Row) -> ForeignVote | None:
 
 
 def _with_extra(vote: ForeignVote | None, row: Row) -> ForeignVote | None:
-    """The vote with whatever `write_row` would not write as it stands in the row."""
+    """The vote with everything in the row that `write_row` would not reproduce."""
     if vote is None:
         return None
     written = write_row(vote, vote.form)
@@ -139,7 +139,7 @@ def _arena_row(vote: ForeignVote) -> dict[str, Any]:
 
 
 def _from_log(row: Row) -> ForeignVote | None:
-    """The address (`ip`) is not taken in."""
+    """The voter's address (`ip`) is not read."""
     states = row["states"]
     if len(states) != 2 or not all(isinstance(state, dict) for state in states):
         return None
@@ -191,7 +191,7 @@ def _prompt(value: Any) -> tuple[Message, ...]:
 
 
 def _side(value: Any, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
-    """One side with the prompt before it, unless it is in there already."""
+    """One side, preceded by the prompt unless it already includes it."""
     if not isinstance(value, str):
         messages = _messages(value)
         return messages if messages[: len(prompt)] == prompt else prompt + messages if messages else ()
@@ -202,7 +202,7 @@ def _side(value: Any, prompt: tuple[Message, ...]) -> tuple[Message, ...]:
 
 
 def _messages(value: Any) -> tuple[Message, ...]:
-    """Messages in the spellings that sets have; of a content in parts, its texts."""
+    """Messages in the various spellings of published sets; of a content in parts, only the texts."""
     messages = []
     for each in value if isinstance(value, list | tuple) else ():
         if not isinstance(each, dict):
@@ -229,7 +229,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _moment(value: Any) -> str:
-    """Seconds since 1970, or a moment as datetime or text, as ISO 8601 in UTC; empty if it is none."""
+    """Convert a Unix time, a datetime or a text to ISO 8601 in UTC; empty if it is not a time."""
     try:
         if isinstance(value, int | float):
             return datetime.fromtimestamp(value, UTC).isoformat()

@@ -1,4 +1,4 @@
-"""Votes cast elsewhere on disk: one file a source, never among this arena's own."""
+"""Imported votes on disk: one file per source, separate from this arena's own."""
 
 import re
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ from common.errors import ConfigError, DataError
 from votes.elsewhere.vote import ForeignVote
 
 OWN = "own"
-"""The name under which this arena's votes are asked for; no source may have it."""
+"""The name that selects this arena's own votes; no source may use it."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _VOTE = TypeAdapter(ForeignVote)
 
 
 class Added(NamedTuple):
-    """What an import came to."""
+    """The result of an import."""
 
     added: int
     known: int

@@ -1,4 +1,4 @@
-"""A vote cast elsewhere, and what it is among this arena's votes, for whoever asks for both."""
+"""A vote cast elsewhere, and its conversion to and from a vote of this arena."""
 
 import hashlib
 import json
@@ -25,10 +25,10 @@ class Message:
 
 @dataclass(frozen=True)
 class ForeignVote:
-    """One vote. What its row does not say is empty."""
+    """One vote. Fields missing from its row are empty."""
 
     id: str
-    """Of its content, so that what is imported twice is kept once."""
+    """A hash of its content, so that importing a vote twice keeps it once."""
     form: Form
     models: tuple[str, str]
     """The names of A and B."""
@@ -42,13 +42,13 @@ class ForeignVote:
     """UTC, ISO 8601."""
     language: str = ""
     columns: tuple[str, ...] = ()
-    """Of the row as it came."""
+    """The columns of the original row."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What of the row is not said above, or not in the same way, as JSON values: so it can be written as it came."""
+    """What else the row holds, or holds in another form, as JSON values, so that it can be written back unchanged."""
 
 
 def identity(vote: ForeignVote, copy: int) -> str:
-    """Hex digits of the vote's content and of how many equal ones stand before it in its file."""
+    """Hex hash of the vote's content and of how many equal votes precede it in its file."""
     parts = {**asdict(vote), "id": copy}
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()).hexdigest()[:24]
 
@@ -56,8 +56,8 @@ def identity(vote: ForeignVote, copy: int) -> str:
 def as_votes(votes: Iterable[ForeignVote], source: str, base: str, distilled: str) -> list[Vote]:
     """The votes that compare these two models, with `base` and `distilled` in the roles of this arena's pair.
 
-    Lengths are counted in characters: nobody knows the tokens. Judges and battles have the source in their names, so
-    that they are none of this arena's.
+    Lengths are counted in characters, since token counts are unknown. Names of judges and battles include the source,
+    so that they never match this arena's.
     """
     return [
         _as_vote(vote, source, base, distilled) for vote in votes if sorted(vote.models) == sorted((base, distilled))
@@ -115,7 +115,7 @@ def _turns(vote: ForeignVote, a_role: Role, b_role: Role) -> tuple[Turn, ...]:
 
 
 def as_foreign(vote: Vote) -> ForeignVote:
-    """A vote of this arena as others read it."""
+    """A vote of this arena in the form others use."""
     names: dict[Role, str] = {"base": vote.base_model, "distilled": vote.distilled_model}
     sides: tuple[Side, Side] = ("a", "b")
     a, b = (tuple(Message(m["role"], m["content"]) for m in conversation(vote.turns, side)) for side in sides)

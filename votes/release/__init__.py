@@ -1,1 +1,1 @@
-"""Votes as a dataset that may be published: agreed to, searched for personal data, with a card that counts it all."""
+"""Votes as a publishable dataset: with consent, checked for personal data, and with a dataset card of all counts."""

@@ -12,7 +12,7 @@ from votes.release.personal import Kind, Scanner
 
 @dataclass(frozen=True)
 class Counts:
-    """Of votes that stand and can no longer change, less those of hidden battles."""
+    """Counts over votes that stand and can no longer change, without those of hidden battles."""
 
     standing: int = 0
     not_agreed: int = 0
@@ -21,7 +21,7 @@ class Counts:
     """Votes that seem to have personal data, by kind; a vote may have several."""
     flagged_votes: int = 0
     flagged_included: bool = False
-    """Whether they are released all the same, because the owner said so."""
+    """Whether they are released anyway, at the owner's request."""
     hidden_battles: int = 0
     """Battles that the owner took down; none of their votes is in any other number."""
     blocked: int = 0
@@ -62,7 +62,7 @@ def texts(vote: Vote) -> Iterator[str]:
 
 
 def without_identity(votes: Iterable[Vote]) -> Iterator[Vote]:
-    """Visitors as numbers that mean nothing outside this release, and days instead of moments."""
+    """Replace visitors by numbers that mean nothing outside this release, and times by days."""
     numbers: dict[str, str] = {}
     for vote in votes:
         number = numbers.setdefault(vote.visitor, f"visitor-{len(numbers) + 1}")

@@ -1,4 +1,4 @@
-"""Personal data in a text, found by libraries that need no model and no network.
+"""Detects personal data in texts, with libraries that need no model and no network.
 
 They come with the app; `scanner` says how to install them where they are missing. Names of people are not found:
 that takes a language model, and errs often.
@@ -11,7 +11,7 @@ from common.errors import ConfigError
 
 Kind = Literal["mail address", "phone number", "card number", "identity number", "IP address", "postal address", "key"]
 Scanner = Callable[[str], frozenset[Kind]]
-"""What kinds of personal data a text seems to have."""
+"""Returns the kinds of personal data that a text seems to contain."""
 
 PACKAGES = ("datafog-core==0.4.4", "detect-secrets==1.5.0", "pyap2==0.2.20")
 INSTALL = f"Install them: .venv/bin/python -m pip install {' '.join(PACKAGES)}"
@@ -30,15 +30,15 @@ _ENTITIES: dict[str, Kind] = {
     "JWT": "key",
     "PRIVATE_KEY": "key",
 }
-"""What is searched of all that datafog knows. Its dates, postcodes and bank numbers are any short number, and the
+"""The datafog entities to search for. Its patterns for dates, postcodes and bank numbers match any short number, and
 questions here are full of numbers."""
 _ENTROPY, _LEAST_LENGTH = 4.5, 20
-"""Bits a character and characters above which a word is a key and no word: detect-secrets' own limit, and what the
-shortest keys in use have."""
+"""Entropy in bits per character and length from which a word counts as a key: detect-secrets' own limit, and the length
+of the shortest keys in use."""
 
 
 def scanner() -> Scanner:
-    """ConfigError, with the command that installs them, if the libraries are not there."""
+    """A scanner for personal data. ConfigError, with the command to install them, if the libraries are missing."""
     try:
         import datafog_core
         import pyap

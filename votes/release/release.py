@@ -35,7 +35,7 @@ def write_release(store: Store, out: Path, scan: Scanner, *, include_flagged: bo
 
 
 def push_release(folder: Path, repo: str, token: str | None = None, api: Any = None) -> str:
-    """Push the folder as the dataset `repo`, which is made if it is not there, and return its address. DataError."""
+    """Push the folder as the dataset `repo`, created if needed, and return its address. Raises DataError."""
     from httpx2 import HTTPError
     from huggingface_hub import HfApi
 

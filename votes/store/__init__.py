@@ -1,4 +1,4 @@
-"""Battles, votes and reveals on disk: rows are only added, and a row that was acknowledged is never lost."""
+"""Battles, votes and reveals on disk: append-only, and an acknowledged row is never lost."""
 
 from votes.store.database import Store
 from votes.store.tables import KINDS, TABLES

@@ -71,7 +71,7 @@ class Store(Reading):
         self._con: duckdb.DuckDBPyConnection | None = None
         self._reader: duckdb.DuckDBPyConnection | None = None
         self._hidden: tuple[tuple[int, int], set[str]] = (-1, -1), set()
-        """Hidden battles, and how many rows there were when they were read."""
+        """Hidden battles, and the row counts at which they were read."""
         self._trouble = ""
         self._remarks: list[str] = []
         self._look_at = 0.0
@@ -92,7 +92,7 @@ class Store(Reading):
         """Return once the row is on disk. StoreError if it could not be saved anywhere."""
         pending = _Pending(row, to_entry(row))
         self._queue.append(pending)
-        # Whoever gets the lock first saves the rows of all who wait for it: one commit, one sync for many votes.
+        # The first thread to get the lock saves the rows of all waiting threads: one commit and sync for many votes.
         with self._lock:
             if not pending.done:
                 self._flush()
@@ -100,13 +100,13 @@ class Store(Reading):
             raise pending.error
 
     def merge(self, rows: Sequence[Row]) -> int:
-        """Add rows from elsewhere; those that are here already stay as they are. How many were added.
+        """Add rows from elsewhere, keeping existing ones unchanged. Returns how many were added.
 
-        StoreError if the database cannot be used now: they can be had again later, so no journal is written.
+        StoreError if the database cannot be used now; no journal is written, since the rows can be fetched again later.
         """
         added = 0
         for start in range(0, len(rows), _ROWS_AT_ONCE):
-            with self._lock:  # given back in between, so that nobody waits long to vote
+            with self._lock:  # released in between, so that votes do not wait long
                 self._look_around()
                 counted = self._insert([to_entry(row) for row in rows[start : start + _ROWS_AT_ONCE]])
             if counted is None:
@@ -134,7 +134,7 @@ class Store(Reading):
             self._look_around()
             spilled = {k: row for k, row in self._spilled.items() if isinstance(row, kind)}
             con = self._con or self._reader
-            # A cursor of its own for each reader: threads that share one connection lose rows.
+            # Each reader gets its own cursor: threads that share a connection lose rows.
             cursor = con.cursor() if con is not None else None
         if cursor is not None:
             try:
@@ -197,7 +197,7 @@ class Store(Reading):
         return None
 
     def _look_around(self) -> None:
-        """Every `retry_seconds`: try again to open the database, or take in journals that other programs have left."""
+        """Every `retry_seconds`, try again to open the database, or replay journals left by other processes."""
         if self._clock() < self._look_at:
             return
         if self._con is None:
@@ -236,7 +236,7 @@ class Store(Reading):
         self._tally.write(self._counts)
 
     def _give_up(self, error: Exception, *, renew: bool = True) -> None:
-        """Go on without the database, but read it if that is allowed. A corrupt one is begun anew, once."""
+        """Continue without the database, read-only if possible. A corrupt one is replaced by a new one, once."""
         _LOG.warning("The vote database %s cannot be used: %s", self.path, error)
         self._disconnect()
         self._trouble = f"{explain(error)} New votes are kept in a journal until it can be opened."
@@ -255,7 +255,7 @@ class Store(Reading):
             rows = [row for row in map(read_entry, journal.entries) if row is not None]
             self._count(insert_all(con, [to_entry(row) for row in rows]))
             damaged = journal.damaged + len(journal.entries) - len(rows)
-            # If it cannot be renamed it is replayed again at the next opening, to no effect.
+            # If it cannot be renamed, it is replayed again at the next opening, without effect.
             with contextlib.suppress(OSError):
                 retire(journal._replace(damaged=damaged))
             if damaged:

@@ -1,4 +1,4 @@
-"""What is wrong with a database, told apart and put into words."""
+"""Classifies database errors and explains them."""
 
 import duckdb
 

@@ -38,7 +38,7 @@ class Journal:
             with contextlib.suppress(OSError, DataError):
                 return self._write(self._file, entries)
         failure: OSError | DataError = OSError("There is no folder for a journal.")
-        # A disk may be full only now, after the file was created: then the next folder is tried as well.
+        # The disk may fill up after the file was created; then the next folder is tried too.
         for folder in self._folders:
             try:
                 return self._write(self._create(folder), entries)
@@ -58,7 +58,7 @@ class Journal:
         try:
             jsonl.append(path, (entry._asdict() for entry in entries))
         except (OSError, DataError):
-            # Take back lines that did get written: whoever cast these votes is told that they were not saved.
+            # Remove lines that did get written, since the voters are told that their votes were not saved.
             with contextlib.suppress(OSError):
                 os.truncate(path, size)
                 if size == 0:

@@ -1,4 +1,4 @@
-"""What a store is asked for: battles, votes and counts, made of its rows. A battle that was taken down is left out."""
+"""Queries on a store: battles, votes and counts from its rows. Battles that were taken down are excluded."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Set
@@ -7,11 +7,11 @@ from votes.ballot import Ballot, BattleRecord, HiddenRecord, RevealRecord, Row, 
 
 
 class Reading(ABC):
-    """The questions; a store has the rows."""
+    """The queries; a subclass provides the rows."""
 
     @abstractmethod
     def _read(self, kind: type[RowT], battle_id: str | None = None, known: Set[str] = frozenset()) -> Iterator[RowT]:
-        """Rows of this kind, of one battle or of all, less those whose ids are known."""
+        """Rows of this kind, of one battle or of all, except those with `known` ids."""
 
     def battle(self, battle_id: str) -> BattleRecord | None:
         """The latest record of the battle."""
@@ -49,7 +49,7 @@ class Reading(ABC):
         return list(self._read(HiddenRecord, battle_id))
 
     def unknown(self, known: Set[str]) -> list[Row]:
-        """Every row whose id is not among these, those of hidden battles included."""
+        """Every row with an id not in `known`, including those of hidden battles."""
         return [
             *self._read(BattleRecord, known=known),
             *self._read(Vote, known=known),

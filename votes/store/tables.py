@@ -20,13 +20,13 @@ _ROWS_A_FETCH = 500
 def select(
     cursor: duckdb.DuckDBPyConnection, kind: type[RowT], battle_id: str | None = None, known: Set[str] = frozenset()
 ) -> Iterator[RowT]:
-    """Rows of this kind, of one battle or of all, less those `known` by their ids. A `Ballot` is the countable part of
-    a row of votes."""
+    """Rows of this kind, of one battle or of all, except those with `known` ids. A `Ballot` is the countable part of a
+    row of votes."""
     names, table = columns(kind), TABLES.get(kind, "votes")
     where, values = "", list[Any]()
     if battle_id is not None:
         where, values = "WHERE battle_id = ?", [battle_id]
-    if known:  # the ids alone first: reading whole rows is what takes time
+    if known:  # only the ids first, since reading whole rows is slow
         ids = (row_id for (row_id,) in cursor.execute(f"SELECT row_id FROM {table} {where}", values).fetchall())
         where, values = "WHERE row_id IN (SELECT unnest(?))", [[row_id for row_id in ids if row_id not in known]]
     result = cursor.execute(f"SELECT {', '.join(names)} FROM {table} {where}", values)
@@ -35,14 +35,14 @@ def select(
 
 
 def latest_waits(cursor: duckdb.DuckDBPyConnection, pair: str, most: int) -> list[float]:
-    """Seconds until both replies of the last turn were there, of this pair's latest battles."""
+    """How many seconds the last turn took until both replies were complete, for this pair's latest battles."""
     seconds = "greatest(TRY_CAST(turns->-1->'a'->>'seconds' AS DOUBLE), TRY_CAST(turns->-1->'b'->>'seconds' AS DOUBLE))"
     query = f"SELECT {seconds} FROM battles WHERE pair = ? ORDER BY finished_at DESC LIMIT ?"
     return [float(value) for (value,) in cursor.execute(query, [pair, most]).fetchall() if value]
 
 
 def insert_all(con: duckdb.DuckDBPyConnection, entries: Sequence[Entry]) -> Counter[str]:
-    """All or none. Rows whose id is already there stay as they are. Returns how many were added to each table."""
+    """Insert all rows or none, keeping existing ids unchanged. Returns how many were added to each table."""
     added: Counter[str] = Counter()
     con.begin()
     try:

@@ -1,7 +1,7 @@
 """How many rows the database held, kept in a small file beside it, so that rows that vanish are noticed.
 
-DuckDB cuts a torn end off its write-ahead log without a word. The count is written after each commit and is not synced:
-it may lag behind the database, and then misses a loss, but it never runs ahead, so it raises no false alarm.
+DuckDB silently truncates a torn end of its write-ahead log. The count is written after each commit and is not synced:
+it may lag behind the database and then miss a loss, but it never runs ahead, so it raises no false alarm.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _WIDTH = 200
-"""Every count is written over the one before it, padded to this length, in one call: a reader sees either whole."""
+"""Each count overwrites the previous one in one call, padded to this length: readers see either of them whole."""
 
 
 class Tally:
@@ -29,7 +29,7 @@ class Tally:
             return {}
 
     def write(self, counts: Mapping[str, int]) -> None:
-        """Keep these counts. A disk that refuses costs only the check, so its error is left out."""
+        """Save these counts. If that fails, only the check is lost, so the error is ignored."""
         with contextlib.suppress(OSError):
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
@@ -38,7 +38,7 @@ class Tally:
                 os.close(handle)
 
     def forget(self) -> None:
-        """Begin again: the database is a new one."""
+        """Start over, for a new database."""
         with contextlib.suppress(OSError):
             self._path.unlink()
 
