@@ -4,14 +4,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["correct", "wrong", "no_answer", "grader_failed"]
-"""Four outcomes, never merged: a grader that failed has not found an answer wrong."""
+"""Four outcomes, never merged: a failure of the grader does not make the answer wrong."""
 
 ExtractionMethod = Literal["marker", "boxed", "stated", "none"]
 """How the answer was found: after a final-answer marker, in the last balanced box, in a plain statement that ends the
 text ("The answer is 18."), or not at all. Files and tables call it `rung`."""
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_length", "max_output_tokens"})
-"""Finish reasons, in small letters, of an output that reached its token limit; other services say it in other words."""
+"""Finish reasons, in lower case, that different services give for an output that reached its token limit."""
 
 
 @dataclass(frozen=True)
@@ -72,5 +72,5 @@ class Grade:
     """Why the grader failed, or which rule decided."""
 
     def row(self) -> dict[str, Any]:
-        """The grade as files hold it, where the extraction method is called `rung`."""
+        """The grade as stored in files, where the extraction method is called `rung`."""
         return {"rung" if name == "extraction_method" else name: value for name, value in asdict(self).items()}

@@ -1,1 +1,1 @@
-"""What is asked: the benchmarks, the open-ended sets, the sycophancy probe and the generated families."""
+"""Problem sets: the benchmarks, the open-ended sets, the sycophancy probe and the generated families."""

@@ -12,8 +12,8 @@ from eval.problems.rows import first_of
 from eval.records import Problem
 
 Rule = Literal["math", "integer", "choice", "judged"]
-"""How answers are compared: as mathematics, as whole numbers (AIME), as one of a problem's options (MMLU-Pro), or not
-by a grader but by a judge."""
+"""How answers are graded: as mathematics, as whole numbers (AIME), as one of the problem's options (MMLU-Pro), or by a
+judge instead of the grader."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,21 @@ class Benchmark:
     name: str
     problems: tuple[Problem, ...]
     sha256: str
-    """Of the questions and golds, whatever their order and other columns: see `content_hash`."""
+    """Hash of the questions and golds, independent of their order and of other columns: see `content_hash`."""
     source: str
     """Where these problems came from, in words: a folder, a hub id, a generator and its seed."""
     rule: Rule = "math"
     title: str = ""
     warning: str = ""
-    """Set when the size or the content is not that of the published set; shown wherever its results are."""
+    """Set if size or content differ from the published set; shown wherever the results are."""
 
     def __len__(self) -> int:
         return len(self.problems)
 
 
 def content_hash(problems: Iterable[Problem]) -> str:
-    """sha256 over the sorted (question, gold) pairs with white space squeezed: the same whatever the order, the ids
-    and the other columns of a copy."""
+    """sha256 over the sorted (question, gold) pairs with white space squeezed, so that it does not depend on a copy's
+    order, ids or other columns."""
     return _digest(sorted([squeeze(p.question), _plain(p.gold)] for p in problems))
 
 
@@ -51,18 +51,18 @@ def _digest(value: object) -> str:
 
 
 def squeeze(text: str) -> str:
-    """The text with every run of white space made one space."""
+    """The text with every run of white space collapsed to one space."""
     return " ".join(text.split())
 
 
 def _plain(gold: str) -> str:
-    """Copies differ in leading zeros: 025 is 25."""
+    """The gold without leading zeros, in which copies differ: 025 is 25."""
     return str(int(gold)) if gold.isdecimal() else squeeze(gold)
 
 
 def problems_of(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:
-    """Problems from rows with `problem` (or `question`) and `answer` (or `gold`), those of multiple choice with their
-    `options` in the question. Raises DataError naming the row."""
+    """Problems from rows with `problem` (or `question`) and `answer` (or `gold`); multiple-choice `options` become part
+    of the question. Raises DataError naming the row."""
     seen: set[str] = set()
     for number, row in enumerate(rows):
         question, options = first_of(row, "problem", "question"), options_of(row)
@@ -85,7 +85,7 @@ def problems_of(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> It
 
 
 def problem_key(row: Mapping[str, Any], number: int, seen: set[str]) -> str:
-    """The row's own id, or its number where it has none; unlike all of `seen`, to which it is added."""
+    """The row's own id, or its number if it has none, made different from all keys in `seen` and added to them."""
     own = first_of(row, "unique_id", "id", "question_id")
     key = str(number if own == "" else own)
     key = key if key not in seen else f"{key}#{number}"

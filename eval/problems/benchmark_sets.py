@@ -18,16 +18,16 @@ from eval.problems.rows import KnownSet, Row, fetch, how_to_get, read_rows
 
 @dataclass(frozen=True, kw_only=True)
 class PublishedSet(KnownSet):
-    """A benchmark, and what it must hold."""
+    """A benchmark, and the hashes its content must have."""
 
     size: int
     sha256: str = ""
-    """`content_hash` of the copy this project was checked with; empty where it has seen none."""
+    """`content_hash` of the copy this project was checked with; empty if there was none."""
     golds: str = ""
-    """`gold_hash` of the same: copies that differ in wording or typesetting agree in it."""
+    """`gold_hash` of the same copy, which does not change with wording or typesetting."""
     rule: Rule = "math"
     as_row: Callable[[Row], Row] = dict
-    """Makes a row with the columns that `problems_of` reads of one of the publisher's."""
+    """Converts a publisher's row into one with the columns that `problems_of` reads."""
 
 
 GSM8K_REVISION = "740312add88f781978c0658806c59bc2815b9866"
@@ -140,7 +140,7 @@ def load_benchmark(
 
     name: a key of KNOWN (from the folder `data` or JOURNEY_DATA if given, else the hub), a key of GENERATED
     (with `count` problems drawn from `seed`), or a path ending in .jsonl.
-    Raises DataError with the way to get the set when it cannot be had; ConfigError for an unknown name.
+    Raises DataError, saying how to get the set, if it is not available; ConfigError for an unknown name.
     """
     if name.endswith(".jsonl"):
         return load_file(Path(name))
@@ -157,14 +157,14 @@ def load_benchmark(
 def load_file(path: Path) -> Benchmark:
     """A user's own JSONL: each row has problem (or question) and answer (or gold), and maybe id, subject, level. Where
     every row has options (or choices), it is multiple choice."""
-    name = f"own_{path.stem}" if path.stem in {*KNOWN, *GENERATED} else path.stem  # never taken for the published set
+    name = f"own_{path.stem}" if path.stem in {*KNOWN, *GENERATED} else path.stem  # else taken for the published set
     rows = read_rows(path)
     problems = tuple(problems_of(name, rows, str(path)))
     return Benchmark(name, problems, content_hash(problems), f"file {path}", _rule_of(rows, path), name)
 
 
 def _rule_of(rows: Sequence[Row], path: Path) -> Rule:
-    """By the rows' options. Raises DataError for a file in which only some have any."""
+    """`choice` if the rows have options, else `math`. Raises DataError for a file in which only some rows have any."""
     choices = sum(bool(options_of(row)) for row in rows)
     if 0 < choices < len(rows):
         raise DataError(

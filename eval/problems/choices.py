@@ -27,7 +27,7 @@ _STATED = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"[.!?;] |\b(?:but|however|although|or|not|unless)\b", re.IGNORECASE)
-"""What follows a letter is more than the text of its option."""
+"""Signs that the text after an option's letter goes beyond the option itself."""
 
 
 def options_of(row: Mapping[str, Any]) -> list[str]:
@@ -66,7 +66,7 @@ def gpqa_row(row: Row) -> Row:
     columns = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3")
     options = [text for column in columns if (text := str(row.get(column) or "").strip())]
     if len(options) < len(columns):
-        return {}  # a row that is no problem, which the reader of rows will say
+        return {}  # not a usable problem; the reader of rows reports it
     question = str(row.get("Question") or "")
     order = list(range(len(options)))
     random.Random(sha256(question.encode()).hexdigest()).shuffle(order)
@@ -80,9 +80,9 @@ def gpqa_row(row: Row) -> Row:
 
 
 def named_option(answer: str) -> str:
-    """The letter that an extracted answer names ("(C)", "C. 42 km", "option C"), in capitals; empty if it names none.
+    """The letter named by an extracted answer ("(C)", "C. 42 km", "option C"), in upper case; empty if there is none.
 
-    A word is no letter ("A ball falls"), and two letters are none.
+    A word that happens to be a letter ("A ball falls") and two letters do not count.
     """
     match = _LETTER.match(_plain(answer))
     if match is None or re.match(r"[ ]*[,&/]?[ ]*(?:and|or)?[ ]*[(\[]?[A-Z][)\]]?$", _plain(answer)[match.end() :]):
@@ -100,8 +100,8 @@ def same_option(answer: str, gold: str) -> bool:
 
 
 def stated_option(text: str) -> str:
-    """The option that the last line of a reply names: by itself, "C", or in a sentence, "So the correct option is (C)."
-    or "The answer is C. 42 km". A line "D. 9" may be the end of a list of all options, and names none."""
+    """The option named by the last line of a reply: alone ("C") or in a sentence ("So the correct option is (C).", "The
+    answer is C. 42 km"). A line "D. 9" names none: it may be the end of a list of all options."""
     line = text.rstrip().rpartition("\n")[2]
     match = _STATED.match(_plain(line).rstrip(" ."))
     if match is None or (match["option"] and (not match["said"] or _GOES_ON.search(match["option"]))):
@@ -110,7 +110,7 @@ def stated_option(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Without type styles and the signs of Markdown and LaTeX around a letter."""
+    """The text without type styles and without Markdown or LaTeX markup around a letter."""
     return " ".join(re.sub(r"[{}$*_`]|\\[ ,;:!()\[\]]", " ", _STYLE.sub("", text)).split())
 
 

@@ -134,5 +134,5 @@ def _benchmark(
 
 
 def _text(value: object) -> str:
-    """The prompt of a cell; of a conversation (LIMA) its first turn."""
+    """The prompt in a cell; for a conversation (LIMA), its first turn."""
     return _text(value[0]) if isinstance(value, list) and value else str(value or "").strip()

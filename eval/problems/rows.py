@@ -1,4 +1,4 @@
-"""Rows of a set: from a folder laid out as JOURNEY_DATA is, from the Hugging Face hub, or from a file of the user's."""
+"""Rows of a set: from a folder laid out like JOURNEY_DATA, from the Hugging Face hub, or from a user's file."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ class KnownSet:
     origin: str = ""
     """Who publishes the file, where that is not the hub."""
     answer_mark: str = ""
-    """What stands between solution and answer in the hub's answer column, such as #### in GSM8K."""
+    """Separator between solution and answer in the hub's answer column, such as #### in GSM8K."""
 
 
 class Fetched(NamedTuple):
@@ -74,7 +74,7 @@ def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
 
 
 def how_to_get(known: KnownSet) -> str:
-    """What to do to have the set, in a sentence."""
+    """How to get the set, in a sentence."""
     columns = " and ".join(column for column in (known.question, known.gold) if column)
     origin = f", from {known.origin}" if known.origin else ""
     own = f"set JOURNEY_DATA to a folder that holds {known.path} (with {columns}{origin})"
@@ -109,7 +109,7 @@ def hub_rows(
 
 
 def _split_answer(row: Row, mark: str) -> Row:
-    """A row whose answer column holds solution, mark and answer, as one with both; thousands without commas."""
+    """The row with its answer column (solution, mark, answer) split in two; commas in thousands are removed."""
     answer = str(row.get("answer", ""))
     if not mark or mark not in answer:
         return row
@@ -143,5 +143,5 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def first_of(row: Mapping[str, Any], *columns: str) -> Any:
-    """The value of the first of these columns that holds something; empty text when none does."""
+    """The first non-empty value among these columns; empty text if there is none."""
     return next((row[column] for column in columns if row.get(column) not in (None, "")), "")

@@ -1,1 +1,1 @@
-"""What runs add up to: samples in DuckDB, comparisons, reports."""
+"""Results of runs: samples in DuckDB, comparisons, reports."""

@@ -35,7 +35,7 @@ class Cell:
     """Whether any sample of either side was cut off."""
     flags: int
     base_solves: bool | None = None
-    """Whether most samples are right, whatever the missing verdicts are; None if that is open."""
+    """Whether most samples are right; None if that depends on missing verdicts."""
     distilled_solves: bool | None = None
 
 
@@ -63,7 +63,7 @@ def cell_of(base: Sequence[Row], distilled: Sequence[Row]) -> Cell:
 
 
 def _solves(rows: Sequence[Row]) -> bool | None:
-    """Whether more than half of the samples are right, whatever the missing verdicts would be."""
+    """Whether more than half of the samples are right; None if that depends on missing verdicts."""
     right, unknown = sum(r.correct for r in rows), sum(not r.judged for r in rows)
     wrong = len(rows) - right - unknown
     if right > wrong + unknown:

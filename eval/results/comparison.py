@@ -21,12 +21,12 @@ from eval.statistics.metrics import (
 from eval.statistics.paired import Paired, compare
 
 NOTABLE_NO_ANSWER = 0.05
-"""Share of samples without an answer from which on the lenient reading is shown beside the strict one."""
+"""Share of samples without an answer at or above which the lenient reading is shown beside the strict one."""
 
 
 @dataclass(frozen=True)
 class SideSummary:
-    """One model on one set. Shares lie between 0 and 1, tokens and seconds are means a sample."""
+    """One model on one set. Shares lie between 0 and 1; tokens and seconds are means per sample."""
 
     title: str
     problems: int
@@ -39,12 +39,12 @@ class SideSummary:
     no_answer_share: float
     seconds: float
     tokens_per_second: float
-    """Output tokens of all samples by the time in which at least one request ran."""
+    """Output tokens of all samples, divided by the time in which at least one request was running."""
     flags: int
     pass_at: dict[int, float]
     maj_at: dict[int, MajResult]
     problems_at: dict[int, int]
-    """By k: the problems with at least k verdicts, over which pass@k and maj@k are means."""
+    """k → number of problems with at least k verdicts, over which pass@k and maj@k are averaged."""
     stated: int = 0
     """Answers read from a plain statement at the end of the text, where there was no marker or box."""
 
@@ -80,7 +80,7 @@ class Comparison:
 
     @property
     def form_matters(self) -> bool:
-        """Whether so many samples of a side have no answer that a difference may be one of form."""
+        """Whether so many samples on one side have no answer that a difference may be due to format alone."""
         return max(self.base.no_answer_share, self.distilled.no_answer_share) >= NOTABLE_NO_ANSWER
 
 
@@ -129,7 +129,7 @@ def headline(comparison: Comparison) -> str:
 
 
 def interval(p: Paired) -> str:
-    """The interval of a paired difference in points; a dash where one problem alone gives none."""
+    """The interval of a paired difference in percentage points; a dash if there is only one problem."""
     return "–" if isnan(p.low) else f"[{points(p.low)}, {points(p.high)}]"
 
 
@@ -139,7 +139,7 @@ def points(share: float) -> str:
 
 
 def stated_note(c: Comparison) -> str:
-    """How many answers rest on the weakest way to extract them, in a sentence; empty when none does."""
+    """How many answers were extracted by the weakest method, in a sentence; empty if none were."""
     if not c.base.stated and not c.distilled.stated:
         return ""
     return (
@@ -153,7 +153,7 @@ def _p(value: float) -> str:
 
 
 def summarise_side(rows: Sequence[Row], title: str) -> SideSummary:
-    """Requests that failed count in `outcomes` only: no tokens, no verdict."""
+    """Summarise one side. Failed requests count only in `outcomes`: they have no tokens and no verdict."""
     whole = [r for r in rows if r.answered]
     problems = [[r for r in rs if r.judged] for rs in _by_problem(whole).values()]
     judged = [rs for rs in problems if rs]
@@ -182,9 +182,9 @@ def summarise_side(rows: Sequence[Row], title: str) -> SideSummary:
 
 
 def has_classes(problems: Iterable[Sequence[Row]]) -> bool:
-    """Whether every wrong answer of a problem with several has its class; one answer alone needs none.
+    """Whether every wrong answer has its class; the only answer to a problem needs none.
 
-    Classes are made last: until then rivals would seem not to vote.
+    Classes are written last: until then, the wrong answers would seem to have no votes.
     """
     voting = (rows for rows in problems if len(rows) > 1)
     return all(r.answer_class is not None for rows in voting for r in rows if r.outcome == "wrong")
@@ -196,7 +196,7 @@ def _mean_maj(problems: Sequence[Sequence[Row]], k: int) -> MajResult:
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
-    """Sorts aime/9 before aime/10."""
+    """Sort key that puts aime/9 before aime/10."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 

@@ -17,7 +17,7 @@ from eval.statistics.metrics import (
 
 
 def curves(rows: Sequence[Row], forced: Sequence[Forced]) -> list[CurvePoint]:
-    """All three kinds of points that the samples of one side give; each kind is a curve of its own."""
+    """The points of all three curves (see `CurveKind`) for the samples of one side."""
     judged = list(_by_problem([r for r in rows if r.judged]).values())
     if not judged:
         return []
@@ -29,7 +29,7 @@ def curves(rows: Sequence[Row], forced: Sequence[Forced]) -> list[CurvePoint]:
 
 
 def forced_curve(forced: Sequence[Forced]) -> list[CurvePoint]:
-    """Accuracy of forced answers against the tokens they really took."""
+    """Accuracy of forced answers against the tokens actually used."""
     by_budget: dict[int, list[Forced]] = defaultdict(list)
     for answer in forced:
         by_budget[answer.budget].append(answer)

@@ -1,4 +1,4 @@
-"""A file of outputs graded without keeping a run: imported into a folder that is thrown away, graded, summed up."""
+"""Grading a file of outputs without keeping a run: it is imported into a temporary folder, graded and summarised."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,17 +23,17 @@ from models.config.thought_format import ThoughtFormat
 
 @dataclass(frozen=True)
 class GradedFile:
-    """What a file of outputs of one model adds up to."""
+    """The result of grading one model's file of outputs."""
 
     file: str
     rule: str
     summary: SideSummary
     rows: tuple[Row, ...]
     grades: tuple[Mapping[str, Any], ...]
-    """One an output, in the file's order: line, problem, sample, gold, outcome, rung, extracted, note, class, tokens,
+    """One per output, in the file's order: line, problem, sample, gold, outcome, rung, extracted, note, class, tokens,
     cut_off."""
     left_out: tuple[str, ...]
-    """Of each row without a gold answer, where it is."""
+    """Where each row without a gold answer is."""
     report: str
     """The same as Markdown."""
 

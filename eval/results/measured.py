@@ -1,4 +1,4 @@
-"""Single questions that a pair was measured on, with how often each model was right."""
+"""The individual questions a pair was measured on, and how often each model was right."""
 
 from collections import Counter
 from collections.abc import Sequence

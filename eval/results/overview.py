@@ -9,7 +9,7 @@ from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
 
 FEWEST_PROBLEMS = 6
-"""With fewer no difference could show (exact McNemar test at 5 %), so that none does says nothing."""
+"""With fewer, no difference can be significant (exact McNemar test at 5 %), so finding none means nothing."""
 
 
 class SetResult(NamedTuple):
@@ -43,7 +43,7 @@ class SetResult(NamedTuple):
 
     @property
     def form_matters(self) -> bool:
-        """Whether so many samples of a side have no answer that a difference may be one of form."""
+        """Whether so many samples on one side have no answer that a difference may be due to format alone."""
         return max(self.base_no_answer, self.distilled_no_answer) >= NOTABLE_NO_ANSWER
 
     @property
@@ -53,11 +53,10 @@ class SetResult(NamedTuple):
 
 
 def overview(runs: Path, pair: str) -> list[SetResult]:
-    """One row a set, those with most answers first.
+    """One row per set, those with the most answers first.
 
-    Only complete runs of both models count, with every problem answered and graded: a run that is under way, or one of
-    a few problems where there is a larger one, never stands for a set. Of several the one with the most answers holds,
-    of equals the newest.
+    Only complete runs of both models count, with every problem answered and graded; a run in progress never represents
+    a set. Of several runs, the one with the most answers is used, and among equals the newest.
     """
     best: dict[str, SetResult] = {}
     for info in list_runs(runs):

@@ -1,4 +1,4 @@
-"""A run's results as Markdown for a model card: the paired difference first, at the end how to repeat the run."""
+"""A run's results as Markdown for a model card: first the paired difference, last how to repeat the run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -61,8 +61,8 @@ def report(
     golds: Mapping[str, Sequence[str]] | None = None,
     left_out: Sequence[str] = (),
 ) -> str:
-    """Markdown for comparisons of samples from these runs; `golds`: by run, those not graded equal to themselves;
-    `left_out`: sentences on rows that cannot be used."""
+    """Markdown for comparisons of samples from these runs; `golds`: by run, the golds that fail against themselves;
+    `left_out`: sentences about unusable rows."""
     sections = [_section(c, _title(infos, c.benchmark), unfinished(infos, c)) for c in comparisons]
     sections += differences(infos)
     provenance = [_how(info, (golds or {}).get(info.id)) for info in infos]
@@ -70,7 +70,7 @@ def report(
 
 
 def data_lines(infos: Sequence[RunInfo], benchmark: str = "") -> list[str]:
-    """One line a set and run: how many problems of it, its hash, its source, and what is odd about it."""
+    """One line per set and run: the number of problems, hash and source of the set, and any warning about it."""
     return [
         f"{data.title}: {data.problems} of {data.size} problems, sha256 {data.sha256[:12]}…, {data.source}."
         + (f" {data.warning}" if data.warning else "")
@@ -81,7 +81,7 @@ def data_lines(infos: Sequence[RunInfo], benchmark: str = "") -> list[str]:
 
 
 def differences(infos: Sequence[RunInfo]) -> list[str]:
-    """What else differs between two compared runs than the model, so that it may explain a difference too."""
+    """What differs between two compared runs besides the model, and so may also explain a difference."""
     if len(infos) < 2:
         return []
     first, second = infos[0], infos[1]
@@ -102,7 +102,7 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
-    """A warning while answers of a run made here are missing: the first to finish are the short ones."""
+    """A warning while answers of a run made here are still missing: short answers finish first."""
     missing = []
     for name, side, info in (("base", c.base, infos[0]), ("distilled model", c.distilled, infos[-1])):
         planned = sum(data.problems for data in info.data if c.benchmark in ("", data.name)) * info.config.samples
@@ -152,7 +152,7 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
 
 
 def summary_rows(c: Comparison) -> list[list[str]]:
-    """The published figures: a row a measure, base and distilled beside each other, as text."""
+    """The published figures as text, one row per measure, with base and distilled side by side."""
     rows: list[list[str]] = [["model", c.base.title, c.distilled.title]]
 
     def add(name: str, form: str, *values: float) -> None:
@@ -160,7 +160,7 @@ def summary_rows(c: Comparison) -> list[list[str]]:
         rows.append([name, *(form.format(value) if side.samples else "–" for value, side in sides)])
 
     def measured(name: str, form: str, *values: float) -> None:
-        """Outputs made elsewhere may come without counts and times, which is not the same as none."""
+        """Add a row; 0 shows as a dash, since outputs made elsewhere may lack counts and times."""
         rows.append([name, *(form.format(value) if value else "–" for value in values)])
 
     rows.append(["accuracy, 95 % interval", share(c.base.accuracy), share(c.distilled.accuracy)])
@@ -190,7 +190,7 @@ def _vote(side: SideSummary, k: int) -> str:
 
 
 def _basis(side: SideSummary, k: int) -> str:
-    """On how many problems a figure at k rests, where some have too few verdicts for it."""
+    """How many problems a figure at k is based on, if some have too few verdicts for it; otherwise empty."""
     count = side.problems_at[k]
     return "" if count == side.accuracy.n else f" ({count:,} of {side.accuracy.n:,} problems)"
 

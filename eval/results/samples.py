@@ -1,6 +1,6 @@
 """DuckDB over the files of runs: the current state of each sample, filters and exports. All SQL on runs is here.
 
-Everything is read from the append-only files into memory and can be thrown away; nothing is written back.
+Everything is read into memory from the append-only files and can be discarded; nothing is written back.
 """
 
 import json
@@ -68,7 +68,7 @@ class Side:
 
 
 LOOSE = "CASE WHEN outcome = 'no_answer' THEN answer ELSE '' END, gold"
-"""What the lenient reading needs: it is asked only where the strict one finds nothing."""
+"""Columns for the lenient reading, which is used only where the strict one finds nothing."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Row:
     level: str
     index: int
     outcome: str
-    """An Outcome, or `ungraded`, or without an answer `failed` or `too_long` (the prompt, for the model's context)."""
+    """An Outcome, `ungraded`, or, without any reply, `failed` or `too_long` (the prompt exceeds the context)."""
     extraction_method: str
     thought_tokens: int
     answer_tokens: int
@@ -92,7 +92,7 @@ class Row:
     answer_class: int | None
     flags: int
     last_number_right: bool = False
-    """Of a sample without an answer: whether the last number of its text is right."""
+    """For a sample without an answer: whether the last number in its text is right."""
 
     @property
     def output_tokens(self) -> int:
@@ -126,7 +126,7 @@ class Forced:
     output_tokens: int
     outcome: str
     cut: bool
-    """Whether the budget cut this thought, rather than the stored answer standing as it was."""
+    """Whether the budget cut this thought; otherwise the stored answer still stands."""
 
 
 class Results:
@@ -155,7 +155,7 @@ class Results:
             columns = COLUMNS[name]
             values = ", ".join(_value(name, column) for column in columns)
             test = " AND ".join(_test(name, column) for column in columns)
-            try:  # a last line that is being written or was torn by a crash reads as nulls
+            try:  # a last line still being written, or torn by a crash, reads as nulls
                 self._connection.execute(
                     f"INSERT INTO {name} SELECT ?, {values} FROM read_json(?, format='newline_delimited',"
                     f" columns=?, ignore_errors=true) WHERE {test}",
@@ -253,7 +253,7 @@ def sides_of(info: RunInfo) -> list[Side]:
 
 
 def stamp(runs: Path, run_ids: Sequence[str]) -> str:
-    """The sizes of all files of these runs: equal as long as nothing was appended."""
+    """The sizes of all files of these runs, which change when something is appended."""
     sizes = {
         run_id: [p.stat().st_size if (p := runs / run_id / f"{name}.jsonl").is_file() else 0 for name in TABLES]
         for run_id in run_ids

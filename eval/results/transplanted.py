@@ -1,4 +1,4 @@
-"""What transplanted thoughts came to, as Markdown: each model against its own answers, and where the gain goes."""
+"""Results of transplanted thoughts as Markdown: each model against its own answers, and where the gain comes from."""
 
 from eval.results.comparison import interval, points
 from eval.runs.log import RunLog
@@ -9,7 +9,7 @@ HEAD = ("model", "given", "problems", "own answer", "then", "difference [95 %]",
 
 
 def transplanted(log: RunLog) -> str:
-    """A table with a row for each model and kind of thought, and the gain in points; empty where nothing was asked."""
+    """A table with one row per model and kind of thought, and the gain in points; empty if there are no transplants."""
     rows = [
         f"| {row.role} | {GIVEN[row.given]} | {row.paired.problems} | {row.paired.base:.1%} | "
         f"{row.paired.distilled:.1%} | {points(row.paired.difference)} {interval(row.paired)} | {row.tokens:.0f} | "
@@ -22,7 +22,7 @@ def transplanted(log: RunLog) -> str:
 
 
 def gain_lines(log: RunLog) -> list[str]:
-    """The gain, and what the thought alone and the weights alone bring, each against the base's own answers."""
+    """The gain, and how much the thought alone and the weights alone contribute, against the base's own answers."""
     gains = gain(log)
     if gains is None:
         return []

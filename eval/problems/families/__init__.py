@@ -12,7 +12,7 @@ from eval.records import Problem
 
 Split = Literal["train", "same_kind", "larger_numbers", "unseen_families"]
 MEASURED: tuple[Split, ...] = ("same_kind", "larger_numbers", "unseen_families")
-"""The splits that measure; nothing is trained on them."""
+"""The splits used for measuring; nothing is trained on them."""
 SPLITS: tuple[Split, ...] = ("train", *MEASURED)
 
 TRAINED: dict[str, Family] = {
@@ -20,17 +20,18 @@ TRAINED: dict[str, Family] = {
 }
 UNSEEN: dict[str, Family] = {f.name: f for f in unseen.FAMILIES}
 HELD_OUT_PERCENT = 25
-"""Share of all problems that is kept from training for `same_kind`, chosen by a hash of their numbers."""
+"""Percentage of all problems held out from training for `same_kind`, chosen by a hash of their numbers."""
 MAX_DRAWS = 400
 """Draws without a new problem after which a split counts as exhausted."""
 NOT_NUMBERS = ("story", "kind")
-"""Parameters that say how the numbers are told and what is asked of them."""
+"""Parameters that choose the story and the question, rather than the numbers."""
 
 
 def key_of(family: Family, params: Params) -> str:
     """Identity of a problem: its family and its numbers, whatever their order, the wording, and what is asked of them.
 
-    gcd(12, 18) and gcd(18, 12) are one problem, so are the two roots of one equation and a story told of other things.
+    gcd(12, 18) and gcd(18, 12) are the same problem; so are the two roots of an equation, and a story retold about
+    other things.
     """
     numbers = sorted(value for name, value in params.items() if name not in NOT_NUMBERS)
     return f"{family.name}:{','.join(map(str, numbers))}"
@@ -51,7 +52,7 @@ def belongs(split: Split, family: Family, params: Params) -> bool:
 
 
 def families_of(split: Split, names: Sequence[str] | None) -> list[Family]:
-    """The split's families, or those of them that are named. Raises ConfigError for a name the split has not."""
+    """The split's families, or only the named ones. Raises ConfigError for a name that is not in the split."""
     known = UNSEEN if split == "unseen_families" else TRAINED
     unknown = [name for name in names or () if name not in known]
     if unknown:
@@ -60,7 +61,7 @@ def families_of(split: Split, names: Sequence[str] | None) -> list[Family]:
 
 
 def draw_new(split: Split, family: Family, level: int, rng: Random, taken: set[str]) -> Problem | None:
-    """A problem of this family and level that is not in `taken`, or None when none turns up."""
+    """A problem of this family and level that is not yet in `taken`, or None after `MAX_DRAWS` attempts."""
     size = level + LEVELS if split == "larger_numbers" else level
     for _ in range(MAX_DRAWS):
         params = family.draw(rng, size)
@@ -90,7 +91,7 @@ def generate(split: Split, count: int, seed: int, families: Sequence[str] | None
 
     Outside `train` no two problems have the same numbers; in `train` the same numbers may be asked about again in
     another order or wording.
-    Raises ConfigError for an unknown family or when the split has not so many problems.
+    Raises ConfigError for an unknown family, or if the split does not have that many problems.
     """
     chosen = families_of(split, families)
     rng = Random(f"{split}/{seed}")

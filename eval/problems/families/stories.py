@@ -7,7 +7,7 @@ from eval.problems.families.family import Family, Params
 
 
 def lowest(size: int) -> int:
-    """The smallest first factor: with larger numbers, a number that is not tiny."""
+    """The smallest first factor, raised for larger numbers so that it is not tiny."""
     return 2 if size <= 5 else 7
 
 
@@ -140,7 +140,7 @@ def word_sides(p: Params) -> list[str]:
 
 
 def draw_wheel(rng: Random, size: int) -> dict[str, int]:
-    """Where a pointer stops that stands at s and moves n places on, on a wheel numbered 0 to m − 1."""
+    """Where a pointer stops if it starts at s and moves n places, on a wheel numbered 0 to m − 1."""
     m = rng.randint(3, (0, 5, 7, 9, 10, 12, 13, 14, 15, 16, 18)[size])
     return {"m": m, "s": rng.randrange(m), "n": rng.randint(2, 3 * m if size <= 5 else 7 * m)}
 

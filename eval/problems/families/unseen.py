@@ -1,6 +1,6 @@
-"""Families that no student ever trains on: they ask whether what was learned carries over.
+"""Families that no student ever trains on; they test whether what was learned transfers.
 
-Price and substitution lie near what is trained (the same calculations, asked in other words), the others farther off.
+Price and substitution are close to the training data (the same calculations in other words), the others farther away.
 """
 
 from random import Random
