@@ -1,1 +1,1 @@
-"""Runs: planned, asked, graded and written down, so that each can be stopped and resumed."""
+"""Runs: planned, asked, graded and recorded, so that each can be stopped and resumed."""

@@ -1,6 +1,6 @@
-"""What each row of a run's files holds, and what is wrong with a row that does not hold it.
+"""The columns of each of a run's files, and checks that a row has them.
 
-Kinds are named as DuckDB names them: `eval.results.samples` makes its tables from the same columns.
+Kinds are DuckDB type names: `eval.results.samples` makes its tables from the same columns.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,7 +54,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "flags": {"note": ""},
     "judgements": {"flipped": False, "extra": {}},
 }
-"""What a column holds where a row lacks it; every other column is required."""
+"""Default values of optional columns; every other column is required."""
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "VARCHAR": ("text", ("VARCHAR",)),
     "TIMESTAMP": ("a time", ("VARCHAR",)),
@@ -67,13 +67,13 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "VARCHAR[]": ("a list of texts", ("ARRAY",)),
     "MAP[]": ("a list of objects", ("ARRAY",)),
 }
-"""A column's kind → its name in a sentence, and the types of JSON that it takes, as DuckDB names them."""
+"""A column's kind → its name in a sentence, and the JSON types it accepts, as DuckDB names them."""
 
 
 def checked_rows(path: Path) -> Iterator[tuple[int, Any, str]]:
-    """Line number, value, and what is wrong with it, of each row of one of a run's files; none where there is no file.
+    """(line number, value, fault) of each row of one of a run's files; nothing if there is no file.
 
-    A torn last line, which a crash leaves, is no fault. Raises DataError for a file that cannot be read.
+    A last line torn by a crash is not a fault. Raises DataError for a file that cannot be read.
     """
     if not path.is_file():
         return
@@ -87,7 +87,7 @@ def checked_rows(path: Path) -> Iterator[tuple[int, Any, str]]:
 
 
 def fault_of(name: str, row: Any) -> str:
-    """What is wrong with a row of the file `name`, e.g. “`index` is not a whole number”; empty if nothing is."""
+    """What is wrong with a row of the file `name`, e.g. “`index` is not a whole number”; empty if it is valid."""
     if not isinstance(row, Mapping):
         return "it is not an object"
     for column, kind in COLUMNS.get(name, {}).items():

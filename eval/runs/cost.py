@@ -1,4 +1,4 @@
-"""What a run will cost and what it could show at all, from its configuration and the speed of earlier runs."""
+"""What a run will cost and what it could show, from its configuration and the speed of earlier runs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run will take, before it starts. Expected values rest on earlier runs of the same models; None without."""
+    """Estimated cost of a run. Expected values come from earlier runs of the same models; None if there are none."""
 
     requests: int
     most_tokens: int
@@ -33,7 +33,7 @@ class Cost:
     expected_tokens: int | None
     seconds: float | None
     smallest_difference: float | None
-    """The smallest true difference, as a share, that the set could show; None if it can show none."""
+    """The smallest true difference, as a share, that the set could detect; None if it cannot detect any."""
 
     @property
     def sentence(self) -> str:
@@ -59,7 +59,7 @@ class Cost:
 
 
 def most_in_flight(profile: Profile) -> int:
-    """As many requests as each server of this profile takes at once; what waits in its queue gains nothing."""
+    """The number of requests each server of this profile processes at once; queueing more gains nothing."""
     return int(profile.engine.get("max-num-seqs", CONCURRENCY))
 
 
@@ -94,7 +94,7 @@ def throughput(samples: Sequence[Sample]) -> Throughput | None:
 def throughputs(runs: Path, pair: PairSpec) -> dict[Role, Throughput | None]:
     """By role: the throughput of the newest run that has samples of that model; None where there is none.
 
-    Runs that ship with the product or were imported come from another machine and say nothing of this one.
+    Runs that ship with the product or were imported come from another machine and say nothing about this one.
     """
     newest: dict[Role, Throughput | None] = dict.fromkeys(ROLES)
     for info in list_runs(runs):

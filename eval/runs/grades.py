@@ -32,7 +32,7 @@ class Grading:
     def __init__(self, log: RunLog, grader: Grader) -> None:
         self.log = log
         self.error = ""
-        """Why grading stopped, in words for a person; the samples are kept and can be graded later."""
+        """Why grading stopped, as a message for people; the samples are kept and can be graded later."""
         self._grader = grader
         self._queue: queue.SimpleQueue[Sample | None] = queue.SimpleQueue()
         self._facts = facts_of(log)
@@ -74,7 +74,7 @@ class Grading:
 
 
 def ungraded(log: RunLog) -> list[Sample]:
-    """Whole samples that have no grade yet, or on which the grader failed: a busy machine may have run out of time."""
+    """Complete samples without a grade, or whose grading failed: a busy machine may have run into the time limit."""
     graded = {key for key, outcome in last_outcomes(log).items() if outcome != "grader_failed"}
     return [s for s in log.samples() if not s.error and (s.model, s.problem_id, s.index) not in graded]
 
@@ -85,7 +85,7 @@ def last_outcomes(log: RunLog) -> dict[Key, Outcome]:
 
 
 def check_golds(log: RunLog, grader: Grader) -> list[tuple[str, str]]:
-    """(problem id, reason) of the run's gold answers not graded equal to themselves; looked at once and kept."""
+    """(problem id, reason) of the run's gold answers that fail against themselves; checked once and stored."""
     for row in log.rows("golds"):
         return [(str(fault.get("problem_id", "")), str(fault.get("reason", ""))) for fault in row["faults"]]
     facts = facts_of(log)
@@ -131,13 +131,13 @@ def grade_samples(
 
 
 def grader_version() -> str:
-    """What graded, e.g. "journey-arena 0.8.0 with math-verify 0.9.0": both decide what is right."""
+    """What did the grading, e.g. "journey-arena 0.8.0 with math-verify 0.9.0": the grades depend on both."""
     installed = versions(["math-verify"])
     return " with ".join(f"{name} {installed[name]}" for name in ("journey-arena", "math-verify") if name in installed)
 
 
 def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
-    """Append the classes of equivalent answers of each problem with several samples whose answers have none yet."""
+    """Append the classes of equivalent answers for each problem that has several samples and no classes yet."""
     answers: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     for row in log.rows("grades"):
         answers[row["model"], row["problem_id"]][row["index"]] = row["extracted"]

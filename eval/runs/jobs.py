@@ -1,4 +1,4 @@
-"""Long work on a run in the background: what every kind of job reports, and that only one runs at a time."""
+"""Background jobs on a run: what every kind of job reports, and the rule that only one runs at a time."""
 
 import asyncio
 import threading
@@ -28,11 +28,11 @@ class RunProgress:
 
 
 class Job:
-    """One job at a run. `run` blocks until the work is done, has failed, or `stop` was called from elsewhere."""
+    """A job on a run. `run` blocks until the work is done or has failed, or `stop` was called from elsewhere."""
 
     def __init__(self, log: RunLog) -> None:
         self.log = log
-        """The run that is worked on; for a check of a judge, the folder its outcome goes to."""
+        """The run being worked on; for a check of a judge, the folder its result goes to."""
         self._phase: JobPhase = "waiting"
         self._message = ""
         self._stopped = threading.Event()
@@ -54,7 +54,7 @@ class Job:
         except ArenaError as error:
             self._phase, self._message = "failed", str(error)
         finally:
-            if not self.over:  # a defect: whoever polls the progress must not wait forever
+            if not self.over:  # an unexpected error: whoever polls the progress must not wait forever
                 self._phase, self._message = (
                     "failed",
                     "It failed because of a defect; see the log.",
@@ -66,7 +66,7 @@ class Job:
         raise NotImplementedError
 
     async def _unless_stopped(self, task: "asyncio.Task[Any]") -> bool:
-        """Wait for a task and cancel it when stopped: False where that ended it. Raises what the task raises."""
+        """Wait for a task, cancelling it if the job is stopped: False if that ended it. Raises what the task raises."""
         while not task.done():
             await asyncio.wait([task], timeout=LOOK_SECONDS)
             if self._stopped.is_set():
@@ -78,10 +78,10 @@ class Job:
 
 
 class CoroutineJob(Job):
-    """Work that is one coroutine, which tells how far it is and ends with a sentence for people."""
+    """A job made of one coroutine, which reports its progress and returns a sentence for people."""
 
     telling: ClassVar[str]
-    """How far it is, as a format of two numbers: done, and of how many."""
+    """Format string for the progress, with two numbers: done and total."""
 
     def __init__(self, log: RunLog, work: Work) -> None:
         super().__init__(log)
@@ -104,7 +104,7 @@ class CoroutineJob(Job):
 
 
 class Jobs:
-    """Jobs that run in the background whether or not anybody watches; one at a time, since servers are shared."""
+    """Runs jobs in the background, whether or not a page is open; one at a time, since servers are shared."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

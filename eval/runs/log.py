@@ -1,13 +1,13 @@
 """A run on disk: one folder of append-only files, from which everything shown about it is computed.
 
 runs/<id>/run.json        what is needed to repeat it: configuration, data, models, versions (written once)
-          problems.jsonl  the problems as they were put (written once)
-          samples.jsonl   one line a sample
-          grades.jsonl    one line a grade; the last one of a sample holds
-          classes.jsonl   classes of equivalent answers of a problem, for maj@k; the last line of a problem holds
+          problems.jsonl  the problems as they were asked (written once)
+          samples.jsonl   one line per sample
+          grades.jsonl    one line per grade; a sample's last one counts
+          classes.jsonl   classes of equivalent answers to a problem, for maj@k; a problem's last line counts
           forced.jsonl    forced answers at token budgets; transplants.jsonl: answers from the other model's thought
-          flags.jsonl     grades that a person called wrong
-          golds.jsonl     which gold answers are not graded equal to themselves
+          flags.jsonl     grades that a person flagged as wrong
+          golds.jsonl     gold answers that fail against themselves
 """
 
 import hashlib
@@ -30,20 +30,20 @@ from models.config.registry import ROLES as ROLES
 from models.config.registry import Role as Role
 
 CONCURRENCY = 32
-"""Requests in flight where nothing says how many a server takes."""
+"""Requests in flight if a server's capacity is not known."""
 RUNS, OPEN_ENDED = "runs", "beyond"
 """Folders below home() for runs of the benchmarks and of open-ended sets."""
 LOGS = ("samples", "grades", "classes", "forced", "flags", "golds")
 REMADE = frozenset({"samples", "grades", "classes", "forced", "transplants", "golds"})
-"""Logs whose lines are handed to the system and not waited for, which would take longer than writing them. A killed
-process loses none; those that a power failure loses are made again when the run is resumed."""
+"""Logs written without fsync, which would take longer than the writing itself. A killed process loses nothing; lines
+lost in a power failure are made again when the run is resumed."""
 TOO_LONG = "too_long"
-"""Finish reason of a sample whose prompt the model's server refused as too long: final, never asked again."""
+"""Finish reason of a sample whose prompt the server rejected as too long: final, never retried."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What a person chooses. The same for both models."""
+    """The user's choices, which are the same for both models."""
 
     pair: str
     benchmarks: tuple[str, ...]
@@ -59,8 +59,8 @@ class RunConfig:
     concurrency: int = CONCURRENCY
     """Requests in flight at each server. Not part of the configuration's hash: it changes the time, not the answers."""
     prompting: str = BENCHMARK
-    """How problems are put to the models, a key of `eval.problems.prompts.PROMPTINGS`. The hash holds what it stands
-    for, the run's `prompt` and `history`."""
+    """How problems are put to the models, a key of `eval.problems.prompts.PROMPTINGS`. The hash covers what the key
+    stands for: the run's `prompt` and `history`."""
 
     def __post_init__(self) -> None:
         for name in ("samples", "problems", "max_tokens", "concurrency"):
@@ -98,7 +98,7 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class SideInfo:
-    """One model of a run, with all that changes what it says."""
+    """One model of a run, with everything that affects its output."""
 
     model: str
     title: str
@@ -107,9 +107,9 @@ class SideInfo:
     chat_template_kwargs: dict[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
     precision: str = ""
-    """In what numbers it is computed, by `models.config.plan.precision`; empty where that is not known."""
+    """Numeric precision of inference, see `models.config.plan.precision`; empty if unknown."""
     max_tokens: int = 0
-    """Its own limit, where its context is too short for the run's; else 0."""
+    """Its own token limit, if its context is too short for the run's; otherwise 0."""
 
 
 @dataclass(frozen=True)
@@ -131,16 +131,16 @@ class RunInfo:
     profile: str = ""
     """Key of the machine profile it was started on; empty if unknown."""
     recorded: bool = False
-    """Whether it shipped with the product: its speed is another machine's."""
+    """Whether it shipped with the product, so that its timings come from another machine."""
     history: tuple[Message, ...] = ()
     """Turns of the conversation before every prompt."""
 
     @property
     def config_hash(self) -> str:
-        """sha256 of all that changes the answers: configuration, data, prompt rule, models with their weights."""
+        """sha256 of everything that affects the answers: configuration, data, prompt rule, models and their weights."""
         config = {k: v for k, v in asdict(self.config).items() if k not in ("concurrency", "prompting")}
         data = sorted((d.name, d.sha256, d.problems) for d in self.data)
-        # left out where not known, so that a run from before they were written down keeps its hash
+        # omitted if unknown, so that a run from before they were recorded keeps its hash
         later = ("precision", "max_tokens")
         sides = {
             role: {name: value for name, value in asdict(side).items() if value or name not in later}
@@ -224,9 +224,9 @@ class RunLog:
         return [Problem(**{k: v for k, v in row.items() if k in names}) for row in self.rows("problems")]
 
     def samples(self) -> list[Sample]:
-        """What holds for each (model, problem, index): the first sample that did not fail, else the last failure.
+        """The sample that counts for each (model, problem, index): the first that did not fail, else the last failure.
 
-        Rows that are no samples of this run's problems are left out; `left_out` names them.
+        Rows that are not samples of this run's problems are skipped; `left_out` names them.
         """
         names, known = {f.name for f in fields(Sample)}, {problem.id for problem in self.problems()}
         by_key: dict[tuple[str, str, int], Sample] = {}
@@ -240,14 +240,14 @@ class RunLog:
         return list(by_key.values())
 
     def rows(self, name: str) -> Iterator[dict[str, Any]]:
-        """Rows of a file, none where there is no file. Rows with missing or wrong fields are left out: see `left_out`.
+        """Rows of a file; none if there is no file. Rows with missing or invalid fields are skipped: see `left_out`.
 
         Raises DataError for a file that cannot be read.
         """
         return (row for _, row, fault in checked_rows(self.path(name)) if not fault)
 
     def left_out(self) -> list[str]:
-        """A sentence for each file with rows that cannot be used; the others are used."""
+        """A sentence for each file with unusable rows, which are skipped."""
         faults_by_file = {name: self._faults(name) for name in COLUMNS}
         return [
             f"{name}.jsonl: {len(faults)} unusable row{'s are' if len(faults) > 1 else ' is'} left out ({faults[0]}"
@@ -260,12 +260,12 @@ class RunLog:
         return [f"line {number}: {fault}" for number, _, fault in checked_rows(self.path(name)) if fault]
 
     def append(self, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add rows in one write. Raises DataError when the disk refuses; the rows before are kept."""
+        """Add rows in one write. Raises DataError if the write fails; earlier rows are kept."""
         jsonl.append(self.path(name), rows, durable=name not in REMADE)
 
     @contextmanager
     def claim(self) -> Iterator[None]:
-        """Hold the run for this process, and let go when it ends however it ends; DataError if another one has it."""
+        """Lock the run for this process, until the context or the process ends; DataError if another one holds it."""
         with claimed(self.folder / ".lock", f"Run {self.folder.name}"):
             yield
 

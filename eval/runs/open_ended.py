@@ -41,7 +41,7 @@ def start_run(
 ) -> RunJob:
     """A job, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
 
-    Raises DataError with the way to get a set that is not there, ConfigError for settings that cannot be.
+    Raises DataError, saying how to get it, if the set is missing; ConfigError for invalid settings.
     """
     if count < 1:
         raise ConfigError(f"{count} is not a number of questions.", "Ask at least one.")
@@ -104,7 +104,7 @@ def set_choices() -> list[tuple[str, str]]:
 
 
 def outcome(log: RunLog) -> str:
-    """What a finished run says: of the probe its figures, of any other set that a judge has to read it."""
+    """What a finished run shows: the figures of a probe; for any other set, that a judge still has to read it."""
     if not is_probe(log):
         return f"Its answers have to be judged: arena judge run {log.folder.name} --url … --model …"
     with Grader(workers=1) as grader:

@@ -19,9 +19,9 @@ from models.config.registry import ROLES, ModelSpec, PairSpec, Profile
 from models.config.sampling import Sampling
 
 GRADED_WITH = ("math-verify",)
-"""Packages of ours whose versions a run notes beside those of the servers."""
+"""Packages in this process whose versions a run records, in addition to those of the servers."""
 PROMPT_ALLOWANCE = 512
-"""Tokens left for the prompt when the limit on output is checked against the context length."""
+"""Tokens reserved for the prompt when the output limit is checked against the context length."""
 ASKED = {
     "weight_hash": "weights",
     "precision": "precision",
@@ -29,13 +29,13 @@ ASKED = {
     "chat_template_kwargs": "settings of the chat template",
     "system_prompt": "system prompt",
 }
-"""Facts of a side that change its answers, in words: a run that is resumed never mixes two values of any."""
+"""Properties of a side that affect its answers, in words; a resumed run never mixes two values of any of them."""
 MAY_BE_EMPTY = ("chat_template_kwargs", "system_prompt")
-"""Of the others, empty means that it is not known."""
+"""Properties whose empty value is a real value; for the others, empty means unknown."""
 
 
 def load_benchmarks(names: Iterable[str], data: Path | None = None) -> list[Benchmark]:
-    """The sets of a run; raises ConfigError for one whose answers are not mathematics, or two of one name."""
+    """The sets of a run; raises ConfigError for a set that needs a judge, or for two with the same name."""
     sets = [load_benchmark(name, data=data) for name in names]
     for benchmark in sets:
         if sum(other.name == benchmark.name for other in sets) > 1:
@@ -64,10 +64,10 @@ def prepare(
     profile: Profile | None = None,
     software: Mapping[str, str] | None = None,
 ) -> RunLog:
-    """Make the folder of a new run, of the models that have a weight hash: both, or one.
+    """Make the folder of a new run of the models that have a weight hash: both, or one.
 
-    `software` is what answers, by name and version (`ServedPair.software`). Raises ConfigError when the budget does not
-    fit the context that is served, or for an unknown prompting.
+    `software`: names and versions of the serving software (`ServedPair.software`). Raises ConfigError if the budget
+    does not fit the served context, or for an unknown prompting.
     """
     info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
     return RunLog.create(runs, info, problems)
@@ -140,7 +140,7 @@ def _new_id(runs: Path, name: str) -> str:
 
 
 def longest_answer(spec: ModelSpec, profile: Profile | None) -> int:
-    """Tokens that an answer of this model may have beside its prompt, in the context that it is served with."""
+    """Most tokens an answer of this model can have, next to its prompt, in the context it is served with."""
     return (spec.context_length if profile is None else context_length(spec, profile)) - PROMPT_ALLOWANCE
 
 
@@ -151,7 +151,7 @@ def usual_sampling(pair: PairSpec, profile: Profile) -> Sampling:
 
 
 def limits(config: RunConfig, pair: PairSpec, profile: Profile) -> str:
-    """What a person should know of the token limit before the run starts; empty where there is nothing."""
+    """What the user should know about the token limit before the run starts; empty if there is nothing to say."""
     sentences = []
     for role in ROLES:
         spec = pair.model(role)

@@ -45,7 +45,7 @@ def unpack_recorded(runs: Path) -> None:
 
 
 def _mark(run: Path) -> None:
-    """Write into run.json that this run was recorded elsewhere: what ships with a later version does not tell."""
+    """Note in run.json that this run was recorded elsewhere: later versions may ship different runs."""
     path = run / "run.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     if not info.get("recorded"):

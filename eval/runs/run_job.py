@@ -1,4 +1,4 @@
-"""One job of a run, whole: servers, runner, grading; blocking for the command line, in a thread for the page."""
+"""One complete job of a run: servers, runner, grading; blocking for the command line, in a thread for the page."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class ServedRun(Served, Protocol):
 
 
 class Connection:
-    """The way to one side's servers: waits until one answers, and keeps a client for each address it was given."""
+    """Connects to one side's servers: waits until one is ready, and keeps a client for each address."""
 
     def __init__(self, served: ServedRun, role: Role) -> None:
         self._served, self._role = served, role
@@ -46,9 +46,9 @@ class Connection:
 
 
 def complete_run(log: RunLog, served: ServedRun) -> None:
-    """Draw and grade all that is missing, requests that failed once included; blocks until it is done.
+    """Draw and grade everything that is missing, including requests that failed before; blocks until done.
 
-    Raises ServerError when answers are still missing then; what was made is kept, and calling again adds the rest.
+    Raises ServerError if answers are still missing then; what was made is kept, and calling again adds the rest.
     """
     progress = RunJob(log, served, retry_failed=True).run()
     messages = [progress.message, *(f"{role}: {side.message}" for role, side in progress.sides.items())]

@@ -19,14 +19,14 @@ from models.chat.retry import PAUSE_SECONDS, ask_again
 from models.config.sampling import Sampling
 
 DOWN_AFTER = 8
-"""Failed samples in a row after which a server counts as down. They are not recorded: resuming draws them again."""
+"""Consecutive failed samples after which a server counts as down. They are not recorded: resuming draws them again."""
 PROBE = "Hello"
-"""What a server is asked at the end when the last samples failed: where this fails too, it is down."""
+"""Sent to a server at the end if the last samples failed: if this fails too, the server is down."""
 
 
 Connect = Callable[[], Awaitable[Completer]]
-"""Waits a limited time until one of the side's servers can answer, and returns a client for it. Asked before each
-request: several servers take turns, and one that was restarted may have another address."""
+"""Waits, up to a limit, until one of the side's servers is ready, and returns a client for it. Called before each
+request: several servers take turns, and a restarted one may have a new address."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Side:
     began: float = 0.0
     ended: float = 0.0
     unrecorded: list[Sample] = field(default_factory=list)
-    """Failures not yet recorded: whether the request or the server is at fault shows with the next success."""
+    """Failures not yet recorded: only the next success shows whether the request or the server was at fault."""
     down: bool = False
 
     def progress(self) -> SideProgress:
@@ -143,7 +143,7 @@ class Runner:
             self._loop.call_soon_threadsafe(self._task.cancel)
 
     async def run(self) -> bool:
-        """Draw every missing sample; True when none is missing any more. Call it with the run claimed.
+        """Draw every missing sample; True if none is missing afterwards. The run must be claimed first.
 
         A side whose server is down stops with a message in its progress while the other continues.
         """
@@ -237,7 +237,7 @@ class Runner:
         return await ask_again(ask, pause=self.pause, give_up=lambda: side.down)
 
     async def _probe(self, side: _Side) -> None:
-        """Ask for a few tokens, since no success followed the last failures: is the server at fault?"""
+        """Ask for a few tokens to find out whether the server caused the last failures, as no success followed them."""
         reply = await self._ask(side, PROBE, Sampling(max_tokens=16))
         if reply.finish_reason == "failed":
             side.down = True

@@ -1,1 +1,1 @@
-"""Pure numbers: what samples say of one model, of two on the same problems, and of two judges."""
+"""Statistics as pure functions: metrics of one model, paired comparison of two, agreement of judges."""

@@ -18,7 +18,7 @@ Ratings = Sequence[Sequence[float | None]]
 
 @dataclass(frozen=True)
 class Agreement:
-    """A judge's labels against human labels on the same items. An invalid verdict agrees with nothing."""
+    """A judge's labels against human labels on the same items. An invalid verdict never agrees."""
 
     items: int
     invalid: int

@@ -20,10 +20,10 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20241122
 ALIKE = 1e-9
-"""Shares and differences of shares that are no further apart are equal: 2/3 − 1/3 and 1/3 differ in the last bit."""
+"""Tolerance for comparing shares and their differences: 2/3 − 1/3 and 1/3 differ in the last bit."""
 
 CurveKind = Literal["truncated", "forced", "maj@k"]
-"""Three ways to reach a token cost. They mean different things and are never mixed in one line."""
+"""Three kinds of accuracy-against-tokens curve. They mean different things and are never mixed in one line."""
 
 
 class Estimate(NamedTuple):
@@ -62,7 +62,7 @@ class CurvePoint(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What the curves need of one sample."""
+    """What the curves need to know about one sample."""
 
     correct: bool
     output_tokens: int
@@ -115,7 +115,8 @@ def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> 
 
 
 def _rival_ways(rivals: Sequence[int], blanks: int, most: int, left: int) -> NDArray[np.float64]:
-    """Ways to draw the other `left` samples with no rival above `most` votes, by how many rivals tie at `most`."""
+    """Number of ways to draw the other `left` samples with no rival above `most` votes, indexed by how many rivals tie
+    at `most`."""
     ways = np.zeros((left // most + 1, left + 1))
     ways[0] = [comb(blanks, drawn) for drawn in range(left + 1)]
     for size in rivals:
@@ -155,10 +156,10 @@ def bootstrap_mean(shares: NDArray[np.float64]) -> Estimate:
 
 
 def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """RESAMPLES bootstrap means of `values`, shape (RESAMPLES,); the same draws every time, so reports can be repeated.
+    """RESAMPLES bootstrap means of `values`, shape (RESAMPLES,); the draws are fixed, so reports are reproducible.
 
-    Problems are drawn, not samples: the samples of one problem are alike, and drawing them one by one would make the
-    interval too narrow.
+    Problems are resampled, not samples: samples of one problem are correlated, and resampling them one by one would
+    make the interval too narrow.
     """
     return _bootstrap_weights(len(values)) @ values
 
@@ -180,9 +181,9 @@ def budgets(output_tokens: Iterable[int], points: int = 16) -> list[int]:
 
 
 def truncation_curve(problems: Sequence[Sequence[Scored]], at: Sequence[int]) -> list[CurvePoint]:
-    """Accuracy had every sample been stopped at B tokens, free from stored samples.
+    """Accuracy if every sample had been stopped at B tokens, computed from stored samples without new requests.
 
-    A sample counts as correct at B when it is correct and all its output fits in B tokens.
+    A sample counts as correct at B if it is correct and its whole output fits in B tokens.
     """
     points = []
     for budget in at:
@@ -194,14 +195,14 @@ def truncation_curve(problems: Sequence[Sequence[Scored]], at: Sequence[int]) ->
 
 
 def steps(most: int) -> list[int]:
-    """The k at which pass@k and maj@k are reported: 1, 2, 4 … and `most` itself. maj@k is slow for every k."""
+    """The k at which pass@k and maj@k are reported: 1, 2, 4 … and `most` itself; maj@k is too slow for every k."""
     return sorted({*(2**e for e in range(most.bit_length())), most} - {0})
 
 
 def maj_curve(problems: Sequence[Sequence[Scored]]) -> list[CurvePoint]:
     """maj@k against the summed tokens of k samples, at `steps` up to the most samples of any problem.
 
-    Each point rests on the problems with at least k samples; its accuracy says how many those are.
+    Each point is based on the problems with at least k samples; its accuracy says how many those are.
     """
     points = []
     for k in steps(max((len(p) for p in problems), default=0)):

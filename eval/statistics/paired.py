@@ -27,7 +27,7 @@ class Paired(NamedTuple):
     difference: float
     low: float
     high: float
-    """95 %; nan where one problem alone is compared, which shows no spread."""
+    """Upper end of the 95 % interval; nan if only one problem is compared, which shows no spread."""
     both: float
     only_base: float
     only_distilled: float
@@ -78,8 +78,8 @@ def _interval(differences: NDArray[np.float64], cells: Sequence[float], single: 
     if single:
         return *newcombe(*cells), "interval after Newcombe 1998"
     if float(np.ptp(differences)) > ALIKE:
-        # Paired: a problem is drawn with both models' results on it. How hard problems are then cancels out, and only
-        # how much the models differ from problem to problem is left in the spread.
+        # Paired: each problem is drawn with both models' results on it. The problems' difficulty then cancels out, and
+        # the spread reflects only how the difference between the models varies from problem to problem.
         low, high = np.quantile(resampled_means(differences), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         return float(low), float(high), "paired bootstrap over problems"
     # a bootstrap of identical differences would claim certainty
@@ -128,10 +128,10 @@ def power(problems: int, difference: float, discordance: float) -> float:
 
 
 def smallest_difference(problems: int, discordance: float = ASSUMED_DISCORDANCE) -> float | None:
-    """Smallest true difference that one sample a problem shows with 80 % power; None if the set can show none.
+    """Smallest true difference detectable with 80 % power at one sample per problem; None if the set can show none.
 
-    `discordance` is the assumed share of problems that exactly one side solves; a difference larger than that takes
-    the discordance up with it. Several samples a problem can only lower the figure.
+    `discordance` is the assumed share of problems that exactly one side solves; it is raised for differences larger
+    than that. Several samples per problem can only lower the figure.
     """
 
     def missing(difference: float) -> float:
@@ -143,7 +143,10 @@ def smallest_difference(problems: int, discordance: float = ASSUMED_DISCORDANCE)
 
 
 def smallest_differences(sizes: Mapping[str, int]) -> str:
-    """What each of several sets, problems by title, could show by itself, in a sentence; empty for a single one."""
+    """The difference each of several sets could show by itself, in a sentence; empty for a single set.
+
+    `sizes`: title → number of problems.
+    """
     if len(sizes) < 2:
         return ""
     least_by_title = {title: smallest_difference(problems) for title, problems in sizes.items()}

@@ -1,1 +1,1 @@
-"""What a thought is worth: cut short, given to the other model, resampled sentence by sentence, scored by both."""
+"""Experiments on thoughts: cut short, given to the other model, resampled sentence by sentence, scored by both."""

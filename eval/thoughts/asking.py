@@ -1,4 +1,4 @@
-"""Many requests at the servers of one run: a bounded number at a time, retried, and given up where a server is down."""
+"""Many requests to the servers of one run, with bounded concurrency and retries, giving up on a server that is down."""
 
 import asyncio
 from collections import Counter
@@ -18,8 +18,8 @@ Request = Callable[[ModelClient], Awaitable[Reply]]
 
 
 class Asker:
-    """Asks for replies and remembers what failed. A failed request is retried a few times; a side is given up after
-    DOWN_AFTER failures in a row, so that a server that is down ends the work soon."""
+    """Sends requests and remembers failures. A failed request is retried a few times; a side is given up after
+    DOWN_AFTER consecutive failures, so that the work ends soon if a server is down."""
 
     def __init__(
         self, served: ServedRun, roles: Iterable[Role], concurrency: int, pause: float = PAUSE_SECONDS
@@ -33,8 +33,8 @@ class Asker:
         """Failures of each side since its server last answered."""
 
     async def ask(self, role: Role, request: Request, *, stored: bool = False) -> Reply | None:
-        """The reply; None if it failed or its side has been given up. `stored`: the request asks nothing of a server,
-        so that its success says nothing about it."""
+        """The reply; None if it failed or its side has been given up. `stored`: the reply comes from storage, so its
+        success says nothing about the server."""
         async with self._limit:
             if self._in_a_row[role] >= DOWN_AFTER:
                 return None

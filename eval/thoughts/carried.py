@@ -1,4 +1,4 @@
-"""What carries the gain: answers from transplanted thoughts against a model's own, paired by problem."""
+"""Where the gain comes from: answers from transplanted thoughts against a model's own, paired by problem."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ class Carried(NamedTuple):
 
 
 class Gain(NamedTuple):
-    """What the two models solve by themselves, and each with the other's whole thought; paired with the base's own."""
+    """The models by themselves, and each with the other's whole thought, all paired with the base's own answers."""
 
     own: Paired
     """The distilled model against the base: the gain in question."""
     thought: Paired | None
-    """The base with the distilled model's thought, against the base: what the thought alone brings."""
+    """The base with the distilled model's thought, against the base: the effect of the thought alone."""
     weights: Paired | None
-    """The distilled model with the base's reasoning, against the base: what the weights bring without the thought."""
+    """The distilled model with the base's reasoning, against the base: the effect of the weights alone."""
 
 
 def carried(log: RunLog) -> list[Carried]:
@@ -56,8 +56,8 @@ def carried(log: RunLog) -> list[Carried]:
 
 
 def gain(log: RunLog) -> Gain | None:
-    """Where the difference between the two models goes when their thoughts change places; None with one model, or
-    without a problem that both have answered."""
+    """How the gain changes when the two models swap thoughts; None with only one model, or without a problem that both
+    have answered."""
     info, own, given = log.info(), own_verdicts(log), given_rows(log)
     if not {"base", "distilled"} <= info.sides.keys():
         return None

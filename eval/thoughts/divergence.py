@@ -16,14 +16,14 @@ from models.config.registry import ROLES
 from models.serving.clients import Served, client_of
 
 MOST_TOKENS = 1024
-"""Of prompt and text together: a server holds the likelihood of every token of its vocabulary at each place, which for
-a vocabulary of 152 thousand is 0.6 MB a token."""
+"""Limit for prompt and text together: at each position a server holds the log-probability of every token in its
+vocabulary, which is 0.6 MB per token for a vocabulary of 152 thousand."""
 FOLDER = "divergence"
-"""What was compared is kept there, below the home folder."""
+"""Where results are kept, below the home folder."""
 BEGINNING = 60
-"""Characters by which a thought is found in its reply: of a long one, only the beginning is compared."""
+"""Leading characters used to find a thought in its reply, since only the beginning of a long reply is compared."""
 TOP = 20
-"""Likeliest tokens compared at each place; more than this vLLM does not give by default."""
+"""Likeliest tokens compared at each position; the most that vLLM returns by default."""
 _SMALLEST = 1e-12
 
 
@@ -34,7 +34,7 @@ class TokenDivergence(NamedTuple):
     differences: tuple[float, ...]
     """log p(token | distilled) − log p(token | base): above 0 where the distilled model expected it more."""
     kl: tuple[float, ...]
-    """KL(distilled ‖ base) of what could stand in this place, from below: see `kl_from_below`."""
+    """Lower bound of KL(distilled ‖ base) for the next-token distribution at each position: see `kl_from_below`."""
     whole: bool
     """False where the text was longer and only its beginning was compared."""
 
@@ -47,8 +47,8 @@ async def token_divergence(
 ) -> TokenDivergence:
     """Compare the models on `raw`, as if each had written it in reply to these messages.
 
-    `wait`: seconds until both must be ready. Raises ConfigError if they cut the text into different tokens, ServerError
-    for a server that is not ready or gives no log-probabilities of a prompt, which vLLM does.
+    `wait`: seconds until both must be ready. Raises ConfigError if they tokenise the text differently, ServerError for
+    a server that is not ready or does not return prompt log-probabilities, as vLLM does.
     """
 
     async def scored(role: str) -> list[TokenScore]:
@@ -66,7 +66,7 @@ async def token_divergence(
 
 
 def compared(base: Sequence[TokenScore], distilled: Sequence[TokenScore], raw: str) -> TokenDivergence:
-    """The divergence, from the scores of both; of the tokens that both have. Raises ConfigError for other tokens."""
+    """The divergence from both models' scores, over the tokens both have. Raises ConfigError if the tokens differ."""
     pairs = list(zip(base, distilled, strict=False))
     if any(a.token != b.token for a, b in pairs):
         raise ConfigError(
@@ -82,8 +82,8 @@ def compared(base: Sequence[TokenScore], distilled: Sequence[TokenScore], raw: s
 def kl_from_below(p: Mapping[int, float], q: Mapping[int, float]) -> float:
     """A lower bound of KL(p ‖ q), from the logarithms of the likeliest tokens of each.
 
-    The tokens that both name keep their own terms, and all others are taken together as one: joining outcomes never
-    raises a KL divergence (log sum inequality; Cover and Thomas, Elements of Information Theory, theorem 2.7.1).
+    Tokens listed by both keep their own terms, and all others are merged into one outcome: merging outcomes never
+    increases a KL divergence (log sum inequality; Cover and Thomas, Elements of Information Theory, theorem 2.7.1).
     """
     both = p.keys() & q.keys()
     rest_p, rest_q = (max(_SMALLEST, 1 - sum(exp(side[token]) for token in both)) for side in (p, q))
@@ -92,12 +92,12 @@ def kl_from_below(p: Mapping[int, float], q: Mapping[int, float]) -> float:
 
 
 def keep(thought: str, divergence: TokenDivergence) -> None:
-    """Keep what was found on a reply with this thought, for `divergence_of`. Raises DataError if the disk refuses."""
+    """Store the divergence of a reply with this thought, for `divergence_of`. Raises DataError if writing fails."""
     jsonl.write(_path(thought), [divergence._asdict()])
 
 
 def divergence_of(thought: str) -> list[tuple[str, float]]:
-    """(text, KL) of the tokens of a thought, as it was compared last; empty where it never was. Asks no server."""
+    """(text, KL) of each token of a thought, from its last comparison; empty if there is none. Asks no server."""
     path = _path(thought)
     line = next(iter(jsonl.read(path)), None) if path.exists() else None
     if not line or not isinstance(line.value, dict):
@@ -106,7 +106,7 @@ def divergence_of(thought: str) -> list[tuple[str, float]]:
 
 
 def within(tokens: Sequence[str], kl: Sequence[float], thought: str) -> list[tuple[str, float]]:
-    """Those of a reply's tokens that are the thought's, as far as the tokens go."""
+    """(text, KL) of the reply's tokens that belong to the thought, as far as they were compared."""
     start = "".join(tokens).find(thought[:BEGINNING])
     if start < 0:
         return []

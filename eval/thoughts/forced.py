@@ -36,7 +36,7 @@ class Task:
 
 
 def pending(log: RunLog, budgets: Sequence[int]) -> list[Task]:
-    """What is not made yet. Models without a thought are left out: there is nothing to close."""
+    """The forced answers still to make. Models without a thought are left out: there is nothing to close."""
     info = log.info()
     done = {(r["model"], r["problem_id"], r["index"], r["budget"]) for r in log.rows("forced")}
     return [
@@ -69,11 +69,11 @@ async def force_answers(
     progress: Tell = lambda done, total: None,
     pause: float = PAUSE_SECONDS,
 ) -> int:
-    """Make, grade and append every missing forced answer; returns how many. To be called with the run claimed.
+    """Make, grade and append every missing forced answer; returns how many. The run must be claimed first.
 
-    A failed request is retried a few times. What still fails is left for the next call, and the others are still made
-    unless DOWN_AFTER of a side fail in a row. Raises ConfigError for a budget below 1 or for models that are not those
-    of the run; ServerError at the end when any failed. Finished answers are kept.
+    A failed request is retried a few times. If it still fails, it is left for the next call, and the others are still
+    made unless DOWN_AFTER on one side fail in a row. Raises ConfigError for a budget below 1 or for models other than
+    those of the run; ServerError at the end if any failed. Finished answers are kept.
     """
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought to keep.", "Give budgets of at least 1.")
@@ -132,7 +132,7 @@ class ForcedJob(CoroutineJob):
 async def force(
     client: ModelClient, task: Task, sampling: Sampling, lead_in: str = "", history: Sequence[Message] = ()
 ) -> Reply:
-    """The answer at the task's budget: the stored one where it stands, else a new one after the closed thought."""
+    """The answer at the task's budget: the stored one if it still stands, else a new one after the closed thought."""
     sample = task.sample
     stored = Reply(
         thought=sample.thought,

@@ -1,15 +1,15 @@
-"""How much an answer depends on each sentence of the thought before it, from answers drawn again.
+"""How much an answer depends on each sentence of the thought before it, from resampled answers.
 
-The answer is drawn several times after every sentence. If the answers drawn before and after a sentence are spread
-alike, the sentence changed nothing. This is the resampling importance of Bogdan, Macar, Nanda and Conmy, “Thought
-Anchors: Which LLM Reasoning Steps Matter?” (2025, arXiv 2506.19143), with one difference. They compare the two
-distributions by their KL divergence over a hundred draws each. With the few draws that a small machine can make, that
-is infinite as soon as an answer is seen only once, so here it is the total variation distance
+The answer is drawn several times after every sentence. If the answers drawn before and after a sentence have the same
+distribution, the sentence changed nothing. This is the resampling importance of Bogdan, Macar, Nanda and Conmy,
+“Thought Anchors: Which LLM Reasoning Steps Matter?” (2025, arXiv 2506.19143), with one difference. They compare the
+two distributions by their KL divergence over a hundred draws each. With the few draws that a small machine can make,
+that is infinite as soon as an answer occurs on one side only, so here it is the total variation distance
 
     importance = ½ · Σ_c |p_before(c) − p_after(c)|
 
-over the classes c of equivalent answers, no answer being a class of its own. It lies between 0, equally spread, and 1,
-no answer in common.
+over the classes c of equivalent answers, with “no answer” as a separate class. It ranges from 0 (same distribution) to
+1 (no answer in common).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Draw(NamedTuple):
 
 
 class SentenceImportance(NamedTuple):
-    """What a sentence does to the answer: `thought[start:end]`."""
+    """The effect of one sentence, `thought[start:end]`, on the answer."""
 
     start: int
     end: int
@@ -45,15 +45,15 @@ class SentenceImportance(NamedTuple):
     gain: float | None
     """Share of right answers after the sentence minus before it; None without a gold answer."""
     p_value: float
-    """Chance of this importance or more where the sentence changes nothing: a permutation test on the draws."""
+    """Chance of at least this importance if the sentence changes nothing, by a permutation test on the draws."""
     before: int
     """Answers drawn before it."""
     after: int
 
 
 def importances(draws: Mapping[int, Sequence[Draw]]) -> tuple[SentenceImportance, ...]:
-    """The importance of every part of a thought. `draws`: by the length of the thought, in characters, after which
-    they were drawn; parts without draws on both sides are joined with the next."""
+    """The importance of every part of a thought. `draws`: length of the thought, in characters, → answers drawn after
+    it; a part without draws on both sides is merged with the next."""
     ends = sorted(end for end, drawn in draws.items() if drawn)
     return tuple(importance(Span(start, end), draws[start], draws[end]) for start, end in pairwise(ends))
 

@@ -1,8 +1,8 @@
-"""Answers drawn again from every sentence of a thought, and the files they are kept in.
+"""Answers resampled after every sentence of a thought, and the files they are kept in.
 
 <home>/importance/<thought>-<settings>.jsonl: the first line says what was asked (model, prompt, thought, sampling),
-each other line is one answer. The name is made of hashes of both, so the same question always finds the same file:
-what is drawn is never asked for again, however the work was ended, and a file is only ever added to.
+every other line is one answer. The name consists of hashes of both, so the same question always maps to the same file:
+no answer is ever drawn twice, however the work was interrupted, and files are append-only.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ from models.config.sampling import Sampling
 
 FOLDER = "importance"
 MOST_SENTENCES = 24
-"""Parts of a thought: a longer one is looked at in groups of sentences."""
+"""Most parts of a thought; in a longer one, sentences are grouped."""
 SAMPLES = 8
 """Answers drawn after each part."""
 TEMPERATURE = 0.6
-"""Where the run was greedy: one answer drawn again and again would say nothing."""
+"""Used if the run was greedy, since drawing the same answer again and again would say nothing."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A thought in the place where it was thought. Everything here is part of the name of its file."""
+    """A thought in its original context. Every field is part of its file's name."""
 
     model: str
     weight_hash: str
@@ -56,7 +56,7 @@ class Subject:
     sampling: Sampling
     history: tuple[Message, ...] = ()
     gold: str = ""
-    """Empty where no answer is right or wrong."""
+    """Empty if there is no right answer."""
     rule: str = "math"
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ def subject_of(log: RunLog, model: str, problem_id: str, index: int = 0, tempera
 
 
 def ends_of(thought: str, most: int = MOST_SENTENCES) -> list[int]:
-    """After how many characters answers are drawn: before the first sentence, and after each part of the thought."""
+    """Character positions at which answers are drawn: before the first sentence, and after each part of the thought."""
     return [0, *(span.end for span in grouped(sentences(thought), most))]
 
 
@@ -129,7 +129,7 @@ async def resample(
 ) -> tuple[SentenceImportance, ...]:
     """Draw what is missing, and return the importance of each part of the thought.
 
-    Raises ServerError at the end when requests failed, DataError while another process works on the same thought.
+    Raises ServerError at the end if requests failed, DataError if another process is working on the same thought.
     What was drawn is kept.
     """
     path, thought = subject.path, served.pair.model(role).thought
@@ -169,7 +169,7 @@ class _Drawer:
         self._one_at_a_time = asyncio.Lock()
 
     def sampling(self, end: int, index: int) -> Sampling:
-        """What is left of the limit after `end` characters, with a seed of its own."""
+        """Sampling for one draw: what is left of the token limit after `end` characters, and a separate seed."""
         given = self._subject.sampling
         seed = sample_seed(given.seed or 0, f"{self._subject.path.stem}|{end}", index)
         used = self._subject.thought_tokens * end // len(self._subject.thought)
@@ -178,7 +178,7 @@ class _Drawer:
 
     async def keep(self, end: int, index: int, reply: Reply) -> None:
         """Grade, sort and append one answer."""
-        async with self._one_at_a_time:  # two new answers that are alike must find each other
+        async with self._one_at_a_time:  # two equivalent new answers must end up in the same class
             row = await asyncio.to_thread(self._row, end, index, reply)
             jsonl.append(self._path, [row], durable=False)
             self.new.append(row)
@@ -223,9 +223,9 @@ def draws(path: Path) -> dict[int, list[Draw]]:
 
 
 def importance_of(thought: str, model: str = "") -> tuple[SentenceImportance, ...]:
-    """The importance of each part of a thought as far as it was computed, newest file first; empty where it never was.
+    """The importance of each part of a thought, as far as computed, from the newest file; empty if it never was.
 
-    `model`: only where this model was asked. Asks nothing of a server.
+    `model`: only results from this model. Asks no server.
     """
     files = (home() / FOLDER).glob(f"{digest(thought)}-*.jsonl")
     for path in sorted(files, key=lambda file: file.stat().st_mtime, reverse=True):

@@ -1,8 +1,8 @@
 """Thoughts transplanted: each model of a run answers again from the other's thought, half of it, or none.
 
 Works from the stored samples of a run and adds to its `transplants.jsonl`; the samples are never touched. A model whose
-format knows no thought gives and gets its reasoning as plain text. What is graded is what the model adds to a text
-that it was given, so that an answer that stands in another's thought does not count by itself.
+format has no thought gives and receives reasoning as plain text. Only what the model adds to the given text is graded,
+so that an answer already contained in the other's thought does not count by itself.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ GIVEN: dict[Given, str] = {
     "none": "no thought",
     "more": "its own, made to think more",
 }
-"""What a model answers from: the other's thought whole, closed, so that the answer follows; the first half of it, which
-the model continues; an empty thought; or its own with “Wait” at its end (budget forcing, as in s1)."""
+"""What a model answers from: the other's whole thought, closed, so that the answer follows; the first half of it, which
+the model continues; an empty thought; or its own with “Wait” appended (budget forcing, as in s1)."""
 LEAST_TOKENS = 128
-"""Left for the answer, however long the text given is."""
+"""Tokens always left for the answer, however long the given text."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class Task:
 
 
 def reasoning(sample: Sample) -> str:
-    """What the model thought. Without a thought, all it wrote: its reasoning is in its answer."""
+    """The model's thought or, if there is none, everything it wrote: its reasoning is then in its answer."""
     return sample.thought or sample.text.strip()
 
 
 def pending(log: RunLog, given: Sequence[Given] = tuple(GIVEN)) -> list[Task]:
-    """What is not made yet. A model that has no thought already answers without one."""
+    """The answers still to make. A model without a thought is not asked to answer with none: it already has."""
     done = {(r["model"], r["problem_id"], r["index"], r["given"]) for r in log.rows("transplants")}
     return [task for task in _tasks(log.info(), log.samples()) if task.given in given and task.key not in done]
 
@@ -91,10 +91,10 @@ async def transplant_thoughts(
     progress: Tell = lambda done, total: None,
     pause: float = PAUSE_SECONDS,
 ) -> int:
-    """Make, grade and append every missing answer; returns how many. To be called with the run claimed.
+    """Make, grade and append every missing answer; returns how many. The run must be claimed first.
 
-    Each keeps the seed and the sampling of the sample it belongs to. Raises ConfigError for models that are not those
-    of the run; ServerError at the end when requests failed. What was made is kept.
+    Each uses the seed and sampling of the sample it belongs to. Raises ConfigError for models other than those of the
+    run; ServerError at the end if requests failed. What was made is kept.
     """
     info = log.info()
     check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
@@ -136,7 +136,7 @@ class _Maker:
 
 
 class Answered(NamedTuple):
-    """What a model answered from a thought that somebody wrote for it."""
+    """A model's answer from a thought written for it."""
 
     reply: Reply
     added: str
@@ -180,7 +180,7 @@ async def answer_from(
 
 
 def resume_of(task: Task, thought: ThoughtFormat) -> Resume:
-    """From where the model goes on."""
+    """The point from which the model continues."""
     if task.given == "more":
         own = task.own
         return think_more(Reply(thought=own.thought, answer=own.answer, raw=own.text), thought)
@@ -189,7 +189,7 @@ def resume_of(task: Task, thought: ThoughtFormat) -> Resume:
 
 
 def sampling_of(info: RunInfo, task: Task) -> Sampling:
-    """As in the run, with what the given text leaves of the limit."""
+    """The run's sampling, with whatever the given text leaves of the token limit."""
     config = info.config
     limit = info.sides[task.role].max_tokens or config.max_tokens
     source = task.own if task.given == "more" else task.other
