@@ -1,1 +1,1 @@
-"""What votes mean: preference free of position and style, against what is right, and by topic."""
+"""What votes mean: preference adjusted for position and style, compared with correctness, and by topic."""

@@ -1,4 +1,4 @@
-"""How sure of itself an answer sounds: a rule on its words, which knows neither what is true nor what a model believes.
+"""How confident an answer sounds: a rule on its wording alone, ignorant of what is true and of what the model believes.
 
 An answer is `confident` if it states a final answer, where the grader looks for one (boxed, marked, or as its last
 sentence), and has no hedge; `hedged` if it has one, whatever it states; and `without an answer` if it has neither.
@@ -14,7 +14,7 @@ TONES: Mapping[Tone, str] = {
     "hedged": "where it hedges",
     "without an answer": "where it states no final answer",
 }
-"""And how votes on wrong answers of each are called."""
+"""Labels for votes on wrong answers of each tone."""
 _HEDGES = re.compile(
     r"\b(?:maybe|perhaps|probably|possibly|presumably|apparently|unsure|uncertain|not (?:\w+ )?(?:sure|certain)"
     r"|i (?:think|believe|guess|suppose|suspect)|i['’]d guess|my (?:best )?guess|might be|(?:could|may) be wrong"
@@ -23,7 +23,7 @@ _HEDGES = re.compile(
     r"|不(?:太|是很|大|能|敢)?(?:确定|肯定)|没有把握",
     re.IGNORECASE,
 )
-"""Words with which a writer holds back. Those of mathematics, as in “equally likely” or “不可能”, are none."""
+"""Hedging words. Mathematical uses, as in “equally likely” or “不可能”, do not count."""
 
 
 def tone_of(answer: str, *, states_answer: bool) -> Tone:

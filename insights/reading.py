@@ -25,38 +25,38 @@ from votes.ballot import Vote
 from votes.ranking import Interval, WinRate, effective_votes, wilson, win_rate
 
 MOST_TOPICS, FEWEST_VOTES = 12, 30
-"""Topics that the preference model tells apart, and votes that each must have; votes on the others are one more. Where
-all votes on a topic agree, no model can be fitted, and of few votes that is soon so."""
+"""Maximum number of topics in the preference model, and the votes each needs; votes on other topics form one more. If
+all votes on a topic agree, which easily happens with few, no model can be fitted."""
 
 MOST_QUESTIONS = 2000
-"""Different questions that are mapped: clustering compares each with each. For this many it takes one to three
-seconds beside the embedding, for twice as many four times that."""
+"""Maximum number of distinct questions on the map: clustering compares all pairs. This many take one to three seconds
+besides the embedding, twice as many four times that."""
 
 
 class Once(NamedTuple):
     """A win rate in which near-copies of a question count once."""
 
     questions: int
-    """Different ones."""
+    """Number of distinct questions."""
     rate: float | None
     """The mean over questions of the mean of their votes; ties and both-bad as halves."""
     interval: Interval | None
-    """Wilson's with as many trials as there are questions: not too narrow, however often one was voted on."""
+    """Wilson's interval with questions as trials: not too narrow, however often one was voted on."""
 
 
 @dataclass(frozen=True)
 class TopicVotes:
-    """A topic, and the blind votes on the answers alone to its prompts."""
+    """A topic, and the blind votes on the answers alone for its prompts."""
 
     topic: Topic
     rate: WinRate
-    """Of all its votes, whatever they are copies of."""
+    """Win rate over all its votes, copies included."""
     once: Once
     votes: tuple[Vote, ...]
 
     @property
     def different(self) -> int:
-        """Prompts that are no near-copies of others."""
+        """Number of prompts that are not near-copies of others."""
         return self.once.questions
 
 
@@ -66,18 +66,18 @@ class TopicReading:
 
     topics: tuple[TopicVotes, ...]
     points: tuple[tuple[float, float], ...]
-    """Of each vote in `votes`."""
+    """The point of each vote in `votes`."""
     votes: tuple[Vote, ...]
     """Those on the `MOST_QUESTIONS` questions with most votes, the newest among equals."""
     copies: int
     """Votes on a near-copy of another vote's prompt."""
     copied: Mapping[str, str]
-    """By battle: the benchmark, by its title, whose problem is asked there or shares a run of eight words with it."""
+    """Battle id → title of the benchmark whose problem is asked there or shares eight words in a row with it."""
 
     left_out: int = 0
     """Votes on questions that are not mapped."""
     first_copy: Mapping[str, str] = field(default_factory=dict)
-    """By the words of a prompt those of the first prompt that it is a near-copy of: its own where it is none."""
+    """Prompt text → text of the first prompt that it is a near-copy of, or its own."""
 
     @property
     def benchmark_copies(self) -> int:
@@ -85,14 +85,14 @@ class TopicReading:
         return len(self.copied)
 
     def topic_of(self) -> dict[str, str]:
-        """By battle the topic's name, for the preference model: the largest topics, and `other` for the rest."""
+        """Battle id → topic name for the preference model: the largest topics, and `other` for the rest."""
         large = [one for one in self.topics if one.topic.name != UNSORTED and len(one.votes) >= FEWEST_VOTES]
         return {vote.battle_id: one.topic.name for one in large[:MOST_TOPICS] for vote in one.votes}
 
 
 def known_benchmarks(runs: Path | None = None) -> list[Benchmark]:
-    """The sets whose problems are recognised without a network: generated ones, those below JOURNEY_DATA, and what the
-    runs in this folder were asked besides (default: this installation's)."""
+    """The sets whose problems are recognised offline: generated ones, those under JOURNEY_DATA, and others used by the
+    runs in this folder (default: this installation's)."""
     names = [*GENERATED, *(KNOWN if data_folder() else ())]
     benchmarks = []
     for name in names:
@@ -106,8 +106,8 @@ def known_benchmarks(runs: Path | None = None) -> list[Benchmark]:
 def read_preference(
     votes: Sequence[Vote], topics: Mapping[str, str] | None = None, first_copy: Mapping[str, str] | None = None
 ) -> PreferenceModel | NotEnough:
-    """The preference model of all votes that stand. `topics` (`TopicReading.topic_of`) are held equal as well, unless
-    the votes on one of them leave nothing to fit. Near-copies (`TopicReading.first_copy`) are one prompt."""
+    """The preference model of all votes that stand. It also controls for `topics` (`TopicReading.topic_of`), unless the
+    votes on one of them make that impossible. Near-copies (`TopicReading.first_copy`) count as one prompt."""
     standing = effective_votes(votes)
     if topics:
         model = fit_preference(build_design(standing, lambda vote: topics.get(vote.battle_id, UNSORTED), first_copy))
@@ -152,7 +152,7 @@ def read_topics(
 
 
 def _most_asked(prompts: Sequence[str]) -> list[str]:
-    """The different prompts that are mapped, in order of their first votes."""
+    """The distinct prompts to map, in order of their first votes."""
     counts, last = Counter(prompts), {prompt: at for at, prompt in enumerate(prompts)}
     most = set(sorted(counts, key=lambda prompt: (-counts[prompt], -last[prompt]))[:MOST_QUESTIONS])
     return [prompt for prompt in counts if prompt in most]
@@ -178,7 +178,7 @@ def count_once(votes: Sequence[tuple[int, Vote]]) -> Once:
 
 
 def find_copied(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> dict[str, str]:
-    """By battle the title of the benchmark that its first question is copied from, for those that are."""
+    """Battle id → title of the benchmark that its first question is copied from, if it is."""
     known = index_problems(benchmarks)
     titles = {problem.id: one.title or one.name for one in benchmarks for problem in one.problems}
     near = Decontaminator([problem for one in benchmarks for problem in one.problems])

@@ -1,4 +1,4 @@
-"""Votes with planted effects: to check the preference model by, and to see how many votes a difference takes."""
+"""Simulated votes with known effects, to check the preference model and see how many votes a difference needs."""
 
 import numpy as np
 
@@ -17,7 +17,7 @@ def simulate(
     spread: float = 0.4,
     ties: float = 0.15,
 ) -> Design:
-    """Votes by a logistic model with these log odds; every visitor and every prompt has a leaning of its own."""
+    """Votes from a logistic model with these log odds, and with random effects for visitors and prompts."""
     visitor, prompt = rng.integers(visitors, size=votes), rng.integers(prompts, size=votes)
     differences = {name: np.zeros(votes) for name in DIFFERENCES}
     differences["position"] = rng.choice([-1.0, 1.0], size=votes)

@@ -1,4 +1,4 @@
-"""Problems of the sets that this installation has run: they are known as well, wherever the sets came from."""
+"""Problems of the sets that this installation has run, which are recognised too, wherever the sets came from."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def stored_benchmarks(runs: Path, known: Iterable[Benchmark]) -> list[Benchmark]
 
 
 def _graded_problems(runs: Path) -> Iterator[tuple[DataInfo, Problem]]:
-    """Of every run, newest first; of runs that drew the same problems, only one is read."""
+    """The graded problems of every run, newest first; runs with the same problems are read only once."""
     drawn: set[tuple[str, int, int]] = set()
     for info in list_runs(runs):
         sets = {data.name: data for data in info.data if data.rule != "judged"}

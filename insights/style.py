@@ -1,4 +1,4 @@
-"""How the two answers of a vote differ in everything but the model: position, length, Markdown, language, stage."""
+"""Differences between votes other than the model: position, length and Markdown of the answers, language, stage."""
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ DIFFERENCES: dict[str, str] = {
     "lists": "More list items",
     "bold": "More bold text",
 }
-"""What can differ between the two sides of a vote, and how an effect of it is called."""
+"""What can differ between the two sides of a vote, and the title of its effect."""
 _FENCE = re.compile(r"^(```|~~~).*?(^\1|\Z)", re.DOTALL | re.MULTILINE)
 _MARKS = {
     "headers": re.compile(r"^#{1,6}\s", re.MULTILINE),
@@ -29,7 +29,7 @@ _MARKS = {
 
 @dataclass(frozen=True)
 class Design:
-    """Votes as numbers, one row a vote, in the order they were given."""
+    """The design matrix of votes: one row per vote, in the given order."""
 
     outcome: Floats
     """1: the distilled model is preferred; 0: the base is; 0.5: a tie, or both are bad."""
@@ -39,9 +39,9 @@ class Design:
     visitors: NDArray[np.int64]
     """A number for each visitor."""
     prompts: NDArray[np.int64]
-    """A number for each different prompt; near-copies share one where they are known."""
+    """A number for each distinct prompt; known near-copies share one."""
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-    """Kinds of vote, such as its language, each as numbers of its levels."""
+    """Categorical covariates of the vote, such as its language, as level numbers."""
     levels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """The names of each group's levels, in the order of their numbers."""
 
@@ -53,7 +53,7 @@ def build_design(
     votes: Sequence[Vote], topics: Callable[[Vote], str] | None = None, first_copy: Mapping[str, str] | None = None
 ) -> Design:
     """The design of votes that stand (`votes.ranking.effective_votes`). `topics` names the topic of a vote's prompt.
-    `first_copy`: by the words of a prompt those of another that it is a near-copy of; the two are one prompt then."""
+    `first_copy` maps a prompt's text to that of the prompt it is a near-copy of; the two then count as one."""
     firsts = first_copy or {}
     words = (words_alike(vote.turns[0].prompt) for vote in votes)
     kinds: dict[str, list[str]] = {
@@ -76,7 +76,7 @@ def build_design(
 
 
 def words_alike(text: str) -> str:
-    """Equal for texts of the same words, whatever their white space and capitals."""
+    """A key that is equal for texts with the same words, ignoring case and white space."""
     return " ".join(text.split()).casefold()
 
 

@@ -1,4 +1,4 @@
-"""Topics: prompts as vectors, near-copies counted once, clustered, and each cluster named by its own words.
+"""Topics: embeds prompts, counts near-copies once, clusters them, and names each cluster by its most telling words.
 
 Chinese prompts have a space of their own, of characters and pairs of characters. The embedding model that ships in a
 package, all-MiniLM-L6-v2, was trained on English: of eighty Chinese prompts on eight topics it put all into one cluster
@@ -21,22 +21,22 @@ from votes.ballot import detect_language
 Vectors = NDArray[np.float32]
 """(n, d), each row of length 1."""
 NEAR = 0.95
-"""Cosine from which two prompts count as copies of each other."""
+"""Cosine similarity from which two prompts count as near-copies."""
 SMALLEST = 3
-"""Prompts, copies counted once, that make a topic."""
+"""Minimum number of prompts in a topic, counting near-copies once."""
 APART, APART_CHINESE = 0.75, 0.9
 """Cosine distance below which clusters are joined, on average over their members (average linkage); chosen on the two
 hundred prompts of tests/insights/prompts.yaml."""
 UNSORTED = "other"
 MOST_TERMS = 8192
-"""Characters and pairs that a text is compared by, the commonest ones: what bounds the memory for long texts."""
+"""How many of the most common characters and pairs are used as features, to limit memory for long texts."""
 _BLOCK = 256
-"""Rows compared with all before them at a time."""
+"""How many rows are compared with all earlier ones at once."""
 _HAN = re.compile(r"[\u3400-\u9fff]{2,}")
 _PUNCTUATION = re.compile(r"[\W_]+")
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff]{3,}")
 _ASKING = frozenset("give find write tell explain please make use using long say mean plan good best many".split())  # noqa: SIM905
-"""Words of questions, whatever they are about; beside scikit-learn's list of common words."""
+"""Stop words of questions on any topic, in addition to scikit-learn's list."""
 _GRAMMAR = frozenset("的是么什怎哪个几多少吗呢了在有和要请给用一可以不这那为天")
 
 
@@ -47,7 +47,7 @@ class Topic:
     name: str
     """Its most telling words."""
     prompts: tuple[int, ...]
-    """Places in the list that was given, copies included."""
+    """Indices in the given list, copies included."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TopicMap:
     topics: tuple[Topic, ...]
     """The largest first; what fits nowhere comes last, as `other`."""
     copies: tuple[int, ...]
-    """For each prompt the place of the first prompt that it is a near-copy of: its own where it is none."""
+    """For each prompt, the index of the first prompt that it is a near-copy of, or its own."""
     points: NDArray[np.float64]
     """(n, 2): where each prompt lies on a plane, by principal components."""
 
@@ -91,7 +91,7 @@ def map_topics(prompts: Sequence[str], embed: Embedder) -> TopicMap:
             copies[place] = places[first]
         members += [[places[i] for i in cluster] for cluster in _cluster(vectors, firsts, apart)]
         points[places] = plane(vectors)
-        points[places, 0] += 2 * at  # side by side: a distance between the two spaces means nothing
+        points[places, 0] += 2 * at  # side by side, since distances between the two spaces mean nothing
     large = [cluster for cluster in members if len({copies[place] for place in cluster}) >= SMALLEST]
     large.sort(key=lambda cluster: (-len(cluster), cluster[0]))
     names = _names([[prompts[place] for place in cluster] for cluster in large])
@@ -102,7 +102,7 @@ def map_topics(prompts: Sequence[str], embed: Embedder) -> TopicMap:
 
 
 def characters(texts: Sequence[str]) -> Vectors:
-    """Texts by their characters and pairs of characters, rare ones weighing more (tf-idf)."""
+    """The tf-idf vectors of texts over their characters and character pairs."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(
@@ -116,7 +116,7 @@ def characters(texts: Sequence[str]) -> Vectors:
 
 
 def near_copies(vectors: Vectors, near: float = NEAR) -> list[int]:
-    """For each row the first row at least that like it (its own where there is none before). Rows have length 1."""
+    """For each row, the most similar earlier original, or itself if none is this close. Rows have length 1."""
     copies = np.arange(len(vectors))
     for start in range(0, len(vectors), _BLOCK):
         block = vectors[start : start + _BLOCK]
@@ -129,7 +129,7 @@ def near_copies(vectors: Vectors, near: float = NEAR) -> list[int]:
 
 
 def _cluster(vectors: Vectors, firsts: Sequence[int], apart: float) -> list[list[int]]:
-    """Clusters as places, each copy in the cluster of what it is a copy of."""
+    """Clusters as lists of indices, with each copy in the cluster of its original."""
     from sklearn.cluster import AgglomerativeClustering
 
     once = sorted(set(firsts))
@@ -147,8 +147,8 @@ def _cluster(vectors: Vectors, firsts: Sequence[int], apart: float) -> list[list
 
 
 def _names(clusters: Sequence[Sequence[str]]) -> list[str]:
-    """Three words each: frequent in the cluster's prompts, rare in the others' (class-based tf-idf, as in BERTopic).
-    A word counts once a prompt."""
+    """Three words each: frequent in the cluster's prompts, rare in the others' (class-based tf-idf, as in BERTopic). A
+    word counts once per prompt."""
     counts = [Counter(word for text in texts for word in _words(text)) for texts in clusters]
     everywhere: Counter[str] = Counter()
     for count in counts:
@@ -171,7 +171,7 @@ def _words(text: str) -> set[str]:
 
 
 def plane(vectors: Vectors) -> NDArray[np.float64]:
-    """The first two principal components: from the smaller of the two matrices of products: rows or columns."""
+    """The first two principal components, from the smaller of the two Gram matrices (of rows or of columns)."""
     from scipy.linalg import eigh
 
     centred = vectors.astype(np.float64) - vectors.mean(axis=0)

@@ -1,6 +1,6 @@
 """Preference against correctness: votes on problems with a known answer, joined with grades of both answers.
 
-Only first questions are joined: in a later turn the question leans on what was said before.
+Only first questions are joined, since later ones depend on the conversation before them.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from votes.ballot import RecordedReply, Role, Stage, Vote
 from votes.ranking import Interval, wilson
 
 MIN_CHOICES = 10
-"""Fewest votes that chose between a right and a wrong answer before a share of them is shown."""
+"""Minimum number of votes between a right and a wrong answer for showing a share."""
 _INSTRUCTION = MATHS_PROMPT.replace("{question}", "").replace("{{", "{").replace("}}", "}")
 Quadrant = tuple[bool, bool]
 """(the distilled model's answer is right, the base's is right)."""
@@ -39,7 +39,7 @@ class GradedVote:
     problem: Problem
     right: Mapping[Role, bool]
     tone: Mapping[Role, Tone]
-    """How sure of itself each answer sounds."""
+    """How confident each answer sounds."""
 
     @property
     def quadrant(self) -> Quadrant:
@@ -47,7 +47,7 @@ class GradedVote:
 
     @property
     def chose_right(self) -> bool | None:
-        """Whether the preferred answer is the right one; None where both answers are alike or neither is preferred."""
+        """Whether the right answer was preferred; None if both are right, both are wrong, or neither was preferred."""
         winner = self.vote.winner
         return self.right[winner] if winner and self.one_is_right else None
 
@@ -70,7 +70,7 @@ class GradedVote:
 
     @property
     def wrong_tone(self) -> Tone:
-        """How sure of itself the wrong answer sounds; meaningful where one is right."""
+        """How confident the wrong answer sounds; meaningful if exactly one is right."""
         return self.tone["base" if self.right["distilled"] else "distilled"]
 
     def _right_and_wrong(self) -> tuple[RecordedReply, RecordedReply]:
@@ -103,26 +103,26 @@ class Choices(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Battles with a right and a wrong answer in which somebody voted before and after reading the reasoning."""
+    """Battles with one right and one wrong answer that were voted on before and after reading the reasoning."""
 
     battles: int
     to_right: int
-    """Turned to the right answer after reading."""
+    """How many moved towards the right answer after reading."""
     to_wrong: int
-    """Turned away from it."""
+    """How many moved away from it."""
     p_value: float | None
-    """Exact McNemar test of the two; None where nobody turned."""
+    """Exact McNemar test of the two; None if nobody moved."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What preference has to do with correctness."""
+    """How preference relates to correctness."""
 
     graded: int
     """Votes on known problems whose two answers could be graded."""
     quadrants: Mapping[Quadrant, Mapping[str, tuple[str, ...]]]
-    """Of blind votes before the reasoning was seen: by quadrant and by what was voted (`base`, `distilled`, `tie`,
-    `both_bad`), the battles."""
+    """For blind votes before the reasoning was seen: the battles by quadrant and verdict (`base`, `distilled`, `tie`,
+    `both_bad`)."""
     by_stage: Mapping[Stage, Choices]
     """Of blind votes: before the reasoning was seen, and after."""
     named: Choices
@@ -132,7 +132,7 @@ class Truth:
     by_thought: Mapping[str, Choices]
     """Of blind votes after: where the thought before the right answer is the longer one, and where it is not."""
     by_tone: Mapping[Tone, Choices]
-    """Of blind votes before: by how sure of itself the wrong answer sounds."""
+    """Of blind votes before: by how confident the wrong answer sounds."""
     reading: Reading
 
 
@@ -152,7 +152,7 @@ def find_problem(prompt: str, known: Mapping[str, KnownProblem]) -> KnownProblem
 
 
 def question_key(prompt: str) -> str:
-    """Equal for prompts that ask the same question, with or without the benchmarks' instruction after it."""
+    """A key that is equal for prompts with the same question, with or without the benchmarks' instruction after it."""
     return words_alike(prompt.removesuffix(_INSTRUCTION))
 
 
@@ -220,7 +220,7 @@ def _choices(graded: Iterable[GradedVote]) -> Choices:
 
 
 def _reading(first: Iterable[GradedVote], after: Iterable[GradedVote]) -> Reading:
-    """A tie before or after counts as having chosen neither; from there one can turn either way."""
+    """A tie before or after counts as choosing neither answer, which is a step away from either."""
     from scipy.stats import binomtest
 
     before = {one.vote.battle_id: one for one in first if one.one_is_right}

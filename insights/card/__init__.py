@@ -1,1 +1,1 @@
-"""One page on a pair: people, benchmarks, tokens, cases, thoughts, chat, transparency; each number with its rows."""
+"""The report card of a pair: people, benchmarks, tokens, cases, thoughts, chat, transparency; with all rows."""

@@ -36,7 +36,7 @@ ANATOMY_NOTE = (
 
 
 class SetRun(NamedTuple):
-    """One set of a pair, and the run that stands for it."""
+    """One problem set, and the run that represents the pair on it."""
 
     result: SetResult
     comparison: Comparison
@@ -44,7 +44,7 @@ class SetRun(NamedTuple):
 
 
 def find_sets(runs: Path, pair: str) -> list[SetRun]:
-    """Every set of a pair by its best complete run. Both models of a run are compared on the same problems."""
+    """For every set, the pair's best complete run. Both models of a run are compared on the same problems."""
     results = overview(runs, pair)
     comparisons = {
         (run, c.benchmark): c
@@ -56,15 +56,15 @@ def find_sets(runs: Path, pair: str) -> list[SetRun]:
 
 
 def p_of(comparison: Comparison) -> float:
-    """P-value of the difference on one set: exact McNemar with one sample a problem, else by `sign_flips`."""
+    """P-value of the difference on one set: exact McNemar test with one sample per problem, otherwise `sign_flips`."""
     paired = comparison.paired
     return paired.p_value if paired and paired.p_value is not None else sign_flips(comparison.cells)
 
 
 def sign_flips(cells: Sequence[Cell]) -> float:
-    """Two-sided p-value of the mean difference: the two models swapped on each problem by chance (Fisher, 1935).
+    """Two-sided permutation test of the mean difference, swapping the two models on each problem (Fisher, 1935).
 
-    Exact for few problems; otherwise from 9,999 draws of a fixed seed. 1.0 where no problem differs.
+    Exact for few problems; otherwise from 9,999 permutations with a fixed seed. 1.0 if no problem differs.
     """
     from scipy.stats import permutation_test
 
@@ -83,7 +83,7 @@ def sign_flips(cells: Sequence[Cell]) -> float:
 
 
 def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table]:
-    """A line a set, and those subjects and levels that are told apart; all of them are in the table."""
+    """One line per set, plus the subjects and levels with a significant difference; the table has all of them."""
     if not sets:
         return Section("benchmarks", "Benchmarks", NO_RUN.format(pair=pair)), ()
     shown_p = corrected([p_of(one.comparison) for one in sets])
@@ -138,7 +138,7 @@ def _breakdown_line(row: dict[str, Any]) -> Line:
 
 
 def token_section(pair: str, sets: Sequence[SetRun]) -> Section:
-    """What the thoughts cost: no difference of tokens is a gain or a loss by itself, so there is no reading."""
+    """What the thoughts cost. More or fewer tokens are neither good nor bad in themselves, so there is no finding."""
     if not sets:
         return Section("tokens", "Tokens", NO_RUN.format(pair=pair))
     lines = []
@@ -163,7 +163,7 @@ def _tokens(count: float | None) -> str:
 
 
 def anatomy_section(pair: str, samples: Table) -> Section:
-    """How many thoughts check, reflect, turn back or wish for a tool, of each model that thinks."""
+    """How many thoughts verify, reflect, backtrack or wish for a tool, for each model that thinks."""
     lines = []
     for role in ROLES:
         read = [row for row in samples if row["role"] == role and row["checking"] != ""]
@@ -181,7 +181,7 @@ def anatomy_section(pair: str, samples: Table) -> Section:
 
 
 def sample_table(runs: Path, sets: Sequence[SetRun]) -> Table:
-    """One row a sample of the runs that stand for a set, without its texts; the first thought of a problem is read."""
+    """One row per sample of the chosen runs, without its texts; only the first thought per problem is analysed."""
     rows: list[dict[str, Any]] = []
     for run in dict.fromkeys(one.result.run for one in sets):
         info, results = RunLog.open(runs, run).info(), Results(runs, [run])

@@ -1,4 +1,4 @@
-"""The whole card of a pair, from its runs, its votes and its cases."""
+"""Builds a pair's complete card from its runs, votes and cases."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from votes.ballot import Vote
 
 
 class Built(NamedTuple):
-    """A card, and what its exports are made of."""
+    """A card, and the data its exports are made from."""
 
     card: Card
     sets: tuple[SetRun, ...]
@@ -34,7 +34,7 @@ class Built(NamedTuple):
 def build_card(pair: PairSpec, home: Path, votes: Sequence[Vote], absent: str = "") -> Built:
     """The card of a pair. `home`: folder of the installation's data; `votes`: final ones; `absent`: why there are none.
 
-    Whatever is missing is said in its section; nothing is measured here.
+    Each section says what is missing; nothing is measured here.
     """
     runs, own = home / RUNS, tuple(vote for vote in votes if vote.pair == pair.key)
     sets = tuple(find_sets(runs, pair.key))

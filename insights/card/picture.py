@@ -1,4 +1,4 @@
-"""A card as a picture, 1200 × 630 pixels: the difference on every set with its interval, and what people prefer."""
+"""A card as a 1200 × 630 pixel image: the difference on every set with its interval, and people's preference."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -24,7 +24,7 @@ class Drawn(NamedTuple):
 
 
 def draw(card: Card) -> bytes:
-    """The picture as PNG. A line is coloured only where one of the two is better."""
+    """The image as PNG. A line is coloured only if one of the models is significantly better."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
@@ -71,5 +71,5 @@ def shortened(text: str, most: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Text in which matplotlib finds no formula."""
+    """Escape a text so that matplotlib finds no formula in it."""
     return text.replace("$", r"\$")

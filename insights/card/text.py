@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from insights.card.values import READINGS, Card, Line, Section
 
 MODEL_CARD = ("benchmarks", "tokens", "people", "chat")
-"""Sections that say something of the model itself."""
+"""Sections that are about the model itself."""
 
 
 def headline(card: Card) -> str:
-    """What can be told from the sets, in a sentence; nothing within noise is named."""
+    """One sentence on what the sets show; differences within noise are not reported."""
     lines = [line for line in card.section("benchmarks").lines if "set" in line.values and "by" not in line.values]
     if not lines:
         return "No benchmark has been run on this pair yet."
@@ -23,7 +23,7 @@ def headline(card: Card) -> str:
 
 
 def markdown(card: Card) -> str:
-    """The page. Each number links to `rows/<table>.csv`; the link's title is the condition that picks its rows."""
+    """The page. Each number links to `rows/<table>.csv`; the link's title is the SQL condition for its rows."""
     parts = [f"# {cell(card.title)}", f"{cell(card.distilled)} against {cell(card.base)}, {card.made_at[:10]}."]
     parts.append(f"**{headline(card)}**")
     for section in card.sections:
@@ -51,7 +51,7 @@ def model_card(card: Card) -> str:
 
 
 def cell(text: str) -> str:
-    """A text that stays one cell of a table and one line, and makes no HTML, link or image."""
+    """Escape a text to fit one table cell on one line, without HTML, links or images."""
     line = " ".join(text.split())
     for mark in ("\\", "|", "[", "]", "<", "`", "*", "_"):
         line = line.replace(mark, f"\\{mark}")

@@ -42,7 +42,7 @@ class Section:
     """Names of the columns; the first is that of the lines' names."""
     lines: tuple[Line, ...] = ()
     note: str = ""
-    """How the numbers are to be read."""
+    """How to read the numbers."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Card:
 
 
 def corrected(p_values: Sequence[float | None]) -> list[float | None]:
-    """P-values corrected by Holm's method over those that are there, in the order given."""
+    """P-values corrected by Holm's method over those that are not None, in the order given."""
     known = iter(holm([p for p in p_values if p is not None]))
     return [None if p is None else float(next(known)) for p in p_values]
 
@@ -91,5 +91,5 @@ def p_text(p: float | None) -> str:
 
 
 def quoted(value: str) -> str:
-    """A text in a condition of SQL."""
+    """A text as an SQL string literal."""
     return "'" + value.replace("'", "''") + "'"

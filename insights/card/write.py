@@ -24,7 +24,7 @@ from votes.export import safe_cell
 
 
 def files(built: Built, pair: PairSpec) -> dict[str, str | bytes]:
-    """Path in the folder → content. What there is nothing for is left out."""
+    """Path in the folder → content. Files without content are left out."""
     card = built.card
     picture = draw(card)
     contents: dict[str, str | bytes] = {
@@ -110,7 +110,7 @@ def _json(value: Any) -> str:
 
 
 def _finite(value: Any) -> Any:
-    """The value with null for what is no number: JSON has no nan."""
+    """The value with null in place of nan and infinity, which JSON lacks."""
     if isinstance(value, Mapping):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,6 +1,6 @@
-"""The tuned model against both parents: on pairs that were held out, and on problems that nobody trained on.
+"""The tuned model against both parents: on held-out pairs, and on problems that no model was trained on.
 
-torch is imported where it is used: a Space whose models are at addresses has none.
+torch is imported only where it is used, since a Space with remote models does not have it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +22,11 @@ from traces.publishing.measure import MEASUREMENTS, ask, config_of, measured_set
 from traces.training.dataset import PreferenceRow, Row, encode_row
 
 TEMPERATURE = 0.8
-"""Of the samples that pairs are made of: right and wrong ones of the same problem are wanted."""
+"""Sampling temperature for preference pairs, which need right and wrong samples of the same problem."""
 
 
 class Agreement(NamedTuple):
-    """Of how many held-out pairs the tuned model favours the preferred reply more than its parent does."""
+    """On how many held-out pairs the tuned model favours the preferred reply more than its parent does."""
 
     parent: Role
     pairs: int
@@ -70,7 +70,7 @@ class Against(NamedTuple):
 
 
 def margins(model: Any, tokenizer: Any, rows: Iterable[PreferenceRow]) -> list[float]:
-    """Log-likelihood of the preferred reply less that of the other, for each pair, in nats."""
+    """Log-likelihood of the preferred reply minus that of the other, in nats, for each pair."""
     import torch
 
     nats = []
@@ -90,9 +90,9 @@ def margins(model: Any, tokenizer: Any, rows: Iterable[PreferenceRow]) -> list[f
 def agreements(
     parents: Mapping[Role, Path], adapter: Path, rows: Sequence[PreferenceRow], max_length: int
 ) -> list[Agreement]:
-    """Against each parent. `parents`: folders of whole models; `adapter`: what was trained, on the distilled one.
+    """The agreement against each parent. `parents`: folders of full models; `adapter`: trained on the distilled one.
 
-    Pairs of which a reply is longer than `max_length` tokens are left out, as in training.
+    Pairs with a reply longer than `max_length` tokens are left out, as in training.
     """
     from transformers import AutoTokenizer
 
@@ -127,7 +127,8 @@ def measured_problems(count: int, prompts: Iterable[str]) -> list[Benchmark]:
 
 
 def ask_parents(pair: PairSpec, tuned: PairSpec, runs: Path, sets: Sequence[Benchmark]) -> list[Against]:
-    """All three models on these problems, greedily; the runs are kept below `runs` and continued if they stopped."""
+    """Run all three models on these problems, decoding greedily; runs are kept under `runs` and resumed if
+    interrupted."""
     logs = []
     for served_pair, roles in ((pair, ROLES), (tuned, ROLES[1:])):
         config = config_of(MEASUREMENTS["greedy"], sets, served_pair, pair.distilled.sampling.max_tokens)

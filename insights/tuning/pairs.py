@@ -23,17 +23,17 @@ from votes.export import preference_pairs
 from votes.ranking import effective_votes
 
 VOTES, SAMPLES = "votes", "graded samples"
-"""What a pair's `source` says."""
+"""The values of a pair's `source`."""
 HELD_OUT = 0.2
 """Share of the prompts whose pairs are never trained on."""
 FOLLOWED = 0.65
-"""Share of held-out pairs that a model tuned well enough to be worth it would follow; 0.5 is chance."""
+"""Share of held-out pairs that a usefully tuned model follows; 0.5 is chance."""
 MOST_PAIRS = 2
-"""Pairs of one problem's samples."""
+"""Maximum number of pairs from one problem's samples."""
 
 
 class Pairs(NamedTuple):
-    """Pairs, and what could not become one."""
+    """Pairs, and what was left out."""
 
     rows: tuple[PreferenceRow, ...]
     left_out: Mapping[str, int]
@@ -48,11 +48,11 @@ class Split(NamedTuple):
 
 
 def pairs_of_votes(votes: Iterable[Vote], known: Mapping[str, KnownProblem], *, private: bool = False) -> Pairs:
-    """A pair a vote that names a winner: whole replies, thoughts included.
+    """One pair for each vote that names a winner, with complete replies, thoughts included.
 
-    The vote cast after reading the reasoning counts where there is one. Votes on a benchmark's problem are left out:
-    its results would mean nothing for the tuned model (`known`: from `index_problems`). `private`: also votes whose
-    visitors did not agree to publication, whose words the tuned model may repeat.
+    If there is a vote cast after reading the reasoning, it is the one that counts. Votes on benchmark problems are left
+    out, since training on them would invalidate the tuned model's results (`known`: from `index_problems`). `private`:
+    include votes without consent to publication, whose texts the tuned model may repeat.
     """
     left_out: Counter[str] = Counter()
     usable = []
@@ -103,7 +103,7 @@ def training_problems(count: int, seed: int) -> Benchmark:
 
 
 def pairs_of_samples(log: RunLog) -> Pairs:
-    """Pairs of a right and a wrong whole reply of the run's distilled model to the same problem, alike in length."""
+    """Pairs of a right and a wrong complete reply of the distilled model to the same problem, of similar length."""
     side = log.info().sides["distilled"]
     thought = side.thought
     opened = f"{thought.get('open', '')}\n" if thought.get("prefilled") else ""
@@ -138,12 +138,12 @@ def split(rows: Sequence[PreferenceRow], seed: int) -> Split:
 
 
 def pairs_needed() -> int:
-    """Pairs of votes that it takes to learn from votes alone and to be able to show it."""
+    """How many pairs from votes are needed to train on votes alone and to show an effect."""
     return math.ceil(votes_to_tell(FOLLOWED) / HELD_OUT)
 
 
 def enough_sentence(pairs: int) -> str:
-    """Whether so many pairs of votes are enough to learn from, and how many it takes."""
+    """A sentence on whether this many pairs from votes are enough to train on, and how many are needed."""
     needed = pairs_needed()
     why = (
         f"a fifth is held out, and {votes_to_tell(FOLLOWED)} held-out pairs tell a model that follows "

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PHASE = "preference"
 MOST_WARMUP = 5
-"""Steps; a tenth of all steps where that is fewer."""
+"""Maximum number of warmup steps; a tenth of all steps if that is fewer."""
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -47,7 +47,7 @@ class Settings:
 
 
 class Tuned(NamedTuple):
-    """What training gave."""
+    """The result of training."""
 
     adapter: Path
     """Folder of the adapter to serve."""
@@ -97,9 +97,9 @@ def tune(
 ) -> Tuned:
     """Train on the pairs and write the adapter to `out/adapter`; pairs and recipe are kept beside it.
 
-    Where the distilled model is an adapter on the base, the new one holds both: it is on the base as well. Where it has
-    weights of its own, the new one is on those. Raises what the trainer raises, DataError for fewer pairs than a
-    step takes, WeightsError for a model at an address.
+    If the distilled model is an adapter on the base, the new adapter includes it and applies to the base. If it is a
+    full model, the new adapter applies to that. Raises what the trainer raises, DataError for fewer pairs than one step
+    takes, WeightsError for a remote model.
     """
     if len(split.train) < settings.accumulate:
         raise DataError(
@@ -128,7 +128,7 @@ def tune(
 
 
 def under(pair: PairSpec) -> ModelSpec:
-    """What a tuned adapter of this pair is applied to: the base, or the distilled model where that is a whole one."""
+    """The model that a tuned adapter of this pair applies to: the base, or the distilled model if it is a full one."""
     source = resolve_environment(pair.distilled.weights)
     return pair.base if isinstance(source, AdapterSource) else pair.distilled
 
@@ -167,6 +167,6 @@ def pair_lines(pair: PairSpec, adapter: Path, sources: Sequence[str], spaces: Pa
 
 
 def _path(adapter: Path) -> str:
-    """Relative to the repository where it lies in it, as spaces.yaml reads it."""
+    """The path as spaces.yaml reads it: relative to the repository if it is inside."""
     whole = adapter.resolve()
     return os.path.relpath(whole, ROOT) if whole.is_relative_to(ROOT) else str(whole)
