@@ -6,7 +6,7 @@ import signal
 import sys
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# Gradio asks matplotlib for its backend at every event. Without a name, the first one imports pyplot, for seconds.
+# Gradio asks matplotlib for its backend at every event. If it is unset, the first event imports pyplot: seconds.
 os.environ.setdefault("MPLBACKEND", "agg")
 
 from battles.guard import configured_guard
@@ -32,17 +32,17 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    # Imported late: worker processes import this file again, and need no gradio.
+    # Imported late: worker processes import this file again and do not need gradio.
     from ui.layout import QUEUE, build_app, launch_options
     from ui.services import Services
 
     arguments = parse_arguments()
-    for name in ("no_proxy", "NO_PROXY"):  # gradio looks at its own page when it starts, which no proxy could reach
+    for name in ("no_proxy", "NO_PROXY"):  # gradio requests its own page at startup, which a proxy cannot reach
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
     config = load_config()
     served = ServedPair(config, choose_pair(config))
-    salt = load_salt(home())  # before anything else is written there: it says in words if nothing can be
+    salt = load_salt(home())  # first of all, since it explains the problem if nothing can be written there
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     keeper = configured_keeper(store)
     desk = Desk(store, app_version=VERSION)
@@ -56,7 +56,7 @@ def main() -> None:
         app = build_app(services).queue(**QUEUE)
         app.launch(server_name=arguments.host, server_port=arguments.port, **launch_options(services))
     finally:
-        if keeper:  # before the servers, whose end may take longer than this process is given
+        if keeper:  # before the servers, which may take longer to stop than this process is given
             keeper.stop()
         served.stop()
         store.close()

@@ -1,4 +1,4 @@
-"""Make the two environments: .venv for the page and everything else, .venv-engine for vLLM where vLLM runs.
+"""Create the two environments: .venv for the page and everything else, .venv-engine for vLLM where it runs.
 
 `python3 install.py` for the app, `--dev` adds what the tests need, `--engine-only` makes the engine's alone (the first
 start of a Space). Uses only the standard library and syntax that old interpreters can parse, so that an old one can
@@ -31,9 +31,9 @@ VENV = ROOT / ".venv"
 ENGINE = ROOT / ".venv-engine"
 OLDEST, NEWEST = (3, 11), (3, 14)
 FREE_GB = {"none": 8, "cpu": 12, "gpu": 24}
-"""For both environments and uv's cache of what it downloaded, which shares its files with them."""
+"""Disk space for both environments and uv's download cache, which shares its files with them."""
 ENGINE_GB = {"cpu": 4, "gpu": 16}
-"""For the engine's environment alone, and its wheels while they are unpacked."""
+"""Disk space for the engine's environment alone, and its wheels while they are being unpacked."""
 SECONDS = 3600
 CUDA = 13
 """The CUDA version that the wheels of torch and vLLM are built for."""
@@ -44,7 +44,7 @@ class InstallError(Exception):
 
 
 def driver_cuda():
-    """The newest CUDA version that the NVIDIA driver can run, e.g. 13.0; None where no driver names a GPU."""
+    """The newest CUDA version that the NVIDIA driver supports, e.g. 13.0; None if no driver lists a GPU."""
     try:
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
         if listed.returncode or "GPU" not in listed.stdout:
@@ -57,8 +57,8 @@ def driver_cuda():
 
 
 def machine_kind():
-    """`gpu` or `cpu`, or `none` where vLLM has no build and the page serves the models itself, by Transformers. Raises
-    InstallError where there is a GPU whose driver is too old."""
+    """`gpu` or `cpu`, or `none` if vLLM has no build for this machine, so that the page serves the models itself with
+    Transformers. Raises InstallError if there is a GPU whose driver is too old."""
     # models/config/machine.py asks the same when it chooses a profile.
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         return "none"
@@ -72,7 +72,7 @@ def machine_kind():
 
 
 class Part:
-    """Requirement files that are installed together into one environment, and the note there that they were."""
+    """Requirement files that are installed together into one environment, and the stamp that records this there."""
 
     def __init__(self, name, venv, files, locked, overrides=None, kind=""):
         self.venv, self.files, self.locked, self.overrides = venv, files, locked, overrides
@@ -122,7 +122,7 @@ def existing(folder):
 
 
 def install_system_package(package, why):
-    """Install a Debian package if we are allowed to; otherwise say which command to run."""
+    """Install a Debian package if permitted; otherwise tell the user which command to run."""
     if shutil.which("apt-get") is None:
         raise InstallError(f"{package} is missing ({why}). Install it with your system's package manager.")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
@@ -140,7 +140,7 @@ def install_system_package(package, why):
 
 
 def make_venv():
-    """Python's own environment for the page, with pip, which brings uv."""
+    """Create the page's virtual environment, with pip, which installs uv."""
     if interpreter(VENV).exists():
         # Until version 0.7 everything was installed into one environment, the engine included.
         if not list(VENV.glob("installed-requirements*.txt")):
@@ -159,7 +159,7 @@ def make_venv():
 
 
 def run_shown(command, environment=None):
-    """Run an installer for at most SECONDS and show its output as it comes. A failure becomes an InstallError."""
+    """Run an installer for at most SECONDS, showing its output as it comes. Raises InstallError if it fails."""
     tail = []
     until = time.monotonic() + SECONDS
     with subprocess.Popen(
@@ -187,7 +187,7 @@ def run_shown(command, environment=None):
 
 
 def uv_of(python):
-    """The command that runs uv with this interpreter; pip installs it first where it is missing."""
+    """The command that runs uv with this interpreter, after installing it with pip if it is missing."""
     command = [str(python), "-m", "uv"]
     try:
         if subprocess.run([*command, "--version"], capture_output=True, timeout=60).returncode == 0:
@@ -202,14 +202,14 @@ def uv_of(python):
 
 def uv_and_settings(python):
     """The command that runs uv, and the environment that gives it pip's settings."""
-    from common.installing import pip_settings, uv_environment  # newer syntax than this file: not before check_python
+    from common.installing import pip_settings, uv_environment  # newer syntax than this file: only after check_python
 
     return uv_of(python), uv_environment(pip_settings(python))
 
 
 def uv_install(uv, part, environment):
     """Install a part's files at their locked versions."""
-    # Compiled now, as pip does: otherwise each first start, of the engine's six processes above all, takes minutes.
+    # Compiled now, as pip does; otherwise the first start takes minutes, above all for the engine's six processes.
     command = [*uv, "pip", "install", "--compile-bytecode", "--python", str(interpreter(part.venv))]
     for constraint in [str(ROOT / part.locked), *environment.get("UV_CONSTRAINT", "").split()]:
         command += ["--constraints", constraint]
@@ -237,7 +237,7 @@ def install_page(kind, dev):
 
 @contextlib.contextmanager
 def alone(folder):
-    """Only one process at a time makes an environment; file systems without locks are trusted."""
+    """Let only one process at a time create an environment. Without file locks this is not enforced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(folder.name + ".lock").open("w") as lock:
         with contextlib.suppress(OSError):
@@ -258,7 +258,7 @@ def install_engine(kind, folder, python):
             return
         uv, environment = uv_and_settings(python)
         print(f"Installing {part.files[0]} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
-        if folder.exists():  # half made, or of other versions: uv's cache makes it quick to begin again
+        if folder.exists():  # incomplete, or other versions: uv's cache makes a fresh start quick
             shutil.rmtree(folder)
         check_disk(ENGINE_GB[kind], folder)
         run_shown([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], environment)

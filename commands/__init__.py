@@ -1,1 +1,1 @@
-"""The command `arena`: parsing arguments, printing and signals. Nothing below this package uses a terminal."""
+"""The `arena` command: argument parsing, printing and signals. No other package uses the terminal."""

@@ -1,6 +1,7 @@
-"""The command `arena`: its sub-commands, and how each of them ends.
+"""The `arena` command: its sub-commands and their exit codes.
 
-Exit codes: 0 done; 1 an error, explained on stderr; 2 wrong usage; 3 stopped by a spending cap; 130 interrupted.
+Exit codes: 0 done; 1 an error, explained on stderr; 2 wrong usage; 3 stopped by a spending cap; 130 interrupted; 143
+terminated.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from common.errors import ArenaError
 
 
 class Command(NamedTuple):
-    """A sub-command; `module` has a function `add_<name>` that describes its arguments."""
+    """A sub-command; the function `add_<name>` in `module` defines its arguments."""
 
     module: str
     help: str
@@ -58,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sub-command and return its exit code. Wrong usage and `--help` raise SystemExit, as argparse does."""
     argv = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a file name need not be text that the terminal can show
+        if isinstance(stream, io.TextIOWrapper):  # a file name may hold characters that the terminal cannot show
             stream.reconfigure(errors="backslashreplace")
     continues = ""
     try:
@@ -76,14 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note(one_line(str(error)))
         return 1
     except OSError as error:
-        if error.filename is None:  # no file of the person who gave the command: a defect
+        if error.filename is None:  # not about a file the user named: a bug
             raise
         note(one_line(f"{error.filename} cannot be used: {error.strerror}. Check the path and its permissions."))
         return 1
 
 
 def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
-    """The parser for these arguments. Only the sub-command they name is described, since that imports what it uses;
+    """The parser for these arguments. Only the sub-command they name is set up, since that imports its dependencies;
     without arguments, all of them are."""
     root = Parser(
         prog="arena",
@@ -102,7 +103,7 @@ def build_parser(argv: Sequence[str] | None = None) -> argparse.ArgumentParser:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends the command as an exception does, so that it stops the servers it has started."""
+    """Turn SIGTERM into an exception, so that the command stops the servers it has started."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

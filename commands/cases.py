@@ -1,4 +1,4 @@
-"""`arena cases record`, `export` and `import`: the cases that ship on a real pair, and people's own as a file."""
+"""`arena cases record`, `export` and `import`: run the built-in cases on a real pair; save and load users' own."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`arena index`: a repository scored on the paper's transparency index, by the artefacts found in it."""
+"""`arena index`: scores a repository on the paper's transparency index by the artefacts found in it."""
 
 import argparse
 import json

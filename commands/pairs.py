@@ -89,7 +89,7 @@ def plan_command(options: argparse.Namespace) -> None:
 
 
 def fetch_command(options: argparse.Namespace) -> None:
-    """Make the models' weights ready on this machine; the result is their folders and hashes."""
+    """Prepare the models' weights on this machine; the command's result is their folders and hashes."""
     pair, roles = chosen_sides(load_config(), options.pair, options.model)
     value: dict[str, Any] = {}
     lines = []
@@ -122,7 +122,7 @@ def front_matter_command(options: argparse.Namespace) -> None:
 
 
 def where(source: Source, base: Source | None = None) -> str:
-    """The model argument of the server's command; an adapter is merged into `base` where one is given.
+    """The model argument of the server's command. If `base` is given, an adapter is merged into it.
 
     Weights that are not on this machine yet are shown by name: a variable, a hub id, or a placeholder.
     """

@@ -1,1 +1,1 @@
-"""`arena sets`, `run`, `runs`, `report`, `grade` and their kin: the benchmarks on the command line."""
+"""`arena sets`, `run`, `runs`, `report`, `grade` and related commands: benchmarks on the command line."""

@@ -1,4 +1,4 @@
-"""`arena report --pair PAIR --card FOLDER`: everything that is known of a pair on one page, with its rows."""
+"""`arena report --pair PAIR --card FOLDER`: everything known about a pair on one page, with the underlying rows."""
 
 import argparse
 from typing import TYPE_CHECKING
@@ -40,7 +40,7 @@ def card_command(options: argparse.Namespace) -> None:
 
 
 def _votes() -> "tuple[list[Vote], str]":
-    """The final votes of this installation, or why there are none to be had."""
+    """The final votes of this installation, or why they are unavailable."""
     if not (home() / "votes.duckdb").exists():
         return [], ""
     try:

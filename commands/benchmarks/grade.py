@@ -1,4 +1,4 @@
-"""`arena grade`: outputs made elsewhere, graded without becoming a run.
+"""`arena grade`: grades outputs made elsewhere, without creating a run.
 
 A row holds a gold answer and one or several outputs, in whatever fields:
 {"problem": "…", "answer": "204", "outputs": ["<think>…</think> \\boxed{204}", "…"], "usage": {"tokens": [812, 977]}}
@@ -50,7 +50,7 @@ def add_grade(parser: argparse.ArgumentParser) -> None:
 
 
 def grade_command(options: argparse.Namespace) -> None:
-    """Write the grades beside the file; the result is the summary."""
+    """Write the grades next to the file; the command's result is the summary."""
     from eval.results.graded_file import grade_file
 
     fields = Fields(

@@ -1,4 +1,4 @@
-"""`arena judge check`, `run` and `scores`: a model that judges answers without a gold answer, and how good it is."""
+"""`arena judge check`, `run` and `scores`: a judge model for answers without a gold answer, and its accuracy."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`arena runs`, `report`, `regrade` and `record`: runs that are there already. No model is started."""
+"""`arena runs`, `report`, `regrade` and `record`: commands on existing runs. No model is started."""
 
 import argparse
 from pathlib import Path
@@ -115,7 +115,7 @@ def pair_report(options: argparse.Namespace) -> None:
 
 
 def outcome(log: RunLog) -> tuple[dict[str, Any], str]:
-    """What a run came to, as JSON values and as text."""
+    """The result of a run, as JSON values and as text."""
     run = log.folder.name
     if log.folder.parent == home() / OPEN_ENDED:
         return _open_ended(log)

@@ -1,4 +1,4 @@
-"""`arena run`, `resume` and `forced`: a pair asked a problem set, with a line of progress."""
+"""`arena run`, `resume` and `forced`: run a problem set on a pair, with a progress line."""
 
 import argparse
 import asyncio
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 2.0
 OPEN_ENDED_QUESTIONS = 50
-"""Asked of an open-ended set unless --problems says otherwise."""
+"""Default number of questions from an open-ended set, without --problems."""
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def run_command(options: argparse.Namespace) -> int:
 
     config = load_config()
     pair = chosen_pair(config, options.pair)
-    chosen_profile(config, options.profile, pair)  # a wrong name is told before any set is loaded
+    chosen_profile(config, options.profile, pair)  # a wrong name is reported before any set is loaded
     if options.open_ended or any(name == PROBE or name in SETS for name in options.benchmark):
         return _run_open_ended(options, pair)
     return _run_graded(options, pair)
@@ -180,7 +180,8 @@ def forced_command(options: argparse.Namespace) -> None:
 
 
 def watch(options: argparse.Namespace, job: "Job") -> int:
-    """Do the job with a line of progress. Ctrl-C stops it so that it can be resumed; a second one does not wait."""
+    """Run the job with a progress line. Ctrl-C stops it so that it can be resumed; a second one does not wait for
+    that."""
     from commands.benchmarks.results import outcome
 
     run = job.log.folder.name
@@ -202,7 +203,7 @@ def watch(options: argparse.Namespace, job: "Job") -> int:
 
 
 def _work(job: "Job") -> bool:
-    """Run the job in a thread; whether Ctrl-C stopped it."""
+    """Run the job in a thread. Returns whether Ctrl-C stopped it."""
     interrupted = threading.Event()
 
     def stop(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""`arena sets`: which problem sets there are, and whether each is complete and can be graded."""
+"""`arena sets`: lists the problem sets, and checks that each is complete and gradable."""
 
 import argparse
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""`arena thoughts …`: what a thought is worth, asked of the models that are served."""
+"""`arena thoughts …`: measures what a thought is worth, by asking the served models."""
 
 import argparse
 import asyncio
@@ -143,7 +143,7 @@ def importance_command(options: argparse.Namespace) -> None:
 
 
 def importance_lines(subject: "Subject", spans: "tuple[SentenceImportance, ...]") -> list[str]:
-    """Importance, change in right answers, p-value and the beginning of each part."""
+    """Each part's importance, change in right answers, p-value and first words."""
     lines = ["importance  right    p      sentence"]
     for span in spans:
         text = " ".join(subject.thought[span.start : span.end].split())

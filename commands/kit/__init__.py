@@ -1,1 +1,1 @@
-"""What the commands share: parsers, output, servers, and the options of a service."""
+"""Code shared by the commands: parsers, output, servers, and service options."""

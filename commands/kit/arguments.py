@@ -1,4 +1,4 @@
-"""How sub-commands describe themselves: parsers whose errors are one sentence, examples, and types of numbers."""
+"""Building blocks for sub-commands: parsers with one-sentence errors, examples in help, and number types."""
 
 import argparse
 import math
@@ -17,7 +17,7 @@ Commands = Any
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that answers wrong usage with one line instead of the whole synopsis."""
+    """A parser that reports wrong usage in one line instead of the whole synopsis."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         options = {"formatter_class": argparse.RawDescriptionHelpFormatter, **options, "allow_abbrev": False}
@@ -30,10 +30,10 @@ class Parser(argparse.ArgumentParser):
 def describe(
     parser: argparse.ArgumentParser, action: Action, example: str, *, prints: bool = True, continues: str = ""
 ) -> None:
-    """Say what a sub-command does, with an example for its help.
+    """Set what a sub-command does, with an example for its help.
 
-    `prints`: it has a result, so that `--json` prints one JSON object instead of text. `continues`: how to go on after
-    Ctrl-C; empty where nothing is kept.
+    `prints`: it has a result, which `--json` prints as one JSON object instead of text. `continues`: how to resume
+    after Ctrl-C; empty if nothing is kept.
     """
     parser.epilog = f"example:\n  {example}"
     parser.set_defaults(action=action, json=False, continues=continues)
@@ -81,7 +81,7 @@ def add_run_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def sentence(text: str) -> str:
-    """A line of help as a sentence."""
+    """Turn a line of help into a sentence."""
     return f"{text[:1].upper()}{text[1:]}."
 
 

@@ -1,4 +1,4 @@
-"""One pass over all problems with a service: the client that the options describe, and what came of it."""
+"""One pass over all problems with a service: builds the client from the options, and shows the outcome."""
 
 import argparse
 import asyncio
@@ -25,7 +25,7 @@ RESERVED = {
     "seed": "Each request has its own; use --seed where the command has it.",
     "n": "One request brings one reply; use --attempts where the command has it.",
 }
-"""Fields that `--body` must not set, and what to do instead: they are stored with a trace, or counted for the cap."""
+"""Fields that `--body` must not set, since traces or the cap depend on them, and what to do instead."""
 STOPPED_BY_CAP = 3
 
 
@@ -41,7 +41,7 @@ def client_from(options: argparse.Namespace, ledger: Path) -> ServiceClient:
 
 
 def service_options_from(options: argparse.Namespace) -> ServiceOptions:
-    """How to ask, as these options say. Raises ConfigError naming the option."""
+    """The service options from the command line. Raises ConfigError naming the option."""
     return ServiceOptions(
         max_tokens=options.max_tokens,
         temperature=None if options.temperature < 0 else options.temperature,
@@ -70,7 +70,7 @@ def _body(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def ledger_path(out: Path) -> Path:
-    """The file of what was spent on a traces file: beside it."""
+    """The ledger of what was spent on a traces file, next to it."""
     return out.with_name(f"{out.name.removesuffix('.jsonl').removesuffix('.traces')}.ledger.jsonl")
 
 
@@ -83,7 +83,7 @@ def collect(
     attempts: Attempts | None = None,
     report: Callable[[Trace], None] | None = None,
 ) -> int:
-    """Make, verify and append every attempt that `out` lacks, and show what came of it.
+    """Make, verify and append every attempt missing from `out`, and show the outcome.
 
     `attempts` defaults to what the options say. 0 when all attempts were made, 3 when a cap stopped it.
     """

@@ -7,7 +7,7 @@ from common.errors import ConfigError
 
 
 def check_writable(path: Path) -> None:
-    """Make the file's folder if need be. ConfigError if the file could not be written there: asked before the work."""
+    """Create the file's folder if needed. ConfigError if the file could not be written; call it before any work."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         blocked = path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)

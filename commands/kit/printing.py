@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 LONGEST = 600
-"""Characters of an error; a message that quotes a long name is cut in its middle."""
+"""Maximum length of an error message; a message that quotes a long name is cut in the middle."""
 SECONDS_BETWEEN = 0.5
-"""Between two updates of a line of progress."""
+"""Interval between updates of a progress line."""
 
 
 def show(options: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
@@ -44,12 +44,12 @@ def note(text: str) -> None:
 
 
 def printable(text: str) -> str:
-    """The text with what is no character, as in a file name that is not text, written as an escape."""
+    """The text with lone surrogates, as from an undecodable file name, written as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def progress(what: str) -> Callable[[int, int], None]:
-    """A line that counts, `12 of 30 graded`. Written over itself on a terminal; in a file, only its end."""
+    """A counting progress line, `12 of 30 graded`. It overwrites itself on a terminal; a file gets only its end."""
     last = [time.monotonic()]
 
     def update(done: int, total: int) -> None:
@@ -62,8 +62,8 @@ def progress(what: str) -> Callable[[int, int], None]:
 
 
 def counted() -> Callable[[str], None]:
-    """Takes lines like `downloading x: 3 of 9 MB`. On a terminal each replaces the one before; in a file, those that
-    are alike before the colon are written once."""
+    """Prints lines like `downloading x: 3 of 9 MB`. On a terminal each replaces the previous one; in a file, lines with
+    the same text before the colon are written once."""
     last = [""]
 
     def tell(line: str) -> None:
@@ -84,6 +84,6 @@ def overwrite(text: str, *, ended: bool = False) -> None:
 
 
 def one_line(text: str) -> str:
-    """A message on one line, cut in its middle where it is very long: what to do stands at its end."""
+    """A message on one line, cut in the middle if very long, since the remedy is at the end."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} … {line[-LONGEST // 2 :]}"

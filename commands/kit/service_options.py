@@ -15,8 +15,8 @@ def add_service_options(
 ) -> None:
     """Options of every command that asks a service. `max_tokens` is the default limit of what `limited` names.
 
-    served: the service may also be a model of spaces.yaml that is served while the command runs. batch: it may also be
-    asked by files, which need no address.
+    served: the service may also be a model of spaces.yaml that is served while the command runs. batch: requests may
+    also go through batch files, which need no address.
     """
     group = parser.add_argument_group("service")
     if served:

@@ -1,4 +1,4 @@
-"""Which pair a command works with, on which profile, and the pair served while it does."""
+"""Chooses a command's pair and profile, and serves the pair while the command runs."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ from models.serving.pair import serving as serving_pair
 
 
 def chosen_pair(config: SpacesConfig, key: str) -> PairSpec:
-    """The pair of that key; without one, what the app chooses. ConfigError where spaces.yaml has no such pair."""
+    """The pair of that key; without one, the app's choice. ConfigError if spaces.yaml has no such pair."""
     if key and key not in config.pairs:
         raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.pairs)}.")
     return config.pairs[key] if key else choose_pair(config)
 
 
 def chosen_sides(config: SpacesConfig, pair: str, model: str) -> tuple[PairSpec, Sequence[Role]]:
-    """The pair of that key with both its sides, or of the model of that key only this one. ConfigError for no such."""
+    """The pair `pair` with both sides, or the model `model` with its side alone. ConfigError if there is none."""
     if not model:
         return chosen_pair(config, pair), ROLES
     if pair:
@@ -40,7 +40,7 @@ def chosen_sides(config: SpacesConfig, pair: str, model: str) -> tuple[PairSpec,
 
 
 def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
-    """The profile of that key; without one, what suits this machine and the pair. ConfigError for an unknown one."""
+    """The profile of that key; without one, what suits this machine and the pair. ConfigError if it is unknown."""
     if key and key not in config.profiles:
         raise ConfigError(
             f"There is no profile “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.profiles)}."
@@ -50,8 +50,8 @@ def chosen_profile(config: SpacesConfig, key: str, pair: PairSpec, roles: Sequen
 
 @contextmanager
 def asking(options: argparse.Namespace) -> Iterator[argparse.Namespace]:
-    """The options with `url` and `model` of the service to ask: those given, or those of the model that --served names,
-    which is served meanwhile. Raises ConfigError unless exactly one of the two ways is named."""
+    """The options with the `url` and `model` to ask: as given, or of the model named by --served, which is served in
+    the meantime. Raises ConfigError unless exactly one of the two is given."""
     if bool(options.served) == bool(options.url or options.model) or bool(options.url) != bool(options.model):
         raise ConfigError("It is not clear which model to ask.", "Give --served NAME, or --url and --model.")
     if not options.served:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(*, make: bool = False) -> "Iterator[Store]":
-    """The store of this installation. DataError if there is none, unless it is to be made."""
+    """The store of this installation. DataError if there is none, unless `make` is set."""
     from votes.store import Store
 
     path = home() / "votes.duckdb"
@@ -30,7 +30,7 @@ def opened(*, make: bool = False) -> "Iterator[Store]":
 
 @contextmanager
 def final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
-    """The store, and the votes of battles in which no blind vote can be cast any more: only those are given out."""
+    """The store and its final votes: only battles that can take no more blind votes may be given out."""
     from votes.casting.limits import Limits
     from votes.export import final_battles
 

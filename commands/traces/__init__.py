@@ -1,1 +1,1 @@
-"""`arena traces …`: problems filtered, thoughts and solutions made, kept and exported."""
+"""`arena traces …`: filter problems; generate, select and export thoughts and solutions."""

@@ -1,4 +1,4 @@
-"""`arena traces teacher`, `debate`, `reformat`, `translate` and `rehearse`: what is made by asking a service."""
+"""`arena traces teacher`, `debate`, `reformat`, `translate` and `rehearse`: commands that ask a service."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`arena traces import`, and `arena traces teacher` by files: `--batch-out` and `--batch-in`."""
+"""`arena traces import`, and `arena traces teacher` through batch files: `--batch-out` and `--batch-in`."""
 
 import argparse
 from collections import Counter
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from traces.keeping.trace import Trace
 
 NAMES = ("limo", "openr1-math", "openthoughts-114k", "openthoughts3", "s1k", "s1k-1.1")
-"""The keys of `traces.thoughts.elsewhere.published.PUBLISHED`, for the help without what that imports."""
+"""The keys of `traces.thoughts.elsewhere.published.PUBLISHED`, copied so that help need not import it."""
 
 
 def add_import(commands: Commands) -> None:
@@ -37,7 +37,7 @@ def add_import(commands: Commands) -> None:
 
 
 def import_command(options: argparse.Namespace) -> None:
-    """Write a new traces file, rejects with their reason included, and count."""
+    """Write a new traces file, including rejects with their reasons, and show the counts."""
     from eval.grading.grader import Grader
     from eval.problems.benchmark_sets import load_benchmark
     from traces.keeping.keep import Verifier
@@ -80,7 +80,7 @@ def counted(traces: "Iterable[Trace]", counts: "Counter[str]") -> "Iterator[Trac
 
 
 def add_batch_options(parser: argparse.ArgumentParser) -> None:
-    """Options of a command whose service may be asked by files."""
+    """Options of a command that can ask its service through batch files."""
     group = parser.add_argument_group("as files, without --url")
     group.add_argument(
         "--batch-out", type=Path, metavar="FILE", help="write the requests, for `vllm run-batch -i FILE`"
@@ -89,7 +89,7 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def batch_command(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
-    """Write the requests of all attempts that `out` lacks, or append the answers of a file that it lacks."""
+    """Write the requests of all attempts missing from `out`, or append the missing answers from a file."""
     if options.batch_out and options.batch_in:
         raise ConfigError("--batch-out and --batch-in are two steps.", "Give one at a time.")
     if options.url:

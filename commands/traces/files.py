@@ -1,4 +1,4 @@
-"""`arena traces curate`, `rows` and `export`: problems filtered, and traces as training rows or as a data set."""
+"""`arena traces curate`, `rows` and `export`: filter problems; write traces as training rows or as a dataset."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`arena traces sample` and `arena traces keep`: many plain solutions, and which of them become training data."""
+"""`arena traces sample` and `arena traces keep`: sample many plain solutions, and select training data from them."""
 
 import argparse
 import sys
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from traces.training.dataset import PreferenceRow
 
 SECONDS_BETWEEN_LINES = 60.0
-"""Between two lines of progress where they cannot be written over."""
+"""Interval between progress lines where they cannot be overwritten."""
 
 
 def add_sample(commands: Commands) -> None:
@@ -39,7 +39,7 @@ def add_sample(commands: Commands) -> None:
 
 
 def sample_command(options: argparse.Namespace) -> int:
-    """Append every sample that the file lacks, right or wrong, in a drawn order of the problems."""
+    """Append every sample missing from the file, right or wrong, with the problems in random order."""
     from commands.kit.collecting import collect
     from commands.kit.serving import asking
     from traces.problems.sources import read_problems
@@ -48,7 +48,7 @@ def sample_command(options: argparse.Namespace) -> int:
 
     out = options.out or home() / "traces" / "solutions.traces.jsonl"
     problems = read_problems(options.problems)
-    Random(f"sample/{options.seed}").shuffle(problems)  # where time ends the run, what was asked is a fair draw
+    Random(f"sample/{options.seed}").shuffle(problems)  # if time runs out, the problems asked are a random sample
     check_writable(out)
     attempts = Attempts(
         most=options.samples,
@@ -94,7 +94,7 @@ def add_keep(commands: Commands) -> None:
 
 
 def keep_command(options: argparse.Namespace) -> None:
-    """Choose, write what is asked for, and say how many were left out and why."""
+    """Select solutions, write the requested files, and report how many were left out and why."""
     from traces.keeping.preferences import preferences
     from traces.keeping.roads import select
     from traces.keeping.trace import read_traces
@@ -123,14 +123,14 @@ def keep_command(options: argparse.Namespace) -> None:
 
 
 def shaped(plain: bool) -> "Callable[[Trace], Trace]":
-    """How a solution is put to a student: as a plain reply, or as a thought with its answer after it."""
+    """How a solution is presented to the student: as a plain reply, or as a thought followed by its answer."""
     from traces.thoughts.solutions import as_solution, as_thought
 
     return as_solution if plain else as_thought
 
 
 def pair_rows(pairs: "list[Preference]", shape: "Callable[[Trace], Trace]") -> "Iterator[PreferenceRow]":
-    """The two of each pair as the student would write them."""
+    """Both solutions of each pair as the student would write them."""
     from traces.training.dataset import PreferenceRow
     from traces.training.mix import row_of
 

@@ -1,1 +1,1 @@
-"""`arena train …`: training files, adapters, and a third model from preferences."""
+"""`arena train …`: training data, adapters, and a third model from preferences."""

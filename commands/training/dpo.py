@@ -1,4 +1,4 @@
-"""`arena train dpo`: votes, or graded samples where votes are few, make a third model."""
+"""`arena train dpo`: trains a third model on votes, or on graded samples if votes are few."""
 
 import argparse
 import json
@@ -92,7 +92,7 @@ def _pair(key: str) -> PairSpec:
 
 
 def _gather(options: argparse.Namespace, pair: PairSpec, out: Path) -> "tuple[dict[str, Any], Split]":
-    """What was found, and the pairs split by prompt. DataError where there is nothing to learn from."""
+    """The counts of what was found, and the pairs split by prompt. DataError if there is nothing to learn from."""
     from insights.tuning.pairs import enough_sentence, pairs_needed, pairs_of_samples, split, training_problems
 
     rows: list[PreferenceRow] = []
@@ -122,7 +122,7 @@ def _gather(options: argparse.Namespace, pair: PairSpec, out: Path) -> "tuple[di
 
 
 def _votes(pair: str, private: bool) -> "Pairs":
-    """Pairs of the final votes on a pair; none where nobody has voted."""
+    """Preference pairs from the final votes on a pair of models; none if nobody has voted."""
     from insights.reading import known_benchmarks
     from insights.truth import index_problems
     from insights.tuning.pairs import Pairs, pairs_of_votes

@@ -1,4 +1,4 @@
-"""`arena train …`: training data made, adapters trained, merged, measured and published."""
+"""`arena train …`: make training data; train, merge, measure and publish adapters."""
 
 import argparse
 import json
@@ -106,7 +106,7 @@ def run_command(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list["PhaseResult"], dict[str, Any]]:
-    """The figures of the phases, and where what they trained is."""
+    """The results of the phases, and where their output is."""
     from traces.publishing.push import push_trained
     from traces.training.lora import extract_adapter
     from traces.training.train import train
@@ -155,7 +155,7 @@ def launch_command(options: argparse.Namespace) -> None:
             "Give the address of machine 0 on every machine, for example --main 10.0.0.5:29500.",
         )
     place = Place(options.rank, host, int(port)) if options.main else Place(options.rank)
-    base_of(recipe.base, note)  # fetched once, before every process asks for it
+    base_of(recipe.base, note)  # fetched once, before all the processes ask for it
     train_one = ["commands", "train", "run", str(options.recipe), "--one-phase", "--out", str(out)]
     launch(recipe, out, train_one, place, resume=options.resume, report=note)
     last = out / f"after_{recipe.phases[-1].name}"
@@ -179,7 +179,7 @@ def check_command(options: argparse.Namespace) -> None:
 
 
 def check_adapter(folder: Path) -> None:
-    """Raise WeightsError unless the folder holds a LoRA adapter that can be read: before a base is unpacked for it."""
+    """Raise WeightsError unless the folder holds a readable LoRA adapter. Call it before unpacking a base."""
     from safetensors import SafetensorError, safe_open
 
     remedy = "Name a folder with adapter_config.json and adapter_model.safetensors."
@@ -217,7 +217,7 @@ def ablate_command(options: argparse.Namespace) -> None:
     from traces.publishing.arms import ablate
 
     check_writable(options.report)
-    recipes = [load_recipe(path) for path in options.recipe]  # a fault in one is found before anything is trained
+    recipes = [load_recipe(path) for path in options.recipe]  # find errors in all of them before training anything
     out = options.out or home() / "distil" / "ablation"
     ablation = ablate(recipes, options.ranks, options.problems, out, options.report, note)
     show(options, {"report": options.report, **ablation.model_dump()}, f"Written to {options.report}.")

@@ -1,1 +1,1 @@
-"""`arena votes …`: what votes add up to and mean, and votes to and from files."""
+"""`arena votes …`: summarise and interpret votes, and move them to and from files."""

@@ -43,8 +43,8 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
 
 
 def chosen_votes(options: argparse.Namespace) -> "list[Vote]":
-    """The votes that `add_source_options` asks for, without those on blocked answers. ConfigError where imported ones
-    lack the names of two models."""
+    """The votes selected by `add_source_options`, without those on blocked answers. ConfigError if imported votes are
+    selected without naming two models."""
     return [vote for vote in _all_votes(options) if not vote.blocked]
 
 
@@ -62,7 +62,7 @@ def _all_votes(options: argparse.Namespace) -> "list[Vote]":
 
 
 def chosen_ballots(options: argparse.Namespace) -> "Sequence[Ballot]":
-    """The same with those on blocked answers, and without the words where they need not be read."""
+    """The same including votes on blocked answers, and without texts where they need not be read."""
     if options.source != [OWN]:
         return _all_votes(options)
     with final_ballots() as (_, ballots):
@@ -70,7 +70,7 @@ def chosen_ballots(options: argparse.Namespace) -> "Sequence[Ballot]":
 
 
 def export_imported(options: argparse.Namespace, form: str) -> None:
-    """Imported votes written as they came (`arena`, where that was their form), or as preference pairs (`dpo`)."""
+    """Write imported votes unchanged (`arena`, if that was their format), or as preference pairs (`dpo`)."""
     from common import jsonl
     from votes.elsewhere.forms import write_row
     from votes.elsewhere.kept import kept_votes
@@ -108,7 +108,7 @@ def _imported(source: str, models: list[str] | None) -> "list[Vote]":
 
 
 def folder() -> Path:
-    """Where imported votes are kept, a file a source."""
+    """The folder of imported votes, with one file per source."""
     return home() / "votes-elsewhere"
 
 
@@ -139,7 +139,7 @@ def _rows(file: str, split: str) -> Iterator[Any]:
     else:
         yield from read_rows(Path(file))
         return
-    yield from (json.loads(json.dumps(row, default=str)) for row in rows)  # moments become text
+    yield from (json.loads(json.dumps(row, default=str)) for row in rows)  # times become text
 
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""`arena votes`: what the votes add up to, votes as files, battles taken down, copies, and a dataset to publish."""
+"""`arena votes`: summarise and export votes, take battles down, sync backups, and publish a dataset."""
 
 import argparse
 import os
@@ -125,7 +125,7 @@ def hide_command(options: argparse.Namespace) -> None:
     from votes.takedown import battle_id_of, set_hidden
 
     with opened(make=bool(os.environ.get(REPOSITORY))) as store:
-        # A store that is in use is the page's, which copies the new row itself.
+        # A store in use belongs to the running page, which backs up the new row itself.
         keeper = None if store.notice else configured_keeper(store)
         if keeper:
             keeper.sync()
