@@ -1,4 +1,4 @@
 """Long-thought traces: how they are made, verified, trained on, published and read.
 
-Independent of the screen and of votes.
+Independent of the user interface and of votes.
 """

@@ -24,7 +24,7 @@ def plain(value: object) -> Any:
 
 
 def validate(row: object, kind: type[T], where: str) -> T:
-    """The dataclass of a row; DataError names `where` and the first field that does not fit."""
+    """The row as a dataclass. Raises DataError naming `where` and the first invalid field."""
     try:
         value: T = _adapter(kind).validate_python(row)  # type: ignore[arg-type]
     except ValidationError as error:

@@ -1,1 +1,1 @@
-"""A trace, whether it is kept and why, and what each way of making traces yields."""
+"""Traces, the rules by which they are kept or rejected, and what each way of making them yields."""

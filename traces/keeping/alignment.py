@@ -1,8 +1,8 @@
-"""Where two thoughts part: their steps, aligned by likeness in order, and the first step from which they differ.
+"""Where two thoughts diverge: their steps are aligned in order by similarity, and the first differing step is found.
 
-A step is a sentence or a line. Two steps are alike if their words, numbers and signs are (tf-idf, cosine), and if one
-has no number that contradicts the other's: “3*14=42” and “3*14=32” share most of what they say, and yet that is where
-thoughts part. Embeddings of sentences do not see it (docs/decisions.md).
+A step is a sentence or a line. Two steps are alike if their words, numbers and signs are similar (tf-idf, cosine) and
+their numbers do not contradict each other: “3*14=42” and “3*14=32” have most of their text in common, and yet that is
+where the thoughts diverge. Sentence embeddings do not notice (docs/decisions.md).
 """
 
 import re
@@ -17,9 +17,9 @@ from eval.thoughts.sentences import sentences
 LIKE = 0.6
 """Cosine from which two steps count as alike."""
 GAP = 3
-"""Steps that one thought may have and the other not, before they count as parted."""
+"""Consecutive steps that only one thought may have before the two count as diverged."""
 MOST_STEPS = 1_500
-"""Steps that are aligned: of longer thoughts, the first."""
+"""Most steps that are aligned; the rest of a longer thought is ignored."""
 _NUMBER = r"\d+(?:\.\d+)?"
 _TOKEN = r"\d+(?:\.\d+)?|\\?[^\W\d_\u3400-\u9fff]+|[\u3400-\u9fff]|[=+*/^<>×÷≡−-]"
 
@@ -40,18 +40,18 @@ class Parting(NamedTuple):
     """The first steps that are no longer alike."""
     at_a: int
     at_b: int
-    """Where these begin in the texts."""
+    """Where these steps begin in the texts, in characters."""
     shared: int
-    """Pairs of steps alike before."""
+    """Pairs of matching steps before that."""
     later: int
-    """Pairs of steps alike afterwards: the thoughts meet again."""
+    """Pairs of matching steps afterwards, where the thoughts meet again."""
     of_a: int
     of_b: int
     """Steps that were aligned."""
 
 
 def steps(thought: str) -> tuple[Step, ...]:
-    """The steps in order. What has no letter or digit belongs to the step before it."""
+    """The steps in order. A piece without a letter or digit belongs to the step before it."""
     joined: list[Step] = []
     for start, end in sentences(thought):
         text = thought[start:end]
@@ -94,9 +94,9 @@ def _contradict(a: Sequence[str], b: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def align(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
-    """Pairs of steps that are alike, in the order of both texts, with the greatest likeness in all.
+    """Pairs of matching steps, in the order of both texts, with the greatest total similarity.
 
-    The dynamic programme of Needleman and Wunsch (1970) with free gaps; a row at a time, so that it is fast.
+    Needleman and Wunsch's dynamic programming (1970) with free gaps, vectorised one row at a time for speed.
     """
     if not a or not b:
         return []
@@ -120,7 +120,7 @@ def align(a: Sequence[str], b: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def part(a: str, b: str) -> Parting | None:
-    """Where two thoughts part; None if they never do: one of them is empty, or ends while they are still alike."""
+    """Where two thoughts diverge; None if they never do: one is empty, or ends while they are still alike."""
     steps_a, steps_b = steps(a)[:MOST_STEPS], steps(b)[:MOST_STEPS]
     pairs = align([step.text for step in steps_a], [step.text for step in steps_b])
     last_a = last_b = -1

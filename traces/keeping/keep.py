@@ -1,8 +1,8 @@
-"""Which traces are kept: rules of form, then two independent checks of the answer; every reject carries its reason.
+"""Which traces are kept: format rules, then two independent checks of the answer; every reject carries its reason.
 
-The two checks share no code but the search for the last box: `eval.grading.grader` (extraction and math-verify in
-worker processes) and the exact number grammar of `traces.problems.numeric`. For generated families the second one uses
-the family's own solver instead of the stored gold. Both must find the answer right.
+The two checks share no code except the search for the last box: `eval.grading.grader` (extraction and math-verify in
+worker processes) and the exact number grammar of `traces.problems.numeric`. For generated families the second check
+uses the family's own solver instead of the stored gold. Both must find the answer right.
 
 `Trace.reason` reads "code: detail"; the codes and their rules are `REASONS`.
 """
@@ -52,7 +52,7 @@ _GIVEN_ANSWER = re.compile(
 
 @dataclass(frozen=True)
 class KeepRules:
-    """The bounds of the rules of form."""
+    """Thresholds of the format rules."""
 
     needs_thought: bool = True
     """False for plain solutions, such as the reformatted ones of phase 1."""
@@ -91,7 +91,7 @@ def reject(trace: Trace, code: str, detail: str = "") -> Trace:
 
 
 def form_fault(trace: Trace, rules: KeepRules = KeepRules()) -> Fault | None:
-    """The first rule of form the trace breaks, or None. Pure."""
+    """The first format rule the trace breaks, or None. Pure."""
     thought = trace.thought.strip()
     if trace.extra.get("finish_reason") == "length":
         return Fault("cut_off")
@@ -143,7 +143,7 @@ def _language(thought: str, problem: Problem, rules: KeepRules) -> Fault | None:
 
 
 def chinese_share(text: str) -> float:
-    """Share of the letters that are Chinese, LaTeX commands aside, 0 to 1."""
+    """Share of letters that are Chinese, ignoring LaTeX commands, 0 to 1."""
     letters = len(_LETTER.findall(re.sub(r"\\[a-zA-Z]+", "", text)))
     return len(_CHINESE.findall(text)) / letters if letters else 0.0
 
@@ -162,7 +162,7 @@ def solver_check(problem: Problem, answer: str) -> bool | None:
 
 
 def answer_fault(trace: Trace, grade: Grade, second: SecondCheck = solver_check) -> Fault | None:
-    """What the two checks say together; None if both find the answer right."""
+    """The combined result of the two checks; None if both find the answer right."""
     boxed = last_box(trace.answer)
     other = second(trace.problem, boxed)
     first = {"correct": True, "wrong": False, "no_answer": False}.get(grade.outcome)
@@ -172,7 +172,7 @@ def answer_fault(trace: Trace, grade: Grade, second: SecondCheck = solver_check)
     if first is None and other is None:
         return Fault("one_check", f"neither check could read {boxed}")
     if first is None or other is None:
-        # The number grammar cannot read words, sets and the like; if the other check finds them wrong, they are wrong.
+        # The number grammar cannot read words, sets and the like; for those, a “wrong” from the other check suffices.
         clearly_wrong = (first is False or other is False) and read_number(boxed) is None
         return Fault("wrong_answer", detail) if clearly_wrong else Fault("one_check", f"only one could read {boxed}")
     if first != other:

@@ -1,6 +1,6 @@
-"""Pairs for preference training: a right and a wrong solution of the same problem, of like length. Pure.
+"""Pairs for preference training: a right and a wrong solution to the same problem, of similar length. Pure.
 
-Like length, so that neither long nor short is what is learned.
+The lengths must be similar so that length itself is not what is learned.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from traces.keeping.trace import Trace
 
 T = TypeVar("T")
 MOST_RATIO = 1.5
-"""Of the lengths of the two, the longer divided by the shorter."""
+"""Largest ratio of the longer length to the shorter."""
 
 
 class Preference(NamedTuple):
@@ -22,11 +22,11 @@ class Preference(NamedTuple):
     chosen: Trace
     """Right by both checks."""
     rejected: Trace
-    """Wrong by both checks, with an answer: nothing that was merely cut off."""
+    """Wrong by both checks, and with an answer, so not merely cut off."""
 
 
 def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATIO) -> list[Preference]:
-    """At most `most` pairs of every problem, those most alike in length first; no solution is in two pairs."""
+    """At most `most` pairs per problem, the closest in length first; no solution is used twice."""
     right: defaultdict[str, list[Trace]] = defaultdict(list)
     wrong: defaultdict[str, list[Trace]] = defaultdict(list)
     for trace in traces:
@@ -44,9 +44,9 @@ def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATI
 def alike(
     right: Sequence[T], wrong: Sequence[T], length: Callable[[T], tuple[int, str]], most: int, ratio: float
 ) -> list[tuple[T, T]]:
-    """At most `most` pairs of a right and a wrong one, those most alike in length first; none is in two pairs.
+    """At most `most` pairs of a right and a wrong item, the closest in length first; no item is used twice.
 
-    `length` gives the length and what tells one from another. Pairs beyond `ratio` are left out.
+    `length` gives the length and a key that identifies the item. Pairs beyond `ratio` are left out.
     """
 
     def unlikeness(pair: tuple[T, T]) -> tuple[float, str, str]:

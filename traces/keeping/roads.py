@@ -1,7 +1,7 @@
-"""Which of several right solutions of a problem are kept: one a road, the most varied first. Pure.
+"""Which of several right solutions to a problem are kept: one per road, the most varied first. Pure.
 
-A road is the sequence of calculations that a solution states, however it words them: the order of a sum's terms, units,
-percent signs and LaTeX do not matter. Counting alike solutions once follows arXiv 2308.01825, section 3.3.
+A road is the sequence of calculations a solution states, however worded: the order of terms in a sum, units, percent
+signs and LaTeX do not matter. Counting equivalent solutions once follows arXiv 2308.01825, section 3.3.
 """
 
 import re
@@ -21,7 +21,7 @@ DROPPED: dict[str, str] = {
     "same_road": "another solution of the problem makes the same calculations",
     "enough": "the problem has as many solutions as wanted",
 }
-"""Why a solution is left out, besides the codes of `traces.keeping.keep.REASONS`."""
+"""Reasons for leaving a solution out, in addition to the codes of `traces.keeping.keep.REASONS`."""
 
 _CLEANING = (
     (re.compile(r"\\(?:text|mathrm|mathbf|textbf|mbox)\s*\{[^{}]*\}"), " "),
@@ -46,13 +46,13 @@ class Equation(NamedTuple):
     """One calculation, e.g. `0.80 \\times 50 = 40`, in a form that is equal for equal ones."""
 
     numbers: tuple[Fraction, ...]
-    """In order of size: 3 · 4 is 4 · 3."""
+    """Sorted by size, so that 3 · 4 equals 4 · 3."""
     operators: str
     result: Fraction
 
 
 def equations(text: str) -> tuple[Equation, ...]:
-    """Every calculation that the text states, in order; of a chain a = b = c the first side and the last."""
+    """Every calculation stated in the text, in order; for a chain a = b = c, its first and last side."""
     for pattern, replacement in _CLEANING:
         text = pattern.sub(replacement, text)
     return tuple(_equations(text))
@@ -71,7 +71,7 @@ def _value(number: str) -> Fraction:
 
 
 def road(text: str) -> Hashable:
-    """What two solutions share that reach the answer in the same way; one without calculations has its own words."""
+    """A key shared by solutions that reach the answer in the same way; without calculations, the solution's words."""
     return equations(text) or " ".join(text.lower().split())
 
 
@@ -87,13 +87,13 @@ class Selection:
     """What was chosen and what was not."""
 
     chosen: tuple[Trace, ...]
-    """The first of every problem, then the second of every problem, and so on: any beginning of it is varied."""
+    """The first solution to every problem, then the second to every problem, and so on: any prefix is varied."""
     dropped: Counter[str]
     """How many were left out, by code of DROPPED or `traces.keeping.keep.REASONS`."""
 
 
 def select(traces: Iterable[Trace], most: int = 4) -> Selection:
-    """At most `most` kept solutions of every problem, one a road. Of a road the shortest one stands for it."""
+    """At most `most` kept solutions per problem, one per road: the shortest represents its road."""
     dropped: Counter[str] = Counter()
     problems: defaultdict[str, list[Trace]] = defaultdict(list)
     seen: set[tuple[str, str]] = set()
@@ -126,7 +126,7 @@ def _one_a_road(traces: Iterable[Trace]) -> list[Trace]:
 
 
 def _varied(traces: Sequence[Trace]) -> list[Trace]:
-    """The shortest first, then always the one that differs most from all before it; of equals the shorter."""
+    """The shortest first, then repeatedly the one that differs most from all before it; ties go to the shorter."""
     equations_by_hash = {trace.hash: equations(trace.raw) for trace in traces}
     left = sorted(traces, key=_short_first)
     order = left[:1]

@@ -34,9 +34,9 @@ class Trace:
     """What remains of `raw` without the thought."""
     method: Method
     model: str
-    """Who made it: a model's name, "tree search", "policy/critic", or the annotator."""
+    """What or who made it: a model's name, "tree search", "policy/critic", or the annotator."""
     tokens: int = 0
-    """All output tokens spent on this trace, also those of a critic or a rejected branch."""
+    """All output tokens spent on this trace, including those of a critic or a rejected branch."""
     seconds: float = 0.0
     cost: float = 0.0
     """US dollars; 0 if nothing was paid."""
@@ -105,7 +105,7 @@ def trace_from_json(line: str, where: str = "trace") -> Trace:
 
 
 def append_trace(path: Path, trace: Trace) -> None:
-    """Add one line, on disk when this returns. DataError if the disk refuses."""
+    """Append one line, durably on disk when this returns. Raises DataError if writing fails."""
     jsonl.append(path, [trace_row(trace)])
 
 

@@ -1,6 +1,6 @@
-"""What each way to long thoughts gives and costs, measured from trace files: the paper's cost figure with our numbers.
+"""Yield and cost of each way to long thoughts, measured from trace files: the paper's cost figure with our numbers.
 
-Everything a method spent counts, also on rejected attempts: cost per kept trace = cost of all attempts / traces kept.
+Rejected attempts count as well: cost per kept trace = cost of all attempts / traces kept.
 """
 
 import math

@@ -1,1 +1,1 @@
-"""Where the problems come from that thoughts are made for, and which of them may be used."""
+"""The problems for which thoughts are made: their sources, and which of them may be used."""

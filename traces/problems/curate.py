@@ -49,7 +49,7 @@ class Stage:
     left: int
     examples: tuple[Example, ...]
     ids: tuple[str, ...] = ()
-    """Of all that were dropped; empty in reports of earlier versions."""
+    """Ids of all dropped problems; empty in reports of earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class FunnelReport:
 
     source: str
     sha256: str
-    """Of the rows as they were read, in order."""
+    """Hash of the rows as read, in order."""
     read: int
     stages: tuple[Stage, ...]
     benchmarks: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ def curate(
 ) -> Curated:
     """Put a source through every rule in order. `decontaminator` defaults to one with the embedding rule.
 
-    Only rules that can find something become stages: without benchmarks there is nothing to compare with.
+    Only rules that can apply become stages: without benchmarks, there is nothing to decontaminate against.
     """
     checker = decontaminator or Decontaminator(benchmarks, minilm_embedder() if benchmarks else None)
     left: tuple[Problem, ...] = source.problems
@@ -134,7 +134,7 @@ def curate(
 
 
 def _example(problem: Problem, why: str) -> Example:
-    """A problem that was dropped. What is held by reference shows no text, neither its own nor a benchmark's."""
+    """A dropped problem. A problem held by reference shows no text, neither its own nor a benchmark's."""
     return Example(problem.id, *(("", why.partition(": ")[0]) if is_referred(problem) else (problem.question, why)))
 
 
@@ -192,7 +192,7 @@ def _exact_duplicate(problems: Sequence[Problem]) -> list[str | None]:
 
 
 def _near_duplicate(problems: Sequence[Problem]) -> list[str | None]:
-    """Only among equal answers: problems that differ in one number share most words and are still two problems."""
+    """Compares only problems with equal answers: two that differ in one number share most words but are distinct."""
     groups: defaultdict[str, list[int]] = defaultdict(list)
     for index, problem in enumerate(problems):
         groups[str(read_number(problem.gold))].append(index)

@@ -73,7 +73,7 @@ def template(text: str) -> str:
 
 
 class Decontaminator:
-    """Benchmarks, prepared for comparison; build once, ask often."""
+    """Benchmarks prepared for comparison; build once, query often."""
 
     def __init__(
         self, benchmark: Sequence[Problem], embed: Embedder | None = None, threshold: float = COSINE_THRESHOLD

@@ -21,7 +21,7 @@ _CLEANING = (
     (re.compile(r"\\[dt]frac"), r"\\frac"),
     (re.compile(r"\\frac\s*(\d)\s*(\d)(?!\d)"), r"\\frac{\1}{\2}"),
     (re.compile(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)|°|\\degree"), ""),
-    # In brackets, the comma of (1,234) may separate two numbers: it stays, and is then refused.
+    # In brackets, as in (1,234), a comma may separate two numbers: it is kept, and then rejected.
     (re.compile(r"([(\[][^()\[\]]*[)\]])|(?<=\d)(?:,|\{,\}|，)(?=\d{3}(?!\d))"), r"\1"),
     (re.compile(r"(?<=\d)\s+(?=\d{3}(?!\d))"), ""),
     (re.compile(r"^\\?\$(?=\s*[-\d.])|^\s*[a-zA-Z]\s*=(?!=)"), ""),

@@ -1,9 +1,9 @@
-"""Problems of public training sets, which files hold by reference: their texts are never written, only where they are.
+"""Problems of public training sets, held by reference: files never contain their texts, only where to find them.
 
 A problem as a file holds it:
 {"set": "gsm8k/train", "revision": "7403…", "row": 17, "sha256": "…"}
 
-The sha256 is that of the problem's text. It is looked up and compared when the file is read.
+The sha256 is of the problem's text, which is looked up and verified when the file is read.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ from eval.problems.rows import data_folder, fetch, first_of, how_to_get
 from eval.records import Problem
 
 MARK = "⟦question⟧"
-"""Stands in a file for the text of the problem, wherever the whole of it is repeated."""
+"""Placeholder in a file wherever the problem's whole text would be repeated."""
 RETRY_SECONDS = 60.0
-"""A set that could not be had is not tried again for each of thousands of lines."""
+"""How long a failed lookup of a set is remembered, so that it is not repeated for each of thousands of lines."""
 
 
 class MissingSetError(DataError):
-    """A set that a file refers to cannot be had, or is not the one that was referred to."""
+    """A set that a file refers to is unavailable, or is not the one referred to."""
 
 
 class Detached(NamedTuple):
@@ -84,7 +84,7 @@ def text_hash(text: str) -> str:
 
 
 def reference(problem: Problem) -> dict[str, Any]:
-    """What a file holds of a problem whose text stays out of it."""
+    """The reference stored in a file in place of the problem."""
     row = int(problem.id.rpartition("/")[2])
     revision = TRAINING[problem.benchmark].revision
     return {"set": problem.benchmark, "revision": revision, "row": row, "sha256": text_hash(problem.question)}

@@ -1,1 +1,1 @@
-"""What goes out: adapters with their provenance, datasets, ablations."""
+"""Publishing: adapters with their provenance, datasets, ablations."""

@@ -1,4 +1,4 @@
-"""What each part of the method contributes: several recipes, trained and measured alike, in one file.
+"""What each part of the method contributes: several recipes, trained and measured in the same way, in one file.
 
 An arm is one recipe, or its adapter cut to another rank; every arm is measured greedily on the same problems. The file
 is `ablation.json` beside the adapter, an `Ablation`.
@@ -86,7 +86,7 @@ def write_ablation(path: Path, ablation: Ablation) -> None:
 
 
 class Trained(NamedTuple):
-    """What training one recipe gave: the adapter of each rank, and the figures of the phases."""
+    """The result of training one recipe: the adapter of each rank, and the figures of the phases."""
 
     adapters: Mapping[int, Path]
     phases: Sequence[Mapping[str, Any]]

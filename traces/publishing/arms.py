@@ -1,7 +1,7 @@
 """Recipes trained and measured side by side, for `arena train ablate`.
 
-Finished phases and measured arms are kept: the same command continues after a stop. An arm that is trained again is
-also cut and measured again; an arm whose rows have changed is refused.
+Finished phases and measured arms are kept, so the same command resumes after an interruption. An arm that is trained
+again is also cut to rank and measured again; an arm whose rows have changed is rejected.
 """
 
 import shutil
@@ -42,7 +42,7 @@ def ablate(
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
         for rank, adapter in adapters.items():
             if older(adapter / "adapter_config.json", weights / "config.json"):
-                shutil.rmtree(adapter, ignore_errors=True)  # what was measured of it lies there as well
+                shutil.rmtree(adapter, ignore_errors=True)  # its measurements are in there as well
                 extract_adapter(base, weights, recipe, adapter, rank)
         return Trained(adapters, [result._asdict() for result in results])
 

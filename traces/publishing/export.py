@@ -1,8 +1,8 @@
 """Long-thought data as Parquet with a dataset card, in one folder that is ready for the hub.
 
-`messages` is what conversational SFT reads; the other columns hold the whole trace, with trees as JSON, so that
-nothing about how a row was made is lost. Problems of public training sets stay references, unless their texts are
-asked for: those texts are not ours to publish.
+`messages` is the column for conversational SFT; the others hold the whole trace, with trees as JSON, so that nothing
+about how a row was made is lost. Problems of public training sets stay references unless their texts are requested:
+those texts are not ours to publish.
 """
 
 import json

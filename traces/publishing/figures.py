@@ -1,4 +1,4 @@
-"""What the answers of a run say about a model: accuracy, cost, and whether its corrections help."""
+"""Figures computed from a run's answers: accuracy, cost, and whether the model's self-corrections help."""
 
 import re
 from collections import defaultdict
@@ -82,9 +82,9 @@ def figures(answers: Sequence[Answer]) -> dict[str, Any]:
 def corrections(answers: Sequence[Answer]) -> dict[str, int]:
     """Does the model really go back and correct itself? Counts over thoughts.
 
-    `dead_ends`: a way is left as leading nowhere; `false_steps`: thoughts with a wrong calculation; `failed_checks`:
-    the check at the end finds a fault; `saved`: the answer is right after a failed check; `sham_checks`: the last check
-    says good, yet the answer is wrong.
+    `dead_ends`: an approach is abandoned; `false_steps`: thoughts with a wrong calculation; `failed_checks`: the final
+    check finds an error; `saved`: the answer is right after a failed check; `sham_checks`: the last check passes, yet
+    the answer is wrong.
     """
     thoughts = [(answer.sample.thought, answer.correct) for answer in answers if answer.sample.thought]
     false_steps = [correct for thought, correct in thoughts if false_claims(thought)]

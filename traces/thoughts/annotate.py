@@ -16,12 +16,12 @@ from traces.thoughts.teacher import compose
 
 
 class DraftError(ArenaError):
-    """An edit that cannot be made, or a draft that is not yet a trace."""
+    """An edit is impossible, or a draft is not yet complete enough to be a trace."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the thought. A wrong one stays in it, with the reason why it was given up."""
+    """One step of the thought. A wrong step stays in it, with the reason it was abandoned."""
 
     text: str
     wrong: str = ""
@@ -48,13 +48,13 @@ def add(draft: Draft, text: str, after: int | None = None) -> Draft:
 
 
 def edit(draft: Draft, number: int, text: str) -> Draft:
-    """Step `number` with another text."""
+    """The draft with a new text for step `number`."""
     step = replace(_step(draft, number), text=_written(text))
     return _with(draft, number, (step,))
 
 
 def move(draft: Draft, number: int, to: int) -> Draft:
-    """Step `number` so that it becomes step `to`."""
+    """The draft with step `number` moved so that it becomes step `to`."""
     step = _step(draft, number)
     _step(draft, to)
     rest = [other for place, other in enumerate(draft.steps, start=1) if place != number]
@@ -62,25 +62,25 @@ def move(draft: Draft, number: int, to: int) -> Draft:
 
 
 def delete(draft: Draft, number: int) -> Draft:
-    """Without step `number`."""
+    """The draft without step `number`."""
     _step(draft, number)
     return _with(draft, number, ())
 
 
 def mark_wrong(draft: Draft, number: int, reason: str) -> Draft:
-    """Step `number` marked as wrong; it stays in the thought, with the reason."""
+    """The draft with step `number` marked as wrong; the step stays in the thought, with the reason."""
     if not reason.strip():
         raise DraftError("A wrong step needs a reason.", "Write in a sentence what is wrong with it.")
     return _with(draft, number, (replace(_step(draft, number), wrong=reason.strip()),))
 
 
 def mark_right(draft: Draft, number: int) -> Draft:
-    """Step `number` no longer marked as wrong."""
+    """The draft with step `number` no longer marked as wrong."""
     return _with(draft, number, (replace(_step(draft, number), wrong=""),))
 
 
 def thought_of(steps: Sequence[Step]) -> str:
-    """The steps as one thought, a paragraph each; after a wrong one, a sentence that turns back with the reason."""
+    """The steps as one thought, a paragraph each; a wrong step is followed by a sentence that says why it was wrong."""
     parts: list[str] = []
     for step in steps:
         parts.append(step.text.strip())
@@ -90,7 +90,7 @@ def thought_of(steps: Sequence[Step]) -> str:
 
 
 def draft_of(trace: Trace) -> Draft:
-    """A draft that continues an existing trace: one by people as it was saved, any other cut into its segments."""
+    """A draft that continues an existing trace: a human one as it was saved, any other split into its segments."""
     saved = trace.extra.get("steps")
     if trace.method == "people" and isinstance(saved, list):
         steps = tuple(Step(str(row["text"]), str(row.get("wrong", ""))) for row in saved)

@@ -1,6 +1,6 @@
-"""Long thoughts from a debate: a policy writes the next step, a critic says go on or go back, and why.
+"""Long thoughts from a debate: a policy writes the next step, a critic says whether to go on or back, and why.
 
-The two parts may be one model or two. `traces.thoughts.transcript` turns the debate into a thought.
+One model may play both roles. `traces.thoughts.transcript` turns the debate into a thought.
 """
 
 import re
@@ -49,22 +49,22 @@ VERDICT_SCHEMA: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class DebateOptions:
-    """The budget of one debate, and how the critic is held to its form."""
+    """The budget of one debate, and how the critic's output format is enforced."""
 
     turns: int = 16
     """Steps of the policy."""
     tokens: int = 8192
-    """Output tokens of both together; no new turn begins beyond it."""
+    """Output tokens of both together; no new turn starts once they are spent."""
     step_tokens: int = 400
     verdict_tokens: int = 200
     verdict_tries: int = 2
-    """How often a valid verdict is asked for in all; then the debate continues without one."""
+    """Attempts to get a valid verdict; after that the debate continues without one."""
     schema: bool = True
     """Ask the critic's server for JSON of the verdict's schema; False for services that do not support it."""
 
 
 class Debate:
-    """Two parts and their budget; `attempt` is one debate, for `traces.thoughts.service.gather`."""
+    """The two roles and their budget; `attempt` runs one debate, for `traces.thoughts.service.gather`."""
 
     def __init__(self, policy: ServiceClient, critic: ServiceClient, options: DebateOptions = DebateOptions()) -> None:
         self.policy, self.critic, self.options = policy, critic, options
@@ -152,7 +152,7 @@ class _Progress:
         self.tokens = self.invalid_verdicts = self.empty_steps = 0
         self.cost = self.seconds = 0.0
         self.failure = ""
-        """What happened to the request that failed; nothing is asked after it."""
+        """Why a request failed; nothing more is asked after that."""
         self._requests = 0
 
     def next_seed(self) -> int:
@@ -173,7 +173,7 @@ def _numbered(path: Sequence[Turn]) -> str:
 
 
 def read_step(reply: ServiceReply, depth: int) -> Turn:
-    """The step; its own thought and answer apart if it has tags. A cut-off one ends with its last whole sentence."""
+    """The step, split into thought and answer if it has tags. A step cut off ends with its last complete sentence."""
     split = split_text(TAGS, reply.text, ended=reply.finish_reason != "length")
     text, answer = split.thought or split.answer, split.answer if split.thought else ""
     text = re.sub(r"^(?:step\s*)?\d+[.:)]\s+", "", text.strip(), flags=re.IGNORECASE)

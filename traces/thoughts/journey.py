@@ -1,4 +1,4 @@
-"""A search tree as a thought: depth first, dead ends left with a reason, corrections, a check at the end.
+"""Turning a search tree into a thought: depth first, with reasons for leaving dead ends, corrections, a final check.
 
 The derivation follows "O1 Replication Journey, Part 1".
 """
@@ -12,7 +12,7 @@ from traces.thoughts.search import CLAIM, Node, SearchSettings, search
 
 
 class Segment(NamedTuple):
-    """A piece of the thought; `learn` is False for a wrong calculation, which must not be learned."""
+    """A piece of the thought; `learn` is False for a wrong calculation, which is masked in training."""
 
     text: str
     learn: bool

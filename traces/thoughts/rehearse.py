@@ -1,8 +1,8 @@
 """Rehearsal: the base's own replies to plain prompts, mixed into training so that the student can still chat.
 
-`arena traces rehearse` asks the untrained base and keeps the replies that it finished by itself in
-`traces/training/rehearsal.jsonl`, which ships. The prompts are made from the lists below; none of them is one that
-`traces.publishing.measure` asks.
+`arena traces rehearse` asks the untrained base and keeps the replies that were not cut off in
+`traces/training/rehearsal.jsonl`, which ships. The prompts are made from the lists below; none of them is used by
+`traces.publishing.measure`.
 """
 
 import asyncio

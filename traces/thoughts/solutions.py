@@ -1,4 +1,4 @@
-"""Plain solutions: a model asked as a benchmark asks, several times a problem, from any served model or service."""
+"""Plain solutions from any served model or service, asked as in a benchmark, several times per problem."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def solution_attempt(client: ServiceClient) -> MakeAttempt:
 
 
 def as_thought(trace: Trace) -> Trace:
-    """The solution as what a student thinks, followed by its answer alone; a trace with a thought stays as it is."""
+    """The solution turned into a thought, followed by the bare answer; a trace with a thought stays unchanged."""
     if trace.thought:
         return trace
     return replace(trace, thought=trace.answer.strip(), answer=closing(last_box(trace.answer)))

@@ -1,1 +1,1 @@
-"""Thoughts that were written elsewhere: published datasets, and batches that another machine answers."""
+"""Thoughts written elsewhere: published datasets, and batches answered on another machine."""

@@ -1,8 +1,7 @@
-"""A teacher job as files: requests for `vllm run-batch` or a service's batch interface, and its answers read back.
+"""A teacher job as files: requests for `vllm run-batch` or a service's batch API, and the answers read back.
 
-Both files have one JSON object a line, as OpenAI's batch interface defines them. Each request's `custom_id` says which
-attempt it is, with what seed, at which problem and with what prompt, so the answers may come in any order, in several
-files, and in part.
+Both files have one JSON object per line, in OpenAI's batch format. Each request's `custom_id` encodes attempt, seed,
+problem and prompt, so the answers may come in any order, in several files, and incomplete.
 """
 
 import hashlib
@@ -101,5 +100,5 @@ def _reply(line: Mapping[str, Any]) -> ServiceReply:
     if line.get("error") or status != 200 or not isinstance(body, dict):
         detail = str(line.get("error") or (body or {}).get("error") or body or "no answer")[:300]
         return ServiceReply(failure="server_error", detail=f"status {status}: {detail}")
-    # As the client library reads a reply over HTTP: it passes on whatever types it was sent.
+    # Parsed as the client library parses a reply over HTTP, which does not check types.
     return read_reply(ChatCompletion.construct(**body))

@@ -1,4 +1,4 @@
-"""Published datasets of long thoughts, imported by name: each with the columns it has.
+"""Published datasets of long thoughts, imported by name, each with its own columns.
 
 The columns are those of the datasets' cards. A JSONL file with the same columns is read as well, so that a copy on disk
 or a dataset of the same kind can be imported.
@@ -206,7 +206,8 @@ def published_traces(name: str, file: Path | None = None, limit: int | None = No
 def without_benchmarks(
     traces: Iterable[Trace], clean: Decontaminator, dropped: Callable[[int], None]
 ) -> Iterator[Trace]:
-    """The traces whose problems are near no benchmark problem; `dropped` is told how many others a batch had."""
+    """The traces whose problems are not close to any benchmark problem; `dropped` is called with the number of others
+    in each batch."""
     for batch in _batches(traces):
         problems = [trace.problem for trace in batch]
         hits_by_rule = [clean.find(problems, rule) for rule in clean.rules]
@@ -216,8 +217,8 @@ def without_benchmarks(
 
 
 def verified(traces: Iterable[Trace], verifier: Verifier, *, unchecked: bool = False) -> Iterator[Trace]:
-    """Each trace with its verdict. Without a reference answer nothing can be checked, so such a trace is rejected;
-    with `unchecked` it is kept if its form is right, and says so."""
+    """Each trace with its verdict. Without a reference answer nothing can be checked, so such a trace is rejected; with
+    `unchecked` it is kept if it passes the format rules, with a note that it was not checked."""
     for batch in _batches(traces):
         checkable = [bool(trace.problem.gold) or not unchecked for trace in batch]
         checked = verifier.verify_all(trace for trace, can in zip(batch, checkable, strict=True) if can)

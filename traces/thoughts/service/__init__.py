@@ -1,1 +1,1 @@
-"""Services asked for thoughts: paced, priced, retried, and every attempt kept as soon as it is made."""
+"""Requesting thoughts from services, with pacing, pricing and retries; every attempt is kept as soon as it is made."""

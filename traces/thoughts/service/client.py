@@ -1,7 +1,7 @@
 """A client for any OpenAI-compatible chat service: paced, retried, timed and priced.
 
-`models.chat.client` talks to the two served models and reads raw text. A teacher is someone else's service: it puts its
-thought into a field of its own, and may refuse, stall or answer with rubbish.
+`models.chat.client` talks to the two served models and reads raw text. A teacher is someone else's service: it returns
+its thought in a separate field, and may refuse, stall or send garbage.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ Failure = Literal["", "timeout", "broken_json", "unreachable", "rate_limited", "
 
 
 SLOWEST = 10.0
-"""Tokens a second of one reply, on a large model that many ask at once."""
+"""Tokens per second of one reply from a busy large model."""
 
 
 def timeout_for(max_tokens: int) -> float:
-    """Seconds to wait for a reply of up to so many tokens: at `SLOWEST`, and never less than ten minutes."""
+    """Seconds to wait for a reply of up to that many tokens: at `SLOWEST`, but at least ten minutes."""
     return max(600.0, 60.0 + max_tokens / SLOWEST)
 
 
@@ -70,7 +70,7 @@ class ServiceReply:
     """As the service gives it, except that a reply which reached its token limit always has `length`."""
     prompt_tokens: int = 0
     output_tokens: int = 0
-    """As counted by the service, with reasoning, over all tries that answered."""
+    """As counted by the service, including reasoning, over all tries that got a reply."""
     cost: float = 0.0
     seconds: float = 0.0
     """Time the service worked, over all tries; waiting for a limit, a slot or the next try does not count."""
@@ -88,7 +88,7 @@ class Tried(NamedTuple):
 
 
 class ServiceClient:
-    """Asks one endpoint. Share one client among all tasks: it holds the limits, the concurrency and the ledger.
+    """A client for one endpoint. Share it among all tasks: it holds the rate limits, the concurrency and the ledger.
 
     async with ServiceClient(endpoint) as client: reply = await client.ask([Message("user", "…")])
     """
@@ -117,14 +117,15 @@ class ServiceClient:
             await client._client.close()
 
     def beside(self, endpoint: Endpoint) -> "ServiceClient":
-        """Another endpoint under the same options, limits and ledger: one budget for both. Closed with this one."""
+        """A client for another endpoint with the same options, limits and ledger, so that both share one budget. Closed
+        together with this one."""
         self._beside.append(ServiceClient(endpoint, self.options, self.rate_limit, self.ledger))
         return self._beside[-1]
 
     async def ask(self, messages: Sequence[Message], *, seed: int | None = None, **body: Any) -> ServiceReply:
         """The reply, or the failure of the last try. `body` adds fields to the request.
 
-        Raises ServerError where every other question would fail as well (key, model, payment, a wait beyond
+        Raises ServerError if every other question would fail as well (key, model, payment, a wait beyond
         `longest_wait`), and CapReached.
         """
         reply = ServiceReply()
@@ -159,7 +160,7 @@ class ServiceClient:
             started = time.monotonic()
             reply, wait = await self._send(request)
             seconds = time.monotonic() - started
-            # Without a usage field, or where the reply was lost on the way, assume the most that may have been charged.
+            # Without a usage field, or if the reply was lost, assume the most that may have been charged.
             unseen = reply.failure in ("timeout", "broken_json") or (not reply.failure and not reply.prompt_tokens)
             cost = self.ledger.most(number) if unseen else None
             paid = await self.ledger.settle(number, reply.prompt_tokens, reply.output_tokens, cost)
@@ -222,7 +223,7 @@ def read_reply(raw: Any) -> ServiceReply:
     """A reply as the protocol defines it; anything else counts as broken."""
     choices: Any = getattr(raw, "choices", None)
     message = getattr(choices[0], "message", None) if choices and isinstance(choices, list) else None
-    # The client library passes on whatever types it was sent.
+    # The client library does not check the types it receives.
     if not isinstance(message, ChatCompletionMessage) or not isinstance(message.content, str | None):
         return ServiceReply(failure="broken_json", detail=f"the reply holds no message of text: {str(raw)[:200]}")
     extra = message.model_extra or {}

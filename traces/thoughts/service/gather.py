@@ -39,7 +39,7 @@ class Attempts:
     limit: int | None = None
     """Attempts to make in this run; None for all."""
     seconds: float | None = None
-    """After this time nothing new is asked; replies under way are waited for."""
+    """After this time no new request is sent; pending replies are waited for."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ async def gather(
     attempts: Attempts = Attempts(),
     progress: Callable[[Trace], None] | None = None,
 ) -> Summary:
-    """Make every attempt that `out` does not have yet. `verify` runs in a thread; caps on money, time or number of
-    attempts end the run early.
+    """Make every attempt that is not yet in `out`. `verify` runs in a thread; caps on money, time or number of attempts
+    end the run early.
 
-    Raises ServerError when the service does not answer at all; finished traces are on disk.
+    Raises ServerError if the service does not answer at all; finished traces are on disk.
     """
     run = _Run(make, verify, out, attempts, progress)
     past = _read_past(out)
@@ -141,7 +141,7 @@ class _Run:
         self.began = time.monotonic()
         self.cost = 0.0
         self.stop: CapReached | ServerError | None = None
-        """Set once nothing new is to be asked. Replies under way are waited for: they are paid for."""
+        """Set once no new request may be sent. Pending replies are waited for, as they are already paid for."""
 
     async def problem(self, problem: Problem, past: _Past) -> None:
         if self.attempts.until_kept and problem.id in past.kept:
@@ -163,7 +163,7 @@ class _Run:
                 return
 
     def limit_reached(self) -> CapReached | None:
-        """Why no further attempt is made in this run, as far as time and number say."""
+        """The cap on time or number of attempts that stops this run, if one is reached."""
         limit, seconds = self.attempts.limit, self.attempts.seconds
         if limit is not None and self.started >= limit:
             return CapReached(f"The limit of {limit} attempts is reached.", CONTINUE)

@@ -1,4 +1,4 @@
-"""How fast to ask a service, within its limits per minute, and what it all may cost."""
+"""Rate limits per minute for a service, and a ledger that caps the cost."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from common.errors import ArenaError, DataError
 
 
 class CapReached(ArenaError):
-    """A limit on money, time or number of attempts lets nothing more be asked."""
+    """A limit on money, time or number of attempts allows no further request."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Prices:
 
 
 class RateLimit:
-    """Lets requests through so that no minute holds more than the limits allow; None is no limit."""
+    """Admits requests so that no minute exceeds the limits; None means no limit."""
 
     def __init__(self, requests: int | None = None, tokens: int | None = None, minute: float = 60.0) -> None:
         self._requests, self._tokens, self._minute = requests, tokens, minute
@@ -44,7 +44,7 @@ class RateLimit:
             self._passed.append((time.monotonic(), tokens))
 
     def hold(self, seconds: float) -> None:
-        """Let no request through for this long: a service that tells one to wait means all."""
+        """Block all requests for this long: a service that tells one request to wait means all of them."""
         self._not_before = max(self._not_before, time.monotonic() + seconds)
 
     def _wait(self, tokens: int) -> float:
@@ -65,10 +65,10 @@ class RateLimit:
 
 
 class Ledger:
-    """What was spent, kept on disk so that a cap holds across kills.
+    """Record of spending, kept on disk so that a cap survives a killed process.
 
-    Each request is recorded with the most it can cost before it is sent, and again with its real cost. A request that a
-    kill cut off counts at its most: the service may have charged for it.
+    Each request is recorded with its maximum cost before it is sent, and again with its actual cost afterwards. A
+    request interrupted by a kill counts at its maximum: the service may have charged for it.
     """
 
     def __init__(self, path: Path | None, prices: Prices, cap: float | None = None) -> None:
@@ -87,9 +87,9 @@ class Ledger:
         return sum(self._open.values())
 
     async def reserve(self, prompt_tokens: int, max_tokens: int, what: str = "") -> int:
-        """Set aside the most the request can cost; returns its number. Waits for others to be settled if need be.
+        """Reserve the most the request can cost; returns its number. Waits for other requests to settle if need be.
 
-        Raises CapReached when nothing is open and there still is not enough left.
+        Raises CapReached if no request is open and there is still not enough left.
         """
         most = self.prices.cost(prompt_tokens, max_tokens)
         async with self._changed:
