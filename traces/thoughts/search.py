@@ -15,7 +15,7 @@ from traces.thoughts.steps.step import SolutionStep
 
 Status = Literal["on_path", "wrong", "pruned"]
 CLAIM = re.compile(r"(-?\d+(?:[+*-]\d+)+)=(-?\d+)")
-"""A calculation with its claimed result, as it appears in a step's text."""
+"""Matches a calculation with its claimed result, as it appears in a step's text."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class SearchSettings:
     beam: int = 4
     """Open nodes kept at each depth; the rest is pruned."""
     slips: float = 0.3
-    """Chance that one step with a wrong calculation is followed to its end instead of being pruned at once."""
+    """Probability that a step with a wrong calculation is followed to its end instead of being pruned at once."""
 
 
 class Rating(NamedTuple):
     score: float
-    """From 0 (wrong) over 0.3 (right, but a dead end) to 1 (confirmed answer)."""
+    """From 0 (wrong) through 0.3 (right, but a dead end) to 1 (confirmed answer)."""
     reason: str
     """Why a step is given up; empty for a step to continue from."""
 
@@ -49,9 +49,9 @@ class Node:
     step: SolutionStep
     rating: Rating
     slip: bool = False
-    """Its calculation was made wrong on purpose."""
+    """Whether its calculation was made wrong on purpose."""
     astray: bool = False
-    """It is a slip, or comes after one."""
+    """Whether it is a slip or a descendant of one."""
     status: Status = "pruned"
     children: list[int] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ def false_claims(text: str) -> list[str]:
 
 
 def judge(step: SolutionStep) -> Rating:
-    """Scores a step by reading its text: every calculation is redone, and a dead end scores low."""
+    """Scores a step from its text alone: every calculation is redone, and a dead end scores low."""
     wrong = false_claims(step.text)
     if wrong:
         return Rating(0.1, wrong[-1])
@@ -145,7 +145,7 @@ def search(problem: Problem, settings: SearchSettings, seed: int) -> list[Node]:
 
 
 def next_frontier(grown: list[Node], beam: int) -> list[Node]:
-    """The open nodes to expand: the `beam` best by the judge, and all that follow the slip."""
+    """The open nodes to expand: the judge's `beam` best, and all descendants of the slip."""
     open_nodes = [n for n in grown if not n.step.dead and not n.step.final]
     best = sorted((n for n in open_nodes if not n.astray), key=lambda n: -n.rating.score)[:beam]
     return [*(n for n in open_nodes if n.astray), *best]
@@ -164,9 +164,9 @@ def below(nodes: list[Node], node: Node) -> list[Node]:
 
 
 def mark(nodes: list[Node], end: Node) -> None:
-    """Sets every status: the path to `end`, what was followed and failed, what was never followed.
+    """Sets the status of every node: on the path to `end`, followed and failed, or never followed.
 
-    A slip that no check caught (the answer is right by luck, or the check cannot see it) is left out of the thought.
+    A slip that no check caught (right by luck, or invisible to the check) is left out of the thought.
     """
     on_path = set()
     node = end

@@ -1,7 +1,7 @@
 """Long thoughts from a teacher: any OpenAI-compatible service, asked for its thought and its answer.
 
-The paper's teacher hides its thoughts and was prompted with care to write them out; others return them in a field of
-their own. Both are read: the field if there is one, otherwise `<think>` tags in the text.
+The paper's teacher hides its thoughts and had to be carefully prompted to write them out; others return them in a
+separate field. Both are supported: the field if there is one, otherwise `<think>` tags in the text.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ with the final answer in \\boxed{{}}."""
 
 
 def trace_of(problem: Problem, reply: ServiceReply, sent: str, model: str, attempt: int, seed: int) -> Trace:
-    """The trace of a reply. It is verified later, but failed and cut-off requests are rejects already."""
+    """The trace of a reply, to be verified later; failed and cut-off requests are rejected right away."""
     if reply.reasoning:
         raw, thought, answer = compose(reply.reasoning, reply.text), reply.reasoning.strip(), reply.text.strip()
     else:

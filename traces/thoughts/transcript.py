@@ -1,6 +1,6 @@
 """A debate as a list of turns, and those turns as one thought in the first person.
 
-Steps that were taken back stay in the thought, with the critic's reason: that makes it a journey and not a shortcut.
+Retracted steps stay in the thought, with the critic's reason: that makes it a journey rather than a shortcut.
 """
 
 import json
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 _BOX = re.compile(r"\\boxed\{([^{}]*)\}")
-"""The box belongs to the answer; the thought has only its content."""
+"""A box, which belongs in the answer; in the thought it is replaced by its content."""
 
 
 @dataclass(frozen=True)
 class CriticVerdict:
-    """What the critic says of the last step. `to`: the last step that may stay, counted from 1 along the path."""
+    """The critic's verdict on the last step. `to`: the last step that may stay, counted from 1 along the path."""
 
     back: bool
     reason: str
@@ -32,16 +32,16 @@ class Turn:
     depth: int = 1
     """Its number along the path, from 1."""
     answer: str = ""
-    """What the policy wrote after a thought in tags of its own, if it used them; otherwise `text` has both."""
+    """What the policy wrote after its thought, if it put that in tags; otherwise `text` contains both."""
 
     @property
     def whole(self) -> str:
-        """All of it, as the critic reads it."""
+        """The whole step, as the critic reads it."""
         return f"{self.text}\n{self.answer}".strip()
 
 
 def parse_verdict(text: str, steps: int) -> CriticVerdict | None:
-    """Strict: one JSON object with the keys of the schema and a `to` below the last step; anything else is None."""
+    """Parses strictly: one JSON object with the keys of the schema and a `to` below the last step; otherwise None."""
     try:
         values = json.loads(text.strip())
     except ValueError:
@@ -69,9 +69,9 @@ def path_of(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def first_person(turns: Sequence[Turn]) -> str:
-    """The debate as one thought: each step, and where it was taken back, a sentence with the critic's reason.
+    """The debate as one thought: each step and, if it was retracted, a sentence with the critic's reason.
 
-    That the critic let a step pass is left out: the thought would claim a check that nobody can follow.
+    The critic's approvals are left out: the thought would claim checks that it does not show.
     """
     parts: list[str] = []
     for turn in turns:

@@ -41,7 +41,7 @@ class Task(NamedTuple):
 
 
 def tasks(traces: Iterable[Trace], language: str) -> list[Task]:
-    """The kept traces that may be translated: not those with lines that must not be learned, whose marks would be lost.
+    """The kept traces that can be translated: not those with masked lines, as translation would lose the masks.
 
     Raises DataError if there is none.
     """

@@ -1,1 +1,1 @@
-"""From a recipe and traces to an adapter."""
+"""Training an adapter from a recipe and traces."""

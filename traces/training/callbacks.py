@@ -1,4 +1,4 @@
-"""Callbacks of a phase while it trains: the log of losses, the time limit, the progress bar."""
+"""Trainer callbacks: loss log, time limit, progress bar."""
 
 import time
 from pathlib import Path
@@ -12,10 +12,10 @@ from traces.training.recipe import Phase
 
 
 class Watch(TrainerCallback):
-    """Writes every logged loss to a file at once, draws the curve beside it, and stops the phase at its time limit.
+    """Writes every logged loss to a file at once, plots the curve next to it, and stops the phase at its time limit.
 
-    A phase resumed from a checkpoint drops what it had logged after that; its earlier time counts towards the limit.
-    With several processes only the first one writes.
+    A phase resumed from a checkpoint drops losses logged after it; its earlier time counts towards the limit. With
+    several processes, only the first one writes.
     """
 
     def __init__(self, log: Path, phase: Phase) -> None:
@@ -25,7 +25,7 @@ class Watch(TrainerCallback):
 
     @property
     def seconds(self) -> float:
-        """Time of training in this phase, over all its runs."""
+        """Training time of this phase so far, over all its runs."""
         return time.monotonic() - self.started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:

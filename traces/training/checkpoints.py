@@ -1,4 +1,4 @@
-"""What a training run has on disk, and which of it a resumed run continues from."""
+"""What a training run keeps on disk, and what a resumed run continues from."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from traces.training.scale.processes import is_first
 ROWS_NOTE = "rows.sha256"
 """In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
 DEVICES_NOTE = "devices.json"
-"""Beside it: the devices that the phase was started on."""
+"""Next to it: the devices that the phase was started on."""
 MAY_DIFFER: dict[str, Any] = {
     "about": True,
     "launch": True,
@@ -28,7 +28,7 @@ MAY_DIFFER: dict[str, Any] = {
     "keep_checkpoints": True,
     "phases": {"__all__": {"max_minutes"}},
 }
-"""Fields of a recipe that may change before a run is resumed. Of `launch` not all may, once a phase has a checkpoint:
+"""Fields of a recipe that may change before a run is resumed; for limits on `launch` once a phase has a checkpoint, see
 `check_devices`."""
 START_ANEW = "Train without --resume to start from the beginning, or give another --out."
 
@@ -40,7 +40,7 @@ class PhaseResult(NamedTuple):
     steps: int
     seconds: float
     tokens: int
-    """Tokens seen, prompts included, padding not."""
+    """Tokens seen, including prompts, excluding padding."""
     learned: int
     dropped: int
     final_loss: float
@@ -49,7 +49,7 @@ class PhaseResult(NamedTuple):
 
 
 def last_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint. Its state is written last, so one that a kill interrupted has none."""
+    """The newest complete checkpoint. The trainer state is written last, so an interrupted checkpoint has none."""
     whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
     return max(whole, key=lambda checkpoint: int(checkpoint.name.split("-")[-1]), default=None)
 
@@ -57,7 +57,7 @@ def last_checkpoint(folder: Path) -> Path | None:
 def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
     """The leading phases that need no more training.
 
-    A phase that was ended by its time limit needs more if the recipe now allows more time.
+    A phase stopped by its time limit needs more if the recipe now allows more time.
     """
     file = out / "phases.json"
     results = [PhaseResult(**entry) for entry in jsonl.parse(jsonl.read_text(file), str(file))] if file.exists() else []
@@ -85,19 +85,19 @@ def forget_checkpoints(folder: Path) -> None:
 
 
 def forget_finished(results: Iterable[PhaseResult], out: Path) -> None:
-    """Remove the checkpoints of phases that have come to their end: what they trained is in `after_<phase>`. One that
-    its time limit ended keeps them, since a longer limit continues it."""
+    """Remove the checkpoints of completed phases, whose weights are in `after_<phase>`. A phase stopped by its time
+    limit keeps them, since it can continue with a longer limit."""
     for result in results:
         if result.finished:
             forget_checkpoints(out / result.phase)
 
 
 def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
-    """Note in `out` which recipe it belongs to; returns the phases that are not run again.
+    """Record in `out` which recipe it belongs to; returns the phases that need not run again.
 
     A new run removes an earlier one's checkpoints. A resumed run removes those of the phases after the one it
-    continues, since they started from weights that will change. Raises ConfigError if `resume` would continue what
-    another recipe trained, or a started phase on another number of devices; time limits may differ.
+    continues, since they started from weights that will change. Raises ConfigError if `resume` would continue another
+    recipe's training, or a started phase on a different number of devices; time limits may differ.
     """
     note = out / "recipe.json"
     if resume and note.exists() and not same_training(note, recipe):
@@ -123,10 +123,10 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
 
 
 def check_devices(recipe: Recipe, out: Path) -> None:
-    """Raises ConfigError if the phase that a resumed run continues has a checkpoint of another number of devices.
+    """Raises ConfigError if the phase to be resumed has a checkpoint from a different number of devices.
 
-    ZeRO-3 cuts a checkpoint into as many parts as there are devices. With any method the batches, and so the rows that
-    were already seen, depend on how many devices take rows at the same time.
+    ZeRO-3 shards a checkpoint into as many parts as there are devices. With any method, the batches, and so the rows
+    already seen, depend on the number of devices that process rows in parallel.
     """
     for phase in recipe.phases[len(trained_phases(recipe, out)) :][:1]:
         note = out / phase.name / DEVICES_NOTE
@@ -143,7 +143,7 @@ def check_devices(recipe: Recipe, out: Path) -> None:
 
 
 def note_start(recipe: Recipe, folder: Path, rows: Path) -> None:
-    """Note in a phase's folder the rows and the devices that it is started with."""
+    """Record in a phase's folder the rows and devices that it is started with."""
     folder.mkdir(exist_ok=True)
     (folder / ROWS_NOTE).write_text(sha256_of(rows), encoding="utf-8")
     (folder / DEVICES_NOTE).write_text(json.dumps(devices_of(recipe)), encoding="utf-8")
@@ -154,8 +154,8 @@ def devices_of(recipe: Recipe) -> dict[str, int]:
 
 
 def same_training(note: Path, recipe: Recipe) -> bool:
-    """Whether the recipe noted in a run's folder trains as this one does. Fields that the note lacks, since its version
-    did not know them, have their defaults."""
+    """Whether the recipe recorded in a run's folder trains in the same way as this one. Fields missing from the note,
+    because its version did not have them, take their defaults."""
     try:
         noted = Recipe.model_validate_json(note.read_text(encoding="utf-8"))
     except ValidationError:

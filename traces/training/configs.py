@@ -1,4 +1,4 @@
-"""A recipe as configurations of TRL, PEFT and DeepSpeed, and a summary of them before anything is started."""
+"""Configurations of TRL, PEFT and DeepSpeed for a recipe, and a summary of them before anything is started."""
 
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def dpo_config(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
 
 
 def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path | None) -> dict[str, Any]:
-    """What both kinds of phases have in common."""
+    """The arguments that both kinds of phases have in common."""
     hardware = recipe.launch
     return {
         "output_dir": str(folder),
@@ -87,7 +87,7 @@ def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
         "seed": recipe.seed,
         "optim": "adamw_torch_fused",
         "dataloader_pin_memory": False,
-        "pad_to_multiple_of": 32,  # few shapes: each new one costs time to prepare and fragments memory
+        "pad_to_multiple_of": 32,  # few shapes: each new one takes time to prepare and fragments memory
     }
 
 
@@ -99,13 +99,13 @@ def _schedule(phase: Phase) -> dict[str, Any]:
 
 
 def _deepspeed(recipe: Recipe, recipe_folder: Path) -> str | None:
-    """The DeepSpeed file; None where DeepSpeed is not installed, which training refuses and a check does without."""
+    """The DeepSpeed file; None if DeepSpeed is not installed, which a check tolerates but training does not."""
     file = recipe.launch.deepspeed
     return str(recipe_folder / file) if file and is_deepspeed_available() else None
 
 
 def _parallelism(recipe: Recipe) -> ParallelismConfig | None:
-    """Devices that share each row, all with their own part of it (Ulysses, arXiv 2309.14509)."""
+    """Sequence parallelism: devices that share each row, each with its own part (Ulysses, arXiv 2309.14509)."""
     hardware = recipe.launch
     if hardware.sequence_parallel == 1:
         return None
@@ -161,7 +161,7 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
 
 
 def read_and_encode(phase: Phase, path: Path, tokenizer: Any | None) -> tuple[int, Encoded | None]:
-    """How many rows or pairs the file of a phase has, and their tokens where there is a tokenizer. Raises DataError."""
+    """The number of rows or pairs in a phase's file, and their tokens if a tokenizer is given. Raises DataError."""
     if phase.beta:
         pairs = read_preferences(path, phase.sha256)
         return len(pairs), encode_preferences(pairs, tokenizer, phase.max_length).counts if tokenizer else None

@@ -1,6 +1,6 @@
 """Training rows: one example each, as a file pinned by its hash and as tokens with labels.
 
-A row is a prompt and the pieces of its completion; the loss is on learned pieces only.
+A row is a prompt and the pieces of its completion; the loss covers only the learned pieces.
 """
 
 import re
@@ -33,7 +33,7 @@ class Row:
     pieces: tuple[Piece, ...]
     """In order; together they are the completion."""
     history: tuple[tuple[str, str], ...] = ()
-    """Earlier questions with their answers, as they are sent to a model: without thoughts. Never learned."""
+    """Earlier questions and answers, as they are sent to a model, without thoughts. Never learned."""
 
     @property
     def completion(self) -> str:
@@ -126,7 +126,7 @@ class Encoded(NamedTuple):
     rows: list[dict[str, list[int]]]
     """Each {"input_ids", "labels"}; label −100 where nothing is learned."""
     dropped: int
-    """Rows longer than the limit: left out, never cut."""
+    """Rows longer than the limit: left out, never truncated."""
     tokens: int
     learned: int
     empty: int = 0
@@ -134,7 +134,7 @@ class Encoded(NamedTuple):
 
 
 def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
-    """Conversation and completion as token ids, with a label for each token that begins in a learned piece."""
+    """Conversation and completion as token ids, labelling every token that begins in a learned piece."""
     earlier = [(role, text) for turn in row.history for role, text in zip(("user", "assistant"), turn, strict=True)]
     messages = [{"role": role, "content": text} for role, text in [*earlier, ("user", row.prompt)]]
     prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
@@ -159,9 +159,9 @@ def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
 def _after(prompt: str, row: Row) -> Sequence[Piece]:
     """The row's pieces as they continue the rendered prompt.
 
-    Some chat templates end by opening the thought. There a thought is not opened again, and a reply without one closes
-    it first: otherwise its answer would be learned as part of a thought. Raises ConfigError where the template has
-    closed the thought already.
+    Some chat templates end by opening the thought. The row then does not open it again, and a reply without a thought
+    closes it first; otherwise its answer would be learned as part of a thought. Raises ConfigError if the template has
+    already closed the thought.
     """
     thinks = row.completion.startswith(THOUGHT_BEGINS)
     if thinks and prompt.rstrip().endswith(THOUGHT_ENDS.strip()):
@@ -207,7 +207,7 @@ class EncodedPreferences(NamedTuple):
 
 
 def encode_preferences(rows: Sequence[PreferenceRow], tokenizer: Any, max_length: int) -> EncodedPreferences:
-    """All pairs; those of which one reply is longer than `max_length` tokens are left out and counted, never cut."""
+    """All pairs; those with a reply longer than `max_length` tokens are left out and counted, never truncated."""
     pairs, tokens, learned = [], 0, 0
     for row in rows:
         sides = [Row("journey", row.prompt, ((text, True),)) for text in (row.chosen, row.rejected)]
@@ -224,9 +224,9 @@ def encode_preferences(rows: Sequence[PreferenceRow], tokenizer: Any, max_length
 
 
 def in_even_batches(rows: Sequence[dict[str, list[int]]], size: int, seed: int) -> list[dict[str, list[int]]]:
-    """The rows in an order in which each batch of `size` has rows of similar length, which saves padding.
+    """The rows ordered so that each batch of `size` has rows of similar length, which saves padding.
 
-    Batches come in random order. Rows are sorted only within 16 batches, so that a batch mixes kinds of problems.
+    Batches come in random order. Rows are sorted only within groups of 16 batches, so that a batch mixes problem kinds.
     """
     rng = Random(f"batches/{seed}")
     shuffled = rng.sample(list(rows), len(rows))

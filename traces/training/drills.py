@@ -1,7 +1,7 @@
-"""Drills: rows of single facts in the notation of the thoughts; only their results are learned.
+"""Drills: rows of single facts in the notation of the thoughts; only the results are learned.
 
-A small student learns the form of a thought in a tenth of its tokens; what fails is single facts inside it. The
-operands of a fact are random, so they are not learned.
+A small student learns the form of a thought from a tenth of its tokens; what it gets wrong are single facts inside it.
+The operands of a fact are random, so they are not learned.
 """
 
 from collections.abc import Callable

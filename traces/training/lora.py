@@ -27,7 +27,7 @@ class Compression(NamedTuple):
 
 
 def cut(base: Path, trained: Path, recipe: Recipe, out: Path, report: Callable[[str], None]) -> Path:
-    """The trained weights as they are served, cut to an adapter of the recipe's rank and merged into the base again."""
+    """The trained weights as they are served: cut to an adapter of the recipe's rank and merged back into the base."""
     compression = extract_adapter(base, trained, recipe, out / "adapter")
     report(f"Cut to rank {compression.rank}: keeps {100 * compression.kept:.2f} % of the difference.")
     merge_adapter(base, out / "adapter", out)
@@ -35,7 +35,7 @@ def cut(base: Path, trained: Path, recipe: Recipe, out: Path, report: Callable[[
 
 
 def join_adapters(base: Path, first: Path, second: Path, out: Path) -> int:
-    """Write two adapters on `base` as one that adds both differences, exactly; returns its rank, the sum of theirs.
+    """Write two adapters for `base` as one that is exactly their sum; returns its rank, the sum of their ranks.
 
     `second` may have been trained on `base` with `first` merged into it.
     """

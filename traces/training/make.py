@@ -1,6 +1,6 @@
-"""From a recipe's seed to its training files: problems, searched and verified traces, rows.
+"""Generating a recipe's training files from its seed: problems, searched and verified traces, rows.
 
-The recipe decides everything: the same recipe gives the same rows, byte for byte.
+The output is determined by the recipe: the same recipe gives the same rows, byte for byte.
 """
 
 import time
@@ -34,11 +34,11 @@ class Made(NamedTuple):
 
 
 def token_counter() -> Callable[[str], int]:
-    """Counts tokens of the embedded base; gives 0, shown as unknown, while its weights are not on this machine."""
+    """A token counter for the embedded base; returns 0, shown as unknown, if its weights are not on this machine."""
     base = base_here("embedded")
     if base is None:
         return lambda _: 0
-    from tokenizers import Tokenizer  # a Space whose models are at addresses does without it
+    from tokenizers import Tokenizer  # not needed on a Space whose models are remote
 
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids)

@@ -1,8 +1,8 @@
-"""The rows of a phase: each kind of row, and how many of each by the recipe's mix.
+"""The rows of a phase: each kind of row, in the numbers given by the recipe's mix.
 
-Plain chat without a thought is mixed in so that ordinary talk survives training. It has four sources: short dialogues
-written for this project; basics (facts, words in other languages, short code) and forms (requests of which hardly two
-are put alike), written for it as well; and what the untrained base itself replies (`traces.thoughts.rehearse`).
+Plain chat without a thought is mixed in so that training does not destroy ordinary chat. It has four sources: short
+dialogues, basics (facts, words in other languages, short code) and forms (requests in widely varied wording), all
+written for this project, and the untrained base's own replies (`traces.thoughts.rehearse`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +27,7 @@ REHEARSAL = Path(__file__).with_name("rehearsal.jsonl")
 DOUBTS = ("Are you sure?", "Is that right?", "Please check that again.", "I don't think so. Try again.", "Really?")
 """What people say when they doubt an answer."""
 SHORT = 300
-"""Most characters of an exchange that may come before a row."""
+"""Longest exchange, in characters, that may precede a row."""
 
 
 class RowsMade(NamedTuple):
@@ -37,7 +37,7 @@ class RowsMade(NamedTuple):
     traces: int
     kept: int
     empty: int
-    """Kept traces without a prompt or without a reply, of which no row is made."""
+    """Kept traces without a prompt or reply, which give no row."""
 
 
 def rows_of(traces: Iterable[Trace]) -> RowsMade:
@@ -61,7 +61,7 @@ def rows_of(traces: Iterable[Trace]) -> RowsMade:
 
 
 def row_of(trace: Trace) -> Row:
-    """The trace's row, whatever was found of it: the long thought, or for phase 1 the solution."""
+    """The trace's row, whether or not it was kept: the long thought, or for phase 1 the solution."""
     return shortcut_row(trace) if trace.extra.get("phase") == 1 else journey_row(trace)
 
 
@@ -88,7 +88,7 @@ def doubted_row(trace: Trace, rng: Random) -> Row:
 
 
 def in_conversations(rows: Sequence[Row], share: float, seed: int) -> list[Row]:
-    """The rows in their order; this share of the thoughts and chat rows gets one or two other exchanges before it."""
+    """The rows in order, with one or two other exchanges put before this share of the thought and chat rows."""
     rng = Random(f"conversations/{seed}")
     short: dict[str, list[tuple[str, str]]] = {"journey": [], "chat": []}
     for row in rows:

@@ -1,6 +1,6 @@
-"""How people ask for a solution: the prompt of the benchmarks, the bare question, and others.
+"""Ways to ask for a solution: the benchmark prompt, the bare question, and others.
 
-A student that is trained on one prompt only thinks only when it sees that prompt.
+A student trained on a single prompt thinks only when it sees that prompt.
 """
 
 from random import Random

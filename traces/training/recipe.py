@@ -16,7 +16,7 @@ from models.weights.find import find_weights, folder_here
 from traces.training.scale.hardware import Launch
 
 EMBEDDED = "smol-135m"
-"""The pair of spaces.yaml whose base recipes call `embedded`."""
+"""The pair in spaces.yaml whose base is called `embedded` in recipes."""
 
 
 class Adapter(Strict):
@@ -47,7 +47,7 @@ class Mix(Strict):
 
     @property
     def problems(self) -> int:
-        """Problems to search: thoughts and solutions share them, from the first on."""
+        """Number of problems to search: thoughts and solutions share them, starting from the first."""
         return max(self.journey, self.shortcut, self.doubt)
 
     @property
@@ -235,7 +235,7 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def recipe_text(path: Path) -> str:
-    """The recipe as a file that needs no other: its own text, or with `extends` all values together."""
+    """The recipe as a self-contained file: its own text or, with `extends`, all values merged."""
     if "extends" not in read_yaml(path):
         return path.read_text(encoding="utf-8")
     return yaml.safe_dump(_values(path), sort_keys=False, allow_unicode=True)

@@ -45,10 +45,10 @@ from traces.training.scale.processes import is_first
 
 
 class CompletionTrainer(SFTTrainer):
-    """TRL's trainer; on a CPU the loss projects only the learned positions onto the vocabulary.
+    """TRL's trainer, except that on a CPU only the learned positions are projected onto the vocabulary.
 
-    TRL's fused head scores every position, prompts included, in fp32: measured at half the speed. Several processes use
-    it all the same: gradients are exchanged only by a forward pass of the wrapped model, which is left out here.
+    TRL's fused head scores every position, prompts included, in fp32, which measured at half the speed. Several
+    processes still use it: only a forward pass of the wrapped model, which is bypassed here, synchronises gradients.
     """
 
     def compute_loss(
@@ -70,7 +70,7 @@ class CompletionTrainer(SFTTrainer):
             body = inner.base_model(**seen, use_cache=False)
             logits = inner.get_output_embeddings()(body.last_hidden_state[:, :-1][learned])
         total = torch.nn.functional.cross_entropy(logits.float(), targets[learned], reduction="sum")
-        # With accumulated gradients the mean is over all tokens of the step, not the mean of the batches' means.
+        # With gradient accumulation, the mean is over all tokens of the step, not over the batch means.
         return total / (learned.sum().clamp(min=1) if num_items_in_batch is None else num_items_in_batch)
 
 
@@ -103,14 +103,14 @@ def rows_trainer(
     """The trainer of a phase on rows, and what it learns from."""
     data = encode(read_rows(path, phase.sha256), tokenizer, phase.max_length)
     rows = packed(data.rows, phase.max_length) if phase.packing else data.rows
-    # Each device takes a batch in turn and waits for the others: their batches should be of one length.
+    # Each device takes a batch in turn and waits for the others, so their batches should have similar lengths.
     rows = in_even_batches(rows, phase.batch_size * row_devices, config.seed)
     dataset = Dataset.from_list(rows)
     return CompletionTrainer(model=model, args=config, train_dataset=dataset, processing_class=tokenizer), data
 
 
 def packed(rows: list[dict[str, list[int]]], max_length: int) -> list[dict[str, list[int]]]:
-    """The rows joined to sequences of up to `max_length` tokens (best fit decreasing), each with its rows' lengths."""
+    """The rows packed into sequences of up to `max_length` tokens (best-fit decreasing), each with its row lengths."""
     return list(pack_dataset(Dataset.from_list(rows), max_length, "bfd")) if rows else []
 
 
@@ -159,10 +159,10 @@ def train(
 ) -> list[PhaseResult]:
     """Run every phase in order: weights go to `out/after_<phase>`, losses to `out/loss.jsonl` and `.png`.
 
-    With `resume`, finished phases are not run again; one that was ended by its time limit continues if the recipe now
-    allows more time. `one_phase` ends after the next phase. Raises DataError if the rows are not those of the recipe
-    or of the run so far, ConfigError if DeepSpeed is asked for and not installed, or if another recipe's run, or a
-    phase started on another number of devices, would be resumed.
+    With `resume`, finished phases are skipped; one stopped by its time limit continues if the recipe now allows more
+    time. `one_phase` stops after the next phase. Raises DataError if the rows are not those of the recipe or of the run
+    so far, ConfigError if DeepSpeed is required but not installed, or if another recipe's run, or a phase started on a
+    different number of devices, would be resumed.
     """
     check_deepspeed(recipe, one_phase)
     if recipe.threads:
@@ -176,7 +176,7 @@ def train(
         path = rows_path(phase, data)
         check_data(path, phase.sha256)
         before = start_of(phase, recipe, base, out, done, report)
-        # Before the model is loaded: under ZeRO-3 the configuration makes loading spread the weights over the devices.
+        # Before the model is loaded: under ZeRO-3 this configuration shards the weights over the devices while loading.
         config: Any = (dpo_config if phase.beta else sft_config)(recipe, phase, out / phase.name, recipe_folder)
         if is_first():
             note_start(recipe, out / phase.name, path)
@@ -195,7 +195,7 @@ def train(
 
 
 def check_deepspeed(recipe: Recipe, one_phase: bool) -> None:
-    """Raise ConfigError where DeepSpeed is asked for and cannot do what is asked."""
+    """Raise ConfigError if the recipe uses DeepSpeed in a way that is not possible here."""
     if not recipe.launch.deepspeed:
         return
     if not is_deepspeed_available():

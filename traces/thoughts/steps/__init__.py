@@ -1,4 +1,4 @@
-"""The solution steps of each trained family: what may be written next after the steps so far."""
+"""The solution steps of each trained family: which steps may follow those written so far."""
 
 from traces.thoughts.steps.algebra import countdown, linear, pick, quadratic
 from traces.thoughts.steps.arithmetic import multiples, sums, word

@@ -1,4 +1,4 @@
-"""Steps for linear and quadratic equations, picking two numbers and countdown: mostly trying, honestly."""
+"""Steps for linear and quadratic equations, picking two numbers and countdown, mostly by trial and error."""
 
 from eval.problems.families.algebra import numbers_of
 from eval.problems.families.family import Params
@@ -36,7 +36,7 @@ def linear(p: Params, path: Path) -> list[SolutionStep]:
 
 
 def quadratic(p: Params, path: Path) -> list[SolutionStep]:
-    """Pairs with the right sum are tried for the right product: only a subtraction and a table fact a pair."""
+    """Try pairs with the right sum for the right product; each pair takes one subtraction and one table fact."""
     s, wanted = p["s"], p["p"]
     if not path:
         steps = []

@@ -5,12 +5,12 @@ from traces.thoughts.steps.step import Line, Path, SolutionStep, check, product,
 
 
 def swapped(a: int, b: int, had: int) -> Line:
-    """The product with its factors changed round."""
+    """The product with its factors swapped."""
     return (product(b, a), a * b, had)
 
 
 def undone(result: int, first: int, second: int, sign: str) -> Line:
-    """A sum is added the other way round; a difference is added up again."""
+    """The check of a sum (added in the other order) or of a difference (added back up)."""
     if sign == "+":
         return (total(second, first), second + first, result)
     return (total(result, second), result + second, first)
@@ -48,7 +48,7 @@ def word(p: Params, path: Path) -> list[SolutionStep]:
 
 
 def multiples(p: Params, path: Path) -> list[SolutionStep]:
-    """k·1, k·2, … until one is over the end; those below the start are not counted."""
+    """k·1, k·2, … until one exceeds the end; those below the start are not counted."""
     k, low, high = p["k"], p["low"], p["high"]
     below = sum(step.name == "below" for step in path)
     if path and path[-1].name == "over":

@@ -13,7 +13,7 @@ def listed(step: int, aim: int) -> Line:
 
 
 def common(p: Params, path: Path) -> list[SolutionStep]:
-    """gcd by taking the smaller number from the larger until both are equal; the pair is written again each time."""
+    """gcd by repeatedly subtracting the smaller number from the larger until both are equal, rewriting the pair."""
     large, small = max(p["a"], p["b"]), min(p["a"], p["b"])
     for step in path:
         if step.name == "less":
@@ -27,7 +27,7 @@ def common(p: Params, path: Path) -> list[SolutionStep]:
 
 
 def meeting(left: int, right: int, steps: tuple[int, int], path: Path) -> list[SolutionStep]:
-    """Two numbers, of which the smaller is always raised by its own step, until they are equal."""
+    """Two numbers, the smaller of which is repeatedly raised by its own step until they are equal."""
     now = [left, right]
     for step in path:
         if step.name in ("left", "right"):

@@ -1,7 +1,7 @@
 """A step of a solution, and the phrases that all families share.
 
-Every verdict is written right beside the two numbers it compares ("7*5=35, want 56, too small"): a small student
-compares neighbours well and numbers far apart badly. Sums and differences of two-digit numbers go by tens and ones.
+Every verdict is written right next to the two numbers it compares ("7*5=35, want 56, too small"): a small student is
+good at comparing adjacent numbers and bad at distant ones. Two-digit sums and differences go by tens and ones.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ class SolutionStep:
     """One solution step, e.g. SolutionStep("product", "7*8=56.", 56)."""
 
     name: str
-    """What the value is, for the steps after it."""
+    """Name of the value, by which later steps refer to it."""
     text: str
     value: int = 0
     dead: bool = False
-    """The step itself finds that it does not lead to an answer."""
+    """Whether the step itself finds that it does not lead to an answer."""
     final: bool = False
-    """The step confirms `value` as the answer."""
+    """Whether the step confirms `value` as the answer."""
     work: bool = False
-    """A single calculation, in which a slip is plausible."""
+    """Whether it is a single calculation, in which a slip is plausible."""
     brief: str | None = None
-    """How a shortcut solution writes it; None: like `text`."""
+    """How a shortcut solution writes it; None means like `text`."""
 
 
 Path = Sequence[SolutionStep]
@@ -34,7 +34,7 @@ Propose = Callable[[Params, Path], list[SolutionStep]]
 
 
 def value(path: Path, name: str) -> int:
-    """The value of the last move of this name."""
+    """The value of the last step with this name."""
     return next(step.value for step in reversed(path) if step.name == name)
 
 
@@ -82,7 +82,7 @@ def work(name: str, a: int, sign: str, b: int, lead: str = "") -> SolutionStep:
 
 
 def remainder(number: int, modulus: int) -> str:
-    """Down to the remainder by taking away five times the modulus, then once: "38: 38-35=3, under 7"."""
+    """Find the remainder by subtracting five times the modulus, then the modulus: "38-35=3, 3 under 7"."""
     steps = []
     while number >= modulus:
         less = 5 * modulus if number >= 5 * modulus else modulus
@@ -92,11 +92,11 @@ def remainder(number: int, modulus: int) -> str:
 
 
 Line = tuple[str, int, int]
-"""What is calculated again, its true value, and the value that the steps had."""
+"""(recalculation, its true value, the value obtained in the steps)"""
 
 
 def check(answer: int, *lines: Line) -> SolutionStep:
-    """The check at the end: every result beside the one it is compared with; a difference makes it a dead end."""
+    """The final check, with every result next to the one it is compared with; any difference makes it a dead end."""
     compared = []
     for text, true_value, had in lines:
         compared.append(f"{text}, had {had}")

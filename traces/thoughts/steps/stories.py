@@ -6,7 +6,7 @@ from traces.thoughts.steps.step import Path, SolutionStep, check, has, product, 
 
 
 def heaps(p: Params, path: Path) -> list[SolutionStep]:
-    """Two products, added or taken from one another, like the sums of two products."""
+    """Two products, added or subtracted, as in the family of sums of products."""
     return sums({**p, "kind": p["kind"] + 1}, path)
 
 

@@ -1,1 +1,1 @@
-"""Training past one process: the group, a process a phase, and what memory and disk it takes."""
+"""Training beyond one process: the process group, one launch per phase, memory and disk requirements."""

@@ -1,4 +1,4 @@
-"""The processes that train together: opened with a long time-out, and kept of one mind."""
+"""The group of processes that train together: opening it with a long time-out, and keeping decisions in sync."""
 
 from datetime import timedelta
 from typing import TypeVar
@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 def open_group(timeout_minutes: float) -> None:
-    """Join the other processes of a launch; alone, nothing is opened.
+    """Join the other processes of a launch; does nothing for a single process.
 
-    This comes before anything else that may open the group, since a group keeps the time-out it was opened with. Ten
-    minutes, NCCL's own, are less than the first process needs to write a model of 145 GB while the others wait.
+    Call it before anything else that may open the group, since a group keeps the time-out it was opened with. NCCL's
+    default of ten minutes is too short for the first process to write a 145 GB model while the others wait.
     """
     PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(minutes=timeout_minutes))
 
@@ -24,6 +24,6 @@ def wait_for_all() -> None:
 
 
 def agreed(value: T) -> T:
-    """The first process's value, in every process: a shared disk may show them different files for a while."""
+    """The first process's value, broadcast to all: a shared disk may briefly show them different files."""
     values = broadcast_object_list([value])
     return values[0]

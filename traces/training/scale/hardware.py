@@ -6,8 +6,8 @@ from common.strict import Strict
 
 
 class Launch(Strict):
-    """Hardware, and what depends on it. A run may be resumed with other values, but a started phase only with as many
-    devices as before."""
+    """Hardware, and what depends on it. A run may be resumed with other values, but a started phase only with the same
+    number of devices."""
 
     devices: int = Field(default=1, ge=1, description="processes of all machines together, one a GPU")
     machines: int = Field(default=1, ge=1, description="they share the output folder, and `devices` evenly")
@@ -50,5 +50,5 @@ class Launch(Strict):
 
     @property
     def row_devices(self) -> int:
-        """Devices that work on different rows at the same time."""
+        """Number of devices that process different rows in parallel."""
         return self.devices // self.sequence_parallel

@@ -1,4 +1,4 @@
-"""A recipe started on several devices: for each phase a group of processes of its own, by `accelerate launch`.
+"""Running a recipe on several devices: a separate group of processes for each phase, by `accelerate launch`.
 
 A second ZeRO-3 trainer in one process fails or keeps the memory of the first (DeepSpeed issues 4856 and 5602), so a
 process trains one phase and ends.
@@ -18,7 +18,7 @@ from traces.training.checkpoints import check_devices, trained_phases
 from traces.training.recipe import Recipe
 
 GRACE_SECONDS = 60.0
-"""For a group to end after it was asked to."""
+"""Time a group has to exit after it was asked to."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Place:
     rank: int = 0
     address: str = "127.0.0.1"
     port: int = 0
-    """0 is any free one, which will do on a single machine."""
+    """0 means any free port, which is enough on a single machine."""
 
 
 def launch(
@@ -40,11 +40,10 @@ def launch(
     resume: bool,
     report: Callable[[str], None],
 ) -> None:
-    """Run every phase that is left, one after the other. Every machine of the recipe calls this with its own rank.
+    """Run all remaining phases, one after the other. Every machine of the recipe calls this with its own rank.
 
-    `train_one` are the arguments after `python -m` that train the next phase; `--resume` is added. Raises ConfigError
-    for an impossible rank and for a phase that was started on another number of devices, ArenaError when a process
-    fails.
+    `train_one`: the arguments after `python -m` that train the next phase; `--resume` is added. Raises ConfigError for
+    an invalid rank and for a phase that was started on a different number of devices, ArenaError if a process fails.
     """
     if not 0 <= place.rank < recipe.launch.machines:
         raise ConfigError(
@@ -66,7 +65,7 @@ def launch(
 
 
 def _run(command: Sequence[str]) -> int:
-    """Run to the end; whatever ends the waiting ends the processes as well."""
+    """Run a command to the end; if waiting is interrupted, its processes are terminated too."""
     search = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     group = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": search})
     try:
@@ -83,7 +82,7 @@ def accelerate_arguments(recipe: Recipe, place: Place) -> list[str]:
     hardware = recipe.launch
     return [
         "accelerate.commands.launch",
-        *(["--multi_gpu"] if hardware.devices > 1 else []),  # also without GPUs: one process a device
+        *(["--multi_gpu"] if hardware.devices > 1 else []),  # without GPUs too: one process per device
         f"--num_machines={hardware.machines}",
         f"--num_processes={hardware.devices}",
         f"--machine_rank={place.rank}",

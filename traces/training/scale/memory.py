@@ -1,7 +1,7 @@
-"""What a recipe takes: memory of each device and machine, and room for checkpoints, before anything is started.
+"""What a recipe needs: memory per device and machine, and disk space for checkpoints, before anything is started.
 
-States and checkpoints follow from the number of parameters. Activations and gathers are estimates from the shape of the
-model, and `RUNTIME_GB` is an assumption: none of them was measured at 72B.
+States and checkpoints follow from the number of parameters. Activations and gathers are estimated from the shape of the
+model, and `RUNTIME_GB` is an assumption; none of these was measured at 72B.
 """
 
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from traces.training.recipe import Phase, Recipe
 
 GB = 1e9
 RUNTIME_GB = 4.0
-"""CUDA context, NCCL's buffers and fragmentation on each device: an assumption on the safe side."""
+"""CUDA context, NCCL buffers and fragmentation on each device: a conservative assumption."""
 
 
 def weight_bytes(recipe: Recipe, *, bf16: bool, gpu: bool) -> int:
-    """Bytes of one weight of the base in training, 2 (bf16) or 4 (fp32); `bf16`: whether training computes in bf16.
+    """Bytes per weight of the base in training, 2 (bf16) or 4 (fp32); `bf16`: whether training computes in bf16.
 
-    Weights that an optimizer changes stay fp32, or updates smaller than bf16 can represent are lost; DeepSpeed keeps
-    such a copy itself. The frozen base of a LoRA needs none; on a CPU it is fp32 all the same, which was faster.
+    Trained weights stay fp32, as updates too small for bf16 would be lost; DeepSpeed keeps such a copy itself. The
+    frozen base of a LoRA needs none; on a CPU it is fp32 anyway, which was faster.
     """
     return 2 if bf16 and (recipe.launch.deepspeed or (recipe.method == "lora" and gpu)) else 4
 
@@ -40,13 +40,12 @@ def trained_billions(recipe: Recipe) -> float:
 
 
 def memory_gb(recipe: Recipe, bytes_each: int, stage: int, *, offloaded: bool = False) -> float:
-    """Weights, gradients and optimiser states of one device in GB; activations come on top.
+    """Weights, gradients and optimiser states on one device in GB; activations come on top.
 
-    offloaded: the optimiser's states are in main memory instead (`host_gb`).
-    AdamW takes 16 bytes a trained parameter: fp32 weight, gradient and two moments, or, with weights of 2 bytes, bf16
-    weight and gradient, fp32 master and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen one takes
-    `bytes_each`, which `weight_bytes` gives. ZeRO divides among the devices the states from `stage` 1 on, gradients
-    from 2 on, and weights at 3.
+    offloaded: the optimiser states are in main memory instead (`host_gb`).
+    AdamW takes 16 bytes per trained parameter: fp32 weight, gradient and two moments or, with 2-byte weights, bf16
+    weight and gradient, fp32 master weight and two moments (ZeRO, arXiv 1910.02054, section 3.1). A frozen parameter
+    takes `bytes_each`, see `weight_bytes`. ZeRO shards the states from `stage` 1 on, gradients from 2 on, weights at 3.
     """
     trained = trained_billions(recipe)
     frozen = recipe.parameters_billion if recipe.method == "lora" else 0.0
@@ -57,14 +56,14 @@ def memory_gb(recipe: Recipe, bytes_each: int, stage: int, *, offloaded: bool = 
 
 
 class Activations(NamedTuple):
-    """What one device holds of a batch at the phase's full length, in GB: an estimate."""
+    """Estimated activations of one device, in GB, for a batch of rows of the phase's maximum length."""
 
     saved: float
     """Kept from the forward pass until the backward pass."""
     working: float
     """One layer while it is recomputed and its gradients are formed; 0 where nothing is recomputed."""
     head: float
-    """Logits. TRL makes them in small tiles for rows; for preference pairs in full."""
+    """Logits, which TRL computes in small tiles for rows, but in full for preference pairs."""
 
 
 def activations(recipe: Recipe, phase: Phase, shape: Architecture) -> Activations:
@@ -89,8 +88,8 @@ def activations(recipe: Recipe, phase: Phase, shape: Architecture) -> Activation
 
 
 def gathered_gb(shape: Architecture, bytes_each: int, stage: int) -> float:
-    """What ZeRO-3 brings together on each device while it computes, in GB: the weights of a layer and of the next one,
-    fetched ahead, the gradients of one, and the larger of the two tables. 0 below stage 3. An estimate."""
+    """Estimate of what ZeRO-3 gathers on each device during computation, in GB: the weights of a layer and, prefetched,
+    of the next one, the gradients of one, and the larger of the two embedding tables. 0 below stage 3."""
     if stage < 3:
         return 0.0
     layer = shape.layer_parameters / shape.num_hidden_layers
@@ -109,16 +108,16 @@ def result_gb(recipe: Recipe, bytes_each: int) -> float:
 
 
 def disk_gb(recipe: Recipe, bytes_each: int) -> float:
-    """Room for the whole run: the kept checkpoints of one phase, one more while it is written, and what each phase
-    leaves. Phases that their time limit may end keep their checkpoints while later ones run."""
+    """Disk space for the whole run, in GB: the kept checkpoints of one phase, one more while it is being written, and
+    the result of each phase. Phases with a time limit may keep their checkpoints while later ones run."""
     ended = sum(phase.max_minutes is not None for phase in recipe.phases[:-1])
     checkpoints = recipe.keep_checkpoints * (1 + ended) + 1
     return checkpoints * checkpoint_gb(recipe, bytes_each) + len(recipe.phases) * result_gb(recipe, bytes_each)
 
 
 def host_gb(recipe: Recipe, bytes_each: int, stage: int, saved: float, *, offloaded: bool) -> float:
-    """Main memory of the first machine, in GB: states and activations that were moved there, and, with ZeRO-3, the
-    whole model that the first process brings together to save it."""
+    """Main memory of the first machine, in GB: offloaded states and activations and, with ZeRO-3, the whole model,
+    which the first process gathers to save it."""
     there = recipe.launch.devices / recipe.launch.machines
     states = (16 - 2 * bytes_each) * trained_billions(recipe) / recipe.launch.devices if offloaded else 0.0
     whole = bytes_each * recipe.parameters_billion if stage >= 3 else 0.0

@@ -1,4 +1,4 @@
-"""What a recipe takes, in words, for `arena train check`."""
+"""A recipe's memory and disk requirements, in words, for `arena train check`."""
 
 import shutil
 from pathlib import Path
@@ -19,25 +19,25 @@ from traces.training.scale.memory import (
 
 
 class Needs(NamedTuple):
-    """All in GB."""
+    """Memory and disk requirements, all in GB."""
 
     states: float
     """Weights, gradients and optimiser states of one device."""
     device: float | None
-    """All that one device needs at the longest phase; None where the shape of the base is not known."""
+    """Total memory of one device in its most demanding phase; None if the shape of the base is not known."""
     host: float
     """Main memory of the first machine."""
     checkpoint: float
     disk: float
     free: float
-    """Room on the disk of the run's folder, with what the run has there already."""
+    """Space available on the disk of the run's folder, counting what the run already has there."""
     lines: tuple[str, ...]
 
     def fault(self, recipe: Recipe, *, disk: bool = False) -> ConfigError | None:
-        """Why the recipe does not fit what it says of its machines, if so. `disk`: the disk that was looked at is the
-        run's, and must have the room."""
+        """Why the recipe does not fit the machines it describes, if it does not. `disk`: whether the disk examined is
+        the run's, so that it must have enough space."""
         limit, host = recipe.launch.memory_per_device_gb, recipe.launch.host_memory_gb
-        # Without an estimate of the activations, a tenth of the memory is the least that must be left for them.
+        # Without an estimate of the activations, at least a tenth of the memory must be left for them.
         needed = self.device if self.device is not None else self.states / 0.9
         if limit is not None and needed > limit:
             return ConfigError(
@@ -107,7 +107,7 @@ def size(gigabytes: float) -> str:
 
 
 def free_gb(folder: Path) -> float:
-    """Room on the disk that `folder` is on, or will be; what is in it counts as free, since a run writes over it."""
+    """Free space on the disk of `folder`, existing or not; its contents count as free, since a run overwrites them."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     own = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else 0
     return (shutil.disk_usage(there).free + own) / 1e9
