@@ -61,8 +61,8 @@ class Battle:
 
     @property
     def replies_visible(self) -> bool:
-        """Whether replies are shown as they stream. With `together` delivery they appear only once both are finished;
-        with a guard model too, in every mode, since nothing is shown before it has been checked."""
+        """Whether replies are shown as they stream. With `together` delivery, or with a guard model in any mode, they
+        appear only once both are finished: nothing is shown unchecked."""
         return not self.running or not (self.screened or (self.mode == "blind" and self.delivery == "together"))
 
     @property

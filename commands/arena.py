@@ -1,7 +1,7 @@
 """The `arena` command: its sub-commands and their exit codes.
 
 Exit codes: 0 done; 1 an error, explained on stderr; 2 wrong usage; 3 stopped by a spending cap; 130 interrupted; 143
-terminated.
+terminated by SIGTERM.
 """
 
 import argparse

@@ -70,8 +70,7 @@ def count_asked(votes: Iterable[Vote]) -> Counter[str]:
 
 
 def what_is_known(votes: Sequence[Vote], candidates: Iterable[Candidate]) -> dict[str, Known]:
-    """For each kind, what blind votes on the answers alone say about it. The model treats all other votes as one
-    kind."""
+    """For each kind, what blind votes on the answers alone say about it. The model takes other votes as one kind."""
     candidates = list(candidates)
     kinds = {question_key(candidate.question): candidate.kind for candidate in candidates}
     first = [vote for vote in effective_votes(votes) if vote.before_reading]

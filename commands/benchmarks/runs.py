@@ -180,8 +180,7 @@ def forced_command(options: argparse.Namespace) -> None:
 
 
 def watch(options: argparse.Namespace, job: "Job") -> int:
-    """Run the job with a progress line. Ctrl-C stops it so that it can be resumed; a second one does not wait for
-    that."""
+    """Run the job with a progress line. Ctrl-C stops it so that it can be resumed; a second one does not wait."""
     from commands.benchmarks.results import outcome
 
     run = job.log.folder.name

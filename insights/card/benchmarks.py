@@ -62,7 +62,7 @@ def p_of(comparison: Comparison) -> float:
 
 
 def sign_flips(cells: Sequence[Cell]) -> float:
-    """Two-sided permutation test of the mean difference, swapping the two models on each problem (Fisher, 1935).
+    """Two-sided p-value of the mean difference, permuting the two models on each problem (Fisher, 1935).
 
     Exact for few problems; otherwise from 9,999 permutations with a fixed seed. 1.0 if no problem differs.
     """

@@ -73,7 +73,7 @@ def _case_line(key: str, title: str, run: CaseRun) -> Line:
 
 
 def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, Table]]:
-    """What became of plain chat, from the adapter's report, and of standing firm, from the newest probe."""
+    """How plain chat fares, from the adapter's report, and how firmly answers are held, from the newest probe."""
     replies = _chat_replies(pair)
     rows = [
         {"prompt": entry["prompt"], "form": entry.get("form", ""), "role": role, "tokens": entry[role]["tokens"],

@@ -69,7 +69,7 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
 
 
 def sign_test(votes: Sequence[Ballot]) -> float | None:
-    """Exact two-sided sign test on the votes that name a winner; None if there are none."""
+    """P-value of the exact two-sided sign test on the votes that name a winner; None if there are none."""
     from scipy.stats import binomtest
 
     rate = win_rate(votes)

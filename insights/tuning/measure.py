@@ -127,8 +127,7 @@ def measured_problems(count: int, prompts: Iterable[str]) -> list[Benchmark]:
 
 
 def ask_parents(pair: PairSpec, tuned: PairSpec, runs: Path, sets: Sequence[Benchmark]) -> list[Against]:
-    """Run all three models on these problems, decoding greedily; runs are kept under `runs` and resumed if
-    interrupted."""
+    """Run all three models on these problems with greedy decoding; runs are kept under `runs` and can be resumed."""
     logs = []
     for served_pair, roles in ((pair, ROLES), (tuned, ROLES[1:])):
         config = config_of(MEASUREMENTS["greedy"], sets, served_pair, pair.distilled.sampling.max_tokens)

@@ -213,7 +213,7 @@ def _gpu_engine(
 
 def _precision_options(profile: Profile) -> list[str]:
     """AWQ needs none: vLLM reads it from the checkpoint's config. For fp8, one scale per channel is more accurate than
-    one per tensor; GPUs without fp8 arithmetic support only the latter, for weights alone."""
+    one per tensor; GPUs without fp8 arithmetic support only the latter, and only for weights."""
     assert profile.gpu is not None
     options = []
     if profile.quantization == "fp8":

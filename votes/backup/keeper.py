@@ -1,8 +1,8 @@
 """Synchronises the store with a backup repository: fetches what others have pushed, pushes what is new here.
 
 Every push adds one Parquet file per table that has new rows. Rows are identified by their ids, so a row in two files is
-still one row, and it makes no difference whether a file was pushed by this page, by another replica of it, or by `arena
-votes hide` on another machine.
+still one row, and it makes no difference whether a file was pushed by this page, by one of its replicas, or by the
+command `arena votes hide` elsewhere.
 """
 
 import logging

@@ -7,7 +7,7 @@ The order of a blind battle:
 
 * One vote a stage; the second needs the first. The latest vote can be undone for a short time, until the reveal.
 * One gesture, one vote: a vote says which stage it is for. A repeat of a vote that stands, or the same verdict within
-  `Limits.gesture_seconds` of the call before it, writes nothing and is answered as that vote was.
+  `Limits.gesture_seconds` of the previous call, writes nothing and returns that vote's receipt.
 * The reasoning is shown after a vote on the answers (or after it was forfeited). A first vote cast again after an undo
   is therefore marked `reasoning_seen`.
 * The reveal needs a committed vote on the answers that still stands, or `forfeit`. Either closes the battle for good:
