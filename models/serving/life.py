@@ -27,7 +27,7 @@ class Life:
         self._resume_at: float | None = None
         self._down_since: float | None = None
         self._restarts = 0
-        # Held only to read or write the five fields above together, so that a status never mixes an old phase with a #
+        # Held only to read or write the five fields above together, so that a status never mixes an old phase with a
         # new detail. Nothing blocks while holding it, so it cannot deadlock.
         self._lock = threading.Lock()
         self._stop = threading.Event()

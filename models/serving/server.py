@@ -136,8 +136,7 @@ class Server(Life):
         return self._process
 
     def _watch(self, process: subprocess.Popen[bytes], port: int) -> tuple[float | None, ServerError | None]:
-        """Watch it until it ends or must be stopped. Returns when it became ready, and why it must be stopped, if
-        so."""
+        """Watch it until it ends or must be stopped. Returns when it became ready, and any reason to stop it."""
         started, ready_at, deaf, next_probe = time.monotonic(), None, 0, 0.0
         while process.poll() is None and not self._stop.wait(POLL_SECONDS):
             now = time.monotonic()
