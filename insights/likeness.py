@@ -61,8 +61,10 @@ class Likeness:
         chinese = detect_language(query) == "zh"
         places: dict[str, list[int]] = {}
         for place, text in enumerate(texts):
-            if text.strip() and (detect_language(text) == "zh") == chinese and len(places) < SEARCHED:
-                places.setdefault(text, []).append(place)
+            if text in places:
+                places[text].append(place)
+            elif text.strip() and (detect_language(text) == "zh") == chinese and len(places) < SEARCHED:
+                places[text] = [place]
         if not query.strip() or not places:
             return []
         vectors = (characters if chinese else self.embed)([query, *places])

@@ -1,1 +1,1 @@
-"""The page: the only package that imports gradio. One file a tab, and pure helpers beside them."""
+"""The page, and the only package that imports gradio: a package for each tab, and pure helpers."""

@@ -1,8 +1,8 @@
-"""What a program may do here, with names, types and docs: ask, compare, read results, take exports.
+"""The API for programs, with names, types and docs: ask, compare, read results, download exports.
 
-These are the only public endpoints of Gradio's API, and the tools of the MCP server where that extra is installed. A
-program never votes: what it asks is no battle, so there is nothing to vote on. The docstrings of the endpoints are what
-programs and models read about them.
+These are the only public endpoints of Gradio's API, and the tools of the MCP server if that extra is installed. A
+program never votes: its questions are not battles, so there is nothing to vote on. The docstrings of the endpoints are
+the documentation that programs and models see.
 """
 
 import asyncio
@@ -37,15 +37,15 @@ from votes.ranking import WinRate, win_rates_by
 
 Json = dict[str, Any]
 RATES: Mapping[Action, Rate] = {"turn": Rate(per_visitor=10, in_total=120)}
-"""Questions by programs; visitors of the page have limits of their own."""
+"""Rate limits for programs; visitors of the page have separate limits."""
 AT_ONCE = 2
-"""Questions of programs that are answered at the same time: people come first."""
+"""Programs' questions answered concurrently; kept low, since people come first."""
 READY_SECONDS = 20.0
 _SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
 
 
 def mcp_installed() -> bool:
-    """Whether Gradio's MCP server can be offered: its extra is there, as on a Space, and of a version that works."""
+    """Whether Gradio's MCP server can be offered: its extra is installed, as on a Space, in a version that works."""
     try:
         import_module("gradio.mcp")
     except ImportError:
@@ -180,7 +180,7 @@ class Program:
     async def _asked(
         self, request: gr.Request, question: str, roles: list[Role], max_tokens: int, temperature: float
     ) -> dict[str, Json]:
-        """What these models answer. VoteError for a question that the page would refuse or that comes too soon."""
+        """These models' replies. Raises VoteError for a question that the page would refuse, or that comes too soon."""
         services = self._services
         question = clean_prompt(question, services.desk.limits)
         sampling = check_sampling(max_tokens, temperature)

@@ -39,9 +39,15 @@ def visible_gpus() -> list[Gpu]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return gpus
-    numbers = [int(number) for number in visible.split(",") if number.strip().isdigit()]
-    # GPUs named by UUID cannot be matched here; only their number is used, which is enough if all are alike.
-    return [gpus[n] for n in numbers if n < len(gpus)] if numbers else gpus[: len(visible.split(",")) if visible else 0]
+    chosen: list[Gpu] = []
+    for name in map(str.strip, visible.split(",")):
+        if name.isdigit() and int(name) < len(gpus):
+            chosen.append(gpus[int(name)])
+        elif name.startswith(("GPU-", "MIG-")) and len(chosen) < len(gpus):
+            chosen.append(gpus[len(chosen)])  # cannot be matched here; any will do if all are alike
+        else:
+            break  # CUDA, too, ignores what follows an invalid name; "-1" hides all
+    return chosen
 
 
 def driver_cuda() -> float | None:

@@ -101,7 +101,10 @@ def check_whole(folder: Path) -> None:
         raise WeightsError(f"{folder} is not a model folder: config.json is missing.", "Give a Transformers folder.")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        named = set(json.loads(index.read_text())["weight_map"].values())
+        try:
+            named = set(json.loads(index.read_text())["weight_map"].values())
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{index} is damaged.", "Fetch the weights again.") from error
     else:
         named = {"model.safetensors"} if not weight_files(folder) else set()
     missing = sorted(name for name in named if not (folder / name).is_file())

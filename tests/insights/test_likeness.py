@@ -59,8 +59,8 @@ def test_memory_is_bounded_and_nothing_is_loaded_for_nothing(monkeypatch: pytest
     for query, texts in (("", ["a"]), ("a", []), ("a", ["", " "]), ("a", ["大海"])):
         assert Likeness(load).nearest(query, texts) == []
     monkeypatch.setattr(likeness, "SEARCHED", 1)
-    assert [match.place for match in found_first(model)] == [0]
+    assert [match.place for match in found_first(model)] == [0, 2]
 
 
 def found_first(model: Counting) -> list[likeness.Match]:
-    return Likeness(lambda: model).nearest("a", ["a1", "a2"])
+    return Likeness(lambda: model).nearest("a", ["a1", "a2", "a1"])

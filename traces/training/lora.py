@@ -65,14 +65,14 @@ def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: 
         module = name.removesuffix(".weight")
         if module.split(".")[-1] not in recipe.adapter.target_modules:
             continue
-        # Of all matrices of rank r, the first r terms of the SVD are the nearest to the difference in the Frobenius
-        # norm (Eckart–Young): no other adapter of this rank keeps more of what was trained.
+        # Of all matrices of rank r, the first r terms of the SVD are closest to the difference in the Frobenius norm
+        # (Eckart–Young): no other adapter of this rank keeps more of what was trained.
         u, s, vt = torch.linalg.svd(after[name] - old, full_matrices=False)
         r = min(rank, s.numel())
         kept += float((s[:r] ** 2).sum())
         total += float((s**2).sum())
         root = s[:r].sqrt()
-        # All layers have one rank: a layer with fewer singular values is filled up with zeros.
+        # All layers have the same rank: a layer with fewer singular values is padded with zeros.
         a = torch.zeros(rank, old.shape[1], dtype=torch.bfloat16)
         b = torch.zeros(old.shape[0], rank, dtype=torch.bfloat16)
         a[:r], b[:, :r] = root[:, None] * vt[:r], u[:, :r] * root

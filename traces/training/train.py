@@ -59,11 +59,11 @@ class CompletionTrainer(SFTTrainer):
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         inner: Any = self.accelerator.unwrap_model(model)
         inner = inner.get_base_model() if isinstance(inner, PeftModel) else inner
-        # The output at position i predicts token i + 1, so labels move one to the left. Label −100 marks what is shown
+        # The output at position i predicts token i + 1, so labels shift one to the left. Label −100 marks what is shown
         # but not learned: prompts, padding, and calculations that are wrong on purpose.
         targets = inputs["labels"][:, 1:]
         learned = targets != -100
-        # Packed rows have no mask: their positions, which begin anew with each row, keep them apart.
+        # Packed rows have no mask: their position ids, which restart with each row, keep them apart.
         seen = {name: inputs[name] for name in ("input_ids", "attention_mask", "position_ids") if name in inputs}
         # Accelerate's autocast wraps the forward pass of the whole model, which is not called here.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.args.bf16):

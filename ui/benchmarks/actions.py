@@ -1,4 +1,4 @@
-"""What the Benchmarks tab asks of runs: begin, resume, force answers, take in outputs; or why not, in words."""
+"""The actions of the Benchmarks tab: start and resume runs, force answers, import outputs; or why not, in words."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def set_size(name: str) -> int:
 
 
 def uploaded(path: str) -> Path:
-    """A file of a visitor's. Raises DataError when it is gone: uploads are deleted after a while."""
+    """The path of a visitor's upload. Raises DataError if it is gone: uploads are deleted after a while."""
     if not (file := Path(path)).is_file():
         raise DataError(f"The file {file.name} is no longer here.", "Choose it again.")
     return file
@@ -52,14 +52,14 @@ def set_title(name: str) -> str:
 
 
 class RunActions:
-    """Starts, stops and resumes runs for visitors who may; everything it raises is for people to read."""
+    """Starts, stops and resumes runs for authorised visitors; all its errors are worded for people."""
 
     def __init__(self, services: Services, library: RunLibrary) -> None:
         self.services, self.library = services, library
         self.jobs = services.jobs
 
     def estimate(self, config: RunConfig) -> str:
-        """What the run would cost and what it could show, all in all and set by set, before it starts."""
+        """What the run would cost and what it could show, in total and per set, before it starts."""
         sizes = {set_title(name): set_size(name) for name in config.benchmarks}
         drawn = {title: min(size, config.problems or size) for title, size in sizes.items()}
         pair = self.services.config.pairs.get(config.pair)
@@ -80,7 +80,7 @@ class RunActions:
         return log.folder.name
 
     def stop(self) -> str:
-        """Stop the run that is going on, unless it is another page's; returns its id."""
+        """Stop the run in progress, unless another page started it; returns its id."""
         job = self.jobs.current
         if job is None or job.over:
             raise ConfigError("No run is in progress.")
@@ -120,7 +120,7 @@ class RunActions:
         check_ready(served)
 
     def keep_own_set(self, path: str | None) -> str | None:
-        """Copy an uploaded set to where later runs find it again; never over another of the same name."""
+        """Copy an uploaded set to where later runs can find it, never overwriting another of the same name."""
         if not path:
             return None
         folder, content = self.services.home / "sets", uploaded(path).read_bytes()

@@ -1,4 +1,4 @@
-"""Which buttons of the Benchmarks tab can do something now, and which of its messages still hold."""
+"""Which buttons of the Benchmarks tab are enabled, and which of its messages still apply."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from ui.benchmarks.view import progress_html
 
 
 class Allowed(NamedTuple):
-    """A button is enabled where pressing it could do something."""
+    """Which buttons are enabled: those that could do something when pressed."""
 
     start: bool = False
     stop: bool = False
@@ -22,17 +22,17 @@ class Allowed(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """What a visitor's page was sent last, so that a tick sends only what has changed."""
+    """What was last sent to a visitor's page, so that a timer tick sends only what has changed."""
 
     going: str = ""
-    """The run whose progress it saw while that run went on."""
+    """The run whose progress the page was last shown while it was running."""
     progress: str = ""
     allowed: Allowed = Allowed()
 
 
 @dataclass(frozen=True)
 class Controls:
-    """The buttons, what is said of a run that goes on, and what a page remembers of both."""
+    """The buttons, the messages about a run in progress, and the page's state for both."""
 
     start: gr.Button
     stop: gr.Button
@@ -42,9 +42,9 @@ class Controls:
     progress: gr.HTML
     notice: gr.Markdown
     selected: gr.State
-    """The chosen run. A list whose choices are just being replaced would refuse the value it still sends."""
+    """The chosen run, kept here because a dropdown whose choices are being replaced would reject its old value."""
     told: gr.State
-    """The run whose state the notice tells; empty where it tells of none."""
+    """The run that the notice is about; empty if it is about none."""
     sent: gr.State
 
     @property
@@ -56,7 +56,7 @@ class Controls:
         return list(vars(self).values())
 
     def chosen(self, actions: RunActions, run: str) -> dict[Any, Any]:
-        """Another run is looked at: what was said before is over."""
+        """Updates after another run was chosen: earlier messages are cleared."""
         job = actions.jobs.current
         now = Sent(_going(job), progress_of(actions, job, run, ""), allowed(actions, run, retry=False))
         said = {self.notice: "", self.told: "", self.selected: run, self.sent: now}
@@ -109,8 +109,8 @@ def allowed(actions: RunActions, run: str, retry: bool) -> Allowed:
 
 
 def progress_of(actions: RunActions, job: Job | None, run: str, going: str) -> str:
-    """How far the run is that goes on. Of one that is over, how it ended: for a page that saw it going on, and where
-    that run is chosen and did not finish."""
+    """Progress of the run in progress, or how the last run ended: for a page that saw it running, or that has chosen it
+    if it did not finish."""
     if job is None:
         return ""
     own, name, progress = job.log.folder.parent == actions.library.runs, job.log.folder.name, job.progress()

@@ -95,7 +95,7 @@ def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Role, title: str
 
 
 def cut_share(curves: Mapping[Role, Sequence[CurvePoint]], titles: Mapping[Role, str]) -> go.Figure:
-    """Share of answers longer than each budget: what the truncated curve's low end is made of."""
+    """Share of answers longer than each budget, which explains the low end of the truncated curve."""
     figure = _figure("token budget (log scale)", "answers cut off")
     for side, points in curves.items():
         mine = [p for p in points if p.kind == "truncated"]
@@ -154,7 +154,7 @@ def breakdown_bars(groups: Sequence[Breakdown], titles: Mapping[Role, str]) -> g
 
 
 def _log_axis(figure: go.Figure) -> None:
-    """A log axis whose every tick says its whole number; fewer of them where it spans more."""
+    """A log axis with ticks labelled by whole numbers, fewer of them over a wider range."""
     values = [x for trace in figure.data for x in trace.x or () if x and x > 0]
     wide = bool(values) and max(values) / min(values) > 100
     ticks = [first * 10**power for power in range(7) for first in ((1, 3) if wide else (1, 2, 5))]

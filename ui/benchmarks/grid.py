@@ -58,7 +58,7 @@ class GridWidgets:
 
     grid: gr.HTML
     filters: tuple[Any, ...]
-    """In the order of the fields of Filters."""
+    """In the order of the fields of `Filters`."""
     problem: gr.State
     detail: gr.Column
     question: gr.Markdown
@@ -123,7 +123,7 @@ def _build_pinning() -> PinPanel:
 
 
 def make_filters(*values: Any) -> Filters:
-    """Form values, possibly empty or forged, as filters."""
+    """Filters from form values, which may be empty or forged."""
     base, distilled, words, shortest, cut, flagged = values
     return Filters(str(base), str(distilled), str(words or "")[:200], int(shortest or 0), bool(cut), bool(flagged))
 
@@ -150,7 +150,7 @@ def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
-        component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not change: a run resets them
+        component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not `change`, which also fires when a run resets them
     widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
     widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:
@@ -205,9 +205,9 @@ def pin_problem(library: RunLibrary, choice: Choice, problem: str, comment: str)
 
 
 def flag_grade(library: RunLibrary, choice: Choice, side: Role, problem: str, index: int, comment: str) -> None:
-    """Record that a person called a grade wrong. Flags are shown and counted; they change no number.
+    """Record that a person flagged a grade as wrong. Flags are shown and counted, but change no figure.
 
-    Raises DataError for a sample that is not there, or when a run has too many flags already.
+    Raises DataError if the sample does not exist, or if the run already has too many flags.
     """
     contender = choice.sides[side]
     details = [d for d in library.results(choice).details(contender, problem) if d["index"] == index]

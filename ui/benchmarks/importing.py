@@ -34,7 +34,7 @@ class ImportSection:
 
 
 def build_import_section() -> ImportSection:
-    """A file of each model, the problems they belong to, and the names of plain fields."""
+    """Inputs for one file per model, the problems they belong to, and the field names of plain files."""
     gr.Markdown(ABOUT, elem_classes="note")
     sides: list[Any] = []
     with gr.Row():

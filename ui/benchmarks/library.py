@@ -1,4 +1,4 @@
-"""The runs as the Benchmarks tab looks at them: found, read once, compared, kept until they change."""
+"""Access to runs for the Benchmarks tab: finds, reads and compares them, caching results until the files change."""
 
 import tempfile
 import threading
@@ -25,7 +25,7 @@ SEPARATOR = " / "
 
 @dataclass(frozen=True)
 class Choice:
-    """What a visitor looks at: two sides, and one benchmark or all of them."""
+    """What a visitor has selected: two sides, and one benchmark or all of them."""
 
     base: Side
     distilled: Side
@@ -48,7 +48,7 @@ class Shown:
     report: str
     """Markdown, to paste in a model card."""
     left_out: tuple[str, ...] = ()
-    """Sentences on rows of the runs' files that cannot be used."""
+    """Sentences about unusable rows in the runs' files."""
 
 
 def side_value(side: Side) -> str:
@@ -72,7 +72,7 @@ class Filters:
     """`any`, `right` or `wrong`."""
     distilled: str = "any"
     words: str = ""
-    """All of these in the thought of either side."""
+    """Words that must all occur in the thought of one side."""
     shortest: int = 0
     """The longer of the two outputs has at least this many tokens."""
     cut: bool = False
@@ -137,8 +137,8 @@ class RunLibrary:
         return [Side(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides]
 
     def partner(self, info: RunInfo, role: Role, shown: object) -> object:
-        """The value of a side to set beside a run that lacks it: what is shown now if it has the run's first set, else
-        the newest that has; what is shown now if none has."""
+        """The dropdown value for a side that a run lacks: the side shown now if it has the run's first set, else the
+        newest that does, else the one shown now."""
         having = [
             side_value(Side(other.id, other.sides[role].model))
             for other in self.infos()

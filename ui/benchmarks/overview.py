@@ -86,5 +86,5 @@ def _paper_line() -> str:
 
 
 def _wide(inner: Markup) -> Markup:
-    """A table whose first column has room and whose small lines stay whole; on a phone it scrolls in its box."""
+    """A table with a wide first column and unbroken small lines; on a phone it scrolls inside its box."""
     return render('<div class="bm-overview">{{ inner }}</div>', inner=inner)

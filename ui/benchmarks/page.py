@@ -1,4 +1,4 @@
-"""What the Benchmarks tab shows at any time: its widgets and their updates."""
+"""The widgets of the Benchmarks tab and their updates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ NO_FILTERS = ("any", "any", "", 0, False, False)
 
 @dataclass(frozen=True)
 class Updates:
-    """A function that gives updates, with the components it may update."""
+    """A function that returns updates, and the components it may update."""
 
     give: Callable[..., dict[Any, Any]]
     components: list[Any]
@@ -39,7 +39,7 @@ class Updates:
 
 @dataclass(frozen=True)
 class Selectors:
-    """Which run, which two sides, which set."""
+    """The selectors for the run, the two sides and the set."""
 
     run: gr.Dropdown
     base: gr.Dropdown
@@ -56,7 +56,7 @@ class Displays:
     """Everything that shows results."""
 
     results: gr.Column
-    """Around all of them."""
+    """The container of all of them."""
     export: gr.Button
     headline: gr.HTML
     summary: gr.HTML
@@ -71,7 +71,7 @@ class Displays:
 
 
 def make_choice(base: object, distilled: object, benchmark: object) -> Choice:
-    """Values of the selectors as a choice; raises DataError when no side is chosen."""
+    """The selectors' values as a `Choice`; raises DataError if a side is not chosen."""
     return Choice(parse_side(base), parse_side(distilled), str(benchmark or ""))
 
 
@@ -86,10 +86,10 @@ class Page:
     grid: GridWidgets
     controls: Controls
     seen: gr.State
-    """What the visitor's page shows now, as a hash; a tick sends results only when it has changed."""
+    """Hash of what the visitor's page shows now; a timer tick sends results only if it has changed."""
     chosen: gr.State
-    """Values of the sides and the set shown. A tick reads them here: a list whose choices are just being replaced would
-    refuse the value it still sends."""
+    """Values of the sides and set shown. A timer tick reads them here, because a dropdown whose choices are being
+    replaced would reject its old value."""
 
     @property
     def inputs(self) -> list[Any]:
@@ -113,13 +113,13 @@ class Page:
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 
     def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
-        """The results of other sides or another set; an open problem of the previous results is closed."""
+        """The results after other sides or another set were chosen; a problem open in the previous results is closed."""
         closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
-        """Both sides and the first set of one run, and their results, unfiltered; a side it lacks is another run's of
-        that set."""
+        """Select both sides and the first set of one run, and show their results unfiltered; a side the run lacks comes
+        from another run of that set."""
         infos = self.library.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
@@ -147,25 +147,25 @@ class Page:
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
             return {**updates, **self.controls.chosen(self.actions, ""), self.displays.headline: EMPTY}
-        # The runs that stand for the pair's sets come first: one that is small or unfinished is no headline.
+        # The runs that represent the pair's sets come first: a small or unfinished run is no headline.
         pair = self.actions.services.served.pair.key
         best = next((result.run for result in self.library.overview(pair)), None)
         return {**updates, **self.choose_run(best or (whole or infos)[0].id)}
 
     def open(self, *watched: Any) -> Any:
-        """What a visitor sees who opens the tab: the first time the pair's best run, later what was chosen."""
+        """What the tab shows when it is opened: the pair's best run the first time, later the current choice."""
         return self.tick(*watched) if watched[len(self.controls.inputs)] else self.refresh()
 
     @property
     def watched(self) -> list[Any]:
-        """What a tick looks at."""
+        """The inputs of a timer tick."""
         return [*self.controls.inputs, self.seen, self.chosen, self.grid.problem, *self.grid.filters]
 
     def tick(
         self, run: str, told: str, sent: Sent, retry: bool, stamp: str, chosen: tuple[Any, Any, Any], problem: str,
         *filters: Any,
     ) -> Any:  # fmt: skip
-        """Progress of the run that is going on, what the buttons can do, and results when they have changed."""
+        """Progress of the run in progress, the state of the buttons, and results if they have changed."""
         updates = self.controls.tick(self.actions, run, told, sent, retry)
         try:
             changed = self.state(make_choice(*chosen)) != stamp
@@ -173,11 +173,11 @@ class Page:
             changed = False
         if changed:
             updates |= self.show(*chosen, problem, *filters)
-            updates.pop(self.chosen, None)  # never takes back what was chosen meanwhile
+            updates.pop(self.chosen, None)  # must not undo a choice made in the meantime
         return updates or gr.skip()
 
     def state(self, choice: Choice) -> str:
-        """Changes whenever what is shown of the choice would."""
+        """A value that changes whenever the display of this choice would."""
         text = f"{choice}{self.library.stamp(choice)}{_is_running(self.actions, choice)}"
         return sha256(text.encode()).hexdigest()[:16]
 

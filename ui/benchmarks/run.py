@@ -58,7 +58,7 @@ def make_config(
     seed: float,
     concurrency: float,
 ) -> RunConfig:
-    """The form's values as a configuration. Raises ConfigError for what cannot be run."""
+    """The form's values as a configuration. Raises ConfigError if it cannot be run."""
     unknown = [name for name in sets or [] if name not in {*KNOWN, *GENERATED}]
     if unknown:
         raise ConfigError(f"There is no set “{unknown[0]}”.", "Choose from the list.")
@@ -106,7 +106,7 @@ def build_form(services: Services) -> RunForm:
 
 @dataclass(frozen=True)
 class RunHandlers:
-    """What the buttons do. Each that starts or stops work asks for the owner first, and says what has happened."""
+    """Handlers of the buttons. Those that start or stop work first check for the owner, then report what happened."""
 
     actions: RunActions
     controls: Controls
@@ -153,7 +153,7 @@ class RunHandlers:
         return self._tell(f"Making forced answers at {', '.join(map(str, made))} tokens.", run_id)
 
     def _tell(self, words: str, run_id: str = "") -> dict[Any, Any]:
-        """`run_id`: the run that goes on while the words hold."""
+        """`run_id`: the run during which the message applies."""
         return {self.controls.notice: words, self.controls.told: run_id}
 
 
@@ -173,7 +173,7 @@ class RunSection:
 
 
 def build_run_section(services: Services) -> RunSection:
-    """Buttons are off until the tab is opened and it is known what they could do."""
+    """Build the section; buttons stay disabled until the tab is opened and it is known what they could do."""
     if services.served.profile.benchmarks == "read":
         gr.Markdown(READ_ONLY, elem_classes="note")
     form = build_form(services)
@@ -198,7 +198,7 @@ def build_run_section(services: Services) -> RunSection:
 def wire_run_section(
     section: RunSection, actions: RunActions, controls: Controls, run: gr.Dropdown, started: Any
 ) -> None:
-    """`started(run_id)` gives the updates that make a new run the one looked at."""
+    """Connect the section; `started(run_id)` returns the updates that select a new run."""
     on, key, inputs = RunHandlers(actions, controls, started), section.key, section.form.inputs
     said = [controls.notice, controls.told]
     for component in inputs:

@@ -41,7 +41,7 @@ def build_benchmarks_tab(services: Services) -> None:
         importing = build_import_section()
     controls = build_controls(running)
     headline = gr.HTML(note("Reading the runs …"), elem_id="bm-headline")
-    # Nothing is to be seen before they are read, and before the first answer.
+    # Hidden until results have been read and there is a first answer.
     with gr.Column(visible=False) as results, gr.Tabs(elem_id="bm-tabs", overflow_behavior="wrap"):
         displays, grid, files = build_results(results, headline)
     page = Page(library, actions, selectors, displays, grid, controls, gr.State(""), gr.State((None, None, "")))
@@ -53,7 +53,7 @@ def build_benchmarks_tab(services: Services) -> None:
 
 
 def build_controls(section: RunSection) -> Controls:
-    """The buttons of the run section, with what is said of a run right below it."""
+    """The buttons of the run section, with messages about a run right below it."""
     progress = gr.HTML("", visible=False, elem_id="bm-progress")
     notice = gr.Markdown("", elem_id="bm-notice")
     buttons = (section.start, section.stop, section.resume, section.retry, section.force)

@@ -16,7 +16,7 @@ from ui.kit.html import Markup, join, note, render, table
 from ui.lens.view import Thought, lens_pair, thought_of
 
 GLYPHS = {"both": "✓", "only_distilled": "D", "only_base": "B", "neither": "·", "unsure": "?"}
-"""Told apart without colour as well."""
+"""Signs that tell the cells apart without relying on colour."""
 OUTCOME_WORDS = {
     "correct": "correct",
     "wrong": "wrong",
@@ -37,7 +37,7 @@ RUN_COLUMNS = ["run", "pair", "sets", "sampling", "answers", "repeat with"]
 
 
 def headline_html(comparison: Comparison, running: bool = False, warnings: Sequence[str] = ()) -> Markup:
-    """The scoreboard, the result in a sentence, and what qualifies it."""
+    """The scoreboard, the result in a sentence, and any caveats."""
     notes = list(warnings)
     if comparison.left_out:
         words = "problem is" if comparison.left_out == 1 else "problems are"
@@ -167,7 +167,7 @@ def _cell(cell: Cell, selected: bool) -> Markup:
 
 
 def progress_html(progress: RunProgress | None, where: str = "") -> Markup:
-    """`where`: the page on which the run was started, when it is another one."""
+    """The progress of a run; `where`: the page on which it was started, if another one."""
     if progress is None:
         return note("Nothing is running.")
     words = {"waiting": "waiting for the servers", "grading": "grading the last answers"}

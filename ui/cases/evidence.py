@@ -1,4 +1,4 @@
-"""What this product has measured of the paper's story: costs of the four ways, the bitter lesson's evidence, ablations.
+"""This product's own measurements on the paper's story: costs of the four ways, evidence for the lesson, ablations.
 
 Reads trace files, the shipped adapter's reports and the self-score; a missing figure is shown as missing.
 """
@@ -91,7 +91,7 @@ def numbers(values: Figures, *keys: str) -> list[float] | None:
 
 
 def bitter_evidence(report: Figures) -> dict[str, Markup]:
-    """Point of the lesson → what is seen of it here."""
+    """Point of the lesson → the evidence for it here."""
     greedy = part(report, "evaluation", "greedy", "summary")
     chat = part(report, "evaluation").get("chat")
     replies = [entry for entry in chat if isinstance(entry, Mapping)] if isinstance(chat, list) else []
@@ -198,7 +198,7 @@ def _excerpt(reply: Figures) -> str:
 
 
 def ablation_html(path: Path = ADAPTER / "ablation.json") -> Markup:
-    """What training without one part or another gives, as a table; or that it was not measured."""
+    """Table of results when one part or another is left out of training, or a note that none were measured."""
     try:
         ablation = read_ablation(path)
     except DataError as error:

@@ -1,4 +1,4 @@
-"""What happens on the case studies' page: choosing, running live, voting. Handlers translate; rules are elsewhere."""
+"""Event handlers of the case studies page: choosing, running live, voting. They only translate; rules are elsewhere."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -34,7 +34,7 @@ Runs = tuple[CaseRun, ...]
 MINE_AT_MOST = 10
 NOT_KEPT = "Only you can see this run; the owner decides which runs are shown to all visitors."
 SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
-"""In a named battle the base is A: the desk sees to it."""
+"""In a named battle the desk makes the base side A."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Widgets:
     parts: gr.HTML
     battle: gr.State
     mine: gr.State
-    """Runs that this visitor began and that were not kept, newest first."""
+    """Runs started by this visitor and not kept, newest first."""
 
     def outputs(self) -> list[Block]:
         return [
@@ -71,7 +71,7 @@ def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
 
 
 def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
-    """Everything of one case; its newest run unless another is asked for. `mine`: the visitor's own, put first."""
+    """Updates that show a case and its newest run, unless another is requested. `mine`: the visitor's own, put first."""
     try:
         runs = runs_of(case.key)
     except DataError as error:
@@ -114,7 +114,7 @@ def choose_handler(w: Widgets) -> Callable[..., Update]:
 
 
 def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Update]:
-    """Show the chosen run. `another` than the live one that the ballot may be open for."""
+    """Show the chosen run. `another`: it is not the live one, so the live one's ballot is hidden."""
 
     @spoken()
     def pick(key: str, run_id: str | None, mark: bool, mine: Runs = ()) -> Update:
@@ -126,7 +126,7 @@ def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Upda
 
 
 def first_case(pair: str) -> Case:
-    """The case to open by itself: the first on which this pair has thought in a run, else the paper's first."""
+    """The case opened by default: the first with a run in which this pair produced a thought, else the paper's first."""
     with suppress(DataError):
         for case in all_cases():
             if any(run.pair == pair and run.sides["distilled"].reply.thought for run in runs_of(case.key)):
@@ -149,8 +149,8 @@ def open_handler(w: Widgets, pair: str = "") -> Callable[..., Update]:
 
 
 def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., AsyncIterator[Update]]:
-    """Ask both models the case's question, streaming; the finished run is shown beside the paper's account, and kept
-    for all visitors where this one may change what they see."""
+    """Ask both models the case's question, streaming; the finished run is shown next to the paper's account, and kept
+    for all visitors if this visitor may change what they see."""
 
     async def run(
         key: str, mark: bool, mine: Runs, request: gr.Request, secret: str, *settings: Any
@@ -164,7 +164,7 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
         sampling = read_sampling(*settings)
         battle = Battle(mode="named", delivery="live")
         asked = turns.ask(battle, case.question, services.visitor(request), dict.fromkeys(ROLES, sampling))
-        # Another case shown meanwhile would be overwritten by the replies to this one.
+        # Otherwise a case opened in the meantime would be overwritten by the replies to this one.
         locked: Update = dict.fromkeys((w.run, w.chosen, w.runs), gr.update(interactive=False))
         hidden: Update = dict.fromkeys((w.ballot, w.parts), gr.update(visible=False))
         yield {**locked, **hidden, w.stop: gr.update(visible=True), w.facts: "", w.link: ""}
@@ -193,7 +193,7 @@ def _moving(services: Services, w: Widgets, battle: Battle, seconds: float) -> U
 
 
 def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling) -> CaseRun | None:
-    """The run that a battle over the case's question was; None where it was refused or a side failed."""
+    """The finished battle over the case's question as a run; None if it was refused or a side failed."""
     if battle.phase != "answers":
         return None
     served = services.served
@@ -201,7 +201,7 @@ def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling
 
 
 def _keep(run: CaseRun, key: str) -> bool:
-    """Keep the run for all visitors, or say why it is not kept."""
+    """Keep the run for all visitors, or show why it is not kept."""
     try:
         require_owner(key)
         keep_run(run)

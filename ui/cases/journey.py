@@ -1,6 +1,6 @@
 """The journey page: timeline, Table 1, the four ways to a long thought with their costs here, the lesson, ablations.
 
-Reads what was measured (`ui.cases.evidence`) when the page is loaded; what was not measured says so. Does not measure.
+Measurements (`ui.cases.evidence`) are read when the page is loaded; missing ones are shown as missing.
 """
 
 from math import log10
@@ -53,7 +53,7 @@ def build_journey_page(services: Services) -> None:
 
 
 def measured_html(library: TraceLibrary) -> Markup:
-    """The part of the page in which the paper's story is set beside what was measured here."""
+    """The part of the page that compares the paper's story with what was measured here."""
     text = text_of("journey")
     return (
         section("Four ways to make a long thought", prose(text["ways"]), ways_html(library))
@@ -145,7 +145,7 @@ def ways_html(library: TraceLibrary) -> Markup:
 
 
 def lesson_html() -> Markup:
-    """Each point of the lesson beside what is seen of it here."""
+    """Each point of the lesson next to the evidence for it here."""
     seen = bitter_evidence(read_report())
     return render(
         '{% for entry, here in points %}<section class="card split"><div><h3>{{ entry.title }}</h3>'

@@ -1,4 +1,4 @@
-"""Cases of one's own: pinning questions, battles and benchmark problems, notes, export and import."""
+"""Own cases: pinning questions, battles and benchmark problems, notes, export and import."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ from ui.services import Services
 
 @dataclass(frozen=True)
 class PinForm:
-    """Where a case of one's own comes from, and the note on it."""
+    """The source of an own case, and the note on it."""
 
     question: gr.Textbox
     pin_question: gr.Button
@@ -144,7 +144,7 @@ def known_case(key: str) -> Case:
 
 
 def owned(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler that may only be used by the owner where there is one; their key is put before its inputs."""
+    """A handler restricted to the owner, if there is one; the owner's key becomes its first input."""
 
     @spoken()
     def checked(key: str, *values: Any) -> Any:

@@ -67,7 +67,7 @@ def build_case_page(services: Services) -> None:
     text = text_of("cases")
     gr.Markdown(text["intro"])
     first = paper_cases()[0]
-    choices = case_choices(shipped_cases())  # one's own join them when the page is loaded, and may be damaged
+    choices = case_choices(shipped_cases())  # own cases, whose file may be damaged, are added when the page loads
     chosen = gr.Radio(choices, value=first.key, label="Case", elem_id="case-chosen")
     about = html(case_html(first), elem_id="case-about")
     with low_row():

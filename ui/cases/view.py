@@ -31,7 +31,7 @@ def case_html(case: Case) -> Markup:
             )
         )
     facts = []
-    said = written if case.source == "own" else str  # what we say of cases that ship is in the catalogue
+    said = written if case.source == "own" else str  # texts of shipped cases are in the catalogue
     if case.truth:
         facts.append(card("What is true", render("<b>{{ truth }}</b>", truth=said(case.truth)), said(case.why)))
     if case.look_for:
@@ -52,7 +52,7 @@ def case_html(case: Case) -> Markup:
 
 
 def written(text: str) -> Markup:
-    """What stands in a case, in the language in which it was written. Empty if there is nothing."""
+    """A text from a case, left in the language it was written in. Empty if there is none."""
     return render('{% if text %}<span translate="no">{{ text }}</span>{% endif %}', text=text)
 
 

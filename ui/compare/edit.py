@@ -1,4 +1,4 @@
-"""A thought edited by hand: take a side's, change it, let models answer from it or go on with it. In named mode."""
+"""Editing a thought by hand (named mode): take a side's, change it, let models answer from it or continue it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ WISHES: dict[Wish, str] = {"transplant": "Answer from it", "think_on": "Think on
 
 
 def build_edit() -> EditWidgets:
-    """Below the tools; who is given the thought is chosen there."""
+    """Build the editor below the tools; which model gets the thought is chosen there."""
     with gr.Accordion("Edit a thought", open=False, visible=False, elem_id="edit-thought") as box:
         text = gr.Textbox(
             label="Thought",

@@ -1,6 +1,6 @@
-"""Questions to click under the question field: measured on the loaded pair where a run of it exists.
+"""Clickable example questions under the question field, measured on the loaded pair if it has runs.
 
-The page holds a small pool of them, and its script shows a few, others at each visit.
+The page holds a small pool of them, and its script shows a different few at each visit.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ui.kit.html import Markup, render
 RIGHT_POOL, WRONG_POOL = 18, 6
 TITLE_CHARACTERS = 62
 LONGEST = 300
-"""Characters of a question that may become an example."""
+"""Longest question, in characters, that may become an example."""
 NOT_PLAIN = frozenset("$\\_^")
 """Characters that make the title of an example hard to read."""
 
@@ -21,7 +21,7 @@ class Example(NamedTuple):
     kind: str
     """`right`: at least one model was right each time; `wrong`: neither ever was; `chinese`; `other`: not measured."""
     tag: str
-    """What stands before the title; empty for most."""
+    """Label shown before the title; empty for most."""
     title: str
     question: str
 
@@ -88,7 +88,7 @@ def examples_html(examples: Sequence[Example]) -> Markup:
 
 
 def _varied(questions: Sequence[Measured], most: int) -> list[Measured]:
-    """At most so many, one of each subject before a second of any."""
+    """At most `most` questions, one of each subject before a second of any."""
     seen: dict[str, int] = {}
     ranked = []
     for at, one in enumerate(questions):

@@ -1,4 +1,4 @@
-"""What is known of the loaded pair from its runs: results of its sets, measured questions, and their answers."""
+"""What is known about the loaded pair from its runs: results of its sets, measured questions and their answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Findings:
         object.__setattr__(self, "_by_question", {words_alike(one.question): one for one in self.measured})
 
     def verdict(self, question: str, reply: Reply) -> str:
-        """`right`, `wrong` or `no answer`; empty where the question's answer is not known, or not told at once."""
+        """`right`, `wrong` or `no answer`; empty if the gold answer is not known, or grading would take a while."""
         one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
@@ -49,7 +49,7 @@ class Findings:
 
 
 def read_findings(runs: Path, pair: str) -> Findings:
-    """From the runs on disk. A run that cannot be read must keep no page from opening."""
+    """Read the findings from the runs on disk. An unreadable run must not keep the page from opening."""
     try:
         results = overview(runs, pair)
         return Findings(results, measured_questions(runs, results))

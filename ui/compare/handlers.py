@@ -1,7 +1,7 @@
-"""What happens on the Compare tab: one small factory for each handler, and the news that it answers with.
+"""Event handlers of the Compare tab: a small factory for each, and the news that it answers with.
 
-Handlers only translate: a click goes to `battles.turns` or to the desk, the battle that comes back goes to the screen.
-They are given what the browser sent as it came: the desk checks all of it.
+Handlers only translate: a click goes to `battles.turns` or to the desk, and the resulting battle to the screen. They
+receive the browser's input unchecked: the desk validates all of it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -40,7 +40,7 @@ from votes.ballot import Side, Stage, Verdict
 from votes.casting.views import Reveal
 
 QUESTION_KEPT = 140
-"""Characters of a question in the visitor's own list."""
+"""Characters of a question kept for the visitor's own list of battles."""
 NO_THOUGHT = "Your vote is saved. Neither side wrote a thought, so there is no second vote."
 GOES_ON = "The conversation goes on with the names known. It is not voted on again."
 TARGETS: dict[str, frozenset[Side]] = {
@@ -51,12 +51,12 @@ TARGETS: dict[str, frozenset[Side]] = {
 
 
 def chosen_sides(battle: Battle, target: Any) -> frozenset[Side]:
-    """Which replies a tool is for. In a blind battle both, so that they stay alike."""
+    """The replies a tool applies to: in a blind battle always both, so that they stay alike."""
     return TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
 
 
 class Answer(NamedTuple):
-    """What an event leaves behind: the session's battle, and what the page is told."""
+    """The result of an event: the session's battle, and the news for the page."""
 
     battle: Any
     news: News | None = None
@@ -71,7 +71,7 @@ Handler = Callable[..., Awaitable[Answer]]
 
 
 def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """Our errors become news: of an event that is answered at once, gradio would show none."""
+    """Turn our errors into news: gradio shows none for an event that bypasses its queue."""
     if iscoroutinefunction(handler):
 
         @wraps(handler)
@@ -120,7 +120,7 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
         sides = chosen_sides(battle, target)
         if not allowed(battle, tool) or turns.switch(battle, tool, sides):
             return unchanged()
-        if battle.phase == "running":  # its end is not known any more
+        if battle.phase == "running":  # how it ended is no longer known
             battle = fail(battle)
             return Answer(battle, news(show.changes(before, battle), follow=""))
         if not offered(battle, tool):
@@ -148,7 +148,7 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
             battle = replace(before, phase="voted")
             update = show.changes(before, battle, show.revealed(names, votes, battle))
             return Answer(battle, news(emptied | update, said=notice, mine=remembered(battle, names, votes)))
-        # Where nobody thought, there is nothing to read and no second vote to cast.
+        # If neither model thought, there is nothing to read and no second vote to cast.
         phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
         if phase == "voted" and receipt.stage == "answers" and notice:
             notice = NO_THOUGHT
@@ -204,7 +204,7 @@ def look_handler(turns: Turns) -> Callable[..., Answer]:
 
 
 def remembered(battle: Battle, names: Reveal | None, votes: Mapping[Stage, Verdict]) -> dict[str, str]:
-    """What the visitor's browser keeps of a battle, to find it again."""
+    """What the visitor's browser stores about a battle in order to find it again."""
     question = " ".join(battle.turns[0].question.split())[:QUESTION_KEPT] if battle.turns else ""
     return {"battle": battle.id, "question": question, "outcome": outcome(names, votes)}
 
@@ -232,7 +232,7 @@ def restart_handler(turns: Turns, show: Renderer) -> Handler:
 
 
 def copy_handler(turns: Turns, side: Side) -> Callable[[Battle], str]:
-    """The newest answer as the model wrote it, which is not how it is typeset."""
+    """The newest answer as the model wrote it, before typesetting."""
 
     def copy_answer(battle: Battle) -> str:
         battle = turns.now(battle)
@@ -266,7 +266,7 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
 
 
 def own_battle(turns: Turns, battle_id: Any, visitor: str) -> Battle | None:
-    """A visitor's battle from before a reload; None where there is none, or its time is over."""
+    """A visitor's battle from before a reload; None if there is none or it has expired."""
     try:
         battle = turns.restore(battle_id, visitor) if isinstance(battle_id, str) and battle_id else None
     except ArenaError:

@@ -1,7 +1,7 @@
-"""What a page is told: plain data that the page's script, `ui/news.js`, hands to the widgets.
+"""News for the page: plain data that its script, `ui/news.js`, passes on to the widgets.
 
-A handler answers with news and is done; while replies arrive, news comes over a stream of its own. Through gradio's
-queue each update would cost a millisecond or more of processor time, and every widget that may change as much again.
+A handler answers with news and is done; while replies arrive, news comes over a separate stream. Through gradio's queue
+each update would cost a millisecond or more of CPU time, and as much again for every widget that may change.
 """
 
 import json
@@ -32,14 +32,14 @@ visitor's own list; `over`: that was all."""
 
 PATH = "/arena/turns/{battle_id}"
 MOST_READERS = 8
-"""Streams of one turn that may be read at once."""
+"""Most concurrent readers of one turn's stream."""
 HTML_WIDGETS = frozenset({"progress", "lens", "heads", "figures", "ballot.prompt", "ballot.facts"})
 MARKDOWN_WIDGETS = frozenset({"ballot.link", "pin.said"})
 _NUMBERS = count(1)
 
 
 class Added(NamedTuple):
-    """How the last message of a panel grows: so many UTF-16 units less at its end, then this text."""
+    """How the last message of a panel grows: remove this many UTF-16 units at its end, then append the text."""
 
     panel: str
     removed: int
@@ -54,7 +54,7 @@ def news(
     failed: str = "",
     mine: Mapping[str, str] | None = None,
 ) -> News:
-    """What a handler answers. Numbered, since a page hands the same value on twice where nothing has changed."""
+    """A handler's answer. Numbered, since the page may pass on the same value twice."""
     message: News = {"number": next(_NUMBERS)}
     if update:
         message["show"] = {name: in_browser(name, value) for name, value in update.items()}
@@ -70,8 +70,8 @@ def news(
 
 
 def in_browser(name: str, value: Any) -> Any:
-    """A widget's value as the browser has it. What is neither typeset nor of our own HTML becomes so here: nothing on
-    this way passes through gradio's components, where `ui.kit.places` would see to it."""
+    """A widget's value as the browser expects it. Text that is neither `Typeset` nor `Markup` is made safe here, since
+    news does not pass through gradio's components, where `ui.kit.places` would do it."""
     kind = name.partition("-")[0]
     if kind == "panels":
         return chat_messages(value)
@@ -106,7 +106,7 @@ def added(panel: str, before: Sequence[Message] | None, after: Sequence[Message]
 
 
 def common_length(one: str, other: str) -> int:
-    """How many characters both begin with."""
+    """Length of the common prefix."""
     if other.startswith(one):
         return len(one)
     least, most = 0, min(len(one), len(other))
@@ -117,7 +117,7 @@ def common_length(one: str, other: str) -> int:
 
 
 class Sent:
-    """What one page has been sent of a turn, so that it is sent what is new, and nothing else."""
+    """What one page has already been sent of a turn, so that it is sent only what is new."""
 
     def __init__(self, show: Renderer, shown: Battle | None) -> None:
         self._show = show
@@ -126,7 +126,7 @@ class Sent:
         self._values: Update = {}
 
     def next(self, step: Progress) -> News:
-        """What a page needs to show this step; empty if that is nothing."""
+        """The news a page needs to show this step; empty if there is nothing new."""
         battle, before = step.battle, self._shown
         self._shown = battle
         if before is None:
@@ -161,10 +161,10 @@ class TurnStreams:
         serve_at(app, PATH, self.follow)
 
     async def follow(self, request: Request) -> Response:
-        """The visitor's own battle; nobody else's."""
+        """Stream the visitor's own battle; anybody else's is refused."""
         visitor, battle_id = self._services.visitor(gr.Request(request)), request.path_params["battle_id"]
         try:
-            known = self._turns.live.get(battle_id)  # any other may have to be read from the database
+            known = self._turns.live.get(battle_id)  # others may have to be read from the database
             restore = self._turns.restore
             battle = restore(battle_id, visitor) if known else await run_in_threadpool(restore, battle_id, visitor)
         except ArenaError as error:
@@ -172,7 +172,7 @@ class TurnStreams:
         turn = self._turns.live.get(battle_id)
         if turn and turn.watchers >= MOST_READERS:
             return JSONResponse({"error": "This battle is open in too many windows."}, 429)
-        # A browser that was cut off says what it heard last.
+        # A browser that reconnects says which event it received last.
         begun = battle.phase == "running" and "last-event-id" not in request.headers
         lines = self.lines(battle, visitor, Sent(self._show, battle if begun else None))
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

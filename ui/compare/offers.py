@@ -1,4 +1,4 @@
-"""Two buttons below the examples that draw a question where the votes tell least, and record how it was drawn."""
+"""Two buttons below the examples that draw a question on which votes are scarcest, and record how it was drawn."""
 
 import secrets
 import threading
@@ -17,12 +17,12 @@ from ui.kit.events import QUIET, spoken
 from ui.services import Services
 
 SECONDS_KEPT = 60.0
-"""What the votes tell is worked out anew after this long, if there are new ones."""
+"""The evaluation of votes is refreshed after this long, if there are new ones."""
 SEED_BITS = 32
 
 
 class Drawer:
-    """Draws questions. Safe from any thread."""
+    """Draws questions. Thread-safe."""
 
     def __init__(self, services: Services, examples: Sequence[Candidate] = ()) -> None:
         self._services, self._examples = services, tuple(examples)

