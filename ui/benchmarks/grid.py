@@ -150,7 +150,7 @@ def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
 
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
-        component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not `change`, which also fires when a run resets them
+        component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not change: a run resets them
     widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
     widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:

@@ -113,7 +113,7 @@ class Page:
         return {**updates, self.grid.grid: cells, self.seen: state, self.chosen: (base, distilled, benchmark)}
 
     def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
-        """The results after other sides or another set were chosen; a problem open in the previous results is closed."""
+        """The results after other sides or another set were chosen; an open problem of the previous ones is closed."""
         closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 

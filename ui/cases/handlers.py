@@ -71,7 +71,7 @@ def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
 
 
 def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
-    """Updates that show a case and its newest run, unless another is requested. `mine`: the visitor's own, put first."""
+    """Updates that show a case and its newest run (or another, if asked for). `mine`: the visitor's own, first."""
     try:
         runs = runs_of(case.key)
     except DataError as error:
@@ -126,7 +126,7 @@ def pick_run_handler(w: Widgets, *, another: bool = False) -> Callable[..., Upda
 
 
 def first_case(pair: str) -> Case:
-    """The case opened by default: the first with a run in which this pair produced a thought, else the paper's first."""
+    """The case opened by default: the first that has a run with a thought by this pair, else the paper's first."""
     with suppress(DataError):
         for case in all_cases():
             if any(run.pair == pair and run.sides["distilled"].reply.thought for run in runs_of(case.key)):
