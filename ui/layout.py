@@ -93,13 +93,13 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
         "enable_monitoring": False,
         "mcp_server": mcp_installed(),
         "ssr_mode": False,
-        # Gradio gives up where its page takes longer than three seconds, as on a busy machine.
+        # Gradio gives up if its page takes longer than three seconds, as it may on a busy machine.
         "_frontend": False,
     }
 
 
 def status_chip(role: str, title: str, status: Status) -> Markup:
-    """What a model is doing is shown unless all is well; on a phone, models that are ready are one dot together."""
+    """A model's status, spelled out unless all is well; on a phone, models that are ready share one dot."""
     tone = TONES.get(status.phase, "busy")
     return render(
         '<span class="chip {{ tone }}" title="{{ title }}"><b>{{ role }}<span class="wide">: {{ title }}</span></b> '
@@ -121,7 +121,7 @@ def status_line(services: Services) -> Markup:
 
 
 def look_at_models(services: Services, shown: str) -> tuple[Any, Any]:
-    """The status line where it differs from what the page shows, and how soon the page should ask again."""
+    """The status line if it differs from what the page shows, and how soon the page should ask again."""
     line = status_line(services)
     if line == shown:
         return gr.skip(), gr.skip()
@@ -156,7 +156,7 @@ def build_app(services: Services) -> gr.Blocks:
                     build_tab(services)
         app.load(select_tab, outputs=tabs, **QUIET)
         timer = gr.Timer(SECONDS_WHILE_STARTING)
-        # Without the queue: hundreds of idle pages ask this, and a question must not wait behind them.
+        # Not queued: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)
         forget_those_who_leave(app)
         serve_at(app, PATH, answer)

@@ -1,6 +1,6 @@
-"""`/metrics` for Prometheus: how much the server does and how much room it has. For this machine and the owner only.
+"""`/metrics` for Prometheus: the server's load and free resources. For this machine and the owner only.
 
-Numbers, never a word of a question or an answer. A scraper on the same machine needs nothing; another one sends the
+Only numbers, never a word of a question or an answer. A scraper on the same machine needs no key; any other sends the
 owner's key as a bearer token.
 """
 
@@ -27,12 +27,12 @@ from votes.visitor import network
 
 PATH = "/metrics"
 PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip")
-"""Headers of a request that somebody else has passed on, so that loopback says nothing about who asks."""
+"""Headers of a proxied request, for which a loopback address says nothing about who is asking."""
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index,memory.used,memory.total", "--format=csv,noheader,nounits")
 
 
 class MetricsPage:
-    """Answers `/metrics`, and hands on everything else. An ASGI middleware."""
+    """ASGI middleware that answers `/metrics` and passes on everything else."""
 
     def __init__(self, app: Application, services: Services) -> None:
         self._app = app
@@ -53,11 +53,11 @@ class MetricsPage:
         await Response(text, media_type=CONTENT_TYPE_LATEST)(scope, receive, send)
 
     def describe(self) -> list[Metric]:
-        """None beforehand: registering must not measure anything."""
+        """Empty, since registering must not measure anything."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """What is measured when it is asked for; counters of battles are in `battles.counts`."""
+        """Metrics measured on request; counters of battles are in `battles.counts`."""
         yield from self._models()
         yield from room()
         yield from self._votes()
@@ -96,7 +96,7 @@ class MetricsPage:
 
 
 class Memory(NamedTuple):
-    """Of one GPU, in bytes."""
+    """Memory of one GPU, in bytes."""
 
     gpu: str
     used: float
@@ -104,7 +104,7 @@ class Memory(NamedTuple):
 
 
 def room() -> Iterator[Metric]:
-    """Room on disk where votes and weights are, and in GPUs."""
+    """Free space on the disks of votes and weights, and GPU memory."""
     free = GaugeMetricFamily("arena_disk_free_bytes", "Room where this is kept.", labels=["of"])
     for name, folder in (("home", home()), ("cache", cache())):
         there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -118,7 +118,7 @@ def room() -> Iterator[Metric]:
 
 
 def gpu_memory() -> list[Memory]:
-    """Of every NVIDIA GPU; empty where there is none or its driver does not answer."""
+    """Memory of every NVIDIA GPU; empty if there is none or its driver does not answer."""
     try:
         answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=10, check=True)
         lines = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
@@ -128,7 +128,7 @@ def gpu_memory() -> list[Memory]:
 
 
 def refuse(scope: Scope) -> str:
-    """Why this request gets no numbers; empty if it does."""
+    """Why this request is refused; empty if it is allowed."""
     headers = Headers(scope=scope)
     client = scope.get("client")
     with suppress(ValueError, TypeError):

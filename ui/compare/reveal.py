@@ -1,4 +1,4 @@
-"""The card that ends a battle: who was who, what each spent, who was right, and how the visitor and others voted."""
+"""The card shown at the end of a battle: who was who, what each spent, who was right, and how people voted."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def reveal_card(
     right: Mapping[Side, str] | None = None,
     more: tuple[str, ...] = (),
 ) -> Markup:
-    """`right`: by side, `right`, `wrong` or `no answer` where that is known; `more`: sentences below the two models."""
+    """`right`: side → `right`, `wrong` or `no answer`, if known; `more`: sentences below the two models."""
     chosen = votes.get("reasoning") or votes.get("answers")
     right = right or {}
     sides: tuple[tuple[Side, SideFacts], ...] = (("a", names.a), ("b", names.b))
@@ -39,7 +39,7 @@ def reveal_card(
 
 
 def side_card(side: str, facts: SideFacts, titles: Mapping[Role, str], right: str, chosen: bool) -> Markup:
-    """One model: its name, whether its answer is right where that is known, and what it spent over the battle."""
+    """One model: its name, whether its answer is right, if known, and what it spent over the battle."""
     return render(
         '<article class="{{ facts.role }}{{ " chosen" if chosen }}"><h3><span class="letter">{{ side|upper }}</span> '
         '<span class="name {{ facts.role }}">{{ title }}</span></h3><p>the {{ facts.role }} model'
@@ -100,7 +100,7 @@ def outcome(names: Reveal | None, votes: Mapping[Stage, Verdict]) -> str:
 
 
 class OtherVotes:
-    """Blind votes on the answers alone that can no longer change; counted again at most once a minute."""
+    """Final blind votes on the answers alone, recounted at most once a minute."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,6 +1,6 @@
-"""The widgets of the Compare tab, and a battle as what they show.
+"""The widgets of the Compare tab, and how a battle is shown in them.
 
-Widgets go by name here: what is sent to a page is plain data, which the page's own script hands to its widgets.
+Widgets are referred to by name: what is sent to a page is plain data, which the page's script passes to its widgets.
 """
 
 from collections.abc import Mapping
@@ -86,12 +86,12 @@ class BallotWidgets:
     facts: gr.HTML
     link: gr.Markdown
     stage: gr.Textbox
-    """Never seen: the vote that the page offers, sent with the click, so that no click casts another one."""
+    """Hidden: the vote that the page offers, sent along with the click so that a stale page cannot cast another one."""
 
 
 @dataclass(frozen=True)
 class PinWidgets:
-    """The control that makes a finished battle a case study."""
+    """The controls that turn a finished battle into a case study."""
 
     box: gr.Accordion
     note: gr.Textbox
@@ -102,7 +102,7 @@ class PinWidgets:
 
 @dataclass(frozen=True)
 class EditWidgets:
-    """The control that gives models a thought which a person has edited."""
+    """The controls that give models a thought edited by a person."""
 
     box: gr.Accordion
     text: gr.Textbox
@@ -137,19 +137,19 @@ class Widgets:
     """The battle's id in the visitor's browser, so that a reload finds it again."""
     copies: dict[Side, gr.Button]
     copied: gr.Textbox
-    """Never seen: the text on its way to the clipboard."""
+    """Hidden: carries text to the clipboard."""
     arena: gr.Column
-    """Everything that makes sense only once something was asked."""
+    """Everything that makes sense only after a question was asked."""
     welcome: gr.Column
     examples: gr.Column
-    """Both make sense only before."""
+    """These make sense only before that."""
     news: gr.JSON
-    """Never seen: what has changed, on its way to the widgets."""
+    """Hidden: carries news to the widgets."""
     pulse: gr.Button
-    """Never seen: the page's script presses it when a stream has brought news."""
+    """Hidden: the page's script presses it when a stream has delivered news."""
 
     def named(self) -> dict[str, Block]:
-        """Every widget that shows something of a battle, by the name it has in an `Update`."""
+        """Name in an `Update` → widget, for every widget that shows something of a battle."""
         ballot, edit, pin = self.ballot, self.edit, self.pin
         named: dict[str, Block] = {name: getattr(self, name) for name in ASKING}
         named |= {f"ballot.{name}": getattr(ballot, name) for name in BALLOT}
@@ -162,7 +162,7 @@ class Widgets:
 
 
 class Renderer:
-    """A battle → what shows it."""
+    """Turns a battle into widget values."""
 
     def __init__(self, services: Services, findings: Findings | None = None, waits: Waits | None = None) -> None:
         self.services = services
@@ -173,7 +173,7 @@ class Renderer:
         self.titles: Mapping[Role, str] = {"base": pair.base.title, "distilled": pair.distilled.title}
 
     def moving(self, battle: Battle, seconds: float, before: Battle | None = None) -> Update:
-        """What changes while replies arrive; without the panels that show what they showed `before`."""
+        """What changes while replies arrive, except panels that look the same as `before`."""
         ready = all(self.services.served.status(role).phase == "ready" for role in ROLES)
         usual = self.waits.usual if self.waits else None
         line = progress_line(battle, seconds, ready, usual_sentence(usual), usual.high if usual else 0.0)
@@ -188,7 +188,7 @@ class Renderer:
         """What a page that shows `before` must be sent to show `after`."""
         old, new = self.fixed(before), self.fixed(after, facts)
         changed = {name: value for name, value in new.items() if value != old[name]}
-        changed |= {"ballot.facts": facts, "lens": ""}  # the page may show some that `before` does not tell of
+        changed |= {"ballot.facts": facts, "lens": ""}  # the page may show some that `before` does not reflect
         return changed | self.moving(after, 0.0, before)
 
     def whole(self, battle: Battle, facts: str = "") -> Update:
@@ -196,7 +196,7 @@ class Renderer:
         return self.moving(battle, 0.0) | self.fixed(battle, facts)
 
     def fixed(self, battle: Battle, facts: str = "") -> Update:
-        """What depends on the battle, but not on how far its replies have come."""
+        """What depends on the battle, but not on the progress of its replies."""
         asked = bool(battle.turns)
         done = battle.phase in ("open", "shared") or (battle.phase == "revealed" and battle.over)
         update: Update = {"kept": "" if done else battle.id}
@@ -222,8 +222,8 @@ class Renderer:
         return update | self.ballot(battle, facts)
 
     def delivery(self, battle: Battle) -> Any:
-        """Whether a battle is watched live is chosen before its first question, and only where it is blind. Under a
-        guard model, which must read all of it first, there is no choice."""
+        """The choice to watch a battle live, offered only before its first question and only if it is blind. With a
+        guard model, which must read the whole reply first, there is no choice."""
         return gr.update(visible=battle.mode == "blind" and not battle.turns and self.services.guard is None)
 
     def revealed(
@@ -232,7 +232,7 @@ class Renderer:
         """Who was who, now that the names are known: what was voted for, what each side spent, and who was right."""
         asked = battle.turns[-1] if battle.turns else None
         right: dict[Side, str] = {}
-        if asked is not None and len(battle.turns) == 1:  # a later question leans on what was said before
+        if asked is not None and len(battle.turns) == 1:  # a later question depends on the conversation before it
             right = {side: self.findings.verdict(asked.question, reply) for side, reply in asked.replies.items()}
         measured = self.findings.recorded_sentence(asked.question) if asked is not None else ""
         others = others_sentence(self._others.rate())

@@ -51,7 +51,7 @@ from votes.agreement import AGREEMENT
 from votes.ballot import VERDICTS, Side, Verdict
 
 DIRECT: dict[str, Any] = {**QUIET, "queue": False, "preprocess": False, "postprocess": False}
-"""Options of an event that is answered at once, with plain data: no line to wait in, nothing for gradio to convert."""
+"""Options of an event that is answered immediately, with plain data: no queue, and no conversion by gradio."""
 STORED = Markup(
     '<p class="note stored"><span>Anyone with a battle’s link can open it. Your words are published only if you agree '
     'when you vote.</span> <span class="count" role="status"></span></p>'
@@ -77,9 +77,9 @@ def build_compare_tab(services: Services) -> None:
 def build_widgets(
     hello: str = "", offered: Sequence[Example] = (), results: Sequence[SetResult] = (), longest: int = 8000
 ) -> Widgets:
-    """`hello`: what the page is; `results`: of the pair's sets; `longest`: characters a question may have."""
+    """`hello`: what the page is; `results`: of the pair's sets; `longest`: most characters in a question."""
     battle = gr.State(Battle())
-    # Both are set, or a restart of the server would lose what browsers keep.
+    # Both are fixed, or a restart of the server would lose what browsers have stored.
     kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
     copied = gr.Textbox(visible=False)
     news = gr.JSON(visible=False)
@@ -112,7 +112,7 @@ def build_widgets(
 
 
 def build_question(longest: int) -> tuple[gr.Textbox, gr.Button, gr.Button]:
-    """The question field, and the buttons to ask and to stop, of which there is one at a time."""
+    """The question field, and the ask and stop buttons, only one of which is shown at a time."""
     with gr.Row(elem_id="composer"):
         question = gr.Textbox(
             placeholder=QUESTION_HINTS["open"],
@@ -179,7 +179,7 @@ def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
 
 
 def build_ballot() -> BallotWidgets:
-    """The ballot, which stays in reach while the answers are read, and what follows it."""
+    """The ballot, which stays in view while the answers are read, and what follows it."""
     with gr.Row(elem_id="decide"):
         with gr.Group(visible=False, elem_id="vote-box") as group:
             prompt = gr.HTML(VOTE_PROMPTS["answers"])
@@ -236,7 +236,7 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
     assert page is not None
     TurnStreams(services, turns, show).serve_with(page)
     named = w.named()
-    # In the browser alone, without a request: the page's script says what each widget shows from now on.
+    # In the browser only, without a request: the page's script returns what each widget shows from now on.
     take = f"(told) => arena.take(told, {json.dumps(list(named))})"
     w.pulse.click(None, None, list(named.values()), js=take, trigger_mode="multiple", **QUIET)
 
@@ -272,7 +272,7 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
 
 
 def remember_agreement(page: gr.Blocks, agree: gr.Checkbox) -> None:
-    """Agreed once, a browser stays agreed until its visitor takes it back; the server is told with each vote."""
+    """Remember consent in the browser until the visitor withdraws it; it is sent to the server with each vote."""
     agreed = gr.BrowserState(False, storage_key="journey-arena-agreed", secret="journey-arena")
     agree.input(None, agree, agreed, js="(on) => on", **QUIET)
     page.load(None, agreed, agree, js="(on) => on === true", **QUIET)

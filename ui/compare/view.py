@@ -36,7 +36,7 @@ SWAPS = ("transplant", "transplant_half")
 
 
 def allowed(battle: Battle, tool: str) -> bool:
-    """Whether a tool may be used at all: steering a thought would tell the sides apart in a blind battle."""
+    """Whether a tool may be used at all: in a blind battle, steering a thought would give the sides away."""
     return battle.mode != "blind" or tool not in ("answer_now", "think_more", *SWAPS)
 
 
@@ -86,8 +86,8 @@ def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> Markup:
 
 
 def can_look(battle: Battle) -> bool:
-    """Whether the newest thoughts may be seen under the lens: once they have been voted on. Before, they would tell the
-    sides apart."""
+    """Whether the newest thoughts may be seen under the lens: only after the vote, since they would give the sides
+    away."""
     replies = [battle.reply(side) for side in SIDES]
     seen = battle.over or battle.mode == "continued"
     return seen and battle.thoughts_visible and any(reply and reply.thought for reply in replies)

@@ -7,21 +7,21 @@ from typing import NamedTuple
 from votes.store import Store
 
 FEWEST = 5
-"""Battles before anything is said."""
+"""Fewest battles from which anything is reported."""
 MOST = 200
-"""The latest battles that count."""
+"""Number of latest battles that count."""
 SECONDS_KEPT = 300.0
 
 
 class Usual(NamedTuple):
-    """Between these seconds, half of the latest turns ended: the first and the third quartile."""
+    """First and third quartile of the latest turns' durations in seconds: half of the turns ended in between."""
 
     low: float
     high: float
 
 
 class Waits:
-    """Reads the store now and then; safe to use from several threads."""
+    """Waiting times, read from the store now and then; thread-safe."""
 
     def __init__(self, store: Store, pair: str) -> None:
         self._store = store

@@ -34,7 +34,7 @@ def welcome_html(pair: PairSpec) -> Markup:
 
 
 def finding_html(results: Sequence[SetResult]) -> Markup:
-    """What was found so far: a sentence, a figure for each set, and the way to all of it. Empty without runs."""
+    """The findings so far: a sentence, a figure for each set, and a link to all results. Empty without runs."""
     if not results:
         return Markup()
     shown = sorted(results, key=lambda one: -one.difference)[:MOST_SETS]

@@ -1,6 +1,6 @@
-"""A button that writes a file when it is pressed and hands it to the browser at once.
+"""A button that writes a file when it is pressed and sends it to the browser immediately.
 
-Gradio's DownloadButton offers the file it had before the press: the file goes to a hidden one, which is then pressed.
+Gradio's DownloadButton offers the file it had before the press, so the file goes to a hidden one that is then pressed.
 """
 
 import shutil
@@ -23,7 +23,7 @@ def download_button(
 ) -> gr.Button:
     """`write` gets an empty folder and the inputs' values, writes one file and returns its path.
 
-    Each press has a folder of its own, so that two visitors never get each other's file. Gradio makes its own copy.
+    Each press has a separate folder, so that visitors never get each other's files. Gradio makes its own copy.
     """
     folder = tempfile.TemporaryDirectory(prefix="journey-arena-download-")
     # Not `visible="hidden"`: gradio shows such a button when the column around it becomes visible.
@@ -42,7 +42,7 @@ def download_button(
 
 
 def as_text(make: Callable[..., tuple[str, str]]) -> Callable[..., Path]:
-    """A maker of a file's name and text as what `download_button` takes."""
+    """Adapts a function that returns a file's name and text to what `download_button` takes."""
 
     def write(folder: Path, *values: Any) -> Path:
         name, text = make(*values)

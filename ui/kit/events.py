@@ -1,4 +1,4 @@
-"""What the page's events share: the options of those that only update, and our errors said in words."""
+"""What the page's events share: options of events that only update, and errors shown to the user."""
 
 import re
 import tempfile
@@ -20,7 +20,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def words_of(error: ArenaError) -> str:
-    """The error as a visitor may read it: files go by their names, without the folders of this machine."""
+    """The error as a visitor may see it: file names without the folders of this machine."""
     own = "|".join(re.escape(str(folder)) for folder in (home(), ROOT, Path(tempfile.gettempdir()), Path.home()))
     return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", str(error))
 
@@ -42,9 +42,9 @@ def spoken() -> Iterator[None]:
 def when_opened(
     handler: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], *also: Any
 ) -> Any:
-    """Call the handler whenever the enclosing tab is opened, so that a page which loads need not wait for other tabs.
+    """Call the handler whenever the enclosing tab is opened, so that loading the page does not wait for other tabs.
 
-    `also`: further triggers. Outside a tab, loading the page is one. Returns the event, for what follows it.
+    `also`: further triggers. Outside a tab, loading the page triggers it. Returns the event, for chaining.
     """
     tab = Context.block
     while tab is not None and not isinstance(tab, gr.Tab):

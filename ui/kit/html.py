@@ -1,7 +1,7 @@
-"""Pieces of HTML: templates that escape what they are given, tables, cards, sections, and their look.
+"""Building blocks of HTML: templates with escaping, tables, cards, sections, and their style.
 
-Every builder takes text and `Markup`. Text is escaped; `Markup` is HTML that one of these builders made. So nothing
-that a model or a person wrote can become HTML by being forgotten.
+Every builder takes text and `Markup`. Text is escaped; `Markup` is HTML made by one of these builders. So nothing that
+a model or a person wrote can become HTML by an oversight.
 """
 
 import re
@@ -60,7 +60,7 @@ def stacked_row(**options: Any) -> gr.Row:
 
 
 def low_row() -> gr.Row:
-    """A row whose buttons stand on the line of its fields."""
+    """A row whose buttons are aligned with its fields."""
     return gr.Row(elem_classes=["low", "stacked"])
 
 
@@ -78,7 +78,7 @@ def inline(text: str) -> Markup:
 
 
 def term(word: str, key: str = "") -> Markup:
-    """A word of the field with a dotted underline; ui/text/terms.yaml explains it where it is pointed at or focused."""
+    """A technical term with a dotted underline, explained from ui/text/terms.yaml on hover or focus."""
     return render(
         '<span class="term" tabindex="0">{{ word }}<span class="meaning" role="tooltip">{{ meaning }}</span></span>',
         word=word,
@@ -161,7 +161,7 @@ def command(line: str) -> Markup:
 
 
 def missing(what: str, line: str) -> Markup:
-    """In place of a number that is not there: what is missing, and the command that measures it."""
+    """Shown in place of a missing number: what is missing, and the command that measures it."""
     return render(
         '<span class="missing">{{ what }}: not measured yet on this machine.</span> {{ command }}',
         what=what,

@@ -1,8 +1,8 @@
 """Who may change what all visitors share: on a public Space, and wherever a key is set, only its owner.
 
-Starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores, adding traces and
-taking battles down ask here. The owner is whoever has signed in to Hugging Face under a name in `JOURNEY_OWNER`, or
-gives the key. Wrong keys are counted, so that nobody can try many.
+Checked before starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores,
+adding traces and taking battles down. The owner is whoever has signed in to Hugging Face under a name in
+`JOURNEY_OWNER`, or gives the key. Wrong keys are counted, so that nobody can try many.
 """
 
 import hmac
@@ -28,18 +28,18 @@ _tries = RateLimiter(TRIES, time.monotonic)
 
 
 def needs_key() -> bool:
-    """On a public Space, and wherever a key is set, visitors only look."""
+    """Whether visitors may only look: on a public Space, and wherever a key is set."""
     return bool(os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY))
 
 
 def can_sign_in() -> bool:
-    """Whether this Space offers the login of Hugging Face, and what it takes is installed."""
+    """Whether this Space offers the Hugging Face login and the required packages are installed."""
     packages = all(find_spec(name) for name in ("authlib", "itsdangerous"))
     return packages and all(os.environ.get(name) for name in ("SPACE_ID", "OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET"))
 
 
 def is_owner_name(name: str) -> bool:
-    """Whether the owner has signed in under this name; capitals make no difference."""
+    """Whether this is a name of the owner, ignoring case."""
     owners = os.environ.get(OWNERS, "").lower().split(",")
     return bool(name) and name.lower() in (owner.strip() for owner in owners)
 
@@ -54,7 +54,7 @@ def require_owner(key: str) -> None:
 
 
 def check_key(key: str, visitor: str) -> None:
-    """Raise ConfigError unless this is the owner's key. A visitor's wrong ones are counted, an empty one is not."""
+    """Raise ConfigError unless this is the owner's key. Wrong keys are counted per visitor, empty ones are not."""
     secret = os.environ.get(OWNER_KEY, "")
     if not secret:
         way = f"Set the secret {OWNER_KEY}, or sign in under a name in {OWNERS}."
@@ -68,7 +68,7 @@ def check_key(key: str, visitor: str) -> None:
 
 
 def is_owner(key: str) -> bool:
-    """Whether this visitor may see what only the owner may. A key that is wrong, not merely missing, is an error."""
+    """Whether this visitor may see what only the owner may. Raises an error for a wrong key, not for a missing one."""
     try:
         require_owner(key)
     except (ConfigError, TooOften):

@@ -6,7 +6,7 @@ BASE_COLOUR = "#64748b"
 DISTILLED_COLOUR = "#0d9488"
 GRID_COLOUR = "rgba(128,128,128,0.25)"
 TEXT_COLOUR = "#808a99"
-"""Legible on white and on near-black alike."""
+"""Legible both on white and on near-black."""
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 
 
@@ -34,8 +34,8 @@ def figure_layout(fig: go.Figure) -> go.Figure:
 
 
 def on_click(plot: str, then: str) -> str:
-    """JavaScript for an event's `js`: once the plot with this id is drawn, a click on a point runs `then`, a statement
-    that finds the point's customdata in `data`. Gradio's plots have no event for that."""
+    """JavaScript for an event's `js`: once the plot with this id is drawn, a click on a point runs the statement
+    `then`, with the point's customdata in `data`. Gradio's plots have no such event."""
     return f"""() => {{
   const attach = (tries) => {{
     const plot = document.querySelector('#{plot} .js-plotly-plot');

@@ -15,7 +15,7 @@ ThoughtView = Literal["folded", "unfolded", "hidden"]
 
 
 def ours(text: str) -> str:
-    """A remark of this page's, not the model's, in a reply; ui/language.js knows it by its class."""
+    """A remark in a reply by the page, not the model; ui/language.js recognises it by its class."""
     return f'<em class="ours">{text}</em>'
 
 
@@ -34,7 +34,7 @@ def count_tokens(number: int) -> str:
 
 
 def thought_title(reply: Reply, running: bool) -> str:
-    """E.g. `Thinking …` while it runs, to which the page's script adds the seconds; `Thought for 12 s · 240 tokens`."""
+    """E.g. `Thought for 12 s · 240 tokens`; `Thinking …` while it runs, to which the page's script adds the seconds."""
     if running:
         return "Thinking …"
     # A reply that came whole has no times inside.
@@ -48,7 +48,7 @@ def duration(seconds: float) -> str:
 
 
 def answer_text(reply: Reply) -> str:
-    """The answer as Markdown, followed by why it ended if that was not the model's own doing."""
+    """The answer as Markdown, followed by the reason it ended if the model did not end it by itself."""
     ending = ours(typeset(reply.error)) if reply.finish_reason == "failed" else ENDINGS.get(reply.finish_reason, "")
     return "\n\n".join(part for part in (typeset(reply.answer), ending) if part)
 
@@ -66,7 +66,7 @@ def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folde
         )
     if running:
         answer = typeset(reply.answer, growing=True) or ("" if messages else "…")
-    else:  # a hidden thought must not be told of
+    else:  # nothing may hint at a hidden thought
         cut_in_thought = bool(messages) and not reply.answer.strip() and reply.finish_reason == "length"
         answer = USED_UP if cut_in_thought else answer_text(reply) or (UNANSWERED if messages else EMPTY)
     return [*messages, {"role": "assistant", "content": answer}] if answer else messages

@@ -1,8 +1,8 @@
-"""Every place that shows text, guarded: what models, visitors, judges and files wrote is text wherever it turns up.
+"""Guards every component that shows text, so that what models, visitors, judges and files wrote is always plain text.
 
-The first value of a component comes from the code. Every later one comes from a handler, and may hold anybody's words.
-`guard` makes the whole page careful with those: Markdown components typeset what is not `Typeset`, HTML components
-escape what is not `Markup`. So a handler that forgets to do so shows text as text, and cannot do worse.
+The first value of a component comes from the code. Every later one comes from a handler and may contain anybody's
+words. `guard` sanitises those for the whole page: Markdown components typeset what is not `Typeset`, HTML components
+escape what is not `Markup`. So the worst that a careless handler can do is to show text as text.
 """
 
 from abc import ABCMeta
@@ -22,12 +22,12 @@ def warn(text: object) -> None:
 
 
 def tell(text: object, **options: Any) -> None:
-    """As `warn`, for good news."""
+    """Like `warn`, for good news."""
     gr.Info(str(escape(text)), **options)
 
 
 def guard(app: gr.Blocks) -> None:
-    """Make every component of the page that shows Markdown or HTML check what it is given from now on."""
+    """Make every Markdown and HTML component of the page check its values from now on."""
     for block in app.blocks.values():
         kind: type[Any] = type(block)
         if kind in CHECKS:
@@ -49,10 +49,10 @@ CHECKS: dict[type[gr.components.Component], Callable[[Any], Any]] = {gr.Markdown
 
 @cache
 def _checking(kind: type[Any]) -> type[Any]:
-    """A class like `kind` that checks. Gradio makes components anew for each visitor, of the class that they have."""
+    """A subclass of `kind` that checks its values. Gradio re-creates components for each visitor from their class."""
 
     def postprocess(self: Any, value: Any) -> Any:
         return kind.postprocess(self, CHECKS[kind](value))
 
-    # Past gradio's metaclass, which writes a stub beside the file of every new class.
+    # Bypasses gradio's metaclass, which writes a stub file next to the source of every new class.
     return ABCMeta.__new__(type(kind), kind.__name__, (kind,), {"postprocess": postprocess, "__module__": __name__})

@@ -12,11 +12,11 @@ from votes.casting.views import Receipt
 
 FAILED = "Nothing to compare: a model could not answer or was stopped. Regenerate the answers, or ask something else."
 ONE_ANSWER = "Only one model answered, so there is nothing to vote on. This is its answer:"
-"""Both on both sides alike: which side failed or was stopped, and why, would tell who is who."""
+"""Shown identically on both sides: which side failed or was stopped, and why, would tell who is who."""
 
 
 def panel_messages(battle: Battle, side: Side) -> list[Message]:
-    """The conversation of one side, without anything that may not be seen yet."""
+    """The conversation of one side, without anything that must not be seen yet."""
     thought = thought_view(battle)
     messages: list[Message] = []
     for turn in battle.turns[:-1]:
@@ -36,14 +36,14 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
 
 
 def side_failed(battle: Battle) -> bool:
-    """Whether there is nothing to compare: a side's newest reply has failed, the other may still be writing."""
+    """Whether there is nothing to compare because a side's newest reply has failed; the other may still be writing."""
     replies = {side: battle.reply(side) for side in SIDES if side not in battle.running}
     failed = any(reply and reply.finish_reason == "failed" for reply in replies.values())
     return failed or battle.phase == "failed"
 
 
 def thought_view(battle: Battle) -> ThoughtView:
-    """Hidden while it would give a side away; open where it is to be read for the second vote."""
+    """Hidden while it would give a side away; unfolded when it is to be read for the second vote."""
     if not battle.thoughts_visible:
         return "hidden"
     return "unfolded" if battle.phase == "reasoning" else "folded"
@@ -67,9 +67,9 @@ def describe_cost(reply: Reply) -> str:
 def progress_line(
     battle: Battle, seconds: float, models_ready: bool, usually: str = "", expected: float = 0.0
 ) -> Markup:
-    """One line while replies are on their way. In a blind battle it does not tell one side from the other.
+    """One line shown while replies arrive. In a blind battle it does not distinguish the sides.
 
-    `usually`: how long it takes here, in words; `expected`: in seconds, when most turns have ended, which fills a bar.
+    `usually`: how long it takes here, in words; `expected`: seconds after which most turns have ended, for a bar.
     """
     if not battle.running:
         return Markup()
@@ -89,7 +89,7 @@ def progress_line(
 
 @lru_cache(maxsize=1024)
 def _progress(kind: str, text: str, share: int) -> Markup:
-    """Many visitors who wait see the same line, and one sees it ten times a second."""
+    """Cached: many waiting visitors see the same line, each of them ten times a second."""
     return render(
         '<div class="progress {{ kind }}"><span class="dot"></span>{{ text }}'
         '{% if share %}<span class="meter" aria-hidden="true"><i style="width: {{ share }}%"></i></span>{% endif %}'

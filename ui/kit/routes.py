@@ -1,4 +1,4 @@
-"""Addresses of our own, beside those that gradio serves."""
+"""Routes of our own, in addition to gradio's."""
 
 from collections.abc import Awaitable, Callable
 
@@ -9,9 +9,9 @@ from starlette.routing import Route
 
 
 def serve_at(app: gr.Blocks, path: str, answer: Callable[[Request], Awaitable[Response]]) -> None:
-    """Add an address to a page that is about to be launched."""
+    """Add a route to a page that is about to be launched."""
 
     async def add() -> None:
-        app.app.router.routes.insert(0, Route(path, answer))  # before gradio's own, which take any address
+        app.app.router.routes.insert(0, Route(path, answer))  # before gradio's own, which match any path
 
     app.extra_startup_events.append(add)

@@ -63,7 +63,7 @@ def read_sampling(max_tokens: float, budget: float, temperature: float, top_p: f
 
 
 def check_settings(values: Sequence[Any], longest: int) -> None:
-    """ConfigError unless these can be the values of the controls. A browser may send anything."""
+    """Raises ConfigError unless these are possible values of the controls: a browser may send anything."""
     bounds = ((1, longest), (0, longest), (0, 2), (0.01, 1), (-1, 2**63 - 1))
     numbers = [-1 if place == 4 and value is None else value for place, value in enumerate(values)]
     if len(numbers) != len(bounds) or not all(

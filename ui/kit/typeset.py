@@ -1,10 +1,9 @@
-"""What a model or a person wrote, as Markdown that is safe to show: the one way in which such text reaches the page.
+"""Converts what a model or a person wrote into Markdown that is safe to show: the only way such text reaches the page.
 
-Gradio's renderer knows HTML, images and more, and pairs emphasis at a cost that grows with the square of the text. So
-it is given very little: paragraphs, headings, lists, quotes, tables, code, links, `<strong>`, `<em>`, and formulas
-between characters that no text contains. Everything else is text: no address is loaded, no id is set, nothing in angle
-brackets is lost, and a dollar sign begins a formula only where it reads as one. What is too long or too intricate for
-the renderer is shown as it was written.
+Gradio's renderer supports HTML, images and more, and matches emphasis in quadratic time. So it is given very little:
+paragraphs, headings, lists, quotes, tables, code, links, `<strong>`, `<em>`, and formulas between characters that no
+text contains. Everything else is text: no URL is loaded, no id is set, nothing in angle brackets is lost, and a dollar
+sign begins a formula only where it reads as one. What is too long or too intricate for the renderer is shown verbatim.
 """
 
 import re
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from markupsafe import escape
 
 LONGEST = 30_000
-"""Characters that are typeset; a longer text is shown plain."""
+"""Longest text, in characters, that is typeset; a longer one is shown plain."""
 MOST_MARKS = 3_000
 MOST_FORMULAS = 300
 LONGEST_FORMULA = 2_000
@@ -25,7 +24,7 @@ DEEPEST_LIST = 24
 """In spaces of indentation."""
 
 INLINE, DISPLAY = ("\ue000", "\ue001"), ("\ue002", "\ue003")
-"""Around formulas: private characters, so that what stands between them is a formula because this file says so."""
+"""Delimiters of formulas: private-use characters, so that only this file can mark something as a formula."""
 LATEX_DELIMITERS: list[dict[str, str | bool]] = [
     {"left": DISPLAY[0], "right": DISPLAY[1], "display": True},
     {"left": INLINE[0], "right": INLINE[1], "display": False},
@@ -35,7 +34,7 @@ _PRIVATE = str.maketrans("", "", "".join(INLINE + DISPLAY))
 _MARK = re.compile(r"[\\`*_$<&\[\]~|>]")
 _SPECIAL = re.compile(r"[\\`*_$<&\[\]~\n]|://|www\.|@|%%%")
 _AS_ENTITY = {"<": "&lt;", "&": "&amp;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;", "%%%": "%%&#37;"}
-"""Characters that would begin HTML, a link, or what gradio itself puts in a formula's place."""
+"""Strings that would begin HTML, a link, or gradio's own placeholder for a formula."""
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 _RULE = re.compile(r"^ {0,3}([-*_])(?:[ \t]*\1){2,30}[ \t]*$")
 _MARKER = re.compile(r"#{1,6}(?=[ \n]|$)|[-+*](?=[ \n]|$)|\d{1,9}[.)](?=[ \n]|$)")
@@ -44,12 +43,12 @@ _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>\\\[\]`\"']{1,500
 _PRICE = re.compile(r"\d[^\\^_={}+*/<>]*\s[A-Za-z]{2,}")
 """Between two dollar signs: an amount and words, with nothing that a formula has."""
 _BOX = re.compile(r"\\boxed\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}[^{}]*)*\}")
-"""With braces in it three deep: a pattern without such a limit takes time that grows with the square of the text."""
+"""Allows braces nested three deep: without such a limit, matching would take quadratic time."""
 _ESCAPABLE = "*_`#~|>$"
 _BEFORE = re.compile(r"[\s(\[{\"'“‘«—–*_:/>|-]|[^\x00-\u2fff]")
 _AFTER = re.compile(r"[\s.,;:!?)\]}\"'”’»—–*_/|-]|[^\x00-\u2fff]")
-"""What may stand before and after emphasis: not `)` before and not a letter after, which would be multiplication, but
-any character of a script that is written without spaces."""
+"""What may come before and after emphasis: no `)` before and no letter after, which would mean multiplication, but any
+character of a script written without spaces."""
 _TAGS = {1: ("<em>", "</em>"), 2: ("<strong>", "</strong>"), 3: ("<strong><em>", "</em></strong>")}
 
 
@@ -90,7 +89,7 @@ def typeset(text: str, *, growing: bool = False) -> Typeset:
         nonlocal formulas, list_indent
         if not paragraph:
             return
-        # The last paragraph of a reply that is still being written differs every time: it is not worth remembering.
+        # The last paragraph of a reply that is still growing differs every time, so it is not worth caching.
         convert = _paragraph.__wrapped__ if last else _paragraph
         converted = convert("\n".join(paragraph), list_indent)
         pieces.append(converted.markdown)
@@ -119,8 +118,8 @@ def _plain(text: str, growing: bool) -> str:
 
 
 def _fenced(opening: re.Match[str], lines: Iterator[str], growing: bool) -> str:
-    """A code block, its content untouched, up to the line that closes it or the text's end, where it is closed
-    unless more follows: what the page remarks below is no code."""
+    """A code block, its content unchanged, up to its closing line or the end of the text. There it is closed unless
+    more follows, so that remarks the page adds below are not code."""
     indent, ticks, info = opening.groups()
     body: list[str] = []
     closed = not growing
@@ -135,7 +134,7 @@ def _fenced(opening: re.Match[str], lines: Iterator[str], growing: bool) -> str:
     fence = "`" * (max(runs, default=2) + 1)
     language = re.match(r"[\w+#-]{0,20}", info.strip())
     named = language.group() if language else ""
-    named = "" if named.lower() == "mermaid" else named  # a drawing, with whatever addresses it names
+    named = "" if named.lower() == "mermaid" else named  # it would be drawn, with whatever URLs it contains
     return "\n".join([f"{fence}{named}", *([code] if body else []), *([fence] if closed else [])])
 
 
@@ -168,7 +167,7 @@ def _paragraph(text: str, list_indent: int) -> _Paragraph:
 
 
 def _line_start(text: str, at: int, out: list[str], list_indent: int) -> tuple[int, int]:
-    """Put out what makes a line a heading, an item or a quote. Returns where the line's text begins, and the indent."""
+    """Emit what makes a line a heading, an item or a quote. Returns where the line's text begins, and the indent."""
     end = text.find("\n", at)
     line = text[at : len(text) if end < 0 else end]
     if _RULE.match(line):
@@ -256,7 +255,7 @@ def _code_span(text: str, at: int) -> tuple[str, int]:
 
 
 def _note_asterisks(text: str, at: int, out: list[str], asterisks: list[_Asterisks]) -> int:
-    """Put out a run of asterisks as text, and remember it for `_emphasise`."""
+    """Emit a run of asterisks as text, and remember it for `_emphasise`."""
     end = at
     while text[end : end + 1] == "*":
         end += 1
@@ -270,7 +269,7 @@ def _note_asterisks(text: str, at: int, out: list[str], asterisks: list[_Asteris
 
 
 def _emphasise(out: list[str], asterisks: list[_Asterisks]) -> None:
-    """Make tags of the runs on a line that belong together; the others stay text."""
+    """Turn matching runs on a line into tags; the others stay text."""
     openers: list[_Asterisks] = []
     for run in asterisks:
         partner = next((k for k in (-1, -2, -3) if -k <= len(openers) and openers[k].length == run.length), None)

@@ -12,16 +12,16 @@ from typing import NamedTuple
 from traces.keeping.anatomy import KINDS, Kind, Segment, segments
 
 SECTION = 3_000
-"""Characters from which a section of a long thought may end: a browser lays out the sections in sight alone."""
+"""Shortest section of a long thought, in characters; a browser lays out only the sections in view."""
 LONGEST_SECTION = 9_000
-"""A section ends at a line where it can; at the latest here."""
+"""Longest section, in characters; a section ends at a line end if there is one before this."""
 WIDTH = 80
-"""Characters of a line, roughly: how high a section is guessed to be before it is seen."""
+"""Approximate characters per line, for estimating the height of a section that is not yet laid out."""
 COLUMNS = 400
-"""Columns of the strip of divergence, at most."""
+"""Most columns of the divergence strip."""
 
 Span = tuple[int, int, float]
-"""Where a piece of a text begins and ends, and how much the answer depends on it, from 0 to 1."""
+"""(start, end, importance): a piece of text, and how much the answer depends on it, from 0 to 1."""
 Token = tuple[str, float]
 """A token, and how far the two models' predictions of it differ, in nats or bits."""
 
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
     start: int
     importance: float | None
     parts_here: bool
-    """Whether the other thought parts from this one where the piece begins."""
+    """Whether the other thought diverges from this one where the piece begins."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def pieces(thought: str, importance: Sequence[Span] = (), parting: int | None = 
 
 
 def sections(found: Sequence[Piece]) -> list[Section]:
-    """The pieces in blocks that end with a line, where there is one."""
+    """The pieces grouped into blocks, which end at line ends where possible."""
     finished: list[Section] = []
     current: list[Piece] = []
     size = 0
@@ -111,7 +111,7 @@ def sections(found: Sequence[Piece]) -> list[Section]:
 
 
 def columns(tokens: Sequence[Token], most: int = COLUMNS) -> list[float]:
-    """The strip: of neighbouring tokens the greatest value, by the length of their text, from 0 to 1."""
+    """The strip's columns: the greatest value among the tokens in each, spaced by text length and scaled to 0 to 1."""
     length = sum(len(text) for text, _ in tokens)
     highest = max((value for _, value in tokens), default=0.0)
     if not length or highest <= 0:

@@ -1,7 +1,7 @@
 """The lens as HTML: a thought with its parts marked, or two side by side with the step where they part.
 
-`ui/lens/lens.js` folds, searches and jumps; without it, everything can still be read. Thoughts may be very long: they
-are cut into sections, of which a browser draws those in sight (`content-visibility` in `ui/lens/lens.css`).
+`ui/lens/lens.js` folds, searches and jumps; without it, everything can still be read. Thoughts may be very long, so
+they are cut into sections, and the browser draws only those in view (`content-visibility` in `ui/lens/lens.css`).
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ SIGNS: dict[Kind, str] = {
     "tool_wish": "⚒",
     "final_answer": "■",
 }
-"""In front of a part, so that kinds are told apart without colour as well."""
+"""Sign in front of a part, so that kinds can be told apart without colour."""
 _PIECE = Markup('<span class="part {}" data-part="{}" data-sign="{}" data-words="{}" title="{}"{}>{}</span>')
 NO_THOUGHT = "No thought apart from the answer, so this is the answer."
 
@@ -46,12 +46,12 @@ class Thought:
     importance: tuple[Span, ...] = ()
     """How much the answer depends on pieces of the text; empty where it was not computed."""
     divergence: tuple[Token, ...] = ()
-    """How far two models differ, token by token; the tokens joined are the text, roughly. Empty as above."""
+    """How far two models differ, token by token; the joined tokens are roughly the text. Empty if not computed."""
 
 
 def thought_of(thought: str, answer: str, title: str = "", role: str = "") -> Thought:
-    """What a reply thought, with what was computed of it. Of a reply that does not think apart from its answer, the
-    answer, and a remark that says so."""
+    """A reply's thought, with what was computed about it. If the reply has no separate thought: the answer, with a
+    remark that says so."""
     if thought.strip():
         return Thought(thought, title, role, "", known_importance(thought), tuple(divergence_of(thought)))
     return Thought(answer, title, role, NO_THOUGHT if answer.strip() else "")
@@ -124,7 +124,7 @@ def _head(thought: Thought) -> Markup:
 
 
 def _tools(thought: Thought, parting: int | None) -> Markup:
-    """Kinds with their lengths, which step from part to part; search; and what else can be shown."""
+    """The toolbar: kinds with their lengths, which step from part to part; search; and what else can be shown."""
     return render(
         '<div class="lens-tools"><div class="lens-kinds">{{ kinds }}</div>'
         '<div class="lens-row"><input type="search" placeholder="Search" aria-label="Search in this thought">'
@@ -202,7 +202,7 @@ def _section(section: Section) -> Markup:
 
 
 def _piece(piece: Piece) -> Markup:
-    """Not a template: there are thousands of pieces, and a template takes ten times as long."""
+    """One piece, built without a template: there are thousands of pieces, and a template takes ten times as long."""
     title = f"{TITLES[piece.kind]}: “{piece.cue}”" if piece.cue else TITLES[piece.kind]
     sign = SIGNS[piece.kind] if piece.opens else ""
     style = "" if piece.importance is None else Markup(' style="--importance:{:.2f}"').format(piece.importance)
