@@ -1,4 +1,4 @@
-"""What the app costs, measured against something real in the same run: `python -m bench [--quick] [section …]`.
+"""Benchmarks of the app, each against a real reference in the same run: `python -m bench [--quick] [section …]`.
 
 Nothing here is imported by the app.
 """

@@ -35,9 +35,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FREE: dict[Action, Rate] = {action: Rate(10**9, 10**9) for action in ("battle", "turn", "vote")}
 THREADS = 8
 WAIT_SECONDS = 3.0
-"""For one endpoint's answer to one payload; one that goes on longer is left."""
+"""Time limit for one endpoint's answer to one payload; after that the next is tried."""
 PAYLOAD_SECONDS = 300.0
-"""For all of them."""
+"""Time limit for all of them."""
 FORMULA, MARKUP, HUGE = "=HYPERLINK(1)", "<img src=x onerror=alert(1)>", "x" * 200_000
 PAYLOADS: list[Any] = [
     None,
@@ -56,7 +56,7 @@ PAYLOADS: list[Any] = [
     "../../etc/passwd",
 ]
 LEAKS = ("Traceback (most recent call last)", "duckdb.", "/site-packages/", "votes.duckdb")
-"""What no visitor may read."""
+"""Strings that must never reach a visitor."""
 
 
 class Outcome(NamedTuple):
@@ -79,7 +79,7 @@ def kill_rounds(rounds: int, seconds: float) -> Outcome:
                 cwd=ROOT,
             )
             assert voter.stdout is not None
-            first = voter.stdout.readline()  # the clock starts with the first vote, however long Python takes
+            first = voter.stdout.readline()  # timing starts with the first vote, however long Python takes to start
             threading.Timer(random.uniform(0.05, seconds), voter.kill).start()
             lines = [first, *voter.stdout]
             voter.wait()
@@ -149,7 +149,7 @@ def forgeries() -> Outcome:
 
 
 def forged_calls(desk: Desk) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Each is tried on a battle of its own."""
+    """(description, call) of every forgery, each on a separate battle."""
     for payload in PAYLOADS:
         own = play(desk, "owner")
         yield f"verdict {payload!r:.30}", partial(desk.cast, own, "owner", "answers", payload)
@@ -225,7 +225,7 @@ def payloads(url: str) -> Outcome:
 
 
 def send(http: httpx.Client, config: dict[str, Any], fn_index: int, data: list[Any]) -> list[str]:
-    """What is wrong with the answer to one call of the queue."""
+    """What is wrong with the answer to one call through the queue."""
     session = f"attack{random.getrandbits(40):x}"
     prefix = config.get("api_prefix", "/gradio_api")
     body = json.dumps({"data": data, "fn_index": fn_index, "session_hash": session})  # lone surrogates stay escaped

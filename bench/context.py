@@ -1,4 +1,4 @@
-"""What the measurements share: the two served models, started once, and how long that took."""
+"""State shared by the measurements: the two served models, started once, and how long that took."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ PAIR = "smol-135m"
 
 
 class Bench:
-    """One run of the benchmark. Use as a context manager: it ends the servers it started."""
+    """One run of the benchmark. A context manager that stops the servers it started."""
 
     def __init__(self, quick: bool) -> None:
         self.quick = quick
@@ -44,7 +44,7 @@ class Bench:
         return self._served
 
     def _with_weights(self, pair: PairSpec) -> PairSpec:
-        """The pair with its weights on disk. Where nothing has been distilled yet, the base stands for both."""
+        """The pair with its weights on disk. If nothing has been distilled yet, the base is used for both."""
         find_weights(pair.base.weights)
         try:
             find_weights(pair.distilled.weights, pair.base.weights)

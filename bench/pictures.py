@@ -22,7 +22,7 @@ TABS = ("Preferences", "Benchmarks", "Case studies", "Traces", "Transparency")
 REPLY_MS = 300_000
 STOP_MS = 10_000
 SETTLE_MS = 3000
-"""After a tab was opened, until its figures are drawn."""
+"""Wait after opening a tab until its figures are drawn."""
 DRAW_ALL = "* { content-visibility: visible !important }"
 """Chromium leaves out what is not in sight, also where the picture is of the whole page."""
 
@@ -38,7 +38,7 @@ SIZES = (Size("wide", 1280, 900), Size("dark", 1280, 900, True), Size("phone", 3
 
 
 class Wire:
-    """Bytes that a page has loaded, as they came over the network."""
+    """Counts the bytes that a page has loaded over the network."""
 
     def __init__(self, page: Page) -> None:
         self.bytes = 0
@@ -80,7 +80,7 @@ def violations(page: Page) -> list[str]:
 
 @contextmanager
 def opened(address: str, size: Size) -> Iterator[tuple[Page, Wire]]:
-    """A page of this size in a browser of its own, so that nothing is kept from another."""
+    """A page of this size in a fresh browser, so that nothing is cached from another."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         context = browser.new_context(
@@ -131,7 +131,7 @@ def battle(camera: Camera) -> None:
     page.get_by_label("Named").check()
     page.locator("#question textarea").fill(QUESTION)
     page.locator("#question textarea").press("Enter")
-    with suppress(TimeoutError):  # models may be faster than the press
+    with suppress(TimeoutError):  # the models may finish before the click
         page.locator("#tool-stop").click(timeout=STOP_MS)
     page.wait_for_timeout(2500)
     camera.take("6-stopped")

@@ -17,7 +17,7 @@ from common.paths import ROOT, home
 
 @dataclass(frozen=True)
 class Measure:
-    """One measured value, beside the reference that was measured in the same run."""
+    """One measured value, and the reference measured in the same run."""
 
     what: str
     value: float
@@ -27,11 +27,11 @@ class Measure:
     against: str = ""
     """What the reference is."""
     least_ratio: float | None = None
-    """The aim: value / reference is at least this."""
+    """Target: value / reference is at least this."""
     most_ratio: float | None = None
-    """The aim: value / reference is at most this."""
+    """Target: value / reference is at most this."""
     most: float | None = None
-    """The aim: the value is at most this."""
+    """Target: the value is at most this."""
 
     @property
     def ratio(self) -> float | None:
@@ -39,7 +39,7 @@ class Measure:
 
     @property
     def met(self) -> bool | None:
-        """None where there is no aim."""
+        """Whether the target is met; None if there is none."""
         if self.least_ratio is not None and self.ratio is not None:
             return self.ratio >= self.least_ratio
         if self.most_ratio is not None and self.ratio is not None:
@@ -54,7 +54,7 @@ class Section:
     title: str
     measures: Sequence[Measure]
     notes: Sequence[str] = ()
-    """How it was measured, and what to bear in mind."""
+    """How it was measured, and caveats."""
 
 
 def middle(values: Sequence[float]) -> float:
@@ -63,7 +63,7 @@ def middle(values: Sequence[float]) -> float:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest of the values that at least `share` of them do not exceed (nearest rank)."""
+    """The nearest-rank percentile: the smallest value that at least `share` of the values do not exceed."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 
@@ -78,7 +78,7 @@ def cpu_name() -> str:
 
 
 def machine() -> dict[str, object]:
-    """Where the numbers hold, and how busy it was when they were taken."""
+    """The machine the numbers were measured on, and how busy it was."""
     return {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),

@@ -75,11 +75,11 @@ def theme() -> gr.themes.Base:
 def launch_options(services: Services | None = None) -> dict[str, Any]:
     """The options of `launch()` that the page needs; with `services`, it has `/metrics` as well."""
     watched = [Middleware(MetricsPage, services=services)] if services else []
-    # Streams of events are left as they are: compressed, they would wait for a full block.
+    # Event streams are not compressed: they would wait for a full block.
     compressed = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     scripts = ("language.js", "mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
     script = "\n".join((UI / name).read_text() for name in scripts)
-    # Not with the page's style, in which gradio rewrites selectors, and not in its tabs, which would all carry a copy.
+    # Not with the page's style, where gradio rewrites selectors, nor in its tabs, each of which would carry a copy.
     look = "\n".join((UI / name).read_text() for name in STYLES)
     return {
         "theme": theme(),

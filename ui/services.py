@@ -1,4 +1,4 @@
-"""What the page works with: one value that `app.py` makes and every tab receives, and who a visitor is to it."""
+"""The services of the page, which `app.py` creates and passes to every tab, and how visitors are identified."""
 
 import os
 import time
@@ -21,7 +21,7 @@ from votes.visitor import network, visitor_hash
 
 
 def address_of(client: Any, headers: Mapping[str, str]) -> str:
-    """Where a request comes from. Behind a Space's proxy it is the address that the proxy adds last."""
+    """The address a request comes from. Behind a Space's proxy, the one that the proxy appends last."""
     address = str(client[0] if isinstance(client, tuple) else client.host) if client else ""
     if os.environ.get("SPACE_ID"):
         address = headers.get("x-forwarded-for", address).split(",")[-1].strip()
@@ -29,7 +29,7 @@ def address_of(client: Any, headers: Mapping[str, str]) -> str:
 
 
 def signed_in(session: Mapping[str, Any] | None) -> str:
-    """The name on Hugging Face that a session has, where a Space offers the login; otherwise empty."""
+    """The Hugging Face user name of a session, if the Space offers the login; otherwise empty."""
     info = (session or {}).get("oauth_info") or {}
     expires = info.get("expires_at")
     if expires is not None and expires < time.time():
@@ -47,14 +47,14 @@ READ_ONLY = "Runs are shown here and not started: ZeroGPU lends its GPU to singl
 
 
 def check_runs(served: ServedPair) -> None:
-    """Raise ConfigError where long runs are read and not started."""
+    """Raise ConfigError if long runs can only be viewed here, not started."""
     if served.profile.benchmarks == "read":
         raise ConfigError(READ_ONLY, "Start the app on a machine of your own for that.")
 
 
 def check_ready(served: ServedPair) -> None:
-    """Raise ServerError unless both models can answer, since what is written down of a run names the weights it used;
-    ConfigError where runs are only read."""
+    """Raise ServerError unless both models can answer, since a run records the weights it used; ConfigError if runs can
+    only be viewed here."""
     check_runs(served)
     for role in ROLES:
         status = served.status(role)
@@ -70,23 +70,23 @@ class Services:
     served: ServedPair
     """The base and the distilled model that are loaded."""
     desk: Desk
-    """Issues battles, takes votes, gives names away; the authority on what may be voted on."""
+    """Issues battles, takes votes, reveals names; the authority on what may be voted on."""
     store: Store
     """Battles and votes in DuckDB."""
     home: Path
     """Folder for everything this installation writes: votes, runs, traces, logs."""
     salt: bytes
-    """What visitors' identities are hashed with."""
+    """Salt for hashing visitors' identities."""
     keeper: Keeper | None = None
     """Copies votes elsewhere, if that is configured."""
     guard: Guard | None = None
     """Reads questions and answers, if one is configured."""
     jobs: Jobs = field(default_factory=Jobs)
-    """Long runs in the background, whichever tab began them: one at a time, since all of them need both servers."""
+    """Long background runs from any tab: one at a time, since all of them need both servers."""
 
     def visitor(self, request: gr.Request) -> str:
         """Salted hash of who is asking: of their account if they have signed in, else of their address."""
         if name := signed_in(session_of(request)):
-            return visitor_hash(self.salt + b"account", name)  # no address can be taken for one
-        # Nothing else that a browser says counts: whoever changes it would get round the limits.
+            return visitor_hash(self.salt + b"account", name)  # cannot collide with an address
+        # Nothing else that a browser sends counts: changing it would get around the limits.
         return visitor_hash(self.salt, network(address_of(request.client, request.headers)))

@@ -34,7 +34,7 @@ def run(bench: Bench) -> Section:
 
 
 def make_items(count: int) -> list[GradeItem]:
-    """Answers and golds in the forms that benchmarks have, no pair twice; every second answer is wrong."""
+    """Answers and golds in typical benchmark formats, all pairs distinct; every second answer is wrong."""
     rng, items = Random(1), []
     for number in range(count):
         a, b = number + 2, rng.randint(2, 99)

@@ -1,4 +1,4 @@
-"""One visitor in Chromium: from the address to a question, and from a click to the first sign and the whole answer.
+"""One visitor in Chromium: from navigation to a usable page, and from a click to the first sign and the whole answer.
 
 Our page against a bare gradio page with two chatbots, in the same run; the models are scripts
 (`bench.sections.visited`).
@@ -51,7 +51,7 @@ def typical(visits: list[Times]) -> Times:
 
 
 def visit(browser: Browser, url: str, size: Any, ask: Any) -> Times:
-    """One visit with a browser of its own: seconds, and bytes over the wire."""
+    """One visit in a fresh browser: seconds, and bytes over the wire."""
     context = browser.new_context(viewport=size, reduced_motion="reduce")
     try:
         tab = context.new_page()
@@ -77,7 +77,7 @@ def ask_bare(tab: Page) -> Times:
 
 
 def ask_ours(tab: Page) -> Times:
-    """A blind battle, both answers at once: its first sign is the line that says how far it is."""
+    """A blind battle with both answers at once; its first sign of life is the progress line."""
     tab.locator("#question textarea").fill("What is 6 times 7?")
     begun = time.perf_counter()
     tab.locator("#ask").click()

@@ -1,7 +1,7 @@
 """LMArena's arena-rank on votes from a file: how long its model with covariates takes, and its effects.
 
-Run by `bench.sections.preference` through uv in an environment of its own, since arena-rank and the page agree on no
-version of numpy. Imports nothing of this project. `python peer_rank.py VOTES.npz`
+Run by `bench.sections.preference` through uv in a separate environment, since arena-rank and the page need incompatible
+versions of numpy. Imports nothing from this project. `python peer_rank.py VOTES.npz`
 """
 
 import json
@@ -32,6 +32,6 @@ def fit(outcome: np.ndarray, features: np.ndarray) -> tuple[float, list[float]]:
 
 if __name__ == "__main__":
     data = np.load(sys.argv[1])
-    fit(data["outcome"][:1000], data["features"][:1000])  # imports and the compiler's start count for neither
+    fit(data["outcome"][:1000], data["features"][:1000])  # warm-up: imports and compilation count for neither
     seconds, effects = fit(data["outcome"], data["features"])
     print(json.dumps({"seconds": seconds, "effects": effects}))

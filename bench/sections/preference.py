@@ -24,7 +24,7 @@ VERSION = "0.1.1"
 def run(bench: Bench) -> Section:
     votes = 20_000 if bench.quick else 1_000_000
     design = simulate(np.random.default_rng(0), votes, visitors=votes // 20, prompts=votes // 50)
-    fit_preference(simulate(np.random.default_rng(1), 1000))  # imports count for neither
+    fit_preference(simulate(np.random.default_rng(1), 1000))  # warm-up: imports count for neither
     begun = time.perf_counter()
     model = fit_preference(design)
     seconds = time.perf_counter() - begun
@@ -56,7 +56,7 @@ def run(bench: Bench) -> Section:
 
 
 def arena_rank(outcome: NDArray[np.float64], features: NDArray[np.float64]) -> dict[str, Any]:
-    """Its seconds and effects, measured in an environment that uv makes for it. Raises OSError or SubprocessError."""
+    """arena-rank's time and effects, measured in an environment created by uv. Raises OSError or SubprocessError."""
     uv = [
         sys.executable,
         "-m",

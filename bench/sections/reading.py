@@ -1,6 +1,6 @@
 """A thought of thirty thousand tokens under the lens, in Chromium: how long until it can be read, and how it scrolls.
 
-Against the same marked text in one block, as it would be without sections that are drawn only in sight.
+Compared with the same marked text in one block, i.e. without sections that are drawn only when in view.
 """
 
 import re
@@ -22,7 +22,7 @@ OFTEN = {
     5: "Wait, that is wrong: a term is missing. Let me go back to the line before.\n",
     11: "Hmm, maybe a calculator would help; let me try another way.\n\n",
 }
-"""Every so many steps, this follows."""
+"""Interval in steps → sentence inserted at that interval."""
 ONE_BLOCK = ".lens-section { content-visibility: visible !important; }"
 OPEN = """(html) => new Promise((done) => {
   const begun = performance.now();
@@ -45,7 +45,7 @@ SCROLL = """() => new Promise((done) => {
 
 
 def long_thought(tokens: int = TOKENS) -> str:
-    """About as many tokens, at four characters each: work, checks, doubts and turns as long thoughts have them."""
+    """About `tokens` tokens, at four characters each, with work, checks, doubts and turns like a long thought."""
     lines = []
     number, length = 0, 0
     while length < 4 * tokens:
@@ -96,7 +96,7 @@ def run(bench: Bench) -> Section:
 
 
 def measured(browser: Browser, size: Any, html: str, style: str, times: int) -> dict[str, list[float]]:
-    """Milliseconds from the HTML to its second frame, and of frames while the text scrolls."""
+    """Milliseconds from setting the HTML to its second frame, and per frame while the text scrolls."""
     milliseconds: dict[str, list[float]] = {"open": [], "scroll": []}
     for _ in range(times):
         page = browser.new_page(viewport=size)

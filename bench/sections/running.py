@@ -48,7 +48,7 @@ def new_run(served: ServedPair, folder: Path, problems: int, seed: int) -> RunLo
 
 
 def by_runner(served: ServedPair, log: RunLog) -> float:
-    """Output tokens a second of both sides together, from the first request to the last sample on disk."""
+    """Output tokens per second of both sides together, from the first request to the last sample on disk."""
     progress = RunJob(log, served).run()
     if progress.phase != "finished" or any(side.failed for side in progress.sides.values()):
         raise RuntimeError(f"the run did not finish: {progress}")
@@ -57,7 +57,7 @@ def by_runner(served: ServedPair, log: RunLog) -> float:
 
 
 async def straight(served: ServedPair, log: RunLog) -> float:
-    """The same prompts, seeds and number in flight, without anything around them."""
+    """The same prompts, seeds and concurrency, with nothing around them."""
     begun = time.perf_counter()
     tokens = await asyncio.gather(*(one_side(served, log, role) for role in ROLES))
     return sum(tokens) / (time.perf_counter() - begun)

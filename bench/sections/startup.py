@@ -33,7 +33,7 @@ def run(bench: Bench) -> Section:
 
 
 def measure_page() -> tuple[float, float]:
-    """Seconds until `app.py` answers on its port, and its own resident memory then in GiB, without its servers."""
+    """Seconds until `app.py` answers on its port, and its resident memory at that point in GiB, without its servers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

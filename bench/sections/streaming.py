@@ -1,8 +1,8 @@
 """The app's way from a question to rendered panels, against the same requests sent straight at vLLM.
 
-Every repetition asks each way twice, there and back (straight, client, page, page, client, straight), so that a machine
-whose speed drifts favours none, after the server has seen the prompt once, so that no way profits from another's cached
-prefix.
+Every repetition measures each way twice, forwards and backwards (straight, client, page, page, client, straight), so
+that drifting machine speed favours none. The server has already seen the prompt, so no way profits from a prefix that
+another has cached.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
 
 def mean_run(*runs: Run) -> Run:
-    """The mean reply: its rate is all tokens over all seconds."""
+    """The mean of several replies; its rate is total tokens over total seconds."""
     return Run(*(fmean(numbers) for numbers in zip(*runs, strict=True)))
 
 
@@ -82,7 +82,7 @@ async def measure(served: ServedPair, bench: Bench) -> Section:
 
 
 async def straight(endpoint: Endpoint, question: str, sampling: Sampling) -> Run:
-    """The plainest possible reader of the same stream."""
+    """The simplest possible reader of the same stream."""
     body = {
         "model": endpoint.model,
         "messages": [{"role": "user", "content": question}],

@@ -1,4 +1,4 @@
-"""Long thoughts a second from the tree search, and training against a bare loop over the same rows."""
+"""Long thoughts per second from the tree search, and training against a bare loop over the same rows."""
 
 import tempfile
 import time
@@ -68,7 +68,7 @@ def first_batches(data: Encoded, rows: int) -> Encoded:
 
 
 def bare_loop(model: Any, data: Encoded, phase: Phase) -> float:
-    """Tokens a second of the plainest training loop: pad, forward, backward, step."""
+    """Tokens per second of the simplest training loop: pad, forward, backward, step."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model.to(device).train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]

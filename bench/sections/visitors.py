@@ -1,7 +1,7 @@
 """Many visitors at once: our page against a bare gradio page that streams two growing texts, in the same run.
 
-The page, the two scripted model servers and the visitors are processes of their own. A visitor is what a browser is to
-the server: an open heartbeat, the status line's timer, a question, the stream of updates, a vote.
+The page, the two scripted model servers and the visitors are separate processes. A visitor does what a browser does
+from the server's point of view: an open heartbeat, the status line's timer, a question, the update stream, a vote.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ VISITORS = 200
 
 @dataclass
 class Visit:
-    """What one visitor met. Times in seconds from the question."""
+    """What one visitor experienced. Times in seconds from the question."""
 
     first: float = 0.0
     ended: float = 0.0
@@ -48,12 +48,12 @@ class Visit:
 
 @dataclass
 class Load:
-    """All visits to one page, and what they cost its process."""
+    """All visits to one page, and their cost to its process."""
 
     visits: list[Visit] = field(default_factory=list)
     cpu: float = 0.0
     grown: float = 0.0
-    """MB of memory more than before, after all have left."""
+    """Growth of memory in MB, after all visitors have left."""
 
     @property
     def done(self) -> list[Visit]:
@@ -116,7 +116,7 @@ def page(kind: str, addresses: list[str], _: psutil.Process) -> Iterator[tuple[s
 
 @contextmanager
 def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Process, list[str]]]:
-    """A process that serves something, and the line in which it says where."""
+    """A serving process, and the line in which it prints its address."""
     environment = {**os.environ, "JOURNEY_HOME": str(home), "GRADIO_ANALYTICS_ENABLED": "False"}
     command = [sys.executable, "-m", "bench.sections.visited", kind, *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -137,7 +137,7 @@ async def visit_all(url: str, process: psutil.Process, visitors: int, delivery: 
     async with aiohttp.ClientSession(url, connector=unlimited, timeout=patience) as http:
         async with http.get("config") as answer:
             calls = Calls(await answer.json())
-        await Visitor(http, calls, delivery).visit(asyncio.Event(), at_once=True)  # what is loaded late, is loaded now
+        await Visitor(http, calls, delivery).visit(asyncio.Event(), at_once=True)  # a warm-up for lazy imports
         memory = process.memory_info().rss
         spent = sum(process.cpu_times()[:2])
         start = asyncio.Event()
@@ -164,7 +164,7 @@ class Calls:
         return next(d for d in self.config["dependencies"] if target in d["targets"])
 
     def data(self, event: dict[str, Any], **values: Any) -> list[Any]:
-        """The inputs' first values, but for those named by element id or, without one, by label."""
+        """The inputs' initial values, except those given by element id or, without one, by label."""
         data = []
         for part in (self.types[number] for number in event["inputs"]):
             name = part["props"].get("elem_id") or part["props"].get("label")
@@ -199,7 +199,7 @@ class Visitor:
         return visit
 
     async def stay(self) -> None:
-        """The connection by which a page says that it is open."""
+        """The heartbeat connection that tells the server the page is open."""
         forever = aiohttp.ClientTimeout(None)
         async with self.http.get(f"gradio_api/heartbeat/{self.session}", timeout=forever) as beats:
             async for _ in beats.content:
@@ -261,7 +261,7 @@ class Visitor:
         visit.error = "" if news.get("said") else f"not voted: {news}"
 
     async def answer(self, elem_id: str, **values: Any) -> dict[str, Any]:
-        """What the page is told upon a click."""
+        """The news in response to a click."""
         event = self.calls.triggered_by(elem_id)
         body = {"data": self.calls.data(event, **values), "fn_index": event["id"], "session_hash": self.session}
         news: dict[str, Any] = (await self.post("gradio_api/run/predict", body))["data"][1]
@@ -287,7 +287,7 @@ class Visitor:
 
 
 async def lines_of(stream: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The lines of an answer, however long: aiohttp's own are limited."""
+    """The lines of a response, however long: aiohttp's own line reader has a limit."""
     rest = b""
     async for chunk in stream.content.iter_any():
         *whole, rest = (rest + chunk).split(b"\n")

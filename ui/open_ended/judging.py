@@ -1,7 +1,7 @@
 """The sections of the page beyond maths where answers are judged: by a model, and by people.
 
 Widgets and wiring; judging is `eval.judging.judged`, the judge's check `eval.judging.labelled`, people's marks
-`eval.judging.ratings`. A judge works in the background, one long run at a time with everything else
+`eval.judging.ratings`. A judge works in the background; it shares the limit of one long job at a time
 (`eval.runs.jobs.Jobs`).
 """
 
@@ -32,7 +32,7 @@ from ui.services import Services, check_runs
 
 SECONDS_BETWEEN_LOOKS = 3
 Who = tuple[str, str, str]
-"""Which judge, and the address and model of one by address."""
+"""(judge, address, model); the last two are for a judge given by its address."""
 JUDGES = {
     "base": "The loaded base model",
     "distilled": "The loaded distilled model",
@@ -115,7 +115,7 @@ def build_judge_section(
         return "Stopping. Finished verdicts are kept."
 
     def look(run_id: str | None, seen: str) -> Any:
-        """What the judge is doing, as long as it is new."""
+        """What the judge is doing, if that has changed since `seen`."""
         job = jobs.current
         if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
@@ -135,7 +135,7 @@ def plain_name(name: str) -> str:
 
 
 def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeJob:
-    """A check of the judge against people's labels; its sentence says how far the judge can be trusted."""
+    """A job that checks the judge against people's labels; its result says how far the judge can be trusted."""
     items = load_labelled(set_key)
 
     async def check(tell: Tell) -> str:
@@ -149,7 +149,7 @@ def checking(services: Services, who: Who, set_key: str, count: int) -> JudgeJob
 
 
 def judging(services: Services, who: Who, wanted: str, run_id: str) -> JudgeJob:
-    """The answers of a run put before a judge; verdicts are kept as they come."""
+    """A job in which a judge reads the answers of a run; verdicts are stored as they come."""
     log = RunLog.open(runs_folder(), run_id)
     rubric = wanted or own_rubric(log)
 

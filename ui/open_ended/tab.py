@@ -148,7 +148,7 @@ def wire_starting(services: Services, form: RunForm) -> None:
 
 
 def wire_watching(jobs: Jobs, form: RunForm) -> None:
-    """The outcome of the chosen run, and the progress of the one that is going on."""
+    """The outcome of the chosen run, and the progress of the one in progress."""
     watched = gr.State("")
 
     def look(run_id: str | None, seen: str) -> dict[Any, Any]:
@@ -165,14 +165,14 @@ def wire_watching(jobs: Jobs, form: RunForm) -> None:
 
 
 def last(jobs: Jobs) -> Job | None:
-    """The job that is going on or was the last, if it is one of this page's."""
+    """The current or last job, if it belongs to this page."""
     current = jobs.current
     drawn = isinstance(current, RunJob) and current.log.folder.parent == runs_folder()
     return current if drawn else None
 
 
 def going(jobs: Jobs) -> str:
-    """The run of this page that is going on; empty if there is none."""
+    """This page's run in progress; empty if there is none."""
     session = last(jobs)
     return "" if session is None or session.over else session.log.folder.name
 

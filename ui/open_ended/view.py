@@ -133,14 +133,14 @@ def scores_html(scores: Sequence[JudgedScore]) -> Markup:
 
 
 def _figure(value: float, rubric: RubricKey) -> str:
-    """A mark or a share; one verdict alone has no interval, and none at all no value."""
+    """A mark or a share; a single verdict has no interval, and without verdicts there is no value."""
     if isnan(value):
         return "–"
     return f"{value:.1f}" if rubric == "rating" else f"{value:.1%}"
 
 
 def ratings_html(summary: RatingSummary, blind: bool) -> Markup:
-    """The raters' agreement, and means by model unless it must stay `blind`: a mean that moves reveals whose it was."""
+    """The raters' agreement and, unless `blind`, means by model: a mean that moves reveals whose answer was rated."""
     if not summary.raters:
         return note("Nobody has rated an answer yet.")
     means: str = f"hidden while you rate; {sum(summary.rated.values())} ratings so far"

@@ -1,4 +1,4 @@
-"""The part of the Preferences tab that works out what the votes mean, when a visitor asks for it."""
+"""The part of the Preferences tab that analyses the votes when a visitor asks for it."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -36,7 +36,7 @@ def build_analysis(services: Services, pair: gr.Dropdown) -> None:
 
 
 class Analysis:
-    """Keeps the last result: as long as the votes are the same, everybody gets it."""
+    """Caches the last result, which everybody gets as long as the votes are the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -61,13 +61,13 @@ def final_votes(services: Services, pair: str = "") -> list[Vote]:
 
 
 def public_questions(votes: Iterable[Vote]) -> dict[str, str]:
-    """By battle its first question on one line, of the votes that everybody may see."""
+    """Battle → its first question on one line, for votes that everybody may see."""
     public = (vote for vote in votes if vote.licence or not needs_key())
     return {vote.battle_id: " ".join(vote.turns[0].prompt.split()) for vote in public}
 
 
 def show_votes(votes: list[Vote]) -> list[Any]:
-    """The three readings and the map. Topics, whose names are words of the questions, are made of public votes only."""
+    """The three readings and the map. Topics use public votes only, since their names are words from the questions."""
     shareable = public_questions(votes)
     benchmarks = known_benchmarks()
     topics = read_topics([vote for vote in votes if vote.battle_id in shareable], embedder, benchmarks)

@@ -136,7 +136,7 @@ def _effects(model: PreferenceModel) -> Markup:
 
 
 def _points(model: PreferenceModel, moved: float) -> float:
-    """How many points of the controlled preference a change of this many log odds is."""
+    """A change in log odds, converted to percentage points of the controlled preference."""
     share = model.controlled.share
     odds = share / (1 - share) * exp(moved)
     return 100 * (odds / (1 + odds) - share)

@@ -1,4 +1,4 @@
-"""Preference against correctness as a plot of four fields, in which every count opens the list of its battles."""
+"""Preference against correctness as four quadrants, in which every count opens the list of its battles."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,11 +15,11 @@ VOTED = {"distilled": "distilled", "base": "base", "tie": "tie", "both_bad": "bo
 LISTED = 50
 """Battles listed behind a count."""
 Questions = Mapping[str, str]
-"""By battle its first question on one line, of the battles that may be linked."""
+"""Battle → its first question on one line, for battles that may be linked."""
 
 
 def quadrants_html(truth: Truth, shareable: Questions) -> Markup:
-    """Which answers were right, and within each field what was voted: bars of one scale."""
+    """Which answers were right and, within each quadrant, how people voted, as bars on a common scale."""
     most = max((len(battles) for votes in truth.quadrants.values() for battles in votes.values()), default=0)
     fields = [
         (
@@ -39,7 +39,7 @@ def quadrants_html(truth: Truth, shareable: Questions) -> Markup:
 
 
 def linked_count(battles: Sequence[str], shareable: Questions, of: int | None = None) -> Markup:
-    """How many; it opens links to those that may be linked. `of`: how many are needed."""
+    """The number of battles, which opens links to those that may be linked. `of`: how many are needed."""
     links = [(battle, shareable[battle]) for battle in battles if battle in shareable][:LISTED]
     return render(
         '{% if links %}<details class="battles"><summary>{{ count }}</summary><ol>{% for battle, question in links %}'

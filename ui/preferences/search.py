@@ -1,4 +1,4 @@
-"""“Battles like this”: battles that were voted on, found by the meaning of their first question."""
+"""“Battles like this”: semantic search for battles with votes, by their first question."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ VOTED = {"distilled": "distilled better", "base": "base better", "tie": "tie", "
 
 
 def build_search(services: Services, pair: gr.Dropdown) -> None:
-    """A field for a question or a battle's link, and the list of what is like it."""
+    """A field for a question or a battle's link, and the list of similar questions."""
     with gr.Row(elem_classes=["low", "stacked"]):
         query = gr.Textbox(
             label="Find battles by meaning",
@@ -42,9 +42,9 @@ def build_search(services: Services, pair: gr.Dropdown) -> None:
 
 
 def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup:
-    """The different questions nearest to the query, each with its battles and votes; of public battles only.
+    """The distinct questions closest to the query, each with its battles and votes; public battles only.
 
-    A query that is the link or the id of one of these battles stands for its question, which then is left out.
+    If the query is the link or id of one of these battles, its question is searched for and left out of the results.
     """
     if not query.strip():
         return note("Enter a question, or the link of a battle.")

@@ -115,7 +115,7 @@ def build_downloads(services: Services) -> None:
 
 
 def read_ballots(services: Services) -> tuple[list[Ballot], int]:
-    """The votes that stand and are final, and how many stand but can still be changed."""
+    """The valid votes that are final, and the number of those that can still be changed."""
     ballots = services.store.ballots()
     final = find_final(services, ballots)
     standing = effective_votes(ballots)
@@ -128,9 +128,9 @@ def find_final(services: Services, ballots: list[Ballot]) -> set[str]:
 
 
 def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle]:
-    """The battles voted on last, latest first, as the desk lets anybody see them.
+    """The battles voted on most recently, latest first, as the desk shows them to anybody.
 
-    Where others than the owner look on, only those whose visitors agreed to publication.
+    Where visitors other than the owner can look, only those whose visitors agreed to publication.
     """
     shown = (vote for vote in reversed(votes) if vote.licence or not needs_key())
     latest = list(dict.fromkeys(vote.battle_id for vote in shown))
@@ -151,7 +151,7 @@ def pending_sentence(pending: int) -> str:
 
 
 def blocked_sentence(blocked: int) -> str:
-    """Said openly, since they are not in the win rates."""
+    """A sentence on votes with blocked answers, disclosed because they do not count in the win rates."""
     if blocked == 0:
         return ""
     votes = "One vote is" if blocked == 1 else f"{blocked} votes are"

@@ -1,4 +1,4 @@
-"""The map of topics: every question as a point, and below it the question that was pointed at, with its battle."""
+"""The map of topics: every question as a point, and below it the clicked question, with its battle."""
 
 import plotly.graph_objects as go
 
@@ -13,12 +13,12 @@ FOLLOW_CLICKS = on_click(
     "const link = document.querySelector('#topic-point a'); if (link) Object.assign(link, "
     "{ href: `?battle=${encodeURIComponent(data[0])}`, textContent: data[1], hidden: false });",
 )
-"""The battle and question of a point that was clicked go to the link below the map."""
+"""Puts the battle and question of a clicked point into the link below the map."""
 
 
 def topics_figure(reading: TopicReading, shareable: Questions) -> go.Figure:
-    """Every question as a point, coloured by topic; likeness in meaning is nearness. Points of the battles in
-    `shareable` hold the battle and its question."""
+    """Every question as a point, coloured by topic; questions similar in meaning are close together. Points of battles
+    in `shareable` carry the battle and its question."""
     fig = go.Figure()
     place = {vote.row_id: at for at, vote in enumerate(reading.votes)}
     for number, one in enumerate(reading.topics):

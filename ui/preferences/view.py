@@ -1,4 +1,4 @@
-"""What the Preferences tab shows, made of votes: groups, tables and figures. Pure functions."""
+"""What the Preferences tab shows: groups, tables and figures from votes. Pure functions."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, time, timedelta
@@ -25,7 +25,7 @@ from votes.ranking import (
 
 QUESTION_CHARACTERS = 110
 HEIGHT = 400
-"""Of a figure, in pixels; the two stand side by side."""
+"""Height of a figure, in pixels, the same for both since they are side by side."""
 _DAY = 24 * 3600 * 1000
 """In milliseconds, plotly's unit of time."""
 _HALF_DAY = timedelta(hours=12)
@@ -44,7 +44,7 @@ _NAMES: dict[str, str] = {
 
 
 class Group(NamedTuple):
-    """Win rates under one heading, e.g. by prompt language, and which votes they are of."""
+    """Win rates under one heading, e.g. by prompt language, and which votes they cover."""
 
     heading: str
     of: str
@@ -52,7 +52,7 @@ class Group(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """Everything said of one pair's votes. The headline counts blind votes on the answers alone."""
+    """All results for one pair's votes. The headline counts blind votes on the answers alone."""
 
     votes: int
     headline: WinRate
@@ -140,7 +140,7 @@ def recent_html(battles: Sequence[SharedBattle]) -> Markup:
 
 
 def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
-    """One point per group with its 95 % interval, against the line of no difference; none for a group too small."""
+    """One point per group with its 95 % interval, against a line of no difference; none for groups too small."""
     lines: list[tuple[str, WinRate | None]] = []
     for group in groups:
         lines.append((f"<b>{group.heading}</b>", None))
@@ -172,8 +172,8 @@ def win_rate_figure(groups: Sequence[Group]) -> go.Figure:
 
 
 def time_figure(days: Sequence[Day]) -> go.Figure:
-    """Votes per day, and below them the win rate of all votes up to that day, once they are enough, with its 95 %
-    interval."""
+    """Votes per day, and below them the win rate of all votes up to that day with its 95 % interval, once there are
+    enough."""
     fig = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.4, 0.6], vertical_spacing=0.12)
     when = [day.day for day in days]
     counted = [day for day in days if day.so_far.votes >= FEWEST_VOTES]
@@ -220,7 +220,7 @@ def _table_row(name: str, rate: WinRate) -> tuple[str, ...]:
 
 
 def _outcome(battle: SharedBattle) -> str:
-    """The last vote; the model's name only where names were given away."""
+    """The last vote; with the model's name only if the names were revealed."""
     verdict = battle.verdicts.get("reasoning") or battle.verdicts.get("answers")
     if verdict is None:
         return "taken back"

@@ -1,4 +1,4 @@
-"""What the server lets a browser load and a visitor upload: headers on every answer; limits and owners of uploads."""
+"""What browsers may load and visitors may upload: headers on every response, upload limits and upload owners."""
 
 import json
 import os
@@ -40,24 +40,24 @@ CONTENT_POLICY = "; ".join(
 LARGEST_UPLOAD = 50 * 2**20
 """Bytes of one file."""
 UPLOADED_AN_HOUR = 4 * LARGEST_UPLOAD
-"""Bytes that one visitor may upload within an hour; gradio deletes them after one to three."""
+"""Bytes that one visitor may upload per hour; gradio deletes uploads after one to three hours."""
 UPLOADS_AN_HOUR = 60
 HOUR = 3600.0
 KEPT_SECONDS = 4 * HOUR
-"""How long it is remembered whose an upload is; longer than gradio keeps the file."""
+"""How long the owner of an upload is remembered: longer than gradio keeps the file."""
 LARGEST_EVENT = 8 * 2**20
 """Bytes of one event: what a page sends with a press of a button."""
 _UPLOAD, _FILE = "/gradio_api/upload", "/gradio_api/file"
 _EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/", "/gradio_api/mcp")
 _CLOSED = ("/gradio_api/process_recording", "/gradio_api/proxy=", "/gradio_api/vibe-", "/gradio_api/run-history",
            "/gradio_api/file=http")  # fmt: skip
-"""What this page does not use; the last of them and the proxy would fetch foreign addresses through this server."""
+"""Routes this page does not use; the last one and the proxy would fetch foreign URLs through this server."""
 
 
 class PagePolicy:
-    """Allows the page's own files only, whatever stands in a prompt or a reply. An ASGI middleware.
+    """ASGI middleware that lets the browser load only the page's own files, whatever a prompt or reply contains.
 
-    An upload belongs to the visitor who made it: nobody else can fetch it, or name it in an event.
+    An upload belongs to the visitor who made it: nobody else can fetch it or refer to it in an event.
     """
 
     def __init__(self, app: Application, clock: Callable[[], float] = time.monotonic) -> None:
@@ -65,7 +65,7 @@ class PagePolicy:
         self._clock = clock
         self._uploads: dict[str, deque[tuple[float, int]]] = defaultdict(deque)
         self._owners: dict[str, dict[str, float]] = {}
-        """Path of an upload → who has uploaded it (the same bytes make the same path) and when."""
+        """Path of an upload → visitors who uploaded it (the same bytes give the same path), and when."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,14 +122,14 @@ class PagePolicy:
         return PlainTextResponse("This file was uploaded by somebody else.", 403) if named else None
 
     def _may_use(self, path: str, visitor: str) -> bool:
-        """False for a path of somebody else's upload, however it is written."""
+        """False for the path of somebody else's upload, however it is spelled."""
         if not self._owners or os.sep not in path or "\0" in path or len(path) > 4096:
             return True
         owners = self._owners.get(os.path.realpath(path))
         return owners is None or visitor in owners
 
     def _noting_owner(self, visitor: str, send: Send) -> Send:
-        """The answer to an upload lists the paths of its files: from then on they are this visitor's."""
+        """Wraps `send` to read the uploaded files' paths from the response, and records this visitor as their owner."""
         answer = bytearray()
 
         async def note(message: MutableMapping[str, Any]) -> None:
@@ -180,7 +180,7 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _whole_characters(event: bytes) -> bytes:
-    """The event with U+FFFD for lone halves of a surrogate pair, which end the stream that repeats them."""
+    """The event with lone surrogates replaced by U+FFFD, since echoing one would break the stream."""
     if not re.search(rb"\\u[dD][89a-fA-F]", event):
         return event
     try:

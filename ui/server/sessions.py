@@ -13,14 +13,14 @@ import gradio as gr
 from gradio import state_holder
 
 SECONDS_KEPT = 20.0
-"""After a page was left; one that was only reloaded finds its battle by its id."""
+"""How long a session is kept after its page was left; a reloaded page finds its battle by its id."""
 
 
 class LightSession(state_holder.SessionState):
     """A session without a description of every component of the page.
 
-    Gradio writes one at a visitor's first event, for its deep links, which this page does not have. For six tabs that
-    takes a fifth of a second of processor time, and most of the megabyte that a session holds.
+    Gradio creates one at a visitor's first event, for its deep links, which this page does not use. For six tabs that
+    takes a fifth of a second of CPU time, and most of the megabyte that a session holds.
     """
 
     def __init__(self, blocks: gr.Blocks) -> None:
@@ -36,7 +36,7 @@ class LightSession(state_holder.SessionState):
 
 
 def forget_those_who_leave(app: gr.Blocks) -> None:
-    """Hold little of each page, and give it back soon after the page was closed. Gradio itself would not."""
+    """Keep little per page, and free it soon after the page was closed, which gradio itself does not."""
     state_holder.SessionState = LightSession  # type: ignore[misc]
     due: list[asyncio.TimerHandle] = []
 
@@ -48,7 +48,7 @@ def forget_those_who_leave(app: gr.Blocks) -> None:
         due.append(loop.call_later(SECONDS_KEPT + 2, give_back_memory))
 
     async def settle() -> None:
-        # The page itself is a million objects that stay; without this, each collection looks at them all again.
+        # The page itself is a million permanent objects, which every garbage collection would otherwise traverse.
         gc.collect()
         gc.freeze()
 
@@ -57,7 +57,7 @@ def forget_those_who_leave(app: gr.Blocks) -> None:
 
 
 def forget(app: gr.Blocks, session: str | None) -> None:
-    """Drop what is held of a page, unless it has been used since it was left."""
+    """Drop a page's session, unless it has been used since the page was left."""
     holder = app.state_holder
     if session is None or session not in holder.session_data:
         return
@@ -69,7 +69,7 @@ def forget(app: gr.Blocks, session: str | None) -> None:
 
 
 def give_back_memory() -> None:
-    """Return freed memory to the system, which glibc would keep."""
+    """Return freed memory to the system; glibc would keep it."""
     gc.collect()
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):

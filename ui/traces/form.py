@@ -1,4 +1,4 @@
-"""The form by which a person writes a thought: widgets and wiring around the edits of `traces.thoughts.annotate`."""
+"""The form for writing a thought by hand: widgets and wiring around the edits of `traces.thoughts.annotate`."""
 
 import time
 from collections.abc import Callable
@@ -63,8 +63,8 @@ class Form(NamedTuple):
 
 
 def build_form(library: TraceLibrary, open_trace: gr.State, key: gr.Textbox) -> None:
-    """Fill the enclosing tab. `open_trace` holds the id of the trace that is being read, which can be taken up here;
-    `key` the owner's, since what is saved is shown to everybody."""
+    """Fill the enclosing tab. `open_trace`: id of the trace being read, which can be continued here; `key`: the
+    owner's, since saved traces are shown to everybody."""
     gr.Markdown(text_of("traces")["write"])
     w = build_widgets()
     wire_edits(w)
@@ -107,11 +107,11 @@ def wire_edits(w: Form) -> None:
     """A button for each edit of `traces.thoughts.annotate`."""
 
     def wire(button: gr.Button, edit: Callable[..., Draft], inputs: list[Any], clear: Any = None) -> None:
-        """`edit` gets the draft and the values of `inputs`; `clear` is emptied when it is done."""
+        """`edit` gets the draft and the values of `inputs`; `clear` is emptied afterwards."""
 
         @spoken()
         def handle(now: tuple[Step, ...], since: float, *values: Any) -> list[Any]:
-            given = [0 if value is None else value for value in values]  # a number that was cleared
+            given = [0 if value is None else value for value in values]  # a cleared number field
             draft = edit(Draft(own_problem("", ""), tuple(now)), *given)
             return [draft.steps, since or time.time(), shown(steps_html(draft.steps)), *([""] if clear else [])]
 

@@ -1,7 +1,7 @@
 """Which sentences of a trace its answer depends on: the served student answers again from every part of the thought.
 
-A thread does the work, since grader and files would hold up the loop that all streams share. It is bounded, and what is
-drawn is kept by thought: a visitor who leaves loses nothing, and the next press draws only what is missing.
+The work is done in a thread, since grading and file access would block the event loop that all streams share. It is
+bounded, and draws are stored per thought: a visitor who leaves loses nothing, and the next press draws only the rest.
 """
 
 import asyncio
@@ -26,15 +26,15 @@ from ui.traces.view import trace_html
 
 DRAWS = 4
 PARTS = 12
-"""Of a thought; `arena thoughts importance` draws more, from finer parts."""
+"""Most parts of a thought; `arena thoughts importance` uses more and finer ones."""
 PART_CHARACTERS = 80
 SECONDS_BETWEEN_LOOKS = 1.0
 CHARACTERS_A_TOKEN = 3
-"""For a trace that does not say how many tokens it has; only what is left of the limit depends on it."""
+"""Assumed for a trace without a token count; it affects only how much of the token limit is left."""
 
 
 def subject_of_trace(served: ServedRun, trace: Trace) -> Subject:
-    """The thought as the served distilled model would have had it. ConfigError if the trace has none."""
+    """The thought as if the served distilled model had written it. Raises ConfigError if the trace has none."""
     sampling = served.pair.distilled.sampling
     sampling = replace(sampling, temperature=sampling.temperature or TEMPERATURE, seed=trace.seed)
     tokens = trace.tokens or len(trace.thought) // CHARACTERS_A_TOKEN
@@ -43,7 +43,7 @@ def subject_of_trace(served: ServedRun, trace: Trace) -> Subject:
 
 
 def importance_handler(services: Services, library: TraceLibrary) -> Callable[[str], Iterator[tuple[Any, Any]]]:
-    """Trace → progress in words, and in the end the thought with what was found."""
+    """Handler: trace → progress in words and, at the end, the thought with its importances."""
 
     def weigh(trace_id: str) -> Iterator[tuple[Any, Any]]:
         served, line = services.served, "Drawing answers …"
@@ -69,7 +69,7 @@ def importance_handler(services: Services, library: TraceLibrary) -> Callable[[s
             with spoken():
                 found = summary(trace.thought, work.result())
         finally:
-            pool.shutdown(wait=False)  # a visitor who leaves does not end it
+            pool.shutdown(wait=False)  # the work continues if the visitor leaves
         yield shown(note(found)), shown(trace_html(trace))
 
     return weigh

@@ -1,4 +1,4 @@
-"""The traces of this installation as the tab needs them: found, filtered, read whole, made on the spot, added to."""
+"""The traces of this installation for the Traces tab: finding, filtering, reading, generating and adding them."""
 
 import hashlib
 import json
@@ -27,11 +27,11 @@ from traces.training.make import searched, token_counter
 PATTERN = "*traces*.jsonl"
 SHIPPED = ROOT / "models" / "adapters"
 MOST_PER_FILE = 20_000
-"""A page is no place to page through a million; the rest is in the export."""
+"""Most traces listed per file: nobody pages through a million in a browser, and the export has the rest."""
 NEAREST = 50
-"""Traces listed where likeness is asked for."""
+"""Traces listed when sorting by similarity."""
 MADE_HERE = SearchSettings(slips=0.6)
-"""More slips than in training data: whoever looks wants to see wrong turns."""
+"""More slips than in training data, since people want to see wrong turns."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Filters:
     outcome: str = ""
     """"kept", "unverified", "rejected", or a code of `traces.keeping.keep.REASONS`."""
     words: str = ""
-    """Must stand in thought or answer, e.g. "wait"; several are separated by commas and must all stand."""
+    """Words in the thought or answer, e.g. "wait"; comma-separated, and all must occur."""
     at_least: int = 0
-    """Length of the thought in words."""
+    """Minimum length of the thought in words."""
     at_most: int | None = None
     like: str = ""
     """A question: only the traces whose questions are nearest to it in meaning, nearest first."""
@@ -65,7 +65,7 @@ class Filters:
 
 
 class Entry(NamedTuple):
-    """A trace without its bulk, and where the whole of it lies."""
+    """A trace without its bulk, and where to find the whole of it."""
 
     trace: Trace
     id: str
@@ -81,22 +81,22 @@ class Entry(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """What one file holds, as far as it can be read here."""
+    """The contents of one file, as far as they can be read here."""
 
     entries: list[Entry]
     missing: Counter[str]
-    """By set: traces whose problems are referred to and cannot be had."""
+    """Set → number of traces whose problems are references that cannot be resolved."""
 
 
 class Kept(NamedTuple):
-    """A file as it was read last."""
+    """A cached file, as last read."""
 
     stamp: tuple[int, int]
     read_at: float
     scan: Scan
 
     def holds(self, stamp: tuple[int, int]) -> bool:
-        """A file that lacked a set is read again now and then: the set may have come."""
+        """Whether the cache is valid. A file that lacked a set is re-read now and then: the set may have arrived."""
         fresh = not self.scan.missing or time.monotonic() < self.read_at + RETRY_SECONDS
         return self.stamp == stamp and fresh
 
@@ -127,7 +127,7 @@ class TraceLibrary:
         return list({entry.id: entry for scan in scans for entry in reversed(scan.entries)}.values())
 
     def missing(self) -> Counter[str]:
-        """Traces that are left out, by the set (a key of TRAINING) that their problems are in and that is not here."""
+        """Number of traces left out, by the missing set (a key of TRAINING) that contains their problems."""
         return sum((scan.missing for scan in self._scans()), Counter[str]())
 
     def chosen(self, filters: Filters) -> list[Entry]:
@@ -150,7 +150,7 @@ class TraceLibrary:
             append_trace(self.folder / f"{name}.traces.jsonl", trace)
 
     def make(self, count: int, seed: int, progress: Callable[[int, int], None] | None = None) -> list[Trace]:
-        """Search `count` new problems, verify the thoughts and keep them all, rejects with their reason."""
+        """Generate and verify traces for `count` new problems, and keep them all, rejects with their reason."""
         verified = []
         with Grader(workers=1) as grader:
             verifier, tokens = Verifier(grader), token_counter()
@@ -162,7 +162,7 @@ class TraceLibrary:
         return verified
 
     def verify_and_add(self, trace: Trace, name: str) -> Trace:
-        """Verify one trace, add it whatever came of it, and return it with the verdict."""
+        """Verify one trace, add it whatever the verdict, and return it with the verdict."""
         with Grader(workers=1) as grader:
             verified = Verifier(grader).verify(trace)
         self.add(verified, name)
@@ -225,7 +225,7 @@ def _scan(path: Path) -> Scan:
                 scan.missing[str(json.loads(line)["problem"]["set"])] += 1
                 continue
             except (DataError, UnicodeDecodeError):
-                continue  # the line a kill cut short, or one that was altered
+                continue  # a line torn by a killed process, or altered
             scan.entries.append(Entry(without_bulk(trace), trace.hash, len(trace.thought.split()), path, start))
     return scan
 

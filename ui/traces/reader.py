@@ -1,4 +1,4 @@
-"""The part of the Traces tab that is read: filters, the list, one trace, its tree, and the base beside it."""
+"""The reader of the Traces tab: filters, the list, one trace, its tree, and the base's answer next to it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from ui.traces.view import compare_html, count_sentence, list_choices, missing_s
 BASE_TOKENS = 512
 READY_SECONDS = 5.0
 FOLLOW_CLICKS = on_click("trace-tree", "document.querySelector('#trace-node .text')?.replaceChildren(data[0]);")
-"""The text of a step that was clicked goes from the figure to the line below it."""
+"""Copies the text of a clicked step from the figure to the line below it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Reader:
     differ: gr.Button
     weigh: gr.Button
     weighing: gr.HTML
-    """How far the answers are that `weigh` has drawn again."""
+    """Progress of the answers that `weigh` resamples."""
 
     @property
     def of_list(self) -> list[Any]:
@@ -145,8 +145,8 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
         return open_update(library, w, trace_id or "")
 
     gr.on(
-        # The family's choices are set here as well, which counts as a change: it alone must not call this again.
-        # The embedding need not follow every letter of a question.
+        # This also sets the family's choices, which counts as a change, so `family` alone must not trigger it again.
+        # The embedding need not follow every keystroke in a question.
         [
             w.filters[1].input,
             w.filters[-1].submit,
@@ -183,7 +183,7 @@ def wire_models(services: Services, library: TraceLibrary, w: Reader) -> None:
         with spoken():
             trace = await asyncio.to_thread(
                 library.whole, trace_id
-            )  # files are read in threads: streams share this loop
+            )  # read files in threads: streams share this event loop
             answer = await ask(services, trace)
         await asyncio.to_thread(library.add_base_answer, answer)
         return shown(compare_html(trace, answer))
@@ -261,6 +261,6 @@ async def ask(services: Services, trace: Trace) -> BaseAnswer:
 
 
 def best_to_open(entries: Sequence[Entry]) -> str:
-    """The trace to open by itself: the first that says “wait”, else the first."""
+    """The trace opened by default: the first that says “wait”, else the first."""
     turning = next((entry for entry in entries if "wait" in entry.trace.thought.lower()), None)
     return (turning or entries[0]).id if entries else ""

@@ -58,7 +58,7 @@ def build_traces_tab(services: Services) -> None:
 
 
 def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, finished: Any) -> None:
-    """The list anew, whenever the tab is opened and when more traces were made; then the best one is opened."""
+    """Refresh the list whenever the tab is opened or more traces were made, then open the best one."""
     outputs = list(dict.fromkeys([note, *w.of_list, *w.of_trace]))
 
     @spoken()
@@ -74,13 +74,13 @@ def wire_list(library: TraceLibrary, w: Reader, note: gr.Markdown, finished: Any
     def open_best(*values: Any) -> dict[Any, Any]:
         return refresh("", *values)
 
-    # In a step of its own, so that it goes by the filters as they are by then.
+    # In a separate step, so that it uses the filters as they are by then.
     finished.success(open_best, w.filters, outputs, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     when_opened(refresh, [w.opened, *w.filters], outputs).then(fn=None, js=FOLLOW_CLICKS)
 
 
 def wire_making(library: TraceLibrary, make: gr.Button, key: gr.Textbox, made: gr.Markdown) -> Any:
-    """Let the search make some. Returns the event, after which the list has more."""
+    """Generate some traces by search. Returns the event after which the list has more."""
 
     @spoken()
     def make_some(secret: str, progress: gr.Progress = gr.Progress()) -> str:  # noqa: B008
@@ -109,7 +109,7 @@ def build_costs(library: TraceLibrary, tab: gr.Tab) -> None:
 
 
 def framed(figure: go.Figure) -> go.Figure:
-    """In the page's look, low enough for three to stand together."""
+    """The figure in the page's style, low enough for three side by side."""
     return figure_layout(figure).update_layout(height=300, margin={"t": 44, "b": 24})
 
 

@@ -1,4 +1,4 @@
-"""Training as the tab shows it: the loss curve and the report of each adapter. Reads files, measures nothing."""
+"""The Training section: loss curve and report of each adapter. Reads files, measures nothing."""
 
 import json
 from collections import defaultdict
@@ -89,7 +89,7 @@ def smoothed(values: list[float]) -> list[float]:
 
 
 def build_training(home: Path, tab: gr.Tab) -> None:
-    """The section. What was trained is looked for anew whenever it is selected."""
+    """Build the section, which looks for trained adapters whenever it is selected."""
     chosen = gr.Dropdown([], label="Adapter", visible=False)
     plot = gr.Plot(show_label=False, visible=False)
     report = html(elem_id="adapter-report")

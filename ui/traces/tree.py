@@ -1,7 +1,7 @@
-"""A search tree as a plotly figure: its nodes where they were judged, and the thought's walk through it.
+"""A search tree as a plotly figure: its nodes with their verdicts, and the thought's walk through it.
 
-A tree is `{"nodes": [{"id", "parent", "text", "score", "reason", "status"}], "walk": [id, …]}`,
-as the search keeps it; a debate's turns make one as well.
+A tree is `{"nodes": [{"id", "parent", "text", "score", "reason", "status"}], "walk": [id, …]}`, as stored by the
+search; a debate's turns can be turned into one as well.
 """
 
 import textwrap
@@ -26,7 +26,7 @@ STATUSES = {
 WALK_COLOUR = "rgba(124, 135, 150, 0.75)"
 HERE_COLOUR = "#eab308"
 LABELLED_LEAVES = 4
-"""Beyond that, labels would lie over each other on a narrow page."""
+"""With more leaves, labels would overlap on a narrow page."""
 
 
 class Place(NamedTuple):
@@ -126,7 +126,7 @@ def _add_edges(figure: go.Figure, tree: Tree, places: dict[int, Place]) -> None:
 
 
 def _add_walk(figure: go.Figure, tree: Tree, places: dict[int, Place]) -> None:
-    """The walk, shifted a little to the right on the way, so that going back shows beside going there."""
+    """The walk, shifted slightly to the right as it proceeds, so that the way back is visible next to the way there."""
     stops = [places[node] for node in tree["walk"]]
     x: list[float] = []
     y: list[float] = []
@@ -178,7 +178,7 @@ def _hover(node: dict[str, Any]) -> str:
 
 
 def node_text(node: dict[str, Any]) -> str:
-    """The step in full, with what became of it and why."""
+    """The full text of the step, with its outcome and the reason."""
     status = STATUSES[node["status"]][0].lower()
     score = f", judged {node['score']:g}" if node.get("score") is not None else ""
     reason = f": {node['reason']}" if node["reason"] else ""

@@ -40,7 +40,7 @@ def list_choices(entries: Sequence[Entry]) -> list[tuple[str, str]]:
 
 
 def plain(question: str) -> str:
-    """A question with the signs of LaTeX in it, as a list can show it."""
+    """A question with its LaTeX turned into plain signs, for display in a list."""
     for sign, shown in SIGNS.items():
         question = question.replace(sign, shown)
     question = re.sub(r"\\pmod\{(\w+)\}", r"(mod \1)", question)
@@ -107,7 +107,7 @@ def facts(trace: Trace) -> str:
 
 
 def compare_html(trace: Trace, base: BaseAnswer) -> Markup:
-    """The trace's response beside the base's answer, and where the two part."""
+    """The trace's response next to the base's answer, and where the two diverge."""
     cut = " It was cut off at its limit." if base.finish_reason == "length" else ""
     own = Thought(f"{trace.thought}\n{trace.answer}", "This trace", "distilled")
     remark = f"Base: {base.model}, greedy, {base.tokens} tokens.{cut}"

@@ -174,7 +174,7 @@ def show_total(work: str, assessor: str, *values: Any) -> tuple[str, Any]:
 
 @spoken()
 def keep_if_owner(key: str, *values: Any) -> None:
-    """On a public Space only the owner adds to the list that all visitors see."""
+    """Save the form if allowed: on a public Space only the owner adds to the list that all visitors see."""
     require_owner(key)
     keep_score(*values)
 
@@ -190,7 +190,7 @@ def keep_score(work: str, assessor: str, *values: Any) -> None:
 
 
 def build_files(form: Form) -> None:
-    """Take the form out as JSON or Markdown, and put a JSON back in."""
+    """Export the form as JSON or Markdown, and load a JSON file back in."""
     with gr.Row():
         download_button("Download JSON", "score-json", as_text(partial(form_file, "json")), form.inputs())
         as_markdown = as_text(partial(form_file, "md"))

@@ -16,8 +16,8 @@ _LINK = ("https://", "http://")
 
 
 def leaderboard_html(here: Sequence[Assessment]) -> Markup:
-    """The paper's seven works, best first, and apart from them those scored here: whoever scores their own work is not
-    ranked above works that others have scored."""
+    """The paper's seven works, best first, and separately those scored here, so that self-scored works are not ranked
+    above works scored by others."""
     full = full_marks()
     dimensions = [f"{title} /{getattr(full, d)}" for d, title in DIMENSIONS.items()]
     rows: list[str | list[str]] = ["Scored by the paper’s authors", *map(_board_row, _ranked(LEADERBOARD))]
