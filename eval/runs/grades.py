@@ -137,7 +137,7 @@ def grader_version() -> str:
 
 
 def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
-    """Append the classes of equivalent answers for each problem that has several samples and no classes yet."""
+    """Append the classes of equivalent answers for each problem with several samples, unless they are up to date."""
     answers: dict[tuple[str, str], dict[int, str]] = defaultdict(dict)
     for row in log.rows("grades"):
         answers[row["model"], row["problem_id"]][row["index"]] = row["extracted"]
