@@ -167,9 +167,7 @@ class Grader:
     def _begin(
         self, answer_text: str, gold: str, rule: Rule, cut_off: bool = False
     ) -> "Grade | tuple[Extraction, Future[Equality]]":
-        extraction = extract(answer_text, several=rule == "math" and is_listed(gold), cut_off=cut_off)
-        if extraction.method == "none" and rule == "choice" and not cut_off and (option := stated_option(answer_text)):
-            extraction = Extraction(option, "stated")
+        extraction = read_answer(answer_text, gold, rule, cut_off=cut_off)
         if extraction.method == "none":
             return Grade("no_answer", "none", "")
         verdict = self._compare(extraction.answer, gold, rule)
@@ -180,21 +178,8 @@ class Grader:
 
     def _compare(self, answer: str, gold: str, rule: Rule) -> "Equality | Future[Equality]":
         """The verdict if it is known immediately, otherwise a future."""
-        if rule == "choice":
-            return Equality(same_option(answer, gold), "option")
-        if rule not in ("math", "integer"):
-            raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
-        if max(len(answer), len(gold)) > MAX_ANSWER:
-            return Equality(None, f"longer than {MAX_ANSWER} characters")
-        if rule == "integer":
-            whole = whole_gold(gold)
-            if whole is None:
-                return Equality(None, f"the gold “{gold}” is not a whole number")
-            gold = whole
-        key = (answer, gold)
-        verdict = self._known.get(key)
-        if verdict is None and max(len(answer), len(gold)) <= _QUICK:
-            verdict = quick(answer, gold)
+        key = (answer, _gold_under(rule, gold) or gold)
+        verdict = self._known.get(key) or compare_at_once(answer, gold, rule)
         if verdict is not None:
             return verdict
         future = self._pool.schedule(_work, args=key, timeout=self._seconds)
@@ -206,6 +191,32 @@ class Grader:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[key] = done.result()
+
+
+def read_answer(answer_text: str, gold: str, rule: Rule = "math", *, cut_off: bool = False) -> Extraction:
+    """The final answer of a reply, as the rule reads it; see `eval.grading.extraction.extract`."""
+    extraction = extract(answer_text, several=rule == "math" and is_listed(gold), cut_off=cut_off)
+    if extraction.method == "none" and rule == "choice" and not cut_off and (option := stated_option(answer_text)):
+        return Extraction(option, "stated")
+    return extraction
+
+
+def compare_at_once(answer: str, gold: str, rule: Rule = "math") -> Equality | None:
+    """The verdict on an extracted answer; None if it takes computer algebra. ConfigError for judged answers."""
+    if rule == "choice":
+        return Equality(same_option(answer, gold), "option")
+    if rule not in ("math", "integer"):
+        raise ConfigError(f"Answers under the rule “{rule}” are judged, not graded.", "Use the judge for this set.")
+    if max(len(answer), len(gold)) > MAX_ANSWER:
+        return Equality(None, f"longer than {MAX_ANSWER} characters")
+    known = _gold_under(rule, gold)
+    if known is None:
+        return Equality(None, f"the gold “{gold}” is not a whole number")
+    return quick(answer, known) if max(len(answer), len(known)) <= _QUICK else None
+
+
+def _gold_under(rule: Rule, gold: str) -> str | None:
+    return whole_gold(gold) if rule == "integer" else gold
 
 
 def gold_faults(benchmark: Benchmark, grader: Grader) -> list[GoldFault]:

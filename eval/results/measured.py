@@ -20,6 +20,8 @@ class Measured(NamedTuple):
     distilled: int
     of: int
     gold: str
+    rule: str
+    """By which replies are graded, see `eval.problems.benchmark.Benchmark.rule`."""
 
 
 def measured_questions(runs: Path, results: Sequence[SetResult]) -> list[Measured]:
@@ -44,6 +46,7 @@ def _of_run(runs: Path, run: str, sets: set[str]) -> list[Measured]:
         for row in results.rows(Side(run, info.sides[role].model)):
             right[role][row.problem_id] += row.correct
             judged[row.problem_id] += row.judged
+    rules = {data.name: data.rule for data in info.data}
     template = info.prompt if "{question}" in info.prompt else PROMPTINGS[info.config.prompting].template
     return [
         Measured(
@@ -53,6 +56,7 @@ def _of_run(runs: Path, run: str, sets: set[str]) -> list[Measured]:
             right["distilled"][problem.id],
             info.config.samples,
             problem.gold,
+            rules[problem.benchmark],
         )
         for problem in log.problems()
         if problem.benchmark in sets and judged[problem.id] == 2 * info.config.samples

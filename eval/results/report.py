@@ -98,7 +98,12 @@ def differences(infos: Sequence[RunInfo]) -> list[str]:
     names = ("samples", "max_tokens", "thinking_budget", "temperature", "top_p", "seed")
     pairs = [(name.replace("_", " "), getattr(first.config, name), getattr(second.config, name)) for name in names]
     pairs.append(("prompt", first.prompt, second.prompt))
+    pairs.append(("turns before the question", f"“{_turns(first)}”", f"“{_turns(second)}”"))
     return copies + [f"The runs differ in {name}: {a} and {b}." for name, a, b in pairs if a != b]
+
+
+def _turns(info: RunInfo) -> str:
+    return " / ".join(turn.content for turn in info.history) or "none"
 
 
 def unfinished(infos: Sequence[RunInfo], c: Comparison) -> list[str]:
@@ -246,7 +251,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
         sampling = f"{c.samples} a problem, temperature {c.temperature:g}, top-p {c.top_p:g}, seed {c.seed}"
         rows += [
             ["prompt", f"`{info.prompt}`".replace("\n", "⏎")],
-            *([["turns before it", " / ".join(turn.content for turn in info.history)]] if info.history else []),
+            *([["turns before it", _turns(info)]] if info.history else []),
             ["sampling", f"{sampling}, at most {c.max_tokens} tokens{limit}"],
             ["configuration hash", info.config_hash],
             ["machine profile", info.profile or "not known"],

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import ArenaError
-from eval.grading.equivalence import quick
-from eval.grading.extraction import extract
+from eval.grading.grader import compare_at_once, read_answer
 from eval.results.measured import Measured, measured_questions
 from eval.results.overview import SetResult, overview
 from insights.style import words_alike
@@ -29,10 +28,10 @@ class Findings:
         one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
-        extraction = extract(reply.answer, cut_off=reply.finish_reason == "length")
+        extraction = read_answer(reply.answer, one.gold, one.rule, cut_off=reply.finish_reason == "length")
         if not extraction.answer:
             return "no answer"
-        equal = quick(extraction.answer, one.gold)
+        equal = compare_at_once(extraction.answer, one.gold, one.rule)
         if equal is None or equal.same is None:
             return ""
         return "right" if equal.same else "wrong"

@@ -37,6 +37,8 @@ CONTENT_POLICY = "; ".join(
         "form-action 'self'",
     )
 )
+LONGEST_PATH = 4096
+"""Bytes. Linux opens no longer one."""
 LARGEST_UPLOAD = 50 * 2**20
 """Bytes of one file."""
 UPLOADED_AN_HOUR = 4 * LARGEST_UPLOAD
@@ -123,10 +125,11 @@ class PagePolicy:
 
     def _may_use(self, path: str, visitor: str) -> bool:
         """False for the path of somebody else's upload, however it is spelled."""
-        if not self._owners or os.sep not in path or "\0" in path or len(path) > 4096:
+        if not self._owners or os.sep not in path or "\0" in path:
             return True
-        owners = self._owners.get(os.path.realpath(path))
-        return owners is None or visitor in owners
+        spellings = {path, os.path.normpath(path)}  # gradio shortens a path before the system sees how long it is
+        owners = (self._owners.get(os.path.realpath(one)) for one in spellings if len(one) <= LONGEST_PATH)
+        return all(known is None or visitor in known for known in owners)
 
     def _noting_owner(self, visitor: str, send: Send) -> Send:
         """Wraps `send` to read the uploaded files' paths from the response, and records this visitor as their owner."""

@@ -679,6 +679,8 @@ def test_runs_that_differ_in_more_than_the_model_say_so(tmp_path: Path) -> None:
     assert differences([first, other]) == [
         "The runs hold different copies of Toy: two problems of one name may not be the same."
     ]
+    later = replace(first, history=(Message("user", "Hello."), Message("assistant", "Hi.")))
+    assert differences([first, later]) == ["The runs differ in turns before the question: “none” and “Hello. / Hi.”."]
     assert data_lines([first], "toy") == ["Toy: 8 of 8 problems, sha256 abc…, made here."]
     assert data_lines([first], "other") == []
 

@@ -18,7 +18,10 @@ PAIR = load_config().pairs["smol-135m"]
 
 def asked(question: str = "What is 2 + 2?", base: int = 0, distilled: int = 4, **fields: Any) -> Measured:
     return Measured(
-        **{"subject": "sums", "of": 4, "gold": "4", **fields}, question=question, base=base, distilled=distilled
+        **{"subject": "sums", "of": 4, "gold": "4", "rule": "math", **fields},
+        question=question,
+        base=base,
+        distilled=distilled,
     )
 
 
@@ -73,6 +76,22 @@ def test_an_answer_is_right_or_wrong_where_the_question_was_measured(answer: str
     assert findings.verdict("What is 3 + 3?", Reply(answer=answer)) == ""
     assert "4 of 4 times, its base 0 of 4" in findings.recorded_sentence("What is 2 + 2? Think.")
     assert findings.recorded_sentence("What is 3 + 3?") == ""
+
+
+@pytest.mark.parametrize(
+    ("rule", "gold", "answer", "verdict"),
+    [
+        ("choice", "C", "So the correct option is (C).", "right"),
+        ("choice", "C", r"\boxed{\text{B}}", "wrong"),
+        ("choice", "C", "I cannot tell.", "no answer"),
+        ("integer", "042", r"\boxed{42}", "right"),
+        ("integer", "042", r"\boxed{\sqrt{1764}}", ""),
+        ("math", "1, 2", r"\boxed{1} and \boxed{2}", "right"),
+    ],
+)
+def test_an_answer_is_read_as_its_set_is_graded(rule: str, gold: str, answer: str, verdict: str) -> None:
+    findings = Findings((), [asked(gold=gold, rule=rule)])
+    assert findings.verdict("What is 2 + 2?", Reply(answer=answer, finish_reason="stop")) == verdict
 
 
 @pytest.mark.parametrize(

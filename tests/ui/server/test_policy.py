@@ -70,7 +70,14 @@ def of(client: TestClient, address: str) -> TestClient:
 
 @pytest.mark.parametrize(
     "path",
-    [UPLOADED, "/tmp/gradio/../gradio/0123abcd/outputs.jsonl", "/tmp//gradio/./0123abcd/outputs.jsonl", UPLOADED + "/"],
+    [
+        UPLOADED,
+        "/tmp/gradio/../gradio/0123abcd/outputs.jsonl",
+        "/tmp//gradio/./0123abcd/outputs.jsonl",
+        UPLOADED + "/",
+        "/tmp/gradio" + "/." * 3000 + "/0123abcd/outputs.jsonl",
+        "/tmp" + "/gradio/.." * 500 + "/gradio/0123abcd/outputs.jsonl",
+    ],
 )
 @pytest.mark.parametrize("event", ["queue/join", "run/load", "api/load/", "call/load", "call/v2/load"])
 def test_an_upload_is_its_makers_alone(client: TestClient, path: str, event: str) -> None:
