@@ -18,8 +18,7 @@ from common.errors import ConfigError, DataError
 from common.locks import claimed
 from common.paths import home
 from common.text import digest
-from eval.grading.extraction import extract
-from eval.grading.grader import GradeItem, Grader
+from eval.grading.grader import GradeItem, Grader, read_answer
 from eval.records import CUT_OFF, Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import Tell
@@ -191,7 +190,7 @@ class _Drawer:
             grade = next(self._grader.grade_many([item]))
             extracted, outcome = grade.extracted, str(grade.outcome)
         else:
-            extracted, outcome = extract(reply.answer, cut_off=cut_off).answer, ""
+            extracted, outcome = read_answer(reply.answer, "", subject.rule, cut_off=cut_off).answer, ""
         return {
             "end": end,
             "index": index,
