@@ -20,6 +20,8 @@ from eval.records import Problem
 
 MARK = "⟦question⟧"
 """Placeholder in a file wherever the problem's whole text would be repeated."""
+SOLUTION_MARK = "⟦solution⟧"
+"""The same for the set's own solution, which a model is shown to rewrite it."""
 RETRY_SECONDS = 60.0
 """How long a failed lookup of a set is remembered, so that it is not repeated for each of thousands of lines."""
 
@@ -29,7 +31,7 @@ class MissingSetError(DataError):
 
 
 class Detached(NamedTuple):
-    """The values of a line without the problem's text."""
+    """The values of a line without the texts of its problem."""
 
     problem: dict[str, Any]
     rest: Any
@@ -116,13 +118,22 @@ def referred(values: Mapping[str, Any]) -> Problem:
 
 
 def detached(problem: Problem, rest: Any) -> Detached:
-    """The reference of a problem, and JSON values with its text replaced by MARK."""
-    return Detached(reference(problem), _replaced(rest, problem.question, MARK))
+    """The reference of a problem, and JSON values with its text and its solution replaced by their marks."""
+    for text, mark in _marked(problem):
+        rest = _replaced(rest, text, mark)
+    return Detached(reference(problem), rest)
 
 
 def attached(problem: Problem, rest: Any) -> Any:
-    """The JSON values that `detached` took the text from."""
-    return _replaced(rest, MARK, problem.question)
+    """The JSON values that `detached` took the texts from."""
+    for text, mark in _marked(problem):
+        rest = _replaced(rest, mark, text)
+    return rest
+
+
+def _marked(problem: Problem) -> list[tuple[str, str]]:
+    solution = str(problem.extra.get("solution", ""))
+    return [(problem.question, MARK), *([(solution, SOLUTION_MARK)] if solution else [])]
 
 
 def _replaced(value: Any, old: str, new: str) -> Any:

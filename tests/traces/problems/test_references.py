@@ -48,7 +48,8 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def trace(number: int = 0) -> Trace:
     problem = training_problems("gsm8k/train")[number]
     prompt = f"{problem.question}\n\nReason step by step."
-    return Trace(problem, prompt, "\\boxed{13}", "", "\\boxed{13}", "solution", "m", extra={"sent": [prompt]})
+    sent = [prompt, f"{prompt}\n\nSolution:\n{problem.extra['solution']}"]
+    return Trace(problem, prompt, "\\boxed{13}", "", "\\boxed{13}", "solution", "m", extra={"sent": sent})
 
 
 def test_a_problem_of_a_training_set_is_a_problem_like_others() -> None:
@@ -60,7 +61,7 @@ def test_a_problem_of_a_training_set_is_a_problem_like_others() -> None:
 def test_the_file_of_traces_holds_no_text_and_gives_the_same_trace(tmp_path: Path) -> None:
     append_trace(tmp_path / "t.jsonl", trace())
     text = (tmp_path / "t.jsonl").read_text()
-    assert "pens" not in text
+    assert "pens" not in text and "<<1+0=1>>" not in text
     assert json.loads(text)["problem"] == {
         "set": "gsm8k/train",
         "revision": "740312add88f781978c0658806c59bc2815b9866",
@@ -152,10 +153,11 @@ JSON = st.recursive(
 
 @given(JSON, st.integers(0, 2), st.text(max_size=5).filter(lambda text: MARK[0] not in text))
 def test_what_is_taken_out_comes_back(rest: object, row: int, around: str) -> None:
-    problem = Problem(f"gsm8k/train/{row}", QUESTIONS[row], "1", "gsm8k/train")
-    values = {"a": rest, "b": [f"{around}{problem.question}{around}{problem.question}"]}
+    solution = "3 pens cost 6. With the book it is 13."
+    problem = Problem(f"gsm8k/train/{row}", QUESTIONS[row], "1", "gsm8k/train", extra={"solution": solution})
+    values = {"a": rest, "b": [f"{around}{problem.question}{around}{solution}{around}{problem.question}"]}
     taken = detached(problem, values)
-    assert problem.question not in json.dumps(taken.rest)
+    assert problem.question not in json.dumps(taken.rest) and solution not in json.dumps(taken.rest)
     assert attached(problem, taken.rest) == values
 
 
