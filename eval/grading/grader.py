@@ -179,7 +179,8 @@ class Grader:
     def _compare(self, answer: str, gold: str, rule: Rule) -> "Equality | Future[Equality]":
         """The verdict if it is known immediately, otherwise a future."""
         key = (answer, _gold_under(rule, gold) or gold)
-        verdict = self._known.get(key) or compare_at_once(answer, gold, rule)
+        # The rule first: what is remembered are verdicts on mathematics.
+        verdict = compare_at_once(answer, gold, rule) or self._known.get(key)
         if verdict is not None:
             return verdict
         future = self._pool.schedule(_work, args=key, timeout=self._seconds)

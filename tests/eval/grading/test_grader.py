@@ -142,6 +142,11 @@ def test_equivalent_looks_both_ways(grader: Grader) -> None:
     assert grader.equivalent(r"9^{9^{9^9}}", "5") is None
 
 
+def test_a_verdict_on_mathematics_is_none_on_an_option(grader: Grader) -> None:
+    graded = [grader.grade_one(r"\boxed{2B-B}", "B", rule).outcome for rule in ("math", "choice", "math")]
+    assert graded == ["correct", "wrong", "correct"]
+
+
 def test_a_judged_set_is_not_graded(grader: Grader) -> None:
     with pytest.raises(ConfigError, match="judged"):
         grader.grade_one(r"\boxed{5}", "5", "judged")
