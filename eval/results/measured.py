@@ -46,7 +46,6 @@ def _of_run(runs: Path, run: str, sets: set[str]) -> list[Measured]:
         for row in results.rows(Side(run, info.sides[role].model)):
             right[role][row.problem_id] += row.correct
             judged[row.problem_id] += row.judged
-    rules = {data.name: data.rule for data in info.data}
     template = info.prompt if "{question}" in info.prompt else PROMPTINGS[info.config.prompting].template
     return [
         Measured(
@@ -56,7 +55,7 @@ def _of_run(runs: Path, run: str, sets: set[str]) -> list[Measured]:
             right["distilled"][problem.id],
             info.config.samples,
             problem.gold,
-            rules[problem.benchmark],
+            info.rules[problem.benchmark],
         )
         for problem in log.problems()
         if problem.benchmark in sets and judged[problem.id] == 2 * info.config.samples

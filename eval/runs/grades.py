@@ -157,5 +157,5 @@ def write_classes(log: RunLog, grader: Grader, *, anew: bool = False) -> None:
 
 def facts_of(log: RunLog) -> dict[str, tuple[str, str]]:
     """Problem id → (gold, rule)."""
-    rules = {data.name: data.rule for data in log.info().data}
+    rules = log.info().rules
     return {p.id: (p.gold, rules.get(p.benchmark, "math")) for p in log.problems()}

@@ -150,6 +150,10 @@ class RunInfo:
         text = json.dumps([config, data, sides, self.prompt, *history], sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def rules(self) -> dict[str, str]:
+        return {data.name: data.rule for data in self.data}
+
     def role_of(self, model: str) -> str:
         return next((role for role, side in self.sides.items() if side.model == model), model)
 

@@ -14,23 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.registry import ROLES
 from models.config.sampling import Sampling
 from models.serving.in_process import engine
 from models.serving.in_process.generation import generate
 from models.serving.pair import ServedPair
-from tests.models.serving.in_process.tiny import tiny_client, tiny_served
-
-ASK = [Message("user", "what is 2 and 3")]
-LONG = Sampling(max_tokens=400, temperature=1.5, seed=3)
-
-
-async def both(served: ServedPair) -> list[Reply]:
-    engine.ASKED_TOGETHER.set(object())
-    clients = [await tiny_client(served, role) for role in ROLES]
-    return await asyncio.gather(*(client.complete(ASK, Sampling(max_tokens=40)) for client in clients))
+from tests.models.serving.in_process.tiny import ASK, LONG, ask_both, tiny_client, tiny_served
 
 
 async def stopped(served: ServedPair) -> tuple[Reply, Reply]:
@@ -80,11 +70,11 @@ def main(folder: Path, noting: Path) -> None:
         with gradio.Blocks() as page:
             pass
         page.launch(prevent_thread_lock=True, quiet=True)  # only now `spaces` reports which functions want a GPU
-        asked = asyncio.run(both(served)), asyncio.run(both(served))
+        asked = asyncio.run(ask_both(served, (40, 40))), asyncio.run(ask_both(served, (40, 40)))
         one = asyncio.run(stopped(served))
         lost = asyncio.run(taken(served, pids))
-        again = asyncio.run(both(served))
-        refused = asyncio.run(both(served))
+        again = asyncio.run(ask_both(served, (40, 40)))
+        refused = asyncio.run(ask_both(served, (40, 40)))
         page.close()
     answer = {
         "first": told(*asked[0]), "second": told(*asked[1]), "stopped": told(*one), "taken": told(lost),

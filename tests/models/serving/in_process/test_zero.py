@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError
-from models.chat.client import Message
-from models.chat.events import Failed, Finished, Reply
+from models.chat.events import Failed, Finished
 from models.config.machine import Processor
 from models.config.plan import make_plan, profile_for
 from models.config.registry import ROLES, load_config
@@ -18,9 +17,8 @@ from models.serving.in_process.engine import ASKED_TOGETHER
 from models.serving.pair import ServedPair
 from tests.models.serving.in_process import pretend_zero
 from tests.models.serving.in_process.pretend_zero import QUOTA, GpuError, PretendZero
-from tests.models.serving.in_process.tiny import tiny_client, tiny_served
+from tests.models.serving.in_process.tiny import ASK, LONG, ask_both, tiny_client, tiny_served
 
-ASK = [Message("user", "what is 2 and 3")]
 GREEDY = Sampling(max_tokens=40)
 
 
@@ -40,16 +38,8 @@ def served(spaces: PretendZero, folder: Path) -> Iterator[ServedPair]:
         yield pair
 
 
-async def both(served: ServedPair, limits: tuple[int, int] = (40, 60)) -> list[Reply]:
-    """Both sides of one question, asked as a battle asks them."""
-    ASKED_TOGETHER.set(object())
-    clients = [await tiny_client(served, role) for role in ROLES]
-    asked = zip(clients, limits, strict=True)
-    return await asyncio.gather(*(client.complete(ASK, Sampling(max_tokens=limit)) for client, limit in asked))
-
-
 async def test_both_sides_of_a_question_share_a_call(served: ServedPair, spaces: PretendZero) -> None:
-    replies = await both(served)
+    replies = await ask_both(served)
     assert [reply.finish_reason != "failed" for reply in replies] == [True, True]
     assert [reply.output_tokens > 0 for reply in replies] == [True, True]
     assert spaces.calls == [(zero.START_SECONDS + 60 // zero.TOKENS_A_SECOND, 2)]
@@ -58,7 +48,7 @@ async def test_both_sides_of_a_question_share_a_call(served: ServedPair, spaces:
 async def test_questions_of_two_visitors_do_not_share_one(served: ServedPair, spaces: PretendZero) -> None:
     async def visitor(name: str) -> None:
         pretend_zero.VISITOR.set(name)
-        await both(served, (5, 5))
+        await ask_both(served, (5, 5))
 
     await asyncio.gather(*(asyncio.create_task(visitor(name)) for name in ("ann", "bob")))
     assert [count for _, count in spaces.calls] == [2, 2]
@@ -85,7 +75,7 @@ async def test_a_budget_takes_a_call_for_the_thought_and_one_for_the_answer(
 
 async def test_a_quota_that_is_used_up_is_told_to_both_sides(served: ServedPair, spaces: PretendZero) -> None:
     spaces.refusal = QUOTA
-    replies = await both(served)
+    replies = await ask_both(served)
     assert {reply.finish_reason for reply in replies} == {"failed"}
     for reply in replies:
         assert reply.error == (
@@ -93,7 +83,7 @@ async def test_a_quota_that_is_used_up_is_told_to_both_sides(served: ServedPair,
             "left). Try again in 3:10:00. Sign in to Hugging Face for a larger quota, or try again later."
         )
     spaces.refusal = None
-    assert all(reply.finish_reason != "failed" for reply in await both(served)), "the next question is answered"
+    assert all(reply.finish_reason != "failed" for reply in await ask_both(served)), "the next question is answered"
 
 
 async def test_a_gpu_that_is_taken_back_leaves_what_was_said(served: ServedPair, spaces: PretendZero) -> None:
@@ -109,7 +99,7 @@ async def test_a_gpu_that_is_taken_back_leaves_what_was_said(served: ServedPair,
 async def test_a_side_that_is_stopped_leaves_the_other_writing(served: ServedPair, spaces: PretendZero) -> None:
     ASKED_TOGETHER.set(object())
     first, second = [await tiny_client(served, role) for role in ROLES]
-    stream = first.stream(ASK, Sampling(max_tokens=400, temperature=1.5, seed=3))
+    stream = first.stream(ASK, LONG)
     other = asyncio.create_task(second.complete(ASK, GREEDY))
     await anext(stream)
     stream.stop()
@@ -122,7 +112,7 @@ async def test_a_side_that_is_stopped_leaves_the_other_writing(served: ServedPai
 async def test_a_call_nobody_listens_to_gives_the_gpu_back(served: ServedPair, spaces: PretendZero) -> None:
     spaces.seconds_a_piece = 0.05
     client = await tiny_client(served, "base")
-    stream = client.stream(ASK, Sampling(max_tokens=400, temperature=1.5, seed=3))
+    stream = client.stream(ASK, LONG)
     await anext(stream)
     stream.stop()
     assert [event async for event in stream]

@@ -1,16 +1,22 @@
 """A pair of tiny models with random weights: what they write means nothing, but is always the same."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from models.chat.client import ModelClient
+from models.chat.client import Message, ModelClient
+from models.chat.events import Reply
 from models.config.registry import ROLES, PairSpec, Role, load_config
+from models.config.sampling import Sampling
 from models.config.sources import FolderSource
 from models.config.thought_format import ThoughtFormat
 from models.serving.clients import client_of
+from models.serving.in_process.engine import ASKED_TOGETHER
 from models.serving.pair import ServedPair, serving
 
+ASK = [Message("user", "what is 2 and 3")]
+LONG = Sampling(max_tokens=400, temperature=1.5, seed=3)
 WORDS = ["</s>", *"abcdefghijklmnopqrstuvwxyz", *"0123456789", " ", "\n", ".", "<", ">", "/", "?"]
 TEMPLATE = (
     "{% for message in messages %}{{ message['content'] }}\n{% endfor %}"
@@ -75,3 +81,11 @@ def tiny_served(folder: Path, profile: str = "transformers", *, one: bool = Fals
 
 async def tiny_client(served: ServedPair, role: Role) -> ModelClient:
     return await client_of(served, role, 5)
+
+
+async def ask_both(served: ServedPair, limits: tuple[int, int] = (40, 60)) -> list[Reply]:
+    """Both sides of one question, asked as a battle asks them."""
+    ASKED_TOGETHER.set(object())
+    clients = [await tiny_client(served, role) for role in ROLES]
+    asked = zip(clients, limits, strict=True)
+    return await asyncio.gather(*(client.complete(ASK, Sampling(max_tokens=limit)) for client, limit in asked))
