@@ -5,7 +5,6 @@ command has started. Outside Linux, whose kernel can signal a parent's death, it
 """
 
 import ctypes
-import os
 import signal
 import subprocess
 import sys
@@ -32,7 +31,7 @@ def _die_with_watchdog() -> None:
 
 
 def run(parent: int, command: list[str]) -> int:
-    """Run `command` until it ends, `parent` ends, or SIGTERM comes; return its exit code."""
+    """Run `command` until it ends, the app with the process id `parent` ends, or SIGTERM comes; return its exit code."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -44,7 +43,7 @@ def run(parent: int, command: list[str]) -> int:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans of the command become our children, so that we can end them
     before = _die_with_watchdog if sys.platform == "linux" else None
     child = subprocess.Popen(command, preexec_fn=before)  # safe: one thread
-    while child.poll() is None and not stopping and os.getppid() == parent:
+    while child.poll() is None and not stopping and is_below(parent):
         time.sleep(POLL_SECONDS)
     if child.poll() is None:
         child.terminate()
@@ -55,6 +54,19 @@ def run(parent: int, command: list[str]) -> int:
     code = child.wait()
     end_descendants()
     return code
+
+
+def is_below(ancestor: int) -> bool:
+    """Whether a process with this id is among those above this one."""
+    # Not only the one directly above: on Windows an environment's python.exe starts the interpreter as its child.
+    process: psutil.Process | None = psutil.Process()
+    try:
+        while process := process.parent():
+            if process.pid == ancestor:
+                return True
+    except psutil.Error:  # it ended while being looked at
+        pass
+    return False
 
 
 def end_descendants(seconds: float = 5.0) -> None:

@@ -332,6 +332,29 @@ def test_nothing_outlives_a_killed_app(tmp_path: Path) -> None:
     until(lambda: gone(processes), 30)
 
 
+LAUNCHER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, *sys.argv[1:]]))"
+"""Starts the interpreter as its child, as python.exe of an environment does on Windows."""
+
+
+def test_a_command_whose_watchdog_is_not_the_apps_own_child_runs_to_its_end() -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(1); print('done')"]
+    watchdog = [sys.executable, "-c", LAUNCHER, str(process.WATCHDOG), str(os.getpid()), *command]
+    ended = subprocess.run(watchdog, capture_output=True, text=True, timeout=SECONDS)
+    assert (ended.returncode, ended.stdout) == (0, "done\n")
+
+
+def test_such_a_command_ends_with_the_app() -> None:
+    start = (
+        "import os, subprocess, sys; "
+        f"subprocess.Popen([sys.executable, '-c', {LAUNCHER!r}, {str(process.WATCHDOG)!r}, str(os.getpid()), "
+        "sys.executable, '-c', 'import time; time.sleep(300)']).wait()"
+    )
+    with subprocess.Popen([sys.executable, "-c", start]) as app:
+        processes = until(lambda: len(found := below(app.pid)) == 4 and found)  # app, launcher, watchdog, command
+        app.kill()
+    until(lambda: gone(processes[2:]), 20)
+
+
 def local_pair(base: AddressSource, distilled: Any) -> PairSpec:
     pair = CONFIG.pairs["smol-135m"]
     sides = {"base": base, "distilled": distilled}
