@@ -25,9 +25,10 @@ bench: install-dev
 	$(RUN) -m bench
 
 # By itself glibc gives buffers back after every training step, and page faults take a sixth of the time. Only those over
-# 32 MiB may go: kept as well, they fragment, and memory grows from step to step.
+# 32 MiB may go: kept as well, they fragment, and memory grows from step to step. With RESUME=1 a stopped run goes on.
 distil: install
-	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=100000000000 .venv/bin/arena train distil recipes/smol-135m.yaml
+	MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=100000000000 .venv/bin/arena train distil recipes/smol-135m.yaml \
+		$(if $(RESUME),--resume)
 
 space: install
 	.venv/bin/arena space --profile $(PROFILE) --out $(OUT)

@@ -10,6 +10,7 @@ from commands.kit.printing import one_line
 
 LARGEST = 2**31 - 1
 AGAIN = "Run the same command again to continue."
+RESUME = "Run the same command with --resume to continue."
 Action = Callable[[argparse.Namespace], int | None]
 """What a sub-command does; it returns the exit code, None for 0. Raises ArenaError."""
 Commands = Any

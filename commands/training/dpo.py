@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.kit.arguments import Commands, count, leaf, positive, whole
+from commands.kit.arguments import RESUME, Commands, count, leaf, positive, whole
 from commands.kit.files import check_writable
 from commands.kit.printing import note, plain, show
+from commands.kit.serving import chosen_pair
 from commands.kit.votes import final_ballots
-from common.errors import ConfigError, DataError
+from common.errors import DataError
 from common.jsonl import write_text
 from common.paths import home
 from models.config.registry import PairSpec, load_config
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from traces.training.dataset import PreferenceRow
 
 SOURCES = ("auto", "votes", "samples")
-RESUME = "Run the same command with --resume to continue."
 
 
 def add_dpo(commands: Commands) -> None:
@@ -52,7 +52,7 @@ def add_dpo(commands: Commands) -> None:
 def dpo_command(options: argparse.Namespace) -> None:
     from insights.tuning.tune import Settings, pair_lines, tune
 
-    pair, out = _pair(options.pair), options.out or home() / "tuned" / options.pair
+    pair, out = chosen_pair(load_config(), options.pair), options.out or home() / "tuned" / options.pair
     check_writable(out / "report.json")
     summary, split = _gather(options, pair, out)
     names = ("rank", "beta", "learning_rate", "epochs", "max_length", "max_minutes", "seed")
@@ -82,13 +82,6 @@ def dpo_command(options: argparse.Namespace) -> None:
     ]
     write_text(out / "report.json", json.dumps(plain(value), indent=1, ensure_ascii=False) + "\n")
     show(options, value, "\n".join(text))
-
-
-def _pair(key: str) -> PairSpec:
-    pairs = load_config().pairs
-    if key not in pairs:
-        raise ConfigError(f"There is no pair {key}.", f"Choose one of: {', '.join(pairs)}.")
-    return pairs[key]
 
 
 def _gather(options: argparse.Namespace, pair: PairSpec, out: Path) -> "tuple[dict[str, Any], Split]":

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from commands.kit.arguments import AGAIN, Commands, count, group, leaf, whole
+from commands.kit.arguments import AGAIN, RESUME, Commands, count, group, leaf, whole
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from commands.training.dpo import add_dpo
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from traces.training.checkpoints import PhaseResult
 
 ADAPTERS = ROOT / "models" / "adapters"
-RESUME = "Run the same command with --resume to continue."
 QUICK = "recipes/quick.yaml"
 
 
@@ -33,7 +32,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     check = leaf(commands, "check", check_command, "check a recipe: configurations, memory and tokens",
                  "arena train check recipes/qwen2.5-72b.yaml")  # fmt: skip
     distil = leaf(commands, "distil", distil_command, "make, run, measure and publish: from the seed to an adapter",
-                  f"arena train distil {QUICK} --publish data/adapters/quick", continues=RESUME)  # fmt: skip
+                  f"arena train distil {QUICK} --publish data/adapters/quick",
+                  continues=f"{RESUME} With make: make distil RESUME=1.")  # fmt: skip
     for command in (make, run, start, check, distil):
         command.add_argument("recipe", type=Path, metavar="RECIPE", help="a recipe file (see recipes/)")
         command.add_argument("--out", type=Path, help="folder (default: <home>/distil/<recipe>)")
@@ -225,7 +225,7 @@ def ablate_command(options: argparse.Namespace) -> None:
 
 def distil_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
-    from traces.publishing.publish import Provenance, publish, publish_traces
+    from traces.publishing.publish import Provenance, check_target, publish, publish_traces
     from traces.training.make import make
 
     recipe, out = _recipe(options)
@@ -234,6 +234,9 @@ def distil_command(options: argparse.Namespace) -> None:
             "distil needs a recipe with method full_to_lora, base embedded, and a `mix` in every phase.",
             "For other recipes use arena train run, and serve its result as a pair of your own (README).",
         )
+    published = options.publish or ADAPTERS / recipe.name
+    check_target(published)
+    check_writable(published / "report.json")
     base = base_of(recipe.base, note)  # before the traces: its tokenizer counts their tokens
     phases = make(recipe, out / "data")
     results, trained = _train(options, recipe, out)
@@ -249,6 +252,6 @@ def distil_command(options: argparse.Namespace) -> None:
         kept=trained["kept"],
         about=recipe.about,
     )
-    published = publish(out / "adapter", options.publish or ADAPTERS / recipe.name, provenance, evaluation)
+    publish(out / "adapter", published, provenance, evaluation)
     publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in phases], published)
     show(options, {"adapter": published, "phases": results}, f"Published to {published}.")

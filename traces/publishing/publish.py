@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.software import versions
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
@@ -37,6 +37,12 @@ class Provenance:
     """Share of the trained difference's squared norm that the adapter keeps."""
     about: str = ""
     """The recipe's sentence about itself."""
+
+
+def check_target(out: Path) -> None:
+    """Raise ConfigError if `publish` would overwrite something other than an adapter in `out`. Call it before training."""
+    if out.is_dir() and any(out.iterdir()) and not (out / "adapter_config.json").is_file():
+        raise ConfigError(f"{out} holds something other than an adapter.", "Name a new or empty folder with --publish.")
 
 
 def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:

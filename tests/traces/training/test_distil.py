@@ -1,6 +1,7 @@
 """`arena train distil` from the seed to the published folder, and what it and `rows` refuse."""
 
 import json
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def test_a_command_takes_only_options_that_it_follows(
     ("command", "says"),
     [
         (["make", "recipe.yaml"], "Stopped."),
-        (["distil", "recipe.yaml"], "Stopped. Run the same command with --resume to continue."),
+        (["distil", "recipe.yaml"], "Stopped. Run the same command with --resume to continue. With make: make distil RESUME=1."),
         (["ablate", "recipe.yaml"], "Stopped. Run the same command again to continue."),
     ],
 )
@@ -154,6 +155,29 @@ def test_who_stops_a_command_is_told_whether_it_can_go_on(
     monkeypatch.setattr(commands, "load_recipe", stop)
     assert main(["train", *command]) == 130
     assert capsys.readouterr().err == f"\n{says}\n"
+
+
+@pytest.mark.parametrize("given", [[], ["RESUME=1"]])
+def test_make_distil_can_be_resumed(given: list[str]) -> None:
+    told = subprocess.run(["make", "-n", "distil", *given], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ("--resume" in told.stdout) == bool(given)
+
+
+def test_a_folder_of_something_else_is_not_published_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "base_of", lambda *_: pytest.fail("it went on"))
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "README.md").write_text("Notes.")
+    command = ["train", "distil", str(recipe_file(tmp_path)), "--out", str(tmp_path / "out"), "--publish"]
+    assert main([*command, str(mine)]) == 1
+    assert "something other than an adapter" in capsys.readouterr().err
+    assert main([*command, str(mine / "README.md" / "below")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+    (mine / "adapter_config.json").write_text("{}")
+    with pytest.raises(pytest.fail.Exception, match="it went on"):
+        main([*command, str(mine)])
 
 
 def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,5 +203,6 @@ def test_the_base_is_there_before_traces_are_made(
         raise WeightsError(f"{name} cannot be fetched.")
 
     monkeypatch.setattr(commands, "base_of", fail)
-    assert main(["train", command, str(recipe_file(tmp_path)), "--out", str(tmp_path / "out")]) == 1
+    further = ["--publish", str(tmp_path / "published")] if command == "distil" else []
+    assert main(["train", command, str(recipe_file(tmp_path)), "--out", str(tmp_path / "out"), *further]) == 1
     assert not (tmp_path / "out").exists()
