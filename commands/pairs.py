@@ -149,8 +149,8 @@ def command(plan: Plan, engine: Engine, port: int) -> list[str]:
     """The server's command; empty where no server is started."""
     if plan.profile.served_by == "transformers":
         return []
-    pair, awq = plan.pair, plan.profile.quantization == "awq"
-    base, model = ((awq and spec.awq) or spec.weights for spec in (pair.base, pair.model(engine.roles[0])))
+    pair = plan.pair
+    base, model = (spec.source(plan.profile.quantization) for spec in (pair.base, pair.model(engine.roles[0])))
     if len(engine.roles) == 2:
         return engine.command("python", where(base), port, where(pair.distilled.weights))
     return engine.command("python", where(model, base), port)

@@ -12,7 +12,7 @@ from common.paths import ROOT
 from common.strict import Strict, describe, read_yaml, strictly
 from models.config.memory import Architecture, Quantization
 from models.config.sampling import Sampling
-from models.config.sources import AdapterSource, AddressSource, SourceField
+from models.config.sources import AdapterSource, AddressSource, Source, SourceField
 from models.config.thought_format import ThoughtFormat
 
 FP8_COMPUTE = 8.9
@@ -42,6 +42,10 @@ class ModelSpec(Strict):
     sampling: Annotated[Sampling, strictly(Sampling)] = Sampling()
     context_length: PositiveInt
     """The model's maximum number of tokens, prompt and reply together."""
+
+    def source(self, quantization: Quantization | None) -> Source:
+        """What is loaded: the weights, or those quantised by AWQ where a profile asks for them and there are any."""
+        return (quantization == "awq" and self.awq) or self.weights
 
 
 class PairSpec(Strict):

@@ -5,6 +5,7 @@ Nothing is pushed, and no account is needed.
 
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import ConfigError
@@ -13,7 +14,7 @@ from models.config.registry import ROLES, PairSpec, Profile, SpacesConfig
 from models.config.sources import AdapterSource, FolderSource, PackageSource, PartsSource
 from models.deployment.card import front_matter, without_front_matter
 from models.deployment.dockerfile import dockerfile
-from models.deployment.steps import next_steps
+from models.deployment.steps import next_steps, on_hub
 
 PARTS = (
     "app.py",
@@ -46,7 +47,8 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
     """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`
     (default: the configuration's).
 
-    Raises ConfigError if `out` holds something, if the pair does not fit the profile, or for a Docker Space on ZeroGPU.
+    Raises ConfigError if `out` holds something, if the pair does not fit the profile or loads a folder that would not be
+    in the Space, or for a Docker Space on ZeroGPU.
     """
     pair = pair or config.pairs[config.default_pair]
     if profile.hardware.startswith("zero-") and profile.sdk != "gradio":
@@ -54,8 +56,10 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
     steps = next_steps(profile, pair, out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ConfigError(f"{out} is not empty.", "Name another folder with --out (make space OUT=…), or empty it.")
+    files = tracked_files()
+    check_weights(profile, pair, files)
     out.mkdir(parents=True, exist_ok=True)
-    for path in tracked_files():
+    for path in files:
         target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / path, target)
@@ -81,6 +85,22 @@ def requirements(profile: Profile) -> str:
     """The text of requirements.txt; for remote models, without the packages that only local weights need."""
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     return text.partition(FOR_LOCAL_WEIGHTS)[0] if profile.arrangement == "remote" else text
+
+
+def check_weights(profile: Profile, pair: PairSpec, files: Sequence[Path]) -> None:
+    """Raise ConfigError if `pair` names a folder of weights that is not among the files of the Space."""
+    if profile.arrangement == "remote":
+        return
+    for role in ROLES:
+        source = pair.model(role).source(profile.quantization)
+        if not isinstance(source, FolderSource | AdapterSource) or on_hub(source):
+            continue
+        named = source.folder if isinstance(source, FolderSource) else source.adapter
+        if not any(file.suffix == ".safetensors" and ROOT / file.parent == ROOT / named for file in files):
+            raise ConfigError(
+                f"{pair.key} loads {named}, which would not be in the Space.",
+                "Move it below models/adapters and `git add` it, or push it to the hub; then name it in spaces.yaml.",
+            )
 
 
 def tracked_files() -> list[Path]:

@@ -82,7 +82,7 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
 def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
     yield "JOURNEY_OWNER_KEY", f"any long word: starts runs and pins cases for whoever is not signed in as {YOU}"
     yield "JOURNEY_SALT", "another long word, never changed: visitors stay the same after a restart"
-    reads = profile.arrangement != "remote" and any(_on_hub(pair.model(role).weights) for role in ROLES)
+    reads = profile.arrangement != "remote" and any(on_hub(pair.model(role).weights) for role in ROLES)
     weights = " and read the weights, gated and private ones too" if reads else ""
     yield "HF_TOKEN", f"a token that may write {VOTES}{weights}"
     for source in _addresses(profile, pair):
@@ -90,7 +90,8 @@ def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
             yield source.key_env, "the key of that server"
 
 
-def _on_hub(source: Source) -> bool:
+def on_hub(source: Source) -> bool:
+    """Whether a Space would load it from the hub."""
     if isinstance(source, AdapterSource):
         return not (ROOT / source.adapter).is_dir()
     return isinstance(source, HubSource | EnvironmentSource)
@@ -105,8 +106,7 @@ def _variables(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
     if profile.arrangement == "remote":
         return
     for role in ROLES:
-        spec = pair.model(role)
-        weights = (profile.quantization == "awq" and spec.awq) or spec.weights
+        weights = pair.model(role).source(profile.quantization)
         if isinstance(weights, EnvironmentSource):
             yield weights.env, "<org/name>"
 
@@ -168,7 +168,7 @@ def _downloads(profile: Profile, pair: PairSpec) -> Iterator[tuple[float, float,
     seen: list[Source] = []
     for role in ROLES:
         spec = pair.model(role)
-        source = (awq and spec.awq) or spec.weights
+        source = spec.source(profile.quantization)
         if isinstance(source, EnvironmentSource):
             source = _named(source)
         if isinstance(source, AdapterSource | AddressSource) or source in seen:

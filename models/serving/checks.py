@@ -139,7 +139,7 @@ def _sources(plan: Plan, engine: Engine) -> Iterator[tuple[Source, int, str]]:
     awq = plan.profile.quantization == "awq"
     for role in engine.roles:
         spec = plan.pair.model(role)
-        source = resolve_environment((awq and spec.awq) or spec.weights)
+        source = resolve_environment(spec.source(plan.profile.quantization))
         if isinstance(source, AdapterSource):
             spec, source = plan.pair.base, resolve_environment(plan.pair.base.weights)
         yield source, spec.architecture.weight_bytes("awq" if awq and spec.awq else None), spec.title

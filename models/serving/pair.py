@@ -194,8 +194,7 @@ class ServedPair:
         return folder
 
     def _source(self, role: Role) -> Source:
-        spec = self.pair.model(role)
-        return spec.awq if self.profile.quantization == "awq" and spec.awq else spec.weights
+        return self.pair.model(role).source(self.profile.quantization)
 
     def _await_memory(self, engine: Engine, report: Report) -> None:
         """Raise ServerError unless main memory has room for this server.

@@ -1,6 +1,7 @@
 """The folder to push as a Space, and README's front matter."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,8 @@ from pydantic import ValidationError
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.registry import Profile, load_config
+from models.config.sources import AdapterSource
+from models.deployment import space, steps
 from models.deployment.card import front_matter, without_front_matter
 from models.deployment.hardware import HARDWARE
 from models.deployment.space import PARTS, tracked_files, write_space
@@ -210,6 +213,23 @@ def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not empty"):
         write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_weights_that_would_be_missing_in_the_space_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = ROOT / "models" / "adapters" / "smol-135m"
+    monkeypatch.setattr(space, "ROOT", tmp_path)
+    monkeypatch.setattr(steps, "ROOT", tmp_path)
+    mine = tmp_path / "data" / "adapters" / "mine"
+    shutil.copytree(adapter, mine)
+    pair = CONFIG.pairs["smol-135m"]
+    pair = pair.model_copy(
+        update={"distilled": pair.distilled.model_copy(update={"weights": AdapterSource(adapter="data/adapters/mine")})}
+    )
+    with pytest.raises(ConfigError, match="smol-135m loads data/adapters/mine, .* `git add` it"):
+        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path / "space", pair)
+    assert not (tmp_path / "space").exists()
+    space.check_weights(CONFIG.profiles["remote"], pair, [])
+    space.check_weights(CONFIG.profiles["cpu"], pair, [mine.relative_to(tmp_path) / "adapter_model.safetensors"])
 
 
 def test_only_what_is_needed_is_taken() -> None:
