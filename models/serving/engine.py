@@ -57,7 +57,7 @@ def _install(folder: Path, report: Report) -> None:
         environment["UV_NO_CACHE"] = "1"  # the packages are not needed again
     lines = []
     with (
-        disk_errors(folder.parent),
+        disk_errors(folder.parent, "JOURNEY_ENGINE"),
         subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
         ) as running,

@@ -107,7 +107,7 @@ class Server(Life):
         if self._stop.is_set():
             return 0.0, ServerError("It was stopped.")
         self._set("loading")
-        with disk_errors(self.log.parent):
+        with disk_errors(self.log.parent, "JOURNEY_HOME"):
             rotate(self.log)
             log_start = self.log.stat().st_size if self.log.exists() else 0
             process = self._spawn(launch)

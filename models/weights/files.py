@@ -34,19 +34,19 @@ def ensure_space(folder: Path, needed: int) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors(folder: Path) -> Iterator[None]:
-    """Turn a full or unwritable disk into a WeightsError that says so."""
+def disk_errors(folder: Path, variable: str = "JOURNEY_CACHE") -> Iterator[None]:
+    """Turn a full or unwritable disk into a WeightsError that says so. `variable` is the one that moves the folder."""
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise WeightsError(
                 f"The disk is full: writing to {folder} failed.",
-                "Free some space, or set JOURNEY_CACHE to a folder on a larger disk.",
+                f"Free some space, or set {variable} to a folder on a larger disk.",
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WeightsError(
-                f"{folder} cannot be written: {error.strerror}.", "Set JOURNEY_CACHE to a folder you can write to."
+                f"{folder} cannot be written: {error.strerror}.", f"Set {variable} to a folder you can write to."
             ) from error
         raise
 

@@ -75,13 +75,17 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
         if source.adapter.count("/") != 1 or source.adapter.startswith((".", "/", "~", "models/")):
             raise WeightsError(
                 f"The adapter folder {source.adapter} is missing.",
-                "Train one with `arena train run` (see the README), or get the whole repository.",
+                "Correct its path in spaces.yaml, train one with `arena train distil`, or get the whole repository.",
             )
-        folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), report)
+        folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), _check_adapter, report)
+    _check_adapter(folder)
+    return folder
+
+
+def _check_adapter(folder: Path) -> None:
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
     if missing:
         raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
-    return folder
 
 
 def _find(source: Source, report: Report) -> Path:
@@ -92,7 +96,7 @@ def _find(source: Source, report: Report) -> Path:
                 raise WeightsError(f"The model folder {folder} is missing.", "Correct its path in spaces.yaml.")
             return folder
         case HubSource():
-            return hub_folder(source, report)
+            return hub_folder(source, check_whole, report)
         case PackageSource():
             return package_model(source, report)
         case PartsSource():

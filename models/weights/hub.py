@@ -1,20 +1,20 @@
 """Weights from the Hugging Face hub. Every error becomes a message that says what to do."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import WeightsError
-from common.paths import cache
 from models.config.sources import HubSource, PublishedFile
 from models.weights.files import Report, disk_errors
 
 PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "tokenizer*"]
 
 
-def hub_folder(source: HubSource, report: Report) -> Path:
-    """The snapshot in the hub's cache, downloaded unless it is complete, so that a second start needs no network."""
-    from huggingface_hub import errors, snapshot_download
+def hub_folder(source: HubSource, check: Callable[[Path], None], report: Report) -> Path:
+    """The snapshot in the hub's cache, so that a second start needs no network; downloaded if it is not there or `check`
+    finds it incomplete, which it says by a WeightsError."""
+    from huggingface_hub import constants, errors, snapshot_download
 
     def snapshot(*, offline: bool) -> Path:
         return Path(
@@ -23,10 +23,11 @@ def hub_folder(source: HubSource, report: Report) -> Path:
 
     with _hub_errors(source.hub, source.revision):
         try:
-            return snapshot(offline=True)
-        except errors.LocalEntryNotFoundError:
+            check(folder := snapshot(offline=True))
+            return folder
+        except (errors.LocalEntryNotFoundError, WeightsError):
             report(f"downloading {source.hub}")
-            with disk_errors(cache()):
+            with disk_errors(Path(constants.HF_HUB_CACHE), "HF_HOME"):
                 return snapshot(offline=False)
 
 
@@ -40,6 +41,7 @@ def hub_file(file: PublishedFile, folder: Path) -> Path:
 
 @contextmanager
 def _hub_errors(repo: str, revision: str) -> Iterator[None]:
+    import httpx2  # what huggingface_hub asks with
     from huggingface_hub import errors
 
     try:
@@ -60,4 +62,11 @@ def _hub_errors(repo: str, revision: str) -> Iterator[None]:
         raise WeightsError(
             f"{repo} is not on this machine and the hub could not be reached.",
             "Check the network, or download it elsewhere and name its folder instead.",
+        ) from error
+    except (httpx2.HTTPError, errors.XetDownloadError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk; what the hub raises by itself has no number
+        raise WeightsError(
+            f"The download of {repo} broke off ({type(error).__name__}: {error}).",
+            "Check the network and start again; finished files are kept.",
         ) from error

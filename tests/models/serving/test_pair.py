@@ -1,6 +1,7 @@
 """Servers: started, watched, restarted, stopped; nothing outlives the app; one side never disturbs the other."""
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -133,6 +134,20 @@ def test_given_up_after_five_tries_with_the_logs_reason(make: Callable[[str], Se
     assert server.log.read_text().count("nonsense") == process.TRIES
     with pytest.raises(ServerError, match="nonsense"):
         asyncio.run(served.wait_until_ready(server, 1))
+
+
+def test_a_full_disk_of_the_logs_names_their_variable(
+    make: Callable[[str], Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(process, "rotate", fail)
+    server = make("ok")
+    server.start()
+    assert "set JOURNEY_HOME to a folder on a larger disk" in until(
+        lambda: server.status().phase == "failed" and server.status().sentence
+    )
 
 
 def test_too_little_memory_while_loading_is_tried_twice(make: Callable[[str], Server]) -> None:

@@ -181,6 +181,62 @@ def test_half_a_model_in_the_hub_cache_is_refused(monkeypatch: pytest.MonkeyPatc
         find_weights(HubSource(hub="me/model"))
 
 
+def test_half_a_model_in_the_hub_cache_is_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As left by a program that needed only the configuration."""
+    import huggingface_hub
+
+    hub_cache(monkeypatch, tmp_path / "hub", whole=False)
+    snapshot = tmp_path / "hub" / "models--me--model" / "snapshots" / ("c" * 40)
+
+    def download(*_: object, local_files_only: bool, **__: object) -> str:
+        if not local_files_only:
+            (snapshot / "model.safetensors").write_bytes(b"x")
+        return str(snapshot)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    said: list[str] = []
+    assert find_weights(HubSource(hub="me/model"), None, said.append) == snapshot
+    assert said == ["downloading me/model"]
+
+
+def broken_off() -> list[Exception]:
+    import httpx2
+    from huggingface_hub.errors import XetDownloadError
+
+    return [
+        httpx2.ReadError("reset"),
+        httpx2.ReadTimeout("slow"),
+        httpx2.ProxyError("502"),
+        XetDownloadError("cut"),
+        RuntimeError("Data processing error: CAS service error"),
+        OSError("Consistency check failed: file should be of size 2 but has size 1"),
+    ]
+
+
+@pytest.mark.parametrize("error", broken_off(), ids=lambda error: type(error).__name__)
+def test_a_download_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    fail_online(monkeypatch, error)
+    with pytest.raises(WeightsError, match=r"download of me/model broke off \(\w+: .* start again; finished files are kept"):
+        find_weights(HubSource(hub="me/model"))
+
+
+def test_a_full_disk_of_the_hubs_cache_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    fail_online(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(WeightsError, match="disk is full.* set HF_HOME to a folder on a larger disk"):
+        find_weights(HubSource(hub="me/model"))
+
+
+def fail_online(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """A hub whose cache is empty and whose downloads end with this error."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    def download(*_: object, local_files_only: bool, **__: object) -> str:
+        raise errors.LocalEntryNotFoundError("not here") if local_files_only else error
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+
+
 def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     hub_cache(monkeypatch, tmp_path / "hub", whole=True)
     with pytest.raises(WeightsError, match=r"me/other is not on this machine and the hub could not be reached"):
