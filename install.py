@@ -7,7 +7,6 @@ does not use the network.
 """
 
 import argparse
-import contextlib
 import ctypes.util
 import hashlib
 import os
@@ -19,11 +18,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 WINDOWS = os.name == "nt"
 ROOT = Path(__file__).resolve().parent
@@ -37,6 +31,8 @@ ENGINE_GB = {"cpu": 4, "gpu": 16}
 SECONDS = 3600
 CUDA = 13
 """The CUDA version that the wheels of torch and vLLM are built for."""
+KINDS = {"cpu": "cpu", "remote": "none", "transformers": "none", "zero": "none"}
+"""What the profiles that run without a GPU's engine need; all others take the machine as it is."""
 
 
 class InstallError(Exception):
@@ -57,16 +53,21 @@ def driver_cuda():
 
 
 def machine_kind():
-    """`gpu` or `cpu`, or `none` if vLLM has no build for this machine, so that the page serves the models itself with
-    Transformers. Raises InstallError if there is a GPU whose driver is too old."""
+    """`gpu` or `cpu`; `none` if vLLM has no build for this machine, or JOURNEY_PROFILE goes without it. Raises
+    InstallError if there is a GPU, not hidden by CUDA_VISIBLE_DEVICES, whose driver is too old."""
     # models/config/machine.py asks the same when it chooses a profile.
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         return "none"
+    named = KINDS.get(os.environ.get("JOURNEY_PROFILE"))
+    if named:
+        return named
+    if not re.match(r"\s*(\d|GPU-|MIG-)", os.environ.get("CUDA_VISIBLE_DEVICES", "0")):
+        return "cpu"
     cuda = driver_cuda()
     if cuda is not None and cuda < CUDA:
         raise InstallError(
             f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA}. Update the driver "
-            "(580 or newer), or run `python3 install.py --engine cpu` to serve small models on the processor."
+            "(580 or newer), or serve small models on the processor: `JOURNEY_PROFILE=cpu make app`."
         )
     return "cpu" if cuda is None else "gpu"
 
@@ -110,15 +111,11 @@ def check_python():
 
 
 def check_disk(gigabytes, folder=ROOT):
-    free = shutil.disk_usage(existing(folder)).free / 1e9
+    existing = next(path for path in [folder, *folder.parents] if path.exists())
+    free = shutil.disk_usage(existing).free / 1e9
     if free < gigabytes:
         needed = f"{folder}; what is to be installed needs about {gigabytes} GB"
         raise InstallError(f"Only {free:.1f} GB are free on the disk of {needed}. Use a larger disk, or free some.")
-
-
-def existing(folder):
-    """The folder, or the nearest above it that exists."""
-    return next(path for path in [folder, *folder.parents] if path.exists())
 
 
 def install_system_package(package, why):
@@ -139,21 +136,32 @@ def install_system_package(package, why):
         raise InstallError(f"{package} is missing ({why}). Run: sudo apt-get install {package}")
 
 
+def why_anew(venv):
+    """Why an environment that is there cannot be used; empty if it can."""
+    # Until version 0.7 everything was installed into one environment, the engine included.
+    if list(venv.glob("installed-requirements*.txt")):
+        return "it was made by an earlier version, with the engine inside"
+    settings = "".join(file.read_text() for file in venv.glob("pyvenv.cfg"))
+    version = re.search(r"^version\w* *= *(\d+)\.(\d+)", settings, re.MULTILINE)
+    if version and tuple(map(int, version.groups())) != sys.version_info[:2]:
+        return "it is for Python " + ".".join(version.groups())
+    return "" if interpreter(venv).exists() else "its Python is gone"
+
+
 def make_venv():
     """Create the page's virtual environment, with pip, which installs uv."""
-    if interpreter(VENV).exists():
-        # Until version 0.7 everything was installed into one environment, the engine included.
-        if not list(VENV.glob("installed-requirements*.txt")):
+    if VENV.exists():
+        why = why_anew(VENV)
+        if not why:
             return
-        print("Making .venv anew: it was made by an earlier version, with the engine inside.", flush=True)
+        print(f"Making .venv anew: {why}.", flush=True)
         shutil.rmtree(VENV)
     attempt = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
     if attempt.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
-        if "ensurepip" not in attempt.stdout + attempt.stderr:
-            raise InstallError(
-                "The virtual environment could not be made: " + (attempt.stderr or attempt.stdout).strip()
-            )
+        output = attempt.stdout + attempt.stderr
+        if "ensurepip" not in output:
+            raise InstallError("The virtual environment could not be made: " + output.strip())
         install_system_package(f"python3.{sys.version_info[1]}-venv", "Python's venv module comes in its own package")
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
 
@@ -235,19 +243,10 @@ def install_page(kind, dev):
     write_command(interpreter(VENV), ROOT)
 
 
-@contextlib.contextmanager
-def alone(folder):
-    """Let only one process at a time create an environment. Without file locks this is not enforced."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(folder.name + ".lock").open("w") as lock:
-        with contextlib.suppress(OSError):
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def install_engine(kind, folder, python):
     """The engine's environment in `folder`, made with the uv of `python`."""
+    from common.locks import alone
+
     part = engine_part(kind, folder)
     if part.is_installed():
         return
@@ -286,7 +285,8 @@ def main():
         if arguments.engine_only:
             check_python()
             if kind == "none":
-                raise InstallError("vLLM has no build for this machine. Start with JOURNEY_PROFILE=transformers.")
+                why = "vLLM has no build for this machine, or JOURNEY_PROFILE names a profile that goes without it."
+                raise InstallError(why + " Start with JOURNEY_PROFILE=transformers.")
             install_engine(kind, arguments.engine_only, sys.executable)
             return
         install(arguments.dev, kind)

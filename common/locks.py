@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,4 +39,17 @@ def claimed(lock: Path, what: str) -> Iterator[None]:
             lock_file(file)
         except OSError as error:
             raise DataError(f"{what} is in use by another process.", "Stop that process first.") from error
+        yield
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let only one process at a time make this folder; others wait. Without file locks this is not enforced."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(folder.name + ".lock").open("w") as lock:
+        if sys.platform != "win32":
+            import fcntl
+
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -14,6 +14,7 @@ import yaml
 
 import install
 from common.installing import explain, pip_settings, uv_environment
+from models.config.registry import load_config
 from tests.resolving import resolved
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -146,8 +147,43 @@ def test_a_gpu_is_one_that_the_driver_names(
 def test_a_driver_too_old_for_the_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pretend_nvidia(tmp_path, "echo 'GPU 0: NVIDIA A100 | Driver Version: 550.54.15  CUDA Version: 12.4 |'")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(install.InstallError, match=r"CUDA up to 12\.4.*580"):
+    with pytest.raises(install.InstallError, match=r"CUDA up to 12\.4.*580.*JOURNEY_PROFILE=cpu make app"):
         install.machine_kind()
+    monkeypatch.setenv("JOURNEY_PROFILE", "cpu")
+    assert install.machine_kind() == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "kind"),
+    [
+        ("JOURNEY_PROFILE", "cpu", "cpu"),
+        ("JOURNEY_PROFILE", "remote", "none"),
+        ("JOURNEY_PROFILE", "transformers", "none"),
+        ("JOURNEY_PROFILE", "zero", "none"),
+        ("JOURNEY_PROFILE", "l40s-4", "gpu"),
+        ("CUDA_VISIBLE_DEVICES", "-1", "cpu"),
+        ("CUDA_VISIBLE_DEVICES", "", "cpu"),
+        ("CUDA_VISIBLE_DEVICES", "1,0", "gpu"),
+        ("CUDA_VISIBLE_DEVICES", "GPU-8932f937", "gpu"),
+    ],
+)
+def test_the_engine_is_that_of_the_profile_and_of_the_gpus_left_visible(
+    variable: str, value: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend_nvidia(tmp_path, "echo 'GPU 0: NVIDIA L4 | CUDA Version: 13.0 |'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv(variable, value)
+    assert install.machine_kind() == kind
+
+
+def test_every_profile_without_a_gpu_has_its_engine() -> None:
+    """install.py cannot read spaces.yaml: no package is there yet."""
+    needed = {
+        key: "cpu" if profile.served_by == "vllm" and profile.arrangement != "remote" else "none"
+        for key, profile in load_config().profiles.items()
+        if profile.gpu is None or profile.served_by == "transformers"
+    }
+    assert needed == install.KINDS
 
 
 def test_uv_is_told_what_pip_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,6 +248,30 @@ def test_an_environment_of_an_earlier_version_is_made_anew(tmp_path: Path, monke
     monkeypatch.setattr(install.subprocess, "run", run)
     install.make_venv()
     assert not old.exists() and commands[0][1:3] == ["-m", "venv"]
+
+
+@pytest.mark.parametrize(
+    ("version", "kept"),
+    [
+        ("version = 3.9.2", False),
+        ("version_info = 3.9.2", False),  # as uv writes it
+        (f"version = {sys.version_info[0]}.{sys.version_info[1]}.0", True),
+        ("", True),
+    ],
+)
+def test_an_environment_of_another_python_is_made_anew(
+    version: str, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the system's Python was upgraded."""
+    old = tmp_path / ".venv"
+    (old / "bin").mkdir(parents=True)
+    (old / "bin" / "python").touch()
+    (old / "pyvenv.cfg").write_text(f"home = /usr/bin\n{version}\n")
+    monkeypatch.setattr(install, "VENV", old)
+    done = subprocess.CompletedProcess([], 0, "", "")
+    monkeypatch.setattr(install.subprocess, "run", lambda *_, **__: done)
+    install.make_venv()
+    assert old.exists() == kept
 
 
 PYTHONS = [f"{major}.{minor}" for major, minor in (install.OLDEST, install.NEWEST)]

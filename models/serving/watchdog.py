@@ -31,7 +31,7 @@ def _die_with_watchdog() -> None:
 
 
 def run(parent: int, command: list[str]) -> int:
-    """Run `command` until it ends, the app with the process id `parent` ends, or SIGTERM comes; return its exit code."""
+    """Run `command` until it ends, the process `parent` above this one ends, or SIGTERM comes; return its exit code."""
     stopping = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:

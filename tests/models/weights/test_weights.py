@@ -216,13 +216,15 @@ def broken_off() -> list[Exception]:
 @pytest.mark.parametrize("error", broken_off(), ids=lambda error: type(error).__name__)
 def test_a_download_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     fail_online(monkeypatch, error)
-    with pytest.raises(WeightsError, match=r"download of me/model broke off \(\w+: .* start again; finished files are kept"):
+    with pytest.raises(
+        WeightsError, match=r"download of me/model broke off \(\w+: .* start again; finished files are kept"
+    ):
         find_weights(HubSource(hub="me/model"))
 
 
 def test_a_full_disk_of_the_hubs_cache_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     fail_online(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
-    with pytest.raises(WeightsError, match="disk is full.* set HF_HOME to a folder on a larger disk"):
+    with pytest.raises(WeightsError, match=r"disk is full.* set HF_HOME to a folder on a larger disk"):
         find_weights(HubSource(hub="me/model"))
 
 
