@@ -19,6 +19,13 @@ def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
     return min((limit for limit in limits if limit), default=None)
 
 
+def memory_limit(mount: Path = MOUNT, own: Path = OWN) -> int | None:
+    """Bytes this process's group may use together; None without a limit."""
+    limits = [_number(folder / "memory.max") for folder in _folders(mount, own)]
+    limits += [_number(folder / "memory.limit_in_bytes") for folder in _folders(mount, own, "memory")]
+    return min((limit for limit in limits if limit is not None and limit < V1_UNLIMITED), default=None)
+
+
 def memory_left(mount: Path = MOUNT, own: Path = OWN) -> int | None:
     """Bytes this process's group may still allocate before it is killed; None without a limit. The file cache does not
     count, since it is reclaimable."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import psutil
 
-from models.config.cgroup import cpu_limit, memory_left
+from models.config.cgroup import cpu_limit, memory_left, memory_limit
 
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
 
@@ -77,8 +77,9 @@ def free_memory() -> int:
 
 
 def total_memory() -> int:
-    """Main memory of this machine in bytes."""
-    return int(psutil.virtual_memory().total)
+    """Main memory of this machine in bytes, or as much of it as a container may use."""
+    machine, container = int(psutil.virtual_memory().total), memory_limit()
+    return machine if container is None else min(machine, container)
 
 
 CPUINFO = Path("/proc/cpuinfo")

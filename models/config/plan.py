@@ -83,20 +83,15 @@ def make_plan(
 
 def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
     """The profile to serve these sides of `pair` with on this machine: the one JOURNEY_PROFILE names; else one built
-    for the available GPUs; without GPUs the first CPU profile; where vLLM does not run, the first Transformers profile.
-    If the pair does not fit it, planning says why."""
+    for the available GPUs; without GPUs the first CPU profile; where vLLM does not run, the first Transformers profile;
+    the last two with this machine's memory. If the pair does not fit it, planning says why."""
     if named := profile_named(config):
         return named
-    if not vllm_runs():
-        without_vllm = transformers_profile(config, zero=on_zero_gpu())
-        return (
-            without_vllm if without_vllm.gpu else without_vllm.model_copy(update={"memory_gib": total_memory() / GIB})
-        )
-    gpus = visible_gpus()
-    if not gpus:
-        return cpu_profile(config)
-    processor = this_processor()
-    return suited_profile(pair, gpus, lambda profile: engines_for(pair, profile, processor, roles)).profile
+    if vllm_runs() and (gpus := visible_gpus()):
+        processor = this_processor()
+        return suited_profile(pair, gpus, lambda profile: engines_for(pair, profile, processor, roles)).profile
+    chosen = cpu_profile(config) if vllm_runs() else transformers_profile(config, zero=on_zero_gpu())
+    return chosen if chosen.gpu else chosen.model_copy(update={"memory_gib": total_memory() / GIB})
 
 
 def _try(pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]) -> Plan | Misfit:

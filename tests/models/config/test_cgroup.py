@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from models.config import machine
-from models.config.cgroup import cpu_limit, memory_left
+from models.config.cgroup import cpu_limit, memory_left, memory_limit
 from models.config.machine import free_memory, this_processor
 
 GIB = 2**30
@@ -38,6 +38,7 @@ def test_version_2_inside_a_container(tmp_path: Path) -> None:
     )
     assert cpu_limit(mount, own) == 2.0
     assert memory_left(mount, own) == 10 * GIB  # cached files are given back
+    assert memory_limit(mount, own) == 16 * GIB
 
 
 def test_version_2_of_a_group_within_a_tighter_one(tmp_path: Path) -> None:
@@ -55,6 +56,7 @@ def test_version_2_of_a_group_within_a_tighter_one(tmp_path: Path) -> None:
     )
     assert cpu_limit(mount, own) == 1.5
     assert memory_left(mount, own) == 60
+    assert memory_limit(mount, own) == 100
 
 
 def test_version_1(tmp_path: Path) -> None:
@@ -71,6 +73,7 @@ def test_version_1(tmp_path: Path) -> None:
     )
     assert cpu_limit(mount, own) == 4.0
     assert memory_left(mount, own) == 7 * GIB
+    assert memory_limit(mount, own) == 8 * GIB
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,7 @@ def test_no_limit(tmp_path: Path, files: dict[str, str]) -> None:
     mount, own = groups(tmp_path, "4:memory:/\n1:cpu:/\n0::/\n", files)
     assert cpu_limit(mount, own) is None
     assert memory_left(mount, own) is None
+    assert memory_limit(mount, own) is None
     assert cpu_limit(tmp_path / "nowhere", tmp_path / "none") is None
 
 

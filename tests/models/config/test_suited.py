@@ -132,6 +132,16 @@ def test_a_machine_without_gpus_gets_the_profile_for_processors(monkeypatch: pyt
     assert profile_for(CONFIG, CONFIG.pairs["smol-135m"]).key == "cpu"
 
 
+def test_a_machine_without_gpus_but_with_more_memory_serves_larger_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(plan, "visible_gpus", list)
+    monkeypatch.setattr(plan, "total_memory", lambda: 128 << 30)
+    pair, processor = CONFIG.pairs["qwen-math-1.5b-r1"], Processor((0, 1), bf16=False)
+    assert len(make_plan(CONFIG, pair, processor=processor).engines) == 2
+    with pytest.raises(ConfigError, match="cannot run on cpu"):  # a named profile is for the memory that it names
+        make_plan(CONFIG, pair, CONFIG.profiles["cpu"], processor)
+
+
 def test_a_pair_that_fits_nowhere_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
     monkeypatch.setattr(plan, "visible_gpus", lambda: [KINDS["L4"]])
