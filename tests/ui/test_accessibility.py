@@ -13,7 +13,10 @@ from tests.ui.scripted_pair import always, scripted_page
 pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
 PIXELS = 40
-SCRIPTS = {"base": "It is $4$.", "distilled": "<think>\nTwo and two. Wait, is it?\n</think>\n\nIt is $\\boxed{4}$."}
+SCRIPTS = {
+    "base": "#### Step 1\n2 + 2 is $4$.\n# 4",
+    "distilled": "<think>\nTwo and two. Wait, is it?\n</think>\n\nIt is $\\boxed{4}$.",
+}
 SMALL = f"""() => [...document.querySelectorAll("button, summary, .segmented label")]
     .map((each) => [each.textContent.trim() || each.ariaLabel, each.getBoundingClientRect()])
     .filter(([, box]) => box.height > 0 && box.height < {PIXELS}).map(([name, box]) => `${{name}}: ${{box.height}}`)"""

@@ -9,6 +9,7 @@ sign begins a formula only where it reads as one. What is too long or too intric
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import takewhile
 from typing import NamedTuple
 
 from markupsafe import escape
@@ -22,6 +23,8 @@ LONGEST_CODE_SPAN = 500
 DEEPEST_QUOTE = 3
 DEEPEST_LIST = 24
 """In spaces of indentation."""
+TOP_HEADING = 3
+"""Level of a text's topmost headings: the page has those above, and a screen reader's outline leaves out no level."""
 
 INLINE, DISPLAY = ("\ue000", "\ue001"), ("\ue002", "\ue003")
 """Delimiters of formulas: private-use characters, so that only this file can mark something as a formula."""
@@ -56,12 +59,20 @@ class Typeset(str):
     """Markdown that is safe to show as it is: what `typeset` made, or what this product says itself."""
 
 
+class _Context(NamedTuple):
+    """What the lines before have set: the indentation of the last list item (-1: no list), and the levels of the
+    headings that a line stands under, as they were written."""
+
+    list_indent: int = -1
+    headings: tuple[int, ...] = ()
+
+
 class _Paragraph(NamedTuple):
-    """One paragraph as Markdown, how many formulas it has, and how far its last list item is indented (-1: no list)."""
+    """One paragraph as Markdown, how many formulas it has, and the context for the next one."""
 
     markdown: str
     formulas: int
-    list_indent: int
+    context: _Context
 
 
 class _Asterisks(NamedTuple):
@@ -83,17 +94,17 @@ def typeset(text: str, *, growing: bool = False) -> Typeset:
         return Typeset(_plain(text, growing))
     pieces: list[str] = []
     paragraph: list[str] = []
-    formulas, list_indent = 0, -1
+    formulas, context = 0, _Context()
 
     def close(last: bool = False) -> None:
-        nonlocal formulas, list_indent
+        nonlocal formulas, context
         if not paragraph:
             return
         # The last paragraph of a reply that is still growing differs every time, so it is not worth caching.
         convert = _paragraph.__wrapped__ if last else _paragraph
-        converted = convert("\n".join(paragraph), list_indent)
+        converted = convert("\n".join(paragraph), context)
         pieces.append(converted.markdown)
-        formulas, list_indent = formulas + converted.formulas, converted.list_indent
+        formulas, context = formulas + converted.formulas, converted.context
         paragraph.clear()
 
     lines = iter(text.split("\n"))
@@ -101,7 +112,7 @@ def typeset(text: str, *, growing: bool = False) -> Typeset:
         if fence := _FENCE.match(line):
             close()
             pieces.append(_fenced(fence, lines, growing))
-            list_indent = -1
+            context = context._replace(list_indent=-1)
         elif not line.strip():
             close()
             pieces.append("")
@@ -139,12 +150,12 @@ def _fenced(opening: re.Match[str], lines: Iterator[str], growing: bool) -> str:
 
 
 @lru_cache(512)
-def _paragraph(text: str, list_indent: int) -> _Paragraph:
+def _paragraph(text: str, context: _Context) -> _Paragraph:
     """Lines without a blank one between them, and without fences."""
     out: list[str] = []
     asterisks: list[_Asterisks] = []
     formulas = 0
-    at, list_indent = _line_start(text, 0, out, list_indent)
+    at, context = _line_start(text, 0, out, context)
     while special := _SPECIAL.search(text, at):
         out.append(text[at : special.start()])
         at = special.start()
@@ -155,7 +166,7 @@ def _paragraph(text: str, list_indent: int) -> _Paragraph:
         elif sign == "\n":
             _emphasise(out, asterisks)
             out.append("\n")
-            at, list_indent = _line_start(text, at + 1, out, list_indent)
+            at, context = _line_start(text, at + 1, out, context)
         elif sign == "*":
             at = _note_asterisks(text, at, out, asterisks)
         else:
@@ -163,23 +174,28 @@ def _paragraph(text: str, list_indent: int) -> _Paragraph:
             out.append(piece)
     out.append(text[at:])
     _emphasise(out, asterisks)
-    return _Paragraph("".join(out), formulas, list_indent)
+    return _Paragraph("".join(out), formulas, context)
 
 
-def _line_start(text: str, at: int, out: list[str], list_indent: int) -> tuple[int, int]:
-    """Emit what makes a line a heading, an item or a quote. Returns where the line's text begins, and the indent."""
+def _line_start(text: str, at: int, out: list[str], context: _Context) -> tuple[int, _Context]:
+    """Emit what makes a line a heading, an item or a quote. Returns where the line's text begins, and the context."""
     end = text.find("\n", at)
     line = text[at : len(text) if end < 0 else end]
     if _RULE.match(line):
-        out.append(line.strip())
-        return at + len(line), -1
+        out.append(f"\n{line.strip()}" if at else line.strip())  # right below a text it would make that a heading
+        return at + len(line), context._replace(list_indent=-1)
+    if at and not line.strip("= \t"):
+        out.append(f"\\{line.strip()}")
+        return at + len(line), context
+    list_indent, headings = context
     width = len(line) - len(line.lstrip(" \t"))
     indent = len(line[:width].expandtabs(4))
     rest = line[width:]
     quote = _QUOTES.match(rest)
     quotes = quote.group().count(">") if quote else 0
     marker = _MARKER.match(rest, quote.end() if quote else 0)
-    is_item = bool(marker and not marker.group().startswith("#"))
+    is_heading = bool(marker and marker.group().startswith("#"))
+    is_item = bool(marker and not is_heading)
     if is_item:  # deeper than its parent's text, it would be code
         indent = min(indent, list_indent + 4 if list_indent >= 0 else 3, DEEPEST_LIST)
         list_indent = indent
@@ -187,14 +203,16 @@ def _line_start(text: str, at: int, out: list[str], list_indent: int) -> tuple[i
     out.append("> " * min(quotes, DEEPEST_QUOTE) + "\\>" * max(0, quotes - DEEPEST_QUOTE))
     begin = width + (quote.end() if quote else 0)
     if marker:
-        out.append(marker.group())
+        if is_heading:
+            headings = (*takewhile(len(marker.group()).__gt__, headings), len(marker.group()))
+        out.append("#" * min(TOP_HEADING - 1 + len(headings), 6) if is_heading else marker.group())
         begin = width + marker.end()
         blank = len(line) - begin - len(line[begin:].lstrip(" \t"))
         again = _MARKER.match(line, begin + blank) or re.compile(">").match(line, begin + blank)
         if blank and again:  # an item in an item in an item …
             out.append(f" {again.group()[:-1]}\\{again.group()[-1]}")
             begin += blank + len(again.group())
-    return at + begin, list_indent
+    return at + begin, _Context(list_indent, headings)
 
 
 class _Formula(NamedTuple):

@@ -4,6 +4,8 @@ import re
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.chat.events import Reply
 from tests.ui.attacks import HEAVY, IDS, loads
@@ -54,11 +56,26 @@ def marked(text: str) -> str:
         ("| a | b |\n|---|---|\n| 1 | $|x|$ |", "| a | b |\n|---|---|\n| 1 | ⟦|x|⟧ |"),
         (r"\frac12, \\ and \*", r"\\frac12, \\\\ and \*"),
         ("الجواب هو 42", "الجواب هو 42"),
+        ("#### 1\nThe answer is 1.", "### 1\nThe answer is 1."),
+        ("# T\n### Step 1\na\n\n### Step 2\n#### b\n## C", "### T\n#### Step 1\na\n\n#### Step 2\n##### b\n#### C"),
+        ("Text\n---\nmore\n===", "Text\n\n---\nmore\n\\==="),
+        ("```\n# comment\n```\n> ## quoted", "```\n# comment\n```\n> ### quoted"),
         ("\ue000<b>\ue001", "&lt;b>"),
     ],
 )
 def test_a_text_reads_as_it_was_meant(text: str, shown: str) -> None:
     assert marked(typeset(text)) == shown
+
+
+@given(st.lists(st.integers(1, 6), min_size=1))
+def test_headings_stand_below_those_of_the_page_and_leave_out_no_level(written: list[int]) -> None:
+    lines = typeset("\n\n".join(f"{'#' * level} x" for level in written)).split("\n\n")
+    shown = [len(line.split()[0]) for line in lines]
+    assert shown[0] == 3 and min(shown) == 3 and max(shown) <= 6
+    for n in range(1, len(shown)):
+        assert shown[n] <= shown[n - 1] + 1
+        if written[n] == written[n - 1]:
+            assert shown[n] == shown[n - 1]
 
 
 @pytest.mark.parametrize("kind", [*loads(), "ids"])
