@@ -120,15 +120,22 @@ def add_rehearse(commands: Commands) -> None:
     text = "store the base model's own replies to plain prompts, as training rows against forgetting"
     parser = leaf(commands, "rehearse", rehearse_command, text, f"arena traces rehearse {SERVICE} --out replies.jsonl")
     add_service_options(parser, max_tokens=240)
-    parser.add_argument("--out", type=Path, default=REHEARSAL, help="file to write")
+    parser.add_argument("--most", type=count, help="prompts to ask (default: all)")
+    parser.add_argument("--chinese", action="store_true", help="ask prompts in Chinese too, and first")
+    parser.add_argument("--rows", action="store_true", help="write training rows, for the `data` of a recipe")
+    parser.add_argument(
+        "--out", type=Path, help="file to write (default: with --rows <home>/traces/rehearsal.rows.jsonl)"
+    )
 
 
 def rehearse_command(options: argparse.Namespace) -> None:
     from commands.kit.collecting import client_from
     from traces.thoughts.rehearse import prompts, replies_of
+    from traces.training.dataset import Row, write_rows
 
-    check_writable(options.out)  # before anything is asked and paid for
-    questions = prompts()
+    out = options.out or (home() / "traces" / "rehearsal.rows.jsonl" if options.rows else REHEARSAL)
+    check_writable(out)  # before anything is asked and paid for
+    questions = prompts(chinese=options.chinese)[: options.most]
 
     async def work() -> list[dict[str, str]]:
         async with client_from(options, home() / "rehearsal.ledger.jsonl") as client:
@@ -136,10 +143,13 @@ def rehearse_command(options: argparse.Namespace) -> None:
 
     replies = asyncio.run(work())
     if not replies:
-        raise ServerError("The base gave no complete reply.", f"{options.out} is unchanged; try again.")
-    jsonl.write(options.out, replies)
-    text = f"{len(replies)} of {len(questions)} replies are complete and stored in {options.out}."
-    show(options, {"asked": len(questions), "kept": len(replies), "file": options.out}, text)
+        raise ServerError("The base gave no complete reply.", f"{out} is unchanged; try again.")
+    if options.rows:
+        write_rows(out, (Row("chat", each["prompt"], ((each["reply"], True),)) for each in replies))
+    else:
+        jsonl.write(out, replies)
+    text = f"{len(replies)} of {len(questions)} replies are complete and stored in {out}."
+    show(options, {"asked": len(questions), "kept": len(replies), "file": out}, text)
 
 
 def _add_problems(parser: argparse.ArgumentParser, default: str) -> None:

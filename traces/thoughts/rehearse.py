@@ -1,7 +1,7 @@
 """Rehearsal: the base's own replies to plain prompts, mixed into training so that the student can still chat.
 
-`arena traces rehearse` asks the untrained base and keeps the replies that were not cut off in
-`traces/training/rehearsal.jsonl`, which ships. The prompts are made from the lists below; none of them is used by
+`arena traces rehearse` asks the untrained base and keeps the replies that were not cut off. Those of the embedded base
+ship in `traces/training/rehearsal.jsonl`. The prompts are made from the lists below; none of them is used by
 `traces.publishing.measure`.
 """
 
@@ -48,14 +48,21 @@ DAILY = (
     "What is the largest ocean?", "Name two languages spoken in Switzerland.", "What does a doctor do?",
     "Write a slogan for a bakery.", "Describe your favourite season.", "How do plants grow?", "What is a metaphor?",
 )  # fmt: skip
+CHINESE = (
+    "你好！", "请介绍一下月亮。", "用一句话描述春天。", "写一个关于猫的短故事的开头。", "推荐三种健康的早餐。",
+    "如何学好英语？", "什么是比喻？", "请写一封感谢老师的短信。", "为什么天空是蓝色的？", "中国的首都是哪里？",
+    "给我讲个谜语。", "怎样煮鸡蛋？", "写一个Python函数，反转字符串。", "列出五种水果。", "为什么人们喜欢音乐？",
+    "请用简单的话解释什么是电。", "如何保持专注？", "写一句面包店的广告语。", "把“早上好”翻译成英文。",
+    "鲸鱼是鱼吗？", "火车有什么优点？", "怎样交到新朋友？", "谢谢你！", "你能做什么？",
+)  # fmt: skip
 
 
-def prompts(seed: int = 1) -> list[str]:
-    """Every prompt once, in a seeded order."""
+def prompts(seed: int = 1, chinese: bool = False) -> list[str]:
+    """Every prompt once, in a seeded order; `chinese`: those in Chinese come first."""
     texts = [ask.format(topic) for ask in ASKS for topic in TOPICS]
     texts += [code.format(task) for code in CODE for task in TASKS] + list(DAILY)
     Random(f"rehearse/{seed}").shuffle(texts)
-    return texts
+    return [*CHINESE, *texts] if chinese else texts
 
 
 async def replies_of(client: ServiceClient, texts: list[str]) -> list[dict[str, str]]:

@@ -73,7 +73,7 @@ def _arguments(recipe: Recipe, phase: Phase, folder: Path, recipe_folder: Path |
         "weight_decay": phase.weight_decay,
         "bf16": uses_bf16(recipe),
         "use_cpu": not torch.cuda.is_available(),
-        "gradient_checkpointing": hardware.gradient_checkpointing,
+        "activation_checkpointing": hardware.gradient_checkpointing,
         "activation_offloading": hardware.activation_offload,
         "deepspeed": _deepspeed(recipe, recipe_folder or Path()),
         "parallelism_config": _parallelism(recipe),
@@ -154,8 +154,11 @@ def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | 
             count, encoded = read_and_encode(phase, path, tokenizer)
             data_words = f"{count} rows, {path.stat().st_size:,} bytes, hash as expected"
             tokens = encoded_line(encoded, phase) if encoded else tokens
-        elif phase.mix:
-            data_words = f"{phase.mix.total} rows will be made from the seed"
+        elif phase.mix or len(phase.files) > 1:
+            made = [f"{phase.mix.total} rows from the seed"] if phase.mix else []
+            data_words = (
+                f"{' and '.join([*made, *(f'the rows of {file}' for file in phase.files)])} will be put into {path}"
+            )
         lines += [f"Data, phase {phase.name}: {data_words}.", f"Tokens, phase {phase.name}: {tokens}."]
     return lines
 

@@ -14,6 +14,7 @@ from common.errors import DataError
 from eval.grading.grader import Grader
 from eval.problems.families import generate
 from eval.records import Problem
+from models.weights.files import sha256_of
 from traces.keeping.keep import Verifier, reject
 from traces.keeping.trace import Trace, write_traces
 from traces.thoughts.journey import journey
@@ -68,20 +69,23 @@ def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Ite
 
 
 def make(recipe: Recipe, folder: Path) -> list[Made]:
-    """Write `<phase>.rows.jsonl` and `<phase>.traces.jsonl` for every generated phase.
+    """Write `<phase>.rows.jsonl` for every phase with a mix or several files; rows of files follow the generated ones.
 
+    The traces behind the generated rows go to `<phase>.traces.jsonl`.
     Every trace goes through the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
     Raises DataError if a file gets another hash than the recipe names.
     """
     files = []
     for number, phase in enumerate(recipe.phases):
-        path = rows_path(phase, folder)
+        path, made = rows_path(phase, folder), []
         if phase.mix is not None:
             seed = recipe.seed * 100 + number
             with Grader(workers=1) as grader:
                 traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
-            sha256 = write_rows(path, mixed_rows(phase.mix, traces, seed))
+            made = mixed_rows(phase.mix, traces, seed)
             write_traces(folder / f"{phase.name}.traces.jsonl", traces)
+        if path not in phase.files:
+            write_rows(path, [*made, *(row for file in phase.files for row in read_rows(file))])
         rows = read_preferences(path, phase.sha256) if phase.beta else read_rows(path, phase.sha256)
-        files.append(Made(phase.name, path, len(rows), phase.sha256 or (sha256 if phase.mix else "")))
+        files.append(Made(phase.name, path, len(rows), sha256_of(path)))
     return files

@@ -140,4 +140,6 @@ def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
 
 
 def rows_path(phase: Phase, folder: Path) -> Path:
-    return Path(phase.data) if phase.data else folder / f"{phase.name}.rows.jsonl"
+    """The file of all rows of a phase: the one in its `data`, or what `make` writes into `folder`."""
+    alone = phase.mix is None and len(phase.files) == 1
+    return phase.files[0] if alone else folder / f"{phase.name}.rows.jsonl"

@@ -61,9 +61,11 @@ class Phase(Strict):
     """One round of fine-tuning, on rows or on preference pairs; the next phase starts from its weights."""
 
     name: str
-    mix: Mix | None = Field(default=None, description="rows to generate; or give `data`")
-    data: str | None = Field(default=None, description="a JSONL file of rows, instead of `mix`")
-    sha256: str | None = Field(default=None, description="hash the rows' file must have")
+    mix: Mix | None = Field(default=None, description="rows to generate")
+    data: str | tuple[str, ...] | None = Field(
+        default=None, description="a JSONL file of rows, or several; they follow the rows of a `mix`"
+    )
+    sha256: str | None = Field(default=None, description="hash that the file of all rows must have")
     beta: float | None = Field(
         default=None,
         gt=0,
@@ -96,12 +98,17 @@ class Phase(Strict):
     )
 
     @model_validator(mode="after")
-    def one_source(self) -> "Phase":
-        if (self.mix is None) == (self.data is None):
-            raise ValueError("give either `mix` or `data`")
-        if self.beta and not self.data:
-            raise ValueError("`beta` needs `data`, a file of preference pairs")
+    def has_source(self) -> "Phase":
+        if self.mix is None and not self.data:
+            raise ValueError("give `mix`, `data`, or both")
+        if self.beta and (self.mix or len(self.files) != 1):
+            raise ValueError("`beta` needs `data`, one file of preference pairs")
         return self
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files in `data`."""
+        return tuple(Path(file) for file in ((self.data,) if isinstance(self.data, str) else self.data or ()))
 
     @model_validator(mode="after")
     def possible_options(self) -> "Phase":

@@ -5,16 +5,21 @@ import json
 import pytest
 
 from commands.arena import main
+from traces.thoughts.rehearse import CHINESE, prompts
+from traces.training.dataset import Row, read_rows
 
 
 @pytest.fixture(autouse=True)
 def three_prompts(monkeypatch, tmp_path):
-    monkeypatch.setattr("traces.thoughts.rehearse.prompts", lambda: ["Hello!", "I am bored.", "Thank you!"])
+    monkeypatch.setattr(
+        "traces.thoughts.rehearse.prompts",
+        lambda chinese: ["你好！"] * chinese + ["Hello!", "I am bored.", "Thank you!"],
+    )
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "home"))
 
 
-def rehearse(service, out) -> int:
-    return main(["traces", "rehearse", "--url", service.url, "--model", "base", "--out", str(out)])
+def rehearse(service, out, *options) -> int:
+    return main(["traces", "rehearse", "--url", service.url, "--model", "base", "--out", str(out), *options])
 
 
 def test_replies_are_kept_in_a_new_folder(serve, turn, tmp_path):
@@ -33,3 +38,16 @@ def test_nothing_is_asked_where_nothing_can_be_written(serve, turn, tmp_path, ca
     assert rehearse(service, tmp_path / "file" / "rehearsal.jsonl") == 1
     assert "cannot be written" in capsys.readouterr().err
     assert service.requests == []
+
+
+def test_replies_become_rows_in_both_languages(serve, turn, tmp_path):
+    service = serve(lambda n, body: turn(text="Hello to you."))
+    out = tmp_path / "rehearsal.rows.jsonl"
+    assert rehearse(service, out, "--rows", "--chinese", "--most", "2") == 0
+    assert read_rows(out) == [Row("chat", prompt, (("Hello to you.", True),)) for prompt in ("你好！", "Hello!")]
+    assert len(service.requests) == 2
+
+
+def test_every_prompt_in_chinese_comes_first():
+    assert prompts(chinese=True) == [*CHINESE, *prompts()]
+    assert len(set(CHINESE)) == len(CHINESE)

@@ -20,6 +20,7 @@ from traces.training import train as sft
 from traces.training.callbacks import Watch
 from traces.training.checkpoints import begin, last_checkpoint
 from traces.training.configs import build_configs, memory_needed, uses_bf16
+from traces.training.dataset import Row, read_rows, write_rows
 from traces.training.lora import extract_adapter
 from traces.training.make import make
 from traces.training.recipe import Launch, Recipe, load_recipe
@@ -272,6 +273,24 @@ def test_the_shipped_recipe_still_gives_the_data_it_was_trained_on(tmp_path: Pat
     # `make` refuses a file whose hash is not the recipe's.
     recipe = load_recipe(ROOT / "recipes" / "smol-135m.yaml")
     assert all(made.sha256 == phase.sha256 for made, phase in zip(make(recipe, tmp_path), recipe.phases, strict=True))
+
+
+def test_a_phase_takes_generated_rows_and_those_of_files(tmp_path: Path) -> None:
+    rows = [Row("chat", f"Hello {n}", (("Hi.", True),)) for n in range(3)]
+    files = [str(tmp_path / name) for name in ("one.jsonl", "two.jsonl")]
+    write_rows(Path(files[0]), rows[:1])
+    write_rows(Path(files[1]), rows[1:])
+    mix = "mix: {shortcut: 6, drill: 2, chat: 2}\n"
+    generated = make(recipe_file(tmp_path), tmp_path / "generated")[0]
+    both = recipe_file(tmp_path, RECIPE.replace(mix, f"{mix}    data: {files}\n"))
+    assert read_rows(make(both, tmp_path / "both")[0].path) == [*read_rows(generated.path), *rows]
+    alone = recipe_file(tmp_path, RECIPE.replace(mix, f"data: {files}\n"))
+    assert read_rows(make(alone, tmp_path / "alone")[0].path) == rows
+    told = "\n".join(build_configs(both, tmp_path, tmp_path / "absent", None))
+    assert f"10 rows from the seed and the rows of {files[0]} and the rows of {files[1]} will be put into" in told
+    Path(files[1]).unlink()
+    with pytest.raises(DataError, match=r"two\.jsonl"):
+        make(both, tmp_path / "both")
 
 
 def test_lora_goes_on_in_phase_two_with_the_adapter_of_phase_one(tmp_path: Path) -> None:
