@@ -124,9 +124,9 @@ class Grader:
                 if progress is not None:
                     progress(done)
 
-    def grade_one(self, answer_text: str, gold: str, rule: Rule = "math") -> Grade:
-        """The grade of one answer, within the time limit."""
-        return self._finish(self._begin(answer_text, gold, rule))
+    def grade_one(self, answer_text: str, gold: str, rule: Rule = "math", *, cut_off: bool = False) -> Grade:
+        """The grade of one answer, within the time limit. `cut_off`: it ends where a token limit stopped it."""
+        return self._finish(self._begin(answer_text, gold, rule, cut_off))
 
     def gold_fault(self, gold: str, rule: Rule = "math") -> str:
         """Why this gold answer, in a box, would not be graded correct against itself; empty if it would.

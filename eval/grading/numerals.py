@@ -10,6 +10,8 @@ _FRACTION = re.compile(
     rf"(?P<whole>\d+)?\\frac(?:\{{(?P<a>-?{_NUMBER})\}}|(?P<b>\d))(?:\{{(?P<c>-?{_NUMBER})\}}|(?P<d>\d))"
     rf"|(?P<e>{_NUMBER})/(?P<f>{_NUMBER})"
 )
+LONGEST = 1_000
+"""Longest numeral, in characters, that is read: a longer one is a model that repeats itself."""
 _LAST = re.compile(r"(?:(?<!\w)-)?(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?")
 _COUNTS = {
     "dozen": 12, "hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12,
@@ -42,6 +44,8 @@ def numeral(text: str) -> Fraction | None:
     r"""The exact value of a numeral, None for anything else: 1,234 · 025 · .5 · 0.\overline{3} · 6.7\times10^{-5} ·
     22/7 · \frac59 · 137\frac{1}{2} (a mixed number)."""
     text = text.strip()
+    if len(text) > LONGEST:
+        return None
     mixed = re.fullmatch(r"([-+]?)\s*(\d+)\s+(\d+\s*/\s*\d+)", text)
     if mixed:
         part = numeral(mixed[3])

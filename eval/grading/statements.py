@@ -36,7 +36,7 @@ _TRAILERS = re.compile(
     r"(?:[.,;]?\s*I hope (?:it|this) (?:is correct|helps)\b.*"
     r"|,?\s+(?:which|as (?:required|expected|desired|claimed|stated|shown|above|asked))\b.*"
     r"|(?<=[\d$)}\]%])\s+is\s+(?:indeed\s+)?(?:correct|right|confirmed|verified|true)\b.*"
-    r"|(?<=[\d$)}\]%])\s*\((?:[A-Za-z]{4,}\s*)+\))\s*[.!]?\s*$",
+    r"|(?<=[\d$)}\]%])\s*\([A-Za-z]{4,}(?:\s+[A-Za-z]{4,})*\s*\))\s*[.!]?\s*$",
     re.IGNORECASE,
 )
 _COURTESY = re.compile(

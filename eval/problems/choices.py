@@ -21,6 +21,7 @@ _LETTER = re.compile(
     r"(?:(?:the|correct|right|best|answer|option|choice|letter)[ :]+)*[(\[]?(?P<letter>[A-Z])(?:[)\].:,]|$)",
     re.IGNORECASE,
 )
+_MORE_LETTERS = re.compile(r"(?:(?:[ ,;&/]|and\b|or\b)*[(\[]?[A-Z](?![A-Za-z])[)\].:]?)+$")
 _STATED = re.compile(
     r"(?:^|(?P<said>.*\b(?:answer|option|choice)\b[^.\n]{0,60}?\b(?:is|be)\b:?[ \t]*))(?:option[ \t]+)?"
     r"(?P<letter>\(?[A-Z]\)?)(?:[.):,]+ (?P<option>.{1,200}))?$",
@@ -82,12 +83,11 @@ def gpqa_row(row: Row) -> Row:
 def named_option(answer: str) -> str:
     """The letter named by an extracted answer ("(C)", "C. 42 km", "option C"), in upper case; empty if there is none.
 
-    A word that happens to be a letter ("A ball falls") and two letters do not count.
+    A word that happens to be a letter ("A ball falls") and several letters do not count.
     """
-    match = _LETTER.match(_plain(answer))
-    if match is None or re.match(r"[ ]*[,&/]?[ ]*(?:and|or)?[ ]*[(\[]?[A-Z][)\]]?$", _plain(answer)[match.end() :]):
-        return ""
-    return match["letter"].upper()
+    plain = _plain(answer)
+    match = _LETTER.match(plain)
+    return match["letter"].upper() if match and not _MORE_LETTERS.match(plain, match.end()) else ""
 
 
 def same_option(answer: str, gold: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from common.errors import ConfigError
 from eval.grading.grader import Grader
-from eval.records import Sample
+from eval.records import CUT_OFF, Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
 from eval.runs.log import ROLES, Role, RunInfo, RunLog
@@ -105,7 +105,8 @@ class _Maker:
         )
         if reply is None:
             return
-        grade = await asyncio.to_thread(grader.grade_one, reply.answer, *self._facts[task.sample.problem_id])
+        facts, cut_off = self._facts[task.sample.problem_id], reply.finish_reason in CUT_OFF
+        grade = await asyncio.to_thread(grader.grade_one, reply.answer, *facts, cut_off=cut_off)
         self._log.append("forced", [_row(task, reply, grade.outcome, grade.extracted)])
         self.made += 1
         tell(self.made)
@@ -140,6 +141,7 @@ async def force(
         raw=sample.text,
         thought_tokens=sample.thought_tokens,
         answer_tokens=sample.answer_tokens,
+        finish_reason=sample.finish_reason,
     )
     if stands(sample, task.budget):
         return stored

@@ -175,7 +175,8 @@ async def answer_from(
     if reply.finish_reason == "failed":
         raise ServerError(reply.error)
     with Grader(workers=1) as grader:
-        grade = grader.grade_one(added if none else reply.answer, *facts_of(log)[problem_id])
+        own, cut_off = added if none else reply.answer, reply.finish_reason in CUT_OFF
+        grade = grader.grade_one(own, *facts_of(log)[problem_id], cut_off=cut_off)
     return Answered(reply, added, grade.outcome, grade.extracted)
 
 

@@ -156,6 +156,13 @@ def test_repetition_costs_no_more_than_its_length(piece: str) -> None:
     assert time.process_time() - started < 5
 
 
+@pytest.mark.parametrize("tail", ["a" * 1_500, "word " * 300 + "of", "haha" * 400])
+def test_a_remark_that_never_closes_is_given_up_at_once(tail: str) -> None:
+    started = time.process_time()
+    extract(f"The answer is 5 ({tail}")
+    assert time.process_time() - started < 1
+
+
 def test_a_sentence_cut_in_two_states_nothing() -> None:
     assert extract("So the answer is 1").method == "stated"
     assert extract("So the answer is 1", cut_off=True).method == "none"

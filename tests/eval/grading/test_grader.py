@@ -129,6 +129,12 @@ def test_an_empty_answer_is_never_correct(grader: Grader, answer: str, gold: str
         assert grader.grade_one(text, gold).outcome != "correct"
 
 
+def test_a_sentence_that_a_limit_cut_off_states_no_answer(grader: Grader) -> None:
+    assert grader.grade_one("The answer is 1", "1").outcome == "correct"
+    assert grader.grade_one("The answer is 1", "1", cut_off=True).outcome == "no_answer"
+    assert grader.grade_one(r"\boxed{1} and", "1", cut_off=True).outcome == "correct"
+
+
 def test_classes_group_equivalent_answers_and_empty_ones_do_not_vote(grader: Grader) -> None:
     answers = [r"\frac12", "0.5", "", r"\sqrt{2}", r"\frac{2}{\sqrt2}", "7", "0.50", "  "]
     assert grader.classes(answers) == [0, 0, None, 1, 1, 2, 0, None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.grading.numerals import last_number, last_number_right
+from eval.grading.numerals import last_number, last_number_right, numeral
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,8 @@ def test_the_last_number_is_taken_as_written(text: str, number: str) -> None:
 )
 def test_it_is_right_if_it_equals_a_gold_that_is_a_number(answer: str, gold: str, right: bool) -> None:
     assert last_number_right(answer, gold) is right
+
+
+@pytest.mark.parametrize("answer", ["3" * 5_000, "0." + "3" * 5_000, "1/" + "3" * 5_000, f"{'3' * 5_000} 1/2"])
+def test_a_number_without_end_is_no_answer(answer: str) -> None:
+    assert numeral(answer) is None and last_number_right(f"x {answer}", "3") is False

@@ -85,7 +85,8 @@ def test_votes_of_maj_at_k_go_by_the_letter(grader: Grader) -> None:
 @pytest.mark.parametrize(
     ("answer", "letter"),
     [("A ball falls", ""), ("I", "I"), ("I think so", ""), ("(d)", "D"), ("e.", "E"), ("", ""), ("C or D", ""),
-     ("C/D", ""), ("Answer C", "C"), ("The correct answer: F", "F"), ("1. A", "")],
+     ("C/D", ""), ("A, B, C, D", ""), ("A, C and D", ""), ("(A), (B), (C)", ""), ("A; B.", ""), ("A, a vitamin", "A"),
+     ("C, D", ""), ("B. Vitamin B", "B"), ("Answer C", "C"), ("The correct answer: F", "F"), ("1. A", "")],
 )  # fmt: skip
 def test_a_word_is_no_letter(answer: str, letter: str) -> None:
     assert named_option(answer) == letter
