@@ -13,16 +13,15 @@ How verdicts are counted:
 There are no ratings: with two models, a Bradley–Terry or Elo difference is the win rate on another scale.
 """
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple, TypeVar
 
+from common.wilson import wilson_bounds
 from votes.ballot import Ballot
 
-Z95 = 1.959963984540054
 FEWEST_VOTES = 10
 """With fewer votes a share is not shown: a single vote could reverse it."""
 BallotT = TypeVar("BallotT", bound=Ballot)
@@ -80,15 +79,9 @@ class Day(NamedTuple):
     so_far: WinRate
 
 
-def wilson(successes: float, trials: int, z: float = Z95) -> Interval | None:
-    """Wilson score interval of a proportion (E. B. Wilson, JASA 22, 1927); None without trials."""
-    if trials == 0:
-        return None
-    share, spread = successes / trials, z * z / trials
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * math.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
-    # Rounding must not push a share of 0 or 1 out of its own interval.
-    return Interval(max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
+def wilson(successes: float, trials: int) -> Interval | None:
+    """The 95 % interval of a share; None without trials."""
+    return Interval(*wilson_bounds(successes, trials)) if trials else None
 
 
 def effective_votes(rows: Iterable[BallotT]) -> list[BallotT]:

@@ -18,7 +18,7 @@ from eval.statistics.metrics import (
     mean_pass_at_k,
     steps,
 )
-from eval.statistics.paired import Paired, compare
+from eval.statistics.paired import Paired, compare, sign_flips
 
 NOTABLE_NO_ANSWER = 0.05
 """Share of samples without an answer at or above which the lenient reading is shown beside the strict one."""
@@ -136,6 +136,14 @@ def interval(p: Paired) -> str:
 def points(share: float) -> str:
     """A difference of shares in points, with its sign."""
     return f"{100 * share:+.1f}".replace("-", "−")
+
+
+def p_of(paired: Paired, cells: Iterable[Cell]) -> float:
+    """P-value of a difference: exact McNemar test with one sample a problem, otherwise `sign_flips` of the cells."""
+    if paired.p_value is not None:
+        return paired.p_value
+    judged = [cell for cell in cells if cell.base_of and cell.distilled_of]
+    return sign_flips([c.distilled_right / c.distilled_of - c.base_right / c.base_of for c in judged])
 
 
 def stated_note(c: Comparison) -> str:

@@ -4,12 +4,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, points
+from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, p_of, points
 from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
+from eval.statistics.multiple import holm
 
+ALPHA = 0.05
 FEWEST_PROBLEMS = 6
-"""With fewer, no difference can be significant (exact McNemar test at 5 %), so finding none means nothing."""
+"""With fewer, no difference can be significant (exact test at 5 %), so finding none means nothing."""
+UNFINISHED = ("failed", "ungraded")
+"""Outcomes of samples that may still get a verdict."""
 
 
 class SetResult(NamedTuple):
@@ -21,6 +25,8 @@ class SetResult(NamedTuple):
     recorded: bool
     n: int
     """Problems compared."""
+    left_out: int
+    """Problems of which one side has no verdict: the grader failed, or the prompt was too long."""
     k: int
     """Samples of each."""
     base: float
@@ -29,6 +35,8 @@ class SetResult(NamedTuple):
     low: float
     high: float
     """95 % interval of the difference."""
+    p: float
+    """P-value of the difference, corrected over the pair's sets (Holm)."""
     base_tokens: float
     distilled_tokens: float
     base_no_answer: float
@@ -48,15 +56,15 @@ class SetResult(NamedTuple):
 
     @property
     def decided(self) -> bool:
-        """Whether the interval excludes zero."""
-        return self.low > 0 or self.high < 0
+        """Whether one model is better, by the corrected p-value."""
+        return self.p < ALPHA
 
 
 def overview(runs: Path, pair: str) -> list[SetResult]:
     """One row per set, those with the most answers first.
 
-    Only complete runs of both models count, with every problem answered and graded; a run in progress never represents
-    a set. Of several runs, the one with the most answers is used, and among equals the newest.
+    Only complete runs of both models count, with every sample drawn and graded; a run in progress never represents a
+    set. Of several runs, the one with the most answers is used, and among equals the newest.
     """
     best: dict[str, SetResult] = {}
     for info in list_runs(runs):
@@ -66,7 +74,9 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
             current = best.get(result.set)
             if current is None or result.n * result.k > current.n * current.k:
                 best[result.set] = result
-    return sorted(best.values(), key=lambda result: -result.n * result.k)
+    corrected = holm([result.p for result in best.values()])
+    results = (result._replace(p=p) for result, p in zip(best.values(), corrected, strict=True))
+    return sorted(results, key=lambda result: -result.n * result.k)
 
 
 def in_words(results: Sequence[SetResult]) -> str:
@@ -84,8 +94,9 @@ def in_words(results: Sequence[SetResult]) -> str:
 
 def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
     data = next(data for data in info.data if data.name == comparison.benchmark)
-    complete = comparison.left_out == 0 and all(
-        side.samples == data.problems * info.config.samples for side in (comparison.base, comparison.distilled)
+    complete = all(
+        side.samples == data.problems * info.config.samples and not any(map(side.outcomes.get, UNFINISHED))
+        for side in (comparison.base, comparison.distilled)
     )
     if comparison.paired is None or not complete:
         return None
@@ -96,12 +107,14 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
         info.id,
         info.recorded,
         p.problems,
+        comparison.left_out,
         info.config.samples,
         p.base,
         p.distilled,
         p.difference,
         p.low,
         p.high,
+        p_of(p, comparison.cells),
         comparison.base.output_tokens,
         comparison.distilled.output_tokens,
         comparison.base.no_answer_share,

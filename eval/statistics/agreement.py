@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
-from statsmodels.stats.proportion import proportion_confint
+
+from common.wilson import wilson_bounds
 
 INVALID = "invalid"
 """The label of a verdict that could not be read; no human label may be called that."""
@@ -42,7 +43,7 @@ def agreement(judge: Sequence[str | None], human: Sequence[str]) -> Agreement:
         raise ValueError(f"Agreement needs as many verdicts as labels and at least one: {len(judge)}, {len(human)}.")
     given = [INVALID if label is None else label for label in judge]
     same = sum(a == b for a, b in zip(given, human, strict=True))
-    low, high = proportion_confint(same, len(human), method="wilson")
+    low, high = wilson_bounds(same, len(human))
     labels = sorted({*given, *human})
     confusion = {h: dict.fromkeys(labels, 0) for h in sorted(set(human))}
     for a, b in zip(given, human, strict=True):
@@ -52,8 +53,8 @@ def agreement(judge: Sequence[str | None], human: Sequence[str]) -> Agreement:
         items=len(human),
         invalid=given.count(INVALID),
         accuracy=same / len(human),
-        accuracy_low=float(low),
-        accuracy_high=float(high),
+        accuracy_low=low,
+        accuracy_high=high,
         kappa=kappa.value,
         kappa_low=kappa.low,
         kappa_high=kappa.high,

@@ -4,7 +4,7 @@ The comparison of two models on the same problems is `eval.statistics.paired`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from math import comb
 from statistics import fmean
@@ -12,13 +12,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from common.errors import ConfigError
+from common.wilson import wilson_bounds
 
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20241122
+MOST_KEPT = 1_000
+"""Problems up to which the resampling weights are kept; those of more take too much memory."""
 ALIKE = 1e-9
 """Tolerance for comparing shares and their differences: 2/3 − 1/3 and 1/3 differ in the last bit."""
 
@@ -140,11 +142,10 @@ def accuracy(problems: Sequence[Sequence[bool]]) -> Estimate:
 
 
 def wilson(correct: float, n: int) -> Estimate:
-    """Wilson's score interval (1927) of `correct` out of n; a fractional count is rounded for the interval only."""
+    """The share of `correct` out of n, with Wilson's interval."""
     if n == 0:
         return Estimate(float("nan"), float("nan"), float("nan"), 0, "wilson")
-    interval = binomtest(round(correct), n).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(correct / n, float(interval.low), float(interval.high), n, "wilson")
+    return Estimate(correct / n, *wilson_bounds(correct, n), n, "wilson")
 
 
 def bootstrap_mean(shares: NDArray[np.float64]) -> Estimate:
@@ -161,14 +162,22 @@ def resampled_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     Problems are resampled, not samples: samples of one problem are correlated, and resampling them one by one would
     make the interval too narrow.
     """
-    return _bootstrap_weights(len(values)) @ values
+    if len(values) <= MOST_KEPT:
+        return _bootstrap_weights(len(values)) @ values
+    return np.concatenate([weights @ values for weights in _draws(len(values))])
 
 
 @lru_cache(maxsize=4)
 def _bootstrap_weights(n: int) -> NDArray[np.float64]:
     """Share of each of n problems in each resample, shape (RESAMPLES, n)."""
+    return np.concatenate(list(_draws(n)))
+
+
+def _draws(n: int) -> Iterator[NDArray[np.float64]]:
+    """The same in parts of RESAMPLES / 20 resamples: for 12,000 problems the whole takes a gigabyte."""
     random = np.random.default_rng(BOOTSTRAP_SEED)
-    return random.multinomial(n, np.full(n, 1 / n), size=RESAMPLES) / n
+    for _ in range(20):
+        yield random.multinomial(n, np.full(n, 1 / n), size=RESAMPLES // 20) / n
 
 
 def budgets(output_tokens: Iterable[int], points: int = 16) -> list[int]:

@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from eval.results.cells import Cell
-from eval.results.comparison import Breakdown, Comparison, interval, points
+from eval.results.comparison import Breakdown, Comparison, interval, p_of, points
 from eval.results.overview import SetResult, overview
 from eval.results.report import run_comparisons
 from eval.results.samples import Results, Side
@@ -15,8 +12,6 @@ from eval.runs.log import ROLES, RunInfo, RunLog
 from insights.card.values import READINGS, Line, Section, Table, corrected, finding_of, p_text, percent, quoted
 from traces.keeping.anatomy import MARKS, TITLES, Kind, counts, segments
 
-SHUFFLES = 9_999
-SEED = 20241122
 NO_RUN = "There is no complete run of this pair yet. Start one: arena run --pair {pair}"
 SETS_HEAD = ("set", "base", "distilled", "difference, points", "p", "reading")
 SETS_NOTE = (
@@ -55,39 +50,11 @@ def find_sets(runs: Path, pair: str) -> list[SetRun]:
     return [SetRun(result, comparisons[result.run, result.set], infos[result.run]) for result in results]
 
 
-def p_of(comparison: Comparison) -> float:
-    """P-value of the difference on one set: exact McNemar test with one sample per problem, otherwise `sign_flips`."""
-    paired = comparison.paired
-    return paired.p_value if paired and paired.p_value is not None else sign_flips(comparison.cells)
-
-
-def sign_flips(cells: Sequence[Cell]) -> float:
-    """Two-sided p-value of the mean difference, permuting the two models on each problem (Fisher, 1935).
-
-    Exact for few problems; otherwise from 9,999 permutations with a fixed seed. 1.0 if no problem differs.
-    """
-    from scipy.stats import permutation_test
-
-    judged = [cell for cell in cells if cell.base_of and cell.distilled_of]
-    differences = np.array([c.distilled_right / c.distilled_of - c.base_right / c.base_of for c in judged])
-    if not np.any(differences):
-        return 1.0
-    test = permutation_test(
-        (differences,),
-        lambda values, axis: np.mean(values, axis=axis),
-        permutation_type="samples",
-        n_resamples=SHUFFLES,
-        rng=np.random.default_rng(SEED),
-    )
-    return float(test.pvalue)
-
-
 def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table]:
     """One line per set, plus the subjects and levels with a significant difference; the table has all of them."""
     if not sets:
         return Section("benchmarks", "Benchmarks", NO_RUN.format(pair=pair)), ()
-    shown_p = corrected([p_of(one.comparison) for one in sets])
-    lines = [_set_line(one, p) for one, p in zip(sets, shown_p, strict=True)]
+    lines = [_set_line(one) for one in sets]
     rows = _breakdown(sets)
     decided = [row for row in rows if row["reading"] != "open"]
     lines += [_breakdown_line(row) for row in decided]
@@ -99,13 +66,13 @@ def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table
     return Section("benchmarks", "Benchmarks", sentence, SETS_HEAD, tuple(lines), SETS_NOTE), rows
 
 
-def _set_line(one: SetRun, p: float | None) -> Line:
+def _set_line(one: SetRun) -> Line:
     r, paired = one.result, one.comparison.paired
     assert paired is not None
-    finding = finding_of(r.difference, p)
-    cells = (percent(r.base), percent(r.distilled), f"{points(r.difference)} {interval(paired)}", p_text(p),
+    finding = finding_of(r.difference, r.p)
+    cells = (percent(r.base), percent(r.distilled), f"{points(r.difference)} {interval(paired)}", p_text(r.p),
              READINGS[finding])  # fmt: skip
-    values = {**r._asdict(), "p": p, "reading": finding}
+    values = {**r._asdict(), "reading": finding}
     return Line(f"{r.title} ({r.n} problems × {r.k})", cells, values, "samples", f"set = {quoted(r.set)}")
 
 
@@ -116,7 +83,7 @@ def _breakdown(sets: Sequence[SetRun]) -> list[dict[str, Any]]:
             groups: tuple[Breakdown, ...] = getattr(one.comparison, f"by_{by}")
             for group in groups if len(groups) > 1 else ():
                 own = [cell for cell in one.comparison.cells if getattr(cell, by) == group.key]
-                p = group.paired.p_value if group.paired.p_value is not None else sign_flips(own)
+                p = p_of(group.paired, own)
                 rows.append({
                     "set": one.result.set, "title": one.result.title, "by": by, "group": group.key,
                     "problems": group.paired.problems, "base": group.paired.base,

@@ -1,9 +1,11 @@
 """What people prefer: win rates, the style-adjusted preference, and how often the right answer was preferred."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
+from eval.statistics.paired import sign_flips
 from insights.card.values import (
     READINGS,
     Finding,
@@ -29,8 +31,9 @@ BLIND = "Blind, on the answers alone"
 ALONE = "alone = 1 AND mode = 'blind'"
 AFTER = "stage = 'reasoning' AND mode = 'blind'"
 NOTE = (
-    "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson); p-values are exact sign tests of the "
-    "votes that name a winner, those by language corrected by Holm’s method. The preference at equal position, length "
+    "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson). P-values exchange the two models in all "
+    "votes of a visitor together, since these are not independent; those by language are corrected by Holm’s method. The "
+    "preference at equal position, length "
     "and Markdown is the intercept of a fractional logistic regression of the score on the columns from position to "
     "bold, language, stage and mode."
 )
@@ -69,12 +72,15 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
 
 
 def sign_test(votes: Sequence[Ballot]) -> float | None:
-    """P-value of the exact two-sided sign test on the votes that name a winner; None if there are none."""
-    from scipy.stats import binomtest
+    """Two-sided p-value of the votes that name a winner, by visitor (`sign_flips`); None if there are none.
 
-    rate = win_rate(votes)
-    decisive = rate.wins + rate.losses
-    return float(binomtest(rate.wins, decisive).pvalue) if decisive else None
+    With one vote a visitor it is the sign test.
+    """
+    lead: Counter[str] = Counter()
+    for vote in votes:
+        if vote.winner:
+            lead[vote.visitor] += 1 if vote.winner == "distilled" else -1
+    return sign_flips(list(lead.values())) if lead else None
 
 
 def _rate_line(name: str, votes: Sequence[Vote], where: str, p: float | None) -> Line:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eval.problems.benchmark import Benchmark, content_hash
-from eval.results.comparison import Comparison, build_comparison, interval, points
+from eval.results.comparison import Comparison, build_comparison, interval, p_of, points
 from eval.results.samples import Results, Side
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.statistics.metrics import wilson
-from insights.card.benchmarks import p_of
 from insights.card.values import READINGS, corrected, finding_of, percent
 from insights.truth import find_problem, index_problems
 from models.config.registry import PairSpec, load_config
@@ -163,7 +162,7 @@ def compare_runs(parents: RunLog, tuned: RunLog) -> list[Against]:
         for role in ROLES
     ]
     usable = [(role, comparison) for role, comparison in compared if comparison.paired]
-    adjusted = corrected([p_of(comparison) for _, comparison in usable])
+    adjusted = corrected([p_of(c.paired, c.cells) if c.paired else None for _, c in usable])
     return [Against(role, comparison, p) for (role, comparison), p in zip(usable, adjusted, strict=True)]
 
 

@@ -36,12 +36,13 @@ def overview_html(results: Sequence[SetResult]) -> Markup:
 
 def _row(one: SetResult) -> tuple[str, ...]:
     base, distilled, gain = [], [], [f"{points(one.low)} to {points(one.high)}"]
+    left_out = f" ({one.left_out} left out)" if one.left_out else ""
     if one.form_matters:
         base = _lenient(one.base_no_answer, one.lenient_base)
         distilled = _lenient(one.distilled_no_answer, one.lenient_distilled)
         gain.append(f"lenient: {points(one.lenient_difference)}")
     return (
-        below(one.title, f"{one.n} problems × {one.k}" + (", recorded" if one.recorded else "")),
+        below(one.title, f"{one.n} problems × {one.k}{left_out}{', recorded' if one.recorded else ''}"),
         below(f"{100 * one.base:.1f} %", *base),
         below(f"{100 * one.distilled:.1f} %", *distilled),
         below(strong(points(one.difference)), *gain),

@@ -17,28 +17,34 @@ STARTED = "2026-01-01T00:00:00.000+00:00"
 
 def make_run(
     runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p",
-    unmarked: int = 0, name: str = "toy",
+    unmarked: int = 0, unread: int = 0, name: str = "toy", samples: int = 1,
 ) -> None:  # fmt: skip
-    """A graded run with one sample a problem; the last `missing` of the distilled model are not there yet.
+    """A graded run; the last `missing` problems of the distilled model are not there yet.
 
-    The first `unmarked` answers of the base that are not right end in the right number without marking it.
+    Of several samples the first alone can be right. The first `unmarked` answers of the base that are not right end in
+    the right number without marking it; on its last `unread` the grader failed.
     """
     problems = [Problem(f"{name}/{number}", f"{number}?", "1", name) for number in range(of)]
     sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
     data = (DataInfo(name, name.capitalize(), "", "", "math", of, of),)
     run = f"{when}-{pair}"
-    info = RunInfo(run, f"{when}T00:00:00+00:00", RunConfig(pair, (name,)), data, sides, "")
+    config = RunConfig(pair, (name,), samples=samples, temperature=0.6 if samples > 1 else 0.0)
+    info = RunInfo(run, f"{when}T00:00:00+00:00", config, data, sides, "")
     log = RunLog.create(runs, info, problems)
     for role in ROLES:
         for at, problem in enumerate(problems[: of - missing if role == "distilled" else of]):
-            key = {"model": f"{role}-model", "problem_id": problem.id, "index": 0}
             loose = role == "base" and right[role] <= at < right[role] + unmarked
             text = "so 1" if loose else "a"
-            sample = Sample(run, key["model"], problem.id, 0, "", text, "", text, 3, 4, "stop", 5, 0.1, STARTED, "")
-            outcome = "correct" if at < right[role] else "no_answer" if loose else "wrong"
-            log.append("samples", [vars(sample)])
-            grade = (Grade("no_answer", "none", "") if loose else Grade(outcome, "boxed", "1")).row()
-            log.append("grades", [{**key, **grade, "graded_at": "", "grader": ""}])
+            failed = role == "base" and at >= of - unread
+            for index in range(samples):
+                key = {"model": f"{role}-model", "problem_id": problem.id, "index": index}
+                sample = Sample(
+                    run, key["model"], problem.id, index, "", text, "", text, 3, 4, "stop", 5, 0.1, STARTED, ""
+                )
+                outcome = "correct" if at < right[role] and not index else "grader_failed" if failed else "wrong"
+                log.append("samples", [vars(sample)])
+                grade = (Grade("no_answer", "none", "") if loose else Grade(outcome, "boxed", "1")).row()
+                log.append("grades", [{**key, **grade, "graded_at": "", "grader": ""}])
 
 
 def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
@@ -50,6 +56,28 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
     assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
     assert result.low > 0 and result.base_tokens == 7
     assert overview(tmp_path, "nobody") == []
+
+
+def test_an_answer_that_could_not_be_read_leaves_out_its_problem_and_not_the_set(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 18}, unread=1)
+    (result,) = overview(tmp_path, "p")
+    assert (result.n, result.left_out) == (19, 1) and "19 problems × 1 (1 left out)" in overview_html([result])
+
+
+def test_few_problems_that_differ_make_no_winner_whatever_the_bootstrap_says(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 0, "distilled": 4}, of=30, samples=4)
+    (result,) = overview(tmp_path, "p")
+    assert result.low > 0 and result.p == pytest.approx(2 / 2**4)
+    assert in_words([result]) == "On Toy the two cannot be told apart."
+
+
+def test_a_winner_on_one_of_many_sets_has_to_survive_the_correction(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 0, "distilled": 6})
+    (alone,) = overview(tmp_path, "p")
+    for number in range(3):
+        make_run(tmp_path, {"base": 3, "distilled": 3}, when=f"2026-02-0{number + 1}", name=f"set{number}")
+    of_four = next(result for result in overview(tmp_path, "p") if result.set == "toy")
+    assert alone.decided and not of_four.decided and of_four.p == pytest.approx(4 * alone.p)
 
 
 def test_a_newer_set_of_a_few_problems_comes_last_and_is_not_spoken_of(tmp_path: Path) -> None:
@@ -88,7 +116,8 @@ def test_the_papers_figures_stand_apart_and_say_whose_they_are() -> None:
 
 def one(title: str, difference: float, low: float, high: float) -> SetResult:
     shares = (0.5, 0.5 + difference, difference, low, high)
-    return SetResult(title, title, "r", False, 10, 1, *shares, 1.0, 2.0, 0.0, 0.0, *shares)
+    p = 0.01 if low > 0 or high < 0 else 0.3
+    return SetResult(title, title, "r", False, 10, 0, 1, *shares, p, 1.0, 2.0, 0.0, 0.0, *shares)
 
 
 def test_the_sentence_names_what_is_better_worse_and_open() -> None:

@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from common.errors import ConfigError
 from eval.statistics.metrics import (
+    RESAMPLES,
     Scored,
     accuracy,
     budgets,
@@ -20,11 +21,20 @@ from eval.statistics.metrics import (
     maj_curve,
     mean_pass_at_k,
     pass_at_k,
+    resampled_means,
     steps,
     truncation_curve,
     wilson,
 )
-from eval.statistics.paired import compare, mcnemar, newcombe, power, smallest_difference, smallest_differences
+from eval.statistics.paired import (
+    compare,
+    mcnemar,
+    newcombe,
+    power,
+    sign_flips,
+    smallest_difference,
+    smallest_differences,
+)
 
 
 @pytest.mark.parametrize(
@@ -91,10 +101,24 @@ def test_maj_at_1_is_accuracy_and_more_than_n_is_refused() -> None:
         maj_at_k([0], [True], 2)
 
 
-@pytest.mark.parametrize(("correct", "n"), [(0, 30), (13, 30), (30, 30), (436, 500)])
-def test_wilson_is_statsmodels(correct: int, n: int) -> None:
+@pytest.mark.parametrize(("correct", "n"), [(0, 30), (13, 30), (30, 30), (436, 500), (4.5, 9), (0.25, 3)])
+def test_wilson_is_statsmodels(correct: float, n: int) -> None:
     estimate = wilson(correct, n)
     assert estimate[1:3] == pytest.approx(proportion_confint(correct, n, method="wilson"), abs=1e-9)
+
+
+def test_resampled_means_are_the_same_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.random.default_rng(1).random(40)
+    whole = resampled_means(values)
+    monkeypatch.setattr("eval.statistics.metrics.MOST_KEPT", 10)
+    assert np.array_equal(resampled_means(values), whole) and whole.shape == (RESAMPLES,)
+
+
+@pytest.mark.parametrize(
+    ("differences", "p"), [([], 1.0), ([0, 0], 1.0), ([0.5, 0], 1.0), ([1, 1, 1], 2 / 8), ([0.5, -0.5, 0], 1.0)]
+)
+def test_exchanging_the_models_by_hand(differences: list[float], p: float) -> None:
+    assert sign_flips(differences) == pytest.approx(p)
 
 
 def test_accuracy_of_nothing_is_not_a_number() -> None:

@@ -14,7 +14,7 @@ from eval.problems.benchmark import Benchmark
 from eval.problems.sycophancy import generate_probe
 from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
-from insights.card.benchmarks import MARK_KINDS, sign_flips
+from insights.card.benchmarks import MARK_KINDS
 from insights.card.build import Built, build_card
 from insights.card.others import chat_section, transparency_section
 from insights.card.people import people_section
@@ -158,12 +158,20 @@ def test_the_p_value_of_several_samples_is_that_of_swapping_the_models(tmp_path:
     make_sets(tmp_path / "runs", {"toy": {"base": 0, "distilled": 6}}, of=12, samples=2)
     (one,) = build_card(pair, tmp_path, []).sets
     # Six problems differ, all in one direction: 2 of the 2⁶ ways to swap them are as extreme.
-    assert sign_flips(one.comparison.cells) == pytest.approx(2 / 2**6, rel=1e-6)
-    assert sign_flips([]) == 1.0
+    assert one.result.p == pytest.approx(2 / 2**6, rel=1e-6)
 
 
 def test_a_text_stays_in_its_cell() -> None:
     assert cell("a | b\n<i> [l](x) `c` *e*") == r"a \| b \<i> \[l\](x) \`c\` \*e\*"
+
+
+@pytest.mark.parametrize(
+    ("visitors", "p", "reading"), [(12, 2 / 2**12, "distilled"), (1, 1.0, "open"), (4, 2 / 2**4, "open")]
+)
+def test_the_votes_of_one_visitor_count_together(visitors: int, p: float, reading: str) -> None:
+    votes = [make_vote("a", battle=f"b{n}", visitor=str(n % visitors)) for n in range(12)]
+    section, _ = people_section(votes, "", [])
+    assert section.lines[0].values["p"] == pytest.approx(p) and section.lines[0].values["reading"] == reading
 
 
 def test_votes_that_the_guard_blocked_are_counted_apart() -> None:
