@@ -114,13 +114,18 @@ def pair_fault(pair: dict[str, Any]) -> PairFault | None:
     return "equal" if sides[0] == sides[1] else None
 
 
-def _all_pairs(votes: Iterable[Vote], with_reasoning: bool) -> Iterator[dict[str, Any]]:
+def last_votes(votes: Iterable[Vote]) -> list[Vote]:
+    """The vote of each battle that stands, cast after reading the reasoning if there is one."""
     standing = effective_votes(votes)
+    read = {vote.battle_id for vote in standing if vote.stage == "reasoning"}
+    return [vote for vote in standing if vote.stage == "reasoning" or vote.battle_id not in read]
+
+
+def _all_pairs(votes: Iterable[Vote], with_reasoning: bool) -> Iterator[dict[str, Any]]:
     if with_reasoning:
-        read = {vote.battle_id for vote in standing if vote.stage == "reasoning"}
-        standing = [vote for vote in standing if vote.stage == "reasoning" or vote.battle_id not in read]
+        standing = last_votes(votes)
     else:
-        standing = [vote for vote in standing if vote.on_answers_alone]
+        standing = [vote for vote in effective_votes(votes) if vote.on_answers_alone]
     for vote in standing:
         if vote.verdict in ("a", "b"):
             winner: Side = "a" if vote.verdict == "a" else "b"

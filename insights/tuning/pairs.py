@@ -19,8 +19,7 @@ from traces.keeping.preferences import MOST_RATIO, alike
 from traces.training.dataset import PreferenceRow
 from votes.agreement import LICENCE
 from votes.ballot import Vote
-from votes.export import preference_pairs
-from votes.ranking import effective_votes
+from votes.export import last_votes, preference_pairs
 
 VOTES, SAMPLES = "votes", "graded samples"
 """The values of a pair's `source`."""
@@ -56,7 +55,7 @@ def pairs_of_votes(votes: Iterable[Vote], known: Mapping[str, KnownProblem], *, 
     """
     left_out: Counter[str] = Counter()
     usable = []
-    for vote in effective_votes(votes):
+    for vote in last_votes(votes):
         reason = _unusable(vote, private)
         if not reason and find_problem(vote.turns[0].prompt, known):
             reason = "a benchmark's problem"
@@ -73,8 +72,7 @@ def pairs_of_votes(votes: Iterable[Vote], known: Mapping[str, KnownProblem], *, 
         )
         for pair in preference_pairs(usable, with_reasoning=True)
     ]
-    battles = {vote.battle_id for vote in usable}
-    left_out["both replies equal, or one empty"] = len(battles) - len(rows)
+    left_out["both replies equal, or one empty"] = len(usable) - len(rows)
     return Pairs(tuple(rows), {reason: count for reason, count in left_out.items() if reason and count})
 
 

@@ -13,6 +13,7 @@ from insights.truth import index_problems
 from insights.tuning.pairs import (
     SAMPLES,
     VOTES,
+    Pairs,
     enough_sentence,
     pairs_needed,
     pairs_of_samples,
@@ -43,6 +44,8 @@ def test_the_vote_after_reading_counts() -> None:
     votes = [make_vote("a", **AGREED), make_vote("b", stage="reasoning", **AGREED)]
     (row,) = pairs_of_votes(votes, {}).rows
     assert row.chosen == "5"
+    withdrawn = [make_vote("a", **AGREED), make_vote("tie", stage="reasoning", **AGREED)]
+    assert pairs_of_votes(withdrawn, {}) == Pairs((), {"no winner": 1})
 
 
 def test_what_cannot_be_learned_from_is_counted() -> None:
