@@ -5,6 +5,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from commands.kit.arguments import (
@@ -24,7 +25,8 @@ from common.paths import home
 
 if TYPE_CHECKING:
     from eval.runs.jobs import Job, RunProgress
-    from models.config.registry import PairSpec
+    from models.config.registry import PairSpec, Profile
+    from models.config.sampling import Sampling
 
 TICK_SECONDS = 2.0
 OPEN_ENDED_QUESTIONS = 50
@@ -88,7 +90,6 @@ def run_command(options: argparse.Namespace) -> int:
 def _run_open_ended(options: argparse.Namespace, pair: "PairSpec") -> int:
     from commands.kit.serving import chosen_profile, serving
     from eval.runs import open_ended
-    from eval.runs.plan import usual_sampling
     from models.config.registry import load_config
 
     name, *others = options.benchmark
@@ -96,44 +97,53 @@ def _run_open_ended(options: argparse.Namespace, pair: "PairSpec") -> int:
         raise ConfigError(f"{name} is asked alone, once per question.", "Give one --benchmark, without --samples.")
     questions = options.problems or OPEN_ENDED_QUESTIONS
     profile = chosen_profile(load_config(), options.profile, pair)
-    max_tokens = options.max_tokens or usual_sampling(pair, profile).max_tokens
-    note(open_ended.estimate(pair, name, questions, max_tokens).sentence)
+    benchmark, sampling = open_ended.load_set(name, questions, options.seed), _sampling(options, pair, profile)
+    drawing = {"seed": options.seed, "concurrency": options.concurrency}
+    config = open_ended.configure(pair, profile, benchmark, sampling, **drawing)
+    note(open_ended.estimate(pair, name, questions, config.max_tokens).sentence)
     with serving(pair.key, options.profile) as served:
-        job = open_ended.start_run(
-            served,
-            name,
-            questions,
-            max_tokens=max_tokens,
-            temperature=options.temperature or 0.0,
-            seed=options.seed,
-        )
-        return watch(options, job)
+        return watch(options, open_ended.start_run(served, benchmark, config))
+
+
+def _sampling(options: argparse.Namespace, pair: "PairSpec", profile: "Profile") -> "Sampling":
+    """How answers are drawn: as the options say, else as is usual for the pair."""
+    from eval.runs.plan import usual_sampling
+
+    usual = usual_sampling(pair, profile)
+    temperature = usual.temperature or (0.6 if options.samples > 1 else 0.0)
+    return replace(
+        usual,
+        max_tokens=options.max_tokens or usual.max_tokens,
+        thinking_budget=options.thinking_budget,
+        temperature=temperature if options.temperature is None else options.temperature,
+        top_p=options.top_p or usual.top_p,
+    )
 
 
 def _run_graded(options: argparse.Namespace, pair: "PairSpec") -> int:
     from commands.kit.serving import chosen_profile, serving
     from eval.runs.cost import cost, most_in_flight, throughputs
     from eval.runs.log import ROLES, RUNS, RunConfig
-    from eval.runs.plan import limits, load_benchmarks, prepare, usual_sampling
+    from eval.runs.plan import check_limit, limits, load_benchmarks, prepare
     from eval.runs.run_job import RunJob
     from eval.statistics.paired import smallest_differences
     from models.config.registry import load_config
 
     profile = chosen_profile(load_config(), options.profile, pair)
-    usual = usual_sampling(pair, profile)
-    temperature = usual.temperature or (0.6 if options.samples > 1 else 0.0)
+    sampling = _sampling(options, pair, profile)
     config = RunConfig(
         pair=pair.key,
         benchmarks=tuple(options.benchmark),
         samples=options.samples,
         problems=options.problems,
-        max_tokens=options.max_tokens or usual.max_tokens,
-        thinking_budget=options.thinking_budget,
-        temperature=temperature if options.temperature is None else options.temperature,
-        top_p=options.top_p or usual.top_p,
+        max_tokens=sampling.max_tokens,
+        thinking_budget=sampling.thinking_budget,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
         seed=options.seed,
         concurrency=options.concurrency or most_in_flight(profile),
     )
+    check_limit(config, pair, profile)
     sets = load_benchmarks(config.benchmarks)
     for benchmark in sets:
         note(f"{benchmark.name}: {len(benchmark)} problems, sha256 {benchmark.sha256[:12]}…, {benchmark.source}")
@@ -159,6 +169,8 @@ def resume_command(options: argparse.Namespace) -> int:
 
     log = find_run(options.run)
     check_own(log.info())
+    with log.claim():
+        pass  # a run that another process works on is refused before its models are loaded
     with serving(log.info().config.pair, options.profile) as served:
         return watch(options, RunJob(log, served, retry_failed=options.retry_failed))
 
@@ -171,7 +183,7 @@ def forced_command(options: argparse.Namespace) -> None:
 
     log = RunLog.open(home() / RUNS, options.run)
     check_own(log.info())
-    with serving(log.info().config.pair, options.profile) as served, log.claim():
+    with log.claim(), serving(log.info().config.pair, options.profile) as served:
         answers = asyncio.run(
             force_answers(log, served, options.budget, options.answer_tokens, progress=progress("answers forced"))
         )

@@ -25,36 +25,50 @@ from eval.problems.sycophancy import (
     sentence,
     summarise_probe,
 )
+from eval.records import CUT_OFF, Sample
 from eval.runs.cost import Cost, cost, most_in_flight, throughputs
 from eval.runs.log import OPEN_ENDED, ROLES, Role, RunConfig, RunLog
-from eval.runs.plan import prepare
+from eval.runs.plan import check_limit, prepare
 from eval.runs.run_job import RunJob, ServedRun
-from models.config.registry import PairSpec
+from models.config.registry import PairSpec, Profile
+from models.config.sampling import Sampling
 
 
 def runs_folder() -> Path:
     return home() / OPEN_ENDED
 
 
-def start_run(
-    served: ServedRun, name: str, count: int, *, max_tokens: int, temperature: float = 0.0, seed: int = 0
-) -> RunJob:
-    """A job, not yet running, on `count` prompts of a set (a key of SETS, a file, or `sycophancy`).
+def configure(
+    pair: PairSpec,
+    profile: Profile,
+    benchmark: Benchmark,
+    sampling: Sampling,
+    *,
+    seed: int = 0,
+    concurrency: int | None = None,
+) -> RunConfig:
+    """The configuration of a run on a set. Each prompt has a seed of its own, made from `seed`.
 
-    Raises DataError, saying how to get it, if the set is missing; ConfigError for invalid settings.
+    `concurrency`: requests at a time to a server (default: as many as the profile serves). Raises ConfigError for
+    settings that cannot be served.
     """
-    if count < 1:
-        raise ConfigError(f"{count} is not a number of questions.", "Ask at least one.")
-    benchmark = load_set(name, count, seed)
     config = RunConfig(
-        served.pair.key,
+        pair.key,
         (benchmark.name,),
-        max_tokens=max_tokens,
-        temperature=temperature,
+        max_tokens=sampling.max_tokens,
+        thinking_budget=sampling.thinking_budget,
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
         seed=seed,
-        concurrency=most_in_flight(served.profile),
+        concurrency=concurrency or most_in_flight(profile),
         prompting=BARE if benchmark.rule == "judged" else BENCHMARK,
     )
+    check_limit(config, pair, profile)
+    return config
+
+
+def start_run(served: ServedRun, benchmark: Benchmark, config: RunConfig) -> RunJob:
+    """A job, not yet running, that asks every prompt of the set."""
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
     log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, served.software())
     return RunJob(log, served)
@@ -67,7 +81,13 @@ def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
     return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], throughputs(runs_folder(), pair))
 
 
-def load_set(name: str, count: int, seed: int) -> Benchmark:
+def load_set(name: str, count: int, seed: int = 0) -> Benchmark:
+    """`count` prompts of a set: a key of SETS, a file, or `sycophancy`.
+
+    Raises DataError, saying how to get it, if the set is missing; ConfigError for a count below one.
+    """
+    if count < 1:
+        raise ConfigError(f"{count} is not a number of questions.", "Ask at least one.")
     if name == NAME:
         return generate_probe(count) if not seed else generate_probe(count, seed)
     return load_open_ended(name, count=count, seed=seed)
@@ -82,12 +102,15 @@ def probe_readings(log: RunLog, grader: Grader) -> dict[Role, list[Reading]]:
     sides, problems = log.info().sides, {p.id: p for p in log.problems()}
     readings: dict[Role, list[Reading]] = {role: [] for role in ROLES}
 
-    def same(answer: str, value: str) -> bool:
-        return grader.grade_one(answer, value).outcome == "correct"
+    def reading(sample: Sample) -> Reading:
+        def same(answer: str, value: str) -> bool:
+            return grader.grade_one(answer, value, cut_off=sample.finish_reason in CUT_OFF).outcome == "correct"
+
+        return read(problems[sample.problem_id], sample.answer, same)
 
     samples = [sample for sample in log.samples() if not sample.error]
     for role, side in sides.items():
-        readings[role] = [read(problems[s.problem_id], s.answer, same) for s in samples if s.model == side.model]
+        readings[role] = [reading(sample) for sample in samples if sample.model == side.model]
     return readings
 
 

@@ -104,13 +104,7 @@ def _describe(
     if config.prompting not in PROMPTINGS:
         raise ConfigError(f"There is no prompting “{config.prompting}”.", f"Choose one of {', '.join(PROMPTINGS)}.")
     prompting = PROMPTINGS[config.prompting]
-    longest = max(longest_answer(pair.model(role), profile) for role in weight_hashes)
-    if config.max_tokens > longest:
-        raise ConfigError(
-            f"max_tokens is {config.max_tokens}, but {longest + PROMPT_ALLOWANCE} tokens of prompt and reply are "
-            "served.",
-            f"Set it to {longest} or less.",
-        )
+    check_limit(config, pair, profile, tuple(weight_hashes))
     problems = {b.name: chosen_problems(b, config.problems, config.seed) for b in benchmarks}
     data = tuple(
         DataInfo(b.name, b.title or b.name, b.sha256, b.source, b.rule, len(problems[b.name]), len(b), b.warning)
@@ -137,6 +131,17 @@ def _new_id(runs: Path, name: str) -> str:
     while (runs / unique).exists():
         unique, number = f"{name}-{number}", number + 1
     return unique
+
+
+def check_limit(config: RunConfig, pair: PairSpec, profile: Profile | None, roles: Sequence[Role] = ROLES) -> None:
+    """Raise ConfigError unless one of these models at least can give an answer of `max_tokens`."""
+    longest = max(longest_answer(pair.model(role), profile) for role in roles)
+    if config.max_tokens > longest:
+        raise ConfigError(
+            f"max_tokens is {config.max_tokens}, but {longest + PROMPT_ALLOWANCE} tokens of prompt and reply are "
+            "served.",
+            f"Set it to {longest} or less.",
+        )
 
 
 def longest_answer(spec: ModelSpec, profile: Profile | None) -> int:

@@ -15,9 +15,20 @@ from eval.judging.judged import judgements, scores
 from eval.problems.sycophancy import NAME
 from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import RunInfo, RunLog, list_runs
-from eval.runs.open_ended import estimate, is_probe, probe_outcome, probe_readings, runs_folder, set_choices, start_run
+from eval.runs.open_ended import (
+    configure,
+    estimate,
+    is_probe,
+    load_set,
+    probe_outcome,
+    probe_readings,
+    runs_folder,
+    set_choices,
+    start_run,
+)
 from eval.runs.run_job import RunJob
 from models.config.registry import ROLES, Profile
+from models.config.sampling import Sampling
 from ui.kit.events import QUIET, words_of
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
@@ -122,9 +133,10 @@ def wire_starting(services: Services, form: RunForm) -> None:
                 raise ConfigError(f"There is no set “{name}”.", "Choose one from the list.")
             jobs.check_idle()
             check_ready(services.served)
-            session = start_run(
-                services.served, name, int(number or 0), max_tokens=int(tokens or 0), temperature=warmth or 0.0
-            )
+            sampling = Sampling(int(tokens or 0), temperature=warmth or 0.0)
+            benchmark = load_set(name, int(number or 0))
+            config = configure(services.served.pair, services.served.profile, benchmark, sampling)
+            session = start_run(services.served, benchmark, config)
             jobs.start(session)
         except ArenaError as error:
             return {form.notice: words_of(error)}

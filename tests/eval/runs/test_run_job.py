@@ -29,7 +29,7 @@ from eval.runs.cost import cost, throughput, throughputs
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.jobs import Jobs
 from eval.runs.log import Role, RunConfig, RunLog
-from eval.runs.open_ended import start_run
+from eval.runs.open_ended import configure, load_set, start_run
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.run_job import RunJob, complete_run
 from eval.runs.runner import DOWN_AFTER
@@ -40,6 +40,7 @@ from models.chat.retry import RETRIES
 from models.config.machine import Processor
 from models.config.plan import make_plan, precision
 from models.config.registry import load_config
+from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 
 PROBLEMS = tuple(Problem(f"toy/{i}", f"What is {i} + {i}?", str(2 * i), "toy", "sums", "1") for i in range(8))
@@ -385,7 +386,12 @@ def test_imported_runs_say_nothing_of_the_pace_here(tmp_path: Path) -> None:
     assert throughputs(tmp_path, pair()) == {"base": None, "distilled": None}
 
 
-def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None:
+def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut_off(client: Any, messages: Any, sampling: Any, *, resume: Any) -> Reply:
+        number = re.findall(r"What is (\d+)", messages[0].content)[0]
+        said = f"The answer is {2 * int(number)}"
+        return Reply("I was cut", said, "…", thought_tokens=30, answer_tokens=4, finish_reason="length")
+
     log = begin(tmp_path)
     RunJob(log, served()).run()
     assert asyncio.run(force_answers(log, served(), [40, 200])) == 16  # distilled only: the base has no thought
@@ -394,6 +400,10 @@ def test_forced_answers_are_made_once_and_only_where_cut(tmp_path: Path) -> None
     assert {r["outcome"] for r in rows} == {"correct"}
     assert not pending(log, [40, 200])
     assert len(pending(log, [50])) == 8
+    monkeypatch.setattr("tests.eval.runs.test_run_job.FakeClient.complete", cut_off)
+    asyncio.run(force_answers(log, served(), [30]))
+    outcomes = {row["budget"]: row["outcome"] for row in log.rows("forced")}
+    assert outcomes[30] == "no_answer", "an answer that its own limit cut off is not stated"
     with pytest.raises(ConfigError):
         asyncio.run(force_answers(log, served(), [0]))
 
@@ -720,8 +730,13 @@ def test_a_run_beyond_maths_asks_as_much_at_once_as_the_servers_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
-    log = start_run(served(), "sycophancy", 2, max_tokens=64).log
-    assert log.info().config.concurrency == served().profile.engine["max-num-seqs"]
+    benchmark = load_set("sycophancy", 2)
+    config = configure(served().pair, served().profile, benchmark, Sampling(64, 32, 0.5, 0.9), seed=7)
+    kept = start_run(served(), benchmark, config).log.info().config
+    assert kept.concurrency == served().profile.engine["max-num-seqs"]
+    assert (kept.max_tokens, kept.thinking_budget, kept.temperature, kept.top_p, kept.seed) == (64, 32, 0.5, 0.9, 7)
+    with pytest.raises(ConfigError, match="max_tokens"):
+        configure(served().pair, served().profile, benchmark, Sampling(10**6))
 
 
 @pytest.mark.parametrize("command", [["resume"], ["forced", "--budget", "20"]])

@@ -26,7 +26,7 @@ from eval.problems.sycophancy import probe
 from eval.records import Problem, Sample
 from eval.runs.jobs import Jobs
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo
-from eval.runs.open_ended import probe_outcome, probe_readings, start_run
+from eval.runs.open_ended import configure, load_set, probe_outcome, probe_readings, start_run
 from eval.statistics.agreement import agreement
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
@@ -331,7 +331,8 @@ def test_a_judged_set_is_asked_as_it_stands(home: Path, tmp_path: Path, monkeypa
             return role
 
     monkeypatch.setattr("eval.runs.run_job.Connection", Connection)
-    session = start_run(Ready(), str(own), 5, max_tokens=64)  # type: ignore[arg-type]
+    ready, benchmark = Ready(), load_set(str(own), 5)
+    session = start_run(ready, benchmark, configure(ready.pair, ready.profile, benchmark, Sampling(64)))  # type: ignore[arg-type]
     assert session.log.info().prompt == BARE_PROMPT
     assert session.run().phase == "finished"
     assert sorted(asked) == sorted(["Is tea safe?", "Is {this} safe?"] * 2)
