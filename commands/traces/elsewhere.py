@@ -104,12 +104,13 @@ def batch_command(options: argparse.Namespace, problems: "Sequence[Problem]", ou
 def _write_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
     from commands.kit.collecting import service_options_from
     from traces.thoughts.elsewhere.batch import requests
-    from traces.thoughts.service.gather import attempts_in
+    from traces.thoughts.service.gather import read_past
 
     check_writable(options.batch_out)
-    service = service_options_from(options)
+    service, past = service_options_from(options), read_past(out)
+    again = past.failed if options.retry_failed else {}
     lines = list(requests(problems, prompt, options.model, service,
-                          attempts=options.attempts, seed=options.seed, done=attempts_in(out)))  # fmt: skip
+                          attempts=options.attempts, seed=options.seed, done=past.done, failed=again))  # fmt: skip
     jsonl.write(options.batch_out, lines)
     text = (
         f"{len(lines)} requests: {options.batch_out}\n"
@@ -125,10 +126,10 @@ def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out:
     from traces.keeping.keep import Verifier
     from traces.keeping.trace import append_trace
     from traces.thoughts.elsewhere.batch import answers
-    from traces.thoughts.service.gather import attempts_in
+    from traces.thoughts.service.gather import read_past
 
     check_writable(out)
-    done, counts = attempts_in(out), Counter[str]()
+    done, counts = read_past(out).done, Counter[str]()
     new = (
         trace
         for trace in answers(options.batch_in, problems, prompt, options.model)

@@ -13,7 +13,7 @@ from common.errors import DataError
 from eval.imports.files import read_file
 from eval.imports.messages import LogRows
 from eval.imports.outputs import GOLD, TOKENS, Fields, Output, OutputRow
-from eval.imports.placing import check_paired, place
+from eval.imports.placing import check_paired, place, renumbered
 from eval.problems.benchmark import Benchmark, Rule, content_hash
 from eval.problems.rows import first_of
 from eval.records import CUT_OFF, Problem, Sample
@@ -135,7 +135,7 @@ def _imported(
     rule: Rule,
 ) -> Imported:
     name, first = sources[0].title or sources[0].path.stem, sources[0].path
-    rows = [_without_own_id(row, file) for file in files for row in file.rows]
+    rows = [row for file in files for row in (renumbered(file, benchmark) if file.harness else file.rows)]
     faults = [fault for file in files for fault in file.faults]
     usable = [row for row in rows if row.gold or benchmark]
     if not usable:
@@ -143,8 +143,8 @@ def _imported(
     placed, strangers = place(usable, benchmark)
     if len(sources) > 1:
         check_paired(placed)
-    digest = hashlib.sha256(b"".join(source.path.read_bytes() for source in sources)).hexdigest()
-    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(name)}-{digest[:6]}"
+    sha256 = hashlib.sha256(b"".join(source.path.read_bytes() for source in sources)).hexdigest()
+    run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{_slug(name)}-{sha256[:6]}"
     samples = _samples(placed, run_id, thought, lambda row: str(row.row.get("model") or name))
     problems = list({problem.id: problem for _, problem in placed}.values())
     sides = _sides([row for row, _ in placed], samples, sources[0].role)
@@ -155,11 +155,6 @@ def _imported(
     left_out = (*faults, *(f"{row.where} has no single gold answer." for row in without), *strangers)
     origins = tuple(Origin(row.line, output.finish_reason, output.right) for row, _ in placed for output in row.outputs)
     return Imported(_written(runs, info, problems, samples), left_out, origins)
-
-
-def _without_own_id(row: OutputRow, file: LogRows) -> OutputRow:
-    """The row without its id if it comes from a log: two logs may number the same problem differently."""
-    return row._replace(id="") if file.harness and row.question else row
 
 
 def _nothing(path: Path, rows: int, faults: Sequence[str]) -> DataError:

@@ -1,9 +1,11 @@
 """Matching each row of outputs to a problem: one from a chosen set, or one made from the row itself."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.errors import DataError
+from eval.imports.messages import LogRows
 from eval.imports.outputs import QUESTION, OutputRow
 from eval.problems.benchmark import Benchmark, squeeze
 from eval.records import Problem
@@ -66,6 +68,21 @@ def _own_problem(row: OutputRow, taken: Mapping[str, Problem]) -> Problem:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def renumbered(log: LogRows, benchmark: Benchmark | None) -> Iterator[OutputRow]:
+    """The rows without the log's own ids: two logs may number the same problem differently. A question with one gold
+    answer that has several ids stays several problems, told apart by their order."""
+    ids: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for row in log.rows:
+        if not row.question:
+            yield row
+            continue
+        same = ids[str(row.row.get("model")), squeeze(row.question), row.gold]
+        if row.id not in same:
+            same.append(row.id)
+        number = same.index(row.id)
+        yield row._replace(id=f"{_digest(squeeze(row.question))}-{number + 1}" if number and benchmark is None else "")
 
 
 def check_paired(placed: Sequence[tuple[OutputRow, Problem]]) -> None:

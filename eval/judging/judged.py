@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from math import isnan
+from statistics import fmean
 
 import numpy as np
 from scipy.stats import t as student
@@ -113,7 +114,8 @@ class JudgedScore:
     """Share of good verdicts, win rate with ties half (pairs), or mean mark from 0 to 100 (rating)."""
     low: float
     high: float
-    """95 % interval: Wilson's for a share or win rate, Student's t for a mean mark; nan if all marks are equal."""
+    """95 % interval over problems: Wilson's for a share or win rate, Student's t for a mean mark; nan if all marks are
+    equal."""
     flipped: int
     check: JudgeCheck | None
     """None: this judge was never checked against people."""
@@ -131,7 +133,10 @@ def scores(verdicts: Iterable[Judgement]) -> list[JudgedScore]:
 
 def _score(judge: str, rubric: RubricKey, benchmark: str, role: str, group: Sequence[Judgement]) -> JudgedScore:
     valid = [j for j in group if j.value is not None]
-    marks = [_mark(j, rubric) for j in valid]
+    of_problem: dict[str, list[float]] = {}
+    for judgement in valid:
+        of_problem.setdefault(judgement.extra.get("problem", judgement.item), []).append(_mark(judgement, rubric))
+    marks = [fmean(each) for each in of_problem.values()]  # samples of one problem are not independent
     value, low, high = _mean(marks) if rubric == "rating" else wilson(sum(marks), len(marks))[:3]
     return JudgedScore(
         judge=judge,

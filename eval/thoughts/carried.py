@@ -11,8 +11,8 @@ from eval.statistics.paired import Paired, compare
 from eval.thoughts.transplant import GIVEN, Given
 
 JUDGED = ("correct", "wrong", "no_answer")
-Verdicts = Mapping[str, Sequence[bool]]
-"""By problem."""
+Verdicts = Mapping[str, Mapping[int, bool]]
+"""By problem, then by the number of the sample."""
 
 
 class Carried(NamedTuple):
@@ -74,18 +74,19 @@ def gain(log: RunLog) -> Gain | None:
     return Gain(whole, *swapped)
 
 
-def paired_verdicts(a: Verdicts, b: Verdicts) -> tuple[list[Sequence[bool]], list[Sequence[bool]]]:
-    """The verdicts on the problems that both have, in one order."""
-    both = sorted(a.keys() & b.keys())
-    return [a[key] for key in both], [b[key] for key in both]
+def paired_verdicts(a: Verdicts, b: Verdicts) -> tuple[list[list[bool]], list[list[bool]]]:
+    """The verdicts on the samples that both have, by problem and in one order: of the same number, so of one seed."""
+    common = {key: sorted(a[key].keys() & b[key].keys()) for key in sorted(a.keys() & b.keys())}
+    of_a, of_b = ([[side[key][n] for n in common[key]] for key in common if common[key]] for side in (a, b))
+    return of_a, of_b
 
 
 def own_verdicts(log: RunLog) -> Mapping[str, Verdicts]:
     """By model: the run's own verdicts; the last grade of a sample counts."""
-    by_model: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
-    for (model, problem_id, _), outcome in last_outcomes(log).items():
+    by_model: dict[str, dict[str, dict[int, bool]]] = defaultdict(lambda: defaultdict(dict))
+    for (model, problem_id, index), outcome in last_outcomes(log).items():
         if outcome in JUDGED:
-            by_model[model][problem_id].append(outcome == "correct")
+            by_model[model][problem_id][index] = outcome == "correct"
     return by_model
 
 
@@ -102,4 +103,4 @@ def given_rows(log: RunLog) -> dict[tuple[str, str], dict[str, list[dict[str, An
 
 
 def verdicts(rows: Mapping[str, Sequence[dict[str, Any]]]) -> Verdicts:
-    return {key: [row["outcome"] == "correct" for row in of_problem] for key, of_problem in rows.items()}
+    return {key: {row["index"]: row["outcome"] == "correct" for row in of_problem} for key, of_problem in rows.items()}

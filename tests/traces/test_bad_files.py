@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from common import jsonl
 from common.errors import ArenaError, DataError
 from eval.records import Problem
-from traces.cases.exchange import import_file
+from traces.cases.exchange import Imported, import_document
 from traces.keeping.trace import Trace, append_trace, read_traces
 from traces.problems.curate import curate, load_funnel
 from traces.problems.decontaminate import Decontaminator
@@ -18,6 +19,11 @@ from traces.publishing.ablation import read_ablation
 from traces.thoughts.service.pacing import Ledger, Prices
 from traces.training.dataset import read_rows
 from traces.training.recipe import load_recipe
+
+
+def read_cases(path: Path) -> Imported:
+    return import_document(jsonl.read_text(path), str(path))
+
 
 READERS: dict[str, Callable[[Path], Any]] = {
     "traces": lambda path: list(read_traces(path)),
@@ -28,7 +34,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "rows": read_rows,
     "recipe": load_recipe,
     "ablation": read_ablation,
-    "cases": import_file,
+    "cases": read_cases,
 }
 DEEP = b"[" * 100_000
 CONTENTS: dict[str, bytes] = {
@@ -99,7 +105,7 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     assert source.problems[0].question == "q" and not source.unreadable
     row = {"kind": "chat", "prompt": "q", "pieces": [["a", True]]}
     assert read_rows(marked("rows.jsonl", json.dumps(row) + "\n"))[0].completion == "a"
-    assert import_file(marked("cases.json", '{"format": "journey-arena-cases-1"}')).cases == 0
+    assert read_cases(marked("cases.json", '{"format": "journey-arena-cases-1"}')).cases == 0
     recipe = "name: r\nbase: none\nparameters_billion: 1\nphases: [{name: p, data: d.jsonl, learning_rate: 0.1}]\n"
     assert load_recipe(marked("r.yaml", recipe)).name == "r"
 

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from common import jsonl
@@ -50,11 +49,6 @@ def import_document(text: str, where: str = "The file") -> Imported:
     for run in new_runs:
         append(folder() / "runs.jsonl", run)
     return Imported(len(new_cases), len(new_runs), len(cases) + len(runs) - len(new_cases) - len(new_runs))
-
-
-def import_file(path: Path) -> Imported:
-    """`import_document` of a file. Raises DataError naming the file, also where it cannot be read."""
-    return import_document(jsonl.read_text(path), str(path))
 
 
 def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:

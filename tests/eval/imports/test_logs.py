@@ -93,6 +93,23 @@ def test_two_logs_are_a_paired_comparison(tmp_path: Path, harness: str, write: W
     assert (round(comparison.base.accuracy.value, 2), comparison.distilled.accuracy.value) == (0.33, 1.0)
 
 
+def test_a_question_that_a_log_asks_twice_stays_two_problems(tmp_path: Path, grader: Grader) -> None:
+    def log(folder: str, model: str, answers: list[str]) -> Path:
+        (tmp_path / folder).mkdir()
+        samples = logs.inspect_samples(answers[:3])
+        (question, gold), *_ = logs.QUESTIONS.items()
+        samples.append(logs.inspect_sample(9, question, gold, answers[3]))
+        return logs.write_inspect(tmp_path / folder / "log.eval", model, samples)
+
+    base, distilled = log("a", "org/base", [*WRONG, "5"]), log("b", "org/long", [*RIGHT, "5"])
+    made = import_pair(tmp_path / "runs", Source(base, "base"), Source(distilled, "distilled"))
+    grade_run(made.log, grader)
+    (comparison,) = run_comparisons(tmp_path / "runs", made.log.folder.name)
+    paired = comparison.paired
+    assert paired is not None and paired.problems == 4 and paired.p_value is not None
+    assert (paired.base, paired.distilled) == (0.5, 1.0)
+
+
 def test_it_is_said_how_far_the_grades_agree_with_the_logs_own(tmp_path: Path, grader: Grader) -> None:
     base = logs.write_harness(tmp_path, "org/base", WRONG)  # by whose verdicts all three are right
     made = import_outputs(tmp_path / "runs", base, role="base", title="")

@@ -225,6 +225,23 @@ async def test_a_run_is_judged_blind_once_and_resumes(tmp_path: Path) -> None:
     assert found["base"].check is None
 
 
+def test_samples_of_one_question_do_not_narrow_a_judges_interval() -> None:
+    def verdicts(samples: int) -> list[Judgement]:
+        return [
+            Judgement(f"m|q{q}|{n}", "safety", "word", "safe" if q < 4 else "unsafe", "", "", (), (),
+                      extra={"role": "base", "problem": f"q{q}"})
+            for q in range(8) for n in range(samples)
+        ]  # fmt: skip
+
+    (once,), (often,) = scores(verdicts(1)), scores(verdicts(5))
+    assert (once.valid, often.valid) == (8, 40)
+    assert (
+        (once.value, once.low, once.high)
+        == (often.value, often.low, often.high)
+        == pytest.approx((0.5, 1 - once.high, once.high))
+    )
+
+
 async def test_a_pair_judge_gives_the_distilled_models_win_rate(tmp_path: Path) -> None:
     base = [sample("model-b", p, a) for p, a in zip(PROBLEMS, ["good", "plain", "plain"], strict=True)]
     distilled = [sample("model-d", p, a) for p, a in zip(PROBLEMS, ["plain", "good", "good"], strict=True)]

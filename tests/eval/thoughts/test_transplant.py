@@ -15,7 +15,7 @@ from eval.records import Sample
 from eval.results.report import run_report
 from eval.runs.columns import fault_of
 from eval.runs.log import RUNS, Role, RunLog
-from eval.thoughts.carried import carried, gain
+from eval.thoughts.carried import carried, gain, paired_verdicts
 from eval.thoughts.transplant import Task, answer_from, pending, resume_of, sampling_of, transplant_thoughts
 from models.config.thought_format import ThoughtFormat
 from tests.eval.thoughts.scripted import PAIR, PROBLEMS, Scripted, finished_run, install
@@ -61,6 +61,12 @@ async def test_the_thought_carries_the_gain_where_it_does(log: RunLog, scripted:
     assert found.own.difference == found.thought.difference == pytest.approx(1 - right)
     assert found.weights.difference == 0
     assert found.own.low > 0
+
+
+def test_answers_are_compared_with_those_of_the_same_number() -> None:
+    own = {"p": {0: True, 1: False, 2: False}, "q": {0: True}, "r": {1: True}}
+    given = {"p": {1: True}, "q": {0: False}, "r": {0: True}, "s": {0: True}}
+    assert paired_verdicts(own, given) == ([[False], [True]], [[True], [False]])
 
 
 async def test_rows_hold_what_was_asked_and_no_more_is_asked_again(log: RunLog, scripted: Scripted) -> None:

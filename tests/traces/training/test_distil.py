@@ -142,7 +142,10 @@ def test_a_command_takes_only_options_that_it_follows(
     ("command", "says"),
     [
         (["make", "recipe.yaml"], "Stopped."),
-        (["distil", "recipe.yaml"], "Stopped. Run the same command with --resume to continue. With make: make distil RESUME=1."),
+        (
+            ["distil", "recipe.yaml"],
+            "Stopped. Run the same command with --resume to continue. With make: make distil RESUME=1.",
+        ),
         (["ablate", "recipe.yaml"], "Stopped. Run the same command again to continue."),
     ],
 )

@@ -56,11 +56,15 @@ def requests(
     attempts: int,
     seed: int,
     done: Mapping[str, Container[int]],
+    failed: Mapping[str, int],
 ) -> Iterator[dict[str, Any]]:
-    """A line for every attempt that is not in `done` (attempts by problem). `prompt` as for `teacher_attempt`."""
+    """A line for every attempt that is not in `done` (attempts by problem), and a further one for each of `failed`.
+
+    `prompt` as for `teacher_attempt`.
+    """
     for problem in problems:
         sent = prompt.format(prompt=maths_prompt(problem))
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, attempts + failed.get(problem.id, 0) + 1):
             if attempt in done.get(problem.id, ()):
                 continue
             name = Asked(attempt, seed + attempt, prompt_hash(sent), problem.id)

@@ -79,7 +79,7 @@ async def gather(
     Raises ServerError if the service does not answer at all; finished traces are on disk.
     """
     run = _Run(make, verify, out, attempts, progress)
-    past = _read_past(out)
+    past = read_past(out)
     waiting = iter(problems)
 
     async def worker() -> None:
@@ -98,15 +98,18 @@ async def gather(
 
 
 @dataclass(frozen=True)
-class _Past:
-    """What earlier runs left in the file."""
+class Past:
+    """What earlier runs left in a traces file, by problem."""
 
     done: Mapping[str, set[int]]
+    """Numbers of the attempts made."""
     kept: set[str]
     failed: Counter[str]
+    """How many of them got no reply."""
 
 
-def _read_past(out: Path) -> _Past:
+def read_past(out: Path) -> Past:
+    """Nothing where there is no file."""
     done: defaultdict[str, set[int]] = defaultdict(set)
     kept: set[str] = set()
     failed: Counter[str] = Counter()
@@ -116,12 +119,7 @@ def _read_past(out: Path) -> _Past:
             if trace.kept:
                 kept.add(trace.problem.id)
             failed[trace.problem.id] += reason_code(trace) == "request"
-    return _Past(done, kept, failed)
-
-
-def attempts_in(out: Path) -> Mapping[str, set[int]]:
-    """The attempts of each problem that a traces file has; none where there is no file."""
-    return _read_past(out).done
+    return Past(done, kept, failed)
 
 
 class _Run:
@@ -143,7 +141,7 @@ class _Run:
         self.stop: CapReached | ServerError | None = None
         """Set once no new request may be sent. Pending replies are waited for, as they are already paid for."""
 
-    async def problem(self, problem: Problem, past: _Past) -> None:
+    async def problem(self, problem: Problem, past: Past) -> None:
         if self.attempts.until_kept and problem.id in past.kept:
             return
         extra = past.failed[problem.id] if self.attempts.retry_failed else 0

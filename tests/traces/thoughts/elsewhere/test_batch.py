@@ -30,8 +30,8 @@ def teacher(job: Path, *more: str) -> int:
     return main(["traces", "teacher", str(job / "problems.jsonl"), *out, *more])
 
 
-def written(job: Path) -> list[dict[str, Any]]:
-    assert teacher(job, "--batch-out", str(job / "requests.jsonl"), "--max-tokens", "3000") == 0
+def written(job: Path, *more: str) -> list[dict[str, Any]]:
+    assert teacher(job, "--batch-out", str(job / "requests.jsonl"), "--max-tokens", "3000", *more) == 0
     return [json.loads(line) for line in (job / "requests.jsonl").read_text().splitlines()]
 
 
@@ -87,6 +87,8 @@ def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path) -> No
     assert len(list(read_traces(job / "t.traces.jsonl"))) == 4, "the same answers again change nothing"
     left = [asked(request["custom_id"]) for request in written(job)]
     assert [(name.problem, name.attempt) for name in left] == [("sums/0", 2), ("sums/2", 2)]
+    more = [asked(request["custom_id"]) for request in written(job, "--retry-failed")]
+    assert [(name.problem, name.attempt) for name in more] == [("sums/0", 2), ("sums/2", 2), ("sums/2", 3)]
 
 
 def test_answers_to_something_else_are_refused(job: Path, problems: list[Problem]) -> None:
