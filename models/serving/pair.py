@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -244,8 +244,17 @@ def serving(
 
 def wait_in_thread(served: Served, role: Role, timeout: float | None = None) -> Endpoint:
     """`wait_ready` for callers that are not async; in a thread of its own, since this one may run an event loop."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, served.wait_ready(role, timeout)).result()
+    ready: Future[Endpoint] = Future()
+
+    def wait() -> None:
+        try:
+            ready.set_result(asyncio.run(served.wait_ready(role, timeout)))
+        except Exception as error:  # raised by `result` below
+            ready.set_exception(error)
+
+    # A daemon: after Ctrl-C nobody waits for it, here or when Python exits.
+    threading.Thread(target=wait, daemon=True).start()
+    return ready.result()
 
 
 def _within_visible(gpus: Sequence[int]) -> str:

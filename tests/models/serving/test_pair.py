@@ -347,6 +347,31 @@ def test_nothing_outlives_a_killed_app(tmp_path: Path) -> None:
     until(lambda: gone(processes), 30)
 
 
+WAITING = """
+import asyncio, sys
+sys.path.insert(0, {root!r})
+from models.serving.pair import wait_in_thread
+class Loading:
+    async def wait_ready(self, role, timeout):
+        print("waiting", flush=True)
+        await asyncio.sleep(300)
+wait_in_thread(Loading(), "base")
+"""
+
+
+def test_ctrl_c_is_not_held_back_while_models_load() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING.format(root=str(ROOT))], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        try:
+            assert command.stdout is not None
+            assert command.stdout.readline() == "waiting\n"
+            command.send_signal(signal.SIGINT)
+            assert "KeyboardInterrupt" in command.communicate(timeout=20)[1]
+        finally:
+            command.kill()
+
+
 LAUNCHER = "import subprocess, sys; sys.exit(subprocess.call([sys.executable, *sys.argv[1:]]))"
 """Starts the interpreter as its child, as python.exe of an environment does on Windows."""
 
