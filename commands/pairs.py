@@ -9,10 +9,11 @@ from typing import Any
 from commands.kit.arguments import AGAIN, add_model_option, add_pair_option, add_profile_option, describe
 from commands.kit.printing import counted, show
 from commands.kit.serving import chosen_pair, chosen_profile, chosen_sides
+from common.errors import ConfigError
 from models.config.layout import Engine, context_length
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
-from models.config.registry import ROLES, choose_pair, load_config
+from models.config.registry import ROLES, Role, choose_pair, load_config
 from models.config.sources import (
     AdapterSource,
     AddressSource,
@@ -26,7 +27,8 @@ from models.config.sources import (
 )
 from models.deployment.card import front_matter
 from models.deployment.space import write_space
-from models.weights.find import find_weights, folder_here, unpacked, weights_hash
+from models.weights.find import folder_here, unpacked
+from models.weights.served import find_served
 
 MERGED = "<base + adapter, merged at the first start>"
 FIRST_PORT = 8001
@@ -47,6 +49,7 @@ def add_fetch(parser: argparse.ArgumentParser) -> None:
     describe(parser, fetch_command, "arena fetch --pair smol-135m", continues=AGAIN)
     add_pair_option(parser)
     add_model_option(parser)
+    add_profile_option(parser)
 
 
 def add_space(parser: argparse.ArgumentParser) -> None:
@@ -89,26 +92,37 @@ def plan_command(options: argparse.Namespace) -> None:
 
 
 def fetch_command(options: argparse.Namespace) -> None:
-    """Prepare the models' weights on this machine; the command's result is their folders and hashes."""
-    pair, roles = chosen_sides(load_config(), options.pair, options.model)
+    """Prepare on this machine what the plan's servers load; the command's result is its folders and hashes."""
+    config = load_config()
+    pair, roles = chosen_sides(config, options.pair, options.model)
+    plan = make_plan(config, pair, chosen_profile(config, options.profile, pair, roles), roles=roles)
     value: dict[str, Any] = {}
-    lines = []
-    for role in roles:
-        source = resolve_environment(pair.model(role).weights)
-        if isinstance(source, AddressSource):
-            value[role] = {"address": source.address or f"${source.address_env}"}
-            lines.append(f"{role}: served at {value[role]['address']}, nothing to fetch")
-            continue
-        folder = find_weights(source, pair.base.weights, counted())
-        value[role] = {"folder": str(folder), "sha256": weights_hash(folder)}
-        lines.append(f"{role}: {folder}  sha256 {value[role]['sha256']}")
-    show(options, value, "\n".join(lines))
+    for engine in plan.engines:
+        found = find_served(pair, plan.profile, engine, counted())
+        for role in engine.roles:
+            folder = found.adapter if found.adapter and role == "distilled" else found.weights
+            value[role] = {"folder": str(folder), "sha256": found.hash(role)}
+    for role in set(roles) - set(value):
+        address = plan.profile.address(role) or pair.model(role).weights
+        value[role] = {"address": where(address)}
+    show(options, value, "\n".join(_fetched(role, value[role]) for role in roles))
+
+
+def _fetched(role: Role, value: dict[str, str]) -> str:
+    if "address" in value:
+        return f"{role}: served at {value['address']}, nothing to fetch"
+    return f"{role}: {value['folder']}  sha256 {value['sha256']}"
 
 
 def space_command(options: argparse.Namespace) -> None:
     config = load_config()
     pair = chosen_pair(config, options.pair)
-    profile = chosen_profile(config, options.profile, pair)
+    key = chosen_profile(config, options.profile, pair).key
+    if key not in config.profiles:  # it was made for the GPUs of this machine
+        raise ConfigError(
+            "A Space needs a profile of spaces.yaml.", f"Give --profile with one of {', '.join(config.profiles)}."
+        )
+    profile = config.profiles[key]
     if options.sdk:
         profile = profile.model_copy(update={"sdk": options.sdk})
     steps = write_space(config, profile, options.out, pair)

@@ -47,7 +47,7 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
     """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`
     (default: the configuration's).
 
-    Raises ConfigError if `out` holds something, if the pair does not fit the profile, if it loads a folder that would be
+    Raises ConfigError if `out` holds something, if the pair does not fit the profile or loads a folder that would be
     missing in the Space, or for a Docker Space on ZeroGPU.
     """
     pair = pair or config.pairs[config.default_pair]

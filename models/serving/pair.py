@@ -14,13 +14,12 @@ from common.errors import ConfigError, ServerError
 from common.paths import home
 from common.software import versions
 from models.chat.client import Endpoint
-from models.config.adapter_config import why_not_served
-from models.config.layout import Engine, most_rank
+from models.config.layout import Engine
 from models.config.machine import free_memory
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, PairSpec, Profile, Role, SpacesConfig
-from models.config.sources import AdapterSource, Source, resolve_environment
+from models.config.sources import Source
 from models.serving.checks import check_machine
 from models.serving.clients import Served
 from models.serving.engine import engine_python
@@ -30,8 +29,8 @@ from models.serving.remote import RemoteServer
 from models.serving.remotes import RemoteServers, servers_at
 from models.serving.server import FETCH_SECONDS, START_SECONDS, Launch, Server, free_port, seconds_to_start
 from models.serving.status import Phase, Status
-from models.weights.adapter import check_adapter
-from models.weights.find import find_adapter, find_weights, weights_hash
+from models.weights.find import find_weights, weights_hash
+from models.weights.served import find_served
 
 __all__ = ["Endpoint", "Phase", "Role", "ServedPair", "Server", "Status"]
 
@@ -148,7 +147,8 @@ class ServedPair:
     def _prepare(self, engine: Engine, report: Report) -> Launch:
         check_machine(self.plan)
         python = engine_python(report)
-        folder, adapter = self._find(engine, report)
+        found = find_served(self.pair, self.profile, engine, report)
+        self._hashes.update({role: found.hash(role) for role in engine.roles})
         if not engine.gpus:
             self._await_memory(engine, report)
         if self.plan.shares_gpu and engine is not self.plan.engines[0]:
@@ -157,34 +157,8 @@ class ServedPair:
         environment = dict(engine.environment) | {"HF_HUB_OFFLINE": "1"}
         if engine.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = _within_visible(engine.gpus)
-        command = engine.command(python, str(folder), port, str(adapter) if adapter else "")
+        command = engine.command(python, str(found.weights), port, str(found.adapter or ""))
         return Launch(command, environment, port)
-
-    def _find(self, engine: Engine, report: Report) -> tuple[Path, Path | None]:
-        """Folders of the weights (and of the adapter to apply), their hashes noted."""
-        first = engine.roles[0]
-        base = self._source("base")
-        if len(engine.roles) == 1 or self.pair.one_model:
-            folder = find_weights(self._source(first), base, report)
-            self._hashes.update(dict.fromkeys(engine.roles, weights_hash(folder)))
-            return folder, None
-        adapter_source = resolve_environment(self.pair.distilled.weights)
-        if not isinstance(adapter_source, AdapterSource):
-            raise ConfigError(
-                f"Profile {self.profile.key} needs an adapter for {self.pair.distilled.title}, not a whole checkpoint.",
-                "Choose a profile with arrangement `two`.",
-            )
-        adapter = find_adapter(adapter_source, report)
-        if why := why_not_served(adapter, most_rank(self.profile)):
-            raise ConfigError(
-                f"Profile {self.profile.key} cannot serve {self.pair.distilled.title}: {why}.",
-                "Choose a profile with arrangement `two`.",
-            )
-        folder = find_weights(base, None, report)
-        check_adapter(folder, adapter)
-        self._hashes["base"] = weights_hash(folder)
-        self._hashes["distilled"] = f"{self._hashes['base']}+{weights_hash(adapter)}"
-        return folder, adapter
 
     def _find_whole(self, role: Role, report: Report) -> Path:
         """The folder of a whole model, an adapter merged into its base; its hash noted."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from commands.arena import main
 from commands.pairs import command, describe_plan
 from common.errors import ConfigError
 from models.config.layout import Engine, context_length
@@ -16,9 +17,9 @@ from models.config.machine import Processor, computes_in_bf16
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, find_model, load_config
-from models.config.sources import AdapterSource, FolderSource
+from models.config.sources import AdapterSource, FolderSource, Source
 from models.serving.engine import engine_python
-from models.weights import merge
+from models.weights import merge, served
 from models.weights.find import find_weights
 
 CONFIG = load_config()
@@ -258,6 +259,32 @@ def test_the_printed_command_names_the_folder_that_is_served(tmp_path: Path, mon
     served = find_weights(sources["distilled"], sources["base"])
     assert str(served) in command(planned, planned.engine("distilled"), 8001)
     assert str(base) in command(planned, planned.engine("base"), 8001)
+
+
+def test_what_is_fetched_is_what_the_plans_servers_load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The base as it is and the adapter beside it, where one server applies it."""
+    monkeypatch.setenv("JOURNEY_QWEN_72B_DISTILLED", "adapter:me/lora")
+    sources: list[Source | None] = []
+
+    def find(source: Source, base: Source | None, _: object) -> Path:
+        sources.extend((source, base))
+        return tmp_path / "base"
+
+    monkeypatch.setattr(served, "find_weights", find)
+    monkeypatch.setattr(served, "find_adapter", lambda *_: tmp_path / "adapter")
+    monkeypatch.setattr(served, "why_not_served", lambda *_: "")
+    monkeypatch.setattr(served, "check_adapter", lambda *_: None)
+    monkeypatch.setattr(served, "weights_hash", lambda folder: folder.name)
+    assert main(["fetch", "--pair", "qwen2.5-72b", "--profile", "a100-4-adapter", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "base": {"folder": str(tmp_path / "base"), "sha256": "base"},
+        "distilled": {"folder": str(tmp_path / "adapter"), "sha256": "base+adapter"},
+    }
+    assert sources == [CONFIG.pairs["qwen2.5-72b"].base.weights, None]
+    assert main(["fetch", "--pair", "qwen2.5-72b", "--profile", "remote"]) == 0
+    assert "base: served at $JOURNEY_BASE_URL, nothing to fetch" in capsys.readouterr().out
 
 
 ADAPTERS = [

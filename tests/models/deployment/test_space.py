@@ -10,8 +10,11 @@ import yaml
 from huggingface_hub import SpaceHardware
 from pydantic import ValidationError
 
+from commands.arena import main
 from common.errors import ConfigError
 from common.paths import ROOT
+from models.config import plan
+from models.config.machine import Gpu
 from models.config.registry import Profile, load_config
 from models.config.sources import AdapterSource
 from models.deployment import space, steps
@@ -213,6 +216,16 @@ def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not empty"):
         write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_profile_made_for_this_machines_gpus_is_none_for_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(plan, "visible_gpus", lambda: [Gpu("L4", 22.5, 8.9)])
+    assert main(["space", "--out", str(tmp_path / "space")]) == 1
+    assert "Give --profile with one of cpu, l4," in capsys.readouterr().err
+    assert not (tmp_path / "space").exists()
 
 
 def test_weights_that_would_be_missing_in_the_space_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

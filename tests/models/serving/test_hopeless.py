@@ -16,6 +16,7 @@ from models.serving import server as process
 from models.serving.logs import CostlyFailure, explain_end
 from models.serving.pair import ServedPair
 from models.serving.server import Launch, Server, free_port
+from models.weights import served as loaded
 
 CONFIG = load_config()
 HOPELESS = [
@@ -87,14 +88,15 @@ def test_both_sides_of_one_model_share_a_server(tmp_path: Path, monkeypatch: pyt
     engines = engines_for(pair, profile, Processor((0, 1), True))
     assert isinstance(engines, list)
     monkeypatch.setattr(served, "make_plan", lambda *_, **__: Plan(pair, profile, tuple(engines)))
-    monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)
-    monkeypatch.setattr(served, "weights_hash", lambda _: "hash")
+    monkeypatch.setattr(loaded, "find_weights", lambda *_: tmp_path)
+    monkeypatch.setattr(loaded, "weights_hash", lambda _: "hash")
     both = ServedPair(CONFIG, pair)
     both._lives["base"]._set("restarting", "try 2 of 5. It died")
     for role in ("base", "distilled"):
         assert both.status(role).sentence.endswith("both models share this server")
-    assert both._find(engines[0], lambda _: None) == (tmp_path, None)
-    assert both.weight_hash("base") == both.weight_hash("distilled") == "hash"
+    found = loaded.find_served(pair, profile, engines[0])
+    assert found == (tmp_path, None)
+    assert found.hash("base") == found.hash("distilled") == "hash"
 
 
 def test_servers_of_their_own_do_not(monkeypatch: pytest.MonkeyPatch) -> None:

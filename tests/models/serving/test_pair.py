@@ -360,9 +360,8 @@ wait_in_thread(Loading(), "base")
 
 
 def test_ctrl_c_is_not_held_back_while_models_load() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", WAITING.format(root=str(ROOT))], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as command:
+    code, pipe = WAITING.format(root=str(ROOT)), subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True) as command:
         try:
             assert command.stdout is not None
             assert command.stdout.readline() == "waiting\n"
@@ -539,8 +538,8 @@ def test_a_pair_that_does_not_fit_names_the_profile_that_carries_it(profile: str
 
 def test_too_little_memory_is_said_before_starting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
-    monkeypatch.setattr(served, "find_weights", lambda *_: tmp_path)
-    monkeypatch.setattr(served, "weights_hash", lambda _: "hash")
+    found = SimpleNamespace(weights=tmp_path, adapter=None, hash=lambda _: "hash")
+    monkeypatch.setattr(served, "find_served", lambda *_: found)
     monkeypatch.setattr(served, "free_memory", lambda: 2**30)
     monkeypatch.setattr(plan, "this_processor", lambda: Processor((0, 1), bf16=True))
     both = ServedPair(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"])
