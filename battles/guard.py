@@ -136,7 +136,7 @@ class Guard:
         except (ValueError, LookupError, TypeError) as error:
             raise GuardFault("its answer is not of the OpenAI protocol") from error
         if verdict is None:
-            raise GuardFault("its answer is no verdict of its kind")
+            raise GuardFault("its answer is not a verdict of its kind")
         return verdict
 
 

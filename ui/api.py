@@ -223,9 +223,9 @@ def check_role(model: object) -> Role:
 def check_sampling(max_tokens: object, temperature: object) -> Sampling:
     """ConfigError unless these are numbers that a model can be asked with. A program may send anything."""
     if not isinstance(max_tokens, int) or isinstance(max_tokens, bool) or not 1 <= max_tokens <= 2**20:
-        raise ConfigError("max_tokens is no whole number from 1 on.", "Send a number such as 512.")
+        raise ConfigError("max_tokens must be a whole number of at least 1.", "Send a number such as 512.")
     if not isinstance(temperature, int | float) or isinstance(temperature, bool) or not 0 <= temperature <= 2:
-        raise ConfigError("temperature is no number from 0 to 2.", "Send a number such as 0.7.")
+        raise ConfigError("temperature must be a number from 0 to 2.", "Send a number such as 0.7.")
     return Sampling(max_tokens=max_tokens, temperature=float(temperature))
 
 

@@ -21,7 +21,7 @@ def battle_id_of(text: str) -> str:
 def set_hidden(
     store: Store, battle_id: str, reason: str, *, hidden: bool = True, clock: Callable[[], float] = time.time
 ) -> HiddenRecord:
-    """Hide the battle, or show it again. UnknownBattle if there is none, TextRefused for a reason that is no text.
+    """Hide the battle, or show it again. UnknownBattle if there is none, TextRefused for a reason that is not text.
 
     While another process holds the database the id cannot be checked, so the row is accepted for any id.
     """

@@ -62,13 +62,14 @@ def grade_command(options: argparse.Namespace) -> None:
     )
     if options.thought == "marker" and not options.marker:
         raise ConfigError("--thought marker needs --marker.", "Give the line at which the answer begins.")
+    if options.thought == "tags" and not (options.open and options.close):
+        raise ConfigError("--thought tags needs --open and --close.", "Give both tags, or leave them out for <think>.")
     thought = ThoughtFormat(options.thought, options.open, options.close, options.prefilled, options.marker)
     started = time.monotonic()
     out = options.out or options.file.parent / f"{options.file.stem}.grades.jsonl"
     if out.resolve() == options.file.resolve():
         raise ConfigError("--out names the file of outputs itself.", "Give another file for the grades.")
-    if options.out:
-        check_writable(out)
+    check_writable(out)
     with Grader(workers=options.workers, seconds=options.seconds) as grader:
         graded = grade_file(
             options.file, grader, fields=fields, thought=thought, rule=options.rule, progress=progress("graded")

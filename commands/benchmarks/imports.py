@@ -10,7 +10,7 @@ from common.errors import ConfigError
 from common.paths import home
 from eval.runs.log import ROLES, RUNS
 
-ABOUT = """Read are logs of inspect_ai (.eval, .json), lighteval (details_….parquet), lm-evaluation-harness
+ABOUT = """Reads logs of inspect_ai (.eval, .json), lighteval (details_….parquet), lm-evaluation-harness
 (samples_….jsonl) and evalscope (reviews/….jsonl), with their thoughts, and any JSONL file that has a question, a gold
 answer and outputs in each row. Answers are graded here, whatever the log says of them."""
 

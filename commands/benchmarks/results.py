@@ -58,9 +58,9 @@ def list_command(options: argparse.Namespace) -> None:
 
 def report_command(options: argparse.Namespace) -> None:
     if bool(options.run) == bool(options.pair):
-        raise ConfigError("The report is of one run, or of a pair.", "Give either the id of a run or --pair.")
+        raise ConfigError("A report needs one run, or a pair.", "Give either the id of a run or --pair.")
     if options.card and not options.pair:
-        raise ConfigError("A report card is of a pair.", "Give --pair instead of the id of a run.")
+        raise ConfigError("A report card is about a pair, not a run.", "Give --pair instead of the id of a run.")
     if options.card:
         from commands.benchmarks.card import card_command
 

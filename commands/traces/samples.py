@@ -102,7 +102,7 @@ def keep_command(options: argparse.Namespace) -> None:
     from traces.training.mix import rows_of
 
     if not options.rows and not options.pairs:
-        raise ConfigError("Nothing is to be written.", "Give --rows FILE, --pairs FILE, or both.")
+        raise ConfigError("There is nothing to write.", "Give --rows FILE, --pairs FILE, or both.")
     for path in filter(None, (options.rows, options.pairs)):
         check_writable(path)
     traces = [trace for path in options.traces for trace in read_traces(path)]

@@ -151,7 +151,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             for batch in parquet.iter_batches():
                 yield from batch.to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path} is no Parquet file that can be read: {error}.", "Check the path.") from error
+        raise DataError(f"{path} cannot be read as Parquet: {error}.", "Check the path.") from error
 
 
 def sources_command(options: argparse.Namespace) -> None:

@@ -43,3 +43,11 @@ def test_where_the_grades_go_is_looked_at_before_anything_is_graded(
 def test_the_outputs_are_never_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match="--out"):
         run(tmp_path, [{"answer": "5", "output": "x"}], capsys, "--out", str(tmp_path / "outputs.jsonl"))
+
+
+@pytest.mark.parametrize("options", [["--open", ""], ["--close", ""], ["--thought", "marker"]])
+def test_a_thought_needs_its_tags_or_its_marker(
+    options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError, match=r"--thought (tags|marker) needs --"):
+        run(tmp_path, [{"answer": "5", "output": "x"}], capsys, *options)

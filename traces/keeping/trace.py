@@ -83,7 +83,7 @@ def trace_row(trace: Trace) -> dict[str, Any]:
 
 def trace_from_json(line: str, where: str = "trace") -> Trace:
     """The trace a line holds. Raises DataError naming `where` if the line is broken or its content was altered, and
-    MissingSetError if it refers to a problem that cannot be had."""
+    MissingSetError if it refers to a problem that is not available."""
     try:
         values = jsonl.parse(line, "the line")
         if is_reference(values["problem"]):

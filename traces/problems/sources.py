@@ -113,7 +113,7 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
 
 def read_problems(path: Path) -> list[Problem]:
     """What `write_problems` wrote. Raises DataError naming the line and its first wrong field, MissingSetError where it
-    refers to a set that cannot be had."""
+    refers to a set that is not available."""
     problems = []
     for number, row in jsonl.read(path):
         if is_reference(row):

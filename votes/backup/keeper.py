@@ -121,7 +121,7 @@ class Keeper:
             try:
                 rows = read_rows(KINDS[name.split("/")[0]], path)
             except (OSError, ValueError, LookupError, TypeError):
-                _LOG.warning("%s is no file of votes and is left out", name, exc_info=True)
+                _LOG.warning("%s is not a file of votes and is left out", name, exc_info=True)
                 self._unreadable += 1
             else:
                 added += self._store.merge(rows)

@@ -174,7 +174,7 @@ def _from_preference(row: Row) -> ForeignVote | None:
 
 def _preference_row(vote: ForeignVote) -> dict[str, Any]:
     if vote.verdict not in ("a", "b") or not vote.a or not vote.b:
-        raise DataError("A vote without a winner or without words is no preference.", "Write it as arena instead.")
+        raise DataError("A vote without a winner or without words is not a preference.", "Write it as arena instead.")
     chosen, rejected = (vote.a, vote.b) if vote.verdict == "a" else (vote.b, vote.a)
     shared = 0
     while shared < min(len(chosen), len(rejected)) - 1 and chosen[shared] == rejected[shared]:

@@ -50,7 +50,7 @@ def kept_votes(folder: Path, source: str) -> list[ForeignVote]:
         try:
             votes.append(_VOTE.validate_python(value))
         except ValidationError as error:
-            raise DataError(f"{path}, line {number} is no vote.", "Delete the file and import it again.") from error
+            raise DataError(f"{path}, line {number} is not a vote.", "Delete the file and import it again.") from error
     return votes
 
 

@@ -28,7 +28,7 @@ from eval.results.samples import Results, Side, sides_of
 from eval.runs.cost import cost, throughput, throughputs
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.jobs import Jobs
-from eval.runs.log import Role, RunConfig, RunLog
+from eval.runs.log import Role, RunConfig, RunLog, find_run
 from eval.runs.open_ended import configure, load_set, start_run
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
 from eval.runs.run_job import RunJob, complete_run
@@ -755,6 +755,28 @@ def test_what_was_made_elsewhere_or_by_a_lost_pair_cannot_go_on(
     assert "There is no pair “gone”" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--benchmark", "same_kind", "--max-tokens", "1000000"], "max_tokens is 1000000"),
+        (["--benchmark", "sycophancy", "--max-tokens", "1000000"], "max_tokens is 1000000"),
+        (["--benchmark", "sycophancy", "--temperature", "-1"], "temperature"),
+        (["--benchmark", "no-such.jsonl", "--open-ended"], "no-such"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_a_model_is_loaded(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("commands.kit.serving.serving", lambda *_: pytest.fail("a model is loaded"))
+    assert main(["run", *options]) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
     own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
@@ -767,6 +789,9 @@ def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     run = capsys.readouterr().out.split()[0]
     assert main(["resume", run]) == 0
     assert main(["forced", run, "--budget", "20"]) == 0
+    with monkeypatch.context() as patched, find_run(run).claim():
+        patched.setattr("commands.kit.serving.serving", lambda *_: pytest.fail("a model is loaded"))
+        assert main(["resume", run]) == main(["forced", run, "--budget", "30"]) == 1
     assert main(["regrade", run, "--all"]) == 0
     export = tmp_path / "all.csv"
     assert main(["report", run, "--out", str(tmp_path / "r.md"), "--export", str(export)]) == 0

@@ -108,7 +108,7 @@ def test_a_damaged_file_names_its_line(tmp_path: Path) -> None:
     keep_votes(tmp_path, "theirs", [one(LOG)])
     with (tmp_path / "theirs.jsonl").open("a") as file:
         file.write('{"id": 3}\n')
-    with pytest.raises(DataError, match="line 2 is no vote"):
+    with pytest.raises(DataError, match="line 2 is not a vote"):
         kept_votes(tmp_path, "theirs")
 
 
@@ -140,7 +140,7 @@ def test_our_votes_are_written_for_others_and_come_back(tmp_path: Path) -> None:
 
 def test_a_preference_needs_a_winner_and_words() -> None:
     for name in ("arena", "arena_plain"):
-        with pytest.raises(DataError, match="no preference"):
+        with pytest.raises(DataError, match="not a preference"):
             write_row(one(ROWS[name]), "preferences")
     row = write_row(one({**ROWS["arena"], "winner": "model_b"}), "preferences")
     assert row == {"prompt": SAID[:1], "chosen": OTHER[1:], "rejected": SAID[1:]}
