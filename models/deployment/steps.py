@@ -23,6 +23,8 @@ from models.config.sources import (
 from models.deployment.hardware import HARDWARE, price
 
 YOU = "<you>"
+TOKEN = "SPACE_TOKEN"
+"""What the Space's HF_TOKEN is called in the terminal, where that name would override the login of `hf auth login`."""
 SPACE = f"{YOU}/journey-arena"
 VOTES = f"{YOU}/journey-arena-votes"
 HUB_BYTES_A_SECOND = 100e6
@@ -62,12 +64,13 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     variables = {"JOURNEY_PROFILE": profile.key, "JOURNEY_PAIR": pair.key, "JOURNEY_OWNER": YOU}
     variables |= {"JOURNEY_VOTES_REPO": VOTES, **dict(_variables(profile, pair))}
     create = [f"hf repos create {SPACE} --type space --sdk {profile.sdk} --flavor {profile.hardware}"]
-    create += [f"--secrets {name}" for name, _ in secrets]
+    create += [f"--secrets {name}" for name, _ in secrets if name != TOKEN]
     create += [f"-e {shlex.quote(f'{name}={value}')}" for name, value in variables.items()]
     lines = [f"The Space is in {out}. To publish it, log in once:", "  hf auth login"]
     lines += ["Set these in your terminal; they become secrets of the Space:"]
     lines += [f"  export {name}=…{' ' * (22 - len(name))}# {what}" for name, what in secrets]
     lines += ["Create the Space and push it:", "  " + " \\\n    ".join(create)]
+    lines += [f'  echo "HF_TOKEN=${TOKEN}" | hf spaces secrets add {SPACE} --secrets-file -']
     lines += [f"  hf upload {SPACE} {out} . --type space"]
     lines += [f"Hardware {price(profile.hardware)}."]
     if profile.hardware.startswith("cpu") and profile.arrangement != "remote":
@@ -84,7 +87,7 @@ def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
     yield "JOURNEY_SALT", "another long word, never changed: visitors stay the same after a restart"
     reads = profile.arrangement != "remote" and any(on_hub(pair.model(role).weights) for role in ROLES)
     weights = " and read the weights, gated and private ones too" if reads else ""
-    yield "HF_TOKEN", f"a token that may write {VOTES}{weights}"
+    yield TOKEN, f"HF_TOKEN of the Space: a token that may write {VOTES}{weights}"
     for source in _addresses(profile, pair):
         if source.key_env:
             yield source.key_env, "the key of that server"

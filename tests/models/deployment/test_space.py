@@ -131,7 +131,7 @@ def test_next_steps_name_everything_there_is_to_set(tmp_path: Path) -> None:
         "-e JOURNEY_PROFILE=l40s-4",
         "-e JOURNEY_PAIR=qwen2.5-72b",
         "-e 'JOURNEY_QWEN_72B_DISTILLED=<org/name>'",
-        "--secrets HF_TOKEN",
+        'echo "HF_TOKEN=$SPACE_TOKEN" | hf spaces secrets add <you>/journey-arena --secrets-file -\n',
         "--secrets JOURNEY_OWNER_KEY",
         "$8.30 an hour",
         "an estimate",
@@ -179,15 +179,16 @@ def test_next_steps_say_how_votes_are_kept_and_who_owns_the_space(tmp_path: Path
     text = next_steps(profile, CONFIG.pairs[PAIRS.get(key, CONFIG.default_pair)], tmp_path)
     create = text[text.index("hf repos create") : text.index("hf upload")]
     for words in (
-        "--secrets HF_TOKEN",
+        "HF_TOKEN=$SPACE_TOKEN",
         "--secrets JOURNEY_SALT",
         "--secrets JOURNEY_OWNER_KEY",
         "-e 'JOURNEY_OWNER=<you>'",
         "-e 'JOURNEY_VOTES_REPO=<you>/journey-arena-votes'",
     ):
         assert words in create
-    for name in ("HF_TOKEN", "JOURNEY_SALT", "JOURNEY_OWNER_KEY"):
+    for name in ("SPACE_TOKEN", "JOURNEY_SALT", "JOURNEY_OWNER_KEY"):
         assert f"export {name}=" in text
+    assert "export HF_TOKEN" not in text  # it would override the login that creates the Space
     for name in ("URL", "KIND", "MODEL", "KEY"):
         assert f"JOURNEY_GUARD_{name}" in text
     assert "its price is in" not in text
