@@ -1,9 +1,9 @@
 """Memory needed to serve a model, computed from its config alone."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveInt
+from pydantic import BeforeValidator, PositiveInt, ValidationInfo
 
 from common.strict import Strict
 
@@ -96,6 +96,17 @@ class Architecture(Strict):
         heads, key_value = self.num_attention_heads, self.num_key_value_heads
         groups = quantization != "awq" or gpus == 1 or self.intermediate_size % (AWQ_GROUP * gpus) == 0
         return groups and heads % gpus == 0 and (key_value % gpus == 0 or gpus % key_value == 0)
+
+
+def _named(value: Any, info: ValidationInfo) -> Any:
+    known = (info.context or {}).get("architectures", {})
+    if isinstance(value, str) and value not in known:
+        raise ValueError(f"not one of the architectures: {', '.join(known)}")
+    return known[value] if isinstance(value, str) else value
+
+
+ArchitectureField = Annotated[Architecture, BeforeValidator(_named)]
+"""An architecture, or the name of one in the validation context's `architectures`."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pydantic import Field, PositiveInt, ValidationError, model_validator
 from common.errors import ConfigError
 from common.paths import ROOT
 from common.strict import Strict, describe, read_yaml, strictly
-from models.config.memory import Architecture, Quantization
+from models.config.memory import Architecture, ArchitectureField, Quantization
 from models.config.sampling import Sampling
 from models.config.sources import AdapterSource, AddressSource, Source, SourceField
 from models.config.thought_format import ThoughtFormat
@@ -35,7 +35,7 @@ class ModelSpec(Strict):
     weights: SourceField
     awq: SourceField | None = None
     """The same model quantised by AWQ, for profiles that ask for it."""
-    architecture: Architecture
+    architecture: ArchitectureField
     thought: Annotated[ThoughtFormat, strictly(ThoughtFormat)] = ThoughtFormat()
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     system_prompt: str | None = None
@@ -195,6 +195,12 @@ class SpacesConfig(Strict):
         return self
 
     @model_validator(mode="after")
+    def _models_are_whole(self) -> "SpacesConfig":
+        if adapters := [key for key, model in self.models.items() if isinstance(model.weights, AdapterSource)]:
+            raise ValueError(f"models: {', '.join(adapters)} is an adapter; make it the distilled side of a pair")
+        return self
+
+    @model_validator(mode="after")
     def _names_differ(self) -> "SpacesConfig":
         taken = {pair.model(role).key for pair in self.pairs.values() for role in ROLES} & set(self.models)
         if taken:
@@ -206,9 +212,9 @@ def load_config(path: Path = ROOT / "spaces.yaml") -> SpacesConfig:
     """Read and check spaces.yaml. Raises ConfigError naming the file, the key and what is allowed there."""
     raw = read_yaml(path)
     try:
-        architectures = raw.pop("architectures", {})
-        _fill_in(raw, architectures if isinstance(architectures, dict) else {})
-        return SpacesConfig.model_validate(raw)
+        architectures = dict(_entries(raw.pop("architectures", {})))
+        _fill_in(raw)
+        return SpacesConfig.model_validate(raw, context={"architectures": architectures})
     except ValidationError as error:
         raise ConfigError(f"{path.name} cannot be used: {describe(error)}.", "Correct it and start again.") from error
 
@@ -222,27 +228,20 @@ def load_architectures(path: Path = ROOT / "spaces.yaml") -> dict[str, Architect
         raise ConfigError(f"{path.name} cannot be used: {describe(error)}.", "Correct it and start again.") from error
 
 
-def _fill_in(raw: dict[str, Any], architectures: dict[str, Any]) -> None:
-    """Add to every entry its key, and to every model the architecture it names and its pair's sampling settings."""
+def _fill_in(raw: dict[str, Any]) -> None:
+    """Add to every entry its key, and to every model its pair's sampling settings."""
     for section in ("pairs", "profiles", "models"):
         for key, entry in _entries(raw.get(section)):
             entry["key"] = key
-    for _, model in _entries(raw.get("models")):
-        _name_architecture(model, architectures)
     for key, pair in _entries(raw.get("pairs")):
         sampling = pair.pop("sampling", {})
         for role, model in _entries({role: pair.get(role) for role in ROLES}):
             model["key"] = f"{key}-{role}"
             own = model.get("sampling", {})
-            if isinstance(sampling, dict) and isinstance(own, dict):
+            if not isinstance(sampling, dict):
+                model["sampling"] = sampling
+            elif isinstance(own, dict):
                 model["sampling"] = {**sampling, **own}
-            _name_architecture(model, architectures)
-
-
-def _name_architecture(model: dict[str, Any], architectures: dict[str, Any]) -> None:
-    name = model.get("architecture")
-    if isinstance(name, str) and name in architectures:
-        model["architecture"] = architectures[name]
 
 
 def _entries(section: Any) -> list[tuple[Any, dict[str, Any]]]:
