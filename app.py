@@ -27,8 +27,14 @@ VERSION = "0.12.0"
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Serve the page and both models.")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    parser.add_argument("--port", type=port_number, default=os.environ.get("GRADIO_SERVER_PORT", "7860"))
     return parser.parse_args()
+
+
+def port_number(text: str) -> int:
+    if not (text.isdecimal() and 0 < int(text) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a number from 1 to 65535 (default: GRADIO_SERVER_PORT)")
+    return int(text)
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """One vLLM child process: started, watched, restarted with bounded backoff, stopped."""
 
+import errno
 import os
 import signal
 import socket
@@ -191,11 +192,14 @@ def free_port() -> int:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raise ServerError if the page's port is taken, before minutes are spent on loading models."""
+    """Raise ServerError if the page cannot have this port, before minutes are spent on loading models."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                remedy = "Give --host (GRADIO_SERVER_NAME) 127.0.0.1, or 0.0.0.0 to be reached from other machines."
+                raise ServerError(f"{host} is not an IPv4 address of this machine.", remedy) from error
             remedy = "Stop what uses it, or choose another one: make app PORT=7861"
             raise ServerError(f"Port {port} on {host} cannot be used: {error.strerror}.", remedy) from error
