@@ -13,7 +13,7 @@ from bench.context import Bench
 from bench.pictures import Wire
 from bench.report import Measure, Section, middle
 from bench.sections.reading import CHROMIUM, FLAGS, SIZES
-from bench.sections.visitors import IDEAL, TOKENS, page, processes
+from bench.sections.visitors import IDEAL, TOKENS, model_servers, page
 
 PATIENCE_MS = 60_000
 SETTLE_MS = 2_000
@@ -23,9 +23,9 @@ Times = dict[str, float]
 def run(bench: Bench) -> Section:
     repeats = 1 if bench.quick else 5
     measures: list[Measure] = []
-    with processes() as (scripted, addresses), sync_playwright() as playwright:
+    with model_servers() as addresses, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        with page("bare", addresses, scripted) as (bare_url, _), page("ours", addresses, scripted) as (url, _):
+        with page("bare", addresses) as (bare_url, _), page("ours", addresses) as (url, _):
             for name, size in SIZES.items():
                 bare = typical([visit(browser, bare_url, size, ask_bare) for _ in range(repeats)])
                 ours = typical([visit(browser, url, size, ask_ours) for _ in range(repeats)])

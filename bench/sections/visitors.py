@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -63,11 +64,11 @@ class Load:
 def run(bench: Bench) -> Section:
     visitors = 20 if bench.quick else int(os.environ.get("BENCH_VISITORS", VISITORS))
     measures: list[Measure] = []
-    with processes() as (scripted, addresses):
-        with page("bare", addresses, scripted) as (url, process):
+    with model_servers() as addresses:
+        with page("bare", addresses) as (url, process):
             bare = asyncio.run(visit_all(url, process, visitors, "bare"))
         for delivery in ("live", "together"):
-            with page("ours", addresses, scripted) as (url, process):
+            with page("ours", addresses) as (url, process):
                 measures += compare(delivery, asyncio.run(visit_all(url, process, visitors, delivery)), bare)
     how = f"{visitors} visitors ask at once; {TOKENS} tokens a side in {IDEAL:.0f} s; {os.cpu_count()} cores, shared."
     return Section("Visitors", measures, [how])
@@ -102,30 +103,34 @@ def compare(delivery: str, ours: Load, bare: Load) -> list[Measure]:
 
 
 @contextmanager
-def processes() -> Iterator[tuple[psutil.Process, list[str]]]:
-    """The two scripted model servers, in a process of their own."""
-    with tempfile.TemporaryDirectory() as folder, child("models", Path(folder)) as (process, lines):
-        yield process, lines[0].split()
+def model_servers() -> Iterator[list[str]]:
+    """The addresses of the two scripted model servers, in a process of their own."""
+    with tempfile.TemporaryDirectory() as folder, child("models", Path(folder)) as (_, line):
+        yield line.split()
 
 
 @contextmanager
-def page(kind: str, addresses: list[str], _: psutil.Process) -> Iterator[tuple[str, psutil.Process]]:
-    with tempfile.TemporaryDirectory() as folder, child(kind, Path(folder), *addresses) as (process, lines):
-        yield lines[0].strip(), process
+def page(kind: str, addresses: list[str]) -> Iterator[tuple[str, psutil.Process]]:
+    with tempfile.TemporaryDirectory() as folder, child(kind, Path(folder), *addresses) as (process, line):
+        yield line, process
 
 
 @contextmanager
-def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Process, list[str]]]:
-    """A serving process, and the line in which it prints its address."""
+def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Process, str]]:
+    """A serving process, and what it prints of its addresses within START_SECONDS."""
     environment = {**os.environ, "JOURNEY_HOME": str(home), "GRADIO_ANALYTICS_ENABLED": "False"}
     command = [sys.executable, "-m", "bench.sections.visited", kind, *arguments]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
+        late = threading.Timer(START_SECONDS, process.kill)
+        late.daemon = True
+        late.start()
         try:
             line = next((line for line in process.stdout if line.startswith("serving ")), "")
+            late.cancel()
             if not line:
                 raise RuntimeError(f"the {kind} process ended with {process.wait()}")
-            yield psutil.Process(process.pid), [line.removeprefix("serving ")]
+            yield psutil.Process(process.pid), line.removeprefix("serving ").strip()
         finally:
             process.kill()
 
