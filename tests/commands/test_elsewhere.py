@@ -94,4 +94,4 @@ def test_parquet_is_read_and_a_file_that_is_none_is_explained(
     assert run(capsys, "import", str(path), "--source", "set")["added"] == 2
     (tmp_path / "no.parquet").write_text("nothing")
     assert main(["votes", "import", str(tmp_path / "no.parquet"), "--source", "set"]) == 1
-    assert "no Parquet file" in capsys.readouterr().err
+    assert "cannot be read as Parquet" in capsys.readouterr().err
