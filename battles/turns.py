@@ -72,17 +72,6 @@ class Turns:
             async for progress in steps:
                 yield progress
 
-    async def use_tool(
-        self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str
-    ) -> AsyncGenerator[Progress, None]:
-        """Use a tool, as `start_again` does, and follow the turn.
-
-        Raises ServerError if the tool failed; the last step then has the previous replies.
-        """
-        async with aclosing(self._watch(self._turn(self.start_again(battle, tool, sides, visitor)))) as steps:
-            async for progress in steps:
-                yield progress
-
     def start(self, battle: Battle, question: str, visitor: str, sampling: Mapping[Role, Sampling]) -> Battle:
         """Ask both sides and return the battle with its turn running. VoteError if the desk refuses the question.
 

@@ -100,7 +100,12 @@ async def test_nothing_is_shown_before_it_is_screened(
     assert ("an answer" in ended) == (not up)
     battle = steps[-1]
     assert desk.mine(battle.id, "visitor").record.delivery == "together"
-    again = [step.battle async for step in turns.use_tool(battle, "regenerate", frozenset({"a", "b"}), "visitor")]
+    again = [
+        step.battle
+        async for step in turns.watch(
+            turns.start_again(battle, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor"
+        )
+    ]
     assert "an answer" not in str([panel_messages(battle, "a") for battle in again[:-1]])
 
 
@@ -109,7 +114,9 @@ async def test_a_reply_written_again_may_pass(desk: Desk, answers: list[dict[Sid
     answers += [{"a": BAD, "b": BAD}, {"a": GOOD, "b": GOOD}]
     battle = await last(turns.ask(Battle(mode="named"), "a question", "visitor", SAMPLING))
     assert battle.reply("a").finish_reason == battle.reply("b").finish_reason == "blocked"  # type: ignore[union-attr]
-    battle = await last(turns.use_tool(battle, "regenerate", frozenset({"a", "b"}), "visitor"))
+    battle = await last(
+        turns.watch(turns.start_again(battle, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor")
+    )
     assert battle.reply("a") == battle.reply("b") == GOOD
 
 

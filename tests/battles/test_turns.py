@@ -92,12 +92,12 @@ async def test_what_was_answered_survives_a_failing_tool(desk: Desk, answers: li
     turns = turns_at(desk)
     answers += [{"a": GOOD, "b": GOOD}, {"a": BAD}, {"a": replace(GOOD, answer="5")}]
     asked = await last(turns.ask(Battle(mode="named"), "What is 2 + 2?", "visitor", SAMPLING))
-    used = turns.use_tool(asked, "think_more", frozenset({"a"}), "visitor")
+    used = turns.watch(turns.start_again(asked, "think_more", frozenset({"a"}), "visitor"), "visitor")
     assert (await anext(used)).battle.phase == "running"
     assert (await anext(used)).battle == asked
     with pytest.raises(ServerError, match=r"cannot be reached.*as they were"):
         await anext(used)
-    again = await last(turns.use_tool(asked, "regenerate", frozenset({"a"}), "visitor"))
+    again = await last(turns.watch(turns.start_again(asked, "regenerate", frozenset({"a"}), "visitor"), "visitor"))
     desk.cast(again.id, "visitor", "answers", "a")
     kept = desk.load_battle(again.id).turns
     assert [(turn.a.answer, turn.b.answer) for turn in kept] == [("5", "4")]
@@ -111,7 +111,9 @@ async def test_a_blind_battle_does_not_tell_which_side_failed(desk: Desk, answer
     assert panel_messages(failed, "a") == panel_messages(failed, "b")
     sentence, answer = panel_messages(failed, "a")[-2:]
     assert ONE_ANSWER in sentence["content"] and answer["content"] == "4"
-    again = await last(turns.use_tool(failed, "regenerate", frozenset({"a", "b"}), "visitor"))
+    again = await last(
+        turns.watch(turns.start_again(failed, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor")
+    )
     assert again.phase == "answers"
     assert len(desk.load_battle(again.id).turns) == 1
 
@@ -124,10 +126,12 @@ async def test_nor_which_side_was_stopped_inside_its_thought(desk: Desk, answers
     assert panel_messages(halted, "a") == panel_messages(halted, "b")
     with pytest.raises(Refused, match="nothing to vote on"):
         desk.cast(halted.id, "visitor", "answers", "a")
-    again = await last(turns.use_tool(halted, "regenerate", frozenset({"a", "b"}), "visitor"))
+    again = await last(
+        turns.watch(turns.start_again(halted, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor")
+    )
     assert again.phase == "answers"
     with pytest.raises(ServerError, match=r"no two new answers.*as they were"):
-        await last(turns.use_tool(again, "regenerate", frozenset({"a", "b"}), "visitor"))
+        await last(turns.watch(turns.start_again(again, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor"))
 
 
 def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
