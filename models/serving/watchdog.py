@@ -59,11 +59,12 @@ def run(parent: int, command: list[str]) -> int:
 def is_below(ancestor: int) -> bool:
     """Whether a process with this id is among those above this one."""
     # Not only the one directly above: on Windows an environment's python.exe starts the interpreter as its child.
-    process: psutil.Process | None = psutil.Process()
+    process = psutil.Process()
     try:
-        while process := process.parent():
-            if process.pid == ancestor:
+        while above := process.parent():
+            if above.pid == ancestor:
                 return True
+            process = above
     except psutil.Error:  # it ended while being looked at
         pass
     return False

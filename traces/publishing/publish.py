@@ -40,7 +40,7 @@ class Provenance:
 
 
 def check_target(out: Path) -> None:
-    """Raise ConfigError if `publish` would overwrite something other than an adapter in `out`. Call it before training."""
+    """Raise ConfigError if `publish` would overwrite something other than an adapter. Call it before training."""
     if out.is_dir() and any(out.iterdir()) and not (out / "adapter_config.json").is_file():
         raise ConfigError(f"{out} holds something other than an adapter.", "Name a new or empty folder with --publish.")
 
