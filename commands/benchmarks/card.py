@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
+from commands.kit.serving import chosen_pair
 from commands.kit.votes import final_ballots
 from common.errors import ConfigError, DataError
 from common.paths import home
@@ -23,13 +24,10 @@ def card_command(options: argparse.Namespace) -> None:
 
     if options.out or options.export:
         raise ConfigError("The card has files of its own.", "Give --card without --out and --export.")
-    pairs = load_config().pairs
-    if options.pair not in pairs:
-        raise ConfigError(f"There is no pair {options.pair}.", f"Choose one of: {', '.join(pairs)}.")
+    pair = chosen_pair(load_config(), options.pair)
     check_writable(options.card / "report.md")
     unpack_recorded(home() / RUNS)
     votes, absent = _votes()
-    pair = pairs[options.pair]
     built = build_card(pair, home(), votes, absent)
     content = files(built, pair)
     written = write_folder(content, options.card)

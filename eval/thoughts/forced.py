@@ -141,7 +141,7 @@ async def force(
         raw=sample.text,
         thought_tokens=sample.thought_tokens,
         answer_tokens=sample.answer_tokens,
-        finish_reason=sample.finish_reason,
+        finish_reason="length" if sample.finish_reason in CUT_OFF else "stop",
     )
     if stands(sample, task.budget):
         return stored

@@ -31,11 +31,10 @@ BLIND = "Blind, on the answers alone"
 ALONE = "alone = 1 AND mode = 'blind'"
 AFTER = "stage = 'reasoning' AND mode = 'blind'"
 NOTE = (
-    "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson). P-values exchange the two models in all "
-    "votes of a visitor together, since these are not independent; those by language are corrected by Holm’s method. The "
-    "preference at equal position, length "
-    "and Markdown is the intercept of a fractional logistic regression of the score on the columns from position to "
-    "bold, language, stage and mode."
+    "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson). P-values exchange the two models in "
+    "all votes of a visitor together, since these are not independent; those by language are corrected by Holm’s "
+    "method. The preference at equal position, length and Markdown is the intercept of a fractional logistic "
+    "regression of the score on the columns from position to bold, language, stage and mode."
 )
 
 

@@ -105,7 +105,7 @@ def referred(values: Mapping[str, Any]) -> Problem:
     try:
         problems = training_problems(name)
     except DataError as error:
-        raise MissingSetError(f"{title} is needed to read this and is not available: {error.args[0]}", remedy) from error
+        raise MissingSetError(f"{title} is needed to read this, and not available: {error.args[0]}", remedy) from error
     if not isinstance(row, int) or not 0 <= row < len(problems):
         raise MissingSetError(f"{title} has {len(problems)} problems here, and problem {row} is wanted.", remedy)
     if text_hash(problems[row].question) != values["sha256"]:
