@@ -348,7 +348,8 @@ def test_nothing_outlives_a_killed_app(tmp_path: Path) -> None:
 
 
 WAITING = """
-import asyncio, sys
+import asyncio, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background inherits it ignored
 sys.path.insert(0, {root!r})
 from models.serving.pair import wait_in_thread
 class Loading:
