@@ -105,11 +105,12 @@ def test_pairs_that_are_too_long_are_dropped_and_counted_never_cut() -> None:
 def test_the_draft_for_the_half_billion_model_names_a_base_and_pairs() -> None:
     recipe = load_recipe(ROOT / "recipes" / "qwen-0.5b.yaml")
     assert recipe.base in load_config().models
-    assert [bool(phase.beta) for phase in recipe.phases] == [False, False, True]
+    assert [bool(phase.beta) for phase in recipe.phases] == [False, True]
 
 
-def test_beta_needs_a_file_of_pairs(tmp_path: Path) -> None:
-    text = RECIPE.format(method="lora", pairs="x", sha256="y").replace("    data: x\n", "    mix: {shortcut: 2}\n")
+@pytest.mark.parametrize("source", ["mix: {shortcut: 2}", "data: [x, z]", "data: x\n    mix: {shortcut: 2}"])
+def test_beta_needs_a_file_of_pairs(tmp_path: Path, source: str) -> None:
+    text = RECIPE.format(method="lora", pairs="x", sha256="y").replace("    data: x\n", f"    {source}\n")
     (tmp_path / "r.yaml").write_text(text)
     with pytest.raises(ConfigError, match="`beta` needs `data`"):
         load_recipe(tmp_path / "r.yaml")
