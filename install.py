@@ -141,7 +141,7 @@ def why_anew(venv):
     # Until version 0.7 everything was installed into one environment, the engine included.
     if list(venv.glob("installed-requirements*.txt")):
         return "it was made by an earlier version, with the engine inside"
-    settings = "".join(file.read_text() for file in venv.glob("pyvenv.cfg"))
+    settings = "".join(file.read_text(encoding="utf-8", errors="replace") for file in venv.glob("pyvenv.cfg"))
     version = re.search(r"^version\w* *= *(\d+)\.(\d+)", settings, re.MULTILINE)
     if version and tuple(map(int, version.groups())) != sys.version_info[:2]:
         return "it is for Python " + ".".join(version.groups())

@@ -61,6 +61,13 @@ def test_the_space_runs_the_gradio_that_is_pinned() -> None:
     assert f"gradio[oauth,mcp]=={card['sdk_version']}" in (ROOT / "requirements/space-builder.txt").read_text()
 
 
+@pytest.fixture(autouse=True)
+def as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a developer may have set chooses the engine."""
+    for variable in ("JOURNEY_PROFILE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(variable, raising=False)
+
+
 @pytest.mark.parametrize(
     ("output", "words"),
     [

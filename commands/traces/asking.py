@@ -124,7 +124,7 @@ def add_rehearse(commands: Commands) -> None:
     parser.add_argument("--chinese", action="store_true", help="ask prompts in Chinese too, and first")
     parser.add_argument("--rows", action="store_true", help="write training rows, for the `data` of a recipe")
     parser.add_argument(
-        "--out", type=Path, help="file to write (default: with --rows <home>/traces/rehearsal.rows.jsonl)"
+        "--out", type=Path, help="file to write (default: the shipped one, with other options one in <home>/traces)"
     )
 
 
@@ -133,7 +133,8 @@ def rehearse_command(options: argparse.Namespace) -> None:
     from traces.thoughts.rehearse import prompts, replies_of
     from traces.training.dataset import Row, write_rows
 
-    out = options.out or (home() / "traces" / "rehearsal.rows.jsonl" if options.rows else REHEARSAL)
+    own = home() / "traces" / ("rehearsal.rows.jsonl" if options.rows else "rehearsal.jsonl")
+    out = options.out or (own if options.rows or options.most or options.chinese else REHEARSAL)
     check_writable(out)  # before anything is asked and paid for
     questions = prompts(chinese=options.chinese)[: options.most]
 

@@ -20,7 +20,7 @@ from eval.grading.partwise import Equality
 from eval.grading.spelling import clean
 from eval.grading.statements import MAX_ANSWER, is_blank
 from eval.problems.benchmark import Benchmark
-from eval.problems.choices import named_option, same_option, stated_option
+from eval.problems.choices import gold_letter, same_option, stated_option
 from eval.records import Grade, Outcome, Problem
 
 Rule = str
@@ -134,7 +134,7 @@ class Grader:
         It also goes through the symbolic step, which equal texts otherwise skip.
         """
         if rule == "choice":
-            return "" if named_option(gold) else "it names no option"
+            return "" if gold_letter(gold) else "it names no option"
         grade = self.grade_one(f"\\boxed{{{gold}}}", gold, rule)
         if grade.outcome != "correct":
             return grade.note or "no answer in its box: it is empty, or its braces do not balance"

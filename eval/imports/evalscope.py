@@ -64,10 +64,12 @@ def _row(where: str, number: int, value: Mapping[str, Any], about: Mapping[str, 
     own = value.get("raw_input")
     model = value.get("model")
     row = {**about, "model": model if isinstance(model, str) and model else about["model"]}
-    key = str(value["index"])
     if isinstance(own, Mapping):  # before version 1
-        question = str(first_of(own, *QUESTION))
+        question, key = str(first_of(own, *QUESTION)), str(value["index"])
         return OutputRow(number, where, question, _older_gold(value, own), key, _older_outputs(value), row)
+    score = value.get("sample_score")
+    group = score.get("group_id") if isinstance(score, Mapping) else None  # `index` counts repeats as well
+    key = "" if group is None else str(group)
     question = asked(value.get("messages")) or asked(value.get("input"))
     return OutputRow(number, where, question, gold_of(value.get("target")), key, (_output(value),), row)
 

@@ -73,16 +73,17 @@ def _digest(text: str) -> str:
 def renumbered(log: LogRows, benchmark: Benchmark | None) -> Iterator[OutputRow]:
     """The rows without the log's own ids: two logs may number the same problem differently. A question with one gold
     answer that has several ids stays several problems, told apart by their order."""
-    ids: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    ids: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in log.rows:
         if not row.question:
             yield row
             continue
-        same = ids[str(row.row.get("model")), squeeze(row.question), row.gold]
+        problem = f"{squeeze(row.question)}\n{row.gold}"
+        same = ids[str(row.row.get("model")), problem]
         if row.id not in same:
             same.append(row.id)
         number = same.index(row.id)
-        yield row._replace(id=f"{_digest(squeeze(row.question))}-{number + 1}" if number and benchmark is None else "")
+        yield row._replace(id=f"{_digest(problem)}-{number + 1}" if number and benchmark is None else "")
 
 
 def check_paired(placed: Sequence[tuple[OutputRow, Problem]]) -> None:

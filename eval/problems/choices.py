@@ -90,13 +90,19 @@ def named_option(answer: str) -> str:
     return match["letter"].upper() if match and not _MORE_LETTERS.match(plain, match.end()) else ""
 
 
+def gold_letter(gold: str) -> str:
+    """The letter of a gold option ("C. 42 km", also "C. K, L, M"; "(C)"), in upper case; empty if it names none."""
+    letter, dot, _ = gold.partition(". ")
+    return letter.upper() if dot and re.fullmatch("[A-Za-z]", letter) else named_option(gold)
+
+
 def same_option(answer: str, gold: str) -> bool:
     """Whether an extracted answer names the option of `gold`, by its text ("E. coli" is one) or by its letter."""
-    text = gold.partition(". ")[2] if named_option(gold) else gold
-    if text and _folded(answer) == _folded(text):
+    right = gold_letter(gold)
+    text = gold.partition(". ")[2] if right else gold
+    if text and _folded(answer) in (_folded(text), _folded(gold)):
         return True
-    letter = named_option(answer)
-    return bool(letter) and letter == named_option(gold)
+    return bool(right) and named_option(answer) == right
 
 
 def stated_option(text: str) -> str:

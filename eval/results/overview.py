@@ -7,11 +7,10 @@ from typing import NamedTuple
 from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, p_of, points
 from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
-from eval.statistics.multiple import holm
+from eval.statistics.multiple import ALPHA, holm
 
-ALPHA = 0.05
 FEWEST_PROBLEMS = 6
-"""With fewer, no difference can be significant (exact test at 5 %), so finding none means nothing."""
+"""With fewer, no difference can be significant (exact test at 5 %): such a set is not spoken of, nor corrected for."""
 UNFINISHED = ("failed", "ungraded")
 """Outcomes of samples that may still get a verdict."""
 
@@ -36,7 +35,7 @@ class SetResult(NamedTuple):
     high: float
     """95 % interval of the difference."""
     p: float
-    """P-value of the difference, corrected over the pair's sets (Holm)."""
+    """P-value of the difference, corrected over the pair's sets (Holm); 1 with fewer than FEWEST_PROBLEMS problems."""
     base_tokens: float
     distilled_tokens: float
     base_no_answer: float
@@ -74,8 +73,9 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
             current = best.get(result.set)
             if current is None or result.n * result.k > current.n * current.k:
                 best[result.set] = result
-    corrected = holm([result.p for result in best.values()])
-    results = (result._replace(p=p) for result, p in zip(best.values(), corrected, strict=True))
+    tested = [name for name, result in best.items() if result.n >= FEWEST_PROBLEMS]
+    corrected = dict(zip(tested, holm([best[name].p for name in tested]), strict=True))
+    results = (result._replace(p=corrected.get(name, 1.0)) for name, result in best.items())
     return sorted(results, key=lambda result: -result.n * result.k)
 
 

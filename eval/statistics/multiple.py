@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+ALPHA = 0.05
+"""A difference counts where its corrected p-value is below this."""
+
 
 def holm(p_values: Sequence[float] | np.ndarray) -> list[float]:
     """p-values corrected for all comparisons made, in the order given (Holm, 1979, Scand. J. Statist. 6).

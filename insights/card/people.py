@@ -32,9 +32,10 @@ ALONE = "alone = 1 AND mode = 'blind'"
 AFTER = "stage = 'reasoning' AND mode = 'blind'"
 NOTE = (
     "A tie, or “both are bad”, counts as half a win. Intervals are 95 % (Wilson). P-values exchange the two models in "
-    "all votes of a visitor together, since these are not independent; those by language are corrected by Holm’s "
-    "method. The preference at equal position, length and Markdown is the intercept of a fractional logistic "
-    "regression of the score on the columns from position to bold, language, stage and mode."
+    "all votes of a visitor together, since these are not independent (exact for up to 13 visitors, else 9,999 "
+    "exchanges); those by language are corrected by Holm’s method. The preference at equal position, length and "
+    "Markdown is the intercept of a fractional logistic regression of the score on the columns from position to bold, "
+    "language, stage and mode."
 )
 
 
@@ -73,7 +74,7 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
 def sign_test(votes: Sequence[Ballot]) -> float | None:
     """Two-sided p-value of the votes that name a winner, by visitor (`sign_flips`); None if there are none.
 
-    With one vote a visitor it is the sign test.
+    With one vote a visitor it is the exact sign test for up to 13 visitors, and approximates it beyond.
     """
     lead: Counter[str] = Counter()
     for vote in votes:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from math import isnan
 from typing import Any, Literal, NamedTuple
 
-from eval.statistics.multiple import holm
+from eval.statistics.multiple import ALPHA, holm
 
-ALPHA = 0.05
 Finding = Literal["distilled", "base", "open"]
 READINGS: Mapping[Finding, str] = {
     "distilled": "distilled better",

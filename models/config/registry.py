@@ -234,7 +234,7 @@ def _fill_in(raw: dict[str, Any]) -> None:
         for key, entry in _entries(raw.get(section)):
             entry["key"] = key
     for key, pair in _entries(raw.get("pairs")):
-        sampling = pair.pop("sampling", {})
+        sampling = pair.pop("sampling", None) or {}
         for role, model in _entries({role: pair.get(role) for role in ROLES}):
             model["key"] = f"{key}-{role}"
             own = model.get("sampling", {})

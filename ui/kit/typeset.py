@@ -40,7 +40,8 @@ _AS_ENTITY = {"<": "&lt;", "&": "&amp;", "@": "&#64;", "://": "&#58;//", "www.":
 """Strings that would begin HTML, a link, or gradio's own placeholder for a formula."""
 _FENCE = re.compile(r"^([ \t]*)(`{3,}|~{3,})[ \t]*([^`\n]*)$")
 _RULE = re.compile(r"^ {0,3}([-*_])(?:[ \t]*\1){2,30}[ \t]*$")
-_MARKER = re.compile(r"#{1,6}(?=[ \n]|$)|[-+*](?=[ \n]|$)|\d{1,9}[.)](?=[ \n]|$)")
+_UNDERLINE = re.compile(r"(=+|-+)[ \t]*$")
+_MARKER = re.compile(r"#{1,6}(?=[ \t\n]|$)|[-+*](?=[ \n]|$)|\d{1,9}[.)](?=[ \n]|$)")
 _QUOTES = re.compile(r"(?:> ?)*")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>\\\[\]`\"']{1,500})\)")
 _PRICE = re.compile(r"\d[^\\^_={}+*/<>]*\s[A-Za-z]{2,}")
@@ -181,18 +182,20 @@ def _line_start(text: str, at: int, out: list[str], context: _Context) -> tuple[
     """Emit what makes a line a heading, an item or a quote. Returns where the line's text begins, and the context."""
     end = text.find("\n", at)
     line = text[at : len(text) if end < 0 else end]
-    if _RULE.match(line):
-        out.append(f"\n{line.strip()}" if at else line.strip())  # right below a text it would make that a heading
-        return at + len(line), context._replace(list_indent=-1)
-    if at and not line.strip("= \t"):
-        out.append(f"\\{line.strip()}")
-        return at + len(line), context
-    list_indent, headings = context
     width = len(line) - len(line.lstrip(" \t"))
-    indent = len(line[:width].expandtabs(4))
     rest = line[width:]
     quote = _QUOTES.match(rest)
     quotes = quote.group().count(">") if quote else 0
+    quoted = "> " * min(quotes, DEEPEST_QUOTE) + "\\>" * max(0, quotes - DEEPEST_QUOTE)
+    underline = _UNDERLINE.match(rest, quote.end() if quote else 0) if at else None
+    if underline and (quotes or len(underline[1]) < 3 or underline[1][0] == "="):
+        out.append(f"{quoted}\\{underline[1]}")  # as it is, it would make a heading of the line above
+        return at + len(line), context
+    if underline or _RULE.match(line):
+        out.append("\n---" if underline else line.strip())
+        return at + len(line), context._replace(list_indent=-1)
+    list_indent, headings = context
+    indent = len(line[:width].expandtabs(4))
     marker = _MARKER.match(rest, quote.end() if quote else 0)
     is_heading = bool(marker and marker.group().startswith("#"))
     is_item = bool(marker and not is_heading)
@@ -200,7 +203,7 @@ def _line_start(text: str, at: int, out: list[str], context: _Context) -> tuple[
         indent = min(indent, list_indent + 4 if list_indent >= 0 else 3, DEEPEST_LIST)
         list_indent = indent
     out.append(" " * indent if is_item or indent < 4 else "&nbsp;" * indent)
-    out.append("> " * min(quotes, DEEPEST_QUOTE) + "\\>" * max(0, quotes - DEEPEST_QUOTE))
+    out.append(quoted)
     begin = width + (quote.end() if quote else 0)
     if marker:
         if is_heading:

@@ -110,6 +110,25 @@ def test_a_question_that_a_log_asks_twice_stays_two_problems(tmp_path: Path, gra
     assert (paired.base, paired.distilled) == (0.5, 1.0)
 
 
+def test_repeats_of_evalscope_are_samples_of_one_problem(tmp_path: Path) -> None:
+    (question, gold), *_ = logs.QUESTIONS.items()
+    path = logs.write_evalscope(tmp_path, "org/model", RIGHT)
+    rows = [logs.review(number, question, gold, "5") for number in range(4)]
+    for row in rows:
+        row["sample_score"]["group_id"] = 0
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = import_outputs(tmp_path / "runs", path, role="base", title="")
+    assert len(made.log.problems()) == 1 and sorted(sample.index for sample in made.log.samples()) == [0, 1, 2, 3]
+
+
+def test_a_question_asked_twice_under_each_of_two_golds_is_four_problems(tmp_path: Path) -> None:
+    (question, _), *_ = logs.QUESTIONS.items()
+    samples = [logs.inspect_sample(n, question, gold, "5") for n, gold in enumerate(["5", "6", "5", "6"])]
+    path = logs.write_inspect(tmp_path / "log.eval", "m", samples)
+    made = import_outputs(tmp_path / "runs", path, role="base", title="")
+    assert sorted(problem.gold for problem in made.log.problems()) == ["5", "5", "6", "6"]
+
+
 def test_it_is_said_how_far_the_grades_agree_with_the_logs_own(tmp_path: Path, grader: Grader) -> None:
     base = logs.write_harness(tmp_path, "org/base", WRONG)  # by whose verdicts all three are right
     made = import_outputs(tmp_path / "runs", base, role="base", title="")

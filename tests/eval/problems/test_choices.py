@@ -92,6 +92,13 @@ def test_a_word_is_no_letter(answer: str, letter: str) -> None:
     assert named_option(answer) == letter
 
 
+@pytest.mark.parametrize("gold", ["C. K, L, M", "C. A, B, C", "C. A or B", "C. E. coli"])
+def test_an_option_of_letters_is_still_named_by_its_own(grader: Grader, gold: str) -> None:
+    assert grader.gold_fault(gold, "choice") == ""
+    for answer, outcome in (("C", "correct"), (gold, "correct"), (gold[3:], "correct"), ("D", "wrong")):
+        assert grader.grade_one(f"\\boxed{{{answer}}}", gold, "choice").outcome == outcome
+
+
 @given(st.text(max_size=200), st.text(max_size=60))
 def test_any_text_is_read_without_an_error(text: str, option: str) -> None:
     assert stated_option(text) in {"", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}

@@ -76,6 +76,7 @@ def test_a_winner_on_one_of_many_sets_has_to_survive_the_correction(tmp_path: Pa
     (alone,) = overview(tmp_path, "p")
     for number in range(3):
         make_run(tmp_path, {"base": 3, "distilled": 3}, when=f"2026-02-0{number + 1}", name=f"set{number}")
+        make_run(tmp_path, {"base": 1, "distilled": 3}, of=3, when=f"2026-03-0{number + 1}", name=f"small{number}")
     of_four = next(result for result in overview(tmp_path, "p") if result.set == "toy")
     assert alone.decided and not of_four.decided and of_four.p == pytest.approx(4 * alone.p)
 

