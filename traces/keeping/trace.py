@@ -118,7 +118,7 @@ def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
     """Every trace of the file in order; a last line that a kill cut short is left out.
 
     Any other broken line raises DataError, or is skipped with `skip_broken`. A line that refers to a problem that
-    is not available is not broken: it raises MissingSetError. A file whose name ends in .xz is unpacked while it is read.
+    is not available is not broken: it raises MissingSetError. A file named ….xz is unpacked while read.
     """
     if not path.exists():
         raise DataError(f"There is no traces file {path}.", "Make traces first: `arena train make`.")
