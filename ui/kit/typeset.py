@@ -20,9 +20,8 @@ MOST_MARKS = 3_000
 MOST_FORMULAS = 300
 LONGEST_FORMULA = 2_000
 LONGEST_CODE_SPAN = 500
-DEEPEST_QUOTE = 3
-DEEPEST_LIST = 24
-"""In spaces of indentation."""
+DEEPEST_QUOTE, DEEPEST_LIST = 3, 24
+"""In marks, and in spaces of indentation."""
 TOP_HEADING = 3
 """Level of a text's topmost headings: the page has those above, and a screen reader's outline leaves out no level."""
 
@@ -61,8 +60,7 @@ class Typeset(str):
 
 
 class _Context(NamedTuple):
-    """What the lines before have set: the indentation of the last list item (-1: no list), and the levels of the
-    headings that a line stands under, as they were written."""
+    """Of the lines before: the last item's indentation (-1: no list), and the levels of the headings above."""
 
     list_indent: int = -1
     headings: tuple[int, ...] = ()
