@@ -49,6 +49,11 @@ class SetResult(NamedTuple):
     lenient_high: float
 
     @property
+    def answers(self) -> int:
+        """Answers compared, of each model."""
+        return self.n * self.k
+
+    @property
     def form_matters(self) -> bool:
         """Whether so many samples on one side have no answer that a difference may be due to format alone."""
         return max(self.base_no_answer, self.distilled_no_answer) >= NOTABLE_NO_ANSWER
@@ -65,18 +70,19 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
     Only complete runs of both models count, with every sample drawn and graded; a run in progress never represents a
     set. Of several runs, the one with the most answers is used, and among equals the newest.
     """
-    best: dict[str, SetResult] = {}
+    best: dict[str, tuple[SetResult, Comparison]] = {}
     for info in list_runs(runs):
         if info.config.pair != pair or len(info.sides) < 2 or info.origin != "run":
             continue
-        for result in filter(None, (_result(info, comparison) for comparison in run_comparisons(runs, info.id))):
-            current = best.get(result.set)
-            if current is None or result.n * result.k > current.n * current.k:
-                best[result.set] = result
-    tested = [name for name, result in best.items() if result.n >= FEWEST_PROBLEMS]
-    corrected = dict(zip(tested, holm([best[name].p for name in tested]), strict=True))
-    results = (result._replace(p=corrected.get(name, 1.0)) for name, result in best.items())
-    return sorted(results, key=lambda result: -result.n * result.k)
+        for comparison in run_comparisons(runs, info.id):
+            result, current = _result(info, comparison), best.get(comparison.benchmark)
+            if result and (current is None or result.answers > current[0].answers):
+                best[result.set] = result, comparison
+    # Only of the chosen runs: with several samples a problem, a p-value takes up to half a second.
+    tested = {name: _p(comparison) for name, (result, comparison) in best.items() if result.n >= FEWEST_PROBLEMS}
+    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
+    results = (result._replace(p=corrected.get(name, 1.0)) for name, (result, _) in best.items())
+    return sorted(results, key=lambda result: -result.answers)
 
 
 def in_words(results: Sequence[SetResult]) -> str:
@@ -90,6 +96,11 @@ def in_words(results: Sequence[SetResult]) -> str:
         f"On {_list(open_, False)} the two cannot be told apart." if open_ else "",
     ]
     return " ".join(filter(None, parts))
+
+
+def _p(comparison: Comparison) -> float:
+    assert comparison.paired is not None  # else it gave no result
+    return p_of(comparison.paired, comparison.cells)
 
 
 def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
@@ -114,7 +125,7 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
         p.difference,
         p.low,
         p.high,
-        p_of(p, comparison.cells),
+        1.0,  # until the run is chosen
         comparison.base.output_tokens,
         comparison.distilled.output_tokens,
         comparison.base.no_answer_share,

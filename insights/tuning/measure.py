@@ -161,9 +161,9 @@ def compare_runs(parents: RunLog, tuned: RunLog) -> list[Against]:
         for data in own.data
         for role in ROLES
     ]
-    usable = [(role, comparison) for role, comparison in compared if comparison.paired]
-    adjusted = corrected([p_of(c.paired, c.cells) if c.paired else None for _, c in usable])
-    return [Against(role, comparison, p) for (role, comparison), p in zip(usable, adjusted, strict=True)]
+    usable = [(role, c, p_of(c.paired, c.cells)) for role, c in compared if c.paired]
+    adjusted = corrected([p for *_, p in usable])
+    return [Against(role, comparison, p) for (role, comparison, _), p in zip(usable, adjusted, strict=True)]
 
 
 def _load(folder: Path) -> Any:

@@ -83,20 +83,25 @@ def make_plan(
 
 def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = ROLES) -> Profile:
     """The profile to serve these sides of `pair` with on this machine: the one JOURNEY_PROFILE names; else one built
-    for the available GPUs; without GPUs the first CPU profile; where vLLM does not run, the first Transformers profile;
-    the last two with this machine's memory, if it is more. If the pair does not fit it, planning says why."""
+    for the available GPUs; without GPUs the first CPU profile, with this machine's memory if it is more; where vLLM
+    does not run, the first Transformers profile, with this machine's memory. If the pair does not fit it, planning
+    says why."""
     if named := profile_named(config):
         return named
-    if vllm_runs() and (gpus := visible_gpus()):
+    if not vllm_runs():
+        without_vllm = transformers_profile(config, zero=on_zero_gpu())
+        return without_vllm if without_vllm.gpu else _with_memory(without_vllm, total_memory() / GIB)
+    if gpus := visible_gpus():
         processor = this_processor()
         return suited_profile(pair, gpus, lambda profile: engines_for(pair, profile, processor, roles)).profile
-    chosen = cpu_profile(config) if vllm_runs() else transformers_profile(config, zero=on_zero_gpu())
-    if chosen.gpu:
-        return chosen
-    # The CPU profile's own figure is the least that is planned with: a smaller machine may do, and what is free decides
-    # when a server starts.
-    least = chosen.memory_gib if vllm_runs() else 0
-    return chosen.model_copy(update={"memory_gib": max(least, total_memory() / GIB)})
+    cpu = cpu_profile(config)
+    # Its own figure is the least that is planned with: a smaller machine may do, and what is free decides when a server
+    # starts.
+    return _with_memory(cpu, max(cpu.memory_gib, total_memory() / GIB))
+
+
+def _with_memory(profile: Profile, gib: float) -> Profile:
+    return profile.model_copy(update={"memory_gib": gib})
 
 
 def _try(pair: PairSpec, profile: Profile, processor: Processor, roles: Sequence[Role]) -> Plan | Misfit:
