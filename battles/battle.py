@@ -11,7 +11,7 @@ from typing import Literal
 from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
-from votes.ballot import Delivery, Mode, RecordedReply, Role, Side
+from votes.ballot import BattleRecord, Delivery, Mode, RecordedReply, Role, Side
 from votes.casting.views import OwnBattle, SharedBattle, ShownReply
 
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -53,6 +53,11 @@ class Battle:
     def over(self) -> bool:
         """Whether the next question starts a new battle: this one has been voted on, or is only being read."""
         return self.mode != "continued" and self.phase in ("reasoning", "voted", "revealed", "shared")
+
+    @property
+    def votable(self) -> bool:
+        """Whether the first vote can be cast: on all turns or, if the newest failed, on those before it."""
+        return self.phase == "answers" or (self.phase == "failed" and self.mode != "continued" and len(self.turns) > 1)
 
     @property
     def thoughts_visible(self) -> bool:
@@ -106,6 +111,28 @@ def settle(battle: Battle) -> Battle:
 def fail(battle: Battle) -> Battle:
     """There is nothing to compare: the turn can be tried again, but not voted on."""
     return replace(battle, running=frozenset(), phase="failed")
+
+
+def without_failed(battle: Battle) -> Battle:
+    """The conversation as it can be voted on: without its newest turn if that failed."""
+    if battle.phase != "failed" or not battle.votable:
+        return battle
+    return replace(battle, turns=battle.turns[:-1], phase="answers")
+
+
+def is_current(battle: Battle, record: BattleRecord) -> bool:
+    """Whether a page that shows this battle shows all that the desk has of it, and nothing else."""
+    turns = battle.turns[:-1] if battle.phase == "failed" else battle.turns
+
+    def seen(turn: Turn, side: Side) -> tuple[object, ...]:
+        reply = turn.replies.get(side) or Reply()
+        return reply.finish_reason, reply.thought_tokens, reply.answer_tokens
+
+    def recorded(reply: RecordedReply) -> tuple[object, ...]:
+        return reply.finish_reason, reply.thought_tokens, reply.answer_tokens
+
+    shown = [(turn.question, seen(turn, "a"), seen(turn, "b")) for turn in turns]
+    return shown == [(turn.prompt, recorded(turn.a), recorded(turn.b)) for turn in record.turns]
 
 
 def survivor(battle: Battle) -> Reply | None:

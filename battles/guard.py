@@ -116,7 +116,10 @@ class Guard:
         try:
             async with httpx.AsyncClient(timeout=seconds, transport=self.transport) as client:
                 checks = [self._check(client, [*before, m], extra) for m in messages for extra in self.kind.extras]
-                blocked = any(await asyncio.gather(*checks))
+                verdicts = await asyncio.gather(*checks, return_exceptions=True)
+            blocked = any(verdict is True for verdict in verdicts)  # one verdict is enough, whatever became of others
+            if not blocked and (faults := [each for each in verdicts if isinstance(each, BaseException)]):
+                raise faults[0]
         except (httpx.HTTPError, httpx.InvalidURL, GuardFault) as error:
             _LOG.warning("the guard model gave no verdict: %s: %s", type(error).__name__, error)
             self.up = False

@@ -15,7 +15,7 @@ from typing import Any
 
 from battles.battle import Battle
 from battles.pace import Pace, Signal
-from common.errors import ArenaError, ServerError
+from common.errors import ArenaError, ServerError, without_addresses
 from models.chat.client import Message, ReplyStream
 from models.chat.events import Failed, Finished, Reply
 from models.chat.resume import Wish, resume_for
@@ -72,6 +72,8 @@ class LiveTurn:
 
     requests: Mapping[Side, SideRequest] = field(kw_only=False)
     visitor: str = ""
+    together: bool = False
+    """No side begins before all models are there: one that is still loading would tell which side it is."""
     pace: Pace = field(default_factory=Pace)
     began: float = field(default_factory=time.monotonic)
     streams: dict[Side, ReplyStream] = field(default_factory=dict)
@@ -195,7 +197,9 @@ async def answer(served: ServedPair, turn: LiveTurn, side: Side) -> None:
     except Exception:
         _LOG.exception("side %s broke", side)
         reply = failed(turn, side, "The reply ended because of an internal error. The log has the details.")
-    turn.end(side, reply)
+    if reply.error:
+        _LOG.warning("side %s failed: %s", side, reply.error)
+    turn.end(side, replace(reply, error=without_addresses(reply.error)))
 
 
 async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
@@ -203,7 +207,9 @@ async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
     request = turn.requests[side]
     thought = served.pair.model(request.role).thought
     resume = resume_for(*request.go_on, thought) if request.go_on else None
-    await wait_in_line(served, request.role)
+    roles = [each.role for each in turn.requests.values()] if turn.together else [request.role]
+    for role in roles:
+        await wait_in_line(served, role)
     # The client has no silence limit, since `listen` has one.
     async with await client_of(served, request.role, READY_SECONDS, silence_seconds=None) as client:
         while True:

@@ -2,29 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from battles.battle import SIDES, Battle, begin, fail, history, receive, reopen, restored, settle
+from battles.battle import SIDES, Battle, begin, fail, history, is_current, receive, reopen, restored, settle
 from battles.counts import RUNNING, count_replies
 from battles.guard import Guard
 from battles.live import LiveTurn, LiveTurns, SideRequest, expect_watchers, play, watch
 from battles.offers import Offers
 from battles.sampling import describe_sampling, recorded_sampling, within_contexts
+from battles.tools import Tool, going_on
 from common.errors import ServerError
-from eval.thoughts.sentences import first_half
 from models.chat.events import Reply
-from models.chat.resume import Intervention, Wish
+from models.chat.resume import Wish
 from models.config.sampling import Sampling
 from models.serving.pair import ServedPair
 from votes.ballot import RecordedReply, Role, Side
 from votes.casting.desk import Desk
 from votes.casting.limits import clean_prompt, clean_thought
+from votes.errors import Refused, UnknownBattle
 
-Tool = Intervention | str
-"""What can be done with an existing reply: `answer_now`, `think_more`, `continue`, `regenerate`; `transplant`: answer
-from the other side's thought; `transplant_half`: continue from the first half of it."""
+MOVED_ON_SECONDS = 1.0
+"""After this time, pages still showing an abandoned turn are told; the one that moved on no longer reads by then."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,11 @@ class BattleTurn(LiveTurn):
     before: Battle | None = None
     """What to go back to if a side fails; without it, the turn itself has failed."""
 
+    @property
+    def unanswered(self) -> Battle:
+        """The battle if this turn comes to nothing."""
+        return self.before or fail(self.battle)
+
 
 @dataclass(frozen=True)
 class Turns:
@@ -78,7 +83,7 @@ class Turns:
         A new battle is opened with `sampling`, which its later turns use too. Needs a running event loop. The turn is
         abandoned unless somebody starts to `watch` it, or returns to it, within a few seconds.
         """
-        clean_prompt(question, self.desk.limits)  # a refused question opens no battle
+        question = clean_prompt(question, self.desk.limits)  # a refused question opens no battle
         self.live.check_room(visitor, self.desk.limits.running)
         if not battle.id:
             battle = self._open(battle, visitor, sampling, self.offers.recorded(visitor, question))
@@ -114,7 +119,24 @@ class Turns:
         """The battle's current state. The page's own copy may date from before its turn ended."""
         if battle.phase != "running" or self.live.get(battle.id):
             return battle
-        return self.live.ended.get(battle.id, battle)
+        # Where even the end is unknown, nothing that has arrived is shown.
+        return self.live.ended.get(battle.id) or fail(begin(fail(battle), battle.turns[-1].question))
+
+    def current(self, battle: Battle, visitor: str, kept: Any = "") -> Battle:
+        """The battle that a click is about, as it stands now.
+
+        `kept`: the id that the page remembers, for a session that was lost, as by a phone that slept or a restart.
+        Refused where the conversation went on in another window: the click is about what this one shows.
+        """
+        if not battle.id and isinstance(kept, str) and kept:
+            with suppress(UnknownBattle):
+                battle = self.restore(kept, visitor)
+        battle = self.now(battle)
+        if battle.id and not battle.over and not self.live.get(battle.id):
+            own = self.desk.mine(battle.id, visitor)
+            if not own.running and not is_current(battle, own.record):
+                raise Refused("This battle went on in another window.", "Reload the page to see it as it is now.")
+        return battle
 
     def restore(self, battle_id: str, visitor: str) -> Battle:
         """A visitor's own battle after a page reload. UnknownBattle if it is not theirs.
@@ -133,9 +155,8 @@ class Turns:
     async def watch(self, battle: Battle, visitor: str) -> AsyncGenerator[Progress, None]:
         """Follow a turn that is already being answered, as the generator that began it does."""
         self.desk.mine(battle.id, visitor)
-        turn = self.live.get(battle.id)
-        if isinstance(turn, BattleTurn):
-            async with aclosing(self._watch(turn)) as steps:
+        if self.live.get(battle.id):
+            async with aclosing(self._watch(self._turn(battle))) as steps:
                 async for progress in steps:
                     yield progress
 
@@ -191,7 +212,15 @@ class Turns:
         before: Battle | None = None,
     ) -> Battle:
         battle = replace(battle, screened=self.guard is not None)
-        turn = BattleTurn(requests, visitor=visitor, pace=self.live.pace, turn_id=turn_id, battle=battle, before=before)
+        turn = BattleTurn(
+            requests,
+            visitor=visitor,
+            pace=self.live.pace,
+            together=battle.mode == "blind",
+            turn_id=turn_id,
+            battle=battle,
+            before=before,
+        )
         self.live.add(battle.id, turn)
         RUNNING.inc()
         turn.task = asyncio.create_task(self._play(turn))
@@ -212,7 +241,7 @@ class Turns:
         if comparable:
             ending = Ending(settle(battle))
         elif turn.before is None:
-            ending = Ending(fail(battle))
+            ending = Ending(fail(battle))  # with what the other side has said
         else:
             ending = Ending(turn.before, failure(battle))
         self.live.keep(battle.id, ending.battle)
@@ -221,18 +250,21 @@ class Turns:
     def _close(self, turn: BattleTurn) -> None:
         RUNNING.dec()
         self.live.close(turn.battle.id)
+        if turn.battle.id not in self.live.ended:  # abandoned, or broken
+            self.live.keep(turn.battle.id, turn.unanswered)
         self.desk.abandon_turn(turn.battle.id, turn.turn_id)
 
     async def _watch(self, turn: BattleTurn) -> AsyncGenerator[Progress, None]:
         visible = turn.battle.replies_visible
-        battle = turn.battle
         async with aclosing(watch(turn, words=visible)) as snapshots:
             async for snapshot in snapshots:
                 # Text that may not be seen yet is not passed on at all, so nothing has to be compared or sent.
                 arrived = snapshot.replies if visible else turn.done
-                battle = receive(turn.battle, arrived, snapshot.running)
                 if snapshot.running:
-                    yield Progress(battle, snapshot.seconds)
+                    yield Progress(receive(turn.battle, arrived, snapshot.running), snapshot.seconds)
+        if turn.abandoned:
+            await asyncio.sleep(MOVED_ON_SECONDS)
+            yield Progress(turn.unanswered, 0.0)
         if turn.abandoned or turn.task is None:
             return
         # Not awaited directly: a watcher that leaves must not cancel the turn, nor a cancelled turn fail its watchers.
@@ -265,14 +297,3 @@ def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:
     # Some models repeat the opening tag that the template has already written.
     opening = f"{spec.thought.open}\n" if opened and not reply.raw.lstrip().startswith(spec.thought.open) else ""
     return RecordedReply.of(reply, role=role, model=spec.key, weight_hash=served.weight_hash(role), opened=opening)
-
-
-def going_on(battle: Battle, side: Side, tool: Tool) -> tuple[Wish, Reply] | None:
-    """How a side continues, and from which reply; None if it starts over."""
-    swapped = tool in ("transplant", "transplant_half")
-    reply = battle.reply(("b" if side == "a" else "a") if swapped else side)
-    if tool == "regenerate" or reply is None:
-        return None
-    if tool == "transplant_half":
-        return "think_on", Reply(thought=first_half(reply.thought or reply.answer))
-    return tool, reply  # type: ignore[return-value]

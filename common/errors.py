@@ -1,11 +1,15 @@
 """Errors meant to be shown to the user. Any other exception that escapes is a bug, and is logged rather than shown."""
 
+import re
 from typing import Literal
 
 Refusal = Literal["", "too_long", "refused", "cannot_start"]
 """Why a retry cannot help. `too_long`: the prompt or the token limit does not fit this model (the server itself is
 fine); `refused`: the server rejects the request, e.g. because of its API key or model name; `cannot_start`: the server
 would fail the same way on every start. Empty for a temporary fault."""
+
+
+_ADDRESS = re.compile(r"(?: at)? ?https?://[^\s)]*[^\s.,;:)]")
 
 
 class ArenaError(Exception):
@@ -38,3 +42,8 @@ class ServerError(ArenaError):
 
 class DataError(ArenaError):
     """A data file that is missing, unreadable or not what it claims to be; the message names the file and row."""
+
+
+def without_addresses(text: str) -> str:
+    """An error as visitors may see it: where the servers are is their operator's business."""
+    return _ADDRESS.sub("", text)

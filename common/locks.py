@@ -9,9 +9,9 @@ from typing import IO, Any
 from common.errors import DataError
 
 
-def lock_file(file: IO[Any]) -> None:
-    """Lock an open file for this process until it is closed. Raises OSError if another process holds the lock, or if
-    the file system does not support locks."""
+def lock_file(file: IO[Any], *, wait: bool = False) -> None:
+    """Lock an open file for this process until it is closed; with `wait`, once no other process holds the lock, for
+    which Windows waits ten seconds. Raises OSError if one does, or if the file system does not support locks."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -19,13 +19,13 @@ def lock_file(file: IO[Any]) -> None:
         at = file.tell()
         file.seek(2**40)
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
         finally:
             file.seek(at)
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
 
 
 @contextmanager
@@ -47,9 +47,6 @@ def alone(folder: Path) -> Iterator[None]:
     """Let only one process at a time make this folder; others wait. Without file locks this is not enforced."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(folder.name + ".lock").open("w") as lock:
-        if sys.platform != "win32":
-            import fcntl
-
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):
+            lock_file(lock, wait=True)
         yield

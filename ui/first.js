@@ -35,8 +35,22 @@ function openTab(name) {
   return Boolean(tab);
 }
 
+async function copyText(text) {
+  if (!text) return;
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const field = document.createElement("textarea"); // over http from another machine there is no clipboard
+  field.value = text;
+  document.body.append(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 async function copyLink(button) {
-  await navigator.clipboard.writeText(new URL(button.dataset.link, window.location.href.split("?")[0]).href);
+  await copyText(new URL(button.dataset.link, window.location.href.split("?")[0]).href);
   const before = button.textContent;
   button.textContent = "Copied";
   setTimeout(() => {
@@ -68,7 +82,7 @@ document.addEventListener("input", (event) => {
 const began = new WeakMap();
 setInterval(() => {
   for (const title of document.querySelectorAll(".panel .thought-group .title")) {
-    if (!title.textContent.trim().startsWith("Thinking")) {
+    if (!/…$/.test(title.textContent.trim())) {
       delete title.dataset.seconds;
       continue;
     }

@@ -7,6 +7,7 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from common.errors import without_addresses
 from models.config.registry import ROLES
 from models.serving.status import Phase, Status
 from ui.api import build_api, mcp_installed
@@ -107,7 +108,7 @@ def status_chip(role: str, title: str, status: Status) -> Markup:
         tone=tone,
         role=role,
         title=title,
-        sentence=status.sentence,
+        sentence=without_addresses(status.sentence),
     )
 
 

@@ -24,15 +24,16 @@ const arena = (() => {
   }
 
   let working = false;
-  function announceProgress(line) {
+  function announceProgress(line, ballot, arena) {
     if (working === Boolean(line)) return;
     working = Boolean(line);
-    announce(working ? "The models are answering." : "Both answers are here.");
+    if (working) announce("The models are answering.");
+    else if (arena?.visible !== false) announce(ballot?.visible ? "Both answers are here." : "The models have ended.");
   }
 
   function show(values) {
     for (const [name, value] of Object.entries(values)) {
-      if (name === "progress") announceProgress(value);
+      if (name === "progress") announceProgress(value, values["ballot.group"], values.arena);
       if (name.startsWith("panels-")) panels[name] = value;
       waiting[name] = value;
     }

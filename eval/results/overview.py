@@ -28,6 +28,8 @@ class SetResult(NamedTuple):
     """Problems of which one side has no verdict: the grader failed, or the prompt was too long."""
     k: int
     """Samples of each."""
+    temperature: float
+    max_tokens: int
     base: float
     distilled: float
     difference: float
@@ -120,6 +122,8 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
         p.problems,
         comparison.left_out,
         info.config.samples,
+        info.config.temperature,
+        info.config.max_tokens,
         p.base,
         p.distilled,
         p.difference,

@@ -2,11 +2,29 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 MOUNT = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 V1_UNLIMITED = 2**60
 """Version 1 writes "no limit" as the largest multiple of the page size; no machine has that much memory."""
+
+
+class MemoryFiles(NamedTuple):
+    """What one version calls its files on memory."""
+
+    controller: str
+    """The folder below the mount; version 2 has one hierarchy for everything."""
+    limit: str
+    used: str
+    cached: str
+    """The line of memory.stat with the file cache that can be given back at once."""
+
+
+MEMORY = (
+    MemoryFiles("", "memory.max", "memory.current", "inactive_file"),
+    MemoryFiles("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
@@ -21,31 +39,35 @@ def cpu_limit(mount: Path = MOUNT, own: Path = OWN) -> float | None:
 
 def memory_limit(mount: Path = MOUNT, own: Path = OWN) -> int | None:
     """Bytes this process's group may use together; None without a limit."""
-    limits = [_number(folder / "memory.max") for folder in _folders(mount, own)]
-    limits += [_number(folder / "memory.limit_in_bytes") for folder in _folders(mount, own, "memory")]
-    return min((limit for limit in limits if limit is not None and limit < V1_UNLIMITED), default=None)
+    limits = (_limit(folder, names) for folder, names in _groups(mount, own))
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def memory_left(mount: Path = MOUNT, own: Path = OWN) -> int | None:
     """Bytes this process's group may still allocate before it is killed; None without a limit. The file cache does not
     count, since it is reclaimable."""
-    left = [
-        *(_left(f, "memory.max", "memory.current", "inactive_file") for f in _folders(mount, own)),
-        *(
-            _left(f, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            for f in _folders(mount, own, "memory")
-        ),
-    ]
+    left = (_left(folder, names) for folder, names in _groups(mount, own))
     return min((room for room in left if room is not None), default=None)
 
 
-def _left(folder: Path, limit: str, used: str, cached: str) -> int | None:
-    most, taken = _number(folder / limit), _number(folder / used)
-    if most is None or taken is None or most >= V1_UNLIMITED:
+def _groups(mount: Path, own: Path) -> Iterator[tuple[Path, MemoryFiles]]:
+    for names in MEMORY:
+        for folder in _folders(mount, own, names.controller):
+            yield folder, names
+
+
+def _limit(folder: Path, names: MemoryFiles) -> int | None:
+    limit = _number(folder / names.limit)
+    return None if limit is None or limit >= V1_UNLIMITED else limit
+
+
+def _left(folder: Path, names: MemoryFiles) -> int | None:
+    limit, used = _limit(folder, names), _number(folder / names.used)
+    if limit is None or used is None:
         return None
     lines = (line.split() for line in _read(folder / "memory.stat").splitlines())
-    given_back = next((int(line[1]) for line in lines if len(line) == 2 and line[0] == cached), 0)
-    return max(most - taken + given_back, 0)
+    given_back = next((int(line[1]) for line in lines if len(line) == 2 and line[0] == names.cached), 0)
+    return max(limit - used + given_back, 0)
 
 
 def _share(text: str) -> float | None:

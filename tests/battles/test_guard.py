@@ -95,6 +95,20 @@ async def test_a_bad_thought_blocks_the_reply() -> None:
     assert screened["a"].finish_reason == "blocked"
 
 
+async def test_one_verdict_blocks_whatever_became_of_the_others() -> None:
+    server = Server("llama-guard")
+    real = server.__call__
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(500) if b"thought" in request.content else real(request)
+
+    guard = Guard(KINDS["llama-guard"], "http://guard/v1", "guard-model", "k3y", httpx.MockTransport(handle))
+    for said, ending in (("bad", "blocked"), ("fine", "stop")):
+        screened = await guard.screen("q", {"a": Reply(thought="a thought", answer=said, finish_reason="stop")})
+        assert screened["a"].finish_reason == ending
+    assert guard.counts["blocked"] == guard.counts["unchecked"] == 1
+
+
 async def test_the_end_of_a_long_answer_is_read_too() -> None:
     server = Server("llama-guard")
     screened = await guard_of(server).screen("q", {"a": Reply(answer="fine " * PIECE + "bad")})

@@ -12,9 +12,10 @@ import pytest
 
 from battles import live as live_module
 from battles import turns as module
-from battles.battle import Battle, Phase, Turn, begin, fail, receive, reopen, survivor
+from battles.battle import Battle, Phase, Turn, begin, fail, receive, reopen, settle, survivor, without_failed
 from battles.live import LiveTurn, LiveTurns, watch
-from battles.turns import Turns, going_on, record
+from battles.tools import going_on
+from battles.turns import Turns, record
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
@@ -195,7 +196,7 @@ async def test_a_refused_question_is_explained_and_changes_nothing(
     services: Any = SimpleNamespace(visitor=lambda request: "visitor")
     turns, show = turns_at(desk), SimpleNamespace(waits=None)
     ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))  # type: ignore[arg-type]
-    answer = await ask(Battle(), question, mode, False, None, *settings, False, *SETTINGS)
+    answer = await ask(Battle(), "", question, mode, False, None, *settings, False, *SETTINGS)
     assert answer.battle == gr.skip() and set(answer.news) == {"number", "failed"} and why in answer.news["failed"]
     assert not len(turns.live)
 
@@ -262,9 +263,10 @@ async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
 
     monkeypatch.setattr(module, "watch", leave)
     answers += [{"a": GOOD, "b": GOOD}]
+    monkeypatch.setattr(module, "MOVED_ON_SECONDS", 0.05)
     asked = turns.ask(battle, "And 3 + 3?", "visitor", SAMPLING)
-    assert [step async for step in asked] == []
-    await asyncio.sleep(0.05)
+    (told,) = [step.battle async for step in asked]  # for other windows; this one no longer reads
+    assert told.phase == "failed" and told.turns[0] == battle.turns[0] and told == turns.restore(battle.id, "visitor")
     assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
 
 
@@ -361,7 +363,71 @@ async def test_a_turn_that_nobody_comes_back_to_ends(desk: Desk, monkeypatch: py
     assert desk.mine(battle.id, "visitor").running
     await asyncio.sleep(0.2)
     assert not desk.mine(battle.id, "visitor").running and not len(turns.live)
-    assert turns.restore(battle.id, "visitor").phase == "open"
+    lost = turns.restore(battle.id, "visitor")
+    assert lost.phase == "failed" and lost.turns[-1].question == "What is 2 + 2?", "it can be asked again"
+    assert turns.now(battle) == lost
+
+
+async def test_a_click_in_a_window_that_another_has_left_behind_is_refused(
+    desk: Desk, answers: list[dict[Side, Reply]]
+) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}, {"a": replace(GOOD, answer_tokens=2), "b": GOOD}, {"a": GOOD, "b": GOOD}]
+    first = await last(turns.ask(Battle(), " What is 2 + 2?\r\n", "visitor", SAMPLING))
+    assert first.turns[0].question == "What is 2 + 2?" == desk.mine(first.id, "visitor").record.turns[0].prompt
+    again = turns.restore(first.id, "visitor")
+    assert turns.current(first, "visitor") is first and turns.current(again, "visitor") is again
+    again = await last(turns.watch(turns.start_again(again, "regenerate", frozenset({"a", "b"}), "visitor"), "visitor"))
+    with pytest.raises(Refused, match=r"another window\. Reload"):
+        turns.current(first, "visitor")
+    assert turns.current(again, "visitor") is again
+    more = await last(turns.ask(again, "And 3 + 3?", "visitor", SAMPLING))
+    with pytest.raises(Refused, match="another window"):
+        turns.current(again, "visitor")
+    failed = fail(begin(more, "And then?"))
+    assert turns.current(failed, "visitor") is failed, "a failed question is on the page alone"
+    desk.cast(more.id, "visitor", "answers", "a")
+    over = replace(more, phase="voted")
+    assert turns.current(over, "another") is over, "the next question opens a battle of its own"
+
+
+async def test_a_page_whose_session_was_lost_goes_on_with_the_battle_it_remembers(
+    desk: Desk, answers: list[dict[Side, Reply]]
+) -> None:
+    turns = turns_at(desk)
+    answers += [{"a": GOOD, "b": GOOD}]
+    battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    assert turns.current(Battle(), "visitor", battle.id) == turns.restore(battle.id, "visitor")
+    for visitor, kept in (("another", battle.id), ("visitor", "unknown"), ("visitor", ""), ("visitor", ["x"])):
+        assert turns.current(Battle(), visitor, kept) == Battle()
+
+
+@pytest.mark.parametrize(("mode", "waited"), [("blind", 4), ("named", 2)])
+async def test_a_blind_side_does_not_begin_while_the_other_model_is_loading(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, mode: Mode, waited: int
+) -> None:
+    lines: list[str] = []
+
+    async def wait_in_line(_: Any, role: str) -> None:
+        lines.append(role)
+
+    async def no_client(*_: Any, **__: Any) -> Any:
+        raise ServerError("The model server at http://10.0.0.7:8000/v1 does not answer.", "Try again.")
+
+    monkeypatch.setattr(live_module, "wait_in_line", wait_in_line)
+    monkeypatch.setattr(live_module, "client_of", no_client)
+    battle = await last(turns_at(desk).ask(Battle(mode=mode), "What?", "visitor", SAMPLING))
+    assert len(lines) == waited and set(lines) == {"base", "distilled"}
+    told = str(panel_messages(battle, "a"))
+    assert "The model server does not answer. Try again." in told and "10.0.0.7" not in told
+
+
+def test_a_question_that_failed_leaves_the_vote_on_those_before_it() -> None:
+    asked = settle(receive(begin(Battle("id"), "One?"), {"a": GOOD, "b": GOOD}, frozenset()))
+    failed = fail(begin(asked, "Two?"))
+    assert failed.votable and without_failed(failed) == asked and asked.votable and without_failed(asked) is asked
+    for other in (fail(begin(Battle("id"), "One?")), replace(failed, mode="continued"), begin(asked, "Two?")):
+        assert not other.votable and without_failed(other) is other
 
 
 @pytest.mark.parametrize(
@@ -391,7 +457,7 @@ def test_a_recorded_reply_says_what_the_template_opened(thought: ThoughtFormat, 
         ("named", "answers", "think_more", "start_again"),
         ("blind", "answers", "transplant", ""),
         ("blind", "answers", "transplant_half", ""),
-        ("named", "answers", "stop", ""),
+        ("named", "answers", "stop", "whole"),
         ("named", "voted", "regenerate", ""),
     ],
 )
@@ -409,13 +475,17 @@ async def test_a_tool_that_is_not_offered_does_nothing_when_called_all_the_same(
         reached.append("start_again")
         return battle
 
-    turns: Any = SimpleNamespace(now=lambda battle: battle, switch=switch, start_again=start_again)
+    def whole(_: Battle) -> dict[str, Any]:
+        reached.append("whole")  # a Stop that comes too late shows how it ended
+        return {}
+
+    turns: Any = SimpleNamespace(current=lambda battle, *_: battle, switch=switch, start_again=start_again)
     services: Any = SimpleNamespace(visitor=lambda request: "visitor")
     battle = Battle("id", mode, phase=phase, turns=(Turn("Why?", {"a": GOOD, "b": GOOD}),))
-    show: Any = SimpleNamespace(changes=lambda *_: {})
-    answer = await tool_handler(services, turns, show, tool)(battle, "Both", None)
+    show: Any = SimpleNamespace(changes=lambda *_: {}, whole=whole)
+    answer = await tool_handler(services, turns, show, tool)(battle, "", "Both", None)
     assert reached == ([reaches] if reaches else [])
-    if reaches != "start_again":
+    if reaches in ("", "switch"):
         assert answer == (gr.skip(), None), "what takes no step changes nothing"
 
 

@@ -41,8 +41,13 @@ def _row(one: SetResult) -> tuple[str, ...]:
         base = _lenient(one.base_no_answer, one.lenient_base)
         distilled = _lenient(one.distilled_no_answer, one.lenient_distilled)
         gain.append(f"lenient: {points(one.lenient_difference)}")
+    decoding = f"temperature {one.temperature:g}" if one.temperature else "greedy"
     return (
-        below(one.title, f"{one.n} problems × {one.k}{left_out}{', recorded' if one.recorded else ''}"),
+        below(
+            one.title,
+            f"{one.n} problems × {one.k}{left_out}{', recorded' if one.recorded else ''}",
+            f"{decoding}, at most {one.max_tokens:,} tokens",
+        ),
         below(f"{100 * one.base:.1f} %", *base),
         below(f"{100 * one.distilled:.1f} %", *distilled),
         below(strong(points(one.difference)), *gain),

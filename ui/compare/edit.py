@@ -49,11 +49,12 @@ def take_handler(turns: Turns, side: Side) -> Callable[..., Answer]:
 
 def edit_handler(services: Services, turns: Turns, show: Renderer, wish: Wish) -> Handler:
     @in_words
-    async def use(battle: Battle, target: Any, text: Any, request: gr.Request) -> Answer:
-        before = turns.now(battle)
+    async def use(battle: Battle, kept: Any, target: Any, text: Any, request: gr.Request) -> Answer:
+        visitor = services.visitor(request)
+        before = turns.current(battle, visitor, kept)
         if not offered(before, "transplant"):
             return unchanged()
-        battle = turns.start_from(before, text, wish, chosen_sides(before, target), services.visitor(request))
+        battle = turns.start_from(before, text, wish, chosen_sides(before, target), visitor)
         return Answer(battle, news(show.changes(before, battle), follow=battle.id))
 
     return use

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
-from battles.battle import SIDES, Battle, Phase, fail, shared
+from battles.battle import SIDES, Battle, Phase, shared, without_failed
 from battles.pinning import pin_from_battle
 from battles.turns import Turns
 from common.errors import ArenaError
 from ui.compare.news import News, news
 from ui.compare.reveal import outcome
-from ui.compare.screen import Renderer
+from ui.compare.screen import Renderer, Update
 from ui.compare.view import (
     QUESTION_HINTS,
     allowed,
@@ -95,10 +95,12 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
 
 def ask_handler(services: Services, turns: Turns, show: Renderer, limits: SamplingLimits) -> Handler:
     @in_words
-    async def ask(battle: Battle, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any) -> Answer:
+    async def ask(
+        battle: Battle, kept: Any, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any
+    ) -> Answer:
         if show.waits and show.waits.are_old:
             await run_in_threadpool(show.waits.refresh)
-        before = battle = turns.now(battle)
+        before = battle = turns.current(battle, services.visitor(request), kept)
         if battle.over:
             battle = Battle()
         if not battle.id:
@@ -115,21 +117,21 @@ def ask_handler(services: Services, turns: Turns, show: Renderer, limits: Sampli
 
 def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) -> Handler:
     @in_words
-    async def use(battle: Battle, target: Any, request: gr.Request) -> Answer:
-        before = battle = turns.now(battle)
+    async def use(battle: Battle, kept: Any, target: Any, request: gr.Request) -> Answer:
+        visitor = services.visitor(request)
+        before = battle = turns.current(battle, visitor, kept)
         sides = chosen_sides(battle, target)
         if not allowed(battle, tool) or turns.switch(battle, tool, sides):
             return unchanged()
-        if battle.phase == "running":  # how it ended is no longer known
-            battle = fail(battle)
-            return Answer(battle, news(show.changes(before, battle), follow=""))
+        if tool == "stop":  # too late: this is how it ended
+            return Answer(battle, news(show.whole(battle), follow=""))
         if not offered(battle, tool):
             return unchanged()
         if tool == "continue":
             sides &= unfinished(battle)
             if not sides:
                 return unchanged(news(said="That side has finished. Choose the other side, or think more."))
-        battle = turns.start_again(battle, tool, sides, services.visitor(request))
+        battle = turns.start_again(battle, tool, sides, visitor)
         return Answer(battle, news(show.changes(before, battle), follow=battle.id))
 
     return use
@@ -137,8 +139,12 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) ->
 
 def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verdict) -> Callable[..., Answer]:
     @in_words
-    def cast(battle: Battle, stage: Any, reasons: Any, comment: Any, agreed: Any, request: gr.Request) -> Answer:
-        before, visitor = turns.now(battle), services.visitor(request)
+    def cast(
+        battle: Battle, kept: Any, stage: Any, reasons: Any, comment: Any, agreed: Any, request: gr.Request
+    ) -> Answer:
+        visitor = services.visitor(request)
+        shown = turns.current(battle, visitor, kept)
+        before = without_failed(shown)
         licence = LICENCE if agreed is True else ""
         receipt = services.desk.cast(before.id, visitor, stage, verdict, reasons or (), comment or "", licence)
         emptied = {"ballot.comment": "", "ballot.reasons": gr.update(value=[])} if reasons or comment else {}
@@ -146,7 +152,7 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
         if before.mode == "named":
             names, votes = services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor)
             battle = replace(before, phase="voted")
-            update = show.changes(before, battle, show.revealed(names, votes, battle))
+            update = moved(show, shown, battle, show.revealed(names, votes, battle))
             return Answer(battle, news(emptied | update, said=notice, mine=remembered(battle, names, votes)))
         # If neither model thought, there is nothing to read and no second vote to cast.
         phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
@@ -154,33 +160,41 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
             notice = NO_THOUGHT
         battle = replace(before, phase=phase)
         mine = remembered(battle, None, {receipt.stage: verdict})
-        return Answer(battle, news(emptied | show.changes(before, battle), said=notice, mine=mine))
+        return Answer(battle, news(emptied | moved(show, shown, battle), said=notice, mine=mine))
 
     return cast
 
 
+def moved(show: Renderer, shown: Battle, battle: Battle, facts: str = "") -> Update:
+    """What a page that shows `shown` is sent: everything if a failed turn goes, as the panels lose their end."""
+    return show.whole(battle, facts) if shown.phase == "failed" else show.changes(shown, battle, facts)
+
+
 def undo_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def undo(battle: Battle, request: gr.Request) -> Answer:
-        before = turns.now(battle)
-        receipt = services.desk.undo(before.id, services.visitor(request))
+    def undo(battle: Battle, kept: Any, request: gr.Request) -> Answer:
+        visitor = services.visitor(request)
+        before = turns.current(battle, visitor, kept)
+        receipt = services.desk.undo(before.id, visitor)
         battle = replace(before, phase=receipt.stage)
         notice = "Your vote was withdrawn. You can vote again."
-        return Answer(battle, news(show.changes(before, battle), said=notice))
+        mine = remembered(battle, None, services.desk.standing(before.id, visitor))
+        return Answer(battle, news(show.changes(before, battle), said=notice, mine=mine))
 
     return undo
 
 
 def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def reveal(battle: Battle, request: gr.Request) -> Answer:
-        before = turns.now(battle)
-        ask_desk = services.desk.forfeit if before.phase == "answers" else services.desk.reveal
+    def reveal(battle: Battle, kept: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
+        shown = turns.current(battle, visitor, kept)
+        before = without_failed(shown)
+        ask_desk = services.desk.forfeit if before.phase == "answers" else services.desk.reveal
         names = ask_desk(before.id, visitor)
         votes = services.desk.standing(before.id, visitor)
         named = replace(before, phase="revealed", roles={"a": names.a.role, "b": names.b.role})
-        update = show.changes(before, named, show.revealed(names, votes, named))
+        update = moved(show, shown, named, show.revealed(names, votes, named))
         return Answer(named, news(update, mine=remembered(named, names, votes)))
 
     return reveal
@@ -188,8 +202,9 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
 
 def go_on_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def go_on(battle: Battle, request: gr.Request) -> Answer:
-        battle = turns.go_on(turns.now(battle), services.visitor(request))
+    def go_on(battle: Battle, kept: Any, request: gr.Request) -> Answer:
+        visitor = services.visitor(request)
+        battle = turns.go_on(turns.current(battle, visitor, kept), visitor)
         return Answer(battle, news(show.whole(battle), said=GOES_ON))
 
     return go_on
@@ -221,9 +236,9 @@ def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
 
 
 def restart_handler(turns: Turns, show: Renderer) -> Handler:
-    async def restart(battle: Battle, mode: Any) -> Answer:
+    async def restart(battle: Battle, kept: Any, mode: Any) -> Answer:
         fresh = Battle(mode="named" if mode == "named" else "blind")
-        if not battle.turns:  # the page is as it should be; a question asked meanwhile must not be hidden again
+        if not battle.turns and not kept:  # as the page is; a question asked meanwhile must not be hidden again
             return unchanged(news({"delivery": show.delivery(fresh)}))
         turns.abandon(battle)
         return Answer(fresh, news(show.whole(fresh), follow=""))
@@ -256,8 +271,8 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
             del update["kept"]  # reading another battle does not lose one's own
             return Answer(battle, news(update))
         own = own_battle(turns, stored, visitor)
-        if own is None:
-            return unchanged(news({"kept": ""}) if stored else None)
+        if own is None:  # not forgotten: it may be the network that has changed, and with it the visitor
+            return unchanged()
         follow = own.id if own.phase == "running" else ""
         chosen = {} if own.mode == "continued" else {"mode": own.mode}  # the next battle is as it was before
         return Answer(own, news(show.whole(own) | chosen, follow=follow))

@@ -81,10 +81,10 @@ def others_sentence(rate: WinRate) -> str:
     """How blind votes on this pair have come out so far."""
     if rate.rate is None or rate.interval is None or rate.votes < FEWEST_VOTES:
         votes = f"{rate.votes} blind vote{'' if rate.votes == 1 else 's'}"
-        return f"Others: {votes} on this pair so far, too few for a share."
+        return f"So far: {votes} on this pair, too few for a share."
     low, high = 100 * rate.interval.low, 100 * rate.interval.high
     return (
-        f"Others: in {rate.votes} blind votes on this pair, the distilled model was preferred {100 * rate.rate:.0f} % "
+        f"So far: in {rate.votes} blind votes on this pair, the distilled model was preferred {100 * rate.rate:.0f} % "
         f"of the time (95 % interval {low:.0f}–{high:.0f} %; ties count half)."
     )
 

@@ -243,15 +243,15 @@ class Renderer:
         return battle.mode == "named" and battle.phase == "voted"
 
     def ballot(self, battle: Battle, facts: str) -> Update:
-        voted = battle.phase in ("reasoning", "voted")
+        voted, open_ = battle.phase in ("reasoning", "voted"), battle.votable or battle.phase == "reasoning"
         return {
-            "ballot.group": gr.update(visible=battle.phase in ("answers", "reasoning")),
-            "ballot.more": gr.update(visible=battle.phase in ("answers", "reasoning")),
+            "ballot.group": gr.update(visible=open_),
+            "ballot.more": gr.update(visible=open_),
             "ballot.prompt": vote_prompt(battle),
             "ballot.reasons": gr.update(choices=reason_choices(battle), value=[]),
             "ballot.comment": "",
             "ballot.stage": "reasoning" if battle.phase == "reasoning" else "answers",
-            "ballot.after": gr.update(visible=voted or (battle.phase == "answers" and battle.mode == "blind")),
+            "ballot.after": gr.update(visible=voted or (battle.votable and battle.mode == "blind")),
             "ballot.undo": gr.update(visible=voted),
             "ballot.reveal": gr.update(
                 visible=battle.mode == "blind",

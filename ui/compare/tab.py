@@ -245,30 +245,30 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
         event.success(None, w.news, list(named.values()), js=take, **QUIET)
 
     limits = SamplingLimits(longest_reply(services.served), longest_reply(services.served, ["distilled"]))
-    asking = [w.battle, w.question, w.mode, w.delivery, *samplings]
+    asking = [w.battle, w.kept, w.question, w.mode, w.delivery, *samplings]
     answer([w.ask.click, w.question.submit], ask_handler(services, turns, show, limits), asking)
     for tool, button in w.tools.items():
-        answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.target])
+        answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.kept, w.target])
     for side, button in w.edit.take.items():
         answer(button.click, take_handler(turns, side), [w.battle])
     for wish, button in w.edit.go.items():
-        answer(button.click, edit_handler(services, turns, show, wish), [w.battle, w.target, w.edit.text])
+        answer(button.click, edit_handler(services, turns, show, wish), [w.battle, w.kept, w.target, w.edit.text])
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
-        voting = [w.battle, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
+        voting = [w.battle, w.kept, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
         answer(button.click, vote_handler(services, turns, show, verdict), voting)
     remember_agreement(page, ballot.agree)
-    answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle])
+    answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle, w.kept])
     answer(w.look.click, look_handler(turns), [w.battle])
-    answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle])
-    answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle])
-    answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.mode])
+    answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle, w.kept])
+    answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle, w.kept])
+    answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.kept, w.mode])
     # Not `gr.on(None, …)`, which would open the battle again whenever `kept` changes.
     answer(page.load, open_handler(services, turns, show), [w.kept])
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
     for side, button in w.copies.items():
         fetched = button.click(copy_handler(turns, side), w.battle, w.copied, **QUIET)
-        fetched.success(fn=None, inputs=w.copied, js="(text) => navigator.clipboard.writeText(text)")
+        fetched.success(fn=None, inputs=w.copied, js="(text) => void copyText(text)")
 
 
 def remember_agreement(page: gr.Blocks, agree: gr.Checkbox) -> None:

@@ -11,6 +11,9 @@ from votes.ballot import REASONS, Role, Side
 KEYS = Markup('<span class="keys">Keys: <kbd>A</kbd> <kbd>T</kbd> <kbd>X</kbd> <kbd>B</kbd></span>')
 VOTE_PROMPTS = {
     "answers": render('<p class="vote-prompt"><b>Which answer is better?</b>{{ keys }}</p>', keys=KEYS),
+    "before": render(
+        '<p class="vote-prompt"><b>Which answers before your last question are better?</b>{{ keys }}</p>', keys=KEYS
+    ),
     "reasoning": render(
         '<p class="vote-prompt second"><span><b>Your vote is saved.</b> The reasoning is open now. Changed your mind '
         "after reading it? A second vote is optional.</span>{{ keys }}</p>",
@@ -118,6 +121,8 @@ def reason_choices(battle: Battle) -> list[tuple[str, str]]:
 
 
 def vote_prompt(battle: Battle) -> Markup:
+    if battle.phase == "failed":
+        return VOTE_PROMPTS["before"]
     return VOTE_PROMPTS["reasoning" if battle.phase == "reasoning" else "answers"]
 
 

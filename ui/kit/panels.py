@@ -25,7 +25,7 @@ ENDINGS: Mapping[str, str] = {
     "blocked": ours("Blocked by the guard model."),
 }
 UNANSWERED = ours("The thought ended without an answer.")
-USED_UP = ours("The thought used up the token limit before an answer. Set a higher limit, or press Continue.")
+USED_UP = ours("The thought used up the token limit before an answer.")
 EMPTY = ours("An empty reply.")
 
 
@@ -88,4 +88,4 @@ def _asked(question: str) -> Typeset:
 
 def waiting_message(sentence: str) -> Message:
     """A line in place of a reply, saying what is being waited for."""
-    return {"role": "assistant", "content": f"*{sentence}*"}
+    return {"role": "assistant", "content": ours(sentence)}

@@ -75,6 +75,8 @@ def progress_line(
         return Markup()
     if not models_ready:
         text = "Your question is queued: the models are still starting"
+    elif battle.mode == "blind" and side_failed(battle):
+        text = "There is nothing to compare; waiting for the other model to end"
     elif battle.mode != "blind" and len(battle.running) == 1:
         text = f"{next(iter(battle.running)).upper()} is still writing"
     elif battle.replies_visible:

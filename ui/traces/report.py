@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from traces.publishing.measure import MEASUREMENTS
+from traces.publishing.ways import MEASUREMENTS
 from ui.kit.html import Markup, join, note, render, table
 
 Figures = Mapping[str, Any]

@@ -85,9 +85,11 @@ def verdict_html(trace: Trace) -> Markup:
     """Kept, or why not."""
     if trace.kept is None:
         return Markup('<p class="verdict">Not verified.</p>')
-    if trace.kept:
+    if trace.kept and not trace.reason:
         return Markup('<p class="verdict good">Kept: two independent checks found the answer right.</p>')
     code, _, detail = trace.reason.partition(": ")
+    if trace.kept:
+        return render('<p class="verdict">Kept without a check: {{ reason }}.</p>', reason=detail or code)
     rule = REASONS.get(code, code)
     more = f" ({detail})" if detail and detail != rule else ""
     return render('<p class="verdict bad">Rejected: {{ reason }}.</p>', reason=rule + more)

@@ -62,6 +62,8 @@ def test_an_answer_that_could_not_be_read_leaves_out_its_problem_and_not_the_set
     make_run(tmp_path, {"base": 2, "distilled": 18}, unread=1)
     (result,) = overview(tmp_path, "p")
     assert (result.n, result.left_out) == (19, 1) and "19 problems × 1 (1 left out)" in overview_html([result])
+    assert "greedy, at most 1,024 tokens" in overview_html([result])
+    assert "temperature 0.6, at most 512 tokens" in overview_html([result._replace(temperature=0.6, max_tokens=512)])
 
 
 def test_few_problems_that_differ_make_no_winner_whatever_the_bootstrap_says(tmp_path: Path) -> None:
@@ -118,7 +120,7 @@ def test_the_papers_figures_stand_apart_and_say_whose_they_are() -> None:
 def one(title: str, difference: float, low: float, high: float) -> SetResult:
     shares = (0.5, 0.5 + difference, difference, low, high)
     p = 0.01 if low > 0 or high < 0 else 0.3
-    return SetResult(title, title, "r", False, 10, 0, 1, *shares, p, 1.0, 2.0, 0.0, 0.0, *shares)
+    return SetResult(title, title, "r", False, 10, 0, 1, 0.0, 512, *shares, p, 1.0, 2.0, 0.0, 0.0, *shares)
 
 
 def test_the_sentence_names_what_is_better_worse_and_open() -> None:

@@ -28,7 +28,7 @@ def asked(question: str = "What is 2 + 2?", base: int = 0, distilled: int = 4, *
 def result(title: str, difference: float, low: float, high: float) -> SetResult:
     shares = (0.1, 0.1 + difference, difference, low, high)
     p = 0.01 if low > 0 or high < 0 else 0.3
-    return SetResult(title, title, "r", True, 10, 0, 4, *shares, p, 1.0, 2.0, 0.0, 0.0, *shares)
+    return SetResult(title, title, "r", True, 10, 0, 4, 0.6, 512, *shares, p, 1.0, 2.0, 0.0, 0.0, *shares)
 
 
 def test_the_models_are_named_with_their_size() -> None:

@@ -135,10 +135,12 @@ def test_news_that_is_handed_on_twice_has_the_same_number() -> None:
 
 async def test_after_a_vote_the_next_battle_clears_the_ballot(show: Renderer) -> None:
     voted = replace(settle(writing(running("together"), a="4", b="4")), phase="voted")
-    turns: Any = SimpleNamespace(now=lambda battle: battle, start=lambda *_: replace(running("together"), id="next"))
+    turns: Any = SimpleNamespace(
+        current=lambda battle, *_: battle, start=lambda *_: replace(running("together"), id="next")
+    )
     services: Any = SimpleNamespace(visitor=lambda request: "visitor")
     ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))
-    answer = await ask(voted, "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
+    answer = await ask(voted, "", "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
     assert answer.battle.id == answer.news["follow"] == "next"
     assert answer.news["show"]["ballot.comment"] == "" and answer.news["show"]["ballot.stage"] == "answers"
 

@@ -21,7 +21,7 @@ from traces.keeping.trace import Trace, append_trace
 from traces.keeping.yields import method_yields
 from traces.problems.curate import Decontaminator, curate
 from traces.problems.sources import Source
-from traces.publishing.measure import MEASUREMENTS
+from traces.publishing.ways import MEASUREMENTS
 from traces.thoughts.annotate import Step
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
