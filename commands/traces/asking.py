@@ -5,6 +5,7 @@ import asyncio
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commands.kit.arguments import AGAIN, Commands, address, count, leaf
 from commands.kit.files import check_writable
@@ -14,6 +15,9 @@ from commands.traces.elsewhere import add_batch_options, batch_command
 from common import jsonl
 from common.errors import ConfigError, ServerError
 from common.paths import ROOT, home
+
+if TYPE_CHECKING:
+    from traces.thoughts.service.pacing import CapReached
 
 REHEARSAL = ROOT / "traces" / "training" / "rehearsal.jsonl"
 SERVICE = "--url http://127.0.0.1:8001/v1 --model NAME"
@@ -128,9 +132,10 @@ def add_rehearse(commands: Commands) -> None:
     )
 
 
-def rehearse_command(options: argparse.Namespace) -> None:
-    from commands.kit.collecting import client_from
-    from traces.thoughts.rehearse import prompts, replies_of
+def rehearse_command(options: argparse.Namespace) -> int:
+    """Store the complete replies, also those that were there when it was stopped. 3 when a cap stopped it."""
+    from commands.kit.collecting import STOPPED_BY_CAP, client_from, ledger_path
+    from traces.thoughts.rehearse import ask_all, prompts
     from traces.training.dataset import Row, write_rows
 
     own = home() / "traces" / ("rehearsal.rows.jsonl" if options.rows else "rehearsal.jsonl")
@@ -138,19 +143,27 @@ def rehearse_command(options: argparse.Namespace) -> None:
     check_writable(out)  # before anything is asked and paid for
     questions = prompts(chinese=options.chinese)[: options.most]
 
-    async def work() -> list[dict[str, str]]:
-        async with client_from(options, home() / "rehearsal.ledger.jsonl") as client:
-            return await replies_of(client, questions)
+    replies: dict[str, str] = {}
 
-    replies = asyncio.run(work())
-    if not replies:
-        raise ServerError("The base gave no complete reply.", f"{out} is unchanged; try again.")
-    if options.rows:
-        write_rows(out, (Row("chat", each["prompt"], ((each["reply"], True),)) for each in replies))
-    else:
-        jsonl.write(out, replies)
-    text = f"{len(replies)} of {len(questions)} replies are complete and stored in {out}."
-    show(options, {"asked": len(questions), "kept": len(replies), "file": out}, text)
+    async def work() -> "CapReached | None":
+        async with client_from(options, ledger_path(out)) as client:
+            return await ask_all(client, questions, replies)
+
+    try:
+        stopped = asyncio.run(work())
+    finally:
+        told = [(prompt, replies[prompt]) for prompt in questions if prompt in replies]
+        if told and options.rows:
+            write_rows(out, (Row("chat", prompt, ((reply, True),)) for prompt, reply in told))
+        elif told:
+            jsonl.write(out, ({"prompt": prompt, "reply": reply} for prompt, reply in told))
+    if not told:
+        raise stopped or ServerError("The base gave no complete reply.", f"{out} is unchanged; try again.")
+    text = f"{len(told)} of {len(questions)} replies are complete and stored in {out}."
+    if stopped:
+        text += f" {stopped.args[0]}"
+    show(options, {"asked": len(questions), "kept": len(told), "file": out}, text)
+    return STOPPED_BY_CAP if stopped else 0
 
 
 def _add_problems(parser: argparse.ArgumentParser, default: str) -> None:

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,7 +109,8 @@ def _write_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out
     check_writable(options.batch_out)
     service, past = service_options_from(options), read_past(out)
     again = past.failed if options.retry_failed else {}
-    lines = list(requests(problems, prompt, options.model, service,
+    wanted = [problem for problem in problems if options.all_attempts or problem.id not in past.kept]
+    lines = list(requests(wanted, prompt, options.model, service,
                           attempts=options.attempts, seed=options.seed, done=past.done, failed=again))  # fmt: skip
     jsonl.write(options.batch_out, lines)
     text = (
@@ -130,13 +131,9 @@ def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out:
 
     check_writable(out)
     done, counts = read_past(out).done, Counter[str]()
-    new = (
-        trace
-        for trace in answers(options.batch_in, problems, prompt, options.model)
-        if trace.attempt not in done.get(trace.problem.id, ())
-    )
+    given = answers(options.batch_in, problems, prompt, options.model)
     with Grader() as grader:
-        for trace in counted(map(Verifier(grader).verify, new), counts):
+        for trace in counted(map(Verifier(grader).verify, _unseen(given, done)), counts):
             append_trace(out, trace)
     kept = counts.pop("kept", 0)
     total = kept + counts.total()
@@ -144,3 +141,12 @@ def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out:
     value = {"read": total, "kept": kept, "rejected": dict(counts), "file": out}
     show(options, value, f"{total} answers, {kept} kept, rejected: {reasons}.\nTraces are in {out}.")
     return 0
+
+
+def _unseen(traces: "Iterable[Trace]", done: "Mapping[str, set[int]]") -> "Iterator[Trace]":
+    """The traces of attempts that are neither done nor earlier in the file."""
+    seen = {(problem, attempt) for problem, attempts in done.items() for attempt in attempts}
+    for trace in traces:
+        if (key := (trace.problem.id, trace.attempt)) not in seen:
+            seen.add(key)
+            yield trace

@@ -6,6 +6,7 @@ from pathlib import Path
 from commands.kit.arguments import Commands, count, leaf
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
+from common.errors import ConfigError
 from common.paths import home
 
 
@@ -33,6 +34,8 @@ def curate_command(options: argparse.Namespace) -> None:
     benchmarks = [problem for name in options.against for problem in load_benchmark(name).problems]
     folder = options.out or home() / "problems"
     path, funnel = folder / f"{source.name}.jsonl", folder / f"{source.name}.funnel.json"
+    if path.resolve() == Path(options.source).resolve():
+        raise ConfigError(f"What is kept of {path} would replace it.", "Give another folder with --out.")
     check_writable(path)
     embed = minilm_embedder() if benchmarks and not options.no_embedding else None
     note(f"{source.name}: {len(source.problems)} problems")

@@ -99,7 +99,7 @@ def keep_command(options: argparse.Namespace) -> None:
     from traces.keeping.roads import select
     from traces.keeping.trace import read_traces
     from traces.training.dataset import write_preferences, write_rows
-    from traces.training.mix import rows_of
+    from traces.training.mix import refuse_measured, rows_of
 
     if not options.rows and not options.pairs:
         raise ConfigError("There is nothing to write.", "Give --rows FILE, --pairs FILE, or both.")
@@ -116,6 +116,7 @@ def keep_command(options: argparse.Namespace) -> None:
         lines.append(f"{len(rows)} rows: {options.rows}, sha256 {value['sha256']}")
     if options.pairs:
         pairs = preferences(traces, options.most_pairs)
+        refuse_measured(pair.chosen for pair in pairs)
         value |= {"pairs": len(pairs), "pairs_sha256": write_preferences(options.pairs, pair_rows(pairs, shape))}
         value |= {"pairs_file": options.pairs}
         lines.append(f"{len(pairs)} pairs: {options.pairs}, sha256 {value['pairs_sha256']}")

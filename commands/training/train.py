@@ -12,7 +12,8 @@ from commands.training.dpo import add_dpo
 from common.errors import ConfigError, WeightsError
 from common.jsonl import parse, read_text
 from common.paths import ROOT, home
-from traces.training.recipe import Recipe, base_here, base_of, load_recipe
+from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
+from traces.training.recipe import EMBEDDED, Recipe, base_here, base_of, load_recipe, named_pair, names_pair
 from traces.training.scale.processes import is_first
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     start.add_argument("--main", metavar="HOST:PORT", help="where machine 0 is reached; needed for several machines")
     for command in (run, start, distil):
         command.add_argument("--resume", action="store_true", help="continue from checkpoints and finished phases")
-    _add_problems(distil, 60)
+    _add_measuring(distil)
     distil.add_argument("--publish", type=Path, help="folder of the adapter (default: models/adapters/<recipe>)")
     _add_adapter_commands(commands)
     _add_ablate(commands)
@@ -60,8 +61,9 @@ def _add_adapter_commands(commands: Commands) -> None:
         commands, "measure", measure_command, "base and adapter on the generated splits", example, continues=AGAIN
     )
     measure.add_argument("adapter", type=Path, help="folder of a LoRA adapter")
-    _add_problems(measure, 60)
-    measure.add_argument("--out", type=Path, help="folder (default: evaluation, beside the adapter)")
+    measure.add_argument("--pair", default=EMBEDDED, help=f"the pair for whose base it is (default: {EMBEDDED})")
+    _add_measuring(measure)
+    measure.add_argument("--out", type=Path, help="folder (default: <home>/evaluation/<adapter>)")
 
 
 def _add_ablate(commands: Commands) -> None:
@@ -73,6 +75,14 @@ def _add_ablate(commands: Commands) -> None:
     _add_problems(ablate, 100)
     ablate.add_argument("--out", type=Path, help="folder for weights and answers (default: <home>/distil/ablation)")
     ablate.add_argument("--report", type=Path, default=ADAPTERS / "smol-135m" / "ablation.json", help="file to write")
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    _add_problems(parser, 60)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS, help="ways to ask them (default: all)")
+    parser.add_argument(
+        "--max-tokens", type=count, default=MAX_TOKENS, help=f"limit on thought and answer (default: {MAX_TOKENS})"
+    )
 
 
 def _add_problems(parser: argparse.ArgumentParser, default: int) -> None:
@@ -89,7 +99,7 @@ def make_command(options: argparse.Namespace) -> None:
     from traces.training.make import make
 
     recipe, out = _recipe(options)
-    if recipe.base == "embedded":
+    if names_pair(recipe.base):
         base_of(recipe.base, note)  # its tokenizer counts the traces' tokens
     phases = make(recipe, out / "data")
     lines = [f"{data.phase}: {data.rows} rows, sha256 {data.sha256}, {data.path}" for data in phases]
@@ -108,7 +118,7 @@ def run_command(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list["PhaseResult"], dict[str, Any]]:
     """The results of the phases, and where their output is."""
     from traces.publishing.push import push_trained
-    from traces.training.lora import extract_adapter
+    from traces.training.lora import extract_adapter, in_bf16
     from traces.training.train import train
 
     base = base_of(recipe.base, note)
@@ -128,8 +138,13 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
         return results, {"model": last, "sentence": f"{RESUME} Phase {following} is next."}
     if not is_first():
         return results, {}
-    trained: dict[str, Any] = {"adapter" if recipe.method == "lora" else "model": last}
-    sentence = f"The trained {next(iter(trained))} is in {last}."
+    trained: dict[str, Any] = {"model": last}
+    sentence = f"The trained model is in {last}."
+    if recipe.method == "lora":
+        in_bf16(last, out / "adapter")
+        last = out / "adapter"
+        trained = {"adapter": last, "rank": recipe.adapter.rank}
+        sentence = f"The trained adapter is in {last}."
     if recipe.method == "full_to_lora":
         last = out / "adapter"
         compression = extract_adapter(base, out / f"after_{recipe.phases[-1].name}", recipe, last)
@@ -158,7 +173,7 @@ def launch_command(options: argparse.Namespace) -> None:
     base_of(recipe.base, note)  # fetched once, before all the processes ask for it
     train_one = ["commands", "train", "run", str(options.recipe), "--one-phase", "--out", str(out)]
     launch(recipe, out, train_one, place, resume=options.resume, report=note)
-    last = out / f"after_{recipe.phases[-1].name}"
+    last = out / (f"after_{recipe.phases[-1].name}" if recipe.method == "full" else "adapter")
     show(options, {"recipe": recipe.name, "trained": last}, f"All phases are finished; the last one left {last}.")
 
 
@@ -207,9 +222,16 @@ def measure_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
 
     check_adapter(options.adapter)
-    out = options.out or options.adapter.parent / "evaluation"
-    evaluation = measure_adapter(options.adapter, out, options.problems)
-    summary = {name: part["summary"] for name, part in evaluation.items() if "summary" in part}
+    out = options.out or home() / "evaluation" / options.adapter.resolve().name
+    evaluation = measure_adapter(
+        named_pair(options.pair),
+        options.adapter,
+        out,
+        options.problems,
+        ways=options.ways,
+        max_tokens=options.max_tokens,
+    )
+    summary = {name: evaluation[name]["summary"] for name in MEASUREMENTS if name in evaluation}
     show(options, {"folder": out, **summary}, json.dumps(summary, indent=1))
 
 
@@ -218,6 +240,9 @@ def ablate_command(options: argparse.Namespace) -> None:
 
     check_writable(options.report)
     recipes = [load_recipe(path) for path in options.recipe]  # find errors in all of them before training anything
+    for path, recipe in zip(options.recipe, recipes, strict=True):
+        if recipe.method != "full_to_lora" or recipe.base != "embedded":
+            raise ConfigError(f"{path} cannot be compared.", "ablate needs method full_to_lora and base embedded.")
     out = options.out or home() / "distil" / "ablation"
     ablation = ablate(recipes, options.ranks, options.problems, out, options.report, note)
     show(options, {"report": options.report, **ablation.model_dump()}, f"Written to {options.report}.")
@@ -229,11 +254,12 @@ def distil_command(options: argparse.Namespace) -> None:
     from traces.training.make import make
 
     recipe, out = _recipe(options)
-    if recipe.method != "full_to_lora" or recipe.base != "embedded" or not all(phase.mix for phase in recipe.phases):
+    if recipe.method == "full":
         raise ConfigError(
-            "distil needs a recipe with method full_to_lora, base embedded, and a `mix` in every phase.",
+            "distil needs a recipe that gives an adapter: method lora or full_to_lora.",
             "For other recipes use arena train run, and serve its result as a pair of your own (README).",
         )
+    pair = named_pair(recipe.base)
     published = options.publish or ADAPTERS / recipe.name
     check_target(published)
     check_writable(published / "report.json")
@@ -241,17 +267,27 @@ def distil_command(options: argparse.Namespace) -> None:
     phases = make(recipe, out / "data")
     results, trained = _train(options, recipe, out)
     note(trained["sentence"])
-    evaluation = measure_adapter(out / "adapter", out / "evaluation", options.problems, recipe.families)
+    evaluation = measure_adapter(
+        pair,
+        out / "adapter",
+        out / "evaluation",
+        options.problems,
+        recipe.families,
+        ways=options.ways,
+        max_tokens=options.max_tokens,
+    )
     provenance = Provenance(
         name=recipe.name,
         recipe=options.recipe,
         base=base,
+        base_id=pair.base.base_id,
         data={item.phase: item.sha256 for item in phases},
         training=json.loads((out / "phases.json").read_text()),
         rank=trained["rank"],
-        kept=trained["kept"],
+        kept=trained.get("kept"),
         about=recipe.about,
     )
     publish(out / "adapter", published, provenance, evaluation)
-    publish_traces([item.path.with_name(f"{item.phase}.traces.jsonl") for item in phases], published)
+    if traces := [out / "data" / f"{phase.name}.traces.jsonl" for phase in recipe.phases if phase.mix]:
+        publish_traces(traces, published)
     show(options, {"adapter": published, "phases": results}, f"Published to {published}.")

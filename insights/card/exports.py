@@ -19,7 +19,7 @@ from eval.statistics.metrics import Estimate
 from insights.card.benchmarks import SetRun
 from insights.card.values import percent
 from models.config.registry import ModelSpec
-from models.config.sources import AdapterSource, AddressSource, HubSource, PackageSource, PartsSource
+from models.config.sources import AddressSource, HubSource, PackageSource, PartsSource, hub_name
 
 EVERY_EVAL_EVER = "0.3.0"
 OPEN = (HubSource, PackageSource, PartsSource)
@@ -47,7 +47,7 @@ def eval_results(sets: Sequence[SetRun], role: Role) -> str:
 
 def every_eval_ever(sets: Sequence[SetRun], role: Role, spec: ModelSpec, made_at: str, version: str) -> dict[str, Any]:
     """One record of Every Eval Ever: all sets of one model. `version`: this product's."""
-    model = hub_name(spec)
+    model = hub_name(spec.weights) or spec.key
     stamp = str(int(datetime.fromisoformat(made_at).timestamp()))
     info = sets[0].info
     details = {
@@ -76,17 +76,6 @@ def every_eval_ever(sets: Sequence[SetRun], role: Role, spec: ModelSpec, made_at
         "model_info": model_info,
         "evaluation_results": [_result(one, role) for one in sets],
     }
-
-
-def hub_name(spec: ModelSpec) -> str:
-    """A model's id on the hub; where it has none, its key in spaces.yaml."""
-    source = spec.weights
-    if isinstance(source, HubSource):
-        return source.hub
-    local = (".", "/", "~", "models/")
-    if isinstance(source, AdapterSource) and source.adapter.count("/") == 1 and not source.adapter.startswith(local):
-        return source.adapter
-    return spec.key
 
 
 def _result(one: SetRun, role: Role) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from insights.card.values import READINGS, corrected, finding_of, percent
 from insights.truth import find_problem, index_problems
 from models.config.registry import PairSpec, load_config
 from models.serving.pair import serving
-from traces.publishing.measure import MEASUREMENTS, ask, config_of, measured_sets
+from traces.publishing.measure import ask, config_of, measured_sets
+from traces.publishing.ways import MEASUREMENTS
 from traces.training.dataset import PreferenceRow, Row, encode_row
 
 TEMPERATURE = 0.8

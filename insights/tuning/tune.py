@@ -13,7 +13,6 @@ import yaml
 from common.errors import DataError
 from common.paths import ROOT
 from common.strict import read_yaml
-from insights.card.exports import hub_name
 from insights.tuning.pairs import Split
 from models.config.registry import ModelSpec, PairSpec
 from models.config.sources import AdapterSource, resolve_environment
@@ -123,7 +122,7 @@ def tune(
         adapter.mkdir(exist_ok=True)
         for name in ADAPTER_FILES:
             shutil.copyfile(learned / name, adapter / name)
-    portable(adapter / ADAPTER_FILES[0], hub_name(under(pair)))
+    portable(adapter / ADAPTER_FILES[0], under(pair).base_id)
     return Tuned(adapter, rank, phase, recipe)
 
 

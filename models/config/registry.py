@@ -12,7 +12,7 @@ from common.paths import ROOT
 from common.strict import Strict, describe, read_yaml, strictly
 from models.config.memory import Architecture, ArchitectureField, Quantization
 from models.config.sampling import Sampling
-from models.config.sources import AdapterSource, AddressSource, Source, SourceField
+from models.config.sources import AdapterSource, AddressSource, Source, SourceField, hub_name
 from models.config.thought_format import ThoughtFormat
 
 FP8_COMPUTE = 8.9
@@ -32,6 +32,8 @@ class ModelSpec(Strict):
     key: str
     """`<pair>-base` or `<pair>-distilled`, set by the loader: the unique name our servers use."""
     title: str
+    hub_id: str | None = None
+    """The id on the hub of the model that packaged weights are a copy of."""
     weights: SourceField
     awq: SourceField | None = None
     """The same model quantised by AWQ, for profiles that ask for it."""
@@ -42,6 +44,11 @@ class ModelSpec(Strict):
     sampling: Annotated[Sampling, strictly(Sampling)] = Sampling()
     context_length: PositiveInt
     """The model's maximum number of tokens, prompt and reply together."""
+
+    @property
+    def base_id(self) -> str:
+        """What an adapter for this model names as its base: its id on the hub or, without one, its key."""
+        return self.hub_id or hub_name(self.weights) or self.key
 
     def source(self, quantization: Quantization | None) -> Source:
         """What is loaded: the weights, or those quantised by AWQ where a profile asks for them and there are any."""
@@ -123,8 +130,7 @@ class Profile(Strict):
     kv_cache: Literal["fp8"] | None = None
     """Data type of the KV cache on GPUs; by default the model's. `fp8` holds twice as many tokens."""
     kv_cache_gib: PositiveInt | None = None
-    """KV cache of each server in main memory, doubled where the processor computes in fp32. Only for machines without a
-    GPU."""
+    """KV cache of each server in main memory, doubled where it computes in fp32. Only for machines without a GPU."""
     memory_gib: float = Field(default=16, gt=0)
     """Main memory of the machine; limits profiles without a GPU."""
     engine: dict[str, str | int | float | bool] = Field(default_factory=dict)
@@ -255,9 +261,8 @@ def find_model(config: SpacesConfig, key: str) -> Side:
         return Side(PairSpec(key=key, title=spec.title, base=spec, distilled=spec), "base")
     sides = {pair.model(role).key: Side(pair, role) for pair in config.pairs.values() for role in ROLES}
     if key not in sides:
-        raise ConfigError(
-            f"There is no model “{key}” in spaces.yaml.", f"Choose one of {', '.join([*config.models, *sides])}."
-        )
+        known = ", ".join([*config.models, *sides])
+        raise ConfigError(f"There is no model “{key}” in spaces.yaml.", f"Choose one of {known}.")
     return sides[key]
 
 
@@ -278,8 +283,7 @@ def cpu_profile(config: SpacesConfig) -> Profile:
 
 
 def transformers_profile(config: SpacesConfig, *, zero: bool) -> Profile:
-    """The first profile served by Transformers: for ZeroGPU, or for a machine of one's own. Raises ConfigError where
-    there is none."""
+    """The first profile served by Transformers, for ZeroGPU or one's own machine. Raises ConfigError without one."""
     what = "ZeroGPU" if zero else "a machine on which vLLM does not run"
     return _first(config, what, lambda p: p.served_by == "transformers" and p.hardware.startswith("zero-") == zero)
 

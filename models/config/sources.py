@@ -134,6 +134,16 @@ SourceField = Annotated[
 ]
 
 
+def hub_name(source: Source) -> str | None:
+    """The id on the hub of what a source names; None where it names none."""
+    if isinstance(source, HubSource):
+        return source.hub
+    local = (".", "/", "~", "models/")
+    if isinstance(source, AdapterSource) and source.adapter.count("/") == 1 and not source.adapter.startswith(local):
+        return source.adapter
+    return None
+
+
 def resolve_environment(source: Source) -> Source:
     """Replace an EnvironmentSource by what its variable names. Raises ConfigError if it is unset."""
     if not isinstance(source, EnvironmentSource):

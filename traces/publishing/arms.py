@@ -14,7 +14,7 @@ from traces.publishing.ablation import Ablation, ArmResult, Trained, compare, wr
 from traces.publishing.measure import measure_arm
 from traces.training.lora import extract_adapter
 from traces.training.make import make
-from traces.training.recipe import Recipe, base_of
+from traces.training.recipe import Recipe, base_of, named_pair
 from traces.training.train import train
 
 
@@ -47,7 +47,7 @@ def ablate(
         return Trained(adapters, [result._asdict() for result in results])
 
     def measure(recipe: Recipe, name: str, adapter: Path) -> dict[str, ArmResult]:
-        results = measure_arm(adapter, problems, recipe.families)
+        results = measure_arm(named_pair("embedded"), adapter, problems, recipe.families)
         report(f"{name}: " + ", ".join(f"{split} {r.correct}/{r.problems}" for split, r in results.items()))
         return results
 

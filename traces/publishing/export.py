@@ -52,8 +52,8 @@ SCHEMA = pa.schema(
 )
 CARD = """# {title}
 
-Long-thought solutions of maths problems, each with how it was made, what it cost and two independent checks of its
-answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXiv 2411.16489).
+Solutions of maths problems, each with how it was made, what it cost and what two independent checks of its answer
+found. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXiv 2411.16489).
 
 {table}
 
@@ -62,7 +62,7 @@ answer. Made with Journey Arena after “O1 Replication Journey, Part 2” (arXi
 - `question`, `gold`, `source`, `family`, `level`, `problem_id`: the problem and where it comes from.
 - `problem_extra`: further fields of its source, as JSON; for generated problems the numbers that the solver takes.
 - `thought`, `answer`: the two parts of the response.
-- `method`: search, teacher, debate or people; `model`: who made it (a model's name, or the annotator).
+- `method`: {methods}; `model`: who made it (a model's name, or the annotator).
 - `kept`, `reason`: whether both checks found the answer right and the form is good; if not, why. {rejects}
 - `tokens`, `seconds`, `cost`: output tokens, time and US dollars spent on this attempt.
 - `attempt`, `seed`, `id`: which attempt, its seed, and a hash of the content.
@@ -74,9 +74,9 @@ project's own splits for measuring by a hash of their numbers; {measuring} here 
 them.{referred}
 Curation follows the paper: no image, no proof, one numeric answer, no duplicates. Curated problems are compared with
 the benchmarks named by `--against` (8-grams, number-masked template, embedding); the funnel report lists them. A
-response is kept if it has a thought and a boxed answer, is not cut off, and does not repeat itself or state the answer
-before reasoning, and if both math-verify and an exact comparison of numbers (for generated problems: the family's own
-solver) find it right.
+response is kept if it has a boxed answer and, unless it is a plain solution, a thought, is not cut off, and does not
+repeat itself or state the answer before reasoning, and if both math-verify and an exact comparison of numbers (for
+generated problems: the family's own solver) find it right.{unchecked}
 
 ## Loading
 ```python
@@ -159,10 +159,13 @@ def card(traces: Sequence[Trace], title: str, licence: str = "apache-2.0", with_
     rejects = "; ".join(
         f"{count} × {code} ({REASONS.get(code, code)})" for code, count in reject_counts(traces).items()
     )
+    unchecked = sum(bool(t.kept and t.reason) for t in traces)
     measuring = sum(t.problem.benchmark in MEASURED for t in traces)
     text = CARD.format(
         title=title,
         table=_table(traces),
+        methods=" or ".join(sorted({t.method for t in traces})),
+        unchecked=f" {unchecked} rows had no reference answer and were kept without a check." if unchecked else "",
         rejects=f"Rejected here: {rejects}." if rejects else "",
         measuring=f"{measuring} of the {len(traces)}" if measuring else "none",
         referred="".join(_referred(*each, with_questions) for each in count_referred(traces).items()),

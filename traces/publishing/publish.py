@@ -12,7 +12,7 @@ from common.software import versions
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
-from traces.publishing.measure import MEASUREMENTS
+from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
 from traces.training.loss_curve import plot_losses
 from traces.training.recipe import recipe_text
 
@@ -28,13 +28,15 @@ class Provenance:
     """Name of the recipe."""
     recipe: Path
     base: Path
+    base_id: str
+    """The base's id on the hub."""
     data: Mapping[str, str]
     """Phase → sha256 of its rows."""
     training: Sequence[Mapping[str, Any]]
     """One entry per phase, see `traces.training.checkpoints.PhaseResult`."""
     rank: int
-    kept: float
-    """Share of the trained difference's squared norm that the adapter keeps."""
+    kept: float | None = None
+    """Share of the trained difference's squared norm that the adapter keeps; None if it was trained as an adapter."""
     about: str = ""
     """The recipe's sentence about itself."""
 
@@ -56,7 +58,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         shutil.copyfile(adapter / name, out / name)
-    portable(out / "adapter_config.json")
+    portable(out / "adapter_config.json", provenance.base_id)
     shutil.rmtree(out / "traces", ignore_errors=True)
     (out / "recipe.yaml").write_text(recipe_text(provenance.recipe), encoding="utf-8")
     losses = adapter.parent / "loss.jsonl"
@@ -70,8 +72,9 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
             "sha256": weights_hash(out),
             "bytes": (out / names[1]).stat().st_size,
             "rank": provenance.rank,
-            "kept_of_difference": round(provenance.kept, 4),
+            **({} if provenance.kept is None else {"kept_of_difference": round(provenance.kept, 4)}),
         },
+        "base": provenance.base_id,
         "base_sha256": weights_hash(provenance.base),
         "data_sha256": dict(provenance.data),
         "training": [dict(entry) for entry in provenance.training],
@@ -104,7 +107,7 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
     return folder
 
 
-def portable(config: Path, base: str = "HuggingFaceTB/SmolLM2-135M-Instruct") -> None:
+def portable(config: Path, base: str) -> None:
     """Name the base by its hub id in the adapter's configuration, not by a folder of the training machine."""
     values = json.loads(config.read_text(encoding="utf-8"))
     values["base_model_name_or_path"] = base
@@ -125,35 +128,45 @@ def results_table(summary: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def problems_option(evaluation: Mapping[str, Any]) -> str:
-    """The command-line option that measures as many problems as this evaluation did."""
-    if "greedy" not in evaluation:
-        return ""
-    return f" --problems {max(roles['distilled']['problems'] for roles in evaluation['greedy']['summary'].values())}"
+def measuring_options(evaluation: Mapping[str, Any]) -> str:
+    """The command-line options that measure what this evaluation did."""
+    ways = [way for way in WAYS if way in evaluation]
+    parts = [f" --ways {' '.join(ways)}"] if ways and len(ways) < len(WAYS) else []
+    if "greedy" in evaluation:
+        asked, limit = evaluation["greedy"]["summary"], evaluation["greedy"]["settings"]["max_tokens"]
+        parts.append(f" --problems {max(roles['distilled']['problems'] for roles in asked.values())}")
+        parts += [f" --max-tokens {limit}"] if limit != MAX_TOKENS else []
+    return "".join(parts)
 
 
 def model_card(report: Mapping[str, Any]) -> str:
     """The adapter's README, from its report alone."""
-    evaluation = report["evaluation"]
+    evaluation, adapter, base = report["evaluation"], report["adapter"], report["base"]
     minutes = report["training_seconds"] / 60
+    trained = f"Trained as a LoRA adapter of rank {adapter['rank']}."
+    if "kept_of_difference" in adapter:
+        trained = (
+            f"Trained as full linear weights; the adapter is the rank-{adapter['rank']} truncated SVD of the "
+            f"difference and keeps {100 * adapter['kept_of_difference']:.1f} % of its squared norm."
+        )
     unfinished = [entry["phase"] for entry in report["training"] if not entry.get("finished", True)]
     parts = [
-        "---\nbase_model: HuggingFaceTB/SmolLM2-135M-Instruct\nlibrary_name: peft\nlicense: apache-2.0\n"
+        f"---\nbase_model: {base}\nlibrary_name: peft\nlicense: apache-2.0\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
         f"# {report['recipe']}\n",
-        "A LoRA adapter that teaches SmolLM2-135M-Instruct to think before it answers small maths problems, from long "
-        "thoughts derived from a tree search (journey learning). Phases of training: "
+        f"A LoRA adapter that teaches {base.split('/')[-1]} to think before it answers small maths problems, from long "
+        "thoughts (journey learning). Phases of training: "
         f"{', '.join(entry['phase'] for entry in report['training'])}. "
         "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
-        "It is a demonstration at the smallest size, made to be rebuilt and measured. It is not a maths assistant: on "
+        "It is a demonstration at a small size, made to be rebuilt and measured. It is not a maths assistant: on "
         "other kinds of problems than it was trained on it gains little (see *unseen families*).\n",
         "## Training\n",
         *([f"- {report['about']}"] if report.get("about") else []),
-        f"- Rebuild: `arena train distil recipe.yaml{problems_option(evaluation)}`, with the file in this folder.",
+        f"- Rebuild: `arena train distil recipe.yaml{measuring_options(evaluation)}`, with the file in this folder. "
+        "How the files in its `data` are made, if it has any, stands at its head.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         *(f"- Phase {name} was ended early by its time limit." for name in unfinished),
-        f"- Trained as full linear weights; the adapter is the rank-{report['adapter']['rank']} truncated SVD of the "
-        f"difference and keeps {100 * report['adapter']['kept_of_difference']:.1f} % of its squared norm.",
+        f"- {trained}",
         "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",
         "- Plain chat before and after, and whether its checks are real: `report.json`.\n",
         "## Measured\n",

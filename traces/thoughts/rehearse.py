@@ -6,10 +6,12 @@ ship in `traces/training/rehearsal.jsonl`. The prompts are made from the lists b
 """
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 from models.chat.client import Message
 from traces.thoughts.service.client import ServiceClient
+from traces.thoughts.service.pacing import CapReached
 
 TOPICS = (
     "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",
@@ -65,11 +67,19 @@ def prompts(seed: int = 1, chinese: bool = False) -> list[str]:
     return [*CHINESE, *texts] if chinese else texts
 
 
-async def replies_of(client: ServiceClient, texts: list[str]) -> list[dict[str, str]]:
-    """{"prompt", "reply"} for every prompt whose reply ended by itself."""
-    replies = await asyncio.gather(*(client.ask([Message("user", prompt)], seed=n) for n, prompt in enumerate(texts)))
-    return [
-        {"prompt": prompt, "reply": reply.text.strip()}
-        for prompt, reply in zip(texts, replies, strict=True)
-        if not reply.failure and reply.finish_reason == "stop" and reply.text.strip()
-    ]
+async def ask_all(client: ServiceClient, texts: Sequence[str], replies: dict[str, str]) -> CapReached | None:
+    """Put into `replies`, by prompt, every reply that ended by itself, as soon as it is there.
+
+    Returns the cap that was reached, if one was: what is under way is waited for, and nothing more is asked.
+    """
+
+    async def ask(number: int, prompt: str) -> None:
+        reply = await client.ask([Message("user", prompt)], seed=number)
+        if not reply.failure and reply.finish_reason == "stop" and reply.text.strip():
+            replies[prompt] = reply.text.strip()
+
+    ends = await asyncio.gather(*(ask(*each) for each in enumerate(texts)), return_exceptions=True)
+    errors = [end for end in ends if isinstance(end, BaseException)]
+    if other := next((error for error in errors if not isinstance(error, CapReached)), None):
+        raise other
+    return next((error for error in errors if isinstance(error, CapReached)), None)

@@ -35,7 +35,8 @@ def as_thought(trace: Trace) -> Trace:
     """The solution turned into a thought, followed by the bare answer; a trace with a thought stays unchanged."""
     if trace.thought:
         return trace
-    return replace(trace, thought=trace.answer.strip(), answer=closing(last_box(trace.answer)))
+    extra = {name: value for name, value in trace.extra.items() if name not in ("phase", "shortcut")}
+    return replace(trace, thought=trace.answer.strip(), answer=closing(last_box(trace.answer)), extra=extra)
 
 
 def as_solution(trace: Trace) -> Trace:

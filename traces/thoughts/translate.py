@@ -14,6 +14,7 @@ from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.keep import KeepRules, chinese_share, reject
 from traces.keeping.trace import Trace
+from traces.problems.references import is_referred
 from traces.thoughts.service.client import ServiceClient
 from traces.thoughts.service.gather import MakeAttempt
 from traces.thoughts.teacher import compose
@@ -41,18 +42,20 @@ class Task(NamedTuple):
 
 
 def tasks(traces: Iterable[Trace], language: str) -> list[Task]:
-    """The kept traces that can be translated: not those with masked lines, as translation would lose the masks.
+    """The kept traces that can be translated. Not those with masked lines, as translation would lose the masks, nor
+    those on problems held by reference, as a translation would hold their text.
 
     Raises DataError if there is none.
     """
     chosen = [
         Task(replace(trace.problem, id=f"{trace.problem.id}@{language}/{trace.hash}"), trace)
         for trace in traces
-        if trace.kept and all(learn for _, learn in trace.extra.get("segments", ()))
+        if trace.kept and not is_referred(trace.problem) and all(learn for _, learn in trace.extra.get("segments", ()))
     ]
     if not chosen:
         raise DataError(
-            "There is no kept trace to translate.", "Give verified traces of a teacher, a debate or people."
+            "There is no kept trace to translate.",
+            "Give verified traces of a teacher, a debate or people, on problems that are not held by reference.",
         )
     return chosen
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from peft import PeftModel
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from models.weights.merge import merge_adapter
@@ -48,6 +48,16 @@ def join_adapters(base: Path, first: Path, second: Path, out: Path) -> int:
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             shutil.copyfile(Path(folder) / JOINED / name, out / name)
     return int(model.peft_config[JOINED].r)
+
+
+def in_bf16(adapter: Path, out: Path) -> None:
+    """Copy a trained adapter with its weights in bf16, which is what it is served in, at half the size."""
+    out.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: tensor.to(torch.bfloat16) for name, tensor in load_file(adapter / "adapter_model.safetensors").items()
+    }
+    save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
+    shutil.copyfile(adapter / "adapter_config.json", out / "adapter_config.json")
 
 
 def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:

@@ -4,7 +4,7 @@ The output is determined by the recipe: the same recipe gives the same rows, byt
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -34,10 +34,10 @@ class Made(NamedTuple):
     sha256: str
 
 
-def token_counter() -> Callable[[str], int]:
-    """A token counter for the embedded base; returns 0, shown as unknown, if its weights are not on this machine."""
-    base = base_here("embedded")
-    if base is None:
+def token_counter(name: str = "embedded") -> Callable[[str], int]:
+    """Counts tokens as a recipe's base does; 0, shown as unknown, where its tokenizer is not on this machine."""
+    base = base_here(name)
+    if base is None or not (base / "tokenizer.json").is_file():
         return lambda _: 0
     from tokenizers import Tokenizer  # not needed on a Space whose models are remote
 
@@ -60,10 +60,11 @@ def searched(problem: Problem, seed: int, settings: SearchSettings, count: Calla
     return replace(trace, prompt=prompt, seconds=round(time.perf_counter() - started, 6), tokens=count(trace.raw))
 
 
-def traces_of(mix: Mix, seed: int, families: Sequence[str] | None = None) -> Iterator[Trace]:
+def traces_of(mix: Mix, recipe: Recipe) -> Iterator[Trace]:
     """A searched trace for each problem the mix needs."""
-    problems = generate("train", mix.skip + mix.problems, seed, families)[mix.skip :] if mix.problems else []
-    settings, count = SearchSettings(slips=mix.slips), token_counter()
+    seed = recipe.seed
+    problems = generate("train", mix.skip + mix.problems, seed, recipe.families)[mix.skip :] if mix.problems else []
+    settings, count = SearchSettings(slips=mix.slips), token_counter(recipe.base)
     for problem in problems:
         yield searched(problem, seed, settings, count)
 
@@ -73,15 +74,20 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
 
     The traces behind the generated rows go to `<phase>.traces.jsonl`.
     Every trace goes through the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
-    Raises DataError if a file gets another hash than the recipe names.
+    Raises DataError if a file in a phase's `data` is missing, or a file gets another hash than the recipe names.
     """
+    if missing := [str(file) for phase in recipe.phases for file in phase.files if not file.is_file()]:
+        raise DataError(
+            f"The recipe needs {', '.join(dict.fromkeys(missing))}, which is not there.",
+            "Make it first: the recipe's comments may say how, or see docs/training.md.",
+        )
     files = []
     for number, phase in enumerate(recipe.phases):
         path, made = rows_path(phase, folder), []
         if phase.mix is not None:
             seed = recipe.seed * 100 + number
             with Grader(workers=1) as grader:
-                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe.seed, recipe.families)))
+                traces = list(Verifier(grader).verify_all(traces_of(phase.mix, recipe)))
             made = mixed_rows(phase.mix, traces, seed)
             write_traces(folder / f"{phase.name}.traces.jsonl", traces)
         if path not in phase.files:

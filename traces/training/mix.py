@@ -51,13 +51,18 @@ def rows_of(traces: Iterable[Trace]) -> RowsMade:
         raise DataError(
             "None of these traces was verified and kept, so there is nothing to train on.", "Make more traces."
         )
-    if measuring := {trace.problem.benchmark for trace in kept} & set(MEASURED):
+    refuse_measured(kept)
+    full = [trace for trace in kept if trace.prompt.strip() and trace.answer.strip()]
+    return RowsMade([row_of(trace) for trace in full], len(seen), len(kept), len(kept) - len(full))
+
+
+def refuse_measured(traces: Iterable[Trace]) -> None:
+    """Raise DataError if one of them solves a problem that is for measuring."""
+    if measuring := {trace.problem.benchmark for trace in traces} & set(MEASURED):
         raise DataError(
             f"Some of these traces solve problems of {', '.join(sorted(measuring))}, which are for measuring.",
             "Leave them out: a model trained on them cannot be measured with them.",
         )
-    full = [trace for trace in kept if trace.prompt.strip() and trace.answer.strip()]
-    return RowsMade([row_of(trace) for trace in full], len(seen), len(kept), len(kept) - len(full))
 
 
 def row_of(trace: Trace) -> Row:

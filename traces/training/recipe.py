@@ -125,8 +125,8 @@ class Recipe(Strict):
     name: str
     about: str = Field(default="", description="what it is for, in a sentence; shown in reports")
     base: str = Field(
-        description="weights folder, hub:org/name or hub:org/name@revision, a model of spaces.yaml, or `embedded` for "
-        "the packaged SmolLM2"
+        description="weights folder, hub:org/name or hub:org/name@revision, a pair of spaces.yaml (its base), a model "
+        "there, or `embedded` for the packaged SmolLM2"
     )
     parameters_billion: float = Field(gt=0, description="size of the base, for the memory estimate")
     architecture: str | None = Field(
@@ -174,12 +174,18 @@ class Recipe(Strict):
         return self
 
 
-def embedded_pair() -> PairSpec:
-    """The pair of the embedded base. Raises ConfigError if spaces.yaml no longer has it."""
+def named_pair(name: str) -> PairSpec:
+    """The pair of that name, or the one whose base is called `embedded`. Raises ConfigError if spaces.yaml lacks it."""
+    key = EMBEDDED if name == "embedded" else name
     pairs = load_config().pairs
-    if EMBEDDED not in pairs:
-        raise ConfigError(f"spaces.yaml has no pair {EMBEDDED}, whose base is the embedded one.", "Put it back.")
-    return pairs[EMBEDDED]
+    if key not in pairs:
+        raise ConfigError(f"spaces.yaml has no pair {key}, whose base is wanted.", f"Name one of {', '.join(pairs)}.")
+    return pairs[key]
+
+
+def names_pair(name: str) -> bool:
+    """Whether a recipe's base is that of a pair in spaces.yaml."""
+    return name == "embedded" or name in load_config().pairs
 
 
 def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Path:
@@ -205,9 +211,9 @@ def base_here(name: str) -> Path | None:
 
 
 def _named(name: str) -> Source | None:
-    """The weights of `embedded`, of the hub, or of a model that spaces.yaml names; None for a folder."""
-    if name == "embedded":
-        return embedded_pair().base.weights
+    """The weights of a pair's base, of the hub, or of a model that spaces.yaml names; None for a folder."""
+    if names_pair(name):
+        return named_pair(name).base.weights
     if name.startswith("hub:"):
         repository, _, revision = name.removeprefix("hub:").partition("@")
         return HubSource(hub=repository, revision=revision or "main")
@@ -224,8 +230,8 @@ def architecture_of(recipe: Recipe) -> Architecture | None:
                 f"spaces.yaml has no architecture “{recipe.architecture}”.", f"Choose one of {', '.join(known)}."
             )
         return known[recipe.architecture]
-    if recipe.base == "embedded":
-        return embedded_pair().base.architecture
+    if names_pair(recipe.base):
+        return named_pair(recipe.base).base.architecture
     model = load_config().models.get(recipe.base)
     return model.architecture if model else None
 

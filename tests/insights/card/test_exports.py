@@ -10,9 +10,8 @@ from huggingface_hub import parse_eval_result_entries
 from eval.problems.benchmark_sets import KNOWN
 from insights.card.benchmarks import SetRun, find_sets
 from insights.card.comparator import battles, runs
-from insights.card.exports import eval_results, every_eval_ever, hub_name
+from insights.card.exports import eval_results, every_eval_ever
 from models.config.registry import load_config
-from models.config.sources import AdapterSource, HubSource
 from tests.insights.card.helpers import make_sets
 from tests.insights.helpers import make_reply, make_vote
 
@@ -62,14 +61,6 @@ def strings_of(value: Any) -> list[Any]:
         return []
     own = [part for key in ("additional_details", "details") for part in value.get(key, {}).values()]
     return own + [found for part in value.values() for found in strings_of(part)]
-
-
-def test_a_hub_id_names_a_model_where_there_is_one() -> None:
-    spec = load_config().pairs["smol-135m"].distilled
-    assert hub_name(spec) == "smol-135m-distilled"
-    assert hub_name(spec.model_copy(update={"weights": HubSource(hub="a/b")})) == "a/b"
-    assert hub_name(spec.model_copy(update={"weights": AdapterSource(adapter="c/d")})) == "c/d"
-    assert hub_name(spec.model_copy(update={"weights": AdapterSource(adapter="./c")})) == "smol-135m-distilled"
 
 
 def test_a_battle_is_shown_with_the_distilled_model_as_a() -> None:

@@ -219,7 +219,7 @@ def test_a_model_alone_on_gpus_takes_none_of_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "gib"), [("smol-135m-base", 4.65), ("qwen-0.5b", 7.85), ("qwen-1.5b", 13.4)]
+    ("key", "gib"), [("smol-135m-base", 4.65), ("qwen-0.5b-base", 7.85), ("qwen-1.5b", 13.4)]
 )  # of all processes of one server in fp32, as Linux counts them
 def test_planned_memory_is_what_servers_without_a_gpu_take(key: str, gib: float) -> None:
     side = find_model(CONFIG, key)

@@ -18,6 +18,7 @@ from models.config.sources import (
     FolderSource,
     HubSource,
     PartsSource,
+    hub_name,
     resolve_environment,
 )
 
@@ -56,14 +57,14 @@ MISTAKES = [
     ("pairs/smol-135m/base/weights", {"hub": "a/b", "rev": "c"}, ["pairs.smol-135m.base.weights", "rev", "revision"]),
     ("pairs/smol-135m/base/weights", {"adapter": "a/b"}, ["pairs.smol-135m", "base.weights", "cannot be an adapter"]),
     ("pairs/smol-135m/base/weights/sha256", "12", ["pairs.smol-135m.base.weights.sha256", "'12'"]),
-    ("models/qwen-0.5b/weights/package", [], ["models.qwen-0.5b.weights.package"]),
-    ("models/qwen-0.5b/weights/package", [{"package": "a>1", "file": "b"}], ["weights.package.0.package", "'a>1'"]),
-    ("models/qwen-0.5b/weights/package", "a==1", ["models.qwen-0.5b.weights", "size"]),
-    ("models/qwen-0.5b/weights/hub", "a/b", ["models.qwen-0.5b.weights", "exactly one"]),
-    ("models/qwen-0.5b/weights", {"adapter": "a/b"}, ["models", "qwen-0.5b is an adapter", "side of a pair"]),
-    ("models/qwen-0.5b/weights/published", ..., ["models.qwen-0.5b.weights.published", "required"]),
-    ("models/qwen-0.5b/architecture", "gpt", ["models.qwen-0.5b.architecture", "'gpt'"]),
-    ("models/smol-135m-base", RAW["models"]["qwen-0.5b"], ["models", "smol-135m-base", "pair"]),
+    ("models/qwen-1.5b/weights/package", [], ["models.qwen-1.5b.weights.package"]),
+    ("models/qwen-1.5b/weights/package", [{"package": "a>1", "file": "b"}], ["weights.package.0.package", "'a>1'"]),
+    ("models/qwen-1.5b/weights/package", "a==1", ["models.qwen-1.5b.weights", "size"]),
+    ("models/qwen-1.5b/weights/hub", "a/b", ["models.qwen-1.5b.weights", "exactly one"]),
+    ("models/qwen-1.5b/weights", {"adapter": "a/b"}, ["models", "qwen-1.5b is an adapter", "side of a pair"]),
+    ("models/qwen-1.5b/weights/published", ..., ["models.qwen-1.5b.weights.published", "required"]),
+    ("models/qwen-1.5b/architecture", "gpt", ["models.qwen-1.5b.architecture", "'gpt'"]),
+    ("models/smol-135m-base", RAW["models"]["qwen-1.5b"], ["models", "smol-135m-base", "pair"]),
     ("pairs/smol-135m/base/architecture", "gpt", ["pairs.smol-135m.base.architecture", "'gpt'", "qwen2.5-7b"]),
     ("pairs/smol-135m/distilled/thought", {"kind": "tag"}, ["pairs.smol-135m.distilled.thought.kind", "'tags'"]),
     ("pairs/smol-135m/distilled/thought", {"kind": "marker"}, ["pairs.smol-135m.distilled.thought", "marker"]),
@@ -118,13 +119,13 @@ def test_a_model_is_found_alone_or_in_its_pair() -> None:
     alone = find_model(CONFIG, "qwen-1.5b")
     assert (alone.spec.key, alone.spec.title) == ("qwen-1.5b", "Qwen2.5-Coder-1.5B-Instruct")
     assert find_model(CONFIG, "smol-135m-distilled") == (CONFIG.pairs["smol-135m"], "distilled")
-    with pytest.raises(ConfigError, match=r"no model “gpt-9”.*qwen-0\.5b.*smol-135m-base"):
+    with pytest.raises(ConfigError, match=r"no model “gpt-9”.*qwen-1\.5b.*smol-135m-base"):
         find_model(CONFIG, "gpt-9")
 
 
-@pytest.mark.parametrize(("key", "parts", "parameters"), [("qwen-0.5b", 6, 0.63e9), ("qwen-1.5b", 22, 1.78e9)])
+@pytest.mark.parametrize(("key", "parts", "parameters"), [("qwen-0.5b-base", 6, 0.63e9), ("qwen-1.5b", 22, 1.78e9)])
 def test_weights_in_parts_name_what_their_publisher_has(key: str, parts: int, parameters: float) -> None:
-    spec = CONFIG.models[key]
+    spec = find_model(CONFIG, key).spec
     assert isinstance(spec.weights, PartsSource)
     assert [part.file for part in spec.weights.package] == [
         f"{part.package.split('==')[0].replace('-', '_')}/data/part{number:02}.bin"
@@ -184,3 +185,12 @@ def test_weights_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     }.items():
         monkeypatch.setenv(source.env, value)
         assert resolve_environment(source) == resolved
+
+
+def test_an_adapter_names_its_base_by_its_id_on_the_hub_where_there_is_one() -> None:
+    packaged, plain = CONFIG.pairs["smol-135m"], CONFIG.pairs["qwen-math-7b-r1"]
+    assert packaged.base.base_id == "HuggingFaceTB/SmolLM2-135M-Instruct"
+    assert plain.base.base_id == "Qwen/Qwen2.5-Math-7B-Instruct"
+    assert packaged.distilled.base_id == "smol-135m-distilled"
+    for adapter, named in {"c/d": "c/d", "./c": None, "models/c": None, "a/b/c": None}.items():
+        assert hub_name(AdapterSource(adapter=adapter)) == named

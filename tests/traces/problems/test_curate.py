@@ -162,3 +162,14 @@ def test_the_command(tmp_path, capsys):
     assert main(["traces", "curate", *arguments]) == 0
     assert "0 of 2 kept" in capsys.readouterr().out, "the template rule finds the sum with other numbers"
     assert load_funnel(tmp_path / "out" / "mine.funnel.json").benchmarks == ("bench",)
+
+
+def test_what_is_kept_of_a_file_does_not_replace_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    mine = tmp_path / "problems" / "mine.jsonl"
+    mine.parent.mkdir()
+    mine.write_text(json.dumps({"problem": "What is 1 + 1?", "answer": "2", "own": "column"}) + "\n")
+    before = mine.read_bytes()
+    assert main(["traces", "curate", str(mine)]) == 1
+    assert "--out" in capsys.readouterr().err and mine.read_bytes() == before
+    assert main(["traces", "curate", str(mine), "--out", str(tmp_path / "curated")]) == 0

@@ -18,6 +18,7 @@ from traces.problems.curate import curate
 from traces.problems.references import MARK, MissingSetError, attached, detached, training_problems
 from traces.problems.sources import read_problems, read_source, write_problems
 from traces.publishing.export import row_of
+from traces.thoughts.translate import tasks
 from ui.traces.library import TraceLibrary
 from ui.traces.view import missing_sentence
 
@@ -172,6 +173,11 @@ def test_copies_of_benchmarks_are_dropped_and_the_report_holds_no_text(tmp_path:
     curated.report.save(tmp_path / "f.json")
     text = (tmp_path / "f.json").read_text()
     assert "hens" not in text and "gsm8k/train/2" in text and "gsm8k/7" in text
+
+
+def test_a_trace_on_such_a_problem_is_not_translated_as_the_translation_would_hold_its_text() -> None:
+    with pytest.raises(DataError, match="held by reference"):
+        tasks([replace(trace(), kept=True)], "chinese")
 
 
 def test_an_export_refers_to_the_problem_unless_its_text_is_asked_for(tmp_path: Path) -> None:

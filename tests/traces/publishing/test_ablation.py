@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from commands.arena import main
 from common.errors import DataError
+from common.paths import ROOT
 from eval.statistics.metrics import wilson
 from traces.publishing import arms
 from traces.publishing.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
@@ -133,3 +135,16 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
         done.clear()
         arms.ablate(list(recipes.values()), [], 1, tmp_path, tmp_path / "r.json")
         assert done == expected
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("base: embedded", "base: qwen-0.5b"), ("method: full_to_lora", "method: lora")]
+)
+def test_recipes_that_cannot_be_compared_are_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
+) -> None:
+    quick = ROOT / "recipes" / "quick.yaml"
+    (tmp_path / "own.yaml").write_text(quick.read_text().replace(old, new))
+    command = ["train", "ablate", str(quick), str(tmp_path / "own.yaml"), "--out", str(tmp_path / "out")]
+    assert main([*command, "--report", str(tmp_path / "report.json")]) == 1
+    assert "own.yaml cannot be compared" in capsys.readouterr().err and not (tmp_path / "out").exists()

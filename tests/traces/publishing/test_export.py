@@ -93,3 +93,10 @@ def test_the_command(traces, tmp_path, capsys):
     assert main(["traces", "export", str(tmp_path / "t.jsonl"), *out]) == 0
     assert pq.read_table(tmp_path / "out" / "data" / "train.parquet").num_rows == 6
     assert "6 traces" in capsys.readouterr().out
+
+
+def test_the_card_speaks_of_the_rows_that_are_there(traces):
+    assert "`method`: search; " in card(traces, "T") and "without a check" not in card(traces, "T")
+    other = dataclasses.replace(traces[0], method="solution", kept=True, reason="unchecked: no reference answer")
+    told = card([*traces, other], "T")
+    assert "`method`: search or solution; " in told and " 1 rows had no reference answer" in told

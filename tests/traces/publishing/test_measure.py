@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from commands.arena import main
 from common.errors import ServerError
 from common.paths import ROOT
 from eval.grading.grader import Grader
@@ -18,9 +19,12 @@ from models.chat.client import Endpoint, Message
 from models.chat.events import Reply
 from models.config.registry import Role
 from traces.publishing import measure
-from traces.publishing.measure import CHAT_PROMPTS, MEASUREMENTS, measure_adapter, measure_arm
+from traces.publishing.measure import measure_adapter, measure_arm
+from traces.publishing.ways import CHAT_PROMPTS, MEASUREMENTS, WAYS
+from traces.training.recipe import named_pair
 
 ASKED: list[list[Message]] = []
+PAIR = named_pair("embedded")
 
 
 class FakeClient:
@@ -86,7 +90,7 @@ def shape(value: Any) -> Any:
 
 def test_the_report_has_the_shape_of_the_shipped_one(tmp_path: Path) -> None:
     shipped = json.loads((ROOT / "models" / "adapters" / "smol-135m" / "report.json").read_text())["evaluation"]
-    evaluation = measure_adapter(tmp_path / "adapter", tmp_path / "out", 4)
+    evaluation = measure_adapter(PAIR, tmp_path / "adapter", tmp_path / "out", 4)
     assert json.loads((tmp_path / "out" / "evaluation.json").read_text()) == evaluation
     for part in (shipped, evaluation):
         for name in MEASUREMENTS:
@@ -104,7 +108,7 @@ def test_the_report_has_the_shape_of_the_shipped_one(tmp_path: Path) -> None:
 
 
 def test_later_questions_come_after_other_turns_and_bare_ones_alone(tmp_path: Path) -> None:
-    measure_adapter(tmp_path / "adapter", tmp_path / "out", 2)
+    measure_adapter(PAIR, tmp_path / "adapter", tmp_path / "out", 2)
     assert {len(messages) for messages in ASKED} == {1, 5}
     assert any("boxed" not in messages[0].content for messages in ASKED if len(messages) == 1)
 
@@ -114,20 +118,41 @@ def test_a_stopped_measurement_continues_and_a_complete_one_asks_nothing(
 ) -> None:
     monkeypatch.setattr(FakeClient, "down", True)
     with pytest.raises(ServerError, match="is gone"):
-        measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
+        measure_adapter(PAIR, tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
     monkeypatch.setattr(FakeClient, "down", False)
-    first = measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
+    first = measure_adapter(PAIR, tmp_path / "adapter", tmp_path / "out", DOWN_AFTER)
     assert len(list((tmp_path / "out").glob("*/run.json"))) == len(MEASUREMENTS) + 1, "the stopped run was continued"
     asked = len(ASKED)
-    assert measure_adapter(tmp_path / "adapter", tmp_path / "out", DOWN_AFTER) == first
+    assert measure_adapter(PAIR, tmp_path / "adapter", tmp_path / "out", DOWN_AFTER) == first
     assert len(ASKED) == asked
 
 
+def test_only_the_ways_that_are_named_are_asked(tmp_path: Path) -> None:
+    pair = named_pair("qwen-0.5b")
+    evaluation = measure_adapter(pair, tmp_path / "a", tmp_path / "out", 2, ways=("bare", "chat"), max_tokens=64)
+    assert [name for name in WAYS if name in evaluation] == ["bare", "chat"]
+    assert evaluation["bare"]["settings"]["max_tokens"] == 64
+    assert {run.name.split("-", 2)[2] for run in (tmp_path / "out").glob("2*")} == {"qwen-0.5b"}
+
+
 def test_an_arm_is_measured_alone_and_read_again_without_a_server(tmp_path: Path, served: list[Any]) -> None:
-    first = measure_arm(tmp_path, 2)
+    first = measure_arm(PAIR, tmp_path, 2)
     assert served == [("distilled",)]
     assert {split: result.problems for split, result in first.items()} == {
         "same_kind": 2, "larger_numbers": 2, "unseen_families": 2
     }  # fmt: skip
-    assert measure_arm(tmp_path, 2) == first and len(served) == 1
-    assert measure_arm(tmp_path, 3) != first and len(served) == 2, "other problems are asked anew"
+    assert measure_arm(PAIR, tmp_path, 2) == first and len(served) == 1
+    assert measure_arm(PAIR, tmp_path, 3) != first and len(served) == 2, "other problems are asked anew"
+
+
+def test_the_command_shows_the_figures_of_all_ways(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    shipped = ROOT / "models" / "adapters" / "smol-135m"
+    command = ["train", "measure", str(shipped), "--problems", "2", "--ways", "greedy", "chat", "--json"]
+    assert main(command) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert list(told["greedy"]) == ["same_kind", "larger_numbers", "unseen_families"]
+    assert Path(told["folder"]) == tmp_path / "evaluation" / "smol-135m"
+    assert "chat" in json.loads((tmp_path / "evaluation" / "smol-135m" / "evaluation.json").read_text())

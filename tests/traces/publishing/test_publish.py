@@ -44,7 +44,8 @@ def adapter(tmp_path: Path) -> Path:
 def provenance(tmp_path: Path) -> Provenance:
     (tmp_path / "r.yaml").write_text("name: r\n")
     training = [{"phase": "one", "seconds": 60.0, "tokens": 1000}]
-    return Provenance("tiny", tmp_path / "r.yaml", save_tiny(tmp_path / "base"), {"one": "ab"}, training, 2, 0.5)
+    base = save_tiny(tmp_path / "base")
+    return Provenance("tiny", tmp_path / "r.yaml", base, "someone/Tiny-1B", {"one": "ab"}, training, 2, 0.5)
 
 
 def test_everything_needed_to_check_it_is_there(tmp_path: Path, adapter: Path) -> None:
@@ -66,6 +67,17 @@ def test_everything_needed_to_check_it_is_there(tmp_path: Path, adapter: Path) -
     report = json.loads((out / "report.json").read_text())
     assert report["data_sha256"] == {"one": "ab"}
     assert report["versions"]["torch"] == torch.__version__
+
+
+def test_the_card_says_how_the_adapter_came_about(tmp_path: Path, adapter: Path) -> None:
+    cut = provenance(tmp_path)
+    card = (publish(adapter, tmp_path / "out", cut, None) / "README.md").read_text()
+    assert "base_model: someone/Tiny-1B\n" in card and "teaches Tiny-1B to think" in card
+    assert "the adapter is the rank-2 truncated SVD" in card and "50.0 % of its squared norm" in card
+    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "someone/Tiny-1B"
+    card = (publish(adapter, tmp_path / "out", replace(cut, kept=None), None) / "README.md").read_text()
+    assert "Trained as a LoRA adapter of rank 2." in card and "SVD" not in card
 
 
 def test_an_unmeasured_adapter_says_so(tmp_path: Path, adapter: Path) -> None:

@@ -40,6 +40,17 @@ def test_nothing_is_asked_where_nothing_can_be_written(serve, turn, tmp_path, ca
     assert service.requests == []
 
 
+def test_a_cap_keeps_what_was_paid_for_and_says_so(serve, turn, tmp_path, capsys):
+    service = serve(lambda n, body: turn(text="Hello to you.", tokens=10))
+    out = tmp_path / "own.jsonl"
+    prices = ("--output-price", "1", "--prompt-price", "1", "--cap", "0.0004", "--concurrency", "1")
+    assert rehearse(service, out, *prices) == 3
+    asked = len(out.read_text().splitlines())
+    assert 0 < asked < 3 and len(service.requests) == asked
+    assert (tmp_path / "own.ledger.jsonl").exists() and "cap" in capsys.readouterr().out
+    assert rehearse(service, tmp_path / "other.jsonl", *prices) == 3, "another file has a cap of its own"
+
+
 def test_replies_become_rows_in_both_languages(serve, turn, tmp_path):
     service = serve(lambda n, body: turn(text="Hello to you."))
     out = tmp_path / "rehearsal.rows.jsonl"

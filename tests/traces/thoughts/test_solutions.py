@@ -13,12 +13,12 @@ from common.errors import ConfigError
 from eval.problems.families import generate
 from models.chat.client import Endpoint
 from traces.keeping.keep import Verifier, reason_code
-from traces.keeping.trace import read_traces
+from traces.keeping.trace import Trace, append_trace, read_traces
 from traces.problems.sources import write_problems
 from traces.thoughts.service.client import ServiceClient, ServiceOptions
 from traces.thoughts.service.gather import Attempts, gather
 from traces.thoughts.service.pacing import Ledger, Prices
-from traces.thoughts.solutions import RULES, as_thought, solution_attempt
+from traces.thoughts.solutions import RULES, as_solution, as_thought, solution_attempt
 from traces.training.mix import row_of
 
 OPTIONS = ServiceOptions(max_tokens=100, temperature=0.7, top_p=0.95, timeout=20, retries=0, concurrency=4)
@@ -115,13 +115,20 @@ def test_a_solution_becomes_a_thought_and_its_answer(problems):
     assert as_thought(as_thought(trace)) == as_thought(trace)
 
 
+def test_a_rewritten_solution_becomes_a_thought_too(problems):
+    rewritten = {"phase": 1, "shortcut": "We add. \\boxed{20}", "seen": 1}
+    plain = Trace(problems[0], "?", "", "", "We add. \\boxed{20}", "solution", "m", extra=rewritten)
+    assert row_of(as_thought(plain)).completion.startswith("<think>\nWe add.")
+    assert row_of(as_solution(as_thought(plain))).kind == "shortcut" and as_thought(plain).extra == {"seen": 1}
+
+
 def ask(**given) -> argparse.Namespace:
     return argparse.Namespace(**{"served": "", "url": None, "model": None, "profile": "", **given})
 
 
 @pytest.mark.parametrize(
     "given",
-    [{}, {"url": "http://x/v1"}, {"model": "m"}, {"served": "qwen-0.5b", "url": "http://x/v1", "model": "m"}],
+    [{}, {"url": "http://x/v1"}, {"model": "m"}, {"served": "qwen-1.5b", "url": "http://x/v1", "model": "m"}],
 )
 def test_it_must_be_clear_which_model_is_asked(given):
     with pytest.raises(ConfigError, match="which model to ask"), asking(ask(**given)):
@@ -161,3 +168,15 @@ def test_the_commands_sample_and_keep(serve, turn, tmp_path, capsys, monkeypatch
         assert pair["prompt"].endswith("\\boxed{}.") and pair["chosen"].startswith("<think>\nWe find")
         assert pair["chosen"] != pair["rejected"]
     assert main(["traces", "keep", str(out)]) != 0
+
+
+@pytest.mark.parametrize("option", ["--rows", "--pairs"])
+def test_neither_rows_nor_pairs_are_made_of_problems_for_measuring(tmp_path, capsys, option):
+    problem = generate("same_kind", 1, 1)[0]
+    for number, (gold, kept) in enumerate(((problem.gold, True), ("0", False)), start=1):
+        text = f"We think and find \\boxed{{{gold}}}"
+        reason = "" if kept else "wrong_answer: it is another"
+        made = Trace(problem, "?", text, "", text, "solution", "m", kept=kept, reason=reason, attempt=number)
+        append_trace(tmp_path / "t.jsonl", made)
+    assert main(["traces", "keep", str(tmp_path / "t.jsonl"), option, str(tmp_path / "out.jsonl")]) == 1
+    assert "same_kind, which are for measuring" in capsys.readouterr().err and not (tmp_path / "out.jsonl").exists()

@@ -14,7 +14,7 @@ import pytest
 
 from commands.kit.collecting import client_from
 from commands.kit.service_options import add_service_options
-from common.errors import ConfigError, ServerError
+from common.errors import ConfigError, DataError, ServerError
 from models.chat.client import Endpoint, Message
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import read_traces
@@ -163,6 +163,16 @@ async def test_hopeless_refusals_stop_the_run(serve, turn, problems, verifier, t
     with pytest.raises(ServerError, match="Check the address"):
         await run(service, problems, verifier, tmp_path / "t.jsonl")
     assert len(service.requests) <= 4 and not (tmp_path / "t.jsonl").exists()
+
+
+async def test_a_full_disk_is_told_in_a_sentence(serve, turn, problems, verifier, tmp_path, monkeypatch):
+    def full(*_):
+        raise DataError("The disk is full.")
+
+    monkeypatch.setattr("traces.thoughts.service.gather.append_trace", full)
+    service = serve(lambda n, body: turn(text=right(body), reasoning=THOUGHT))
+    with pytest.raises(DataError, match="The disk is full"):
+        await run(service, problems, verifier, tmp_path / "t.jsonl")
 
 
 async def test_ten_failures_in_a_row_stop_the_run(serve, turn, problems, verifier, tmp_path):

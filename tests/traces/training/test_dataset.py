@@ -17,7 +17,7 @@ from eval.problems.prompts import MATHS_PROMPT
 from tests.traces.tiny import TEMPLATE, tiny_tokenizer
 from traces.keeping.trace import append_trace
 from traces.problems.decontaminate import words
-from traces.publishing.measure import CHAT_PROMPTS
+from traces.publishing.ways import CHAT_PROMPTS
 from traces.thoughts.journey import journey
 from traces.thoughts.rehearse import prompts
 from traces.thoughts.search import SearchSettings, false_claims

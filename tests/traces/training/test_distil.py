@@ -49,7 +49,6 @@ def recipe_file(folder: Path, text: str = RECIPE) -> Path:
 
 @pytest.mark.engine
 def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "MEASUREMENTS", {"greedy": measure.MEASUREMENTS["greedy"]})
     monkeypatch.setattr(measure, "CHAT_PROMPTS", {"greetings": ("Hi there!", "Good evening!")})
     out, published = tmp_path / "out", tmp_path / "published"
     command = [
@@ -62,6 +61,11 @@ def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyP
         str(published),
         "--problems",
         "1",
+        "--ways",
+        "greedy",
+        "chat",
+        "--max-tokens",
+        "256",
     ]
     assert main(command) == 0
     report = json.loads((published / "report.json").read_text())
@@ -79,19 +83,18 @@ def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "named"),
     [
-        ("base: embedded", "base: weights/other"),
-        ("mix: {shortcut: 6, chat: 2}", "data: own.jsonl"),
-        ("adapter:", "method: lora\nadapter:"),
+        ("base: embedded", "base: weights/other", "no pair weights/other"),
+        ("adapter:", "method: full\nadapter:", "a recipe that gives an adapter"),
     ],
 )
 def test_what_it_cannot_rebuild_is_refused_before_anything_starts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, named: str
 ) -> None:
     path = recipe_file(tmp_path, RECIPE.replace(old, new))
     assert main(["train", "distil", str(path), "--out", str(tmp_path / "out")]) == 1
-    assert "distil needs a recipe with method full_to_lora" in capsys.readouterr().err
+    assert named in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -189,7 +192,7 @@ def test_tokens_are_counted_though_the_base_was_not_there_yet(tmp_path: Path, mo
 
     def fetch(name: str, _: object) -> Path:
         assert name == "embedded"
-        source = recipe.embedded_pair().base.weights
+        source = recipe.named_pair("embedded").base.weights
         assert isinstance(source, PackageSource)
         return save_tiny(package_folder(source))
 

@@ -9,8 +9,6 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from common.errors import ConfigError, DataError
-from common.paths import ROOT
-from models.config.registry import load_config
 from tests.traces.tiny import save_tiny, tiny_tokenizer
 from traces.training.configs import build_configs
 from traces.training.dataset import PreferenceRow, encode_preferences, read_preferences, write_preferences
@@ -100,12 +98,6 @@ def test_pairs_that_are_too_long_are_dropped_and_counted_never_cut() -> None:
     encoded = encode_preferences([*PAIRS, long], tiny_tokenizer(), 200)
     assert (len(encoded.pairs), encoded.counts.dropped) == (8, 1)
     assert 0 < encoded.counts.learned < encoded.counts.tokens
-
-
-def test_the_draft_for_the_half_billion_model_names_a_base_and_pairs() -> None:
-    recipe = load_recipe(ROOT / "recipes" / "qwen-0.5b.yaml")
-    assert recipe.base in load_config().models
-    assert [bool(phase.beta) for phase in recipe.phases] == [False, True]
 
 
 @pytest.mark.parametrize("source", ["mix: {shortcut: 2}", "data: [x, z]", "data: x\n    mix: {shortcut: 2}"])

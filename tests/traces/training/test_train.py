@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from commands.arena import main
@@ -21,7 +22,7 @@ from traces.training.callbacks import Watch
 from traces.training.checkpoints import begin, last_checkpoint
 from traces.training.configs import build_configs, memory_needed, uses_bf16
 from traces.training.dataset import Row, read_rows, write_rows
-from traces.training.lora import extract_adapter
+from traces.training.lora import extract_adapter, in_bf16
 from traces.training.make import make
 from traces.training.recipe import Launch, Recipe, load_recipe
 from traces.training.scale.launch import Place, launch
@@ -289,8 +290,9 @@ def test_a_phase_takes_generated_rows_and_those_of_files(tmp_path: Path) -> None
     told = "\n".join(build_configs(both, tmp_path, tmp_path / "absent", None))
     assert f"10 rows from the seed and the rows of {files[0]} and the rows of {files[1]} will be put into" in told
     Path(files[1]).unlink()
-    with pytest.raises(DataError, match=r"two\.jsonl"):
-        make(both, tmp_path / "both")
+    with pytest.raises(DataError, match=r"needs .*two\.jsonl, which is not there"):
+        make(both, tmp_path / "neither")
+    assert not (tmp_path / "neither").exists(), "found out before anything is made"
 
 
 def test_lora_goes_on_in_phase_two_with_the_adapter_of_phase_one(tmp_path: Path) -> None:
@@ -302,6 +304,14 @@ def test_lora_goes_on_in_phase_two_with_the_adapter_of_phase_one(tmp_path: Path)
     train(recipe, base, tmp_path / "data", tmp_path / "out")
     for phase in ("reformatted", "journey"):
         assert json.loads((tmp_path / "out" / f"after_{phase}" / "adapter_config.json").read_text())["r"] == 4
+    in_bf16(tmp_path / "out" / "after_journey", tmp_path / "adapter")
+    trained, kept = (
+        load_file(tmp_path / name / "adapter_model.safetensors") for name in ("out/after_journey", "adapter")
+    )
+    assert trained.keys() == kept.keys() and any(tensor.any() for tensor in kept.values())
+    for name, tensor in trained.items():
+        assert (tensor.dtype, kept[name].dtype) == (torch.float32, torch.bfloat16)
+        torch.testing.assert_close(kept[name].float(), tensor, rtol=0.01, atol=1e-8)
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / "recipes").rglob("*.yaml")), ids=lambda file: file.stem)

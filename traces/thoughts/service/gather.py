@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.errors import ServerError
+from common.errors import ArenaError, ServerError
 from eval.records import Problem
 from traces.keeping.keep import reason_code
 from traces.keeping.trace import Trace, append_trace, read_traces
@@ -76,7 +76,8 @@ async def gather(
     """Make every attempt that is not yet in `out`. `verify` runs in a thread; caps on money, time or number of attempts
     end the run early.
 
-    Raises ServerError if the service does not answer at all; finished traces are on disk.
+    Raises ServerError if the service does not answer at all, DataError if the disk refuses; finished traces are on
+    disk.
     """
     run = _Run(make, verify, out, attempts, progress)
     past = read_past(out)
@@ -89,9 +90,12 @@ async def gather(
             if run.stop:
                 return
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(attempts.at_once, len(problems))):
-            group.create_task(worker())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(attempts.at_once, len(problems))):
+                group.create_task(worker())
+    except* ArenaError as errors:  # e.g. of a full disk
+        raise errors.exceptions[0] from None
     if isinstance(run.stop, ServerError):
         raise run.stop
     return Summary(run.asked, run.kept, dict(run.rejected), run.tokens, run.cost, str(run.stop or ""))

@@ -70,8 +70,9 @@ def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path) -> No
     tagged = answer(requests[2], f"<think>{THOUGHT}</think>It is \\boxed{{21}}.")
     wrong = answer(requests[3], f"<think>{THOUGHT}</think>It is \\boxed{{9}}.")
     failed = answered(requests[4], None, 400, {"error": {"message": "too long", "code": 400}})
-    path = put(job, [failed, wrong, right, tagged])
+    path = put(job, [failed, wrong, right, tagged, right])
     assert teacher(job, "--batch-in", str(path)) == 0
+    assert len(list(read_traces(job / "t.traces.jsonl"))) == 4, "an answer that is there twice counts once"
     traces = {trace.problem.id + str(trace.attempt): trace for trace in read_traces(job / "t.traces.jsonl")}
     assert {name: trace.kept or reason_code(trace) for name, trace in traces.items()} == {
         "sums/21": "request",
@@ -86,9 +87,11 @@ def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path) -> No
     assert teacher(job, "--batch-in", str(path)) == 0
     assert len(list(read_traces(job / "t.traces.jsonl"))) == 4, "the same answers again change nothing"
     left = [asked(request["custom_id"]) for request in written(job)]
-    assert [(name.problem, name.attempt) for name in left] == [("sums/0", 2), ("sums/2", 2)]
+    assert [(name.problem, name.attempt) for name in left] == [("sums/2", 2)], "no more of a problem with a kept trace"
+    every = [asked(request["custom_id"]) for request in written(job, "--all-attempts")]
+    assert [(name.problem, name.attempt) for name in every] == [("sums/0", 2), ("sums/2", 2)]
     more = [asked(request["custom_id"]) for request in written(job, "--retry-failed")]
-    assert [(name.problem, name.attempt) for name in more] == [("sums/0", 2), ("sums/2", 2), ("sums/2", 3)]
+    assert [(name.problem, name.attempt) for name in more] == [("sums/2", 2), ("sums/2", 3)]
 
 
 def test_answers_to_something_else_are_refused(job: Path, problems: list[Problem]) -> None:
