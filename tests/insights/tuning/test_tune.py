@@ -73,7 +73,7 @@ def test_from_pairs_to_an_adapter_that_follows_them(tmp_path: Path, pair: PairSp
     tuned = tune(pair, out, divided, SETTINGS, resume=False, report=lambda line: None)
     assert (tuned.rank, tuned.phase.steps) == (6, 24) and tuned.phase.finished
     config = json.loads((tuned.adapter / "adapter_config.json").read_text())
-    assert config["base_model_name_or_path"] == "smol-135m-base" and config["r"] == 6
+    assert config["base_model_name_or_path"] == "HuggingFaceTB/SmolLM2-135M-Instruct" and config["r"] == 6
     parents: Any = {"base": tmp_path / "base", "distilled": Path(tuned.recipe.base)}
     found = agreements(parents, out / "after_preference", divided.held_out, 200)
     assert [one.parent for one in found] == ["base", "distilled"]

@@ -118,7 +118,7 @@ def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(
         (adapter / "adapter_config.json").write_text("{}")
         os.utime(adapter / "adapter_config.json", (clock[0] + 1, clock[0] + 1))
 
-    def measure(adapter: Path, count: int, families: object) -> dict[str, ArmResult]:
+    def measure(_: object, adapter: Path, count: int, families: object) -> dict[str, ArmResult]:
         if not (adapter / "runs").exists():
             done.append(f"measured {adapter.parent.name}")
             (adapter / "runs").mkdir()

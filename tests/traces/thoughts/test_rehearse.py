@@ -43,7 +43,7 @@ def test_nothing_is_asked_where_nothing_can_be_written(serve, turn, tmp_path, ca
 def test_a_cap_keeps_what_was_paid_for_and_says_so(serve, turn, tmp_path, capsys):
     service = serve(lambda n, body: turn(text="Hello to you.", tokens=10))
     out = tmp_path / "own.jsonl"
-    prices = ("--output-price", "1", "--prompt-price", "1", "--cap", "0.0004", "--concurrency", "1")
+    prices = ("--output-price", "1", "--prompt-price", "1", "--cap", "0.00026", "--concurrency", "1")
     assert rehearse(service, out, *prices) == 3
     asked = len(out.read_text().splitlines())
     assert 0 < asked < 3 and len(service.requests) == asked
