@@ -124,15 +124,11 @@ def is_current(battle: Battle, record: BattleRecord) -> bool:
     """Whether a page that shows this battle shows all that the desk has of it, and nothing else."""
     turns = battle.turns[:-1] if battle.phase == "failed" else battle.turns
 
-    def seen(turn: Turn, side: Side) -> tuple[object, ...]:
-        reply = turn.replies.get(side) or Reply()
-        return reply.finish_reason, reply.thought_tokens, reply.answer_tokens
+    def seen(reply: Reply | RecordedReply | None) -> tuple[object, ...]:
+        return (reply.finish_reason, reply.thought_tokens, reply.answer_tokens) if reply else ()
 
-    def recorded(reply: RecordedReply) -> tuple[object, ...]:
-        return reply.finish_reason, reply.thought_tokens, reply.answer_tokens
-
-    shown = [(turn.question, seen(turn, "a"), seen(turn, "b")) for turn in turns]
-    return shown == [(turn.prompt, recorded(turn.a), recorded(turn.b)) for turn in record.turns]
+    shown = [(turn.question, seen(turn.replies.get("a")), seen(turn.replies.get("b"))) for turn in turns]
+    return shown == [(turn.prompt, seen(turn.a), seen(turn.b)) for turn in record.turns]
 
 
 def survivor(battle: Battle) -> Reply | None:

@@ -100,13 +100,14 @@ def ask_handler(services: Services, turns: Turns, show: Renderer, limits: Sampli
     ) -> Answer:
         if show.waits and show.waits.are_old:
             await run_in_threadpool(show.waits.refresh)
-        before = battle = turns.current(battle, services.visitor(request), kept)
+        visitor = services.visitor(request)
+        before = battle = turns.current(battle, visitor, kept)
         if battle.over:
             battle = Battle()
         if not battle.id:
             battle = replace(battle, mode=mode, delivery="live" if live is True else "together")
         sampling = read_samplings(battle.mode, settings, limits)
-        battle = turns.start(battle, question, services.visitor(request), sampling)
+        battle = turns.start(battle, question, visitor, sampling)
         # After a vote, the page still has its reasons and comment.
         update = show.whole(battle) if before.over else show.changes(before, battle)
         update["question"] = gr.update(value="", placeholder=QUESTION_HINTS["asked"])
