@@ -138,8 +138,10 @@ async def test_nor_which_side_was_stopped_inside_its_thought(desk: Desk, answers
 def test_nor_while_the_other_side_is_still_writing_before_ones_eyes() -> None:
     battle = begin(Battle(delivery="live"), "What is 2 + 2?")
     half = receive(battle, {"a": replace(GOOD, answer="It"), "b": BAD}, frozenset({"a"}))
-    assert FAILED in panel_messages(half, "a")[-1]["content"]
+    assert [message["content"] for message in panel_messages(half, "a")] == ["What is 2 + 2?"]
     assert panel_messages(half, "a") == panel_messages(half, "b")
+    ended = fail(receive(half, {"a": GOOD, "b": BAD}, frozenset()))
+    assert ONE_ANSWER in panel_messages(ended, "b")[-2]["content"]
     again = reopen(half, frozenset({"a", "b"}))
     assert FAILED not in str(panel_messages(again, "a"))
 

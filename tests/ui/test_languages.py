@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from battles.battle import Battle, begin, receive
+from models.chat.events import Reply
+from ui.kit.replies import progress_line
 from ui.server.languages import LANGUAGES, PATH, answer, catalogue
 
 GAP = re.compile(r"\{(\d)\}")
@@ -43,6 +47,29 @@ def test_gaps_are_the_same_on_both_sides(texts: dict[str, str]) -> None:
 def test_no_pattern_is_gaps_and_punctuation_alone(texts: dict[str, str]) -> None:
     patterns = [english for english in texts if GAP.search(english)]
     assert [english for english in patterns if not re.search(r"[^\W\d_]", GAP.sub("", english))] == []
+
+
+SECONDS = r"[\d–]+"
+GOOD, BAD = Reply(raw="15", answer="15"), Reply(finish_reason="failed", error="busy")
+ASKED = begin(Battle(), "What is 8 + 7?")
+
+
+@pytest.mark.parametrize("usually", ["", "usually about 9 s here", "usually 4–9 s here"])
+@pytest.mark.parametrize(
+    ("battle", "ready"),
+    [
+        (ASKED, False),
+        (ASKED, True),
+        (replace(ASKED, delivery="live"), True),
+        (receive(ASKED, {"a": BAD}, frozenset({"b"})), True),
+        (receive(replace(ASKED, mode="named"), {"a": GOOD}, frozenset({"b"})), True),
+        (receive(replace(ASKED, mode="named"), {"b": GOOD}, frozenset({"a"})), True),
+    ],
+)
+def test_every_line_of_progress_is_translated(texts: dict[str, str], battle: Battle, ready: bool, usually: str) -> None:
+    shown = re.sub("<.*?>", "", progress_line(battle, 7.0, ready, usually, 9.0))
+    patterns = (SECONDS.join(map(re.escape, re.split(r"\{\d\}", english))) for english in texts)
+    assert any(re.fullmatch(pattern, shown) for pattern in patterns), shown
 
 
 def test_a_known_language_is_handed_out_and_no_other() -> None:

@@ -106,7 +106,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str] | str], classes: str
         '<thead><tr>{% for cell in head %}{% if cell %}<th scope="col">{{ cell }}</th>{% else %}<td></td>{% endif %}'
         "{% endfor %}</tr></thead><tbody>"
         "{% for row in rows %}{% if row is string %}"
-        '<tr class="group"><td colspan="{{ head|length }}">{{ row }}</td></tr>'
+        '<tr class="group"><td colspan="{{ head|length }}"><span>{{ row }}</span></td></tr>'
         "{% else %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>{% endif %}{% endfor %}"
         "</tbody></table></div>",
         head=list(head),

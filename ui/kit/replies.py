@@ -25,6 +25,8 @@ def panel_messages(battle: Battle, side: Side) -> list[Message]:
         turn = battle.turns[-1]
         if battle.mode == "blind" and side_failed(battle):
             messages += turn_messages(turn.question, None, running=False)
+            if battle.running:
+                return messages
             if reply := survivor(battle):
                 return [*messages, waiting_message(ONE_ANSWER), {"role": "assistant", "content": typeset(reply.answer)}]
             return [*messages, waiting_message(typeset(shared_failure(battle)) or FAILED)]
