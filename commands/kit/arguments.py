@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from commands.kit.printing import one_line
 
 LARGEST = 2**31 - 1
+PROBLEMS = "a curated problem file (see arena traces curate), or families:N for N generated ones"
 AGAIN = "Run the same command again to continue."
 RESUME = "Run the same command with --resume to continue."
 Action = Callable[[argparse.Namespace], int | None]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from commands.kit.arguments import AGAIN, Commands, address, count, leaf
+from commands.kit.arguments import AGAIN, PROBLEMS, Commands, address, count, leaf
 from commands.kit.files import check_writable
 from commands.kit.printing import show
 from commands.kit.service_options import add_attempt_options, add_service_options
@@ -167,5 +167,5 @@ def rehearse_command(options: argparse.Namespace) -> int:
 
 
 def _add_problems(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument("problems", type=Path, help="a curated problem file (see arena traces curate)")
+    parser.add_argument("problems", type=Path, help=PROBLEMS)
     parser.add_argument("--out", type=Path, help=f"traces file (default: {default})")

@@ -4,11 +4,12 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
-from commands.kit.arguments import AGAIN, Commands, count, leaf, positive, seed
+from commands.kit.arguments import AGAIN, PROBLEMS, Commands, count, leaf, positive, seed
 from commands.kit.files import check_writable
 from commands.kit.printing import SECONDS_BETWEEN, overwrite, show
 from commands.kit.service_options import add_service_options
@@ -28,7 +29,7 @@ def add_sample(commands: Commands) -> None:
     example = "arena traces sample problems.jsonl --served qwen-1.5b --samples 2 --hours 3"
     text = "ask a model for several plain solutions of each problem"
     parser = leaf(commands, "sample", sample_command, text, example, continues=AGAIN)
-    parser.add_argument("problems", type=Path, help="a curated problem file (see arena traces curate)")
+    parser.add_argument("problems", type=Path, help=PROBLEMS)
     parser.add_argument("--out", type=Path, help="traces file (default: <home>/traces/solutions.traces.jsonl)")
     parser.add_argument("--samples", type=count, default=2, help="of each problem (default: 2)")
     parser.add_argument("--hours", type=positive, help="ask nothing new after this time (default: no limit)")
@@ -91,6 +92,7 @@ def add_keep(commands: Commands) -> None:
     parser.add_argument("--most", type=count, default=4, help="solutions of a problem (default: 4)")
     parser.add_argument("--most-pairs", type=count, default=2, help="pairs of a problem (default: 2)")
     parser.add_argument("--plain", action="store_true", help="write solutions as replies, not as thoughts")
+    parser.add_argument("--phrasings", action="store_true", help="ask in varied words, not always as in benchmarks")
 
 
 def keep_command(options: argparse.Namespace) -> None:
@@ -107,7 +109,7 @@ def keep_command(options: argparse.Namespace) -> None:
         check_writable(path)
     traces = [trace for path in options.traces for trace in read_traces(path)]
     selection = select(traces, options.most)
-    shape = shaped(options.plain)
+    shape = shaped(options.plain, options.phrasings)
     value: dict[str, object] = {"traces": len(traces), "dropped": dict(selection.dropped.most_common())}
     lines = [f"{len(traces)} solutions, left out: {reasons(value['dropped'])}."]
     if options.rows:
@@ -123,11 +125,17 @@ def keep_command(options: argparse.Namespace) -> None:
     show(options, value, "\n".join(lines))
 
 
-def shaped(plain: bool) -> "Callable[[Trace], Trace]":
-    """How a solution is presented to the student: as a plain reply, or as a thought followed by its answer."""
+def shaped(plain: bool, phrasings: bool = False) -> "Callable[[Trace], Trace]":
+    """How a solution is presented to the student: as a plain reply or as a thought followed by its answer, to the
+    prompt that it was made for or to a phrasing of its own."""
     from traces.thoughts.solutions import as_solution, as_thought
+    from traces.training.prompts import asked
 
-    return as_solution if plain else as_thought
+    def shape(trace: "Trace") -> "Trace":
+        prompt = asked(trace.problem, trace.seed) if phrasings else trace.prompt
+        return replace((as_solution if plain else as_thought)(trace), prompt=prompt)
+
+    return shape
 
 
 def pair_rows(pairs: "list[Preference]", shape: "Callable[[Trace], Trace]") -> "Iterator[PreferenceRow]":
@@ -137,7 +145,7 @@ def pair_rows(pairs: "list[Preference]", shape: "Callable[[Trace], Trace]") -> "
 
     for pair in pairs:
         chosen, rejected = (row_of(shape(trace)).completion for trace in pair)
-        yield PreferenceRow(pair.chosen.prompt, chosen, rejected, pair.chosen.problem.id)
+        yield PreferenceRow(shape(pair.chosen).prompt, chosen, rejected, pair.chosen.problem.id)
 
 
 def reasons(dropped: object) -> str:

@@ -1,5 +1,5 @@
 """Where problems come from: a JSONL file, a dataset of the hub (hub:AI-MO/NuminaMath-1.5), a public training set
-(gsm8k/train), and curated problem files.
+(gsm8k/train), curated problem files, and the families that are trained on (families:1900).
 
 For a dataset with several configurations, name one after a colon: hub:openai/gsm8k:main. A folder on disk that is laid
 out as a dataset is read in the same way.
@@ -11,6 +11,7 @@ A row has a question (`problem`, `question` or `prompt`), a labelled answer (`an
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from common.errors import DataError
 from common.strict import describe
 from eval.grading.extraction import last_box
 from eval.problems.benchmark_sets import TRAINING
+from eval.problems.families import generate
 from eval.problems.rows import hub_rows
 from eval.records import Problem
 from traces.problems.references import is_reference, is_referred, reference, referred, text_hash, training_problems
@@ -30,6 +32,9 @@ from traces.problems.references import is_reference, is_referred, reference, ref
 QUESTION_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "gold", "final_answer", "expected_answer")
 IMAGE_KEYS = ("image", "images", "figure")
+GENERATED = re.compile(r"families:([1-9]\d{0,5})")
+SEED = 77
+"""Of generated problems. Not that of any recipe, so that a recipe's journeys are mostly about others."""
 _PROBLEM = TypeAdapter(Problem)
 
 
@@ -112,8 +117,13 @@ def write_problems(path: Path, problems: Sequence[Problem]) -> None:
 
 
 def read_problems(path: Path) -> list[Problem]:
-    """What `write_problems` wrote. Raises DataError naming the line and its first wrong field, MissingSetError where it
-    refers to a set that is not available."""
+    """What `write_problems` wrote, or generated problems to train on, as `families:1900`.
+
+    Raises DataError naming the line and its first wrong field, MissingSetError where it refers to a set that is not
+    available.
+    """
+    if wanted := GENERATED.fullmatch(str(path)):
+        return generate("train", int(wanted[1]), SEED)
     problems = []
     for number, row in jsonl.read(path):
         if is_reference(row):

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from random import Random
 from typing import NamedTuple
 
 from common.errors import DataError
@@ -21,7 +20,7 @@ from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
 from traces.training.dataset import read_preferences, read_rows, write_rows
 from traces.training.mix import mixed_rows, rows_path
-from traces.training.prompts import ask
+from traces.training.prompts import asked
 from traces.training.recipe import Mix, Recipe, base_here
 
 
@@ -50,7 +49,7 @@ def searched(problem: Problem, seed: int, settings: SearchSettings, count: Calla
 
     Its prompt is one of the phrasings of `traces.training.prompts`; `count` comes from `token_counter`.
     """
-    prompt = ask(problem.question, Random(f"ask/{problem.id}/{seed}"))
+    prompt = asked(problem, seed)
     started = time.perf_counter()
     try:
         trace = journey(problem, seed, settings)

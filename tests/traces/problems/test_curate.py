@@ -1,6 +1,7 @@
 """Curation: each rule on cases it must drop and cases it must leave, and the funnel it tells."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -149,6 +150,16 @@ def test_curated_problems_are_read_back(tmp_path):
     (tmp_path / "q.jsonl").write_text('{"problem": "x"}\n')
     with pytest.raises(DataError, match="line 1"):
         read_problems(tmp_path / "q.jsonl")
+
+
+def test_generated_problems_need_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    problems = read_problems(Path("families:30"))
+    assert {problem.benchmark for problem in problems} == {"train"} and len({p.subject for p in problems}) > 10
+    assert read_problems(Path("families:20")) == problems[:20], "more of them are the same ones and others"
+    for wrong in ("families:0", "families:many", "families:"):
+        with pytest.raises(DataError, match=wrong):
+            read_problems(Path(wrong))
 
 
 def test_the_command(tmp_path, capsys):

@@ -20,6 +20,7 @@ from traces.thoughts.service.gather import Attempts, gather
 from traces.thoughts.service.pacing import Ledger, Prices
 from traces.thoughts.solutions import RULES, as_solution, as_thought, solution_attempt
 from traces.training.mix import row_of
+from traces.training.prompts import asked
 
 OPTIONS = ServiceOptions(max_tokens=100, temperature=0.7, top_p=0.95, timeout=20, retries=0, concurrency=4)
 TWICE = Attempts(most=2, until_kept=False, at_once=4)
@@ -167,7 +168,17 @@ def test_the_commands_sample_and_keep(serve, turn, tmp_path, capsys, monkeypatch
         pair = json.loads(line)
         assert pair["prompt"].endswith("\\boxed{}.") and pair["chosen"].startswith("<think>\nWe find")
         assert pair["chosen"] != pair["rejected"]
+    assert main(["traces", "keep", str(out), "--rows", str(rows), "--phrasings"]) == 0
+    asked = [json.loads(line)["prompt"] for line in rows.read_text().splitlines()]
+    assert len(set(asked)) == 3 and all(any(question in prompt for question in golds) for prompt in asked)
     assert main(["traces", "keep", str(out)]) != 0
+
+
+def test_phrasings_vary_and_are_the_same_each_time():
+    problems = generate("train", 40, 5, ["sums"])
+    prompts = [asked(problem, 3) for problem in problems]
+    shapes = {prompt.replace(problem.question, "…") for prompt, problem in zip(prompts, problems, strict=True)}
+    assert len(shapes) > 3 and prompts == [asked(problem, 3) for problem in problems]
 
 
 @pytest.mark.parametrize("option", ["--rows", "--pairs"])
