@@ -9,6 +9,7 @@ from typing import Any
 from commands.kit.arguments import AGAIN, add_model_option, add_pair_option, add_profile_option, describe
 from commands.kit.printing import counted, show
 from commands.kit.serving import chosen_pair, chosen_profile, chosen_sides
+from common import paths
 from common.errors import ConfigError
 from models.config.layout import Engine, context_length
 from models.config.memory import GIB
@@ -165,9 +166,11 @@ def command(plan: Plan, engine: Engine, port: int) -> list[str]:
         return []
     pair = plan.pair
     base, model = (spec.source(plan.profile.quantization) for spec in (pair.base, pair.model(engine.roles[0])))
+    installed = paths.engine() / "bin" / "python"  # vLLM has an environment of its own
+    python = str(installed) if installed.exists() else "python"
     if len(engine.roles) == 2:
-        return engine.command("python", where(base), port, where(pair.distilled.weights))
-    return engine.command("python", where(model, base), port)
+        return engine.command(python, where(base), port, where(pair.distilled.weights))
+    return engine.command(python, where(model, base), port)
 
 
 def _address(source: Source) -> str:

@@ -9,7 +9,7 @@ fine); `refused`: the server rejects the request, e.g. because of its API key or
 would fail the same way on every start. Empty for a temporary fault."""
 
 
-_ADDRESS = re.compile(r"(?: at)? ?https?://[^\s)]*[^\s.,;:)]")
+_ADDRESS = r"https?://[^\s)]*[^\s.,;:)]"
 
 
 class ArenaError(Exception):
@@ -46,4 +46,4 @@ class DataError(ArenaError):
 
 def without_addresses(text: str) -> str:
     """An error as visitors may see it: where the servers are is their operator's business."""
-    return _ADDRESS.sub("", text)
+    return re.sub(rf"(?: at)? ?{_ADDRESS}", "", re.sub(rf"(?:^|(?<=[.!?] )){_ADDRESS}", "The server", text))

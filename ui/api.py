@@ -6,13 +6,11 @@ the documentation that programs and models see.
 """
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 import gradio as gr
@@ -27,7 +25,7 @@ from models.chat.events import Reply
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from models.serving.clients import client_of
-from ui.kit.downloads import forget_old
+from ui.kit.downloads import PressFolders
 from ui.kit.events import spoken
 from ui.preferences.tab import FILES, read_ballots, write_file
 from ui.services import Services
@@ -75,7 +73,7 @@ class Program:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._rates = RateLimiter(RATES, time.monotonic)
-        self._folder = tempfile.TemporaryDirectory(prefix="journey-arena-export-")
+        self._folders = PressFolders("export")
 
     async def ask(
         self,
@@ -174,8 +172,7 @@ class Program:
         """
         if name not in FILES:
             raise ConfigError(f"There is no export {str(name)[:80]!r}.", f"Choose one of {', '.join(FILES)}.")
-        forget_old(Path(self._folder.name))
-        return str(write_file(self._services, name, Path(tempfile.mkdtemp(dir=self._folder.name))))
+        return str(write_file(self._services, name, self._folders.new()))
 
     async def _asked(
         self, request: gr.Request, question: str, roles: list[Role], max_tokens: int, temperature: float

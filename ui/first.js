@@ -29,7 +29,7 @@ function write(text) {
 }
 
 function openTab(name) {
-  const tab = [...document.querySelectorAll('#tabs [role="tab"]')].find((each) => each.textContent.trim() === name);
+  const tab = document.querySelector(`#tabs [role="tab"][data-tab-id="${name}"]`);
   tab?.click();
   if (tab) window.scrollTo({ top: 0 });
   return Boolean(tab);

@@ -91,15 +91,20 @@ def _export(log: RunLog, path: Path, form: str) -> None:
 
 def pair_report(options: argparse.Namespace) -> None:
     """One row a set."""
+    from eval.problems.families import MEASURED
     from eval.results.overview import in_words, overview
     from eval.runs.recorded import unpack_recorded
+    from models.config.registry import load_config
 
     if options.export:
         raise ConfigError("Samples are exported run by run.", "Give the id of a run instead of --pair.")
     unpack_recorded(home() / RUNS)
     results = overview(home() / RUNS, options.pair)
     if not results:
-        raise DataError(f"There is no complete run of {options.pair}.", f"Start one: arena run --pair {options.pair}")
+        if options.pair not in (pairs := load_config().pairs):
+            raise ConfigError(f"There is no pair {options.pair}.", f"spaces.yaml has {', '.join(pairs)}.")
+        start = f"arena run --pair {options.pair} --benchmark {MEASURED[0]}"
+        raise DataError(f"There is no complete run of {options.pair}.", f"Start one: {start}")
     head = ["| set | problems × samples | base | distilled | difference [95 %] | tokens | run |", "|---" * 7 + "|"]
     rows = [
         f"| {one.title} | {one.n} × {one.k} | {one.base:.1%} | {one.distilled:.1%} | {points(one.difference)} "

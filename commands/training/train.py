@@ -9,11 +9,20 @@ from commands.kit.arguments import AGAIN, RESUME, Commands, count, group, leaf, 
 from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from commands.training.dpo import add_dpo
-from common.errors import ConfigError, WeightsError
-from common.jsonl import parse, read_text
+from common.errors import ConfigError
 from common.paths import ROOT, home
+from models.weights.adapter import check_readable
 from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
-from traces.training.recipe import EMBEDDED, Recipe, base_here, base_of, load_recipe, named_pair, names_pair
+from traces.training.recipe import (
+    EMBEDDED,
+    Recipe,
+    base_here,
+    base_of,
+    load_recipe,
+    named_pair,
+    names_pair,
+    where_base_is,
+)
 from traces.training.scale.processes import is_first
 
 if TYPE_CHECKING:
@@ -96,9 +105,10 @@ def _recipe(options: argparse.Namespace) -> tuple[Recipe, Path]:
 
 
 def make_command(options: argparse.Namespace) -> None:
-    from traces.training.make import make
+    from traces.training.make import check_files, make
 
     recipe, out = _recipe(options)
+    check_files(recipe)
     if names_pair(recipe.base):
         base_of(recipe.base, note)  # its tokenizer counts the traces' tokens
     phases = make(recipe, out / "data")
@@ -183,7 +193,7 @@ def check_command(options: argparse.Namespace) -> None:
 
     recipe, out = _recipe(options)
     folder = options.recipe.parent
-    lines = list(build_configs(recipe, folder, out / "data", base_here(recipe.base)))
+    lines = [where_base_is(recipe.base), *build_configs(recipe, folder, out / "data", base_here(recipe.base))]
     needed = needs(recipe, folder, out)
     lines += needed.lines
     if fault := needed.fault(recipe, disk=options.out is not None):  # without --out it may be another machine's disk
@@ -193,26 +203,10 @@ def check_command(options: argparse.Namespace) -> None:
     show(options, value, "\n".join(lines))
 
 
-def check_adapter(folder: Path) -> None:
-    """Raise WeightsError unless the folder holds a readable LoRA adapter. Call it before unpacking a base."""
-    from safetensors import SafetensorError, safe_open
-
-    remedy = "Name a folder with adapter_config.json and adapter_model.safetensors."
-    config, weights = folder / "adapter_config.json", folder / "adapter_model.safetensors"
-    try:
-        values = parse(read_text(config), str(config))
-        if not isinstance(values, dict) or values.get("peft_type") != "LORA" or not isinstance(values.get("r"), int):
-            raise WeightsError(f"{config} does not describe a LoRA adapter.", remedy)
-        with safe_open(weights, "np") as tensors:
-            tensors.keys()
-    except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{weights} cannot be read: {getattr(error, 'strerror', None) or error}.", remedy) from error
-
-
 def merge_command(options: argparse.Namespace) -> None:
     from models.weights.merge import merge_adapter
 
-    check_adapter(options.adapter)
+    check_readable(options.adapter)
     options.out.mkdir(parents=True, exist_ok=True)
     merge_adapter(base_of(options.base, note), options.adapter, options.out)
     show(options, {"folder": options.out}, f"Merged into {options.out}.")
@@ -221,7 +215,7 @@ def merge_command(options: argparse.Namespace) -> None:
 def measure_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
 
-    check_adapter(options.adapter)
+    check_readable(options.adapter)
     out = options.out or home() / "evaluation" / options.adapter.resolve().name
     evaluation = measure_adapter(
         named_pair(options.pair),
@@ -251,7 +245,7 @@ def ablate_command(options: argparse.Namespace) -> None:
 def distil_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
     from traces.publishing.publish import Provenance, check_target, publish, publish_traces
-    from traces.training.make import make
+    from traces.training.make import check_files, make
 
     recipe, out = _recipe(options)
     if recipe.method == "full":
@@ -263,6 +257,7 @@ def distil_command(options: argparse.Namespace) -> None:
     published = options.publish or ADAPTERS / recipe.name
     check_target(published)
     check_writable(published / "report.json")
+    check_files(recipe)
     base = base_of(recipe.base, note)  # before the traces: its tokenizer counts their tokens
     phases = make(recipe, out / "data")
     results, trained = _train(options, recipe, out)

@@ -144,10 +144,13 @@ def hide_command(options: argparse.Namespace) -> None:
 def sync_command(options: argparse.Namespace) -> None:
     from votes.backup.keeper import configured_keeper
 
-    with opened(make=bool(os.environ.get(REPOSITORY))) as store:
+    without = ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
+    if not os.environ.get(REPOSITORY, "").strip():
+        raise without
+    with opened(make=True) as store:
         keeper = configured_keeper(store)
         if keeper is None:
-            raise ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
+            raise without
         if store.notice:
             raise DataError(store.notice, "The page that is running copies its votes itself.")
         fetched, copied = keeper.sync()

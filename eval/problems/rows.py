@@ -61,7 +61,8 @@ def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
     if folder:
         path = folder / known.path
         if not path.exists():
-            raise DataError(f"{known.title} is not in {folder}: {path} does not exist.", how_to_get(known))
+            remedy = how_to_get(known, None if data else folder)
+            raise DataError(f"{known.title} is not in {folder}: {path} does not exist.", remedy)
         return Fetched(read_rows(path), f"folder {folder}")
     if not known.hub:
         raise DataError(f"{known.title} is not on the Hugging Face hub.", how_to_get(known))
@@ -73,10 +74,13 @@ def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
     return Fetched(rows, f"hub {known.hub}{config}, split {known.split}")
 
 
-def how_to_get(known: KnownSet) -> str:
-    """How to get the set, in a sentence."""
+def how_to_get(known: KnownSet, folder: Path | None = None) -> str:
+    """How to get the set, in a sentence; `folder`: the one that JOURNEY_DATA names and that lacks it."""
     columns = " and ".join(column for column in (known.question, known.gold) if column)
     origin = f", from {known.origin}" if known.origin else ""
+    if folder:
+        instead = ", or unset JOURNEY_DATA to take it from the hub" if known.hub else ""
+        return f"Put it there (with {columns}{origin}){instead}."
     own = f"set JOURNEY_DATA to a folder that holds {known.path} (with {columns}{origin})"
     return f"Connect to the Hugging Face hub ({known.hub}), or {own}." if known.hub else f"To get it, {own}."
 

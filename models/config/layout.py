@@ -65,13 +65,15 @@ def engines_for(
         case "adapter":
             engines = _one_copy(pair, profile)
         case "two":
-            shares = _shares(pair, roles)
+            shares = [share for share in _shares(pair, roles) if not _is_remote(pair, share)]
+            if not shares:
+                return []
             on_gpus = profile.gpu is not None
             engines = _on_gpus(pair, profile, shares) if on_gpus else _on_cpu(pair, profile, processor, shares)
     if isinstance(engines, Misfit):
         return engines
-    engines = [engine for engine in engines if set(engine.roles) & set(roles) and not _is_remote(pair, engine)]
-    return next((misfit for engine in engines if (misfit := _overflow(engine, profile, len(roles)))), engines)
+    engines = [engine for engine in engines if set(engine.roles) & set(roles)]
+    return next((misfit for engine in engines if (misfit := _overflow(engine, profile, len(engines)))), engines)
 
 
 def context_length(spec: ModelSpec, profile: Profile) -> int:
@@ -90,15 +92,15 @@ def _shares(pair: PairSpec, roles: Sequence[Role]) -> list[tuple[Role, ...]]:
     return [(role,) for role in roles]
 
 
-def _is_remote(pair: PairSpec, engine: Engine) -> bool:
-    return all(isinstance(pair.model(role).weights, AddressSource) for role in engine.roles)
+def _is_remote(pair: PairSpec, roles: Sequence[Role]) -> bool:
+    return all(isinstance(pair.model(role).weights, AddressSource) for role in roles)
 
 
-def _overflow(engine: Engine, profile: Profile, sides: int) -> Misfit | None:
+def _overflow(engine: Engine, profile: Profile, engines: int) -> Misfit | None:
     use = engine.usage
     if use.left >= 0:
         return None
-    where = "each GPU" if profile.gpu else "half of main memory" if sides == 2 else "main memory"
+    where = "each GPU" if profile.gpu else "half of main memory" if engines == 2 else "main memory"
     return Misfit(
         f"{' and '.join(engine.roles)} would take {use.weights / GIB:.1f} GiB of weights, {use.kv_cache / GIB:.1f} GiB "
         f"of KV cache and {use.runtime / GIB:.1f} GiB besides on {where}, where {use.limit / GIB:.1f} GiB may be used"

@@ -87,7 +87,8 @@ def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = RO
     does not run, the first Transformers profile, with this machine's memory. If the pair does not fit it, planning
     says why."""
     if named := profile_named(config):
-        return named
+        served_here = named.gpu is None and named.arrangement != "remote"
+        return _with_memory(named, max(named.memory_gib, total_memory() / GIB)) if served_here else named
     if not vllm_runs():
         without_vllm = transformers_profile(config, zero=on_zero_gpu())
         return without_vllm if without_vllm.gpu else _with_memory(without_vllm, total_memory() / GIB)

@@ -11,10 +11,10 @@ from pathlib import Path
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.registry import ROLES, PairSpec, Profile, SpacesConfig
-from models.config.sources import AdapterSource, FolderSource, PackageSource, PartsSource
+from models.config.sources import AdapterSource, FolderSource
 from models.deployment.card import front_matter, without_front_matter
 from models.deployment.dockerfile import dockerfile
-from models.deployment.steps import next_steps, on_hub
+from models.deployment.steps import in_image, next_steps, on_hub
 
 PARTS = (
     "app.py",
@@ -71,11 +71,7 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
         "".join(f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LFS_SUFFIXES)
     )
     if profile.sdk == "docker":
-        small = all(
-            isinstance(pair.model(role).weights, PackageSource | PartsSource | AdapterSource | FolderSource)
-            for role in ROLES
-        )
-        (out / "Dockerfile").write_text(dockerfile(config.space, profile, pair.key, fetch=small))
+        (out / "Dockerfile").write_text(dockerfile(config.space, profile, pair.key, fetch=in_image(profile, pair)))
     elif profile.kv_cache_gib is not None and profile.served_by == "vllm":
         (out / "packages.txt").write_text("libnuma1\n")  # the CPU engine is linked against it
     return steps

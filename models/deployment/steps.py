@@ -9,15 +9,17 @@ from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.layout import Misfit, engines_for
 from models.config.machine import Processor
-from models.config.registry import ROLES, PairSpec, Profile
+from models.config.registry import ROLES, PairSpec, Profile, Role
 from models.config.sources import (
     AdapterSource,
     AddressSource,
     EnvironmentSource,
+    FolderSource,
     HubSource,
     PackageSource,
     PartsSource,
     Source,
+    hub_name,
     resolve_environment,
 )
 from models.deployment.hardware import HARDWARE, price
@@ -43,12 +45,12 @@ graphs) and Transformers (mostly imports): assumed."""
 ZERO = """A free account in good standing may have two Spaces on ZeroGPU. Benchmarks are shown there and not run.
 If the Space does not start on ZeroGPU, choose it under Settings → Hardware."""
 KEPT = f"""A restart empties the disk. Votes are copied every five minutes to the dataset {VOTES},
-which the first copy makes, private, and are fetched at the next start. Without a dataset a restart loses
-the votes: then leave out JOURNEY_VOTES_REPO. docs/votes.md has more."""
+which the first copy makes, private, and are fetched at the next start. If you want no such dataset,
+leave out JOURNEY_VOTES_REPO; every restart then loses the votes. docs/votes.md has more."""
 GUARD = f"""Optional: a guard model that reads battles, at an address that speaks the OpenAI protocol:
-  hf spaces secrets add {SPACE} --secrets JOURNEY_GUARD_KEY
-  hf spaces variables add {SPACE} -e JOURNEY_GUARD_URL=http://…/v1 -e JOURNEY_GUARD_KIND=llama-guard \\
-    -e 'JOURNEY_GUARD_MODEL=<name on that server>'"""
+  export JOURNEY_GUARD_URL=http://…/v1 JOURNEY_GUARD_KEY=…
+  hf spaces secrets add {SPACE} --secrets JOURNEY_GUARD_URL --secrets JOURNEY_GUARD_KEY
+  hf spaces variables add {SPACE} -e JOURNEY_GUARD_KIND=llama-guard -e 'JOURNEY_GUARD_MODEL=<name on that server>'"""
 
 
 class Estimate(NamedTuple):
@@ -77,7 +79,7 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
         lines += ["A Space on processors is slow: seconds for each word of a model of more than a billion parameters."]
     lines += [ZERO if zero else "A Space on compute of its own needs a paid plan of Hugging Face."]
     lines += list(_start(profile, pair))
-    lines += list(_volumes(profile))
+    lines += list(_volumes(profile, pair))
     lines += [KEPT, GUARD]
     return "\n".join(lines)
 
@@ -88,22 +90,28 @@ def _secrets(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
     reads = profile.arrangement != "remote" and any(on_hub(pair.model(role).weights) for role in ROLES)
     weights = " and read the weights, gated and private ones too" if reads else ""
     yield TOKEN, f"HF_TOKEN of the Space: a token that may write {VOTES}{weights}"
-    for source in _addresses(profile, pair):
+    for role, source in _addresses(profile, pair):
+        if source.address_env:  # everybody can read a Space's variables
+            yield source.address_env, f"address of the {role} model's server, such as http://…/v1"
         if source.key_env:
-            yield source.key_env, "the key of that server"
+            yield source.key_env, f"the key of the {role} model's server, if it wants one"
 
 
 def on_hub(source: Source) -> bool:
     """Whether a Space would load it from the hub."""
     if isinstance(source, AdapterSource):
-        return not (ROOT / source.adapter).is_dir()
+        return hub_name(source) is not None and not (ROOT / source.adapter).is_dir()
     return isinstance(source, HubSource | EnvironmentSource)
 
 
+def in_image(profile: Profile, pair: PairSpec) -> bool:
+    """Whether a Docker image has the weights in it: those of packages and folders, which are small."""
+    here = PackageSource | PartsSource | AdapterSource | FolderSource
+    return profile.sdk == "docker" and all(isinstance(pair.model(role).weights, here) for role in ROLES)
+
+
 def _variables(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
-    for source in _addresses(profile, pair):
-        if source.address_env:
-            yield source.address_env, "http://…/v1"
+    for _, source in _addresses(profile, pair):
         if source.model_env:
             yield source.model_env, "<name on that server>"
     if profile.arrangement == "remote":
@@ -111,20 +119,28 @@ def _variables(profile: Profile, pair: PairSpec) -> Iterator[tuple[str, str]]:
     for role in ROLES:
         weights = pair.model(role).source(profile.quantization)
         if isinstance(weights, EnvironmentSource):
-            yield weights.env, "<org/name>"
+            yield weights.env, _wanted(profile, role)
 
 
-def _addresses(profile: Profile, pair: PairSpec) -> Iterator[AddressSource]:
+def _wanted(profile: Profile, role: Role) -> str:
+    """What a variable for weights may name, as `resolve_environment` reads it."""
+    if role == "base" or profile.quantization == "awq":
+        return "<org/name>"
+    return "adapter:<org/name>" if profile.arrangement == "adapter" else "<org/name, or adapter:org/name>"
+
+
+def _addresses(profile: Profile, pair: PairSpec) -> Iterator[tuple[Role, AddressSource]]:
     for role in ROLES:
         source = profile.address(role) or pair.model(role).weights
         if isinstance(source, AddressSource):
-            yield source
+            yield role, source
 
 
-def _volumes(profile: Profile) -> Iterator[str]:
-    if profile.arrangement == "remote":
+def _volumes(profile: Profile, pair: PairSpec) -> Iterator[str]:
+    if profile.arrangement == "remote" or in_image(profile, pair):
         return
-    cached = "prepared weights" if profile.served_by == "transformers" else "the engine and prepared weights"
+    installs = profile.sdk == "gradio" and profile.served_by == "vllm"  # an image has the engine
+    cached = "the engine and prepared weights" if installs else "prepared weights"
     yield f"A Space's disk is empty after every restart. To keep {cached}, mount a bucket:"
     yield f"  hf buckets create {SPACE}-cache && hf spaces volumes set {SPACE} -v hf://buckets/{SPACE}-cache:/data"
     yield f"  hf spaces variables add {SPACE} -e JOURNEY_CACHE=/data/cache -e HF_HOME=/data/hub"
@@ -165,7 +181,7 @@ def first_start(profile: Profile, pair: PairSpec) -> Estimate:
 
 def _downloads(profile: Profile, pair: PairSpec) -> Iterator[tuple[float, float, str]]:
     """(bytes, bytes per second, what) of each repository or package; the size of an adapter is neglected."""
-    if profile.arrangement == "remote":
+    if profile.arrangement == "remote" or in_image(profile, pair):
         return
     awq = profile.quantization == "awq"
     seen: list[Source] = []

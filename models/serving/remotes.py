@@ -64,8 +64,13 @@ class RemoteServers(Life):
 
 
 def servers_at(spec: ModelSpec, given: AddressSource | None) -> RemoteServer | RemoteServers:
-    """The servers of a model at the addresses of `given`, else of its weights. Raises ConfigError without one."""
+    """The servers of a model at the addresses of `given`, else of its weights. Raises ConfigError without one.
+
+    Where the variable of `given` is not set, weights that are an address count.
+    """
     source: Any = given or spec.weights
+    if given and isinstance(spec.weights, AddressSource) and not (given.address or _variable(given.address_env)):
+        source = spec.weights
     if not isinstance(source, AddressSource):
         raise ConfigError(f"{spec.key} has no address.", "Give one in spaces.yaml.")
     urls = [url.strip() for url in (source.address or _variable(source.address_env)).split(",") if url.strip()]

@@ -4,12 +4,29 @@ import re
 from pathlib import Path
 
 from common.errors import WeightsError
+from common.jsonl import parse, read_text
 from models.config.adapter_config import read_adapter_config
 from models.weights.files import weight_files
 
 KEY = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.weight)?")
 ADAPTER_FILE = "adapter_model.safetensors"
 Shapes = dict[str, tuple[int, ...]]
+
+
+def check_readable(folder: Path) -> None:
+    """Raise WeightsError unless the folder holds a readable LoRA adapter. Call it before unpacking a base."""
+    from safetensors import SafetensorError, safe_open
+
+    remedy = "Name a folder with adapter_config.json and adapter_model.safetensors."
+    config, weights = folder / "adapter_config.json", folder / ADAPTER_FILE
+    try:
+        values = parse(read_text(config), str(config))
+        if not isinstance(values, dict) or values.get("peft_type") != "LORA" or not isinstance(values.get("r"), int):
+            raise WeightsError(f"{config} does not describe a LoRA adapter.", remedy)
+        with safe_open(weights, "np") as tensors:
+            tensors.keys()
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{weights} cannot be read: {getattr(error, 'strerror', None) or error}.", remedy) from error
 
 
 def check_adapter(base: Path, adapter: Path) -> None:

@@ -98,6 +98,9 @@ def weight_files(folder: Path) -> list[Path]:
 def check_whole(folder: Path) -> None:
     """Raise WeightsError unless `folder` holds a complete model: config.json and all safetensors files indexed."""
     if not (folder / "config.json").is_file():
+        if (folder / "adapter_config.json").is_file():
+            remedy = "Name it as an adapter: {adapter: …}."
+            raise WeightsError(f"{folder} is a LoRA adapter, not a whole model.", remedy)
         raise WeightsError(f"{folder} is not a model folder: config.json is missing.", "Give a Transformers folder.")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
@@ -108,6 +111,9 @@ def check_whole(folder: Path) -> None:
     else:
         named = {"model.safetensors"} if not weight_files(folder) else set()
     missing = sorted(name for name in named if not (folder / name).is_file())
+    if missing and next(folder.glob("pytorch_model*.bin"), None):
+        remedy = "Convert them: load the model with Transformers and call save_pretrained."
+        raise WeightsError(f"{folder} has its weights as pytorch_model.bin, and they must be safetensors.", remedy)
     if missing:
         raise WeightsError(f"{folder} is incomplete: {', '.join(missing[:3])} missing.", "Fetch the weights again.")
 

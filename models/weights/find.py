@@ -11,6 +11,7 @@ from models.config.sources import (
     PackageSource,
     PartsSource,
     Source,
+    hub_name,
     resolve_environment,
 )
 from models.weights.files import Report, check_whole, silent, weights_hash
@@ -72,17 +73,23 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
     """The adapter's own folder on this machine: adapter_config.json and adapter_model.safetensors."""
     folder = _local(source.adapter)
     if not folder.is_dir():
-        if source.adapter.count("/") != 1 or source.adapter.startswith((".", "/", "~", "models/")):
+        if hub_name(source) is None:
             raise WeightsError(
                 f"The adapter folder {source.adapter} is missing.",
                 "Correct its path in spaces.yaml, train one with `arena train distil`, or get the whole repository.",
             )
-        folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), _check_adapter, report)
+        try:
+            folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), _check_adapter, report)
+        except WeightsError as error:
+            raise WeightsError(f"There is no folder {source.adapter} here. {error}") from error
     _check_adapter(folder)
     return folder
 
 
 def _check_adapter(folder: Path) -> None:
+    if (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
+        remedy = "Name it as a model: {folder: …} or {hub: …}."
+        raise WeightsError(f"{folder} is a whole model, not a LoRA adapter.", remedy)
     missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
     if missing:
         raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")

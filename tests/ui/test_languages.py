@@ -44,6 +44,10 @@ def test_gaps_are_the_same_on_both_sides(texts: dict[str, str]) -> None:
     assert [e for e, other in texts.items() if Counter(GAP.findall(e)) != Counter(GAP.findall(other))] == []
 
 
+def test_what_fills_a_gap_can_be_told_from_what_fills_the_next(texts: dict[str, str]) -> None:
+    assert [english for english in texts if re.search(r"\}\s*\{", english)] == []
+
+
 def test_no_pattern_is_gaps_and_punctuation_alone(texts: dict[str, str]) -> None:
     patterns = [english for english in texts if GAP.search(english)]
     assert [english for english in patterns if not re.search(r"[^\W\d_]", GAP.sub("", english))] == []

@@ -68,6 +68,15 @@ def traces_of(mix: Mix, recipe: Recipe) -> Iterator[Trace]:
         yield searched(problem, seed, settings, count)
 
 
+def check_files(recipe: Recipe) -> None:
+    """Raise DataError if a file in a phase's `data` is missing. Call it before fetching a base."""
+    if missing := [str(file) for phase in recipe.phases for file in phase.files if not file.is_file()]:
+        raise DataError(
+            f"The recipe needs {', '.join(dict.fromkeys(missing))}, which is not there.",
+            "Make it first: the recipe's comments may say how, or see docs/training.md.",
+        )
+
+
 def make(recipe: Recipe, folder: Path) -> list[Made]:
     """Write `<phase>.rows.jsonl` for every phase with a mix or several files; rows of files follow the generated ones.
 
@@ -75,11 +84,7 @@ def make(recipe: Recipe, folder: Path) -> list[Made]:
     Every trace goes through the two checks of `traces.keeping.keep`; rejects stay in the traces file with their reason.
     Raises DataError if a file in a phase's `data` is missing, or a file gets another hash than the recipe names.
     """
-    if missing := [str(file) for phase in recipe.phases for file in phase.files if not file.is_file()]:
-        raise DataError(
-            f"The recipe needs {', '.join(dict.fromkeys(missing))}, which is not there.",
-            "Make it first: the recipe's comments may say how, or see docs/training.md.",
-        )
+    check_files(recipe)
     files = []
     for number, phase in enumerate(recipe.phases):
         path, made = rows_path(phase, folder), []

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from common.errors import ConfigError
 from common.strict import Strict, describe, read_yaml
+from eval.problems.families import TRAINED
 from models.config.memory import Architecture
 from models.config.registry import PairSpec, load_architectures, load_config
 from models.config.sources import HubSource, Source
@@ -162,6 +163,19 @@ class Recipe(Strict):
         return self
 
     @model_validator(mode="after")
+    def names_that_can_be_told_apart(self) -> "Recipe":
+        names = [phase.name for phase in self.phases]
+        if again := next((name for name in names if names.count(name) > 1), ""):
+            raise ValueError(f"two phases are named {again}; each needs a name of its own, since its files have it")
+        return self
+
+    @model_validator(mode="after")
+    def known_families(self) -> "Recipe":
+        if unknown := [name for name in self.families or () if name not in TRAINED]:
+            raise ValueError(f"there is no family {', '.join(unknown)}; choose from {', '.join(TRAINED)}")
+        return self
+
+    @model_validator(mode="after")
     def packing_or_sequence_parallel(self) -> "Recipe":
         if self.launch.sequence_parallel > 1 and any(phase.packing or phase.beta for phase in self.phases):
             raise ValueError("`sequence_parallel` does not go together with `packing` or `beta`")
@@ -208,6 +222,13 @@ def base_here(name: str) -> Path | None:
     if source:
         return folder_here(source)
     return Path(name) if Path(name).is_dir() else None
+
+
+def where_base_is(name: str) -> str:
+    """A line about a recipe's base, which may be that of another machine."""
+    if base_here(name):
+        return f"base {name}: on this machine"
+    return f"base {name}: {'fetched when training starts' if _named(name) else 'there is no such folder here'}"
 
 
 def _named(name: str) -> Source | None:

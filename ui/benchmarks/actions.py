@@ -133,8 +133,11 @@ class RunActions:
 
     def take_in(
         self, sources: Sequence[Source], benchmark: str, fields: Fields, tell: Callable[[int, int], None]
-    ) -> str:
-        """Import a file of outputs, or one of each model, and grade them; returns a sentence."""
+    ) -> tuple[str, str]:
+        """Import a file of outputs, or one of each model, and grade them.
+
+        Returns the run if it has both sides, else an empty string, and a sentence.
+        """
         if not sources:
             raise ConfigError("No file was chosen.", "Choose a file of outputs, or a log.")
         known = load_benchmarks([benchmark])[0] if benchmark in {*KNOWN, *GENERATED} else None
@@ -149,9 +152,10 @@ class RunActions:
         log, left_out = imported.log, imported.left_out
         with log.claim(), Grader() as grader:
             count = grade_run(log, grader, progress=tell)
-        chosen = "is shown below" if len(sources) == 2 else "can now be chosen on either side"
+        both = log.folder.name if len(sources) == 2 else ""
+        chosen = "is shown below" if both else "can now be chosen on either side"
         sentence = f"{count:,} outputs graded; the run {log.folder.name} {chosen}. {agreement(imported)}".rstrip()
         if not left_out:
-            return sentence
+            return both, sentence
         were = "row was" if len(left_out) == 1 else "rows were"
-        return f"{sentence} {len(left_out)} {were} left out. The first: {left_out[0]}"
+        return both, f"{sentence} {len(left_out)} {were} left out. The first: {left_out[0]}"

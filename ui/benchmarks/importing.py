@@ -60,8 +60,8 @@ def build_import_section() -> ImportSection:
     return ImportSection([key, *sides, benchmark, question, gold, output], load)
 
 
-def wire_import_section(section: ImportSection, actions: RunActions, notice: gr.Markdown, refreshed: Any) -> None:
-    """`refreshed()` gives the updates of the lists of runs."""
+def wire_import_section(section: ImportSection, actions: RunActions, notice: gr.Markdown, imported: Any) -> None:
+    """`imported(run)` gives the updates that show a run of both sides; with an empty string, those of the lists."""
 
     def on_load(
         secret: str, base: str | None, base_title: str, distilled: str | None, distilled_title: str, which: str,
@@ -80,10 +80,10 @@ def wire_import_section(section: ImportSection, actions: RunActions, notice: gr.
                 Source(Path(path), role, str(title or "").strip()) for role, (path, title) in given.items() if path
             ]
             fields = Fields(*(str(name or "").strip() for name in (q, g, o)))
-            said = actions.take_in(sources, which, fields, tell)
-            return {**refreshed(), notice: said}
+            run, said = actions.take_in(sources, which, fields, tell)
+            return {**imported(run), notice: said}
         except ArenaError as error:
             return {notice: words_of(error)}
 
-    outputs = [*dict.fromkeys([notice, *refreshed.components])]
+    outputs = [*dict.fromkeys([notice, *imported.components])]
     section.load.click(on_load, section.inputs, outputs, api_visibility="private")

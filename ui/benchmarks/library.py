@@ -1,10 +1,8 @@
 """Access to runs for the Benchmarks tab: finds, reads and compares them, caching results until the files change."""
 
-import tempfile
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from common.errors import DataError
@@ -217,10 +215,9 @@ def _title(infos: tuple[RunInfo, ...], side: Side) -> str:
     return side.model
 
 
-def export_files(library: RunLibrary, choice: Choice) -> list[str]:
-    """Files to download: every sample of both sides in each format, the report, and each run's own files."""
-    name = sha256(f"{choice}{library.stamp(choice)}".encode()).hexdigest()[:12]
-    folder = Path(tempfile.gettempdir()) / "journey-arena-exports" / name
+def export_files(library: RunLibrary, choice: Choice, folder: Path) -> list[str]:
+    """Files to download, written to the folder: every sample of both sides in each format, the report, and each run's
+    own files."""
     results, shown = library.results(choice), library.shown(choice)
     sides = list(dict.fromkeys(choice.sides.values()))
     stem = choice.base.run if choice.base.run == choice.distilled.run else "comparison"

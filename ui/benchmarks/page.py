@@ -1,6 +1,6 @@
 """The widgets of the Benchmarks tab and their updates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -17,8 +17,9 @@ from ui.benchmarks.figures import accuracy_against_tokens, breakdown_bars, cut_s
 from ui.benchmarks.grid import GridWidgets, grid_update, make_filters
 from ui.benchmarks.library import Choice, RunLibrary, Shown, export_files, parse_side, side_value
 from ui.benchmarks.view import breakdown_html, headline_html, run_label, run_row, runs_html, summary_html
+from ui.kit.downloads import PressFolders
 from ui.kit.events import spoken, words_of
-from ui.kit.html import note
+from ui.kit.html import Markup, note
 
 EMPTY = note("No run yet. Start one above, or import outputs made elsewhere.")
 
@@ -68,6 +69,7 @@ class Displays:
     tokens: gr.Plot
     report: gr.Textbox
     runs: gr.HTML
+    files: gr.File
 
 
 def make_choice(base: object, distilled: object, benchmark: object) -> Choice:
@@ -90,6 +92,8 @@ class Page:
     chosen: gr.State
     """Values of the sides and set shown. A timer tick reads them here, because a dropdown whose choices are being
     replaced would reject its old value."""
+    folders: PressFolders
+    """For the files of each export."""
 
     @property
     def inputs(self) -> list[Any]:
@@ -114,7 +118,11 @@ class Page:
 
     def switch(self, base: Any, distilled: Any, benchmark: Any, _: str, *filters: Any) -> dict[Any, Any]:
         """The results after other sides or another set were chosen; an open problem of the previous ones is closed."""
-        closed = {self.grid.problem: "", self.grid.detail: gr.update(visible=False)}
+        closed = {
+            self.grid.problem: "",
+            self.grid.detail: gr.update(visible=False),
+            self.displays.files: gr.update(value=None, visible=False),
+        }
         return {**closed, **self.show(base, distilled, benchmark, "", *filters)}
 
     def choose_run(self, run_id: Any, base: Any = None, distilled: Any = None) -> dict[Any, Any]:
@@ -127,9 +135,10 @@ class Page:
         own = {role: side_value(Side(info.id, side.model)) for role, side in info.sides.items()}
         before: dict[Role, Any] = {"base": base, "distilled": distilled}
         sides = {role: own.get(role) or self.library.partner(info, role, before[role]) for role in ROLES}
-        choices = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
+        choices = self._sides(infos)
         sets = [(data.title, data.name) for data in info.data]
         updates: dict[Any, Any] = {
+            self.displays.runs: self._table(infos),
             self.selectors.run: gr.update(choices=_run_choices(infos), value=run_id),
             self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
             self.selectors.base: gr.update(choices=choices, value=sides["base"]),
@@ -142,29 +151,54 @@ class Page:
     def refresh(self) -> dict[Any, Any]:
         """The lists of runs, with the best run of the loaded pair chosen, else the newest of both sides."""
         infos = self.library.infos()
-        rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         whole = [info for info in infos if len(info.sides) == len(ROLES)]
-        updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         if not infos:
-            return {**updates, **self.controls.chosen(self.actions, ""), self.displays.headline: EMPTY}
+            return {**self.lists(), **self.controls.chosen(self.actions, ""), self.displays.headline: EMPTY}
         # The runs that represent the pair's sets come first: a small or unfinished run is no headline.
         pair = self.actions.services.served.pair.key
         best = next((result.run for result in self.library.overview(pair)), None)
-        return {**updates, **self.choose_run(best or (whole or infos)[0].id)}
+        return self.choose_run(best or (whole or infos)[0].id)
+
+    def lists(self) -> dict[Any, Any]:
+        """The lists of runs and sides and the table of all runs, whatever is chosen of them."""
+        infos = self.library.infos()
+        sides = gr.update(choices=self._sides(infos))
+        return {
+            self.displays.runs: self._table(infos),
+            self.selectors.run: gr.update(choices=_run_choices(infos)),
+            self.selectors.base: sides,
+            self.selectors.distilled: sides,
+        }
+
+    def _sides(self, infos: Sequence[RunInfo]) -> list[tuple[str, str]]:
+        return [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
+
+    def _table(self, infos: Sequence[RunInfo]) -> Markup:
+        return runs_html([run_row(info, self.library.answers(info.id)) for info in infos])
+
+    def imported(self, run_id: str = "") -> dict[Any, Any]:
+        """The run that was just imported; without a run of both sides, the lists in which its one side now is."""
+        return self.choose_run(run_id) if run_id else self.lists()
 
     def open(self, *watched: Any) -> Any:
         """What the tab shows when it is opened: the pair's best run the first time, later the current choice."""
-        return self.tick(*watched) if watched[len(self.controls.inputs)] else self.refresh()
+        if not watched[len(self.controls.inputs)]:
+            return self.refresh()
+        return self.lists() | self.changes(*watched)
 
     @property
     def watched(self) -> list[Any]:
         """The inputs of a timer tick."""
         return [*self.controls.inputs, self.seen, self.chosen, self.grid.problem, *self.grid.filters]
 
-    def tick(
+    def tick(self, *watched: Any) -> Any:
+        """`changes`, or nothing to update."""
+        return self.changes(*watched) or gr.skip()
+
+    def changes(
         self, run: str, told: str, sent: Sent, retry: bool, stamp: str, chosen: tuple[Any, Any, Any], problem: str,
         *filters: Any,
-    ) -> Any:  # fmt: skip
+    ) -> dict[Any, Any]:  # fmt: skip
         """Progress of the run in progress, the state of the buttons, and results if they have changed."""
         updates = self.controls.tick(self.actions, run, told, sent, retry)
         try:
@@ -174,7 +208,7 @@ class Page:
         if changed:
             updates |= self.show(*chosen, problem, *filters)
             updates.pop(self.chosen, None)  # must not undo a choice made in the meantime
-        return updates or gr.skip()
+        return updates
 
     def state(self, choice: Choice) -> str:
         """A value that changes whenever the display of this choice would."""
@@ -183,7 +217,8 @@ class Page:
 
     @spoken()
     def export(self, base: Any, distilled: Any, benchmark: Any) -> Any:
-        return gr.update(value=export_files(self.library, make_choice(base, distilled, benchmark)), visible=True)
+        choice = make_choice(base, distilled, benchmark)
+        return gr.update(value=export_files(self.library, choice, self.folders.new()), visible=True)
 
 
 def _is_running(actions: RunActions, choice: Choice) -> bool:
@@ -221,7 +256,7 @@ def _run_choices(infos: list[RunInfo]) -> list[tuple[str, str]]:
     return [(run_label(info), info.id) for info in infos]
 
 
-def _side_label(infos: list[RunInfo], side: Side) -> str:
+def _side_label(infos: Sequence[RunInfo], side: Side) -> str:
     info = next(i for i in infos if i.id == side.run)
     title = next((s.title for s in info.sides.values() if s.model == side.model), side.model)
     return f"{title} · {run_label(info)}"

@@ -15,6 +15,7 @@ from ui.benchmarks.library import RunLibrary
 from ui.benchmarks.overview import overview_html
 from ui.benchmarks.page import Displays, Page, Selectors, Updates, make_choice
 from ui.benchmarks.run import RunSection, build_run_section, wire_run_section
+from ui.kit.downloads import PressFolders
 from ui.kit.events import QUIET, when_opened
 from ui.kit.html import html, note, shown
 from ui.services import Services
@@ -43,11 +44,12 @@ def build_benchmarks_tab(services: Services) -> None:
     headline = gr.HTML(note("Reading the runs …"), elem_id="bm-headline")
     # Hidden until results have been read and there is a first answer.
     with gr.Column(visible=False) as results, gr.Tabs(elem_id="bm-tabs", overflow_behavior="wrap"):
-        displays, grid, files = build_results(results, headline)
-    page = Page(library, actions, selectors, displays, grid, controls, gr.State(""), gr.State((None, None, "")))
+        displays, grid = build_results(results, headline)
+    seen, chosen = gr.State(""), gr.State((None, None, ""))
+    page = Page(library, actions, selectors, displays, grid, controls, seen, chosen, PressFolders("comparison"))
     wire_run_section(running, actions, controls, selectors.run, Updates(page.choose_run, page.outputs))
-    wire_import_section(importing, actions, controls.notice, Updates(page.refresh, page.outputs))
-    wire(page, files)
+    wire_import_section(importing, actions, controls.notice, Updates(page.imported, page.outputs))
+    wire(page)
     pair = services.served.pair.key
     when_opened(lambda: shown(overview_html(library.overview(pair))), [], [overview])
 
@@ -70,7 +72,7 @@ def build_selectors() -> Selectors:
     return Selectors(run, base, distilled, benchmark)
 
 
-def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets, gr.File]:
+def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, GridWidgets]:
     """The inner tabs."""
     with gr.Tab("Overview"):
         summary = gr.HTML("")
@@ -97,18 +99,20 @@ def build_results(results: gr.Column, headline: gr.HTML) -> tuple[Displays, Grid
     with gr.Tab("All runs"):
         runs = gr.HTML("")
     return (
-        Displays(results, button, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs),
+        Displays(
+            results, button, headline, summary, curves, cut, breakdown, by_subject, by_level, tokens, text, runs, files
+        ),
         grid,
-        files,
     )
 
 
-def wire(page: Page, files: gr.File) -> None:
+def wire(page: Page) -> None:
     for component in page.selectors.sides:
         component.input(page.switch, page.inputs, page.outputs, **QUIET)
     selectors = page.selectors
     selectors.run.input(page.choose_run, [selectors.run, selectors.base, selectors.distilled], page.outputs, **QUIET)
-    page.displays.export.click(page.export, page.selectors.sides, files, api_visibility="private")
+    export = page.displays.export
+    export.click(page.export, selectors.sides, page.displays.files, api_visibility="private", concurrency_limit=1)
     wire_grid(page.library, page.grid, page.selectors.sides, make_choice)
     timer = gr.Timer(SECONDS_BETWEEN_LOOKS)
     timer.tick(page.tick, page.watched, page.outputs, concurrency_limit=None, **QUIET)

@@ -12,6 +12,7 @@ from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, Role, RunInfo
 from eval.runs.runner import SideProgress
 from ui.benchmarks.figures import VERDICT_COLOURS
+from ui.kit.events import words_in
 from ui.kit.html import Markup, join, note, render, table
 from ui.lens.view import Thought, lens_pair, thought_of
 
@@ -177,7 +178,7 @@ def progress_html(progress: RunProgress | None, where: str = "") -> Markup:
         run=progress.run,
         where=where,
         phase=words.get(progress.phase, progress.phase),
-        message=progress.message,
+        message=words_in(progress.message),
         bars=join(_bar(role, progress.sides[role]) for role in ROLES if role in progress.sides),
     )
 
@@ -192,7 +193,7 @@ def _bar(role: str, side: SideProgress) -> Markup:
     if side.message == "running" and side.seconds_left is not None:
         facts.append(f"about {duration(side.seconds_left)} left")
     elif side.message != "running":
-        facts.append(side.message)
+        facts.append(words_in(side.message))
     return render(
         '<div class="bm-bar {{ role }}"><span class="bm-role">{{ role }}</span><span class="bm-track"'
         ' role="progressbar" aria-valuenow="{{ rounded }}" aria-valuemin="0" aria-valuemax="100"'

@@ -129,7 +129,8 @@ def first_case(pair: str) -> Case:
     """The case opened by default: the first that has a run with a thought by this pair, else the paper's first."""
     with suppress(DataError):
         for case in all_cases():
-            if any(run.pair == pair and run.sides["distilled"].reply.thought for run in runs_of(case.key)):
+            sides = (run.sides.get("distilled") for run in runs_of(case.key) if run.pair == pair)
+            if any(side and side.reply.thought for side in sides):
                 return case
     return paper_cases()[0]
 
@@ -225,7 +226,8 @@ def _settled(w: Widgets, case: Case, battle: Battle, run: CaseRun | None, mine: 
         return show_case(w, case, mark, run.id, mine) | over | {w.ballot: gr.update(visible=True), w.mine: mine}
     if battle.phase == "open":  # refused: all is as it was
         return show_case(w, case, mark, mine=mine) | over
-    return over | dict.fromkeys((w.chosen, w.runs), gr.update(interactive=True))
+    # None of the recorded runs stays chosen, so that choosing one of them shows it again.
+    return over | {w.chosen: gr.update(interactive=True), w.runs: gr.update(value=None, interactive=True)}
 
 
 def _sides(services: Services, battle: Battle) -> dict[Role, SideRun]:

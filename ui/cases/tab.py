@@ -28,7 +28,7 @@ from ui.cases.handlers import (
 from ui.cases.journey import build_journey_page
 from ui.cases.own import build_own_cases
 from ui.cases.view import ROLE_TITLES, case_html, side_head
-from ui.kit.events import QUIET
+from ui.kit.events import QUIET, page_loads
 from ui.kit.html import html, low_row, stacked_row, text_of
 from ui.kit.owner import owner_key
 from ui.kit.sampling import build_sampling_controls
@@ -54,7 +54,7 @@ def build_cases_tab(services: Services) -> None:
                 build_page(services)
                 if key != FIRST:
                     gr.Markdown(f"[Link to this page](?tab=cases&view={key})", elem_classes="note")
-    gr.on(None, select_page, None, pages, **QUIET)
+    gr.on(page_loads(), select_page, None, pages, **QUIET)
 
 
 def select_page(request: gr.Request) -> Any:
@@ -139,7 +139,7 @@ def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settin
     w.stop.click(stop_handler(turns), w.battle, None, **QUIET)
     for verdict, button in votes.items():
         button.click(vote_handler(services, w, verdict), w.battle, outputs, **QUIET)
-    gr.on(None, open_handler(w, services.served.pair.key), w.mark, outputs, **QUIET)
+    gr.on(page_loads(), open_handler(w, services.served.pair.key), w.mark, outputs, **QUIET)
 
 
 FIRST = "case-list"

@@ -40,7 +40,7 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
     shown = sorted(results, key=lambda one: -one.difference)[:MOST_SETS]
     return render(
         '<section class="finding" aria-label="What was found so far"><p>{{ sentence }} '
-        '<a href="?tab=benchmarks" data-tab="Benchmarks">All results</a></p><div class="bars">'
+        '<a href="?tab=benchmarks" data-tab="benchmarks">All results</a></p><div class="bars">'
         "{% for one in shown %}<figure><figcaption>{{ one.title }}</figcaption>"
         '<div class="bar base"><i style="width: {{ (100 * one.base)|round(1) }}%"></i>'
         "<span>{{ (100 * one.base)|round|int }} % base</span></div>"

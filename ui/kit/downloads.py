@@ -18,22 +18,32 @@ from ui.kit.events import QUIET, spoken
 SECONDS_KEPT = 600
 
 
+class PressFolders:
+    """An empty folder for each press, so that visitors never get each other's files. Gradio makes its own copy."""
+
+    def __init__(self, name: str) -> None:
+        self._all = tempfile.TemporaryDirectory(prefix=f"journey-arena-{name}-")
+
+    def new(self) -> Path:
+        """A new one; what presses wrote more than `SECONDS_KEPT` ago is removed."""
+        for written in Path(self._all.name).iterdir():
+            if time.time() - written.stat().st_mtime > SECONDS_KEPT:
+                shutil.rmtree(written, ignore_errors=True)
+        return Path(tempfile.mkdtemp(dir=self._all.name))
+
+
 def download_button(
     label: str, elem_id: str, write: Callable[..., Path], inputs: Sequence[Component] = ()
 ) -> gr.Button:
-    """`write` gets an empty folder and the inputs' values, writes one file and returns its path.
-
-    Each press has a separate folder, so that visitors never get each other's files. Gradio makes its own copy.
-    """
-    folder = tempfile.TemporaryDirectory(prefix="journey-arena-download-")
+    """`write` gets an empty folder and the inputs' values, writes one file and returns its path."""
+    folders = PressFolders("download")
     # Not `visible="hidden"`: gradio shows such a button when the column around it becomes visible.
     hidden = gr.DownloadButton(elem_id=f"{elem_id}-file", elem_classes="out-of-sight")
     button = gr.Button(label, size="sm", min_width=140, elem_id=elem_id)
 
     @spoken()
     def make(*values: Any) -> str:
-        forget_old(Path(folder.name))
-        return str(write(Path(tempfile.mkdtemp(dir=folder.name)), *values))
+        return str(write(folders.new(), *values))
 
     press = f"() => document.querySelector('#{elem_id}-file').click()"
     made = button.click(make, list(inputs), hidden, **QUIET, concurrency_limit=1)
@@ -51,10 +61,3 @@ def as_text(make: Callable[..., tuple[str, str]]) -> Callable[..., Path]:
         return path
 
     return write
-
-
-def forget_old(folder: Path) -> None:
-    """Remove what earlier presses wrote."""
-    for written in folder.iterdir():
-        if time.time() - written.stat().st_mtime > SECONDS_KEPT:
-            shutil.rmtree(written, ignore_errors=True)

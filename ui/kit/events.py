@@ -12,7 +12,7 @@ from gradio.components import Component
 from gradio.context import Context
 from markupsafe import escape
 
-from common.errors import ArenaError
+from common.errors import ArenaError, without_addresses
 from common.paths import ROOT, home
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -20,9 +20,14 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def words_of(error: ArenaError) -> str:
-    """The error as a visitor may see it: file names without the folders of this machine."""
+    """The error as a visitor may see it."""
+    return words_in(str(error))
+
+
+def words_in(text: str) -> str:
+    """A message as a visitor may see it: file names without the folders of this machine, no server's address."""
     own = "|".join(re.escape(str(folder)) for folder in (home(), ROOT, Path(tempfile.gettempdir()), Path.home()))
-    return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", str(error))
+    return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", without_addresses(text))
 
 
 @contextmanager
@@ -39,6 +44,11 @@ def spoken() -> Iterator[None]:
         ) from error
 
 
+def page_loads() -> list[Any]:
+    """The trigger of loading the page. `gr.on(None, …)` also listens to changes of all its inputs."""
+    return [Context.root_block.load] if Context.root_block is not None else []
+
+
 def when_opened(
     handler: Callable[..., Any], inputs: Sequence[Component], outputs: Sequence[Component], *also: Any
 ) -> Any:
@@ -49,5 +59,5 @@ def when_opened(
     tab = Context.block
     while tab is not None and not isinstance(tab, gr.Tab):
         tab = tab.parent
-    opened = [tab.select] if tab is not None else [Context.root_block.load] if Context.root_block is not None else []
+    opened = [tab.select] if tab is not None else page_loads()
     return gr.on([*opened, *also], handler, list(inputs), list(outputs), **QUIET)

@@ -24,7 +24,7 @@ from eval.runs.open_ended import runs_folder
 from models.config.registry import Role
 from models.serving.clients import client_of
 from traces.cases.cases import Case, all_cases, runs_of
-from ui.kit.events import QUIET, spoken, words_of
+from ui.kit.events import QUIET, spoken, words_in, words_of
 from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.view import ratings_html
@@ -119,7 +119,7 @@ def build_judge_section(
         job = jobs.current
         if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
-        update = {form.notice: job.progress().message, watched: str(id(job)) if job.over else ""}
+        update = {form.notice: words_in(job.progress().message), watched: str(id(job)) if job.over else ""}
         return update | ({outcome: shown(outcome_html(run_id))} if job.log.folder.name == run_id else {})
 
     watched = gr.State("")

@@ -29,7 +29,7 @@ from eval.runs.open_ended import (
 from eval.runs.run_job import RunJob
 from models.config.registry import ROLES, Profile
 from models.config.sampling import Sampling
-from ui.kit.events import QUIET, words_of
+from ui.kit.events import QUIET, page_loads, words_in, words_of
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.judging import build_judge_section, build_people_section
@@ -172,7 +172,7 @@ def wire_watching(jobs: Jobs, form: RunForm) -> None:
 
     run, outcome = form.run, form.outcome
     run.change(lambda run_id: shown(outcome_html(run_id, going(jobs))), run, outcome, **QUIET)
-    gr.on(None, lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **QUIET)
+    gr.on(page_loads(), lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **QUIET)
     gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, outcome, watched], **QUIET)
 
 
@@ -205,7 +205,7 @@ def run_title(info: RunInfo) -> str:
 
 def progress_text(progress: RunProgress) -> str:
     sides = " · ".join(f"{role} {progress.sides[role].done}/{progress.sides[role].total}" for role in progress.sides)
-    parts = (f"Run {progress.run}: {PHASES[progress.phase]}.", sides, progress.message)
+    parts = (f"Run {progress.run}: {PHASES[progress.phase]}.", sides, words_in(progress.message))
     return " ".join(part for part in parts if part)
 
 

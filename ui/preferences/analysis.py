@@ -33,6 +33,8 @@ def build_analysis(services: Services, pair: gr.Dropdown) -> None:
     options = {**QUIET, "show_progress": "minimal"}
     worked_out = button.click(spoken()(analysis), pair, outputs, concurrency_limit=1, **options)
     worked_out.then(fn=None, js=FOLLOW_CLICKS)
+    nothing = [*[shown("")] * 3, gr.update(value=None, visible=False), shown("")]
+    pair.input(lambda: list(map(copy, nothing)), None, outputs, cancels=[worked_out], **QUIET)  # it is of another pair
 
 
 class Analysis:

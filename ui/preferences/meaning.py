@@ -31,7 +31,8 @@ def preference_html(model: PreferenceModel | NotEnough) -> Markup:
     return section(
         title,
         table(("", "Prefer the distilled model", "95 %"), rows, "slim"),
-        note(f"{_verdict(model)} {model.votes} votes by {model.visitors} visitors on {model.prompts} prompts."),
+        note(_verdict(model)),
+        note(f"{model.votes} votes by {model.visitors} visitors on {model.prompts} prompts."),
         _effects(model),
     )
 

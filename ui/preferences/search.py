@@ -38,7 +38,8 @@ def build_search(services: Services, pair: gr.Dropdown) -> None:
         return shown(search_html(query or "", final_votes(services, pair or ""), shared()))
 
     options = {**QUIET, "show_progress": "minimal"}
-    gr.on([button.click, query.submit], search, [query, pair], results, concurrency_limit=1, **options)
+    found = gr.on([button.click, query.submit], search, [query, pair], results, concurrency_limit=1, **options)
+    pair.input(lambda: shown(""), None, results, cancels=[found], **QUIET)  # they are of another pair
 
 
 def search_html(query: str, votes: Sequence[Vote], likeness: Likeness) -> Markup:

@@ -96,7 +96,7 @@ def tiles_html(summary: Summary) -> Markup:
     if head.votes < FEWEST_VOTES:
         return render(
             '<section class="card"><h3>{{ votes }} so far</h3><p>A share of fewer than {{ fewest }} blind votes would '
-            'turn over with the next one, so none is shown yet. <a href="?tab=compare" data-tab="Compare">Ask both '
+            'turn over with the next one, so none is shown yet. <a href="?tab=compare" data-tab="compare">Ask both '
             "models something and vote.</a></p></section>",
             votes=f"{head.votes} blind vote{'' if head.votes == 1 else 's'} on the answers alone",
             fewest=FEWEST_VOTES,

@@ -5,6 +5,7 @@ bounded, and draws are stored per thought: a visitor who leaves loses nothing, a
 """
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from common.errors import ServerError
 from eval.runs.cost import most_in_flight
 from eval.runs.run_job import ServedRun
 from eval.thoughts.importance import SentenceImportance
@@ -23,6 +25,7 @@ from ui.kit.html import note, shown
 from ui.services import Services, check_ready
 from ui.traces.library import TraceLibrary
 from ui.traces.view import trace_html
+from votes.casting.limits import RateLimiter
 
 DRAWS = 4
 PARTS = 12
@@ -42,15 +45,21 @@ def subject_of_trace(served: ServedRun, trace: Trace) -> Subject:
     return Subject(model, weights, trace.prompt, trace.thought, tokens, sampling, gold=trace.problem.gold)
 
 
-def importance_handler(services: Services, library: TraceLibrary) -> Callable[[str], Iterator[tuple[Any, Any]]]:
+def importance_handler(
+    services: Services, library: TraceLibrary, limiter: RateLimiter
+) -> Callable[[str, gr.Request], Iterator[tuple[Any, Any]]]:
     """Handler: trace → progress in words and, at the end, the thought with its importances."""
+    busy = threading.Lock()
 
-    def weigh(trace_id: str) -> Iterator[tuple[Any, Any]]:
+    def weigh(trace_id: str, request: gr.Request) -> Iterator[tuple[Any, Any]]:
         served, line = services.served, "Drawing answers …"
         with spoken():
             check_ready(served)
+            limiter.take("turn", services.visitor(request))
             trace = library.whole(trace_id)
             subject = subject_of_trace(served, trace)
+            if not busy.acquire(blocking=False):  # its visitor may have left; the work goes on
+                raise ServerError("Another thought is being weighed.", "Try again in a minute.")
 
         def progress(done: int, total: int) -> None:
             nonlocal line
@@ -63,6 +72,7 @@ def importance_handler(services: Services, library: TraceLibrary) -> Callable[[s
         pool = ThreadPoolExecutor(1)
         try:
             work = pool.submit(asyncio.run, drawing)
+            work.add_done_callback(lambda _: busy.release())
             while not work.done():
                 yield shown(note(line)), gr.skip()
                 wait([work], SECONDS_BETWEEN_LOOKS)

@@ -1,31 +1,36 @@
 """The reader of the Traces tab: filters, the list, one trace, its tree, and the base's answer next to it."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
-from common.errors import ServerError
+from common.errors import DataError, ServerError
 from eval.thoughts.divergence import keep, token_divergence
 from models.chat.client import Message
 from models.config.sampling import Sampling
 from models.serving.clients import client_of
 from traces.keeping.trace import METHODS, Trace
 from traces.keeping.yields import TITLES
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, spoken, words_of
 from ui.kit.html import Markup, html, render, shown, stacked_row, text_of
 from ui.kit.palette import on_click
+from ui.kit.places import warn
 from ui.kit.typeset import LATEX_DELIMITERS, typeset
 from ui.services import Services
 from ui.traces.importance import importance_handler
 from ui.traces.library import OUTCOMES, BaseAnswer, Entry, Filters, TraceLibrary, chosen
 from ui.traces.tree import tree_figure, tree_of_trace, walk_text
 from ui.traces.view import compare_html, count_sentence, list_choices, missing_sentence, trace_html
+from votes.casting.limits import Action, Rate, RateLimiter
 
 BASE_TOKENS = 512
 READY_SECONDS = 5.0
+RATES: Mapping[Action, Rate] = {"turn": Rate(per_visitor=10, in_total=120)}
+"""Limits for asking about traces; questions in battles have limits of their own."""
 FOLLOW_CLICKS = on_click("trace-tree", "document.querySelector('#trace-node .text')?.replaceChildren(data[0]);")
 """Copies the text of a clicked step from the figure to the line below it."""
 
@@ -74,6 +79,7 @@ class Reader:
             self.node,
             self.ask,
             self.base,
+            self.weighing,
         ]
 
 
@@ -160,7 +166,9 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     def walk_to(trace_id: str, at: float) -> Any:
         return step_update(library, w, trace_id, int(at))
 
-    w.rows.input(open_row, w.rows, w.of_trace, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
+    # What is still being asked is about the trace that was open; it must not overwrite another one.
+    asked = wire_models(services, library, w)
+    w.rows.input(open_row, w.rows, w.of_trace, cancels=asked, **QUIET).then(fn=None, js=FOLLOW_CLICKS)
     walked = w.walk.release(walk_to, [w.opened, w.walk], [w.plot, w.node], **QUIET)
     walked.then(fn=None, js=FOLLOW_CLICKS)
 
@@ -173,34 +181,40 @@ def wire(services: Services, library: TraceLibrary, w: Reader) -> None:
     alike = {**QUIET, "show_progress": "minimal"}
     w.alike.click(find_alike, [w.opened, *w.filters], [w.filters[-1], *w.of_list], concurrency_limit=1, **alike)
 
-    wire_models(services, library, w)
 
+def wire_models(services: Services, library: TraceLibrary, w: Reader) -> list[Any]:
+    """What asks the served models about the open trace; returns the events."""
+    limiter = RateLimiter(RATES, time.monotonic)
 
-def wire_models(services: Services, library: TraceLibrary, w: Reader) -> None:
-    """What asks the served models about the open trace."""
-
-    async def ask_base(trace_id: str) -> Any:
+    async def ask_base(trace_id: str, request: gr.Request) -> Any:
         with spoken():
+            limiter.take("turn", services.visitor(request))
             trace = await asyncio.to_thread(
                 library.whole, trace_id
             )  # read files in threads: streams share this event loop
             answer = await ask(services, trace)
-        await asyncio.to_thread(library.add_base_answer, answer)
+        try:
+            await asyncio.to_thread(library.add_base_answer, answer)
+        except DataError as error:
+            warn(words_of(error))
         return shown(compare_html(trace, answer))
 
-    w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
+    asking = w.ask.click(ask_base, w.opened, w.base, api_visibility="private", concurrency_limit=4)
 
-    async def compare_models(trace_id: str) -> Any:
+    async def compare_models(trace_id: str, request: gr.Request) -> Any:
         with spoken():
+            limiter.take("turn", services.visitor(request))
             trace = await asyncio.to_thread(library.whole, trace_id)
             messages = [Message("user", trace.prompt)]
             divergence = await token_divergence(services.served, messages, trace.raw, READY_SECONDS)
             await asyncio.to_thread(keep, trace.thought, divergence)
         return shown(trace_html(trace))
 
-    w.differ.click(compare_models, w.opened, w.page, api_visibility="private", concurrency_limit=2)
-    weigh = importance_handler(services, library)
-    w.weigh.click(weigh, w.opened, [w.weighing, w.page], api_visibility="private", concurrency_limit=1)
+    comparing = w.differ.click(compare_models, w.opened, w.page, api_visibility="private", concurrency_limit=2)
+    weigh = importance_handler(services, library, limiter)
+    drawn = [w.weighing, w.page]
+    weighing = w.weigh.click(weigh, w.opened, drawn, api_visibility="private", concurrency_limit=1)
+    return [asking, comparing, weighing]
 
 
 def list_update(library: TraceLibrary, w: Reader, filters: Filters, opened: str = "") -> dict[Any, Any]:
@@ -221,7 +235,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str) -> dict[Any, An
     """One trace opened: its text, its tree, and the base's answer if it is known. Raises DataError if it is gone."""
     if not trace_id:
         hidden = {w.plot: gr.update(value=None, visible=False), w.walk: gr.update(visible=False)}
-        empty = dict.fromkeys([w.page, w.node, w.base], shown(""))
+        empty = dict.fromkeys([w.page, w.node, w.base, w.weighing], shown(""))
         return {w.opened: "", w.question: "", w.answer: "", w.tree_note: "", w.ask: gr.update(), **hidden, **empty}
     trace = library.whole(trace_id)
     tree = tree_of_trace(trace)
@@ -237,6 +251,7 @@ def open_update(library: TraceLibrary, w: Reader, trace_id: str) -> dict[Any, An
         w.node: shown(node_html(walk_text(tree, 0)) if tree else ""),
         w.ask: gr.update(value="Ask the base again" if known else "Ask the base the same question"),
         w.base: shown(compare_html(trace, known) if known else ""),
+        w.weighing: shown(""),
     }
 
 

@@ -4,7 +4,6 @@ Puts the sections together; each section's widgets are in a file of its own, wha
 """
 
 import shutil
-import tempfile
 import time
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +15,7 @@ import plotly.graph_objects as go
 from traces.keeping.yields import cost_figures, method_yields
 from traces.problems.curate import load_funnel
 from traces.publishing.export import export
+from ui.kit.downloads import PressFolders
 from ui.kit.events import QUIET, spoken, when_opened
 from ui.kit.html import html, low_row, note, shown, text_of
 from ui.kit.owner import owner_key, require_owner
@@ -138,7 +138,7 @@ def build_funnels(library: TraceLibrary, tab: gr.Tab) -> None:
 
 def build_export(library: TraceLibrary, w: Reader) -> None:
     """Parquet, card and both as one archive."""
-    folder = tempfile.TemporaryDirectory(prefix="journey-arena-traces-")
+    folders = PressFolders("traces")
     gr.Markdown(text_of("traces")["export"])
     with low_row():
         title = gr.Textbox("Journey Arena long thoughts", label="Dataset title", min_width=240)
@@ -149,7 +149,7 @@ def build_export(library: TraceLibrary, w: Reader) -> None:
 
     @spoken()
     def write(name: str, only_kept: bool, with_questions: bool, *values: Any) -> list[str]:
-        return export_files(library, filters_of(*values), name, only_kept, Path(folder.name), with_questions)
+        return export_files(library, filters_of(*values), name, only_kept, folders.new(), with_questions)
 
     button.click(write, [title, kept, texts, *w.filters], files, api_visibility="private", concurrency_limit=1)
 
@@ -157,7 +157,7 @@ def build_export(library: TraceLibrary, w: Reader) -> None:
 def export_files(
     library: TraceLibrary, filters: Filters, title: str, only_kept: bool, top: Path, with_questions: bool = False
 ) -> list[str]:
-    """Paths of the Parquet file, the card and an archive of both, below `top`; those of the last time are replaced."""
+    """Paths of the Parquet file, the card and an archive of both, below `top`."""
     chosen = [entry for entry in library.chosen(filters) if entry.trace.kept or not only_kept]
     folder = top / "long-thoughts"
     traces = library.whole_of(chosen)

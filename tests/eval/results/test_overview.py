@@ -149,6 +149,9 @@ def test_the_command_prints_the_recorded_runs(
     assert {row["set"] for row in sets} == {"same_kind", "larger_numbers", "unseen_families"}
     assert all((row["n"], row["k"]) == (60, 4) and row["low"] <= row["difference"] <= row["high"] for row in sets)
     assert main(["report", "--pair", "qwen2.5-72b"]) == 1
-    assert "no complete run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "no complete run" in told and "arena run --pair qwen2.5-72b --benchmark same_kind" in told
+    assert main(["report", "--pair", "mien"]) == 1
+    assert "There is no pair mien" in capsys.readouterr().err
     assert main(["report"]) == 1
     assert main(["report", "r", "--pair", "p"]) == 1

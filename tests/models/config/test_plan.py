@@ -17,7 +17,7 @@ from models.config.machine import Processor, computes_in_bf16
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, find_model, load_config
-from models.config.sources import AdapterSource, FolderSource, Source
+from models.config.sources import AdapterSource, AddressSource, FolderSource, Source
 from models.serving.engine import engine_python
 from models.weights import merge, served
 from models.weights.find import find_weights
@@ -102,6 +102,18 @@ def test_the_three_ways_to_serve_two_72b_models() -> None:
     assert [engine.roles for engine in adapter.engines] == [ROLES]
     assert adapter.engines[0].gpus == (0, 1, 2, 3)
     assert plan("qwen2.5-72b", "remote").engines == ()
+
+
+def test_a_side_at_an_address_takes_nothing_of_this_machine() -> None:
+    pair, away = CONFIG.pairs["qwen2.5-72b"], AddressSource(address="http://h:1/v1")
+    large = pair.model_copy(update={role: pair.model(role).model_copy(update={"weights": away}) for role in ROLES})
+    assert make_plan(CONFIG, large, CONFIG.profiles["cpu"], TWO_CORES).engines == ()
+    small = CONFIG.pairs["smol-135m"]
+    mixed = small.model_copy(update={"base": large.base})
+    (engine,) = make_plan(CONFIG, mixed, CONFIG.profiles["cpu"], TWO_CORES).engines
+    assert (engine.roles, engine.cores) == (("distilled",), TWO_CORES.cores), "all cores and all memory"
+    two = make_plan(CONFIG, small, CONFIG.profiles["cpu"], TWO_CORES).engines
+    assert engine.usage.limit == 2 * two[0].usage.limit
 
 
 @pytest.mark.parametrize(

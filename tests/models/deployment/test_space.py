@@ -130,7 +130,7 @@ def test_next_steps_name_everything_there_is_to_set(tmp_path: Path) -> None:
         "--flavor l40sx4",
         "-e JOURNEY_PROFILE=l40s-4",
         "-e JOURNEY_PAIR=qwen2.5-72b",
-        "-e 'JOURNEY_QWEN_72B_DISTILLED=<org/name>'",
+        "-e 'JOURNEY_QWEN_72B_DISTILLED=<org/name, or adapter:org/name>'",
         'echo "HF_TOKEN=$SPACE_TOKEN" | hf spaces secrets add <you>/journey-arena --secrets-file -\n',
         "--secrets JOURNEY_OWNER_KEY",
         "$8.30 an hour",
@@ -143,9 +143,28 @@ def test_next_steps_name_everything_there_is_to_set(tmp_path: Path) -> None:
 
 def test_next_steps_of_a_space_for_addresses(tmp_path: Path) -> None:
     text = write("remote", "gradio", tmp_path)
-    for name in ("JOURNEY_BASE_URL", "JOURNEY_DISTILLED_MODEL", "--secrets JOURNEY_BASE_KEY"):
+    for name in ("--secrets JOURNEY_BASE_URL", "JOURNEY_DISTILLED_MODEL", "--secrets JOURNEY_BASE_KEY"):
         assert name in text
+    assert "-e JOURNEY_BASE_URL" not in text and "-e JOURNEY_GUARD_URL" not in text, "everybody can read variables"
     assert "read the weights" not in text and "estimate" not in text
+
+
+def test_next_steps_name_an_adapter_as_it_is_read(tmp_path: Path) -> None:
+    assert "-e 'JOURNEY_QWEN_72B_DISTILLED=adapter:<org/name>'" in write("l40s-4-adapter", "gradio", tmp_path)
+
+
+def test_an_image_has_its_small_weights_and_its_engine(tmp_path: Path) -> None:
+    small, large = write("cpu", "docker", tmp_path / "small"), write("l40s-4", "docker", tmp_path / "large")
+    assert "JOURNEY_CACHE" not in small and "GB for SmolLM2" not in small
+    assert "To keep prepared weights, mount" in large
+
+
+@pytest.mark.parametrize("adapter", ["data/adapters/mine", "~/mine-adapter", "models/adapters/none"])
+def test_an_adapter_that_would_not_be_in_the_space_is_refused(tmp_path: Path, adapter: str) -> None:
+    pair = CONFIG.pairs["smol-135m"]
+    changed = pair.distilled.model_copy(update={"weights": AdapterSource(adapter=adapter)})
+    with pytest.raises(ConfigError, match="would not be in the Space"):
+        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path, pair.model_copy(update={"distilled": changed}))
 
 
 def test_next_steps_of_a_space_on_zero_gpu(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common.errors import ServerError
+from common.errors import ConfigError, ServerError
 from models.config.registry import load_config
 from models.config.sources import AddressSource
 from models.serving import remote
@@ -119,6 +119,17 @@ def test_a_server_says_what_it_is(version: Any, owner: str | None, software: dic
     assert server.software() == software
     server.stop()
     theirs.close()
+
+
+def test_an_address_of_the_pair_counts_where_the_profile_names_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = SPEC.model_copy(update={"weights": AddressSource(address="http://own:1/v1")})
+    given = AddressSource(address_env="JOURNEY_TEST_URL")
+    monkeypatch.delenv("JOURNEY_TEST_URL", raising=False)
+    assert servers_at(own, given).url == "http://own:1/v1"
+    with pytest.raises(ConfigError, match="JOURNEY_TEST_URL is not set"):
+        servers_at(SPEC, given)
+    monkeypatch.setenv("JOURNEY_TEST_URL", "http://given:1/v1")
+    assert servers_at(own, given).url == "http://given:1/v1"
 
 
 def test_a_single_address_is_a_single_server() -> None:

@@ -269,6 +269,28 @@ def test_hub_errors_in_words(monkeypatch: pytest.MonkeyPatch, name: str, words: 
         find_weights(HubSource(hub="me/model"))
 
 
+def test_what_is_named_as_something_else_is_told_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, file in (("lora", "adapter_config.json"), ("model", "config.json")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("{}")
+    with pytest.raises(WeightsError, match=r"is a LoRA adapter.*\{adapter: …\}"):
+        find_weights(FolderSource(folder=str(tmp_path / "lora")))
+    with pytest.raises(WeightsError, match=r"is a whole model.*\{folder: …\}"):
+        find_adapter(AdapterSource(adapter=str(tmp_path / "model")))
+    (tmp_path / "model" / "pytorch_model.bin").write_text("")
+    with pytest.raises(WeightsError, match="must be safetensors.*save_pretrained"):
+        find_weights(FolderSource(folder=str(tmp_path / "model")))
+
+    def nowhere(*_: object) -> Path:
+        raise WeightsError("The hub has no adapters/mine.")
+
+    monkeypatch.setattr("models.weights.find.hub_folder", nowhere)
+    with pytest.raises(WeightsError, match="There is no folder adapters/mine here. The hub has no adapters/mine"):
+        find_adapter(AdapterSource(adapter="adapters/mine"))
+
+
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / "adapter_config.json").write_text("{}")
@@ -278,8 +300,9 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
         find_adapter(AdapterSource(adapter=str(tmp_path / "half")))
     with pytest.raises(WeightsError, match=r"model folder .* is missing"):
         find_weights(FolderSource(folder=str(tmp_path / "none")))
+    (tmp_path / "empty").mkdir()
     with pytest.raises(WeightsError, match=r"config\.json is missing"):
-        find_weights(FolderSource(folder=str(tmp_path / "half")))
+        find_weights(FolderSource(folder=str(tmp_path / "empty")))
     with pytest.raises(WeightsError, match="neither a folder nor a hub id"):
         find_weights(HubSource(hub="a b c"))
     with pytest.raises(WeightsError, match="names no weights"):

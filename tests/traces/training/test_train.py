@@ -330,6 +330,8 @@ def test_every_recipe_builds_every_configuration(file: Path, tmp_path: Path) -> 
         ("seed: 3", "sede: 3", "sede"),
         ("    learning_rate: 1.0e-2\n    warmup_steps: 1\n", "", "phases.1.learning_rate"),
         ("    mix: {shortcut: 6, drill: 2, chat: 2}\n", "", "phases.0"),
+        ("name: journey", "name: reformatted", "two phases are named reformatted"),
+        ("seed: 3", "seed: 3\nfamilies: [sums, sum]", "no family sum; choose from"),
     ],
 )
 def test_a_bad_key_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:

@@ -130,7 +130,7 @@ def test_another_run_clears_what_was_said(controls: Controls, actions: RunAction
 
 def test_the_tab_ticks_with_the_buttons(actions: RunActions, log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
     with gr.Blocks():
         build_benchmarks_tab(actions.services)
     (page,) = pages

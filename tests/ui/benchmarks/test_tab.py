@@ -508,8 +508,8 @@ def test_a_side_says_what_was_extracted_and_how(library: RunLibrary, choice: Cho
     assert "T&lt;" in html
 
 
-def test_exports(library: RunLibrary, choice: Choice) -> None:
-    files = [Path(f) for f in export_files(library, choice)]
+def test_exports(library: RunLibrary, choice: Choice, tmp_path: Path) -> None:
+    files = [Path(f) for f in export_files(library, choice, tmp_path)]
     assert [f.suffix for f in files] == [".parquet", ".csv", ".json", ".md", ".zip"]
     assert all(f.stat().st_size for f in files)
     with zipfile.ZipFile(files[-1]) as archive:

@@ -106,7 +106,7 @@ def test_an_answer_is_read_as_its_set_is_graded(rule: str, gold: str, answer: st
 )
 def test_the_finding_is_said_in_a_sentence(results: list[SetResult], said: str) -> None:
     assert said in sentence(results)
-    assert 'data-tab="Benchmarks"' in finding_html(results)
+    assert 'data-tab="benchmarks"' in finding_html(results)
 
 
 def test_nothing_is_said_without_results() -> None:

@@ -55,7 +55,11 @@ def test_a_defect_stays_a_defect() -> None:
             "{root}/spaces.yaml names no pair, {root}/recipes/a.yaml neither.",
             "spaces.yaml names no pair, a.yaml neither.",
         ),
-        ("http://127.0.0.1:8000/v1/models answers 404.", "http://127.0.0.1:8000/v1/models answers 404."),
+        ("http://127.0.0.1:8000/v1/models answers 404.", "The server answers 404."),
+        (
+            "It failed. http://h:1/v1 has no model m. The server at http://h:1/v1 is slow.",
+            "It failed. The server has no model m. The server is slow.",
+        ),
         ("6/2 is not 4/2.", "6/2 is not 4/2."),
     ],
 )

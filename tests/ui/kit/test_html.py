@@ -44,7 +44,7 @@ def test_what_a_builder_made_is_kept() -> None:
 
 def test_a_row_of_one_text_is_a_heading() -> None:
     table = html.table(["a", "b"], ["All", ("1", "2")])
-    assert '<tr class="group"><td colspan="2">All</td></tr><tr><td>1</td><td>2</td></tr>' in table
+    assert '<tr class="group"><td colspan="2"><span>All</span></td></tr><tr><td>1</td><td>2</td></tr>' in table
 
 
 def test_a_value_that_is_not_given_is_an_error() -> None:

@@ -1,6 +1,7 @@
 """A trace's sentences are weighed by drawing answers again; what was drawn is not asked for twice."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from eval.thoughts.importance import SentenceImportance
 from tests.eval.thoughts.scripted import END, PROMPT_END, Scripted, install
 from traces.keeping.trace import Trace
 from ui.traces.importance import DRAWS, importance_handler, subject_of_trace, summary
+from ui.traces.reader import RATES
+from votes.casting.limits import RateLimiter
 
 THOUGHT = "Let me see.\nThe sum is=6.\nThat is all."
 TRACE = Trace(Problem("toy/3", "What is 3 + 3?", "6", "toy"), "What is 3 + 3?", "", THOUGHT, "6", "people", "Ann")
@@ -44,9 +47,16 @@ def scripted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grader: Grader) ->
 
 
 def weigh(scripted: Scripted, trace: Trace = TRACE) -> Iterator[tuple[Any, Any]]:
-    services: Any = SimpleNamespace(served=scripted.served)
+    return handler(scripted, trace)("id", NOBODY)
+
+
+NOBODY: Any = None
+
+
+def handler(scripted: Scripted, trace: Trace = TRACE) -> Callable[[str, gr.Request], Iterator[tuple[Any, Any]]]:
+    services: Any = SimpleNamespace(served=scripted.served, visitor=lambda request: "visitor")
     library: Any = SimpleNamespace(whole=lambda trace_id: trace)
-    return importance_handler(services, library)("id")
+    return importance_handler(services, library, RateLimiter(RATES, time.monotonic))
 
 
 def test_the_sentence_that_decides_is_found_once(scripted: Scripted) -> None:
@@ -56,6 +66,24 @@ def test_the_sentence_that_decides_is_found_once(scripted: Scripted) -> None:
     assert scripted.asked() == 4 * DRAWS, "before the first sentence, and after each"
     list(weigh(scripted))
     assert scripted.asked() == 4 * DRAWS
+
+
+def test_one_thought_is_weighed_at_a_time_even_when_its_visitor_has_left(scripted: Scripted) -> None:
+    weigh = handler(scripted)
+    left = weigh("id", NOBODY)
+    next(left)
+    with pytest.raises(gr.Error, match="being weighed"):
+        next(weigh("id", NOBODY))
+    list(left)
+    list(weigh("id", NOBODY))
+
+
+def test_nobody_can_have_thoughts_weighed_without_end(scripted: Scripted) -> None:
+    weigh = handler(scripted)
+    for _ in range(RATES["turn"].per_visitor):
+        list(weigh("id", NOBODY))
+    with pytest.raises(gr.Error, match="Too many questions"):
+        next(weigh("id", NOBODY))
 
 
 def test_where_nothing_changes_the_answer_it_says_so() -> None:

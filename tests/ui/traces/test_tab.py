@@ -1,5 +1,6 @@
 """The Traces tab: what its pure functions make of traces, and the tab alone in real Chromium on a home of its own."""
 
+import asyncio
 import json
 import re
 import threading
@@ -198,8 +199,8 @@ async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monke
     for name in ("whole", "add_base_answer"):
         monkeypatch.setattr(library, name, noted(getattr(library, name)))
     with gr.Blocks() as app:
-        build_reader(SimpleNamespace(), library)  # type: ignore[arg-type]
-    assert "7" in await handlers(app)["ask_base"](trace_id)
+        build_reader(SimpleNamespace(visitor=lambda request: "visitor"), library)  # type: ignore[arg-type]
+    assert "7" in await handlers(app)["ask_base"](trace_id, None)
     assert len(at_work) == 2 and threading.current_thread() not in at_work
 
 
@@ -214,8 +215,10 @@ async def test_where_both_models_differ_is_shown_below_the_thought_and_kept(home
     monkeypatch.setattr("ui.traces.reader.token_divergence", compared)
     monkeypatch.setenv("JOURNEY_HOME", str(home))
     with gr.Blocks() as app:
-        build_reader(SimpleNamespace(served=None), library)  # type: ignore[arg-type]
-    assert "Where the two models differ" in await handlers(app)["compare_models"](library.entries()[0].id)
+        services = SimpleNamespace(served=None, visitor=lambda request: "visitor")
+        build_reader(services, library)  # type: ignore[arg-type]
+    shown = await handlers(app)["compare_models"](library.entries()[0].id, None)
+    assert "Where the two models differ" in shown
     assert "Where the two models differ" in trace_html(trace)  # for whoever reads it next
 
 
@@ -351,7 +354,7 @@ def tab_url(tmp_path_factory):
     from ui.layout import launch_options
     from ui.traces.tab import build_traces_tab
 
-    services = SimpleNamespace(home=tmp_path_factory.mktemp("home"))
+    services = SimpleNamespace(home=tmp_path_factory.mktemp("home"), visitor=lambda request: "visitor")
     with gr.Blocks(analytics_enabled=False, fill_width=True) as app, gr.Tabs():
         with gr.Tab("First"):
             gr.HTML('<div style="width: 100vw; max-width: 100%">First</div>')
@@ -376,6 +379,28 @@ def page(request: pytest.FixtureRequest, browser: "Browser", tab_url: str):
 def open_section(page: "Page", name: str) -> None:
     """On a narrow page the last sections are scrolled to."""
     page.get_by_role("tab", name=name).first.click()
+
+
+@pytest.mark.browser
+def test_what_comes_late_about_one_trace_does_not_overwrite_another(page: "Page", monkeypatch):
+    from playwright.sync_api import expect
+
+    async def ask(services: Any, trace: Trace) -> BaseAnswer:
+        await asyncio.sleep(2)
+        return BaseAnswer(trace.prompt, "a late answer", "base", 1, "stop")
+
+    monkeypatch.setattr("ui.traces.reader.ask", ask)
+    rows, base = page.locator("#trace-list label"), page.locator("#trace-base")
+    expect(page.locator("#trace-page .part").first).to_be_visible(timeout=PATIENCE_MS)
+    rows.nth(3).click()
+    expect(base).to_have_text("", timeout=PATIENCE_MS)
+    page.locator("#trace-ask").click()
+    page.wait_for_timeout(500)
+    rows.nth(5).click()
+    page.wait_for_timeout(4000)
+    expect(base).not_to_contain_text("a late answer")
+    page.locator("#trace-ask").click()
+    expect(base).to_contain_text("a late answer", timeout=PATIENCE_MS)
 
 
 @pytest.mark.browser
