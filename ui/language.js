@@ -4,10 +4,12 @@
 
 const LANGUAGES = { en: "English", zh: "中文" };
 // Where gradio's own components show what people and models wrote, a selector says so.
-const WRITTEN = ".message .md, #bm-detail .md, #trace-question, #trace-answer, #trace-list, #my-battles a, .lens-text .part";
+const WRITTEN = ".message .md, #bm-detail .md:not(#bm-pinned *), #trace-question, #trace-answer, #trace-list, #my-battles a, .lens-text .part";
 const UNTOUCHED = `[translate="no"], textarea, script, style, code, pre, .katex, [contenteditable], ${WRITTEN}`;
 const OURS = ".ours, .thought-group .title"; // our remarks within what a model wrote
 const SPOKEN = ["placeholder", "title", "aria-label", "alt"];
+const DOT = " · ";
+const SENTENCE = /(?<=[.!?]) (?=[\p{Lu}\d“])/u;
 const LANGUAGE_KEY = "journey-arena-language";
 
 function untouched(element) {
@@ -55,11 +57,25 @@ class Catalogue {
 
   translated(words) {
     if (this.exact.has(words)) return this.exact.get(words);
+    const dotted = words.includes(DOT) ? this.filled(words, DOT) ?? this.inParts(words, DOT, DOT) : null;
+    const whole = dotted ?? this.filled(words);
+    return whole ?? this.inParts(words, SENTENCE, " ")?.replace(/(?<=[。！？]) /gu, "") ?? null;
+  }
+
+  filled(words, having = "") {
     for (const [pattern, other] of this.patterns) {
-      const gaps = pattern.exec(words)?.groups;
+      const gaps = pattern.source.includes(having) ? pattern.exec(words)?.groups : null;
       if (gaps) return other.replace(/\{(\d)\}/g, (_, number) => this.find(gaps[`gap${number}`] ?? ""));
     }
     return null;
+  }
+
+  // Facts joined by dots, and sentences that follow each other, are exchanged each by itself.
+  inParts(words, separator, joined) {
+    const parts = words.split(separator);
+    if (parts.length === 1) return null;
+    const others = parts.map((part) => this.find(part));
+    return others.some((other, place) => other !== parts[place]) ? others.join(joined) : null;
   }
 }
 

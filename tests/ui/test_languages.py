@@ -7,15 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from battles.battle import Battle, begin, receive
+from common.paths import ROOT
 from models.chat.events import Reply
 from ui.kit.replies import progress_line
 from ui.server.languages import LANGUAGES, PATH, answer, catalogue
 
+LANGUAGE_SCRIPT = ROOT / "ui" / "language.js"
 GAP = re.compile(r"\{(\d)\}")
 
 
@@ -84,3 +87,28 @@ def test_a_known_language_is_handed_out_and_no_other() -> None:
     assert known.json()["Compare"] == "对比"
     for unknown in ("en", "xx", "..", "zh.json"):
         assert client.get(PATH.format(language=unknown)).status_code == 404
+
+
+COMPOSED = [
+    ("Stopping. Finished answers are kept.", "正在停止。已完成的回答会保留。"),
+    ("The step is empty. Write what you think in this step.", "步骤为空。请写下这一步的想法。"),
+    ("The run is odd. Try again.", "The run is odd. 请重试。"),
+    ("extracted: 7 (last box) · 12 tokens of thought, 3 of answer · seed 5", None),
+    ("There is nothing to compare; waiting for the other model to end · 8 s", None),
+    ("A sentence of nobody. Another one.", "A sentence of nobody. Another one."),
+    ("6 * 4 = 24. · 24 - 6 = 18.", "6 * 4 = 24. · 24 - 6 = 18."),
+]
+
+
+@pytest.mark.browser
+def test_sentences_and_facts_in_a_row_are_exchanged_each_by_itself(browser: Browser, texts: dict[str, str]) -> None:
+    """Through the page's own script; None: whatever it says, no English word is left."""
+    page = browser.new_context(locale="en-US").new_page()
+    page.add_script_tag(path=LANGUAGE_SCRIPT)
+    shown = page.evaluate(
+        "([texts, said]) => said.map((text) => new Catalogue(texts).find(text))",
+        [texts, [said for said, _ in COMPOSED]],
+    )
+    for (said, wanted), now in zip(COMPOSED, shown, strict=True):
+        assert now == wanted if wanted else not re.search("[A-Za-z]{2,}", now.replace("token", "")), (said, now)
+    page.context.close()

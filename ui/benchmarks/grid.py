@@ -18,9 +18,11 @@ from ui.benchmarks.view import answer_head, flags_html, grid_html, thoughts_html
 from ui.kit.events import QUIET, spoken, words_of
 from ui.kit.html import note, render
 from ui.kit.owner import owner_key, require_owner
+from ui.kit.panels import ours
 from ui.kit.typeset import LATEX_DELIMITERS, Typeset, typeset
 
 SIDES: tuple[Role, Role] = ("base", "distilled")
+SHOW_DETAIL = "() => document.querySelector('#bm-detail')?.scrollIntoView({ block: 'nearest' })"
 MOST_FLAGS = 1000
 MOST_NOTE = 500
 CLICK = """
@@ -151,7 +153,8 @@ def wire_grid(library: RunLibrary, widgets: GridWidgets, sides: list[Any], choos
     inputs = [*sides, *widgets.filters]
     for component in widgets.filters:
         component.input(filtered, [widgets.problem, *inputs], widgets.grid, **QUIET)  # not change: a run resets them
-    widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
+    opened = widgets.grid.click(clicked, inputs, [widgets.problem, widgets.grid, *outputs], **QUIET)
+    opened.then(fn=None, js=SHOW_DETAIL)  # it stands below the grid, which may fill several screens of a phone
     widgets.sample.input(other_sample, [widgets.problem, widgets.sample, *sides], outputs, **QUIET)
     for side in SIDES:
         _wire_flag(library, widgets, side, sides, choose)
@@ -250,7 +253,7 @@ def show_problem(library: RunLibrary, widgets: GridWidgets, choice: Choice, prob
     count = max(len(samples) for samples in details.values())
     facts = " · ".join(x for x in (problem, first["subject"], f"level {first['level']}" if first["level"] else "") if x)
     gold = typeset(f"${first['gold']}$")
-    question = f"**{typeset(facts)}**\n\n{typeset(first['question'])}\n\n**Gold answer:** {gold}"
+    question = f"**{typeset(facts)}**\n\n{typeset(first['question'])}\n\n**{ours('Gold answer:')}** {gold}"
     updates: dict[Any, Any] = {
         widgets.detail: gr.update(visible=True),
         widgets.question: question,
@@ -279,5 +282,5 @@ def _panel_updates(panel: SidePanel, side: Role, title: str, sample: dict[str, A
         }
     return {
         panel.head: answer_head(side, title, sample),
-        panel.answer: typeset(sample["answer"]) or "*No answer: the model only produced a thought.*",
+        panel.answer: typeset(sample["answer"]) or ours("No answer: the model only produced a thought."),
     }

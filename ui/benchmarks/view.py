@@ -173,8 +173,8 @@ def progress_html(progress: RunProgress | None, where: str = "") -> Markup:
         return note("Nothing is running.")
     words = {"waiting": "waiting for the servers", "grading": "grading the last answers"}
     return render(
-        '<div class="bm-progress" role="status"><b>{{ run }}</b>{{ where }}: {{ phase }}. {{ message }}'
-        "{{ bars }}</div>",
+        '<div class="bm-progress" role="status"><b>{{ run }}</b><span>{{ where }}</span>: <span>{{ phase }}</span>. '
+        "<span>{{ message }}</span>{{ bars }}</div>",
         run=progress.run,
         where=where,
         phase=words.get(progress.phase, progress.phase),

@@ -176,8 +176,9 @@
 
   document.addEventListener("keydown", (event) => {
     const lens = event.target.closest?.(".lens");
-    if (!lens || event.isComposing || event.key !== "Enter") return;
+    if (!lens || event.isComposing || (event.key !== "Enter" && event.key !== " ")) return;
     if (event.target.matches(".lens-tools input")) {
+      if (event.key === " ") return;
       event.preventDefault();
       if (searches.get(lens)?.words !== event.target.value.trim()) find(lens, event.target.value.trim());
       step(lens, event.shiftKey ? -1 : 1);

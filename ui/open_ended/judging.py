@@ -6,7 +6,8 @@ Widgets and wiring; judging is `eval.judging.judged`, the judge's check `eval.ju
 """
 
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
@@ -29,8 +30,11 @@ from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.view import ratings_html
 from ui.services import Services, check_runs
+from votes.casting.limits import Action, Rate, RateLimiter
 
 SECONDS_BETWEEN_LOOKS = 3
+RATES: Mapping[Action, Rate] = {"vote": Rate(per_visitor=60, in_total=600)}
+"""Limits for rating answers; votes on battles have limits of their own."""
 Who = tuple[str, str, str]
 """(judge, address, model); the last two are for a judge given by its address."""
 JUDGES = {
@@ -229,8 +233,9 @@ def task_html(task: RatingTask | None, rater: str) -> Markup:
     )
 
 
-def build_people_section(run: gr.Dropdown) -> None:
+def build_people_section(services: Services, run: gr.Dropdown) -> None:
     """Blind marks from 0 to 100, and how far raters agree."""
+    limiter = RateLimiter(RATES, time.monotonic)
     cases_instead = gr.Checkbox(True, label="Rate the case study replies instead of the selected run")
     rater = gr.Textbox(label="Rater", placeholder="Name or pseudonym", max_lines=1, elem_id="rater")
     current = gr.State(None)
@@ -257,10 +262,11 @@ def build_people_section(run: gr.Dropdown) -> None:
 
     @spoken()
     def on_keep(
-        rating_task: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool
+        rating_task: RatingTask | None, given: float, name: str, run_id: str | None, cases: bool, request: gr.Request
     ) -> dict[Any, Any]:
         if rating_task is None:
             raise ConfigError("There is no answer to rate.", "Ask for one first.")
+        limiter.take("vote", services.visitor(request))
         add_rating(rating_task, name or "", given)
         return following(name, run_id, cases)
 

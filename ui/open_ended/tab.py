@@ -70,7 +70,7 @@ def build_open_ended_page(services: Services) -> None:
         build_judge_section(services, run, outcome, outcome_html)
     with gr.Accordion("People as judges", open=False):
         gr.Markdown(text["people"], elem_classes="note")
-        build_people_section(run)
+        build_people_section(services, run)
 
 
 class RunForm(NamedTuple):

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from traces.thoughts import annotate
 from traces.thoughts.annotate import Draft, Step
-from ui.kit.events import QUIET, spoken
+from ui.kit.events import QUIET, page_loads, spoken
 from ui.kit.html import Markup, html, low_row, note, render, shown, stacked_row, text_of
 from ui.kit.owner import require_owner
 from ui.traces.library import TraceLibrary, own_problem
@@ -31,9 +32,34 @@ def steps_html(steps: tuple[Step, ...]) -> Markup:
     )
 
 
+def steps_in(kept: Any) -> tuple[Step, ...]:
+    """The steps of a draft that a browser remembers; none if what it sends is no draft."""
+    with suppress(TypeError, ValueError, LookupError):
+        return tuple(Step(str(text), str(wrong)) for text, wrong in kept["steps"])
+    return ()
+
+
+def written(steps: tuple[Step, ...], since: float, question: str, gold: str) -> list[Any]:
+    """Updates of `Form.thought`."""
+    pairs = [[step.text, step.wrong] for step in steps]
+    kept = {"steps": pairs, "since": since, "question": question, "gold": gold}
+    return [steps, since, shown(steps_html(steps)), kept]
+
+
+def restored(kept: Any) -> list[Any]:
+    """The form as it was when the page was left."""
+    if not (steps := steps_in(kept)):
+        return [gr.skip()] * 5
+    since = kept.get("since")
+    steps_since = since if isinstance(since, int | float) else 0.0
+    return [steps, steps_since, shown(steps_html(steps)), str(kept.get("question", "")), str(kept.get("gold", ""))]
+
+
 class Form(NamedTuple):
     """The widgets of the form."""
 
+    kept: gr.BrowserState
+    """The draft, as the browser remembers it over a reload or a lost session."""
     steps: gr.State
     started: gr.State
     """Unix time of the first edit; 0 before."""
@@ -59,7 +85,7 @@ class Form(NamedTuple):
     @property
     def thought(self) -> list[Any]:
         """What every edit changes."""
-        return [self.steps, self.started, self.view]
+        return [self.steps, self.started, self.view, self.kept]
 
 
 def build_form(library: TraceLibrary, open_trace: gr.State, key: gr.Textbox) -> None:
@@ -68,6 +94,7 @@ def build_form(library: TraceLibrary, open_trace: gr.State, key: gr.Textbox) -> 
     gr.Markdown(text_of("traces")["write"])
     w = build_widgets()
     wire_edits(w)
+    gr.on(page_loads(), restored, w.kept, [w.steps, w.started, w.view, w.question, w.gold], **QUIET)
     wire_taking_up(library, open_trace, w)
     wire_saving(library, key, w)
 
@@ -98,6 +125,7 @@ def build_widgets() -> Form:
         save = gr.Button("Save the thought", variant="primary", min_width=160)
     notice = html(elem_id="write-told")
     return Form(
+        gr.BrowserState(None, storage_key="journey-arena-draft", secret="journey-arena"),
         gr.State(()), gr.State(0.0), question, gold, take, view, text, add, number, change, up, down, delete, reason,
         wrong, right, answer, name, save, notice,
     )  # fmt: skip
@@ -110,12 +138,13 @@ def wire_edits(w: Form) -> None:
         """`edit` gets the draft and the values of `inputs`; `clear` is emptied afterwards."""
 
         @spoken()
-        def handle(now: tuple[Step, ...], since: float, *values: Any) -> list[Any]:
+        def handle(now: tuple[Step, ...], since: float, kept: Any, asked: str, right: str, *values: Any) -> list[Any]:
             given = [0 if value is None else value for value in values]  # a cleared number field
-            draft = edit(Draft(own_problem("", ""), tuple(now)), *given)
-            return [draft.steps, since or time.time(), shown(steps_html(draft.steps)), *([""] if clear else [])]
+            draft = edit(Draft(own_problem("", ""), tuple(now) or steps_in(kept)), *given)
+            return [*written(draft.steps, since or time.time(), asked, right), *([""] if clear else [])]
 
-        button.click(handle, [w.steps, w.started, *inputs], [*w.thought, *([clear] if clear else [])], **QUIET)
+        inputs = [w.steps, w.started, w.kept, w.question, w.gold, *inputs]
+        button.click(handle, inputs, [*w.thought, *([clear] if clear else [])], **QUIET)
 
     wire(w.add, annotate.add, [w.text], clear=w.text)
     wire(w.change, annotate.edit, [w.number, w.text], clear=w.text)
@@ -133,7 +162,8 @@ def wire_taking_up(library: TraceLibrary, open_trace: gr.State, w: Form) -> None
             raise annotate.DraftError("No trace is open.", "Choose one under “Read” first.")
         draft = annotate.draft_of(library.whole(trace_id))
         problem = draft.problem
-        return [draft.steps, time.time(), shown(steps_html(draft.steps)), problem.question, problem.gold, draft.answer]
+        told = written(draft.steps, time.time(), problem.question, problem.gold)
+        return [*told, problem.question, problem.gold, draft.answer]
 
     w.take.click(take_up, open_trace, [*w.thought, w.question, w.gold, w.answer], **QUIET)
 
@@ -141,12 +171,12 @@ def wire_taking_up(library: TraceLibrary, open_trace: gr.State, w: Form) -> None
 def wire_saving(library: TraceLibrary, key: gr.Textbox, w: Form) -> None:
     @spoken()
     def save_trace(
-        now: tuple[Step, ...], since: float, asked: str, right: str, final: str, who: str, secret: str
+        now: tuple[Step, ...], since: float, kept: Any, asked: str, right: str, final: str, who: str, secret: str
     ) -> list[Any]:
         require_owner(secret)
         if not asked.strip() or not right.strip():
             raise annotate.DraftError("The problem or its correct answer is missing.", "Fill in both fields.")
-        draft = Draft(own_problem(asked, right), tuple(now), final)
+        draft = Draft(own_problem(asked, right), tuple(now) or steps_in(kept), final)
         seconds = min(time.time() - since, LONGEST_SESSION) if since else 0.0
         trace = library.verify_and_add(annotate.trace_of(draft, who, seconds), "people")
         saved = render(
@@ -154,7 +184,7 @@ def wire_saving(library: TraceLibrary, key: gr.Textbox, w: Form) -> None:
             id=trace.hash,
             minutes=f"{seconds / 60:.1f}",
         )
-        return [(), 0.0, shown(steps_html(())), "", shown(verdict_html(trace) + saved)]
+        return [(), 0.0, shown(steps_html(())), None, "", shown(verdict_html(trace) + saved)]
 
-    written = [w.steps, w.started, w.question, w.gold, w.answer, w.name, key]
-    w.save.click(save_trace, written, [*w.thought, w.answer, w.notice], api_visibility="private", concurrency_limit=1)
+    given = [w.steps, w.started, w.kept, w.question, w.gold, w.answer, w.name, key]
+    w.save.click(save_trace, given, [*w.thought, w.answer, w.notice], api_visibility="private", concurrency_limit=1)

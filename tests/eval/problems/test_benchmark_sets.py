@@ -92,7 +92,7 @@ def test_a_set_that_is_not_there_says_how_to_get_it(tmp_path: Path, monkeypatch:
     with pytest.raises(DataError, match=r"math500/test\.jsonl"):
         load_benchmark("math500", data=tmp_path)
     monkeypatch.setenv("JOURNEY_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="Put it there .*, or unset JOURNEY_DATA to take it from the hub"):
+    with pytest.raises(DataError, match=r"Put it there .*, or unset JOURNEY_DATA to take it from the hub"):
         load_benchmark("math500")
     with pytest.raises(DataError, match=r"Put it there \([^)]*\)\.$"):
         load_benchmark("math2024")

@@ -269,9 +269,7 @@ def test_hub_errors_in_words(monkeypatch: pytest.MonkeyPatch, name: str, words: 
         find_weights(HubSource(hub="me/model"))
 
 
-def test_what_is_named_as_something_else_is_told_what_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_named_as_something_else_is_told_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, file in (("lora", "adapter_config.json"), ("model", "config.json")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text("{}")
@@ -280,14 +278,14 @@ def test_what_is_named_as_something_else_is_told_what_it_is(
     with pytest.raises(WeightsError, match=r"is a whole model.*\{folder: …\}"):
         find_adapter(AdapterSource(adapter=str(tmp_path / "model")))
     (tmp_path / "model" / "pytorch_model.bin").write_text("")
-    with pytest.raises(WeightsError, match="must be safetensors.*save_pretrained"):
+    with pytest.raises(WeightsError, match=r"must be safetensors.*save_pretrained"):
         find_weights(FolderSource(folder=str(tmp_path / "model")))
 
     def nowhere(*_: object) -> Path:
         raise WeightsError("The hub has no adapters/mine.")
 
     monkeypatch.setattr("models.weights.find.hub_folder", nowhere)
-    with pytest.raises(WeightsError, match="There is no folder adapters/mine here. The hub has no adapters/mine"):
+    with pytest.raises(WeightsError, match=r"There is no folder adapters/mine here\. The hub has no adapters/mine"):
         find_adapter(AdapterSource(adapter="adapters/mine"))
 
 

@@ -409,7 +409,7 @@ class Busy:
 def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_HOME", str(home))
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
     shared = services(home)
     with gr.Blocks() as app:
         build_benchmarks_tab(shared)
@@ -422,7 +422,7 @@ def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatc
     assert [info.id for info in library.infos()] == [RUN]
     (page,) = pages
     first = page.refresh()
-    assert "(started on another page): running" in first[page.controls.progress]["value"]
+    assert "(started on another page): running" in re.sub("<.*?>", "", first[page.controls.progress]["value"])
     assert tick(page, first) == gr.skip()
 
 
@@ -430,7 +430,7 @@ def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
     with gr.Blocks():
         build_benchmarks_tab(services(home))
     (page,) = pages
@@ -439,6 +439,32 @@ def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
     assert updates[page.grid.detail]["visible"] is False
     assert tuple(updates[widget] for widget in page.grid.filters) == NO_FILTERS, "the grid shows all, and so they say"
     assert set(updates) <= set(page.outputs)
+
+
+def test_a_run_that_was_imported_is_the_one_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[Page] = []
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
+    with gr.Blocks():
+        build_benchmarks_tab(services(home))
+    (page,) = pages
+    monkeypatch.setattr(RunLibrary, "overview", lambda self, pair: [SimpleNamespace(run="20990101-000000-other")])
+    assert page.imported(RUN)[page.selectors.run]["value"] == RUN
+    lists = page.imported()
+    assert "value" not in lists[page.selectors.run] and RUN in lists[page.displays.runs]
+
+
+def test_the_lists_are_new_whenever_the_tab_is_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages: list[Page] = []
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
+    with gr.Blocks():
+        build_benchmarks_tab(services(home))
+    (page,) = pages
+    first = page.refresh()
+    controls = page.controls
+    values = [first.get(controls.selected, ""), first.get(controls.told, ""), first[controls.sent], False]
+    again = page.open(*values, first[page.seen], first[page.chosen], "", *NO_FILTERS)
+    assert RUN in again[page.displays.runs] and page.displays.headline not in again
+    assert set(again) <= set(page.outputs)
 
 
 def test_a_problem_is_pinned_with_both_answers(
@@ -532,7 +558,7 @@ def test_the_tab_builds_without_runs(tmp_path: Path) -> None:
 
 def test_a_tick_sends_results_only_when_a_file_grew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page, files: pages.append(page))
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
     with gr.Blocks():
         build_benchmarks_tab(services(home))
     (page,) = pages

@@ -34,7 +34,7 @@ from models.config.sampling import Sampling
 from models.serving.status import Status
 from traces.cases.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin, runs_of
 from traces.cases.pinning import pin_from_run
-from ui.cases.handlers import choose_handler, open_handler, pick_run_handler, run_handler
+from ui.cases.handlers import choose_handler, first_case, open_handler, pick_run_handler, run_handler
 from ui.cases.journey import lesson_html, table_1_figure, timeline_html, ways_html
 from ui.cases.tab import PAGES, build_cases_tab, select_page
 from ui.cases.view import case_html, parts_html, run_html
@@ -194,6 +194,13 @@ async def test_a_failed_live_run_is_not_kept() -> None:
     assert [run for run in runs_of(CASE.key) if run.origin == "live"] == []
     assert updates[-1]["run"]["interactive"] is True
     assert updates[-1]["chosen"]["interactive"] is True
+    assert updates[-1]["runs"]["value"] is None, "choosing the run shown before shows it again"
+
+
+def test_a_case_with_one_side_is_passed_over_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = {CASE.key: [SimpleNamespace(pair="p", sides={})]}
+    monkeypatch.setattr("ui.cases.handlers.runs_of", lambda key: runs.get(key, []))
+    assert first_case("p") == paper_cases()[0]
 
 
 def test_a_battle_is_pinned_once_its_names_are_known() -> None:
@@ -421,4 +428,7 @@ def look_at_cases(page: Page, url: str) -> None:
     assert bool(stacked) == (page.viewport_size == SIZES["narrow"])
     page.get_by_label("5 · A stuck await").check()
     expect(page.locator("#case-about")).to_contain_text("asyncio.sleep", timeout=15_000)
+    page.get_by_label("Mark the parts of the reasoning").check()
+    page.wait_for_timeout(1500)
+    expect(page.locator("#case-about")).to_contain_text("asyncio.sleep")  # and not the case of the address
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")

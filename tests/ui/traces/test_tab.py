@@ -26,7 +26,7 @@ from traces.publishing.ways import MEASUREMENTS
 from traces.thoughts.annotate import Step
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
-from ui.traces.form import build_form
+from ui.traces.form import build_form, restored, steps_in, written
 from ui.traces.library import BaseAnswer, Filters, TraceLibrary
 from ui.traces.reader import build_reader
 from ui.traces.report import report_html
@@ -181,6 +181,19 @@ def handlers(app: gr.Blocks) -> dict[str, Any]:
     return {function.name: function.fn for function in app.fns.values()}
 
 
+@pytest.mark.parametrize("kept", [None, 3, {}, {"steps": 5}, {"steps": [["one"]]}, {"steps": [1]}])
+def test_what_is_no_draft_is_none(kept: Any):
+    assert steps_in(kept) == () and restored(kept) == [gr.skip()] * 5
+
+
+def test_a_draft_is_found_again_without_its_session():
+    steps = (Step("Two and two.", ""), Step("Five.", "it is four"))
+    *_, kept = written(steps, 7.0, "What is 2 + 2?", "4")
+    kept = json.loads(json.dumps(kept))
+    assert steps_in(kept) == steps
+    assert restored(kept)[:2] == [steps, 7.0] and restored(kept)[3:] == ["What is 2 + 2?", "4"]
+
+
 async def test_files_are_not_read_on_the_loop_that_all_streams_share(home, monkeypatch):
     library = TraceLibrary(home, home / "none")
     trace_id, at_work = library.entries()[0].id, []
@@ -237,7 +250,7 @@ def test_a_step_number_that_was_cleared_is_no_step(home):
     assert len(edits) == 6
     for edit in edits:
         with pytest.raises(gr.Error, match="no step 0"):
-            edit.fn((Step("3 and 4 are 7"),), 0.0, None, *["why"] * (len(edit.inputs) - 3))
+            edit.fn((Step("3 and 4 are 7"),), 0.0, None, "", "", None, *["why"] * (len(edit.inputs) - 6))
 
 
 def test_a_training_that_began_after_the_page_was_built_is_there(tmp_path):
@@ -439,6 +452,11 @@ def test_made_read_followed_and_written(page: "Page"):
     page.locator("#write-step textarea").fill("Three, and four more: four, five, six, seven.")
     page.locator("#write-add").click()
     expect(page.locator("#write-steps li")).to_have_count(1, timeout=PATIENCE_MS)
+    page.reload()
+    page.get_by_role("tab", name="Traces").click()
+    open_section(page, "Write a thought")
+    expect(page.locator("#write-steps li")).to_have_count(1, timeout=PATIENCE_MS)
+    expect(page.locator("#write-question textarea")).to_have_value("What is 3 plus 4?")
     page.locator("#write-answer textarea, #write-answer input").first.fill("7")
     page.locator("#write-name textarea, #write-name input").first.fill("Ada")
     page.get_by_role("button", name="Save the thought").click()
