@@ -9,7 +9,7 @@ const UNTOUCHED = `[translate="no"], textarea, script, style, code, pre, .katex,
 const OURS = ".ours, .thought-group .title"; // our remarks within what a model wrote
 const SPOKEN = ["placeholder", "title", "aria-label", "alt"];
 const DOT = " · ";
-const SENTENCE = /(?<=[.!?]) (?=[\p{Lu}\d“])/u;
+const SENTENCE = /([.!?]) (?=[\p{Lu}\d“])/gu;
 const LANGUAGE_KEY = "journey-arena-language";
 
 function untouched(element) {
@@ -57,9 +57,10 @@ class Catalogue {
 
   translated(words) {
     if (this.exact.has(words)) return this.exact.get(words);
-    const dotted = words.includes(DOT) ? this.filled(words, DOT) ?? this.inParts(words, DOT, DOT) : null;
+    const dotted = words.includes(DOT) ? this.filled(words, DOT) ?? this.inParts(words.split(DOT), DOT) : null;
     const whole = dotted ?? this.filled(words);
-    return whole ?? this.inParts(words, SENTENCE, " ")?.replace(/(?<=[。！？]) /gu, "") ?? null;
+    const sentences = words.replace(SENTENCE, "$1\n").split("\n");
+    return whole ?? this.inParts(sentences, " ")?.replace(/([。！？]) /gu, "$1") ?? null;
   }
 
   filled(words, having = "") {
@@ -71,8 +72,7 @@ class Catalogue {
   }
 
   // Facts joined by dots, and sentences that follow each other, are exchanged each by itself.
-  inParts(words, separator, joined) {
-    const parts = words.split(separator);
+  inParts(parts, joined) {
     if (parts.length === 1) return null;
     const others = parts.map((part) => this.find(part));
     return others.some((other, place) => other !== parts[place]) ? others.join(joined) : null;
