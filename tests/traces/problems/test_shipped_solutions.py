@@ -12,6 +12,7 @@ from traces.keeping.roads import select
 from traces.keeping.trace import read_traces
 from traces.problems.curate import load_funnel
 from traces.problems.references import MARK, is_reference, training_problems
+from traces.problems.sources import read_problems
 
 FOLDER = ROOT / "recipes" / "qwen-0.5b"
 SHIPPED = [FOLDER / "own.traces.jsonl.xz", FOLDER / "reformatted.traces.jsonl.xz"]
@@ -36,6 +37,15 @@ def test_the_report_names_rows_and_shows_no_text_and_no_shipped_solution_is_of_a
     for shipped in SHIPPED:
         rows = map(json.loads, lzma.decompress(shipped.read_bytes()).decode().splitlines())
         assert not dropped & {f"gsm8k/train/{row['problem']['row']}" for row in rows}
+
+
+def test_solutions_of_generated_problems_are_whole_and_of_problems_to_train_on() -> None:
+    traces = list(read_traces(FOLDER / "families.traces.jsonl.xz"))
+    problems = {problem.id for problem in read_problems(Path("families:1900"))}
+    assert len(traces) > 200 and {trace.problem.id for trace in traces} <= problems
+    assert all(trace.extra["finish_reason"] and trace.kept is not None for trace in traces)
+    assert not any(word in trace.raw for trace in traces for word in ("http", "/home/", "/work/"))
+    assert len(select(traces).chosen) > 100
 
 
 @pytest.mark.skipif(not (DATA / "gsm8k").is_dir(), reason="needs JOURNEY_DATA with gsm8k")
