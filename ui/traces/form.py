@@ -9,7 +9,7 @@ import gradio as gr
 
 from traces.thoughts import annotate
 from traces.thoughts.annotate import Draft, Step
-from ui.kit.events import QUIET, page_loads, spoken
+from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, low_row, note, render, shown, stacked_row, text_of
 from ui.kit.owner import require_owner
 from ui.traces.library import TraceLibrary, own_problem
@@ -46,9 +46,9 @@ def written(steps: tuple[Step, ...], since: float, question: str, gold: str) -> 
     return [steps, since, shown(steps_html(steps)), kept]
 
 
-def restored(kept: Any) -> list[Any]:
-    """The form as it was when the page was left."""
-    if not (steps := steps_in(kept)):
+def restored(kept: Any, now: tuple[Step, ...] = ()) -> list[Any]:
+    """The form as it was when the page was left; as it is, where something is written."""
+    if now or not (steps := steps_in(kept)):
         return [gr.skip()] * 5
     since = kept.get("since")
     steps_since = since if isinstance(since, int | float) else 0.0
@@ -94,7 +94,8 @@ def build_form(library: TraceLibrary, open_trace: gr.State, key: gr.Textbox) -> 
     gr.Markdown(text_of("traces")["write"])
     w = build_widgets()
     wire_edits(w)
-    gr.on(page_loads(), restored, w.kept, [w.steps, w.started, w.view, w.question, w.gold], **QUIET)
+    # Gradio makes a tab when it is first opened: only then is what the browser remembers there.
+    w.kept.change(restored, [w.kept, w.steps], [w.steps, w.started, w.view, w.question, w.gold], **QUIET)
     wire_taking_up(library, open_trace, w)
     wire_saving(library, key, w)
 
