@@ -111,7 +111,7 @@ def check_whole(folder: Path) -> None:
     else:
         named = {"model.safetensors"} if not weight_files(folder) else set()
     missing = sorted(name for name in named if not (folder / name).is_file())
-    if missing and next(folder.glob("pytorch_model*.bin"), None):
+    if missing and any(folder.glob("pytorch_model*.bin")):
         remedy = "Convert them: load the model with Transformers and call save_pretrained."
         raise WeightsError(f"{folder} has its weights as pytorch_model.bin, and they must be safetensors.", remedy)
     if missing:
