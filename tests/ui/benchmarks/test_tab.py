@@ -106,6 +106,16 @@ def services(home: Path, phase: str = "ready") -> Any:
     return SimpleNamespace(config=config, served=served, home=home, jobs=Jobs())
 
 
+def built(home: Path, monkeypatch: pytest.MonkeyPatch) -> Page:
+    """The tab's page, whose events are not wired."""
+    pages: list[Page] = []
+    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
+    with gr.Blocks():
+        build_benchmarks_tab(services(home))
+    (page,) = pages
+    return page
+
+
 def handler(app: gr.Blocks, name: str) -> Any:
     """What the page calls when the event with this handler happens."""
     return next(function.fn for function in app.fns.values() if function.name == name)
@@ -429,11 +439,7 @@ def test_all_pages_share_the_servers(home: Path, library: RunLibrary, monkeypatc
 def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
-    with gr.Blocks():
-        build_benchmarks_tab(services(home))
-    (page,) = pages
+    page = built(home, monkeypatch)
     updates = page.choose_run(RUN)
     assert updates[page.grid.problem] == ""
     assert updates[page.grid.detail]["visible"] is False
@@ -442,11 +448,7 @@ def test_another_run_closes_the_problem_that_stood_open_and_drops_the_filters(
 
 
 def test_a_run_that_was_imported_is_the_one_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
-    with gr.Blocks():
-        build_benchmarks_tab(services(home))
-    (page,) = pages
+    page = built(home, monkeypatch)
     monkeypatch.setattr(RunLibrary, "overview", lambda self, pair: [SimpleNamespace(run="20990101-000000-other")])
     assert page.imported(RUN)[page.selectors.run]["value"] == RUN
     lists = page.imported()
@@ -454,11 +456,7 @@ def test_a_run_that_was_imported_is_the_one_shown(home: Path, monkeypatch: pytes
 
 
 def test_the_lists_are_new_whenever_the_tab_is_opened(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
-    with gr.Blocks():
-        build_benchmarks_tab(services(home))
-    (page,) = pages
+    page = built(home, monkeypatch)
     first = page.refresh()
     controls = page.controls
     values = [first.get(controls.selected, ""), first.get(controls.told, ""), first[controls.sent], False]
@@ -557,11 +555,7 @@ def test_the_tab_builds_without_runs(tmp_path: Path) -> None:
 
 
 def test_a_tick_sends_results_only_when_a_file_grew(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages: list[Page] = []
-    monkeypatch.setattr("ui.benchmarks.tab.wire", lambda page: pages.append(page))
-    with gr.Blocks():
-        build_benchmarks_tab(services(home))
-    (page,) = pages
+    page = built(home, monkeypatch)
     first = page.refresh()
     assert "Distilled solves" in first[page.displays.headline]
     chosen = first[page.chosen]
