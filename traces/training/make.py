@@ -18,6 +18,7 @@ from traces.keeping.keep import Verifier, reject
 from traces.keeping.trace import Trace, write_traces
 from traces.thoughts.journey import journey
 from traces.thoughts.search import SearchSettings
+from traces.thoughts.sentences import told
 from traces.training.dataset import read_preferences, read_rows, write_rows
 from traces.training.mix import mixed_rows, rows_path
 from traces.training.prompts import asked
@@ -60,12 +61,16 @@ def searched(problem: Problem, seed: int, settings: SearchSettings, count: Calla
 
 
 def traces_of(mix: Mix, recipe: Recipe) -> Iterator[Trace]:
-    """A searched trace for each problem the mix needs."""
-    seed = recipe.seed
-    problems = generate("train", mix.skip + mix.problems, seed, recipe.families)[mix.skip :] if mix.problems else []
+    """A searched trace for each problem the mix needs, then those told in sentences."""
+    seed, families = recipe.seed, recipe.families
+    problems = generate("train", mix.skip + mix.problems, seed, families)[mix.skip :] if mix.problems else []
     settings, count = SearchSettings(slips=mix.slips), token_counter(recipe.base)
     for problem in problems:
         yield searched(problem, seed, settings, count)
+    retold = generate("train", mix.skip + mix.told, seed, recipe.tellable)[mix.skip :] if mix.told else []
+    for problem in retold:
+        trace = told(problem, seed)
+        yield replace(trace, prompt=asked(problem, seed), tokens=count(trace.raw))
 
 
 def check_files(recipe: Recipe) -> None:

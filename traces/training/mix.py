@@ -131,8 +131,9 @@ def dialogues(file: Path) -> tuple[tuple[str, str], ...]:
 
 
 def mixed_rows(mix: Mix, traces: list[Trace], seed: int) -> list[Row]:
-    """The rows of a mix in a shuffled order; a trace that was not kept gives none."""
+    """The rows of a mix in a shuffled order, from the traces of `make.traces_of`; one that was not kept gives none."""
     rows = [journey_row(trace) for trace in traces[: mix.journey] if trace.kept]
+    rows += [journey_row(trace) for trace in traces[mix.problems :] if trace.kept]
     rows += [shortcut_row(trace) for trace in traces[: mix.shortcut] if trace.kept]
     rows += drill_rows(mix.drill, seed)
     plain = ((WRITTEN, mix.chat), (BASICS, mix.basics), (FORMS, mix.forms), (REHEARSAL, mix.rehearsal))

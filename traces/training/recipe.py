@@ -14,6 +14,7 @@ from models.config.memory import Architecture
 from models.config.registry import PairSpec, load_architectures, load_config
 from models.config.sources import HubSource, Source
 from models.weights.find import find_weights, folder_here
+from traces.thoughts.sentences import TELLERS
 from traces.training.scale.hardware import Launch
 
 EMBEDDED = "smol-135m"
@@ -31,6 +32,7 @@ class Mix(Strict):
     """How many rows of each kind are generated from the recipe's seed."""
 
     journey: int = Field(default=0, ge=0, description="long thoughts from the tree search")
+    told: int = Field(default=0, ge=0, description="long thoughts told in sentences, of the families that have them")
     shortcut: int = Field(default=0, ge=0, description="reformatted solutions: the same trees without excursions")
     drill: int = Field(default=0, ge=0, description="rows of atomic facts")
     chat: int = Field(default=0, ge=0, description="plain chat without a thought, written for this project")
@@ -48,13 +50,13 @@ class Mix(Strict):
 
     @property
     def problems(self) -> int:
-        """Number of problems to search: thoughts and solutions share them, starting from the first."""
+        """Number of problems for the tree search: thoughts and solutions share them, starting from the first."""
         return max(self.journey, self.shortcut, self.doubt)
 
     @property
     def total(self) -> int:
         """Rows of all kinds."""
-        thoughts = self.journey + self.doubt + self.shortcut
+        thoughts = self.journey + self.told + self.doubt + self.shortcut
         return thoughts + self.drill + self.chat + self.basics + self.forms + self.rehearsal
 
 
@@ -173,7 +175,14 @@ class Recipe(Strict):
     def known_families(self) -> "Recipe":
         if unknown := [name for name in self.families or () if name not in TRAINED]:
             raise ValueError(f"there is no family {', '.join(unknown)}; choose from {', '.join(TRAINED)}")
+        if any(phase.mix and phase.mix.told for phase in self.phases) and not self.tellable:
+            raise ValueError(f"`told` needs one of the families {', '.join(TELLERS)}")
         return self
+
+    @property
+    def tellable(self) -> list[str]:
+        """The recipe's families whose thoughts can be told in sentences."""
+        return [family for family in TELLERS if self.families is None or family in self.families]
 
     @model_validator(mode="after")
     def packing_or_sequence_parallel(self) -> "Recipe":

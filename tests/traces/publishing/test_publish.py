@@ -73,6 +73,9 @@ def test_the_card_says_how_the_adapter_came_about(tmp_path: Path, adapter: Path)
     cut = provenance(tmp_path)
     card = (publish(adapter, tmp_path / "out", cut, None) / "README.md").read_text()
     assert "base_model: someone/Tiny-1B\n" in card and "teaches Tiny-1B to think" in card
+    assert "\nlicense: apache-2.0\n" in card
+    llama = replace(cut, licence="llama3.3")
+    assert "\nlicense: llama3.3\n" in (publish(adapter, tmp_path / "out", llama, None) / "README.md").read_text()
     assert "the adapter is the rank-2 truncated SVD" in card and "50.0 % of its squared norm" in card
     config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
     assert config["base_model_name_or_path"] == "someone/Tiny-1B"

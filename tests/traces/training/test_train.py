@@ -16,6 +16,7 @@ from common.paths import ROOT
 from models.config.machine import computes_in_bf16
 from models.weights.merge import merge_adapter
 from tests.traces.tiny import save_tiny
+from traces.keeping.trace import read_traces
 from traces.training import configs
 from traces.training import train as sft
 from traces.training.callbacks import Watch
@@ -332,11 +333,24 @@ def test_every_recipe_builds_every_configuration(file: Path, tmp_path: Path) -> 
         ("    mix: {shortcut: 6, drill: 2, chat: 2}\n", "", "phases.0"),
         ("name: journey", "name: reformatted", "two phases are named reformatted"),
         ("seed: 3", "seed: 3\nfamilies: [sums, sum]", "no family sum; choose from"),
+        ("seed: 3\n", "seed: 3\nfamilies: [sums]\n", "`told` needs one of the families gcd"),
     ],
 )
 def test_a_bad_key_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
     with pytest.raises(ConfigError, match=key):
-        recipe_file(tmp_path, RECIPE.replace(old, new))
+        recipe_file(tmp_path, RECIPE.replace("{journey: 8, ", "{journey: 8, told: 4, ").replace(old, new))
+
+
+def test_thoughts_told_in_sentences_follow_the_searched_ones(tmp_path: Path) -> None:
+    recipe = recipe_file(tmp_path, RECIPE.replace("{journey: 8, ", "{journey: 8, told: 4, "))
+    assert recipe.phases[1].mix and recipe.phases[1].mix.total == 16
+    made = make(recipe, tmp_path / "data")
+    assert [phase.rows for phase in made] == [10, 16]
+    traces = list(read_traces(tmp_path / "data" / "journey.traces.jsonl"))
+    assert [trace.model for trace in traces] == ["tree search"] * 8 + ["trials in sentences"] * 4
+    assert all(trace.kept for trace in traces)
+    thoughts = {"".join(text for text, _ in row.pieces) for row in read_rows(made[1].path)}
+    assert {trace.raw for trace in traces[8:]} <= thoughts
 
 
 def test_a_recipe_that_extends_another_says_only_what_differs(tmp_path: Path) -> None:
