@@ -54,6 +54,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         command.add_argument("--resume", action="store_true", help="continue from checkpoints and finished phases")
     _add_measuring(distil)
     distil.add_argument("--publish", type=Path, help="folder of the adapter (default: models/adapters/<recipe>)")
+    licence = "licence on the card, as the hub spells it; it must suit the base's (default: apache-2.0)"
+    distil.add_argument("--licence", default="apache-2.0", help=licence)
     _add_adapter_commands(commands)
     _add_ablate(commands)
     add_dpo(commands)
@@ -281,6 +283,7 @@ def distil_command(options: argparse.Namespace) -> None:
         rank=trained["rank"],
         kept=trained.get("kept"),
         about=recipe.about,
+        licence=options.licence,
     )
     publish(out / "adapter", published, provenance, evaluation)
     if traces := [out / "data" / f"{phase.name}.traces.jsonl" for phase in recipe.phases if phase.mix]:

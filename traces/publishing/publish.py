@@ -39,6 +39,8 @@ class Provenance:
     """Share of the trained difference's squared norm that the adapter keeps; None if it was trained as an adapter."""
     about: str = ""
     """The recipe's sentence about itself."""
+    licence: str = "apache-2.0"
+    """Of the adapter, as the hub spells it."""
 
 
 def check_target(out: Path) -> None:
@@ -74,6 +76,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
             "rank": provenance.rank,
             **({} if provenance.kept is None else {"kept_of_difference": round(provenance.kept, 4)}),
         },
+        "licence": provenance.licence,
         "base": provenance.base_id,
         "base_sha256": weights_hash(provenance.base),
         "data_sha256": dict(provenance.data),
@@ -151,7 +154,7 @@ def model_card(report: Mapping[str, Any]) -> str:
         )
     unfinished = [entry["phase"] for entry in report["training"] if not entry.get("finished", True)]
     parts = [
-        f"---\nbase_model: {base}\nlibrary_name: peft\nlicense: apache-2.0\n"
+        f"---\nbase_model: {base}\nlibrary_name: peft\nlicense: {report['licence']}\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
         f"# {report['recipe']}\n",
         f"A LoRA adapter that teaches {base.split('/')[-1]} to think before it answers small maths problems, from long "
