@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.errors import WeightsError
 from common.jsonl import parse, read_text
-from models.config.adapter_config import read_adapter_config
+from models.config.adapter_config import CONFIG, read_adapter_config
 from models.weights.files import weight_files
 
 KEY = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.weight)?")
@@ -13,12 +13,22 @@ ADAPTER_FILE = "adapter_model.safetensors"
 Shapes = dict[str, tuple[int, ...]]
 
 
+def check_present(folder: Path) -> None:
+    """Raise WeightsError unless the folder holds both files of a LoRA adapter."""
+    if (folder / "config.json").is_file() and not (folder / CONFIG).is_file():
+        remedy = "Name it as a model: {folder: …} or {hub: …}."
+        raise WeightsError(f"{folder} is a whole model, not a LoRA adapter.", remedy)
+    if missing := [name for name in (CONFIG, ADAPTER_FILE) if not (folder / name).is_file()]:
+        raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
+
+
 def check_readable(folder: Path) -> None:
     """Raise WeightsError unless the folder holds a readable LoRA adapter. Call it before unpacking a base."""
     from safetensors import SafetensorError, safe_open
 
-    remedy = "Name a folder with adapter_config.json and adapter_model.safetensors."
-    config, weights = folder / "adapter_config.json", folder / ADAPTER_FILE
+    check_present(folder)
+    remedy = f"Name a folder with {CONFIG} and {ADAPTER_FILE}."
+    config, weights = folder / CONFIG, folder / ADAPTER_FILE
     try:
         values = parse(read_text(config), str(config))
         if not isinstance(values, dict) or values.get("peft_type") != "LORA" or not isinstance(values.get("r"), int):

@@ -14,6 +14,7 @@ from models.config.sources import (
     hub_name,
     resolve_environment,
 )
+from models.weights.adapter import check_present
 from models.weights.files import Report, check_whole, silent, weights_hash
 from models.weights.hub import hub_folder
 from models.weights.merge import merge_adapter, merged_folder, merged_model
@@ -79,20 +80,11 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
                 "Correct its path in spaces.yaml, train one with `arena train distil`, or get the whole repository.",
             )
         try:
-            folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), _check_adapter, report)
+            folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), check_present, report)
         except WeightsError as error:
             raise WeightsError(f"There is no folder {source.adapter} here. {error}") from error
-    _check_adapter(folder)
+    check_present(folder)
     return folder
-
-
-def _check_adapter(folder: Path) -> None:
-    if (folder / "config.json").is_file() and not (folder / "adapter_config.json").is_file():
-        remedy = "Name it as a model: {folder: …} or {hub: …}."
-        raise WeightsError(f"{folder} is a whole model, not a LoRA adapter.", remedy)
-    missing = [n for n in ("adapter_config.json", "adapter_model.safetensors") if not (folder / n).is_file()]
-    if missing:
-        raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
 
 
 def _find(source: Source, report: Report) -> Path:

@@ -19,7 +19,7 @@ from ui.benchmarks.library import Choice, RunLibrary, Shown, export_files, parse
 from ui.benchmarks.view import breakdown_html, headline_html, run_label, run_row, runs_html, summary_html
 from ui.kit.downloads import PressFolders
 from ui.kit.events import spoken, words_of
-from ui.kit.html import Markup, note
+from ui.kit.html import note
 
 EMPTY = note("No run yet. Start one above, or import outputs made elsewhere.")
 
@@ -131,18 +131,14 @@ class Page:
         infos = self.library.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
-            return {self.selectors.run: gr.update(choices=_run_choices(infos))}
+            return self.lists()
         own = {role: side_value(Side(info.id, side.model)) for role, side in info.sides.items()}
         before: dict[Role, Any] = {"base": base, "distilled": distilled}
         sides = {role: own.get(role) or self.library.partner(info, role, before[role]) for role in ROLES}
-        choices = self._sides(infos)
         sets = [(data.title, data.name) for data in info.data]
-        updates: dict[Any, Any] = {
-            self.displays.runs: self._table(infos),
-            self.selectors.run: gr.update(choices=_run_choices(infos), value=run_id),
+        updates = {
+            **self.lists(run=info.id, **sides),
             self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
-            self.selectors.base: gr.update(choices=choices, value=sides["base"]),
-            self.selectors.distilled: gr.update(choices=choices, value=sides["distilled"]),
             **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
         }
         updates |= self.controls.chosen(self.actions, info.id)
@@ -159,22 +155,18 @@ class Page:
         best = next((result.run for result in self.library.overview(pair)), None)
         return self.choose_run(best or (whole or infos)[0].id)
 
-    def lists(self) -> dict[Any, Any]:
-        """The lists of runs and sides and the table of all runs, whatever is chosen of them."""
+    def lists(self, **chosen: Any) -> dict[Any, Any]:
+        """The lists of runs and sides and the table of all runs; `chosen` selects a run or sides by name, and without
+        it the choice stays."""
         infos = self.library.infos()
-        sides = gr.update(choices=self._sides(infos))
-        return {
-            self.displays.runs: self._table(infos),
-            self.selectors.run: gr.update(choices=_run_choices(infos)),
-            self.selectors.base: sides,
-            self.selectors.distilled: sides,
-        }
-
-    def _sides(self, infos: Sequence[RunInfo]) -> list[tuple[str, str]]:
-        return [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
-
-    def _table(self, infos: Sequence[RunInfo]) -> Markup:
-        return runs_html([run_row(info, self.library.answers(info.id)) for info in infos])
+        rows = [run_row(info, self.library.answers(info.id)) for info in infos]
+        runs = [(run_label(info), info.id) for info in infos]
+        sides = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
+        updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
+        for name, choices in (("run", runs), ("base", sides), ("distilled", sides)):
+            value = {"value": chosen[name]} if name in chosen else {}
+            updates[getattr(self.selectors, name)] = gr.update(choices=choices, **value)
+        return updates
 
     def imported(self, run_id: str = "") -> dict[Any, Any]:
         """The run that was just imported; without a run of both sides, the lists in which its one side now is."""
@@ -250,10 +242,6 @@ def display_updates(displays: Displays, shown: Shown, running: bool) -> dict[Any
         displays.tokens: token_histogram(shown.rows, shown.titles),
         displays.report: shown.report,
     }
-
-
-def _run_choices(infos: list[RunInfo]) -> list[tuple[str, str]]:
-    return [(run_label(info), info.id) for info in infos]
 
 
 def _side_label(infos: Sequence[RunInfo], side: Side) -> str:
