@@ -51,7 +51,7 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", type=positive, help="default: the pair's")
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument(
-        "--concurrency", type=count, help="requests at a time per server (default: as many as the profile serves)"
+        "--concurrency", type=count, help="requests at a time to each model (default: as many as one server takes)"
     )
 
 

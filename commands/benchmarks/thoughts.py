@@ -66,7 +66,7 @@ def add_importance(commands: Commands) -> None:
     _add_sample_options(parser)
     parser.add_argument("--draws", type=count, default=8, help="answers after each sentence (default: 8)")
     parser.add_argument(
-        "--sentences", type=count, default=24, help="most parts; a longer thought is cut coarser (default: 24)"
+        "--sentences", type=count, default=24, help="split the thought into at most so many parts (default: 24)"
     )
     parser.add_argument("--temperature", type=positive, help="default: the run's; 0.6 if that is 0")
 

@@ -128,7 +128,10 @@ def add_rehearse(commands: Commands) -> None:
     parser.add_argument("--chinese", action="store_true", help="ask prompts in Chinese too, and first")
     parser.add_argument("--rows", action="store_true", help="write training rows, for the `data` of a recipe")
     parser.add_argument(
-        "--out", type=Path, help="file to write (default: the shipped one, with other options one in <home>/traces)"
+        "--out",
+        type=Path,
+        help="file to write (default: it replaces the shipped traces/training/rehearsal.jsonl; with --rows, --most or "
+        "--chinese, a file in <home>/traces)",
     )
 
 

@@ -66,7 +66,7 @@ def _add_adapter_commands(commands: Commands) -> None:
     merge = leaf(commands, "merge", merge_command, "write base and adapter as one model", example)
     merge.add_argument("adapter", type=Path, help="folder of a LoRA adapter")
     merge.add_argument("out", type=Path, help="folder to write")
-    merge.add_argument("--base", default="embedded", help="folder of the base's weights (default: the packaged base)")
+    merge.add_argument("--base", default="embedded", help="a folder, hub:org/name, or a pair or model of spaces.yaml (default: embedded)")
     example = "arena train measure models/adapters/smol-135m --problems 60"
     measure = leaf(
         commands, "measure", measure_command, "base and adapter on the generated splits", example, continues=AGAIN
@@ -287,5 +287,5 @@ def distil_command(options: argparse.Namespace) -> None:
     )
     publish(out / "adapter", published, provenance, evaluation)
     if traces := [out / "data" / f"{phase.name}.traces.jsonl" for phase in recipe.phases if phase.mix]:
-        publish_traces(traces, published)
+        publish_traces(traces, published, options.licence)
     show(options, {"adapter": published, "phases": results}, f"Published to {published}.")

@@ -162,6 +162,11 @@ def release_command(options: argparse.Namespace) -> None:
     from votes.release.personal import scanner
     from votes.release.release import push_release, write_release
 
+    if options.push and options.push == os.environ.get(REPOSITORY):
+        raise ConfigError(
+            f"{options.push} holds the private copies of all votes ({REPOSITORY}).",
+            "Name another dataset with --push.",
+        )
     scan, out = scanner(), options.out or home() / "release"
     check_writable(out / "README.md")
     with opened() as store:

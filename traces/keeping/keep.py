@@ -32,7 +32,7 @@ REASONS: dict[str, str] = {
     "loop": "the thought repeats itself",
     "mixed_language": "the thought is not in the language of the question",
     "untranslated": "the translation lacks a part, is in the wrong language or has other numbers than the original",
-    "wrong_answer": "both checks find the answer wrong",
+    "wrong_answer": "no check finds the answer right, and at least one finds it wrong",
     "checks_disagree": "one check finds the answer right and the other wrong",
     "one_check": "only one of the two checks could read the answer",
 }

@@ -22,7 +22,7 @@ class Preference(NamedTuple):
     chosen: Trace
     """Right by both checks."""
     rejected: Trace
-    """Wrong by both checks, and with an answer, so not merely cut off."""
+    """Right by neither check and wrong by one, and with an answer, so not merely cut off."""
 
 
 def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATIO) -> list[Preference]:

@@ -91,7 +91,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
     return out
 
 
-def publish_traces(files: Sequence[Path], out: Path) -> Path:
+def publish_traces(files: Sequence[Path], out: Path, licence: str = "apache-2.0") -> Path:
     """The training traces beside their adapter: `traces/data/train.parquet` with its card, and a sample to browse.
 
     The sample has one trace of each family and level, with its tree. Raises DataError if there is no trace.
@@ -105,7 +105,7 @@ def publish_traces(files: Sequence[Path], out: Path) -> Path:
                 sample.setdefault((trace.problem.subject, trace.problem.level), trace)
             yield trace
 
-    export(sampled(), folder, title=f"Long thoughts of {out.name}")
+    export(sampled(), folder, title=f"Long thoughts of {out.name}", licence=licence)
     write_traces(folder / "sample.traces.jsonl", sample.values())
     return folder
 

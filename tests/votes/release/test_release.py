@@ -210,3 +210,6 @@ def test_the_command_pushes_without_being_told_a_folder(
     assert main(["votes", "release", "--push", "me/votes"]) == 0
     assert f"Written to {home / 'release'} and pushed to release at me/votes" in capsys.readouterr().out
     assert (home / "release" / "README.md").exists()
+    monkeypatch.setenv("JOURNEY_VOTES_REPO", "me/votes")
+    assert main(["votes", "release", "--push", "me/votes"]) == 1
+    assert "private copies" in capsys.readouterr().err
