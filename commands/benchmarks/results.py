@@ -24,7 +24,7 @@ def add_runs(parser: argparse.ArgumentParser) -> None:
 def add_report(parser: argparse.ArgumentParser) -> None:
     describe(parser, report_command, "arena report --pair smol-135m")
     parser.add_argument("run", nargs="?", default="", help="id of a run (see arena runs)")
-    parser.add_argument("--pair", default="", help="instead of a run: every set of this pair, each from its run with the most answers")
+    parser.add_argument("--pair", default="", help="instead of a run: all sets of this pair, each from its largest run")
     parser.add_argument("--card", type=Path, metavar="FOLDER", help="with --pair: also write the whole report card, "
                         "with people, benchmarks, cases and chat, and the rows behind every number")  # fmt: skip
     parser.add_argument("--out", type=Path, help="write the report to this file instead")

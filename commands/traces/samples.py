@@ -87,7 +87,7 @@ def add_keep(commands: Commands) -> None:
     text = "choose among plain solutions: rows to train on, and pairs of a right and a wrong one"
     parser = leaf(commands, "keep", keep_command, text, example)
     parser.add_argument("traces", type=Path, nargs="+", help="traces files; .xz is unpacked")
-    parser.add_argument("--rows", type=Path, help="training rows to write: right solutions, one for each way of calculating")
+    parser.add_argument("--rows", type=Path, help="training rows to write: right solutions, one for each way")
     parser.add_argument("--pairs", type=Path, help="preference pairs to write, for DPO")
     parser.add_argument("--most", type=count, default=4, help="solutions of a problem (default: 4)")
     parser.add_argument("--most-pairs", type=count, default=2, help="pairs of a problem (default: 2)")
