@@ -67,7 +67,7 @@ def _add_adapter_commands(commands: Commands) -> None:
     merge.add_argument("adapter", type=Path, help="folder of a LoRA adapter")
     merge.add_argument("out", type=Path, help="folder to write")
     merge.add_argument("--base", default="embedded",
-                       help="a folder, hub:org/name, or a pair or model of spaces.yaml (default: embedded)")  # fmt: skip
+                       help="folder, hub:org/name, or a pair or model of spaces.yaml (default: embedded)")  # fmt: skip
     example = "arena train measure models/adapters/smol-135m --problems 60"
     measure = leaf(
         commands, "measure", measure_command, "base and adapter on the generated splits", example, continues=AGAIN
