@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from common.errors import ConfigError
+from common.errors import ConfigError, ServerError
+from models.chat.endpoint import Endpoint, client_options
 from models.chat.events import FinishReason, Reply
 from votes.ballot import Side
 
@@ -114,7 +115,8 @@ class Guard:
             return False
         seconds = SECONDS if self.up else SECONDS_WHEN_DOWN
         try:
-            async with httpx.AsyncClient(timeout=seconds, transport=self.transport) as client:
+            options = client_options(Endpoint(self.url, self.model, self.key))
+            async with httpx.AsyncClient(timeout=seconds, transport=self.transport, **options) as client:
                 checks = [self._check(client, [*before, m], extra) for m in messages for extra in self.kind.extras]
                 verdicts = await asyncio.gather(*checks, return_exceptions=True)
             blocked = any(verdict is True for verdict in verdicts)  # one verdict is enough, whatever became of others
@@ -131,8 +133,7 @@ class Guard:
 
     async def _check(self, client: httpx.AsyncClient, messages: list[dict[str, str]], extra: Mapping[str, Any]) -> bool:
         body = {"model": self.model, "messages": messages, "temperature": 0.0, "max_tokens": 32, **extra}
-        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        answer = await client.post(f"{self.url}/chat/completions", json=body, headers=headers)
+        answer = await client.post(f"{self.url}/chat/completions", json=body)
         answer.raise_for_status()
         try:
             verdict = self.kind.read(str(answer.json()["choices"][0]["message"]["content"]))
@@ -163,4 +164,8 @@ def configured_guard() -> Guard | None:
         raise ConfigError(f"JOURNEY_GUARD_KIND is {kind!r}.", f"Set it to one of {', '.join(KINDS)}.")
     if not model:
         raise ConfigError("JOURNEY_GUARD_MODEL is not set.", "Set it to the name that the guard's server gives it.")
+    try:
+        client_options(Endpoint(url, model, key))
+    except (ServerError, httpx.InvalidURL) as error:
+        raise ConfigError(f"The guard model cannot be asked: {error}", "Check JOURNEY_GUARD_URL and …_KEY.") from error
     return Guard(KINDS[kind], url.rstrip("/"), model, key)

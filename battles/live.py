@@ -248,8 +248,7 @@ async def wait_in_line(served: ServedPair, role: Role) -> None:
     """Return once the model is ready. ServerError if it has failed, or was there and has stopped answering."""
     until = time.monotonic() + READY_SECONDS
     while (status := served.status(role)).phase != "ready":
-        down = status.phase == "restarting" and status.seconds > DOWN_SECONDS
-        if down or status.phase in ("failed", "stopped") or time.monotonic() > until:
+        if status.down_seconds > DOWN_SECONDS or status.phase in ("failed", "stopped") or time.monotonic() > until:
             title = served.pair.model(role).title
             raise ServerError(f"{title} does not answer ({status.sentence}).", "Please try again in a minute.")
         await asyncio.sleep(_LOOK_SECONDS)

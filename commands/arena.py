@@ -5,6 +5,7 @@ terminated by SIGTERM.
 """
 
 import argparse
+import errno
 import importlib
 import io
 import os
@@ -18,6 +19,8 @@ from typing import NamedTuple
 from commands.kit.arguments import Parser, group, sentence
 from commands.kit.printing import note, one_line
 from common.errors import ArenaError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Command(NamedTuple):
@@ -77,6 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note(one_line(str(error)))
         return 1
     except OSError as error:
+        if error.errno in DISK_FULL:
+            note("The disk is full, or your share of it. Free some space and give the command again.")
+            return 1
         if error.filename is None:  # not about a file the user named: a bug
             raise
         note(one_line(f"{error.filename} cannot be used: {error.strerror}. Check the path and its permissions."))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from common.errors import DataError
+from common.text import whole_characters
 
 MOST_DEPTH = 200
 """Maximum nesting depth that is read. Copying and writing values is recursive, and Python's recursion limit is about
@@ -95,7 +96,7 @@ def parse(text: str, where: str) -> Any:
         raise DataError(f"{where} contains a number with thousands of digits.", "Write it as text.") from error
     if too_deep:
         raise DataError(f"{where} is nested too deeply.", "Give a file of plain JSON objects.")
-    return _whole_characters(value) if "\\ud" in text.lower() else value
+    return _mended(value) if "\\ud" in text.lower() else value
 
 
 def is_deeper(value: Any, most: int) -> bool:
@@ -148,9 +149,8 @@ def write(path: Path, values: Iterable[Any]) -> None:
     write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
 
-def _whole_characters(value: Any) -> Any:
-    text = json.dumps(value, ensure_ascii=False)
-    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+def _mended(value: Any) -> Any:
+    return json.loads(whole_characters(json.dumps(value, ensure_ascii=False)))
 
 
 def _is_torn(line: bytes) -> bool:

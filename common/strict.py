@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, mo
 
 from common.errors import ConfigError, DataError
 from common.jsonl import MOST_DEPTH, is_deeper, read_text
+from common.text import whole_characters
 
 _SHOWN_CHARACTERS = 80
 """How many characters of a value an error message quotes."""
@@ -75,7 +76,7 @@ class _NoRepeats(yaml.SafeLoader):
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
         """Replace lone surrogates, which an escape can write and UTF-8 cannot hold."""
         value = super().construct_scalar(node)
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(value, str) else value
+        return whole_characters(value) if isinstance(value, str) else value
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

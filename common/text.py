@@ -18,6 +18,11 @@ def _short(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
 
 
+def whole_characters(text: str) -> str:
+    """The text with lone halves of surrogate pairs replaced: JSON and YAML can write them, UTF-8 cannot hold them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def digest(text: str) -> str:
     """A short digest of a text, e.g. for a file name: 16 hex digits of its sha256. Lone surrogates count as `?`."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -23,10 +23,10 @@ def set_hidden(
 ) -> HiddenRecord:
     """Hide the battle, or show it again. UnknownBattle if there is none, TextRefused for a reason that is not text.
 
-    While another process holds the database the id cannot be checked, so the row is accepted for any id.
+    While the database cannot be used the id cannot be checked, so the row is accepted for any id.
     """
     reason = clean_text(reason, LONGEST_REASON, "reason")
-    if not store.notice and store.battle(battle_id) is None and not store.votes_of(battle_id):
+    if not store.trouble and store.battle(battle_id) is None and not store.votes_of(battle_id):
         raise UnknownBattle(f"There is no battle {battle_id[:80]!r}.", "Give its id or its link.")
     # The latest row of a battle holds, also where two clocks differ.
     latest = max((row.hidden_at for row in store.hidden_of(battle_id)), default="")

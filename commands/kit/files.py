@@ -1,6 +1,7 @@
 """Files that commands write."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from common.errors import ConfigError
@@ -15,3 +16,9 @@ def check_writable(path: Path) -> None:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.", "Give another file.") from error
     if blocked:
         raise ConfigError(f"{path} cannot be written.", "Give another file.")
+
+
+def check_apart(out: Path, inputs: Iterable[Path]) -> None:
+    """ConfigError if `out` is one of the files that are read: it would be replaced."""
+    if out.exists() and any(path.exists() and path.samefile(out) for path in inputs):
+        raise ConfigError(f"{out} would be overwritten by the result.", "Name another file with --out.")

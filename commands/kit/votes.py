@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from commands.kit.printing import note
 from common.errors import DataError
 from common.paths import cache, home
 
@@ -22,6 +23,8 @@ def opened(*, make: bool = False) -> "Iterator[Store]":
     if not (make or path.exists()):
         raise DataError(f"There are no votes in {home()}.", "Set JOURNEY_HOME to the folder of the app's data.")
     store = Store(path, spare=cache() / "journal")
+    if store.notice != store.trouble:  # of rows that were lost: told once, and no reason to stop
+        note(store.notice)
     try:
         yield store
     finally:
@@ -35,8 +38,8 @@ def final_ballots() -> "Iterator[tuple[Store, list[Ballot]]]":
     from votes.export import final_battles
 
     with opened() as store:
-        if store.notice:
-            raise DataError(store.notice, "Stop the app first, or export the votes on its page.")
+        if store.trouble:
+            raise DataError(store.trouble, "Stop the app first, or export the votes on its page.")
         ballots = store.ballots()
         final = final_battles(ballots, store.revealed(), datetime.now(UTC), Limits())
         yield store, [ballot for ballot in ballots if ballot.battle_id in final]

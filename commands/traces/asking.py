@@ -136,7 +136,8 @@ def add_rehearse(commands: Commands) -> None:
 
 
 def rehearse_command(options: argparse.Namespace) -> int:
-    """Store the complete replies, also those that were there when it was stopped. 3 when a cap stopped it."""
+    """Store the complete replies, also those that were there when it was stopped, but then not over an earlier file.
+    3 when a cap stopped it."""
     from commands.kit.collecting import STOPPED_BY_CAP, client_from, ledger_path
     from traces.thoughts.rehearse import ask_all, prompts
     from traces.training.dataset import Row, write_rows
@@ -147,6 +148,8 @@ def rehearse_command(options: argparse.Namespace) -> int:
     questions = prompts(chinese=options.chinese)[: options.most]
 
     replies: dict[str, str] = {}
+    if_stopped = out.with_name(f"{out.stem}.stopped{out.suffix}") if out.exists() else out
+    finished = False
 
     async def work() -> "CapReached | None":
         async with client_from(options, ledger_path(out)) as client:
@@ -154,7 +157,9 @@ def rehearse_command(options: argparse.Namespace) -> int:
 
     try:
         stopped = asyncio.run(work())
+        finished = stopped is None
     finally:
+        out = out if finished else if_stopped
         told = [(prompt, replies[prompt]) for prompt in questions if prompt in replies]
         if told and options.rows:
             write_rows(out, (Row("chat", prompt, ((reply, True),)) for prompt, reply in told))

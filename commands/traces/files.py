@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 
 from commands.kit.arguments import Commands, count, leaf
-from commands.kit.files import check_writable
+from commands.kit.files import check_apart, check_writable
 from commands.kit.printing import note, show
-from common.errors import ConfigError
 from common.paths import home
 
 
@@ -34,9 +33,8 @@ def curate_command(options: argparse.Namespace) -> None:
     benchmarks = [problem for name in options.against for problem in load_benchmark(name).problems]
     folder = options.out or home() / "problems"
     path, funnel = folder / f"{source.name}.jsonl", folder / f"{source.name}.funnel.json"
-    if path.resolve() == Path(options.source).resolve():
-        raise ConfigError(f"What is kept of {path} would replace it.", "Give another folder with --out.")
     check_writable(path)
+    check_apart(path, [Path(options.source)])
     embed = minilm_embedder() if benchmarks and not options.no_embedding else None
     note(f"{source.name}: {len(source.problems)} problems")
     curated = curate(source, benchmarks, decontaminator=Decontaminator(benchmarks, embed), progress=note)
@@ -60,6 +58,7 @@ def rows_command(options: argparse.Namespace) -> None:
     from traces.training.mix import rows_of
 
     check_writable(options.out)
+    check_apart(options.out, options.traces)
     conversion = rows_of(trace for path in options.traces for trace in read_traces(path))
     sha256 = write_rows(options.out, conversion.rows)
     lines = [f"{conversion.kept} of {conversion.traces} traces are kept and became rows."]

@@ -10,7 +10,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from commands.kit.arguments import AGAIN, PROBLEMS, Commands, count, leaf, positive, seed
-from commands.kit.files import check_writable
+from commands.kit.files import check_apart, check_writable
 from commands.kit.printing import SECONDS_BETWEEN, overwrite, show
 from commands.kit.service_options import add_service_options
 from common.errors import ConfigError
@@ -107,6 +107,7 @@ def keep_command(options: argparse.Namespace) -> None:
         raise ConfigError("There is nothing to write.", "Give --rows FILE, --pairs FILE, or both.")
     for path in filter(None, (options.rows, options.pairs)):
         check_writable(path)
+        check_apart(path, options.traces)
     traces = [trace for path in options.traces for trace in read_traces(path)]
     selection = select(traces, options.most)
     shape = shaped(options.plain, options.phrasings)

@@ -134,11 +134,12 @@ def _measure(
     from insights.tuning.measure import agreements, ask_parents, measured_problems
     from insights.tuning.tune import PHASE, tuned_pair
     from models.weights.find import find_weights
+    from traces.training.mix import after
 
     note("Measuring on the held-out pairs.")
     base = find_weights(pair.base.weights, None, note)
     parents = {"base": base, "distilled": Path(tuned.recipe.base)}
-    agreed = agreements(parents, out / f"after_{PHASE}", split.held_out, options.max_length)  # type: ignore[arg-type]
+    agreed = agreements(parents, after(out, PHASE), split.held_out, options.max_length)  # type: ignore[arg-type]
     if not options.problems:
         return agreed, []
     sets = measured_problems(options.problems, (row.prompt for row in (*split.train, *split.held_out)))

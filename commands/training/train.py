@@ -13,6 +13,7 @@ from common.errors import ConfigError
 from common.paths import ROOT, home
 from models.weights.adapter import check_readable
 from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
+from traces.training.mix import after
 from traces.training.recipe import (
     EMBEDDED,
     Recipe,
@@ -145,7 +146,7 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
         recipe_folder=options.recipe.parent,
         report=note,
     )
-    last = out / f"after_{results[-1].phase}"
+    last = after(out, results[-1].phase)
     if len(results) < len(recipe.phases):
         following = recipe.phases[len(results)].name
         return results, {"model": last, "sentence": f"{RESUME} Phase {following} is next."}
@@ -160,7 +161,7 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
         sentence = f"The trained adapter is in {last}."
     if recipe.method == "full_to_lora":
         last = out / "adapter"
-        compression = extract_adapter(base, out / f"after_{recipe.phases[-1].name}", recipe, last)
+        compression = extract_adapter(base, after(out, recipe.phases[-1].name), recipe, last)
         (out / "compression.json").write_text(json.dumps(compression._asdict()))
         trained = {"adapter": last, **compression._asdict()}
         kept = 100 * compression.kept
@@ -186,7 +187,7 @@ def launch_command(options: argparse.Namespace) -> None:
     base_of(recipe.base, note)  # fetched once, before all the processes ask for it
     train_one = ["commands", "train", "run", str(options.recipe), "--one-phase", "--out", str(out)]
     launch(recipe, out, train_one, place, resume=options.resume, report=note)
-    last = out / (f"after_{recipe.phases[-1].name}" if recipe.method == "full" else "adapter")
+    last = after(out, recipe.phases[-1].name) if recipe.method == "full" else out / "adapter"
     show(options, {"recipe": recipe.name, "trained": last}, f"All phases are finished; the last one left {last}.")
 
 
@@ -280,7 +281,7 @@ def distil_command(options: argparse.Namespace) -> None:
         base=base,
         base_id=pair.base.base_id,
         data={item.phase: item.sha256 for item in phases},
-        training=json.loads((out / "phases.json").read_text()),
+        training=[result._asdict() for result in results],
         rank=trained["rank"],
         kept=trained.get("kept"),
         about=recipe.about,

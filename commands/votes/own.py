@@ -126,13 +126,13 @@ def hide_command(options: argparse.Namespace) -> None:
 
     with opened(make=bool(os.environ.get(REPOSITORY))) as store:
         # A store in use belongs to the running page, which backs up the new row itself.
-        keeper = None if store.notice else configured_keeper(store)
+        keeper = None if store.trouble else configured_keeper(store)
         if keeper:
             keeper.sync()
         record = set_hidden(store, battle_id_of(options.battle), options.reason, hidden=options.hidden)
         if keeper:
             keeper.sync()
-        in_use = bool(store.notice)
+        in_use = bool(store.trouble)
     text = f"Battle {record.battle_id} is {'hidden' if record.hidden else 'shown again'}."
     if in_use:
         text += " The page that is running follows within a minute."
@@ -144,15 +144,13 @@ def hide_command(options: argparse.Namespace) -> None:
 def sync_command(options: argparse.Namespace) -> None:
     from votes.backup.keeper import configured_keeper
 
-    without = ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
     if not os.environ.get(REPOSITORY, "").strip():
-        raise without
+        raise ConfigError(f"{REPOSITORY} is not set.", "Set it to a dataset (org/name) or to a folder.")
     with opened(make=True) as store:
         keeper = configured_keeper(store)
-        if keeper is None:
-            raise without
-        if store.notice:
-            raise DataError(store.notice, "The page that is running copies its votes itself.")
+        assert keeper is not None
+        if store.trouble:
+            raise DataError(store.trouble, "The page that is running copies its votes itself.")
         fetched, copied = keeper.sync()
     show(options, {"fetched": fetched, "copied": copied}, f"{fetched} rows fetched, {copied} rows copied.")
 
@@ -170,8 +168,8 @@ def release_command(options: argparse.Namespace) -> None:
     scan, out = scanner(), options.out or home() / "release"
     check_writable(out / "README.md")
     with opened() as store:
-        if store.notice:
-            raise DataError(store.notice, "Stop the app first, or use a copy: arena votes sync.")
+        if store.trouble:
+            raise DataError(store.trouble, "Stop the app first, or use a copy: arena votes sync.")
         counts = write_release(store, out, scan, include_flagged=options.include_flagged, now=datetime.now(UTC))
     lines = [f"{number:6} votes {what}" for what, number in count_rows(counts)]
     lines.append(f"Written to {out}. Read README.md there before you publish it.")

@@ -186,11 +186,10 @@ def combine_orders(given: Ruling, swapped: Ruling) -> Ruling:
 class Judge:
     """A model asked by one rubric, through any OpenAI-compatible endpoint."""
 
-    def __init__(self, name: str, model: Completer, rubric: Rubric, sampling: Sampling = JUDGING) -> None:
+    def __init__(self, name: str, model: Completer, rubric: Rubric) -> None:
         self.name = name
         self.rubric = rubric
         self._model = model
-        self._sampling = sampling
 
     async def judge(self, item: JudgeItem) -> Judgement:
         """One judgement; a pair costs two requests, anything else one. A failed request is an invalid verdict."""
@@ -232,7 +231,7 @@ class Judge:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, prompt: str) -> Reply:
-        return await self._model.complete([Message("user", prompt)], self._sampling)
+        return await self._model.complete([Message("user", prompt)], JUDGING)
 
     def _read(self, reply: Reply) -> Ruling:
         """Reads only the answer: a verdict tried out in the judge's thought does not count."""

@@ -16,7 +16,7 @@ from statistics import fmean
 import numpy as np
 from scipy.stats import t as student
 
-from common.errors import ConfigError
+from common.errors import ConfigError, ServerError
 from eval.judging.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement
 from eval.judging.labelled import (
     JudgeCheck,
@@ -26,6 +26,7 @@ from eval.problems.open_ended import RubricKey
 from eval.records import Problem, Sample
 from eval.runs.jobs import CoroutineJob
 from eval.runs.log import RunInfo, RunLog
+from eval.runs.runner import DOWN_AFTER
 from eval.statistics.metrics import wilson
 from models.chat.client import Endpoint, ModelClient
 from models.config.thought_format import ThoughtFormat
@@ -75,17 +76,24 @@ def _pair_items(info: RunInfo, asked: Mapping[str, Problem], samples: Iterable[S
 
 
 async def judge_run(log: RunLog, judge: Judge, benchmark: str | None = None) -> AsyncIterator[tuple[int, int]]:
-    """Judge what this judge has not judged yet, appending each verdict as it comes; yields (done, of)."""
+    """Judge what this judge has not judged yet, appending each verdict as it comes; yields (done, of).
+
+    A request that fails is made again next time. Raises ServerError if DOWN_AFTER fail in a row, or all of a
+    run that nobody has judged yet.
+    """
     items = judge_items(log.info(), log.problems(), log.samples(), judge.rubric.key, benchmark)
     known = {j.item for j in judgements(log) if (j.judge, j.rubric) == (judge.name, judge.rubric.key)}
     todo = [item for item in items if item.id not in known]
-    done = len(items) - len(todo)
+    done, in_a_row = len(items) - len(todo), 0
     yield done, len(items)
     async for judgement in judge.judge_all(todo):
         if judgement.invalid.startswith(REQUEST_FAILED):
-            continue  # nothing was said: asked again next time
+            in_a_row += 1
+            if in_a_row == DOWN_AFTER or in_a_row == len(items):
+                raise ServerError(f"The judge does not answer: {judgement.invalid}", "Check its address and its name.")
+            continue
         log.append(JUDGEMENTS, [asdict(judgement)])
-        done += 1
+        done, in_a_row = done + 1, 0
         yield done, len(items)
 
 

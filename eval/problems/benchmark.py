@@ -57,7 +57,7 @@ def squeeze(text: str) -> str:
 
 def _plain(gold: str) -> str:
     """The gold without leading zeros, in which copies differ: 025 is 25."""
-    return str(int(gold)) if gold.isdecimal() else squeeze(gold)
+    return gold.lstrip("0") or "0" if gold.isascii() and gold.isdecimal() else squeeze(gold)
 
 
 def problems_of(name: str, rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Problem]:

@@ -215,7 +215,7 @@ class Results:
         return matches
 
     def export(self, sides: Sequence[Side], path: Path, form: ExportFormat) -> Path:
-        """Write every sample of these sides, with problem, grade and texts, to `path`; one row a sample."""
+        """Write every sample of these sides, with problem, grade and texts, to `path`: one row each. DataError."""
         test = " OR ".join(["(run = ? AND model = ?)"] * len(sides))
         order = "ORDER BY run, model, benchmark, problem_id, index"
         parameters = [value for side in sides for value in (side.run, side.model)]
@@ -224,7 +224,11 @@ class Results:
             relation = (
                 f"COPY (SELECT * FROM results WHERE {test} {order}) TO '{str(path).replace(chr(39), chr(39) * 2)}'"
             )
-            self._connection.execute(f"{relation} {EXPORT[form]}", parameters)
+            try:
+                self._connection.execute(f"{relation} {EXPORT[form]}", parameters)
+            except duckdb.Error as error:
+                remedy = "Free some disk space, or name another file."
+                raise DataError(f"{path} cannot be written: {str(error).splitlines()[0]}", remedy) from error
         return path
 
 

@@ -1,5 +1,6 @@
 """Grades of a run's samples: as they arrive, afterwards, or again. Regrading adds rows and never generates."""
 
+import logging
 import queue
 import threading
 from collections import defaultdict
@@ -20,6 +21,7 @@ BATCH = 64
 REGRADED_AT_ONCE = 512
 GRADING_THREADS = 16
 Key = tuple[str, str, int]
+LOG = logging.getLogger(__name__)
 
 
 class Grading:
@@ -62,6 +64,9 @@ class Grading:
                 grade_samples(self.log, self._grader, batch, self._facts)
             except ArenaError as error:
                 self.error, more = str(error), False
+            except Exception as error:  # a bug or a machine out of processes: the run must not look graded
+                LOG.exception("grading of %s ended", self.log.folder.name)
+                self.error, more = f"Grading broke off ({type(error).__name__}); the log says more.", False
 
     def _next_batch(self) -> tuple[list[Sample], bool]:
         batch: list[Sample] = []

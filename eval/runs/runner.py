@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from common.errors import ArenaError, DataError
 from eval.records import Problem, Sample
@@ -183,8 +184,8 @@ class Runner:
                 await self._probe(side)
             side.ended = time.monotonic()
         if not side.down:
-            self._record_failures(side)
             side.message = "finished"
+            self._save(side, self._record_failures, side)
 
     async def _work(self, side: _Side) -> None:
         while side.todo and not side.down:
@@ -194,10 +195,7 @@ class Runner:
                 sample = await self._draw(side, problem, index)
             finally:
                 side.in_flight -= 1
-            try:
-                self._keep(side, sample)
-            except DataError as error:  # the disk is full or gone: this sample is drawn again on resuming
-                side.down, side.message = True, str(error)
+            self._save(side, self._keep, side, sample)
 
     async def _draw(self, side: _Side, problem: Problem, index: int) -> Sample:
         config = self.info.config
@@ -242,6 +240,13 @@ class Runner:
         if reply.finish_reason == "failed":
             side.down = True
             side.message = f"stopped because its server no longer answers: {reply.error}"
+
+    def _save(self, side: _Side, write: Callable[..., None], *given: Any) -> None:
+        """Write samples; if the disk is full or gone, the side ends, and they are drawn again on resuming."""
+        try:
+            write(*given)
+        except DataError as error:
+            side.down, side.message = True, str(error)
 
     def _keep(self, side: _Side, sample: Sample) -> None:
         if not sample.error or sample.finish_reason == TOO_LONG:  # a refusal too is an answer: the server is up

@@ -65,7 +65,6 @@ async def force_answers(
     budgets: Sequence[int],
     answer_tokens: int = 128,
     *,
-    lead_in: str = "",
     progress: Tell = lambda done, total: None,
     pause: float = PAUSE_SECONDS,
 ) -> int:
@@ -82,7 +81,7 @@ async def force_answers(
     tasks = pending(log, budgets)
     if not tasks:
         return 0
-    maker = _Maker(log, Asker(served, info.sides, info.config.concurrency, pause), answer_tokens, lead_in)
+    maker = _Maker(log, Asker(served, info.sides, info.config.concurrency, pause), answer_tokens)
     with Grader(workers=1) as grader:
         await maker.asker.all(maker.make(task, grader, lambda count: progress(count, len(tasks))) for task in tasks)
     maker.asker.check_complete(len(tasks) - maker.made, len(tasks), "forced answers")
@@ -92,11 +91,11 @@ async def force_answers(
 class _Maker:
     """Makes forced answers and counts them."""
 
-    def __init__(self, log: RunLog, asker: Asker, answer_tokens: int, lead_in: str) -> None:
+    def __init__(self, log: RunLog, asker: Asker, answer_tokens: int) -> None:
         self.asker = asker
         self.made = 0
         self._log, self._info, self._facts = log, log.info(), facts_of(log)
-        self._answer_tokens, self._lead_in = answer_tokens, lead_in
+        self._answer_tokens = answer_tokens
 
     async def make(self, task: Task, grader: Grader, tell: Callable[[int], None]) -> None:
         """Make, grade and append one, unless its server is down; `tell` hears how many are made."""
@@ -113,7 +112,7 @@ class _Maker:
 
     async def _ask(self, client: ModelClient, task: Task) -> Reply:
         sampling = _sampling(self._info, task, self._answer_tokens)
-        return await force(client, task, sampling, self._lead_in, self._info.history)
+        return await force(client, task, sampling, self._info.history)
 
 
 class ForcedJob(CoroutineJob):
@@ -121,18 +120,16 @@ class ForcedJob(CoroutineJob):
 
     telling = "{} of {} forced answers"
 
-    def __init__(self, log: RunLog, served: ServedRun, budgets: Sequence[int], answer_tokens: int = 128) -> None:
+    def __init__(self, log: RunLog, served: ServedRun, budgets: Sequence[int]) -> None:
         async def make(tell: Tell) -> str:
             with log.claim():
-                count = await force_answers(log, served, budgets, answer_tokens, progress=tell)
+                count = await force_answers(log, served, budgets, progress=tell)
             return f"{count} forced answers made."
 
         super().__init__(log, make)
 
 
-async def force(
-    client: ModelClient, task: Task, sampling: Sampling, lead_in: str = "", history: Sequence[Message] = ()
-) -> Reply:
+async def force(client: ModelClient, task: Task, sampling: Sampling, history: Sequence[Message] = ()) -> Reply:
     """The answer at the task's budget: the stored one if it still stands, else a new one after the closed thought."""
     sample = task.sample
     stored = Reply(
@@ -146,7 +143,7 @@ async def force(
     if stands(sample, task.budget):
         return stored
     cut = await client.thought_at(stored, task.budget)
-    resume = answer_now(cut, client.thought, lead_in)
+    resume = answer_now(cut, client.thought)
     return await client.complete([*history, Message("user", sample.prompt)], sampling, resume=resume)
 
 

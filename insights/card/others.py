@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common import jsonl
 from common.paths import ROOT
 from eval.grading.grader import Grader
 from eval.paper.transparency import ANSWERS, DIMENSIONS, earns, full_marks, items, score, self_score
@@ -16,6 +15,7 @@ from insights.card.values import READINGS, Finding, Line, Section, Table, correc
 from models.config.registry import PairSpec
 from models.config.sources import AdapterSource
 from traces.cases.cases import CaseRun, paper_cases, runs_of
+from traces.publishing.report import Figures, chat_replies, read_report
 
 CHAT_HEAD = ("plain chat", "base", "distilled", "p", "reading")
 CHAT_NOTE = (
@@ -35,8 +35,8 @@ class Feature(NamedTuple):
 
 
 FEATURES = (
-    Feature("thought before answering", "thought", lambda reply: bool(reply["thought"].strip())),
-    Feature("cut off at the token limit", "cut", lambda reply: bool(reply["cut_off"])),
+    Feature("thought before answering", "thought", lambda reply: bool(reply.get("thought", "").strip())),
+    Feature("cut off at the token limit", "cut", lambda reply: bool(reply.get("cut_off"))),
     Feature("no answer", "empty", lambda reply: not reply["answer"].strip()),
 )
 
@@ -76,7 +76,8 @@ def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, T
     """How plain chat fares, from the adapter's report, and how firmly answers are held, from the newest probe."""
     replies = _chat_replies(pair)
     rows = [
-        {"prompt": entry["prompt"], "form": entry.get("form", ""), "role": role, "tokens": entry[role]["tokens"],
+        {"prompt": entry.get("prompt", ""), "form": entry.get("form", ""), "role": role,
+         "tokens": entry[role].get("tokens"),
          **{feature.key: int(feature.holds(entry[role])) for feature in FEATURES}}
         for entry in replies for role in ROLES
     ]  # fmt: skip
@@ -91,14 +92,11 @@ def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, T
     return Section("chat", "What chat lost", sentence, CHAT_HEAD, tuple(lines), CHAT_NOTE), tables
 
 
-def _chat_replies(pair: PairSpec) -> list[dict[str, Any]]:
-    """Plain prompts with both replies, from report.json beside the pair's adapter; none where there is no such file."""
+def _chat_replies(pair: PairSpec) -> list[Figures]:
+    """Plain prompts with both replies, from the report beside the pair's adapter."""
     source = pair.distilled.weights
-    file = ROOT / Path(source.adapter).expanduser() / "report.json" if isinstance(source, AdapterSource) else None
-    if file is None or not file.is_file():
-        return []
-    evaluation = jsonl.parse(jsonl.read_text(file), str(file)).get("evaluation", {})
-    return [entry for entry in evaluation.get("chat", []) if all(role in entry for role in ROLES)]
+    folder = ROOT / Path(source.adapter).expanduser() if isinstance(source, AdapterSource) else None
+    return chat_replies(read_report(folder)) if folder else []
 
 
 def _discordant(replies: Sequence[Mapping[str, Any]], feature: Feature) -> tuple[int, int]:

@@ -16,9 +16,11 @@ from common.strict import read_yaml
 from insights.tuning.pairs import Split
 from models.config.registry import ModelSpec, PairSpec
 from models.config.sources import AdapterSource, resolve_environment
+from models.weights.adapter import ADAPTER_FILES, CONFIG
 from models.weights.find import find_adapter, find_weights
 from traces.publishing.publish import portable
 from traces.training.dataset import write_preferences
+from traces.training.mix import after
 from traces.training.recipe import Adapter, Phase, Recipe
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 PHASE = "preference"
 MOST_WARMUP = 5
 """Maximum number of warmup steps; a tenth of all steps if that is fewer."""
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def tune(
     recipe = make_recipe(pair, parent, out, sha256, len(split.train), settings)
     (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     (phase,) = train(recipe, parent, out, out, resume=resume, report=report)
-    learned, adapter, rank = out / f"after_{PHASE}", out / "adapter", settings.rank
+    learned, adapter, rank = after(out, PHASE), out / "adapter", settings.rank
     if isinstance(source, AdapterSource):
         base = find_weights(pair.base.weights, None, report)
         rank = join_adapters(base, find_adapter(source, report), learned, adapter)
@@ -122,7 +123,7 @@ def tune(
         adapter.mkdir(exist_ok=True)
         for name in ADAPTER_FILES:
             shutil.copyfile(learned / name, adapter / name)
-    portable(adapter / ADAPTER_FILES[0], under(pair).base_id)
+    portable(adapter / CONFIG, under(pair).base_id)
     return Tuned(adapter, rank, phase, recipe)
 
 

@@ -4,6 +4,7 @@ import re
 from typing import Any, NamedTuple
 
 from common.errors import ServerError
+from common.text import whole_characters
 from models.chat.events import FinishReason
 from models.chat.refusals import error_words, refusal
 
@@ -61,8 +62,7 @@ def _whole_characters(text: str, last: bool) -> tuple[str, str]:
     if text.isascii():
         return text, ""
     half = "" if last or not HIGH_SURROGATE.search(text) else text[-1]
-    whole = text[: len(text) - len(half)].encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return whole, half
+    return whole_characters(text[: len(text) - len(half)]), half
 
 
 class Parts(NamedTuple):

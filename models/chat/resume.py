@@ -24,24 +24,21 @@ class Resume:
     forced: Intervention
 
 
-def answer_now(reply: Reply, thought: ThoughtFormat, lead_in: str = "") -> Resume:
-    """Close an unfinished thought and let the model answer from what it has thought so far.
-
-    `lead_in` is written after the closing tag, e.g. "Final answer: ". If the thought
-    is already closed, the answer continues.
-    """
+def answer_now(reply: Reply, thought: ThoughtFormat) -> Resume:
+    """Close an unfinished thought and let the model answer from what it has thought so far. If the thought is already
+    closed, the answer continues."""
     marks = written(thought, reply)
     closing = close_thought_text(marks.format, reply.raw, marks.literal)
-    return Resume(reply, reply.raw + (closing + lead_in if closing else ""), "answer_now")
+    return Resume(reply, reply.raw + closing, "answer_now")
 
 
-def think_more(reply: Reply, thought: ThoughtFormat, word: str = "Wait") -> Resume:
-    """Drop the answer, reopen the thought, append `word` and let the thought continue (budget forcing, as in s1).
+def think_more(reply: Reply, thought: ThoughtFormat) -> Resume:
+    """Drop the answer, reopen the thought, append "Wait" and let the thought continue (budget forcing, as in s1).
 
     The tokens of the dropped answer no longer count. Format `none` has no thought, so the answer itself continues.
     """
     marks = written(thought, reply)
-    raw = reopen_thought(marks.format, reply.raw, word, marks.literal)
+    raw = reopen_thought(marks.format, reply.raw, "Wait", marks.literal)
     if marks.format.kind == "none":
         return Resume(reply, raw, "think_more")
     without_answer = replace(reply, answer="", answer_tokens=0)

@@ -199,12 +199,13 @@ class Wire:
     async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
         """One field of the answer. Other servers, such as llama.cpp's, expect different request fields and answer with
         no tokens at all."""
-        value = (await self._post(path, body)).get(name)
+        answer = await self._post(path, body)
+        value = answer.get(name) if isinstance(answer, dict) else None
         if value is None or value == []:
             raise NoTokenizerError(self.endpoint.url, f"{path} of vLLM's kind")
         return value
 
-    async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, path: str, body: dict[str, Any]) -> Any:
         url = self.endpoint.url.removesuffix("/v1") + path
         timeout = limits_of(self._silence_seconds)
         with plain_errors(self.endpoint, self._silence_seconds):

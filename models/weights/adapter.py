@@ -10,6 +10,7 @@ from models.weights.files import weight_files
 
 KEY = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<embedding>embedding_)?(?P<side>[AB])(?:\.weight)?")
 ADAPTER_FILE = "adapter_model.safetensors"
+ADAPTER_FILES = (CONFIG, ADAPTER_FILE)
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -18,7 +19,7 @@ def check_present(folder: Path) -> None:
     if (folder / "config.json").is_file() and not (folder / CONFIG).is_file():
         remedy = "Name it as a model: {folder: …} or {hub: …}."
         raise WeightsError(f"{folder} is a whole model, not a LoRA adapter.", remedy)
-    if missing := [name for name in (CONFIG, ADAPTER_FILE) if not (folder / name).is_file()]:
+    if missing := [name for name in ADAPTER_FILES if not (folder / name).is_file()]:
         raise WeightsError(f"The adapter {folder} lacks {' and '.join(missing)}.", "Get the whole adapter folder.")
 
 

@@ -183,9 +183,14 @@ def test_a_guard_is_configured_by_the_environment(environment: Callable[..., Non
 
 @pytest.mark.parametrize(
     ("values", "named"),
-    [({"URL": "http://g/v1"}, "KIND"), ({"URL": "http://g/v1", "KIND": "llama-guard"}, "MODEL")],
+    [
+        ({"URL": "http://g/v1"}, "KIND"),
+        ({"URL": "http://g/v1", "KIND": "llama-guard"}, "MODEL"),
+        ({"URL": "http://g/v1", "KIND": "llama-guard", "MODEL": "g", "KEY": "schlüssel"}, "URL and …_KEY"),
+        ({"URL": "http://g:port/v1", "KIND": "llama-guard", "MODEL": "g"}, "URL and …_KEY"),
+    ],
 )
-def test_what_is_missing_is_named(environment: Callable[..., None], values: dict[str, str], named: str) -> None:
+def test_what_is_wrong_is_named(environment: Callable[..., None], values: dict[str, str], named: str) -> None:
     environment(**values)
     with pytest.raises(ConfigError, match=f"JOURNEY_GUARD_{named}"):
         configured_guard()

@@ -74,8 +74,8 @@ class Served:
         self.pair = SimpleNamespace(model=lambda role: spec)
 
     def status(self, role: str) -> Status:
-        if role == self.down:
-            return Status("restarting", "restarting in 4 s", 5.0)
+        if role == self.down:  # it has died, and loads again
+            return Status("loading", "loading", 0.5, down_seconds=5.0)
         return Status("loading" if role == self.late else "ready")
 
     async def wait_ready(self, role: str, seconds: float) -> str:

@@ -1,6 +1,7 @@
 """The command itself: every sub-command has help with an example that parses, and ends with the right exit code."""
 
 import argparse
+import errno
 import json
 import shlex
 import signal
@@ -101,6 +102,8 @@ def ending(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
         (ConfigError("Two\nlines."), 1, "Two lines.\n"),
         (KeyboardInterrupt(), 130, "\nStopped.\n"),
         (IsADirectoryError(21, "Is a directory", "/x"), 1, "/x cannot be used: Is a directory."),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "The disk is full"),
+        (OSError(errno.EDQUOT, "Quota exceeded", "/x"), 1, "The disk is full"),
         (BrokenPipeError(), 1, ""),
     ],
 )
@@ -116,9 +119,10 @@ def test_what_ends_a_command_is_told(
     assert capfd.readouterr().err.startswith(says)
 
 
-def test_a_defect_is_not_hidden(ending: list[BaseException]) -> None:
-    ending.append(KeyError("x"))
-    with pytest.raises(KeyError):
+@pytest.mark.parametrize("error", [KeyError("x"), OSError(errno.EIO, "not about a file")])
+def test_a_defect_is_not_hidden(ending: list[BaseException], error: BaseException) -> None:
+    ending.append(error)
+    with pytest.raises(type(error)):
         main(["pairs"])
 
 

@@ -29,6 +29,14 @@ def test_no_store_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert "There are no votes" in capsys.readouterr().err
 
 
+def test_rows_that_were_lost_are_told_and_stop_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Store(home / "votes.duckdb").close()
+    tally = home / "votes.duckdb.tally"
+    tally.write_text(json.dumps({**json.loads(tally.read_text()), "votes": 3}))
+    assert main(["votes", "summary"]) == 0
+    assert "3 rows of earlier battles and votes were lost" in capsys.readouterr().err
+
+
 def test_an_unknown_ending_asks_for_a_format(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["votes", "export", str(tmp_path / "votes.xml")]) == 1
     assert "--format" in capsys.readouterr().err

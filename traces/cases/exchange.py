@@ -31,7 +31,7 @@ class Imported:
 
 
 def import_document(text: str, where: str = "The file") -> Imported:
-    """Add a document's cases and runs to the own ones, all or nothing; the same document twice adds nothing.
+    """Add a document's cases and runs to the own ones once all of it has been read; the same one twice adds nothing.
 
     It skips cases that ship, and known ones unless they are newer. Raises DataError naming what is wrong.
     """

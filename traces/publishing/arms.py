@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common.software import versions
+from models.config.adapter_config import CONFIG
 from traces.publishing.ablation import Ablation, ArmResult, Trained, compare, write_ablation
 from traces.publishing.measure import measure_arm
 from traces.training.lora import extract_adapter
 from traces.training.make import make
+from traces.training.mix import after
 from traces.training.recipe import Recipe, base_of, named_pair
 from traces.training.train import train
 
@@ -38,10 +40,10 @@ def ablate(
         folder = out / recipe.name
         make(recipe, folder / "data")
         results = train(recipe, base, folder / "data", folder, resume=True, report=report)
-        weights = folder / f"after_{recipe.phases[-1].name}"
+        weights = after(folder, recipe.phases[-1].name)
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
         for rank, adapter in adapters.items():
-            if older(adapter / "adapter_config.json", weights / "config.json"):
+            if older(adapter / CONFIG, weights / "config.json"):
                 shutil.rmtree(adapter, ignore_errors=True)  # its measurements are in there as well
                 extract_adapter(base, weights, recipe, adapter, rank)
         return Trained(adapters, [result._asdict() for result in results])

@@ -9,6 +9,8 @@ from typing import Any
 
 from common.errors import ConfigError, DataError
 from common.software import versions
+from models.config.adapter_config import CONFIG
+from models.weights.adapter import ADAPTER_FILE, ADAPTER_FILES
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
@@ -45,7 +47,7 @@ class Provenance:
 
 def check_target(out: Path) -> None:
     """Raise ConfigError if `publish` would overwrite something other than an adapter. Call it before training."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "adapter_config.json").is_file():
+    if out.is_dir() and any(out.iterdir()) and not (out / CONFIG).is_file():
         raise ConfigError(f"{out} holds something other than an adapter.", "Name a new or empty folder with --publish.")
 
 
@@ -54,13 +56,12 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
 
     Raises DataError if files of the adapter are missing. Without `evaluation` the card says that nothing was measured.
     """
-    names = ("adapter_config.json", "adapter_model.safetensors")
-    if missing := [name for name in names if not (adapter / name).is_file()]:
+    if missing := [name for name in ADAPTER_FILES if not (adapter / name).is_file()]:
         raise DataError(f"{adapter} has no {' and no '.join(missing)}.", "Train it first: `arena train run RECIPE`.")
     out.mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name in ADAPTER_FILES:
         shutil.copyfile(adapter / name, out / name)
-    portable(out / "adapter_config.json", provenance.base_id)
+    portable(out / CONFIG, provenance.base_id)
     shutil.rmtree(out / "traces", ignore_errors=True)
     (out / "recipe.yaml").write_text(recipe_text(provenance.recipe), encoding="utf-8")
     losses = adapter.parent / "loss.jsonl"
@@ -72,7 +73,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
         "about": provenance.about,
         "adapter": {
             "sha256": weights_hash(out),
-            "bytes": (out / names[1]).stat().st_size,
+            "bytes": (out / ADAPTER_FILE).stat().st_size,
             "rank": provenance.rank,
             **({} if provenance.kept is None else {"kept_of_difference": round(provenance.kept, 4)}),
         },

@@ -9,10 +9,13 @@ import asyncio
 from collections.abc import Sequence
 from random import Random
 
+from common.errors import ServerError
 from models.chat.client import Message
 from traces.thoughts.service.client import ServiceClient
 from traces.thoughts.service.pacing import CapReached
 
+FAILURES = 10
+"""So many failed requests in a row end the asking."""
 TOPICS = (
     "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",
     "bicycles", "honey", "computers", "winter", "whales", "the internet", "painting", "coffee", "trains", "bridges",
@@ -70,16 +73,30 @@ def prompts(seed: int = 1, chinese: bool = False) -> list[str]:
 async def ask_all(client: ServiceClient, texts: Sequence[str], replies: dict[str, str]) -> CapReached | None:
     """Put into `replies`, by prompt, every reply that ended by itself, as soon as it is there.
 
-    Returns the cap that was reached, if one was: what is under way is waited for, and nothing more is asked.
+    Returns the cap that was reached, if one was: what is under way is waited for, and nothing more is asked. Raises
+    ServerError if the service refuses, or when FAILURES requests in a row have failed, or all of fewer.
     """
+    waiting, in_a_row = iter(enumerate(texts)), 0
+    ended: CapReached | ServerError | None = None
 
-    async def ask(number: int, prompt: str) -> None:
-        reply = await client.ask([Message("user", prompt)], seed=number)
-        if not reply.failure and reply.finish_reason == "stop" and reply.text.strip():
-            replies[prompt] = reply.text.strip()
+    async def worker() -> None:
+        nonlocal ended, in_a_row
+        for number, prompt in waiting:
+            if ended:
+                return
+            try:
+                reply = await client.ask([Message("user", prompt)], seed=number)
+            except (CapReached, ServerError) as error:
+                ended = ended or error
+                return
+            in_a_row = in_a_row + 1 if reply.failure else 0
+            if in_a_row == min(FAILURES, len(texts)):
+                last = f"the last with {reply.failure}, {reply.detail}"
+                ended = ServerError(f"{in_a_row} requests in a row failed, {last}.", "Check the address and the key.")
+            if not reply.failure and reply.finish_reason == "stop" and reply.text.strip():
+                replies[prompt] = reply.text.strip()
 
-    ends = await asyncio.gather(*(ask(*each) for each in enumerate(texts)), return_exceptions=True)
-    errors = [end for end in ends if isinstance(end, BaseException)]
-    if other := next((error for error in errors if not isinstance(error, CapReached)), None):
-        raise other
-    return next((error for error in errors if isinstance(error, CapReached)), None)
+    await asyncio.gather(*(worker() for _ in range(client.options.concurrency)))
+    if isinstance(ended, ServerError):
+        raise ended
+    return ended

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from common import jsonl
 from common.errors import ConfigError, DataError
+from common.jsonl import write_text
 from models.weights.files import sha256_of
 from traces.training.mix import rows_path
 from traces.training.recipe import Recipe
@@ -114,7 +115,7 @@ def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
             forget(out.glob("*"))
-        note.write_text(recipe.model_dump_json(exclude=MAY_DIFFER), encoding="utf-8")
+        write_text(note, recipe.model_dump_json(exclude=MAY_DIFFER))
     done = agreed(trained_phases(recipe, out) if is_first() else [])
     if is_first():
         forget(out / phase.name for phase in recipe.phases[len(done) + 1 :])
@@ -145,8 +146,8 @@ def check_devices(recipe: Recipe, out: Path) -> None:
 def note_start(recipe: Recipe, folder: Path, rows: Path) -> None:
     """Record in a phase's folder the rows and devices that it is started with."""
     folder.mkdir(exist_ok=True)
-    (folder / ROWS_NOTE).write_text(sha256_of(rows), encoding="utf-8")
-    (folder / DEVICES_NOTE).write_text(json.dumps(devices_of(recipe)), encoding="utf-8")
+    write_text(folder / ROWS_NOTE, sha256_of(rows))
+    write_text(folder / DEVICES_NOTE, json.dumps(devices_of(recipe)))
 
 
 def devices_of(recipe: Recipe) -> dict[str, int]:

@@ -11,6 +11,8 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from models.config.adapter_config import CONFIG
+from models.weights.adapter import ADAPTER_FILE, ADAPTER_FILES
 from models.weights.merge import merge_adapter
 from traces.training.configs import lora_config
 from traces.training.recipe import Recipe
@@ -45,7 +47,7 @@ def join_adapters(base: Path, first: Path, second: Path, out: Path) -> int:
     with TemporaryDirectory() as folder:  # peft writes an adapter with a name into a folder of that name
         model.save_pretrained(folder, selected_adapters=[JOINED])
         out.mkdir(parents=True, exist_ok=True)
-        for name in ("adapter_config.json", "adapter_model.safetensors"):
+        for name in ADAPTER_FILES:
             shutil.copyfile(Path(folder) / JOINED / name, out / name)
     return int(model.peft_config[JOINED].r)
 
@@ -53,11 +55,9 @@ def join_adapters(base: Path, first: Path, second: Path, out: Path) -> int:
 def in_bf16(adapter: Path, out: Path) -> None:
     """Copy a trained adapter with its weights in bf16, which is what it is served in, at half the size."""
     out.mkdir(parents=True, exist_ok=True)
-    tensors = {
-        name: tensor.to(torch.bfloat16) for name, tensor in load_file(adapter / "adapter_model.safetensors").items()
-    }
-    save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
-    shutil.copyfile(adapter / "adapter_config.json", out / "adapter_config.json")
+    tensors = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(adapter / ADAPTER_FILE).items()}
+    save_file(tensors, out / ADAPTER_FILE, metadata={"format": "pt"})
+    shutil.copyfile(adapter / CONFIG, out / CONFIG)
 
 
 def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: int | None = None) -> Compression:
@@ -89,7 +89,7 @@ def extract_adapter(base: Path, trained: Path, recipe: Recipe, out: Path, rank: 
         tensors[f"base_model.model.{module}.lora_A.weight"] = a
         tensors[f"base_model.model.{module}.lora_B.weight"] = b
     out.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, out / "adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(tensors, out / ADAPTER_FILE, metadata={"format": "pt"})
     config = lora_config(recipe)
     config.r = config.lora_alpha = rank
     config.inference_mode = True

@@ -149,3 +149,8 @@ def rows_path(phase: Phase, folder: Path) -> Path:
     """The file of all rows of a phase: the one in its `data`, or what `make` writes into `folder`."""
     alone = phase.mix is None and len(phase.files) == 1
     return phase.files[0] if alone else folder / f"{phase.name}.rows.jsonl"
+
+
+def after(out: Path, phase: str) -> Path:
+    """The folder of the weights, or the adapter, that a phase leaves."""
+    return out / f"after_{phase}"

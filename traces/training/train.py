@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer, pack_dataset
 
 from common.errors import ConfigError
+from common.jsonl import write_text
 from traces.training.callbacks import CurveBar, Watch
 from traces.training.checkpoints import (
     PhaseResult,
@@ -38,7 +39,7 @@ from traces.training.dataset import (
     read_rows,
 )
 from traces.training.lora import cut
-from traces.training.mix import rows_path
+from traces.training.mix import after, rows_path
 from traces.training.recipe import Phase, Recipe
 from traces.training.scale.group import agreed, open_group, wait_for_all
 from traces.training.scale.processes import is_first
@@ -130,7 +131,7 @@ def run_phase(trainer: Any, phase: Phase, data: Encoded, out: Path, resume: bool
     checkpoint = agreed(last_checkpoint(out / phase.name)) if resume else None
     output = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     seconds = watch.seconds
-    trainer.save_model(str(out / f"after_{phase.name}"))
+    trainer.save_model(str(after(out, phase.name)))
     trainer.accelerator.wait_for_everyone()  # the first process saves; all load it for the next phase
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     done = output.global_step / max(1, trainer.state.max_steps)
@@ -189,7 +190,7 @@ def train(
             report(f"Phase {phase.name}: {encoded_line(encoded, phase)}.")
         done.append(run_phase(trainer, phase, encoded, out, resume))
         if is_first():
-            (out / "phases.json").write_text(json.dumps([result._asdict() for result in done], indent=2))
+            write_text(out / "phases.json", json.dumps([result._asdict() for result in done], indent=2))
             forget_finished(done, out)
     return done
 
@@ -216,7 +217,7 @@ def start_of(
     """The weights that a phase starts from: the base, what the phase before left, or the adapter cut from it."""
     if not done:
         return base
-    before = out / f"after_{done[-1].phase}"
+    before = after(out, done[-1].phase)
     if not phase.from_cut:
         return before
     folder = out / f"cut_{done[-1].phase}"

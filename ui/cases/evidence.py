@@ -3,10 +3,8 @@
 Reads trace files, the shipped adapter's reports and the self-score; a missing figure is shown as missing.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from common.errors import DataError
 from common.paths import ROOT
@@ -15,6 +13,7 @@ from eval.paper.transparency import full_marks, score, self_score
 from traces.keeping.trace import METHODS
 from traces.keeping.yields import MethodYield, method_yields, yield_rows
 from traces.publishing.ablation import Ablation, Arm, ArmResult, read_ablation
+from traces.publishing.report import Figures, chat_replies, numbers, part
 from ui.kit.events import words_of
 from ui.kit.html import Markup, below, bullets, inline, missing, note, render, table
 from ui.traces.library import TraceLibrary
@@ -34,7 +33,6 @@ CORRECTIONS = (
     "saved",
 )  # fmt: skip
 """Counts of `traces.publishing.figures.corrections` that the lesson needs, all of them or none."""
-Figures = Mapping[str, Any]
 
 
 def cost_of_ways(library: TraceLibrary) -> dict[str, Markup]:
@@ -67,39 +65,14 @@ def _cost(row: MethodYield, makers: Sequence[str]) -> Markup:
 _UNITS = {"Tokens per kept": " tokens", "Time per kept": "", "US$ per kept": " US$"}
 
 
-def read_report(path: Path = ADAPTER / "report.json") -> dict[str, Any]:
-    """The shipped adapter's report; empty when it is not there or damaged."""
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
-
-
-def part(values: object, *keys: str) -> Figures:
-    """The mapping below these keys; empty where it, or anything on the way to it, is missing."""
-    for key in keys:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values if isinstance(values, Mapping) else {}
-
-
-def numbers(values: Figures, *keys: str) -> list[float] | None:
-    """The numbers under these keys in order; None unless all are there."""
-    looked_up = [values.get(key) for key in keys]
-    known = [value for value in looked_up if isinstance(value, int | float) and not isinstance(value, bool)]
-    return known if len(known) == len(keys) else None
-
-
 def bitter_evidence(report: Figures) -> dict[str, Markup]:
     """Point of the lesson → the evidence for it here."""
     greedy = part(report, "evaluation", "greedy", "summary")
-    chat = part(report, "evaluation").get("chat")
-    replies = [entry for entry in chat if isinstance(entry, Mapping)] if isinstance(chat, list) else []
     return {
         "ceiling": _ceiling(greedy),
         "effort": _effort(report),
         "hiding": _hiding(),
-        "shortcuts": _checks(greedy) + _forgetting(replies),
+        "shortcuts": _checks(greedy) + _forgetting(chat_replies(report)),
     }
 
 

@@ -9,7 +9,8 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from eval.paper.figures import PAPER_URL, PART_1, PART_1_EXAMPLES, PART_1_URL, TABLE_1, TIMELINE, WAYS
-from ui.cases.evidence import ablation_html, bitter_evidence, cost_of_ways, read_report
+from traces.publishing.report import read_report
+from ui.cases.evidence import ADAPTER, ablation_html, bitter_evidence, cost_of_ways
 from ui.kit.events import when_opened
 from ui.kit.html import (
     Markup,
@@ -146,7 +147,7 @@ def ways_html(library: TraceLibrary) -> Markup:
 
 def lesson_html() -> Markup:
     """Each point of the lesson next to the evidence for it here."""
-    seen = bitter_evidence(read_report())
+    seen = bitter_evidence(read_report(ADAPTER))
     return render(
         '{% for entry, here in points %}<section class="card split"><div><h3>{{ entry.title }}</h3>'
         "<p>{{ entry.text }}</p></div><div>{{ here }}</div></section>{% endfor %}",

@@ -3,15 +3,14 @@
 Every figure is read from the adapter's report.json, which `traces.publishing.publish` wrote.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from traces.publishing.report import REPORT, Figures, chat_replies, part, read_report
 from traces.publishing.ways import MEASUREMENTS
 from ui.kit.html import Markup, join, note, render, table
 
-Figures = Mapping[str, Any]
 CORRECTIONS = {
     "thoughts": "thoughts",
     "dead_ends": "leave a dead end",
@@ -26,19 +25,18 @@ CORRECTIONS = {
 
 def report_html(folder: Path) -> Markup:
     """Everything the report says: evaluation first, where the adapter comes from below it."""
-    path = folder / "report.json"
-    if not path.is_file():
+    if not (folder / REPORT).is_file():
         return note("This training has no report yet.")
+    report = read_report(folder)
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        return note(f"{path.name} cannot be read: {error}.")
-    evaluation = report.pop("evaluation", {})
+        evaluation = join(_evaluation(part(report, "evaluation")))
+    except (KeyError, TypeError, ValueError, AttributeError):  # made elsewhere
+        evaluation = note(f"The evaluation in {REPORT} does not have the form that arena train distil writes.")
     return render(
         '{{ evaluation }}<details><summary>Where it comes from</summary><div translate="no">{{ origin }}</div>'
         "</details>",
-        evaluation=join(_evaluation(evaluation)) or note("This adapter has not been evaluated yet."),
-        origin=value_html(report),
+        evaluation=evaluation or note(f"This adapter has not been evaluated yet, or {REPORT} is damaged."),
+        origin=value_html({key: value for key, value in report.items() if key != "evaluation"}),
     )
 
 
@@ -54,7 +52,7 @@ def _evaluation(evaluation: Figures) -> Iterator[Markup]:
     if greedy:
         yield folded("By family and level, greedy", breakdown_tables(greedy))
         yield heading("Does it really turn back and correct itself?") + corrections_table(greedy)
-    if chat := evaluation.get("chat"):
+    if chat := chat_replies({"evaluation": evaluation}):
         yield folded("Plain chat before and after", chat_html(chat))
 
 
@@ -123,7 +121,7 @@ def chat_html(chat: list[Figures]) -> Markup:
     items, form = [], ""
     for entry in chat:
         if entry.get("form", "") != form:
-            form = entry["form"]
+            form = str(entry["form"])
             items.append(render("<h3>Prompts of {{ form }}</h3>", form=form))
         items.append(
             render(

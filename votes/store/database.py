@@ -84,6 +84,11 @@ class Store(Reading):
         return " ".join(filter(None, (self._trouble, *self._remarks)))
 
     @property
+    def trouble(self) -> str:
+        """Why rows do not go into the database now; empty if they do. Part of `notice`."""
+        return self._trouble
+
+    @property
     def counts(self) -> dict[str, int]:
         """Rows of each table in the database, as last counted."""
         return dict(self._counts)

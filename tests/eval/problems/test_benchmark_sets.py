@@ -194,6 +194,15 @@ def test_hashes_ignore_order_ids_and_leading_zeros(tmp_path: Path) -> None:
     assert gold_hash(changed.problems) != gold_hash(a.problems)
 
 
+def test_golds_of_any_length_have_a_hash(tmp_path: Path) -> None:
+    sets = [[{"problem": "Long?", "answer": zeros + "7" * 5000}] for zeros in ("", "00")]
+    a, b = (load_benchmark(str(write(tmp_path / f"{n}.jsonl", rows))) for n, rows in enumerate(sets))
+    assert a.sha256 == b.sha256
+    rows = [[{"problem": "Nothing?", "answer": zeros}] for zeros in ("0", "000")]
+    a, b = (load_benchmark(str(write(tmp_path / f"zero{n}.jsonl", row))) for n, row in enumerate(rows))
+    assert a.sha256 == b.sha256
+
+
 def test_a_gold_that_fails_against_itself_is_listed(tmp_path: Path, grader: Grader) -> None:
     rows = [{"problem": "One?", "answer": "\\frac{1}{2"}, {"problem": "Two?", "answer": "2"}]
     faults = gold_faults(load_benchmark(str(write(tmp_path / "a.jsonl", rows))), grader)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,16 @@ async def test_a_run_is_judged_blind_once_and_resumes(tmp_path: Path) -> None:
     assert (found["base"].valid, found["base"].invalid, found["base"].value) == (2, 1, 0.5)
     assert (found["distilled"].valid, found["distilled"].value) == (2, 1.0)
     assert found["base"].check is None
+
+
+@pytest.mark.parametrize("copies", [1, 9])
+async def test_a_judge_that_cannot_be_reached_is_named_and_not_asked_for_ever(tmp_path: Path, copies: int) -> None:
+    several = [replace(sample(f"model-{side}", p, "unreachable"), index=n)
+               for side in "bd" for p in PROBLEMS for n in range(copies)]  # fmt: skip
+    log, model = make_run(tmp_path, several), ByWord()
+    with pytest.raises(ServerError, match=r"The judge does not answer: request failed.*no route"):
+        await drain(log, Judge("word", model, RUBRICS["safety"]))
+    assert not judgements(log) and model.requests < 6 * copies + (copies == 1)
 
 
 def test_samples_of_one_question_do_not_narrow_a_judges_interval() -> None:

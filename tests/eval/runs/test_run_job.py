@@ -107,6 +107,20 @@ def begin(runs: Path, **options: Any) -> RunLog:
     return prepare(runs, RunConfig("smol-135m", ("toy",), **options), pair(), HASHES, [TOY])
 
 
+def test_a_grader_that_breaks_down_is_told_and_the_samples_are_graded_later(
+    tmp_path: Path, grader: Grader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise RuntimeError("no more processes")
+
+    monkeypatch.setattr("eval.runs.grades.grade_samples", breaks)
+    log = begin(tmp_path)
+    progress = RunJob(log, served()).run()
+    assert "Grading broke off (RuntimeError)" in progress.message
+    assert len(ungraded(log)) == 16
+    monkeypatch.undo()
+
+
 def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> None:
     log = begin(tmp_path)
     job = RunJob(log, served())

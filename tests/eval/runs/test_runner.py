@@ -212,6 +212,29 @@ async def test_a_full_disk_stops_with_words(tmp_path: Path, monkeypatch: pytest.
     assert run.progress()["base"].message == "The disk is full."
 
 
+async def test_a_disk_that_is_full_at_the_very_end_stops_with_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last sample failed and its server answers again: the failure is recorded once the side is through."""
+    log = make_log(tmp_path)
+    last = "failed"
+
+    def script(prompt: str, sampling: Sampling, times: int) -> Reply | Exception:
+        return ServerError("too busy") if "3 + 3" in prompt else right(prompt, sampling, times)
+
+    whole = RunLog.append
+
+    def append(self: RunLog, name: str, rows: list[dict[str, object]]) -> None:
+        if any(row.get("error") for row in rows):
+            raise DataError(f"The disk is full: {last}.")
+        whole(self, name, rows)
+
+    monkeypatch.setattr(RunLog, "append", append)
+    run = runner(log, Fake(script), Fake(right))
+    assert not await run.run()
+    assert run.progress()["base"].message == "The disk is full: failed."
+
+
 async def test_a_server_that_never_gets_ready_says_so(tmp_path: Path) -> None:
     async def never() -> Completer:
         raise ServerError("The base server did not start.")

@@ -23,6 +23,7 @@ class ScriptedServer:
     has_tokenizer: bool = True
     tokenizer_reads: str = "prompt"
     """The field in which /tokenize looks for a text; llama.cpp's reads `content`, and finds no token in another."""
+    tokenizer_gives_a_list: bool = False
     tokenizer_busy: int = 0
     """How many of the first requests for tokens are refused."""
     counts: bool = True
@@ -81,6 +82,8 @@ class ScriptedServer:
         if path == "/detokenize":
             return httpx.Response(200, json={"prompt": "".join(map(chr, body["tokens"]))})
         text = json.dumps(body["messages"]) + PROMPT_END if "messages" in body else body["prompt"]
+        if self.tokenizer_gives_a_list:
+            return httpx.Response(200, json=[ord(c) for c in text])
         text = text if self.tokenizer_reads == "prompt" else ""
         return httpx.Response(200, json={"tokens": [ord(c) for c in text], "count": len(text), "max_model_len": 9999})
 

@@ -141,14 +141,6 @@ async def test_answer_now_closes_the_thought() -> None:
     assert (reply.thought_tokens, reply.answer_tokens, reply.forced) == (12, 3, ("answer_now",))
 
 
-async def test_answer_now_with_a_lead_in_shows_it() -> None:
-    client = client_of(ScriptedServer(continuing(FULL, "42}")))
-    cut = await client.complete(QUESTION, Sampling(max_tokens=12))
-    _, answer, reply = await streamed(client, resume=answer_now(cut, TAGS, "\\boxed{"))
-    assert answer == reply.answer == "\\boxed{42}"
-    assert reply.answer_tokens == len("42}" + END)
-
-
 GIVEN = {
     "tags": (TAGS, True, "<think>\nten fours\n</think>\n\n", ("ten fours", "It is 40.")),
     "tags, prefilled": (PREFILLED, True, "ten fours\n</think>\n\n", ("ten fours", "It is 40.")),
@@ -369,9 +361,10 @@ async def test_a_server_without_a_tokenizer_cannot_resume_and_says_so() -> None:
         await client.thought_at(cut, 3)
 
 
-async def test_a_tokenizer_of_another_kind_is_none() -> None:
+@pytest.mark.parametrize("kind", [{"tokenizer_reads": "content"}, {"tokenizer_gives_a_list": True}])
+async def test_a_tokenizer_of_another_kind_is_none(kind: dict[str, Any]) -> None:
     """It names no tokens for any text: taken at its word, thoughts cost nothing and prompts are empty."""
-    server = ScriptedServer(continuing(FULL), chunk=4, tokenizer_reads="content")
+    server = ScriptedServer(continuing(FULL), chunk=4, **kind)
     client = client_of(server)
     _, _, cut = await streamed(client, Sampling(max_tokens=OPEN_THOUGHT + 4))
     assert abs(cut.thought_tokens - OPEN_THOUGHT) <= 3

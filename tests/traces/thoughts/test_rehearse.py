@@ -51,6 +51,28 @@ def test_a_cap_keeps_what_was_paid_for_and_says_so(serve, turn, tmp_path, capsys
     assert rehearse(service, tmp_path / "other.jsonl", *prices) == 3, "another file has a cap of its own"
 
 
+def test_a_pass_that_is_stopped_leaves_an_earlier_file_as_it_is(serve, turn, tmp_path):
+    service = serve(lambda n, body: turn(text="Hello to you.", tokens=10))
+    out = tmp_path / "own.jsonl"
+    assert rehearse(service, out) == 0
+    before = out.read_text()
+    prices = ("--output-price", "1", "--prompt-price", "1", "--cap", "0.00026", "--concurrency", "1")
+    assert rehearse(service, out, *prices) == 3
+    assert out.read_text() == before
+    assert 0 < len((tmp_path / "own.stopped.jsonl").read_text().splitlines()) < 3
+
+
+@pytest.mark.parametrize(("status", "says"), [(401, "refuses"), (500, "in a row failed, the last with")])
+def test_a_service_that_is_no_use_is_named_and_not_asked_for_ever(
+    serve, turn, tmp_path, capsys, monkeypatch, status, says
+):
+    monkeypatch.setattr("traces.thoughts.rehearse.prompts", lambda chinese: [f"Hello {n}" for n in range(200)])
+    service = serve(lambda n, body: turn(status=status))
+    assert rehearse(service, tmp_path / "own.jsonl", "--concurrency", "2", "--retries", "0") == 1
+    assert says in capsys.readouterr().err
+    assert len(service.requests) < 20
+
+
 def test_replies_become_rows_in_both_languages(serve, turn, tmp_path):
     service = serve(lambda n, body: turn(text="Hello to you."))
     out = tmp_path / "rehearsal.rows.jsonl"

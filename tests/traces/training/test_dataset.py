@@ -74,6 +74,18 @@ def test_kept_traces_become_rows_and_a_reformatted_solution_gets_no_thought(tmp_
     assert "".join(text for text, _ in rows[1].pieces) == "2 + 2 = 4."
 
 
+@pytest.mark.parametrize("command", [["rows", "--out"], ["keep", "--rows"], ["keep", "--pairs"]])
+def test_traces_are_not_overwritten_by_what_is_made_of_them(
+    tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (problem,) = generate("train", 1, 3)
+    path = tmp_path / "made.traces.jsonl"
+    append_trace(path, replace(journey(problem, 1), kept=True))
+    before = path.read_bytes()
+    assert main(["traces", command[0], str(path), command[1], str(path.parent / "." / path.name)]) == 1
+    assert "would be overwritten" in capsys.readouterr().err and path.read_bytes() == before
+
+
 def test_the_prompt_is_never_learned() -> None:
     row = shortcut_row(TRACES[0])
     (encoded,) = encode([row], TOKENIZER, 10_000).rows

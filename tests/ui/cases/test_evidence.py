@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from common.paths import ROOT
-from ui.cases.evidence import CORRECTIONS, ablation_html, bitter_evidence, read_report
+from traces.publishing.report import read_report
+from ui.cases.evidence import ADAPTER, CORRECTIONS, ablation_html, bitter_evidence
 
 FIGURES = {"problems": 60, "accuracy": 0.5, "low": 0.4, "high": 0.6, "mean_tokens": 171.4}
 COUNTS = dict(zip(CORRECTIONS, (9, 4, 1, 5, 2, 3, 1), strict=True))
@@ -69,16 +70,16 @@ def test_a_side_that_was_not_measured_is_named_beside_the_other() -> None:
 
 
 def test_the_shipped_report_has_every_key_that_is_read() -> None:
-    found = bitter_evidence(read_report())
+    found = bitter_evidence(read_report(ADAPTER))
     assert not any("not measured" in text for text in found.values())
 
 
 def test_a_report_that_is_not_there_or_damaged_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
-    assert read_report(path) == {}
+    assert read_report(tmp_path) == {}
     for text in ("{", "[1]"):
         path.write_text(text)
-        assert read_report(path) == {}
+        assert read_report(tmp_path) == {}
 
 
 def test_an_ablation_is_a_table_with_intervals_or_honestly_missing(tmp_path: Path) -> None:

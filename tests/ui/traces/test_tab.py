@@ -342,6 +342,18 @@ def test_the_report_and_the_curve(tmp_path):
     assert "not been evaluated yet" in report_html(folder)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["[1]", '{"evaluation": null}', '{"evaluation": {"greedy": 3}}', '{"evaluation": {"greedy": {"summary": [1]}}}',
+     '{"evaluation": {"chat": [{"base": {}}]}}',
+     '{"evaluation": {"greedy": {"summary": {"same_kind": {"base": {}}}}}}'],
+)  # fmt: skip
+def test_a_report_from_elsewhere_shows_what_it_has(tmp_path, text):
+    (tmp_path / "report.json").write_text(text)
+    html = report_html(tmp_path)
+    assert "not been evaluated yet" in html or "does not have the form" in html
+
+
 def test_a_plain_prompt_answered_by_a_thought_alone_says_so(tmp_path):
     empty = {"answer": "", "thought": "3*3=9.", "tokens": 12}
     chat = [{"form": "new forms", "prompt": "Reply in YAML.", "base": {"answer": "No."}, "distilled": empty}]

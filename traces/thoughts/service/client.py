@@ -14,6 +14,7 @@ from openai import APIConnectionError, APIError, APIStatusError, AsyncOpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionMessage
 
 from common.errors import ServerError
+from common.text import whole_characters
 from eval.records import CUT_OFF
 from models.chat.client import Endpoint, Message
 from models.chat.retry import pause_before, retry_after
@@ -231,15 +232,10 @@ def read_reply(raw: Any) -> ServiceReply:
     usage = getattr(raw, "usage", None)
     ended = str(choices[0].finish_reason or "")
     return ServiceReply(
-        text=_whole_characters(message.content or ""),
-        reasoning=_whole_characters(extra[name]) if name else "",
+        text=whole_characters(message.content or ""),
+        reasoning=whole_characters(extra[name]) if name else "",
         reasoning_field=name,
         finish_reason="length" if ended.lower() in CUT_OFF else ended,
         prompt_tokens=getattr(usage, "prompt_tokens", 0) or 0,
         output_tokens=getattr(usage, "completion_tokens", 0) or 0,
     )
-
-
-def _whole_characters(text: str) -> str:
-    """The text with lone halves of surrogate pairs replaced: JSON can hold them, a UTF-8 file cannot."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
