@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from votes.ballot import STAGES, Ballot, Side, Vote, conversation
 from votes.casting.limits import Limits
 from votes.parquet import portions, write_rows
 from votes.ranking import effective_votes
+from votes.store import Store
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """First characters that make a spreadsheet run a cell as a formula."""
@@ -53,6 +54,12 @@ def final_battles(rows: Iterable[Ballot], revealed: set[str], now: datetime, lim
         return standing > 0 and max(row.voted_at for row in battle) < (now - quiet).isoformat(timespec="milliseconds")
 
     return {battle_id for battle_id, battle in battles.items() if is_final(battle)}
+
+
+def final_votes(store: Store, limits: Limits | None = None) -> Iterator[Vote]:
+    """The stored votes on final battles: what may be counted and given out."""
+    final = final_battles(store.ballots(), store.revealed(), datetime.now(UTC), limits or Limits())
+    return (vote for vote in store.votes() if vote.battle_id in final)
 
 
 def write_parquet(votes: Iterable[Vote], path: Path) -> int:

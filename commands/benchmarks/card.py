@@ -39,11 +39,12 @@ def card_command(options: argparse.Namespace) -> None:
 
 def _votes() -> "tuple[list[Vote], str]":
     """The final votes of this installation, or why they are unavailable."""
+    from votes.export import final_votes
+
     if not (home() / "votes.duckdb").exists():
         return [], ""
     try:
-        with final_ballots() as (store, ballots):
-            final = {ballot.battle_id for ballot in ballots}
-            return [vote for vote in store.votes() if vote.battle_id in final], ""
+        with final_ballots() as (store, _):
+            return list(final_votes(store)), ""
     except DataError:
         return [], "The votes are in use by a page that is running; its Benchmarks tab hands out a card with them."

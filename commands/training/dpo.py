@@ -119,12 +119,12 @@ def _votes(pair: str, private: bool) -> "Pairs":
     from insights.reading import known_benchmarks
     from insights.truth import index_problems
     from insights.tuning.pairs import Pairs, pairs_of_votes
+    from votes.export import final_votes
 
     if not (home() / "votes.duckdb").exists():
         return Pairs((), {})
-    with final_ballots() as (store, ballots):
-        final = {ballot.battle_id for ballot in ballots}
-        votes = [vote for vote in store.votes() if vote.battle_id in final and vote.pair == pair]
+    with final_ballots() as (store, _):
+        votes = [vote for vote in final_votes(store) if vote.pair == pair]
     return pairs_of_votes(votes, index_problems(known_benchmarks()), private=private)
 
 

@@ -49,13 +49,13 @@ def chosen_votes(options: argparse.Namespace) -> "list[Vote]":
 
 
 def _all_votes(options: argparse.Namespace) -> "list[Vote]":
+    from votes.export import final_votes
+
     votes: list[Vote] = []
     for source in dict.fromkeys(options.source):
         if source == OWN:
-            with final_ballots() as (store, ballots):
-                final = {ballot.battle_id for ballot in ballots}
-                own = (vote for vote in store.votes() if vote.battle_id in final)
-                votes += [vote for vote in own if options.pair in ("", vote.pair)]
+            with final_ballots() as (store, _):
+                votes += [vote for vote in final_votes(store) if options.pair in ("", vote.pair)]
         else:
             votes += _imported(source, options.models)
     return votes

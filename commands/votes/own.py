@@ -91,7 +91,7 @@ def summary_command(options: argparse.Namespace) -> None:
 
 def export_command(options: argparse.Namespace) -> None:
     from votes.elsewhere.forms import write_arena
-    from votes.export import write_csv, write_dpo, write_parquet
+    from votes.export import final_votes, write_csv, write_dpo, write_parquet
     from votes.ranking import effective_votes
 
     form = options.format or BY_SUFFIX.get(options.file.suffix, "")
@@ -101,10 +101,9 @@ def export_command(options: argparse.Namespace) -> None:
     if options.source != OWN:
         export_imported(options, form)
         return
-    with final_ballots() as (store, ballots):
-        final = {ballot.battle_id for ballot in ballots}
+    with final_ballots() as (store, _):
         left_out = 0
-        votes = (vote for vote in store.votes() if vote.battle_id in final)
+        votes = final_votes(store)
         if form == "parquet":
             rows = write_parquet(votes, options.file)
         elif form == "csv":

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterable
 from copy import copy
-from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
@@ -18,7 +17,7 @@ from ui.preferences.meaning import preference_html, topics_html, truth_html
 from ui.preferences.topic_map import FOLLOW_CLICKS, point_html, topics_figure
 from ui.services import Services
 from votes.ballot import Vote
-from votes.export import final_battles
+from votes.export import final_votes
 
 embedder: Callable[[], Embedder] = lambda: shared().embed  # noqa: E731
 
@@ -47,19 +46,17 @@ class Analysis:
 
     def __call__(self, pair: str | None) -> list[Any]:
         with self._lock:
-            votes = final_votes(self._services, pair or "")
+            votes = readable_votes(self._services, pair or "")
             state = (pair or "", [vote.row_id for vote in votes])  # one may be taken down as another comes
             if self._kept is None or self._kept[0] != state:
                 self._kept = (state, show_votes(votes))
             return [copy(each) for each in self._kept[1]]  # gradio takes the value out of an update
 
 
-def final_votes(services: Services, pair: str = "") -> list[Vote]:
+def readable_votes(services: Services, pair: str = "") -> list[Vote]:
     """The votes that can no longer change, without those on blocked answers."""
-    ballots = services.store.ballots()
-    final = final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
-    votes = (vote for vote in services.store.votes() if vote.battle_id in final and not vote.blocked)
-    return [vote for vote in votes if pair in ("", vote.pair)]
+    votes = final_votes(services.store, services.desk.limits)
+    return [vote for vote in votes if not vote.blocked and pair in ("", vote.pair)]
 
 
 def public_questions(votes: Iterable[Vote]) -> dict[str, str]:

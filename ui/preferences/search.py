@@ -8,7 +8,7 @@ import gradio as gr
 from insights.likeness import Likeness, shared
 from ui.kit.events import QUIET, spoken
 from ui.kit.html import Markup, html, note, render, shown, table
-from ui.preferences.analysis import final_votes, public_questions
+from ui.preferences.analysis import public_questions, readable_votes
 from ui.preferences.quadrants import linked_count, shorten
 from ui.services import Services
 from votes.ballot import Vote
@@ -35,7 +35,7 @@ def build_search(services: Services, pair: gr.Dropdown) -> None:
 
     @spoken()
     def search(query: str, pair: str | None) -> str:
-        return shown(search_html(query or "", final_votes(services, pair or ""), shared()))
+        return shown(search_html(query or "", readable_votes(services, pair or ""), shared()))
 
     options = {**QUIET, "show_progress": "minimal"}
     found = gr.on([button.click, query.submit], search, [query, pair], results, concurrency_limit=1, **options)

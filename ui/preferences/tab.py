@@ -30,7 +30,7 @@ from votes.agreement import without_texts
 from votes.ballot import Ballot
 from votes.casting.views import SharedBattle
 from votes.errors import UnknownBattle
-from votes.export import final_battles, write_csv, write_dpo, write_parquet
+from votes.export import final_battles, final_votes, write_csv, write_dpo, write_parquet
 from votes.ranking import effective_votes
 
 RECENT = 20
@@ -117,14 +117,10 @@ def build_downloads(services: Services) -> None:
 def read_ballots(services: Services) -> tuple[list[Ballot], int]:
     """The valid votes that are final, and the number of those that can still be changed."""
     ballots = services.store.ballots()
-    final = find_final(services, ballots)
+    final = final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
     standing = effective_votes(ballots)
     votes = [vote for vote in standing if vote.battle_id in final]
     return votes, len(standing) - len(votes)
-
-
-def find_final(services: Services, ballots: list[Ballot]) -> set[str]:
-    return final_battles(ballots, services.store.revealed(), datetime.now(UTC), services.desk.limits)
 
 
 def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle]:
@@ -161,8 +157,7 @@ def blocked_sentence(blocked: int) -> str:
 def write_file(services: Services, name: str, folder: Path, key: str = "") -> Path:
     """Write one of `FILES` into the folder: for the owner with all words, for others with those they may have."""
     everything = is_owner(key)
-    final = find_final(services, services.store.ballots())
-    votes = (vote for vote in services.store.votes() if vote.battle_id in final)
+    votes = final_votes(services.store, services.desk.limits)
     votes = votes if everything else (without_texts(vote) for vote in votes)
     path = folder / name
     FILES[name][1](votes, path)
