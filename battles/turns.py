@@ -168,8 +168,8 @@ class Turns:
         for side in sides:
             if tool == "stop":
                 turn.stop(side)
-            elif tool in ("answer_now", "think_more"):
-                turn.redirect(side, tool)  # type: ignore[arg-type]
+            elif tool == "answer_now" or tool == "think_more":
+                turn.redirect(side, tool)
         return True
 
     def abandon(self, battle: Battle) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository (or the folder of a pushed Space)."""
+ADAPTERS = ROOT / "models" / "adapters"
+"""Adapters that ship, and those that `arena train distil` publishes."""
 
 
 def home() -> Path:

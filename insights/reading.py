@@ -19,7 +19,7 @@ from insights.preference import NotEnough, PreferenceModel, fit_preference
 from insights.stored import stored_benchmarks
 from insights.style import build_design, words_alike
 from insights.topics import UNSORTED, Topic, map_topics
-from insights.truth import Truth, compare_with_truth, find_problem, grade_votes, index_problems
+from insights.truth import GradedVote, Truth, compare_with_truth, find_problem, grade_votes, index_problems
 from traces.problems.decontaminate import Decontaminator, Embedder
 from votes.ballot import Vote
 from votes.ranking import Interval, WinRate, effective_votes, wilson, win_rate
@@ -117,13 +117,18 @@ def read_preference(
 
 
 def read_truth(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> Truth:
-    """Preference against correctness. Starts grading workers only if there is something to grade."""
+    """Preference against correctness."""
+    return compare_with_truth(graded_votes(effective_votes(votes), benchmarks))
+
+
+def graded_votes(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[GradedVote]:
+    """The votes on problems with a known answer, graded. Grading workers start only if there are any."""
     known = index_problems(benchmarks)
-    standing = [vote for vote in effective_votes(votes) if find_problem(vote.turns[0].prompt, known)]
-    if not standing:
-        return compare_with_truth([])
+    on_known_problems = [vote for vote in votes if vote.turns and find_problem(vote.turns[0].prompt, known)]
+    if not on_known_problems:
+        return []
     with Grader(workers=1) as grader:
-        return compare_with_truth(grade_votes(standing, known, lambda item: next(grader.grade_many([item]))))
+        return grade_votes(on_known_problems, known, lambda item: next(grader.grade_many([item])))
 
 
 def read_topics(

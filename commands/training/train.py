@@ -10,7 +10,7 @@ from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from commands.training.dpo import add_dpo
 from common.errors import ConfigError
-from common.paths import ROOT, home
+from common.paths import ADAPTERS, home
 from models.weights.adapter import check_readable
 from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
 from traces.training.mix import after
@@ -29,7 +29,6 @@ from traces.training.scale.processes import is_first
 if TYPE_CHECKING:
     from traces.training.checkpoints import PhaseResult
 
-ADAPTERS = ROOT / "models" / "adapters"
 QUICK = "recipes/quick.yaml"
 
 

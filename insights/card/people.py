@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
 from eval.statistics.paired import sign_flips
 from insights.card.values import (
@@ -19,8 +18,9 @@ from insights.card.values import (
     percent,
 )
 from insights.preference import NotEnough, PreferenceModel, fit_preference
+from insights.reading import graded_votes
 from insights.style import Design, build_design
-from insights.truth import Choices, GradedVote, compare_with_truth, find_problem, grade_votes, index_problems
+from insights.truth import Choices, GradedVote, compare_with_truth
 from votes.agreement import LICENCE
 from votes.ballot import Ballot, Vote
 from votes.ranking import effective_votes, win_rate
@@ -47,7 +47,7 @@ def people_section(votes: Sequence[Vote], absent: str, benchmarks: Sequence[Benc
     if not counted:
         sentence = absent or "Nobody has voted on this pair yet."
         return Section("people", "What people prefer", sentence), ()
-    graded = _graded(counted, benchmarks)
+    graded = graded_votes(counted, benchmarks)
     languages = [name for name in LANGUAGES if any(vote.language == name for vote in first)]
     groups: list[tuple[str, list[Vote], str]] = [(BLIND, first, ALONE)]
     second = [vote for vote in counted if vote.after_reading]
@@ -113,16 +113,6 @@ def _truth_line(when: str, choices: Choices, where: str) -> Line:
     values = {"share": choices.share, "low": low, "high": high, "votes": choices.total}
     where += " AND right_base + right_distilled = 1 AND score <> 0.5"
     return Line(f"One answer right, the other wrong, {when} reading", cells, values, "votes", where)
-
-
-def _graded(votes: Sequence[Vote], benchmarks: Sequence[Benchmark]) -> list[GradedVote]:
-    """Votes on problems with a known answer, graded; workers start only if there are any."""
-    known = index_problems(benchmarks)
-    on_known_problems = [vote for vote in votes if vote.turns and find_problem(vote.turns[0].prompt, known)]
-    if not on_known_problems:
-        return []
-    with Grader(workers=1) as grader:
-        return grade_votes(on_known_problems, known, lambda item: next(grader.grade_many([item])))
 
 
 def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str], GradedVote]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.errors import DataError
-from common.paths import ROOT
+from common.paths import ADAPTERS, ROOT
 from eval.paper.figures import WAYS
 from eval.paper.transparency import full_marks, score, self_score
 from traces.keeping.trace import METHODS
@@ -25,7 +25,7 @@ MEASURE = {
     "people": "Traces tab: write a thought",
 }
 """Way → how to measure its cost here."""
-ADAPTER = ROOT / "models" / "adapters" / "smol-135m"
+ADAPTER = ADAPTERS / "smol-135m"
 EVALUATE = "make distil"
 SPLITS = {"same_kind": "the kind trained on", "larger_numbers": "larger numbers", "unseen_families": "unseen families"}
 CORRECTIONS = (

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from battles.battle import SIDES, Battle, Phase, shared, without_failed
 from battles.pinning import pin_from_battle
+from battles.tools import Tool
 from battles.turns import Turns
 from common.errors import ArenaError
 from ui.compare.news import News, news
@@ -116,7 +117,7 @@ def ask_handler(services: Services, turns: Turns, show: Renderer, limits: Sampli
     return ask
 
 
-def tool_handler(services: Services, turns: Turns, show: Renderer, tool: str) -> Handler:
+def tool_handler(services: Services, turns: Turns, show: Renderer, tool: Tool) -> Handler:
     @in_words
     async def use(battle: Battle, kept: Any, target: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)

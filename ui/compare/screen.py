@@ -11,6 +11,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from battles.battle import SIDES, Battle
+from battles.tools import Tool
 from models.chat.resume import Wish
 from models.config.registry import ROLES
 from ui.compare.findings import Findings
@@ -122,7 +123,7 @@ class Widgets:
     heads: dict[Side, gr.HTML]
     figures: dict[Side, gr.HTML]
     progress: gr.HTML
-    tools: dict[str, gr.Button]
+    tools: dict[Tool, gr.Button]
     target: gr.Radio
     question: gr.Textbox
     ask: gr.Button

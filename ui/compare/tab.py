@@ -15,6 +15,7 @@ from gradio.context import Context
 from battles.battle import SIDES, Battle
 from battles.live import LiveTurns
 from battles.sampling import longest_reply
+from battles.tools import Tool
 from battles.turns import Turns
 from eval.results.overview import SetResult
 from insights.offers import Candidate
@@ -158,7 +159,7 @@ def build_panels() -> tuple[dict[Side, gr.HTML], dict[Side, gr.Chatbot], dict[Si
     return heads, panels, costs, copies
 
 
-def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
+def build_tools() -> tuple[gr.Radio, dict[Tool, gr.Button]]:
     """What can be done with replies. Tools that steer a thought are for named mode."""
     with gr.Row(elem_classes="small-row"):
         target = gr.Radio(
@@ -170,7 +171,7 @@ def build_tools() -> tuple[gr.Radio, dict[str, gr.Button]]:
             elem_classes="segmented",
             min_width=0,
         )
-        tools = {
+        tools: dict[Tool, gr.Button] = {
             tool: gr.Button(label, size="sm", visible=False, min_width=60, elem_id=f"tool-{tool}")
             for tool, label in TOOLS.items()
             if tool != "stop"  # beside the question, where it is always in reach

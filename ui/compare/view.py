@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from battles.battle import SIDES, Battle
+from battles.tools import Tool
 from ui.kit.html import Markup, render
 from ui.kit.typeset import Typeset
 from ui.lens.view import lens_pair, thought_of
@@ -26,7 +27,7 @@ QUESTION_HINTS = {
     "over": "Ask something new to start the next battle …",
 }
 
-TOOLS = {
+TOOLS: dict[Tool, str] = {
     "stop": "Stop",
     "answer_now": "Answer now",
     "think_more": "Think more",
@@ -38,12 +39,12 @@ TOOLS = {
 SWAPS = ("transplant", "transplant_half")
 
 
-def allowed(battle: Battle, tool: str) -> bool:
+def allowed(battle: Battle, tool: Tool) -> bool:
     """Whether a tool may be used at all: in a blind battle, steering a thought would give the sides away."""
     return battle.mode != "blind" or tool not in ("answer_now", "think_more", *SWAPS)
 
 
-def offered(battle: Battle, tool: str) -> bool:
+def offered(battle: Battle, tool: Tool) -> bool:
     """Whether a tool makes sense now."""
     if not allowed(battle, tool):
         return False

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from common import jsonl
 from common.errors import DataError
-from common.paths import ROOT
+from common.paths import ADAPTERS
 from eval.grading.grader import Grader
 from eval.problems.families import generate
 from eval.records import Problem
@@ -25,7 +25,6 @@ from traces.thoughts.search import SearchSettings
 from traces.training.make import searched, token_counter
 
 PATTERN = "*traces*.jsonl"
-SHIPPED = ROOT / "models" / "adapters"
 MOST_PER_FILE = 20_000
 """Most traces listed per file: nobody pages through a million in a browser, and the export has the rest."""
 NEAREST = 50
@@ -114,7 +113,7 @@ class BaseAnswer(NamedTuple):
 class TraceLibrary:
     """All traces files below `home`/traces and `home`/distil, and the sample that ships; safe from any thread."""
 
-    def __init__(self, home: Path, shipped: Path = SHIPPED) -> None:
+    def __init__(self, home: Path, shipped: Path = ADAPTERS) -> None:
         self.folder = home / "traces"
         self._folders = (self.folder, home / "distil", shipped)
         self.problems = home / "problems"

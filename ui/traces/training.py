@@ -8,13 +8,12 @@ from typing import Any, NamedTuple
 import gradio as gr
 import plotly.graph_objects as go
 
-from common.paths import ROOT
+from common.paths import ADAPTERS
 from ui.kit.events import QUIET
 from ui.kit.html import html, note, shown, text_of
 from ui.kit.palette import DISTILLED_COLOUR, figure_layout
 from ui.traces.report import report_html
 
-ADAPTERS = ROOT / "models" / "adapters"
 SMOOTHING = 0.9
 """Weight of the past in the smoothed line (exponential moving average)."""
 

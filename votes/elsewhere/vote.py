@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-from votes.ballot import RecordedReply, Role, Side, Turn, Verdict, Vote, conversation, detect_language
+from votes.ballot import RecordedReply, Role, Side, Turn, Verdict, Vote, conversation, detect_language, other_role
 
 Form = Literal["arena", "log", "preferences"]
 """`arena`: rows with two models and a winner, as FastChat and LMArena publish them; `log`: FastChat's own log of
@@ -66,7 +66,7 @@ def as_votes(votes: Iterable[ForeignVote], source: str, base: str, distilled: st
 
 def _as_vote(vote: ForeignVote, source: str, base: str, distilled: str) -> Vote:
     a_role: Role = "base" if vote.models[0] == base else "distilled"
-    b_role: Role = "distilled" if a_role == "base" else "base"
+    b_role = other_role(a_role)
     turns = _turns(vote, a_role, b_role)
     prompts = "\n".join(turn.prompt for turn in turns)
     language: Any = _LANGUAGES.get(vote.language.lower(), "other") if vote.language else detect_language(prompts)
@@ -119,11 +119,10 @@ def as_foreign(vote: Vote) -> ForeignVote:
     names: dict[Role, str] = {"base": vote.base_model, "distilled": vote.distilled_model}
     sides: tuple[Side, Side] = ("a", "b")
     a, b = (tuple(Message(m["role"], m["content"]) for m in conversation(vote.turns, side)) for side in sides)
-    other: Role = "distilled" if vote.a_role == "base" else "base"
     return ForeignVote(
         id=vote.row_id,
         form="arena",
-        models=(names[vote.a_role], names[other]),
+        models=(names[vote.a_role], names[other_role(vote.a_role)]),
         verdict=vote.verdict,
         a=a,
         b=b,
