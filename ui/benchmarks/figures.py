@@ -9,7 +9,7 @@ from eval.results.comparison import Breakdown
 from eval.results.samples import Row
 from eval.runs.log import Role
 from eval.statistics.metrics import CurveKind, CurvePoint
-from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, FONT, GRID_COLOUR, TEXT_COLOUR
+from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, GRID_COLOUR, figure_layout
 
 PAPER_COLOUR = "#d97706"
 COLOURS = {"base": BASE_COLOUR, "distilled": DISTILLED_COLOUR}
@@ -162,17 +162,12 @@ def _log_axis(figure: go.Figure) -> None:
 
 
 def _figure(x: str, y: str) -> go.Figure:
-    figure = go.Figure()
+    figure = figure_layout(go.Figure())
     figure.update_layout(
-        font={"family": FONT, "color": TEXT_COLOUR, "size": 13},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
         margin={"l": 50, "r": 20, "t": 24, "b": 40},
         height=360,
-        legend={"orientation": "h", "y": 1.03, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
-        legend_bgcolor="rgba(0,0,0,0)",
-        hoverlabel={"font": {"family": FONT}},
+        legend={"y": 1.03, "yanchor": "bottom", "traceorder": "normal", "bgcolor": "rgba(0,0,0,0)"},
     )
-    figure.update_xaxes(title=x, gridcolor=GRID_COLOUR, zeroline=False)
-    figure.update_yaxes(title=y, gridcolor=GRID_COLOUR, zeroline=False)
+    figure.update_xaxes(title=x, zeroline=False)
+    figure.update_yaxes(title=y, zeroline=False)
     return figure

@@ -38,12 +38,12 @@ def thought_title(reply: Reply, running: bool) -> str:
     if running:
         return "Thinking …"
     # A reply that came whole has no times inside.
-    took = f"Thought for {duration(reply.thought_seconds)}" if reply.thought_seconds else "Thought"
+    took = f"Thought for {in_seconds(reply.thought_seconds)}" if reply.thought_seconds else "Thought"
     return " · ".join([took, count_tokens(reply.thought_tokens)] if reply.thought_tokens else [took])
 
 
-def duration(seconds: float) -> str:
-    """E.g. `5.4 s`, `12 s`."""
+def in_seconds(seconds: float) -> str:
+    """E.g. `5.4 s`, `12 s`; never minutes, since the page's script counts on from there."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 

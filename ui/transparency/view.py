@@ -7,11 +7,10 @@ import plotly.graph_objects as go
 from eval.paper.figures import LEADERBOARD, Standing
 from eval.paper.transparency import ANSWERS, DIMENSIONS, Assessment, Entry, earns, full_marks, items, score, unsupported
 from ui.kit.html import Markup, bullets, join, note, render, strong, table
-from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
+from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, GRID_COLOUR, figure_layout
 
 COMPARED = "O1-Journey (Part 2)"
-GRID = "rgba(124, 135, 150, 0.3)"
-RADIAL = {"range": [0, 100], "ticksuffix": " %", "tickvals": [50, 100], "gridcolor": GRID, "angle": 45}
+RADIAL = {"range": [0, 100], "ticksuffix": " %", "tickvals": [50, 100], "gridcolor": GRID_COLOUR, "angle": 45}
 _LINK = ("https://", "http://")
 
 
@@ -72,7 +71,7 @@ def radar_figure(standings: Sequence[Standing]) -> go.Figure:
     figure.update_layout(
         height=340,
         margin={"l": 70, "r": 70, "t": 30, "b": 30},
-        polar={"bgcolor": "rgba(0,0,0,0)", "radialaxis": RADIAL, "angularaxis": {"gridcolor": GRID}},
+        polar={"bgcolor": "rgba(0,0,0,0)", "radialaxis": RADIAL, "angularaxis": {"gridcolor": GRID_COLOUR}},
     )
     return figure
 
