@@ -5,7 +5,6 @@ kinds and misreads them (docs/experiments.md). These thoughts search as well, tr
 """
 
 from collections.abc import Callable
-from math import gcd, lcm
 from random import Random
 
 from eval.problems.families.algebra import numbers_of, run, solve_countdown, solve_pick, ways
@@ -37,51 +36,6 @@ def told(problem: Problem, seed: int) -> Trace:
     return Trace(problem, maths_prompt(problem), raw, thought, answer, "search", "trials in sentences", seed=seed)
 
 
-def tell_gcd(p: Params, rng: Random) -> list[str]:
-    a, b = sorted((p["a"], p["b"]), reverse=True)
-    first = rng.choice(
-        (
-            f"The greatest common divisor of {a} and {b} is the largest number that divides both of them.",
-            f"We look for the largest number that divides both {a} and {b} without a remainder.",
-        )
-    )
-    if rng.random() < 0.5:
-        lines, x, y = [], a, b
-        while y:
-            lines.append(f"   - \\({x} = {x // y} \\times {y} + {x % y}\\)")
-            x, y = y, x % y
-        middle = "We use the Euclidean algorithm, dividing until the remainder is 0:\n" + "\n".join(lines)
-        return [first, middle, f"The last remainder that is not 0, or else the smaller number, is {x}."]
-    small = [d for d in range(b, 0, -1) if b % d == 0]
-    tries = []
-    for d in small:
-        if a % d == 0:
-            tries.append(f"   - {d}: \\({a} = {a // d} \\times {d}\\), so {d} divides both.")
-            break
-        tries.append(f"   - {d}: \\({a} \\div {d}\\) leaves the remainder {a % d}, so this is not it.")
-    listed = ", ".join(map(str, small))
-    middle = f"The divisors of {b}, from the largest, are {listed}. We try them on {a}:\n" + "\n".join(tries)
-    return [first, middle, f"The largest common divisor is {gcd(a, b)}."]
-
-
-def tell_lcm(p: Params, rng: Random) -> list[str]:
-    a, b = sorted((p["a"], p["b"]), reverse=True)
-    first = rng.choice(
-        (
-            f"We need the smallest positive number that is a multiple of both {a} and {b}.",
-            f"The number must be divisible by {a} and by {b}, so it is their least common multiple.",
-        )
-    )
-    tries = []
-    for multiple in range(a, lcm(a, b) + 1, a):
-        how = f"   - \\({multiple // a} \\times {a} = {multiple}\\): \\({multiple} \\div {b}\\) "
-        left = multiple % b
-        fits = f"is {multiple // b} exactly, so it is a multiple of {b}."
-        tries.append(how + (f"leaves the remainder {left}, so no." if left else fits))
-    middle = f"We go through the multiples of {a} and check each one for {b}:\n" + "\n".join(tries)
-    return [first, middle, f"The first that fits is {lcm(a, b)}."]
-
-
 def tell_divisors(p: Params, rng: Random) -> list[str]:
     n = p["n"]
     first = rng.choice(
@@ -96,7 +50,8 @@ def tell_divisors(p: Params, rng: Random) -> list[str]:
             pair = sorted({d, n // d})
             found += pair
             twice = "" if len(pair) == 2 else ", twice the same number"
-            tries.append(f"   - {d}: \\({d} \\times {n // d} = {n}\\){twice}, so {' and '.join(map(str, pair))}.")
+            made = "" if p["kind"] else f" That makes {len(found)}."
+            tries.append(f"   - {d}: \\({d} \\times {n // d} = {n}\\){twice}, so {' and '.join(map(str, pair))}.{made}")
         else:
             tries.append(f"   - {d}: \\({n} = {n // d} \\times {d} + {n % d}\\), so no.")
         d += 1
@@ -118,12 +73,26 @@ def tell_remainders(p: Params, rng: Random) -> list[str]:
         )
     )
     tries, x = [], r
-    while x % n != s:
-        tries.append(f"   - {x}: \\({x} = {x // n} \\times {n} + {x % n}\\), so the remainder is {x % n}, not {s}.")
+    while True:
+        left, fits = _reduced(x, n), x % n == s
+        tries.append(f"   - {x}: {left}, so the remainder is {x % n}, {'as it should be' if fits else f'not {s}'}.")
+        if fits:
+            break
+        tries[-1] += f" Next: \\({x} + {m} = {x + m}\\)."
         x += m
-    tries.append(f"   - {x}: \\({x} = {x // n} \\times {n} + {s}\\), so the remainder is {s}, as it should be.")
     middle = f"We check each of them for the remainder {s} on division by {n}:\n" + "\n".join(tries)
     return [first, middle, f"The first number that fulfils both conditions is {x}."]
+
+
+def _reduced(x: int, by: int) -> str:
+    """How the remainder of x is found: \\(14 - 6 = 8\\), \\(8 - 6 = 2\\), tens of `by` at once where x is far away."""
+    steps = []
+    while x >= by:
+        taken = 10 * by if x >= 10 * by else by
+        steps.append(f"\\({x} - {taken} = {x - taken}\\)")
+        x -= taken
+    last = f"{x} is less than {by}"
+    return f"{', '.join(steps)}, and {last}" if steps else last
 
 
 def tell_pick(p: Params, rng: Random) -> list[str]:
@@ -168,57 +137,46 @@ def tell_countdown(p: Params, rng: Random) -> list[str]:
     tries = []
     for i in [*order, best]:
         middle = run(a, b, i)
-        ends = [f"\\({middle} {sign[j]} {c} = {run(middle, c, j)}\\)" for j in range(3)]
-        tried = ", ".join(ends[: last + 1]) if i == best else ", ".join(ends)
-        verdict = "which is what we need." if i == best else f"none of which is {t}."
-        tries.append(f"   - \\({a} {sign[i]} {b} = {middle}\\). Then {tried}, {verdict}")
+        ends = []
+        for j in range(last + 1 if i == best else 3):
+            result = run(middle, c, j)
+            ends.append(f"\\({middle} {sign[j]} {c} = {result}\\), {'not ' if result != t else 'which is '}{t}")
+        tries.append(f"   - \\({a} {sign[i]} {b} = {middle}\\). Then {'; '.join(ends)}.")
     asked = solve_countdown(p)
     return [first, "Try the choices:\n" + "\n".join(tries), f"The number after the first operation is {asked}."]
 
 
 def tell_wheel(p: Params, rng: Random) -> list[str]:
     m, s, n = p["m"], p["s"], p["n"]
-    total = s + n
     first = rng.choice(
         (
             f"The numbers run from 0 to {m - 1}, which are {m} numbers, so after {m} steps we are where we began.",
             f"After {m - 1} comes 0 again. There are {m} numbers in the circle.",
         )
     )
-    second = f"Without going round, we would reach \\({s} + {n} = {total}\\)."
-    turns = total // m
-    if not turns:
-        third = f"Since {total} is less than {m}, we have not gone round, and stay at {total}."
-    else:
-        times = f"{turns} time{'s' if turns > 1 else ''}"
-        third = (
-            f"{m} goes into {total} {times}: \\({turns} \\times {m} = {turns * m}\\). What remains is "
-            f"\\({total} - {turns * m} = {total % m}\\)."
-        )
-    return [first, second, third]
+    second = f"Without going round, we would reach \\({s} + {n} = {s + n}\\)."
+    return [first, second, f"We take away whole rounds of {m}: {_reduced(s + n, m)}."]
 
 
 def tell_multiples(p: Params, rng: Random) -> list[str]:
     k, low, high = p["k"], p["low"], p["high"]
-    first_one = -(-low // k) * k
-    listed = list(range(first_one, high + 1, k))
     first = rng.choice(
         (
-            f"We list the multiples of {k} from {low} to {high}.",
-            f"We need the numbers from {low} to {high} that {k} divides without a remainder.",
+            f"We go through the multiples of {k} and count those from {low} to {high}.",
+            f"We need the numbers from {low} to {high} that {k} divides, which are multiples of {k}.",
         )
     )
-    start = f"The first multiple that is at least {low} is \\({first_one // k} \\times {k} = {first_one}\\)."
-    upto = (
-        f"Adding {k} each time gives {', '.join(map(str, listed))}. The next would be {listed[-1] + k}, which is more "
-        f"than {high}."
-    )
-    return [first, start, upto, f"There are {len(listed)} of them."]
+    tries, count, multiple = [], 0, k
+    while multiple <= high:
+        count += multiple >= low
+        verdict = f"number {count}" if multiple >= low else f"less than {low}"
+        tries.append(f"   - \\({multiple // k} \\times {k} = {multiple}\\): {verdict}.")
+        multiple += k
+    tries.append(f"   - \\({multiple // k} \\times {k} = {multiple}\\): more than {high}, so we stop.")
+    return [first, "The multiples:\n" + "\n".join(tries), f"There are {count} of them."]
 
 
 TELLERS: dict[str, Teller] = {
-    "gcd": tell_gcd,
-    "lcm": tell_lcm,
     "divisors": tell_divisors,
     "remainders": tell_remainders,
     "pick": tell_pick,

@@ -333,7 +333,7 @@ def test_every_recipe_builds_every_configuration(file: Path, tmp_path: Path) -> 
         ("    mix: {shortcut: 6, drill: 2, chat: 2}\n", "", "phases.0"),
         ("name: journey", "name: reformatted", "two phases are named reformatted"),
         ("seed: 3", "seed: 3\nfamilies: [sums, sum]", "no family sum; choose from"),
-        ("seed: 3\n", "seed: 3\nfamilies: [sums]\n", "`told` needs one of the families gcd"),
+        ("seed: 3\n", "seed: 3\nfamilies: [sums]\n", "`told` needs one of the families divisors"),
     ],
 )
 def test_a_bad_key_is_named(tmp_path: Path, old: str, new: str, key: str) -> None:
