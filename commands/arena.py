@@ -5,7 +5,6 @@ terminated by SIGTERM.
 """
 
 import argparse
-import errno
 import importlib
 import io
 import os
@@ -18,9 +17,7 @@ from typing import NamedTuple
 
 from commands.kit.arguments import Parser, group, sentence
 from commands.kit.printing import note, one_line
-from common.errors import ArenaError
-
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+from common.errors import DISK_FULL, ArenaError
 
 
 class Command(NamedTuple):

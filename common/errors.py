@@ -1,5 +1,6 @@
 """Errors meant to be shown to the user. Any other exception that escapes is a bug, and is logged rather than shown."""
 
+import errno
 import re
 from typing import Literal
 
@@ -9,6 +10,8 @@ fine); `refused`: the server rejects the request, e.g. because of its API key or
 would fail the same way on every start. Empty for a temporary fault."""
 
 
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""`OSError.errno` of a full disk, or of a share of it that is used up."""
 _ADDRESS = r"https?://[^\s)]*[^\s.,;:)]"
 
 

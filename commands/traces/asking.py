@@ -148,8 +148,7 @@ def rehearse_command(options: argparse.Namespace) -> int:
     questions = prompts(chinese=options.chinese)[: options.most]
 
     replies: dict[str, str] = {}
-    if_stopped = out.with_name(f"{out.stem}.stopped{out.suffix}") if out.exists() else out
-    finished = False
+    whole = False
 
     async def work() -> "CapReached | None":
         async with client_from(options, ledger_path(out)) as client:
@@ -157,9 +156,10 @@ def rehearse_command(options: argparse.Namespace) -> int:
 
     try:
         stopped = asyncio.run(work())
-        finished = stopped is None
+        whole = stopped is None
     finally:
-        out = out if finished else if_stopped
+        if not whole and out.exists():
+            out = out.with_name(f"{out.stem}.stopped{out.suffix}")
         told = [(prompt, replies[prompt]) for prompt in questions if prompt in replies]
         if told and options.rows:
             write_rows(out, (Row("chat", prompt, ((reply, True),)) for prompt, reply in told))

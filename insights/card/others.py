@@ -15,7 +15,7 @@ from insights.card.values import READINGS, Finding, Line, Section, Table, correc
 from models.config.registry import PairSpec
 from models.config.sources import AdapterSource
 from traces.cases.cases import CaseRun, paper_cases, runs_of
-from traces.publishing.report import Figures, chat_replies, read_report
+from traces.publishing.report import Figures, chat_replies, part, read_report
 
 CHAT_HEAD = ("plain chat", "base", "distilled", "p", "reading")
 CHAT_NOTE = (
@@ -96,7 +96,7 @@ def _chat_replies(pair: PairSpec) -> list[Figures]:
     """Plain prompts with both replies, from the report beside the pair's adapter."""
     source = pair.distilled.weights
     folder = ROOT / Path(source.adapter).expanduser() if isinstance(source, AdapterSource) else None
-    return chat_replies(read_report(folder)) if folder else []
+    return chat_replies(part(read_report(folder), "evaluation")) if folder else []
 
 
 def _discordant(replies: Sequence[Mapping[str, Any]], feature: Feature) -> tuple[int, int]:

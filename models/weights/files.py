@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from common.errors import WeightsError
+from common.errors import DISK_FULL, WeightsError
 from common.paths import cache
 
 GIB = 2**30
@@ -39,7 +39,7 @@ def disk_errors(folder: Path, variable: str = "JOURNEY_CACHE") -> Iterator[None]
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in DISK_FULL:
             raise WeightsError(
                 f"The disk is full: writing to {folder} failed.",
                 f"Free some space, or set {variable} to a folder on a larger disk.",

@@ -130,3 +130,8 @@ def read_traces(path: Path, *, skip_broken: bool = False) -> Iterator[Trace]:
         except DataError:
             if not skip_broken:
                 raise
+
+
+def compose(thought: str, answer: str) -> str:
+    """The response in the shape the student learns: `<think>\\n…\\n</think>\\n\\n…`."""
+    return f"<think>\n{thought.strip()}\n</think>\n\n{answer.strip()}"

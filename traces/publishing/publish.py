@@ -14,6 +14,7 @@ from models.weights.adapter import ADAPTER_FILE, ADAPTER_FILES
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
+from traces.publishing.report import REPORT
 from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
 from traces.training.loss_curve import plot_losses
 from traces.training.recipe import recipe_text
@@ -87,7 +88,7 @@ def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mappin
         "versions": versions(PACKAGES),
         "evaluation": dict(evaluation or {}),
     }
-    (out / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / REPORT).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "README.md").write_text(model_card(report), encoding="utf-8")
     return out
 

@@ -32,9 +32,9 @@ def numbers(values: Figures, *keys: str) -> list[float] | None:
     return known if len(known) == len(keys) else None
 
 
-def chat_replies(report: Figures) -> list[Figures]:
+def chat_replies(evaluation: Figures) -> list[Figures]:
     """The plain prompts, each with both models' replies: {"prompt", "base": {"answer", "thought", …}, …}."""
-    chat = part(report, "evaluation").get("chat")
+    chat = evaluation.get("chat")
     entries = chat if isinstance(chat, list) else []
     return [entry for entry in entries if all(_is_reply(part(entry, role)) for role in ("base", "distilled"))]
 

@@ -11,8 +11,7 @@ from eval.grading.extraction import last_box
 from eval.problems.prompts import maths_prompt
 from eval.records import Problem
 from traces.keeping.anatomy import segments
-from traces.keeping.trace import Trace
-from traces.thoughts.teacher import compose
+from traces.keeping.trace import Trace, compose
 
 
 class DraftError(ArenaError):

@@ -14,9 +14,9 @@ from eval.records import Problem
 from models.chat.client import Message
 from models.chat.thought import split_text
 from traces.keeping.keep import reject
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.thoughts.service.client import ServiceClient, ServiceReply
-from traces.thoughts.teacher import TAGS, compose
+from traces.thoughts.teacher import TAGS
 from traces.thoughts.transcript import CriticVerdict, Turn, first_person, parse_verdict, path_of, turn_row
 
 POLICY_PROMPT = """{prompt}

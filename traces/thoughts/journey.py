@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from eval.problems.prompts import maths_prompt
 from eval.records import Problem
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.thoughts.search import CLAIM, Node, SearchSettings, search
 
 
@@ -88,7 +88,7 @@ def journey(problem: Problem, seed: int, settings: SearchSettings | None = None)
     return Trace(
         problem=problem,
         prompt=maths_prompt(problem),
-        raw=f"<think>\n{thought}\n</think>\n\n{answer}",
+        raw=compose(thought, answer),
         thought=thought,
         answer=answer,
         method="search",

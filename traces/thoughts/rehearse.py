@@ -12,10 +12,9 @@ from random import Random
 from common.errors import ServerError
 from models.chat.client import Message
 from traces.thoughts.service.client import ServiceClient
+from traces.thoughts.service.gather import FAILURES_IN_A_ROW
 from traces.thoughts.service.pacing import CapReached
 
-FAILURES = 10
-"""So many failed requests in a row end the asking."""
 TOPICS = (
     "the moon", "bread", "rivers", "football", "the heart", "volcanoes", "music", "chess", "trees", "ancient Egypt",
     "bicycles", "honey", "computers", "winter", "whales", "the internet", "painting", "coffee", "trains", "bridges",
@@ -74,7 +73,7 @@ async def ask_all(client: ServiceClient, texts: Sequence[str], replies: dict[str
     """Put into `replies`, by prompt, every reply that ended by itself, as soon as it is there.
 
     Returns the cap that was reached, if one was: what is under way is waited for, and nothing more is asked. Raises
-    ServerError if the service refuses, or when FAILURES requests in a row have failed, or all of fewer.
+    ServerError if the service refuses, or when FAILURES_IN_A_ROW requests in a row have failed, or all of fewer.
     """
     waiting, in_a_row = iter(enumerate(texts)), 0
     ended: CapReached | ServerError | None = None
@@ -90,7 +89,7 @@ async def ask_all(client: ServiceClient, texts: Sequence[str], replies: dict[str
                 ended = ended or error
                 return
             in_a_row = in_a_row + 1 if reply.failure else 0
-            if in_a_row == min(FAILURES, len(texts)):
+            if in_a_row == min(FAILURES_IN_A_ROW, len(texts)):
                 last = f"the last with {reply.failure}, {reply.detail}"
                 ended = ServerError(f"{in_a_row} requests in a row failed, {last}.", "Check the address and the key.")
             if not reply.failure and reply.finish_reason == "stop" and reply.text.strip():

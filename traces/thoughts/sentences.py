@@ -11,8 +11,9 @@ from eval.problems.families.algebra import numbers_of, run, solve_countdown, sol
 from eval.problems.families.family import Params
 from eval.problems.prompts import maths_prompt
 from eval.records import Problem
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.thoughts.journey import closing
+from traces.thoughts.steps.step import subtractions
 
 OPENINGS = (
     "Let's solve this problem step by step.",
@@ -32,7 +33,7 @@ def told(problem: Problem, seed: int) -> Trace:
     steps = "\n\n".join(f"{i}. {step}" for i, step in enumerate(TELLERS[problem.subject](numbers, rng), 1))
     thought = f"{rng.choice(OPENINGS)}\n\n{steps}\n\n{rng.choice(ENDINGS)} \\(\\boxed{{{problem.gold}}}\\)."
     answer = closing(problem.gold)
-    raw = f"<think>\n{thought}\n</think>\n\n{answer}"
+    raw = compose(thought, answer)
     return Trace(problem, maths_prompt(problem), raw, thought, answer, "search", "trials in sentences", seed=seed)
 
 
@@ -86,12 +87,8 @@ def tell_remainders(p: Params, rng: Random) -> list[str]:
 
 def _reduced(x: int, by: int) -> str:
     """How the remainder of x is found: \\(14 - 6 = 8\\), \\(8 - 6 = 2\\), tens of `by` at once where x is far away."""
-    steps = []
-    while x >= by:
-        taken = 10 * by if x >= 10 * by else by
-        steps.append(f"\\({x} - {taken} = {x - taken}\\)")
-        x -= taken
-    last = f"{x} is less than {by}"
+    steps = [f"\\({left} - {less} = {left - less}\\)" for left, less in subtractions(x, by, 10)]
+    last = f"{x % by} is less than {by}"
     return f"{', '.join(steps)}, and {last}" if steps else last
 
 

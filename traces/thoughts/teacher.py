@@ -12,7 +12,7 @@ from models.chat.client import Message
 from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
 from traces.keeping.keep import reject
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.thoughts.service.client import ServiceClient, ServiceReply
 from traces.thoughts.service.gather import MakeAttempt
 
@@ -53,11 +53,6 @@ def trace_of(problem: Problem, reply: ServiceReply, sent: str, model: str, attem
     if reply.failure:
         return reject(trace, "request", f"{reply.failure}, {reply.detail}")
     return reject(trace, "cut_off") if reply.finish_reason == "length" else trace
-
-
-def compose(thought: str, answer: str) -> str:
-    """The response in the shape the student learns: `<think>\\n…\\n</think>\\n\\n…`."""
-    return f"<think>\n{thought.strip()}\n</think>\n\n{answer.strip()}"
 
 
 def teacher_attempt(client: ServiceClient, prompt: str = TEACHER_PROMPT) -> MakeAttempt:

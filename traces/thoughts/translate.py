@@ -13,11 +13,10 @@ from eval.problems.prompts import MATHS_PROMPT
 from eval.records import Problem
 from models.chat.client import Message
 from traces.keeping.keep import KeepRules, chinese_share, reject
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.problems.references import is_referred
 from traces.thoughts.service.client import ServiceClient
 from traces.thoughts.service.gather import MakeAttempt
-from traces.thoughts.teacher import compose
 
 TRANSLATE_PROMPT = """Translate a maths problem and its solution into {language}. Translate all of it: doubts, wrong \
 turns and corrections belong to the solution. Leave every number, formula and \\boxed{{}} as it is, and keep the line \

@@ -131,13 +131,13 @@ class Page:
         infos = self.library.infos()
         info = next((i for i in infos if i.id == run_id), None)
         if info is None:
-            return self.lists()
+            return self._lists(infos)
         own = {role: side_value(Side(info.id, side.model)) for role, side in info.sides.items()}
         before: dict[Role, Any] = {"base": base, "distilled": distilled}
         sides = {role: own.get(role) or self.library.partner(info, role, before[role]) for role in ROLES}
         sets = [(data.title, data.name) for data in info.data]
         updates = {
-            **self.lists(run=info.id, **sides),
+            **self._lists(infos, run=info.id, **sides),
             self.selectors.benchmark: gr.update(choices=[*sets, ("All sets together", "")], value=sets[0][1]),
             **dict(zip(self.grid.filters, NO_FILTERS, strict=True)),
         }
@@ -155,10 +155,12 @@ class Page:
         best = next((result.run for result in self.library.overview(pair)), None)
         return self.choose_run(best or (whole or infos)[0].id)
 
-    def lists(self, **chosen: Any) -> dict[Any, Any]:
-        """The lists of runs and sides and the table of all runs; `chosen` selects a run or sides by name, and without
-        it the choice stays."""
-        infos = self.library.infos()
+    def lists(self) -> dict[Any, Any]:
+        """The lists of runs and sides and the table of all runs, whatever is chosen of them."""
+        return self._lists(self.library.infos())
+
+    def _lists(self, infos: Sequence[RunInfo], **chosen: Any) -> dict[Any, Any]:
+        """`lists` of these runs; `chosen` selects a run or sides by name."""
         rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         runs = [(run_label(info), info.id) for info in infos]
         sides = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]

@@ -72,7 +72,7 @@ def bitter_evidence(report: Figures) -> dict[str, Markup]:
         "ceiling": _ceiling(greedy),
         "effort": _effort(report),
         "hiding": _hiding(),
-        "shortcuts": _checks(greedy) + _forgetting(chat_replies(report)),
+        "shortcuts": _checks(greedy) + _forgetting(chat_replies(part(report, "evaluation"))),
     }
 
 

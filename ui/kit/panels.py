@@ -43,7 +43,7 @@ def thought_title(reply: Reply, running: bool) -> str:
 
 
 def in_seconds(seconds: float) -> str:
-    """E.g. `5.4 s`, `12 s`; never minutes, since the page's script counts on from there."""
+    """E.g. `5.4 s`, `12 s`; never minutes, as the page's script counts while a thought runs."""
     return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
 
 

@@ -42,17 +42,15 @@ def report_html(folder: Path) -> Markup:
 
 def _evaluation(evaluation: Figures) -> Iterator[Markup]:
     for key, measurement in MEASUREMENTS.items():
-        part = evaluation.get(key)
-        if part:
-            yield heading(f"{measurement.title}: accuracy and mean output tokens") + settings_line(
-                part.get("settings", {})
-            )
-            yield accuracy_table(part["summary"])
+        if measured := evaluation.get(key):
+            title = heading(f"{measurement.title}: accuracy and mean output tokens")
+            yield title + settings_line(measured.get("settings", {}))
+            yield accuracy_table(measured["summary"])
     greedy = evaluation.get("greedy", {}).get("summary")
     if greedy:
         yield folded("By family and level, greedy", breakdown_tables(greedy))
         yield heading("Does it really turn back and correct itself?") + corrections_table(greedy)
-    if chat := chat_replies({"evaluation": evaluation}):
+    if chat := chat_replies(evaluation):
         yield folded("Plain chat before and after", chat_html(chat))
 
 

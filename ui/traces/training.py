@@ -9,6 +9,7 @@ import gradio as gr
 import plotly.graph_objects as go
 
 from common.paths import ADAPTERS
+from traces.publishing.report import REPORT
 from ui.kit.events import QUIET
 from ui.kit.html import html, note, shown, text_of
 from ui.kit.palette import DISTILLED_COLOUR, figure_layout
@@ -37,7 +38,7 @@ def training_folders(home: Path) -> dict[str, Path]:
 
 
 def _has_something(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("report.json", "loss.jsonl"))
+    return any((folder / name).is_file() for name in (REPORT, "loss.jsonl"))
 
 
 def read_losses(folder: Path) -> list[Point]:

@@ -118,7 +118,6 @@ def test_a_grader_that_breaks_down_is_told_and_the_samples_are_graded_later(
     progress = RunJob(log, served()).run()
     assert "Grading broke off (RuntimeError)" in progress.message
     assert len(ungraded(log)) == 16
-    monkeypatch.undo()
 
 
 def test_a_sitting_draws_grades_and_reports(tmp_path: Path, grader: Grader) -> None:

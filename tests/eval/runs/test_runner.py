@@ -217,7 +217,6 @@ async def test_a_disk_that_is_full_at_the_very_end_stops_with_words(
 ) -> None:
     """The last sample failed and its server answers again: the failure is recorded once the side is through."""
     log = make_log(tmp_path)
-    last = "failed"
 
     def script(prompt: str, sampling: Sampling, times: int) -> Reply | Exception:
         return ServerError("too busy") if "3 + 3" in prompt else right(prompt, sampling, times)
@@ -226,7 +225,7 @@ async def test_a_disk_that_is_full_at_the_very_end_stops_with_words(
 
     def append(self: RunLog, name: str, rows: list[dict[str, object]]) -> None:
         if any(row.get("error") for row in rows):
-            raise DataError(f"The disk is full: {last}.")
+            raise DataError("The disk is full: failed.")
         whole(self, name, rows)
 
     monkeypatch.setattr(RunLog, "append", append)

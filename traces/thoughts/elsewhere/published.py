@@ -19,9 +19,9 @@ from eval.records import Problem
 from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
 from traces.keeping.keep import Verifier, form_fault
-from traces.keeping.trace import Trace
+from traces.keeping.trace import Trace, compose
 from traces.problems.decontaminate import Decontaminator
-from traces.thoughts.teacher import TAGS, compose
+from traces.thoughts.teacher import TAGS
 
 MARKED = ThoughtFormat("tags", open="<|begin_of_thought|>", close="<|end_of_thought|>")
 BEFORE_ANSWER = ThoughtFormat("marker", marker="Final Answer")

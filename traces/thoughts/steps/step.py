@@ -4,7 +4,7 @@ Every verdict is written right next to the two numbers it compares ("7*5=35, wan
 good at comparing adjacent numbers and bad at distant ones. Two-digit sums and differences go by tens and ones.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eval.problems.families.family import Params
@@ -83,12 +83,16 @@ def work(name: str, a: int, sign: str, b: int, lead: str = "") -> SolutionStep:
 
 def remainder(number: int, modulus: int) -> str:
     """Find the remainder by subtracting five times the modulus, then the modulus: "38-35=3, 3 under 7"."""
-    steps = []
+    steps = [f"{before}-{less}={before - less}" for before, less in subtractions(number, modulus, 5)]
+    return ", ".join([*steps, f"{number % modulus} under {modulus}"])
+
+
+def subtractions(number: int, modulus: int, at_once: int) -> Iterator[tuple[int, int]]:
+    """(what is left, what is taken away) on the way to the remainder: `at_once` times the modulus while that goes."""
     while number >= modulus:
-        less = 5 * modulus if number >= 5 * modulus else modulus
-        steps.append(f"{number}-{less}={number - less}")
+        less = at_once * modulus if number >= at_once * modulus else modulus
+        yield number, less
         number -= less
-    return ", ".join([*steps, f"{number} under {modulus}"])
 
 
 Line = tuple[str, int, int]
