@@ -12,8 +12,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 from battles.guard import configured_guard
 from common.errors import ArenaError
 from common.paths import cache, home
+from eval.runs.log import RUNS
 from eval.runs.recorded import unpack_recorded
-from models.config.registry import choose_pair, load_config
+from models.config.plan import choose_pair
+from models.config.registry import load_config
 from models.serving.pair import ServedPair
 from models.serving.server import check_port
 from votes.backup.keeper import configured_keeper
@@ -47,13 +49,14 @@ def main() -> None:
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
     config = load_config()
-    served = ServedPair(config, choose_pair(config))
+    choice = choose_pair(config)
+    served = ServedPair(config, choice.pair)
     salt = load_salt(home())  # first of all, since it explains the problem if nothing can be written there
     store = Store(home() / "votes.duckdb", spare=cache() / "journal")
     keeper = configured_keeper(store)
     desk = Desk(store, app_version=VERSION)
-    services = Services(config, served, desk, store, home(), salt, keeper, configured_guard())
-    unpack_recorded(home() / "runs")
+    services = Services(config, served, desk, store, home(), salt, keeper, configured_guard(), why=choice.why)
+    unpack_recorded(home() / RUNS)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if keeper:
         keeper.start()

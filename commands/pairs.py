@@ -12,9 +12,10 @@ from commands.kit.serving import chosen_pair, chosen_profile, chosen_sides
 from common import paths
 from common.errors import ConfigError
 from models.config.layout import Engine, context_length
+from models.config.machine import Processor
 from models.config.memory import GIB
-from models.config.plan import Plan, make_plan
-from models.config.registry import ROLES, Role, choose_pair, load_config
+from models.config.plan import Plan, choose_pair, make_plan
+from models.config.registry import ROLES, Role, load_config
 from models.config.sources import (
     AdapterSource,
     AddressSource,
@@ -33,6 +34,8 @@ from models.weights.served import find_served
 
 MERGED = "<base + adapter, merged at the first start>"
 FIRST_PORT = 8001
+SPACE_PROCESSOR = Processor((0, 1), bf16=False)
+"""What to expect of a Space without a GPU: two virtual cores, of a kind that is not promised."""
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:
@@ -68,16 +71,18 @@ def add_front_matter(parser: argparse.ArgumentParser) -> None:
 
 def list_command(options: argparse.Namespace) -> None:
     config = load_config()
+    choice = choose_pair(config)
     lines = ["Pairs:"]
     for key, pair in config.pairs.items():
-        mark = " (default)" if key == config.default_pair else ""
+        mark = " (the default here)" if key == choice.pair.key else ""
         lines.append(f"  {key:<20} {pair.base.title} | {pair.distilled.title}{mark}")
+    lines += [choice.why] if choice.why else []
     lines.append("Models alone:")
     lines += [f"  {key:<20} {model.title}" for key, model in config.models.items()]
     lines.append("Profiles:")
     lines += [f"  {key:<20} {profile.title}" for key, profile in config.profiles.items()]
     value = {
-        "default_pair": config.default_pair,
+        "default_pair": choice.pair.key,
         "pairs": {key: {role: pair.model(role).title for role in ROLES} for key, pair in config.pairs.items()},
         "models": {key: model.title for key, model in config.models.items()},
         "profiles": {key: profile.title for key, profile in config.profiles.items()},
@@ -124,6 +129,8 @@ def space_command(options: argparse.Namespace) -> None:
             "A Space needs a profile of spaces.yaml.", f"Give --profile with one of {', '.join(config.profiles)}."
         )
     profile = config.profiles[key]
+    if not options.pair:  # what suits the Space, not this machine
+        pair = choose_pair(config, profile, SPACE_PROCESSOR).pair
     if options.sdk:
         profile = profile.model_copy(update={"sdk": options.sdk})
     steps = write_space(config, profile, options.out, pair)
@@ -132,7 +139,7 @@ def space_command(options: argparse.Namespace) -> None:
 
 def front_matter_command(options: argparse.Namespace) -> None:
     config = load_config()
-    profile = chosen_profile(config, options.profile, choose_pair(config)) if options.profile else None
+    profile = chosen_profile(config, options.profile, chosen_pair(config, "")) if options.profile else None
     print(front_matter(config.space, profile), end="")
 
 

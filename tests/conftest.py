@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ui.services import Services
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+os.environ["JOURNEY_PAIR"] = "smol-135m"  # whatever this machine would take by itself
 
 # How long an example takes says something about the machine, not about the code.
 settings.register_profile("any machine", deadline=None)

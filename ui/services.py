@@ -81,6 +81,8 @@ class Services:
     """Copies votes elsewhere, if that is configured."""
     guard: Guard | None = None
     """Reads questions and answers, if one is configured."""
+    why: str = ""
+    """How this machine came to these two, in a sentence; empty if somebody named them."""
     jobs: Jobs = field(default_factory=Jobs)
     """Long background runs from any tab: one at a time, since all of them need both servers."""
 

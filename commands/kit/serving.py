@@ -6,14 +6,13 @@ from contextlib import contextmanager
 
 from commands.kit.printing import note
 from common.errors import ConfigError
-from models.config.plan import profile_for
+from models.config.plan import choose_pair, profile_for
 from models.config.registry import (
     ROLES,
     PairSpec,
     Profile,
     Role,
     SpacesConfig,
-    choose_pair,
     find_model,
     load_config,
 )
@@ -26,7 +25,7 @@ def chosen_pair(config: SpacesConfig, key: str) -> PairSpec:
     """The pair of that key; without one, the app's choice. ConfigError if spaces.yaml has no such pair."""
     if key and key not in config.pairs:
         raise ConfigError(f"There is no pair “{key}” in spaces.yaml.", f"Choose one of {', '.join(config.pairs)}.")
-    return config.pairs[key] if key else choose_pair(config)
+    return config.pairs[key] if key else choose_pair(config).pair
 
 
 def chosen_sides(config: SpacesConfig, pair: str, model: str) -> tuple[PairSpec, Sequence[Role]]:

@@ -68,6 +68,12 @@ class Architecture(Strict):
         return int(self.layer_parameters * BITS[quantization] / 8) + 2 * self.other_parameters
 
     @property
+    def read_share(self) -> float:
+        """The share of the weights that is read to write one token: all but an input table of its own."""
+        table = 0 if self.tie_word_embeddings else self.vocab_size * self.hidden_size
+        return 1 - table / self.parameters
+
+    @property
     def cpu_runtime_bytes(self) -> int:
         """Main memory of a CPU server besides weights and KV cache."""
         return RUNTIME_CPU + int(TABLES_CPU * 4 * self.vocab_size * self.hidden_size)

@@ -1,7 +1,9 @@
-"""Which servers to start, with what arguments, and whether they fit: a pure function of a pair and a profile."""
+"""Which pair to serve, which servers to start for it, with what arguments, and whether they fit."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
+from typing import NamedTuple
 
 from common.errors import ConfigError
 from models.config.layout import Engine, Misfit, cpu_dtype, engines_for
@@ -15,6 +17,7 @@ from models.config.registry import (
     Role,
     SpacesConfig,
     cpu_profile,
+    pair_named,
     profile_named,
     transformers_profile,
 )
@@ -22,6 +25,20 @@ from models.config.sources import AddressSource
 from models.config.suited import suited_profile
 
 SHORTEST_CONTEXT = 2048
+READ_BY_A_CORE = 5e9
+"""Bytes of weights that a core reads a second while every core writes, which is what limits the speed of few streams.
+Measured on two cores with AVX2, a server on each: 5.1e9 with SmolLM2-135M and 5.0e9 with Qwen2.5-Coder-0.5B in fp32."""
+READ_ALONG = 4.0
+"""Tokens a second: about three words, a little slower than people read (238 words a minute: Brysbaert 2019,
+doi 10.1016/j.jml.2019.104047)."""
+
+
+class Choice(NamedTuple):
+    """The pair to serve."""
+
+    pair: PairSpec
+    why: str = ""
+    """A sentence for the page on how this machine came to it; empty if the pair was named, or there was no choice."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +61,16 @@ class Plan:
     def engine(self, role: Role) -> Engine:
         return next(engine for engine in self.engines if role in engine.roles)
 
+    @property
+    def tokens_a_second(self) -> float:
+        """What each side writes on a processor while both write, estimated from the bytes of weights that are read for
+        each token; infinite where GPUs or other machines do the work."""
+        cores = {core for engine in self.engines for core in engine.cores}
+        if not cores:
+            return inf
+        read = sum(e.usage.weights * self.pair.model(e.roles[0]).architecture.read_share for e in self.engines)
+        return len(cores) * READ_BY_A_CORE / read
+
 
 def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = None) -> str:
     """The precision the engine is told to use: `float32`, or `auto, fp8` (auto: as the weights are stored). Empty for a
@@ -56,6 +83,37 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
         quantization = "fp8 per channel"  # plain `fp8`, as in runs of earlier versions, means one scale per tensor
     kv_cache = profile.kv_cache and f"KV cache {profile.kv_cache}"
     return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), quantization, kv_cache)))
+
+
+def choose_pair(config: SpacesConfig, profile: Profile | None = None, processor: Processor | None = None) -> Choice:
+    """The pair that JOURNEY_PAIR names; else the first of the default pairs that fits this machine's memory and writes
+    fast enough to read along, or the last if none does. `profile` and `processor` default to this machine's."""
+    if named := pair_named(config):
+        return Choice(named)
+    passed: list[str] = []
+    *larger, last = (config.pairs[key] for key in config.default_pairs)
+    for pair in larger:
+        chosen = profile or _as_it_is(profile_for(config, pair))
+        plan = _try(pair, chosen, processor or this_processor(), ROLES)
+        if isinstance(plan, Misfit):
+            passed.append(f"{pair.title} needs more memory than there is.")
+        elif (speed := plan.tokens_a_second) < READ_ALONG:
+            rate = f"about {speed:.2g} tokens a second on each side"
+            passed.append(f"{pair.title} would write {rate}, too slowly to read along.")
+        else:
+            return Choice(pair, "" if chosen.arrangement == "remote" else _taken(pair, passed))
+    return Choice(last, _taken(last, passed) if larger else "")
+
+
+def _as_it_is(profile: Profile) -> Profile:
+    """With this machine's memory even if it is less than the profile plans with."""
+    return _with_memory(profile, total_memory() / GIB) if _in_main_memory(profile) else profile
+
+
+def _taken(pair: PairSpec, passed: Sequence[str]) -> str:
+    if not passed:
+        return f"Of the pairs that ship with the app, this machine runs the largest: {pair.title}."
+    return " ".join([f"{pair.title} is the pair for this machine.", *passed])
 
 
 def make_plan(
@@ -87,8 +145,7 @@ def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = RO
     does not run, the first Transformers profile, with this machine's memory. If the pair does not fit it, planning
     says why."""
     if named := profile_named(config):
-        served_here = named.gpu is None and named.arrangement != "remote"
-        return _with_memory(named, max(named.memory_gib, total_memory() / GIB)) if served_here else named
+        return _with_memory(named, max(named.memory_gib, total_memory() / GIB)) if _in_main_memory(named) else named
     if not vllm_runs():
         without_vllm = transformers_profile(config, zero=on_zero_gpu())
         return without_vllm if without_vllm.gpu else _with_memory(without_vllm, total_memory() / GIB)
@@ -99,6 +156,10 @@ def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = RO
     # Its own figure is the least that is planned with: a smaller machine may do, and what is free decides when a server
     # starts.
     return _with_memory(cpu, max(cpu.memory_gib, total_memory() / GIB))
+
+
+def _in_main_memory(profile: Profile) -> bool:
+    return profile.gpu is None and profile.arrangement != "remote"
 
 
 def _with_memory(profile: Profile, gib: float) -> Profile:

@@ -188,16 +188,17 @@ class SpacesConfig(Strict):
     """All of spaces.yaml."""
 
     space: SpaceCard
-    default_pair: str
+    default_pairs: tuple[str, ...] = Field(min_length=1)
+    """The pairs to choose from where none is named, largest first (models/config/plan.py)."""
     pairs: dict[str, PairSpec]
     models: dict[str, ModelSpec] = Field(default_factory=dict)
     """Models served on their own to generate traces, such as a teacher."""
     profiles: dict[str, Profile]
 
     @model_validator(mode="after")
-    def _default_exists(self) -> "SpacesConfig":
-        if self.default_pair not in self.pairs:
-            raise ValueError(f"default_pair: {self.default_pair!r} is not one of {', '.join(self.pairs)}")
+    def _defaults_exist(self) -> "SpacesConfig":
+        if unknown := set(self.default_pairs) - set(self.pairs):
+            raise ValueError(f"default_pairs: {min(unknown)!r} is not one of {', '.join(self.pairs)}")
         return self
 
     @model_validator(mode="after")
@@ -251,8 +252,7 @@ def _fill_in(raw: dict[str, Any]) -> None:
 
 
 def _entries(section: Any) -> list[tuple[Any, dict[str, Any]]]:
-    pairs = section.items() if isinstance(section, dict) else ()
-    return [(key, value) for key, value in pairs if isinstance(value, dict)]
+    return [each for each in section.items() if isinstance(each[1], dict)] if isinstance(section, dict) else []
 
 
 def find_model(config: SpacesConfig, key: str) -> Side:
@@ -261,20 +261,19 @@ def find_model(config: SpacesConfig, key: str) -> Side:
         return Side(PairSpec(key=key, title=spec.title, base=spec, distilled=spec), "base")
     sides = {pair.model(role).key: Side(pair, role) for pair in config.pairs.values() for role in ROLES}
     if key not in sides:
-        known = ", ".join([*config.models, *sides])
-        raise ConfigError(f"There is no model “{key}” in spaces.yaml.", f"Choose one of {known}.")
+        known = f"Choose one of {', '.join([*config.models, *sides])}."
+        raise ConfigError(f"There is no model “{key}” in spaces.yaml.", known)
     return sides[key]
 
 
-def choose_pair(config: SpacesConfig) -> PairSpec:
-    """The pair that JOURNEY_PAIR names, else the default one."""
-    return _chosen(config.pairs, os.environ.get("JOURNEY_PAIR") or config.default_pair, "JOURNEY_PAIR")
+def pair_named(config: SpacesConfig) -> PairSpec | None:
+    """The pair that JOURNEY_PAIR names; None where it is not set. Raises ConfigError for one that is unknown."""
+    return _named(config.pairs, "JOURNEY_PAIR")
 
 
 def profile_named(config: SpacesConfig) -> Profile | None:
     """The profile that JOURNEY_PROFILE names; None where it is not set. Raises ConfigError for one that is unknown."""
-    named = os.environ.get("JOURNEY_PROFILE")
-    return _chosen(config.profiles, named, "JOURNEY_PROFILE") if named else None
+    return _named(config.profiles, "JOURNEY_PROFILE")
 
 
 def cpu_profile(config: SpacesConfig) -> Profile:
@@ -294,7 +293,8 @@ def _first(config: SpacesConfig, machine: str, suits: Callable[[Profile], bool])
     raise ConfigError(f"spaces.yaml has no profile for {machine}.", "Add one, or set JOURNEY_PROFILE.")
 
 
-def _chosen(among: dict[str, T], key: str, variable: str) -> T:
-    if key not in among:
+def _named(among: dict[str, T], variable: str) -> T | None:
+    key = os.environ.get(variable)
+    if key and key not in among:
         raise ConfigError(f"{variable}: {key!r} is not in spaces.yaml.", f"Choose one of: {', '.join(among)}.")
-    return among[key]
+    return among[key] if key else None

@@ -43,14 +43,12 @@ LFS_SUFFIXES = ("safetensors", "parquet", "png", "jpg", "gif", "woff2", "zip")
 """File types that the hub accepts only through git-lfs."""
 
 
-def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpec | None = None) -> str:
-    """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`
-    (default: the configuration's).
+def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpec) -> str:
+    """Write the Space of `profile` into `out`, a new or empty folder, and return what to do next with it for `pair`.
 
     Raises ConfigError if `out` holds something, if the pair does not fit the profile or loads a folder that would be
     missing in the Space, or for a Docker Space on ZeroGPU.
     """
-    pair = pair or config.pairs[config.default_pair]
     if profile.hardware.startswith("zero-") and profile.sdk != "gradio":
         raise ConfigError("ZeroGPU runs Gradio Spaces only.", "Leave out --sdk, or choose another profile.")
     steps = next_steps(profile, pair, out)

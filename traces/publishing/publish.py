@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError
 from common.software import versions
 from models.config.adapter_config import CONFIG
-from models.weights.adapter import ADAPTER_FILE, ADAPTER_FILES
+from models.weights.adapter import ADAPTER_FILE, ADAPTER_FILES, check_present
 from models.weights.find import weights_hash
 from traces.keeping.trace import Trace, read_traces, write_traces
 from traces.publishing.export import export
@@ -55,10 +55,9 @@ def check_target(out: Path) -> None:
 def publish(adapter: Path, out: Path, provenance: Provenance, evaluation: Mapping[str, Any] | None) -> Path:
     """Copy the adapter to `out` with recipe, report and model card; an older one there is replaced, with its traces.
 
-    Raises DataError if files of the adapter are missing. Without `evaluation` the card says that nothing was measured.
+    Raises WeightsError if the adapter lacks files. Without `evaluation` the card says that nothing was measured.
     """
-    if missing := [name for name in ADAPTER_FILES if not (adapter / name).is_file()]:
-        raise DataError(f"{adapter} has no {' and no '.join(missing)}.", "Train it first: `arena train run RECIPE`.")
+    check_present(adapter)
     out.mkdir(parents=True, exist_ok=True)
     for name in ADAPTER_FILES:
         shutil.copyfile(adapter / name, out / name)

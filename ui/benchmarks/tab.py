@@ -6,6 +6,7 @@ from `ui.benchmarks.library`, text from `ui.benchmarks.view`.
 
 import gradio as gr
 
+from eval.runs.log import RUNS
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.card import build_card_button
 from ui.benchmarks.controls import Controls, Sent
@@ -30,7 +31,7 @@ CURVES_NOTE = (
 
 def build_benchmarks_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
-    library = RunLibrary(services.home / "runs")
+    library = RunLibrary(services.home / RUNS)
     actions = RunActions(services, library)
     overview = html(elem_id="bm-overview")
     with gr.Row(elem_classes="small-row"):

@@ -9,7 +9,7 @@ import gradio as gr
 
 from battles.pinning import pin_from_battle
 from common.errors import ConfigError
-from eval.runs.log import list_runs
+from eval.runs.log import RUNS, list_runs
 from traces.cases.cases import (
     Case,
     annotate,
@@ -86,7 +86,7 @@ def build_form() -> PinForm:
 
 def wire_pinning(services: Services, form: PinForm, w: Widgets) -> None:
     """The three sources of a case; each shows the pinned case."""
-    runs, outputs = services.home / "runs", cast(Any, w.outputs())
+    runs, outputs = services.home / RUNS, cast(Any, w.outputs())
 
     @owned
     def on_question(text: str, why: str, mark: bool) -> Any:

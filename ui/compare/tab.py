@@ -18,6 +18,7 @@ from battles.sampling import longest_reply
 from battles.tools import Tool
 from battles.turns import Turns
 from eval.results.overview import SetResult
+from eval.runs.log import RUNS
 from insights.offers import Candidate
 from ui.compare.edit import build_edit, edit_handler, take_handler
 from ui.compare.examples import Example, examples_html, pool
@@ -64,9 +65,10 @@ def build_compare_tab(services: Services) -> None:
     """Build the tab inside the current `gr.Tab`."""
     turns = Turns(services.served, services.desk, LiveTurns(), services.guard)
     pair = services.served.pair
-    findings = read_findings(services.home / "runs", pair.key)
+    findings = read_findings(services.home / RUNS, pair.key)
     examples = pool(findings.measured)
-    widgets = build_widgets(welcome_html(pair), examples, findings.results, services.desk.limits.prompt_characters)
+    longest = services.desk.limits.prompt_characters
+    widgets = build_widgets(welcome_html(pair, services.why), examples, findings.results, longest)
     with widgets.examples:
         candidates = [Candidate(one.tag or one.title, one.question) for one in examples]
         build_offers(services, turns.offers, widgets.question, candidates)

@@ -17,19 +17,21 @@ def size_of(model: ModelSpec) -> str:
     return f"{millions / 1000:.1f}".rstrip("0").rstrip(".") + "B"
 
 
-def welcome_html(pair: PairSpec) -> Markup:
-    """What the page is, and which two models answer."""
+def welcome_html(pair: PairSpec, why: str = "") -> Markup:
+    """What the page is, which two models answer, and why these two if the machine chose."""
     same = size_of(pair.base) == size_of(pair.distilled)
     return render(
         '<div class="welcome"><h2>Two models, one question</h2>'
         '<p><b class="name base">{{ base }}</b> ({{ size }} parameters) and '
         '<b class="name distilled">{{ distilled }}</b>{% if other %} ({{ other }}){% endif %}, {{ term }} to think '
-        "before it answers, reply without their names. Vote, read their reasoning, then see who was who.</p></div>",
+        "before it answers, reply without their names. Vote, read their reasoning, then see who was who.</p>"
+        '{% if why %}<p class="why">{{ why }}</p>{% endif %}</div>',
         base=pair.base.title,
         size=size_of(pair.base),
         distilled=pair.distilled.title,
         other="" if same else size_of(pair.distilled),
         term=term("distilled"),
+        why=why,
     )
 
 

