@@ -23,7 +23,7 @@ from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 
-VERSION = "0.15.0"
+VERSION = "0.16.0"
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -30,17 +30,19 @@ async def reply_of(served: ServedPair, role: Role, case: Case, sampling: Samplin
 async def record(
     served: ServedPair, cases: Sequence[Case], max_tokens: int, report: Callable[[str], None] = lambda line: None
 ) -> list[CaseRun]:
-    """Both models' greedy replies to each case, of at most `max_tokens`; the thinking budget is the pair's."""
+    """Both models' greedy replies to each case, of at most `max_tokens`, all cases at once; the thinking budget is the
+    pair's."""
     sampling = replace(served.pair.base.sampling, temperature=0.0, top_p=1.0, seed=0, max_tokens=max_tokens)
-    runs = []
-    for case in cases:
+
+    async def run_of(case: Case) -> CaseRun:
         replies = await asyncio.gather(*(reply_of(served, role, case, sampling) for role in ROLES))
         sides = dict(zip(ROLES, replies, strict=True))
-        software = versions(()) | served.software()
-        runs.append(new_run(case, served.pair.key, sampling, sides, "recorded", software))
         tokens = ", ".join(f"{role} {sides[role].reply.output_tokens} tokens" for role in ROLES)
         report(f"{case.key}: {tokens}")
-    return runs
+        software = versions(()) | served.software()
+        return new_run(case, served.pair.key, sampling, sides, "recorded", software)
+
+    return await asyncio.gather(*map(run_of, cases))
 
 
 def write_recorded(runs: Sequence[CaseRun], folder: Path = RECORDED) -> None:
