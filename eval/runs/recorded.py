@@ -1,4 +1,4 @@
-"""Runs that ship with the product, made with the embedded pair, so that there is something to see before the first run.
+"""Runs of the pairs that ship, which ship with them, so that there is something to see before the first run.
 
     arena record RUN      pack a run's folder into eval/recorded
 

@@ -57,6 +57,8 @@ class Widgets:
     battle: gr.State
     mine: gr.State
     """Runs started by this visitor and not kept, newest first."""
+    pair: str
+    """The pair that is loaded, whose runs are shown first."""
 
     def outputs(self) -> list[Block]:
         return [
@@ -71,7 +73,8 @@ def case_choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
 
 
 def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, mine: Runs = ()) -> Update:
-    """Updates that show a case and its newest run (or another, if asked for). `mine`: the visitor's own, first."""
+    """Updates that show a case and the loaded pair's newest run, another pair's if it has none, or the one asked for.
+    `mine`: the visitor's own, first."""
     try:
         runs = runs_of(case.key)
     except DataError as error:
@@ -79,6 +82,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
         runs = []
     own = [run for run in mine if run.case == case.key]
     every = [*own, *runs]
+    every.sort(key=lambda run: run.pair != w.pair)
     run = next((run for run in every if run.id == run_id), every[0] if every else None)
     choices = [(f"Only you see this · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in runs]
     return {

@@ -90,7 +90,10 @@ def build_case_page(services: Services) -> None:
     settings = build_settings(services)
     battle = gr.State(Battle(mode="named", delivery="live"))
     mine = gr.State(())
-    w = Widgets(chosen, about, runs, facts, link, heads, panels, progress, run, stop, ballot, mark, parts, battle, mine)
+    w = Widgets(
+        chosen, about, runs, facts, link, heads, panels, progress, run, stop, ballot, mark, parts, battle, mine,
+        services.served.pair.key,
+    )  # fmt: skip
     wire(services, w, votes, settings)
     build_own_cases(services, w)
 

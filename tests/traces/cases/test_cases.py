@@ -1,6 +1,7 @@
 """The cases that ship, the five as the paper tells them; own cases outlive a crash; documents return as they went."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from commands.arena import main
 from common.errors import ConfigError, DataError
 from eval.paper.figures import TABLE_2
 from models.chat.events import Reply
+from models.config.registry import load_config
 from models.config.sampling import Sampling
 from traces.cases.cases import (
     CaseRun,
@@ -86,19 +88,26 @@ def test_the_numbers_that_cases_quote_are_those_of_table_2() -> None:
         assert all(number in case.remaining for number in scores[benchmark])
 
 
+def shipped_run(case: str, pair: str = "smol-135m") -> CaseRun:
+    (run,) = (run for run in runs_of(case) if run.pair == pair)
+    return run
+
+
 def test_the_products_own_show_a_thought_that_turns_back_and_a_check_that_sees_nothing() -> None:
     turning, unseeing = (case for case in shipped_cases() if case.source == "product")
     for case, answer in ((turning, "24"), (unseeing, "7")):
         assert all((case.title, case.area, case.question, case.truth, case.why, case.look_for, case.remaining))
-        (run,) = runs_of(case.key)
+        run = shipped_run(case.key)
         assert f"boxed{{{answer}}}" in run.sides["distilled"].reply.answer
         assert not run.sides["base"].reply.thought
-    assert runs_of(turning.key)[0].sides["distilled"].reply.thought.count("leads nowhere. Go back.") == 2
-    assert "12*3=32" in runs_of(unseeing.key)[0].sides["distilled"].reply.thought
+    assert shipped_run(turning.key).sides["distilled"].reply.thought.count("leads nowhere. Go back.") == 2
+    assert "12*3=32" in shipped_run(unseeing.key).sides["distilled"].reply.thought
 
 
 def test_recorded_runs_belong_to_cases_that_ship_and_say_how_they_were_made() -> None:
-    assert {run.case for run in recorded_runs()} == {case.key for case in shipped_cases()}
+    recorded = Counter((run.pair, run.case) for run in recorded_runs())
+    pairs = load_config().default_pairs
+    assert recorded == Counter((pair, case.key) for pair in pairs for case in shipped_cases())
     for run in recorded_runs():
         assert run.origin == "recorded"
         assert run.versions
