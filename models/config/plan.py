@@ -90,11 +90,12 @@ def choose_pair(config: SpacesConfig, profile: Profile | None = None, processor:
     fast enough to read along, or the last if none does. `profile` and `processor` default to this machine's."""
     if named := pair_named(config):
         return Choice(named)
+    usable = processor or this_processor()
     passed: list[str] = []
     *larger, last = (config.pairs[key] for key in config.default_pairs)
     for pair in larger:
         chosen = profile or _as_it_is(profile_for(config, pair))
-        plan = _try(pair, chosen, processor or this_processor(), ROLES)
+        plan = _try(pair, chosen, usable, ROLES)
         if isinstance(plan, Misfit):
             passed.append(f"{pair.title} needs more memory than there is.")
         elif (speed := plan.tokens_a_second) < READ_ALONG:

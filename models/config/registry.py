@@ -252,7 +252,8 @@ def _fill_in(raw: dict[str, Any]) -> None:
 
 
 def _entries(section: Any) -> list[tuple[Any, dict[str, Any]]]:
-    return [each for each in section.items() if isinstance(each[1], dict)] if isinstance(section, dict) else []
+    pairs = section.items() if isinstance(section, dict) else ()
+    return [(key, value) for key, value in pairs if isinstance(value, dict)]
 
 
 def find_model(config: SpacesConfig, key: str) -> Side:
@@ -261,8 +262,8 @@ def find_model(config: SpacesConfig, key: str) -> Side:
         return Side(PairSpec(key=key, title=spec.title, base=spec, distilled=spec), "base")
     sides = {pair.model(role).key: Side(pair, role) for pair in config.pairs.values() for role in ROLES}
     if key not in sides:
-        known = f"Choose one of {', '.join([*config.models, *sides])}."
-        raise ConfigError(f"There is no model “{key}” in spaces.yaml.", known)
+        known = ", ".join([*config.models, *sides])
+        raise ConfigError(f"There is no model “{key}” in spaces.yaml.", f"Choose one of {known}.")
     return sides[key]
 
 
@@ -294,7 +295,6 @@ def _first(config: SpacesConfig, machine: str, suits: Callable[[Profile], bool])
 
 
 def _named(among: dict[str, T], variable: str) -> T | None:
-    key = os.environ.get(variable)
-    if key and key not in among:
+    if (key := os.environ.get(variable)) and key not in among:
         raise ConfigError(f"{variable}: {key!r} is not in spaces.yaml.", f"Choose one of: {', '.join(among)}.")
     return among[key] if key else None

@@ -81,8 +81,7 @@ def show_case(w: Widgets, case: Case, mark: bool, run_id: str | None = None, min
         warn(words_of(error))
         runs = []
     own = [run for run in mine if run.case == case.key]
-    every = [*own, *runs]
-    every.sort(key=lambda run: run.pair != w.pair)
+    every = sorted([*own, *runs], key=lambda run: run.pair != w.pair)
     run = next((run for run in every if run.id == run_id), every[0] if every else None)
     choices = [(f"Only you see this · {run_choice(r)}", r.id) for r in own] + [(run_choice(r), r.id) for r in runs]
     return {
