@@ -91,7 +91,7 @@ def test_a_program_that_asks_too_often_waits(client: Client) -> None:
 
 
 def test_results_and_the_report_of_a_run(client: Client) -> None:
-    (archive,) = RECORDED.glob("*.zip")
+    (archive,) = RECORDED.glob("*-smol-135m.zip")
     results = client.predict(pair="smol-135m", api_name="/results")
     assert results["pair"] == "smol-135m" and {one["run"] for one in results["sets"]} == {archive.stem}
     assert all(0 <= one["base"] <= 1 for one in results["sets"])
