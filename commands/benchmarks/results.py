@@ -163,5 +163,5 @@ def record_command(options: argparse.Namespace) -> None:
 
     log = RunLog.open(home() / RUNS, options.run)
     check_writable(options.out / f"{log.folder.name}.zip")
-    path = pack_run(log.folder, options.out)
+    path = pack_run(log.folder, options.out, texts=False)
     show(options, {"run": log.folder.name, "file": path}, f"Packed into {path}.")

@@ -3,18 +3,22 @@
     arena record RUN      pack a run's folder into eval/recorded
 
 Each is an archive of a run's folder and becomes a run like any other when the app starts. Its run.json then says that
-it was recorded elsewhere.
+it was recorded elsewhere. Problems of public sets are named in it, not quoted: their texts belong to others.
 """
 
 import json
 import logging
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from common.errors import DataError
 from common.paths import ROOT
+from eval.problems.benchmark_sets import KNOWN
+from eval.records import Problem
+from eval.runs.log import RunLog
 
 RECORDED = ROOT / "eval" / "recorded"
 UNMARKED = frozenset({"20261127-124343-smol-135m", "20261127-172848-smol-135m", "20261127-222410-smol-135m"})
@@ -54,16 +58,29 @@ def _mark(run: Path) -> None:
         draft.replace(path)
 
 
-def pack_run(run: Path, folder: Path) -> Path:
+def pack_run(run: Path, folder: Path, *, texts: bool = True) -> Path:
     """A run's folder as an archive: forced answers, flags with their comments, earlier grades and all.
 
-    Raises DataError for a folder that holds no samples.
+    Without `texts`, a note stands wherever a problem of a public set would be quoted. Raises DataError for a folder
+    that holds no samples.
     """
     samples = run / "samples.jsonl"
     if not samples.is_file() or samples.stat().st_size == 0:
         raise DataError(f"{run.name} holds no answers yet.", "Choose a run that has some.")
+    notes = {} if texts else {p.question: _note(p) for p in RunLog(run).problems() if p.benchmark in KNOWN}
     target = folder / f"{run.name}.zip"
     with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(run.glob("*.json*")):
-            archive.write(path, f"{run.name}/{path.name}")
+            archive.writestr(f"{run.name}/{path.name}", _noted(path.read_text(encoding="utf-8"), notes))
     return target
+
+
+def _note(problem: Problem) -> str:
+    return f"[{problem.id}: the text is in {KNOWN[problem.benchmark].title}, and not in this run.]"
+
+
+def _noted(lines: str, notes: Mapping[str, str]) -> str:
+    """JSON lines with a note in place of each text."""
+    for text, note in notes.items():
+        lines = lines.replace(json.dumps(text, ensure_ascii=False)[1:-1], note)
+    return lines

@@ -81,13 +81,16 @@ def test_a_damaged_archive_is_logged_and_left_out(
     assert list_runs(tmp_path / "runs") == []
 
 
-def make_run(runs: Path, name: str) -> RunLog:
+SUM = Problem("toy/1", "1 + 1?", "2", "toy")
+
+
+def make_run(runs: Path, name: str, problem: Problem = SUM) -> RunLog:
     """A run of one problem, without samples."""
     data = (DataInfo("toy", "Toy", "abc", "made here", "math", 1, 1),)
     info = RunInfo(
         name, "2026-01-01T00:00:00+00:00", RunConfig("smol-135m", ("toy",)), data, {"base": SideInfo("m", "M")}, "?"
     )
-    return RunLog.create(runs, info, [Problem("toy/1", "1 + 1?", "2", "toy")])
+    return RunLog.create(runs, info, [problem])
 
 
 def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +107,24 @@ def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     files = {path.name for path in log.folder.iterdir()} - {".lock", "run.json"}
     assert {path.name for path in back.folder.iterdir()} == {*files, "run.json"}
     assert all((back.folder / name).read_bytes() == (log.folder / name).read_bytes() for name in files)
+
+
+@pytest.mark.parametrize("question", ["What is 1 + 1?", 'Say "two"\nin \\boxed{}, 二.'])
+def test_a_public_problem_is_named_and_not_quoted(
+    question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = make_run(tmp_path / "made", "a-run", Problem("gsm8k/7", question, "2", "gsm8k"))
+    prompt, text = f"{question}\n\nReason.", f"You ask: {question} It is 2."
+    sample = Sample("a-run", "m", "gsm8k/7", 0, prompt, text, "", text, 0, 9, "stop", 0, 1.0, "2026-01-01", "h")
+    log.append("samples", [asdict(sample)])
+    pack_run(log.folder, tmp_path, texts=False)
+    monkeypatch.setattr(recorded, "RECORDED", tmp_path)
+    unpack_recorded(tmp_path / "runs")
+    back = RunLog.open(tmp_path / "runs", "a-run")
+    (problem,), (answered,) = back.problems(), back.samples()
+    note = "[gsm8k/7: the text is in GSM8K, and not in this run.]"
+    assert problem == Problem("gsm8k/7", note, "2", "gsm8k")
+    assert answered == replace(sample, prompt=f"{note}\n\nReason.", text=(t := f"You ask: {note} It is 2."), answer=t)
 
 
 @pytest.mark.parametrize("name", ["a-run", "nowhere"])
