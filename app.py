@@ -12,6 +12,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 from battles.guard import configured_guard
 from common.errors import ArenaError
 from common.paths import cache, home
+from common.software import VERSION
 from eval.runs.log import RUNS
 from eval.runs.recorded import unpack_recorded
 from models.config.plan import choose_pair
@@ -22,8 +23,6 @@ from votes.backup.keeper import configured_keeper
 from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
-
-VERSION = "0.16.0"
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The two documents say what the code does: every family, split, reason, benchmark and link is there."""
+"""The documents say what the code does: every family, split, reason, benchmark and link is there, and the version."""
 
 import re
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from common.paths import ROOT
+from common.software import VERSION
 from eval.paper.transparency import section_of
 from eval.problems.benchmark_sets import GENERATED, KNOWN
 from eval.problems.families import HELD_OUT_PERCENT, SPLITS, TRAINED, UNSEEN
@@ -17,6 +18,10 @@ from traces.thoughts.search import SearchSettings
 
 CARD = (ROOT / "docs" / "data-card.md").read_text()
 EVALUATION = (ROOT / "docs" / "evaluation.md").read_text()
+
+
+def test_the_change_log_begins_with_this_version() -> None:
+    assert re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)[0] == VERSION
 
 
 def test_the_data_card_names_every_family_with_its_range() -> None:
