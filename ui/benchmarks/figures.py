@@ -25,11 +25,6 @@ VERDICT_COLOURS = {
 class _Style:
     """How each kind of curve is drawn: told apart by dash and mark, so never by colour alone."""
 
-    NAMES: Mapping[CurveKind, str] = {
-        "truncated": "truncated at budget",
-        "forced": "forced answer at budget",
-        "maj@k": "maj@k, summed tokens",
-    }
     DASH: Mapping[CurveKind, str] = {"truncated": "solid", "forced": "dash", "maj@k": "dot"}
     MARK: Mapping[CurveKind, str] = {"truncated": "circle", "forced": "diamond", "maj@k": "square"}
 
@@ -43,7 +38,7 @@ def accuracy_against_tokens(
     """
     figure = _figure("output tokens per problem (log scale)", "accuracy")
     for side, points in curves.items():
-        for kind in _Style.NAMES:
+        for kind in _Style.DASH:
             mine = [p for p in points if p.kind == kind and p.tokens > 0 and p.accuracy.n]
             if mine:
                 figure.add_trace(_curve(mine, kind, side, titles[side]))
@@ -90,7 +85,7 @@ def _curve(points: Sequence[CurvePoint], kind: CurveKind, side: Role, title: str
         mode="lines+markers",
         line={"color": COLOURS[side], "dash": _Style.DASH[kind], "width": 2},
         marker={"symbol": _Style.MARK[kind], "size": 7},
-        name=f"{title}: {_Style.NAMES[kind]}",
+        name=f"{title}: {kind}",
     )
 
 
