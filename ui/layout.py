@@ -139,8 +139,8 @@ def build_header(services: Services) -> gr.HTML:
         return status
 
 
-def select_tab(request: gr.Request) -> Any:
-    """Open the tab a link asks for: `?tab=benchmarks`, or a case by `?case=…`."""
+def tab_of(request: gr.Request) -> Any:
+    """The tab a link asks for: `?tab=benchmarks`, or a case by `?case=…`."""
     wanted = request.query_params.get("tab") or ("cases" if "case" in request.query_params else "compare")
     return gr.update(selected=wanted if wanted in TABS else "compare")
 
@@ -155,7 +155,11 @@ def build_app(services: Services) -> gr.Blocks:
                 with gr.Tab(label, id=key):
                     gr.HTML(render('<h2 class="for-readers">{{ label }}</h2>', label=label), elem_classes="flush")
                     build_tab(services)
-        app.load(select_tab, outputs=tabs, **QUIET)
+
+        def open_page(request: gr.Request) -> tuple[Any, Markup]:
+            return tab_of(request), status_line(services)  # what the page was built with may have passed long ago
+
+        app.load(open_page, outputs=[tabs, status], **QUIET)
         timer = gr.Timer(SECONDS_WHILE_STARTING)
         # Not queued: hundreds of idle pages ask this, and a question must not wait behind them.
         timer.tick(lambda shown: look_at_models(services, shown), status, [status, timer], queue=False, **QUIET)

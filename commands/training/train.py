@@ -248,6 +248,7 @@ def ablate_command(options: argparse.Namespace) -> None:
 def distil_command(options: argparse.Namespace) -> None:
     from traces.publishing.measure import measure_adapter
     from traces.publishing.publish import Provenance, check_target, publish, publish_traces
+    from traces.publishing.report import REPORT
     from traces.training.make import check_files, make
 
     recipe, out = _recipe(options)
@@ -259,7 +260,7 @@ def distil_command(options: argparse.Namespace) -> None:
     pair = named_pair(recipe.base)
     published = options.publish or ADAPTERS / recipe.name
     check_target(published)
-    check_writable(published / "report.json")
+    check_writable(published / REPORT)
     check_files(recipe)
     base = base_of(recipe.base, note)  # before the traces: its tokenizer counts their tokens
     phases = make(recipe, out / "data")

@@ -117,7 +117,7 @@ def test_preferences_and_exports(
 
 
 def test_no_endpoint_casts_a_vote(client: Client) -> None:
-    for name in ("/cast", "/vote", "/undo", "/reveal", "/pin", "/make_some", "/select_tab"):
+    for name in ("/cast", "/vote", "/undo", "/reveal", "/pin", "/make_some", "/open_page"):
         with pytest.raises(ValueError, match="Cannot find a function"):
             client.predict(api_name=name)
 

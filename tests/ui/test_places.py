@@ -24,6 +24,7 @@ from votes.store import Store
 
 UI = Path(__file__).parents[2] / "ui"
 ALL = "\n\n".join([*loads().values(), IDS])
+STATUSES = {"base": Status("loading"), "distilled": Status("loading")}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Any:
     served = SimpleNamespace(
         pair=config.pairs["smol-135m"],
         profile=config.profiles["cpu"],
-        status=lambda role: Status("loading"),
+        status=STATUSES.__getitem__,
         weight_hash=lambda role: "",
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -72,6 +73,16 @@ def test_what_our_own_builders_made_is_left_alone(app: gr.Blocks) -> None:
     assert sent(app, markdown, Typeset("[here](?case=a)")) == "[here](?case=a)"
     assert sent(app, html, Markup("<b>bold</b>")) == "<b>bold</b>"
     assert sent(app, html, "<b>bold</b>") == "&lt;b&gt;bold&lt;/b&gt;"
+
+
+def test_a_page_opens_with_the_status_of_now_and_not_of_when_it_was_built(
+    app: gr.Blocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (opened,) = (function.fn for function in app.fns.values() if function.name == "open_page")
+    assert opened is not None
+    monkeypatch.setitem(STATUSES, "base", Status("failed", "no memory"))
+    tab, line = opened(SimpleNamespace(query_params={"tab": "cases"}))
+    assert tab["selected"] == "cases" and "no memory" in line and 'class="chip bad"' in line
 
 
 def test_notices_are_text(monkeypatch: pytest.MonkeyPatch) -> None:
