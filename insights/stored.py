@@ -33,7 +33,7 @@ def _graded_problems(runs: Path) -> Iterator[tuple[DataInfo, Problem]]:
     """The graded problems of every run, newest first; runs with the same problems are read only once."""
     drawn: set[tuple[str, int, int]] = set()
     for info in list_runs(runs):
-        sets = {data.name: data for data in info.data if data.rule != "judged"}
+        sets = {data.name: data for data in info.data if data.rule != "judged" and data.texts}
         draws = {(data.sha256, data.problems, info.config.seed) for data in sets.values()}
         if draws <= drawn:
             continue

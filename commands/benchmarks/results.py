@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from commands.kit.arguments import AGAIN, add_run_argument, describe
@@ -159,9 +160,10 @@ def regrade_command(options: argparse.Namespace) -> None:
 
 
 def record_command(options: argparse.Namespace) -> None:
-    from eval.runs.recorded import pack_run
+    from eval.runs.recorded import pack_run, without_texts
 
     log = RunLog.open(home() / RUNS, options.run)
     check_writable(options.out / f"{log.folder.name}.zip")
-    path = pack_run(log.folder, options.out, texts=False)
+    with TemporaryDirectory() as folder:
+        path = pack_run(without_texts(log.folder, Path(folder)), options.out)
     show(options, {"run": log.folder.name, "file": path}, f"Packed into {path}.")

@@ -40,6 +40,7 @@ def _of_run(runs: Path, run: str, sets: set[str]) -> list[Measured]:
     info, results = log.info(), Results(runs, [run])
     if info.history:
         return []
+    sets = {data.name for data in info.data if data.texts} & sets
     right: dict[str, Counter[str]] = {role: Counter() for role in ROLES}
     judged: Counter[str] = Counter()
     for role in ROLES:

@@ -94,6 +94,8 @@ class DataInfo:
     size: int
     """Problems in the whole set."""
     warning: str = ""
+    texts: bool = True
+    """Whether its problems are quoted; if not, a note names each (see `eval.runs.recorded`)."""
 
 
 @dataclass(frozen=True)

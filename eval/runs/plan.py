@@ -208,9 +208,12 @@ def check_resumable(
 
 
 def check_own(info: RunInfo) -> None:
-    """Raise ConfigError unless the run was made here."""
+    """Raise ConfigError unless the run was made here, or ships with what its models were asked."""
     if "{question}" not in info.prompt:
         raise ConfigError(f"Run {info.id} was {info.origin}: its prompt is not known.", "Start a new run.")
+    if named := [data.title for data in info.data if not data.texts]:
+        raise ConfigError(f"Run {info.id} names the problems of {', '.join(named)} without their texts, so that its "
+                          "models cannot be asked again.", "Start a run of your own.")  # fmt: skip
 
 
 def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:

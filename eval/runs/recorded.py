@@ -10,19 +10,18 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from common.errors import DataError
 from common.paths import ROOT
 from eval.problems.benchmark_sets import KNOWN
-from eval.records import Problem
 from eval.runs.log import RunLog
 
 RECORDED = ROOT / "eval" / "recorded"
 UNMARKED = frozenset({"20261127-124343-smol-135m", "20261127-172848-smol-135m", "20261127-222410-smol-135m"})
 """Runs that shipped before run.json recorded it."""
+NOTE = "[The problem’s text is in the published set, and not in this run.]"
 LOG = logging.getLogger(__name__)
 
 
@@ -58,29 +57,33 @@ def _mark(run: Path) -> None:
         draft.replace(path)
 
 
-def pack_run(run: Path, folder: Path, *, texts: bool = True) -> Path:
+def pack_run(run: Path, folder: Path) -> Path:
     """A run's folder as an archive: forced answers, flags with their comments, earlier grades and all.
 
-    Without `texts`, a note stands wherever a problem of a public set would be quoted. Raises DataError for a folder
-    that holds no samples.
+    Raises DataError for a folder that holds no samples.
     """
     samples = run / "samples.jsonl"
     if not samples.is_file() or samples.stat().st_size == 0:
         raise DataError(f"{run.name} holds no answers yet.", "Choose a run that has some.")
-    notes = {} if texts else {p.question: _note(p) for p in RunLog(run).problems() if p.benchmark in KNOWN}
     target = folder / f"{run.name}.zip"
     with ZipFile(target, "w", ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(run.glob("*.json*")):
-            archive.writestr(f"{run.name}/{path.name}", _noted(path.read_text(encoding="utf-8"), notes))
+            archive.write(path, f"{run.name}/{path.name}")
     return target
 
 
-def _note(problem: Problem) -> str:
-    return f"[{problem.id}: the text is in {KNOWN[problem.benchmark].title}, and not in this run.]"
-
-
-def _noted(lines: str, notes: Mapping[str, str]) -> str:
-    """JSON lines with a note in place of each text."""
-    for text, note in notes.items():
-        lines = lines.replace(json.dumps(text, ensure_ascii=False)[1:-1], note)
-    return lines
+def without_texts(run: Path, folder: Path) -> Path:
+    """A copy of a run, below `folder`, in which NOTE stands wherever a problem of a public set was quoted."""
+    copy = Path(shutil.copytree(run, folder / run.name))
+    texts = [problem.question for problem in RunLog(copy).problems() if problem.benchmark in KNOWN]
+    quoted = [json.dumps(text, ensure_ascii=False)[1:-1] for text in sorted(texts, key=len, reverse=True)]
+    for path in copy.glob("*.jsonl"):
+        lines = path.read_text(encoding="utf-8")
+        for text in quoted:
+            lines = lines.replace(text, NOTE)
+        path.write_text(lines, encoding="utf-8")
+    info = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+    for data in info["data"]:
+        data["texts"] = data["name"] not in KNOWN
+    (copy / "run.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
+    return copy

@@ -24,8 +24,14 @@ def problem_choices(runs: Path, run_id: str | None) -> list[tuple[str, str]]:
     """(label, id) of the problems of a run; the label has the beginning of the question."""
     if not run_id:
         return []
-    problems = RunLog.open(runs, run_id).problems()[:PROBLEMS_LISTED]
+    problems = _quoted(RunLog.open(runs, run_id))[:PROBLEMS_LISTED]
     return [(f"{p.id}: {' '.join(p.question.split())[:70]}", p.id) for p in problems]
+
+
+def _quoted(log: RunLog) -> list[Problem]:
+    """The run's problems, without those that it only names."""
+    names = {data.name for data in log.info().data if data.texts}
+    return [problem for problem in log.problems() if problem.benchmark in names]
 
 
 def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: str) -> Case:
@@ -33,9 +39,9 @@ def pin_from_run(runs: Path, run_id: str | None, problem_id: str | None, note: s
     if not run_id or not problem_id:
         raise ConfigError("No problem is chosen.", "Choose a run, then one of its problems.")
     log = RunLog.open(runs, run_id)
-    info, problem = log.info(), next((p for p in log.problems() if p.id == problem_id), None)
+    info, problem = log.info(), next((p for p in _quoted(log) if p.id == problem_id), None)
     if problem is None:
-        raise ConfigError(f"Run {run_id} has no problem {problem_id}.", "Choose another one.")
+        raise ConfigError(f"Run {run_id} has no text of a problem {problem_id}.", "Choose another one.")
     samples = [s for s in log.samples() if s.problem_id == problem_id and s.index == 0 and not s.error]
     case = pin_problem(problem, f"run {run_id}, problem {problem_id}", note)
     sides = {}

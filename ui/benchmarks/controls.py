@@ -104,7 +104,7 @@ def allowed(actions: RunActions, run: str, retry: bool) -> Allowed:
         start=True,
         resume=own and (standing.missing > 0 or (failed and retry)),
         retry=own and failed,
-        force=standing.thoughts > 0,
+        force=standing.thoughts > 0 and all(data.texts for data in info.data),
     )
 
 

@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from eval.records import Problem, Sample
 from eval.results.report import run_comparisons
 from eval.runs import recorded
 from eval.runs.cost import throughputs
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
-from eval.runs.recorded import RECORDED, pack_run, unpack_recorded
+from eval.runs.plan import check_own
+from eval.runs.recorded import NOTE, RECORDED, pack_run, unpack_recorded, without_texts
+from insights.stored import stored_benchmarks
 from models.config.registry import load_config
+from traces.cases.pinning import pin_from_run, problem_choices
 from ui.benchmarks.view import run_label
 
 SHIPPED = {archive.stem for archive in RECORDED.glob("*.zip")}
@@ -86,7 +89,7 @@ SUM = Problem("toy/1", "1 + 1?", "2", "toy")
 
 def make_run(runs: Path, name: str, problem: Problem = SUM) -> RunLog:
     """A run of one problem, without samples."""
-    data = (DataInfo("toy", "Toy", "abc", "made here", "math", 1, 1),)
+    data = (DataInfo(problem.benchmark, "Toy", "abc", "made here", "math", 1, 1),)
     info = RunInfo(
         name, "2026-01-01T00:00:00+00:00", RunConfig("smol-135m", ("toy",)), data, {"base": SideInfo("m", "M")}, "?"
     )
@@ -110,21 +113,26 @@ def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("question", ["What is 1 + 1?", 'Say "two"\nin \\boxed{}, 二.'])
-def test_a_public_problem_is_named_and_not_quoted(
+def test_a_public_problem_is_not_quoted_and_not_asked_again(
     question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = make_run(tmp_path / "made", "a-run", Problem("gsm8k/7", question, "2", "gsm8k"))
     prompt, text = f"{question}\n\nReason.", f"You ask: {question} It is 2."
     sample = Sample("a-run", "m", "gsm8k/7", 0, prompt, text, "", text, 0, 9, "stop", 0, 1.0, "2026-01-01", "h")
     log.append("samples", [asdict(sample)])
-    pack_run(log.folder, tmp_path, texts=False)
+    pack_run(without_texts(log.folder, tmp_path), tmp_path)
     monkeypatch.setattr(recorded, "RECORDED", tmp_path)
     unpack_recorded(tmp_path / "runs")
     back = RunLog.open(tmp_path / "runs", "a-run")
-    (problem,), (answered,) = back.problems(), back.samples()
-    note = "[gsm8k/7: the text is in GSM8K, and not in this run.]"
-    assert problem == Problem("gsm8k/7", note, "2", "gsm8k")
-    assert answered == replace(sample, prompt=f"{note}\n\nReason.", text=(t := f"You ask: {note} It is 2."), answer=t)
+    assert back.problems() == [Problem("gsm8k/7", NOTE, "2", "gsm8k")]
+    said = f"You ask: {NOTE} It is 2."
+    assert back.samples() == [replace(sample, prompt=f"{NOTE}\n\nReason.", text=said, answer=said)]
+    assert back.info().config_hash == log.info().config_hash
+    with pytest.raises(ConfigError, match="Toy without their texts"):
+        check_own(replace(back.info(), prompt="{question}"))
+    assert problem_choices(tmp_path / "runs", "a-run") == [] == stored_benchmarks(tmp_path / "runs", [])
+    with pytest.raises(ConfigError, match="no text"):
+        pin_from_run(tmp_path / "runs", "a-run", "gsm8k/7", "")
 
 
 @pytest.mark.parametrize("name", ["a-run", "nowhere"])
