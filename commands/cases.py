@@ -7,6 +7,7 @@ from pathlib import Path
 from commands.kit.arguments import add_pair_option, add_profile_option, count, group, leaf
 from commands.kit.printing import note, show
 from common.errors import ConfigError
+from common.text import counted
 
 
 def add_cases(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,11 @@ def export_command(options: argparse.Namespace) -> None:
 
     cases = own_cases()
     write_text(options.file, export_document(cases, [run for case in cases for run in runs_of(case.key)]))
-    show(options, {"cases": len(cases), "file": options.file}, f"{len(cases)} cases written to {options.file}.")
+    show(
+        options,
+        {"cases": len(cases), "file": options.file},
+        f"{counted(len(cases), 'case')} written to {options.file}.",
+    )
 
 
 def import_command(options: argparse.Namespace) -> None:
@@ -59,5 +64,6 @@ def import_command(options: argparse.Namespace) -> None:
     from traces.cases.exchange import import_document
 
     added = import_document(read_text(options.file), str(options.file))
-    text = f"{added.cases} cases and {added.runs} runs added; {added.known} were here already."
+    new = f"{counted(added.cases, 'case')} and {counted(added.runs, 'run')} added"
+    text = f"{new}; here already: {added.known}."
     show(options, vars(added), text)

@@ -12,7 +12,7 @@ from commands.kit.serving import chosen_pair, chosen_profile, chosen_sides
 from common import paths
 from common.errors import ConfigError
 from models.config.layout import Engine, context_length
-from models.config.machine import Processor
+from models.config.machine import SPACE_PROCESSOR
 from models.config.memory import GIB
 from models.config.plan import Plan, choose_pair, make_plan
 from models.config.registry import ROLES, Role, load_config
@@ -34,8 +34,6 @@ from models.weights.served import find_served
 
 MERGED = "<base + adapter, merged at the first start>"
 FIRST_PORT = 8001
-SPACE_PROCESSOR = Processor((0, 1), bf16=False)
-"""What to expect of a Space without a GPU: two virtual cores, of a kind that is not promised."""
 
 
 def add_pairs(parser: argparse.ArgumentParser) -> None:

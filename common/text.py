@@ -14,6 +14,11 @@ def duration(seconds: float | None) -> str:
     return f"{_short(seconds / 60)} min" if seconds < 90 * 60 else f"{_short(seconds / 3600)} h"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things that are named regularly: "1 vote", "2,000 votes"."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def _short(number: float) -> str:
     return f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
 

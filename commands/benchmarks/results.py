@@ -11,7 +11,7 @@ from commands.kit.printing import progress, show
 from common.errors import ConfigError, DataError
 from common.jsonl import write_text
 from common.paths import ROOT, home
-from eval.results.comparison import points
+from eval.results.comparison import interval, points
 from eval.runs.log import OPEN_ENDED, RUNS, RunLog, find_run, list_runs
 
 RECORDED = ROOT / "eval" / "recorded"
@@ -109,7 +109,7 @@ def pair_report(options: argparse.Namespace) -> None:
     head = ["| set | problems × samples | base | distilled | difference [95 %] | tokens | run |", "|---" * 7 + "|"]
     rows = [
         f"| {one.title} | {one.n} × {one.k} | {one.base:.1%} | {one.distilled:.1%} | {points(one.difference)} "
-        f"[{points(one.low)}, {points(one.high)}] | {one.base_tokens:.0f} → {one.distilled_tokens:.0f} | {one.run} |"
+        f"{interval(one)} | {one.base_tokens:.0f} → {one.distilled_tokens:.0f} | {one.run} |"
         for one in results
     ]
     text = "\n".join([*head, *rows, "", in_words(results)])

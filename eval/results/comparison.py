@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 from statistics import fmean
+from typing import Protocol
 
 from eval.results.cells import Cell, cell_of
 from eval.results.samples import Row
@@ -128,9 +129,24 @@ def headline(comparison: Comparison) -> str:
     return f"{start}: {points(p.difference)} points, 95 % interval {interval(p)}{test}."
 
 
-def interval(p: Paired) -> str:
-    """The interval of a paired difference in percentage points; a dash if there is only one problem."""
+class Bounded(Protocol):
+    """A difference of shares with the bounds of its interval, which are not numbers if there is only one problem."""
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+
+def interval(p: Bounded) -> str:
+    """The interval in percentage points, in brackets; a dash if there is only one problem."""
     return "–" if isnan(p.low) else f"[{points(p.low)}, {points(p.high)}]"
+
+
+def between(p: Bounded) -> str:
+    """The interval in percentage points, in words; a dash if there is only one problem."""
+    return "–" if isnan(p.low) else f"{points(p.low)} to {points(p.high)}"
 
 
 def points(share: float) -> str:

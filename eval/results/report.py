@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
+from common.text import counted
 from eval.problems.prompts import BENCHMARK
 from eval.results.cells import CELL_OUTCOMES
 from eval.results.comparison import (
@@ -134,7 +135,7 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
     parts = [f"## {title}", f"**{headline(c)}**", *warnings]
     if c.left_out:
         parts.append(
-            f"{c.left_out} of {len(c.cells)} problems are left out of the difference: without a verdict on both sides."
+            f"Left out of the difference: {c.left_out} of {len(c.cells)} problems, without a verdict on both sides."
         )
     parts.append(_table(["", "base", "distilled"], summary_rows(c)))
     counts = ", ".join(
@@ -143,10 +144,8 @@ def _section(c: Comparison, title: str, warnings: Sequence[str]) -> str:
     parts.append(f"Problems: {counts}.")
     if note := stated_note(c):
         parts.append(note)
-    if c.base.flags or c.distilled.flags:
-        parts.append(
-            f"People flagged {c.base.flags + c.distilled.flags} grades as wrong; no number here changes for that."
-        )
+    if flags := c.base.flags + c.distilled.flags:
+        parts.append(f"People flagged {counted(flags, 'grade')} as wrong; no number here changes for that.")
     for name, rows in (("subject", c.by_subject), ("level", c.by_level)):
         if len(rows) > 1:
             parts.append(_table([name, "problems", "base", "distilled", "difference (points)"], breakdown_rows(rows)))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.text import counted
 from eval.results.comparison import Breakdown, Comparison, interval, p_of, points
 from eval.results.overview import SetResult, overview
 from eval.results.report import run_comparisons
@@ -59,9 +60,9 @@ def benchmark_section(pair: str, sets: Sequence[SetRun]) -> tuple[Section, Table
     decided = [row for row in rows if row["reading"] != "open"]
     lines += [_breakdown_line(row) for row in decided]
     sentence = (
-        f"{len(sets)} sets. Of {len(rows)} subjects and levels, {len(decided)} can be told apart."
+        f"{counted(len(sets), 'set')}. Of {len(rows)} subjects and levels, {len(decided)} can be told apart."
         if rows
-        else f"{len(sets)} sets."
+        else f"{counted(len(sets), 'set')}."
     )
     return Section("benchmarks", "Benchmarks", sentence, SETS_HEAD, tuple(lines), SETS_NOTE), rows
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from common.text import counted
 from eval.problems.benchmark import Benchmark
 from eval.statistics.paired import sign_flips
 from insights.card.values import (
@@ -147,7 +148,7 @@ def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str
 
 def _sentence(votes: Sequence[Vote], blocked: int, model: PreferenceModel | NotEnough) -> str:
     battles = len({vote.battle_id for vote in votes})
-    parts = [f"{len(votes)} votes on {battles} battles."]
+    parts = [f"{counted(len(votes), 'vote')} on {counted(battles, 'battle')}."]
     if blocked:
         parts.append(f"{blocked} more on battles that the guard model blocked are left out.")
     if isinstance(model, NotEnough):

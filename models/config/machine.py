@@ -99,6 +99,10 @@ class Processor(NamedTuple):
     times faster than emulated bf16."""
 
 
+SPACE_PROCESSOR = Processor((0, 1), bf16=False)
+"""What to expect of a Space without a GPU: two virtual cores, of a kind that is not promised."""
+
+
 def this_processor() -> Processor:
     """This machine's processor, with the cores this process may run on: at most the container's CPU limit, since more
     threads than that would only wait for each other."""

@@ -156,6 +156,7 @@ def resolve_environment(source: Source) -> Source:
         return AdapterSource(adapter=value.removeprefix("adapter:"))
     if folder.is_dir():
         is_adapter = (folder / "adapter_config.json").is_file()
-        return AdapterSource(adapter=str(folder)) if is_adapter else FolderSource(folder=str(folder))
+        named = str(folder.resolve())
+        return AdapterSource(adapter=named) if is_adapter else FolderSource(folder=named)
     hub, _, revision = value.partition("@")
     return HubSource(hub=hub, revision=revision or "main")

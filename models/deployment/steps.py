@@ -8,7 +8,7 @@ from typing import NamedTuple
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.layout import Misfit, engines_for
-from models.config.machine import Processor
+from models.config.machine import SPACE_PROCESSOR
 from models.config.registry import ROLES, PairSpec, Profile, Role
 from models.config.sources import (
     AdapterSource,
@@ -170,7 +170,7 @@ def first_start(profile: Profile, pair: PairSpec) -> Estimate:
     for size, rate, what in _downloads(profile, pair):
         seconds += size / rate
         parts.append(f"{size / 1e9:.{0 if size > 1e10 else 1}f} GB for {what}")
-    planned = engines_for(pair, profile, Processor((0, 1), True))
+    planned = engines_for(pair, profile, SPACE_PROCESSOR)
     if isinstance(planned, Misfit):
         raise ConfigError(f"{pair.key} cannot run on {profile.key}: {planned.reason}.", "Choose another profile.")
     loading = sum(engine.usage.weights * max(1, len(engine.gpus)) for engine in planned) / DISK_BYTES_A_SECOND

@@ -16,8 +16,8 @@ from common.errors import DISK_FULL, WeightsError
 from common.paths import cache
 
 GIB = 2**30
-LOCK_SECONDS = 3600.0
-"""How long one process waits for another that prepares the same weights."""
+LOCK_SECONDS = 6 * 3600.0
+"""How long one server waits for another that prepares the same weights: as long as they may take to download."""
 
 _BLOB = re.compile(r"[0-9a-f]{64}")
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from common.software import versions
-from common.text import duration
+from common.text import counted, duration
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from common.text import duration
 )  # fmt: skip
 def test_a_time_has_the_unit_that_suits_it(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 votes"), (1, "1 vote"), (2, "2 votes"), (2000, "2,000 votes")])
+def test_things_are_counted(number: int, words: str) -> None:
+    assert counted(number, "vote") == words
 
 
 def test_only_what_is_installed_has_a_version() -> None:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from common import jsonl
@@ -60,6 +61,11 @@ def _read_document(text: str, where: str) -> tuple[list[Case], list[CaseRun]]:
         raise DataError(f"{where}: cases and runs must be lists.", REMEDY)
     cases = [validate(row, Case, f"{where}, case {n}") for n, row in enumerate(rows["cases"], 1)]
     runs = [validate(row, CaseRun, f"{where}, run {n}") for n, row in enumerate(rows["runs"], 1)]
+    for run in runs:
+        try:
+            datetime.fromisoformat(run.at)
+        except ValueError as error:
+            raise DataError(f"{where}: run “{run.id[:40]}” has no usable date.", "Correct or remove it.") from error
     for case in cases:
         usable = 0 < len(case.question.strip()) <= QUESTION_CHARACTERS and re.fullmatch(r"[\w-]{1,80}", case.key)
         if not usable:

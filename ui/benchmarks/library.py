@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,9 +131,9 @@ class RunLibrary:
             kept = self._standing[run_id] = (now, standing_of(log))
         return kept[1]
 
-    def sides(self) -> list[Side]:
-        """Every side of every run, newest run first, base before distilled."""
-        return [Side(info.id, info.sides[role].model) for info in self.infos() for role in ROLES if role in info.sides]
+    def sides(self, infos: Sequence[RunInfo]) -> list[Side]:
+        """Every side of these runs, base before distilled."""
+        return [Side(info.id, info.sides[role].model) for info in infos for role in ROLES if role in info.sides]
 
     def partner(self, info: RunInfo, role: Role, shown: object) -> object:
         """The dropdown value for a side that a run lacks: the side shown now if it has the run's first set, else the

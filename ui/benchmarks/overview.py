@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from eval.paper.figures import PAPER_URL, TABLE_1, reported
 from eval.problems.benchmark_sets import KNOWN
-from eval.results.comparison import points
+from eval.results.comparison import between, points
 from eval.results.overview import SetResult, in_words
 from ui.kit.html import Markup, below, inline, render, section, strong, table, term
 
@@ -35,7 +35,7 @@ def overview_html(results: Sequence[SetResult]) -> Markup:
 
 
 def _row(one: SetResult) -> tuple[str, ...]:
-    base, distilled, gain = [], [], [f"{points(one.low)} to {points(one.high)}"]
+    base, distilled, gain = [], [], [between(one)]
     left_out = f" ({one.left_out} left out)" if one.left_out else ""
     if one.form_matters:
         base = _lenient(one.base_no_answer, one.lenient_base)

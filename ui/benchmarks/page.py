@@ -163,7 +163,7 @@ class Page:
         """`lists` of these runs; `chosen` selects a run or sides by name."""
         rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         runs = [(run_label(info), info.id) for info in infos]
-        sides = [(_side_label(infos, side), side_value(side)) for side in self.library.sides()]
+        sides = [(_side_label(infos, side), side_value(side)) for side in self.library.sides(infos)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         for name, choices in (("run", runs), ("base", sides), ("distilled", sides)):
             value = {"value": chosen[name]} if name in chosen else {}

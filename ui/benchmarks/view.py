@@ -1,12 +1,11 @@
 """What the Benchmarks tab shows: pure functions from values to HTML and Markdown."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
 from typing import Any
 
-from common.text import duration
+from common.text import counted, duration
 from eval.results.cells import CELL_OUTCOMES, Cell
-from eval.results.comparison import Comparison, SideSummary, headline, points, stated_note
+from eval.results.comparison import Comparison, SideSummary, between, headline, points, stated_note
 from eval.results.report import EACH_ALONE, breakdown_rows, command, summary_rows
 from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, Role, RunInfo
@@ -45,7 +44,7 @@ def headline_html(comparison: Comparison, running: bool = False, warnings: Seque
         notes.append(f"{comparison.left_out} {words} left out because one side has no verdict.")
     flags = comparison.base.flags + comparison.distilled.flags
     if flags:
-        notes.append(f"People flagged {flags} grade{'s' * (flags > 1)} as wrong; flags do not affect the results.")
+        notes.append(f"People flagged {counted(flags, 'grade')} as wrong; flags do not affect the results.")
     if stated := stated_note(comparison):
         notes.append(stated)
     if comparison.form_matters:
@@ -76,11 +75,11 @@ def scoreboard_html(comparison: Comparison) -> Markup:
         "<span>{{ cost }}</span></div></div>",
         base=_score("base", comparison.base, loose and loose.base),
         distilled=_score("distilled", comparison.distilled, loose and loose.distilled),
-        loose=loose and f"{points(loose.difference)} points, {points(loose.low)} to {points(loose.high)}",
+        loose=loose and f"{points(loose.difference)} points, {between(loose)}",
         kind="good" if p.low > 0 else "bad" if p.high < 0 else "busy",
         better="Distilled is better" if p.low > 0 else "Base is better" if p.high < 0 else "No difference shown",
         difference=points(p.difference),
-        interval="–" if isnan(p.low) else f"{points(p.low)} to {points(p.high)}",
+        interval=between(p),
         cost=f"{distilled / base:.2f} × the base's tokens" if base and distilled else "tokens unknown",
     )
 

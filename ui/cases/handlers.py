@@ -1,9 +1,10 @@
 """Event handlers of the case studies page: choosing, running live, voting. They only translate; rules are elsewhere."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -166,6 +167,8 @@ def run_handler(services: Services, turns: Turns, w: Widgets) -> Callable[..., A
             yield gr.skip()
             return
         sampling = read_sampling(*settings)
+        if sampling.seed is None:
+            sampling = replace(sampling, seed=secrets.randbelow(2**31))  # the run shows it, so that it can be repeated
         battle = Battle(mode="named", delivery="live")
         asked = turns.ask(battle, case.question, services.visitor(request), dict.fromkeys(ROLES, sampling))
         # Otherwise a case opened in the meantime would be overwritten by the replies to this one.

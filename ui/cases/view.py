@@ -1,7 +1,7 @@
 """What the case studies show: pure functions from cases and runs to HTML and chat messages."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
@@ -64,7 +64,7 @@ def origin_html(origin: str) -> str:
 
 def run_choice(run: CaseRun) -> str:
     """A run in the list, e.g. `Recorded · 22 Nov 2026, 03:40 · smol-135m`."""
-    at = datetime.fromisoformat(run.at)
+    at = datetime.fromisoformat(run.at).astimezone(UTC)
     return f"{ORIGINS[run.origin]} · {at.day} {at:%b %Y, %H:%M} UTC · {run.pair}"
 
 

@@ -55,11 +55,11 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
 
 
 def sentence(results: Sequence[SetResult]) -> str:
-    """The finding in words: where the difference is largest, and where it is smallest."""
+    """The finding in words: the largest gain that is no chance, and where the difference is smallest."""
     ranked = sorted(results, key=lambda one: -one.difference)
-    best, last = ranked[0], ranked[-1]
-    if not best.decided or best.difference <= 0:
-        return f"So far: no clear gain. Best on “{best.title}”: {_both(best)}."
+    best, last = next((one for one in ranked if one.decided and one.difference > 0), None), ranked[-1]
+    if best is None:
+        return f"So far: no clear gain. Best on “{ranked[0].title}”: {_both(ranked[0])}."
     text = f"So far: better on “{best.title}”, right {_both(best)}"
     if last is best:
         return f"{text}."

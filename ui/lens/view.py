@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from common.text import counted
 from eval.thoughts.divergence import divergence_of
 from eval.thoughts.resampling import importance_of
 from traces.keeping.alignment import Parting, part
@@ -147,7 +148,7 @@ def _kind(share: Share) -> Markup:
         'title="{{ parts }}, {{ s.characters }} characters. Go to the next one.">'
         "{{ title }} <b>{{ s.parts }}</b> <small>{{ percent }}</small></button>",
         s=share,
-        parts=f"{share.parts:,} part{'s' * (share.parts > 1)}",
+        parts=counted(share.parts, "part"),
         title=TITLES[share.kind],
         percent=_percent(share.share),
     )

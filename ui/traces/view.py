@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from common.text import duration
+from common.text import counted, duration
 from eval.problems.benchmark_sets import TRAINING
 from eval.problems.rows import how_to_get
 from traces.keeping.anatomy import counts, segments
@@ -34,7 +34,7 @@ def list_choices(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         question = _short(plain(entry.trace.problem.question), 100)
         turns = found["reflection"] + found["turning_back"]
         facts = [METHOD_TITLES[entry.trace.method], outcome_words(entry), f"{entry.words} words"]
-        facts += [f"{turns} turn{'s' if turns > 1 else ''}"] if turns else []
+        facts += [counted(turns, "turn")] if turns else []
         choices.append((f"{question}\n{' · '.join(facts)}", entry.id))
     return choices
 

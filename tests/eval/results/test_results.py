@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from eval.records import Problem
-from eval.results.comparison import build_comparison, headline
+from eval.results.comparison import between, build_comparison, headline
 from eval.results.curves import curves
 from eval.results.report import breakdown_rows, summary_rows
 from eval.results.samples import Results, Row, Side, stamp
@@ -84,6 +84,7 @@ def test_one_problem_alone_shows_a_dash_for_its_interval(log: RunLog, tmp_path: 
     comparison = build_comparison(base, distilled, TITLES)
     assert "1 of 1, base 0 of 1: +100.0 points, 95 % interval –, exact McNemar p = 1." in headline(comparison)
     assert breakdown_rows(comparison.by_subject)[0][-1] == "+100.0 –"
+    assert comparison.paired is not None and between(comparison.paired) == "–"
 
 
 def test_nothing_yet(tmp_path: Path, log: RunLog) -> None:

@@ -186,6 +186,9 @@ def test_weights_named_by_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     }.items():
         monkeypatch.setenv(source.env, value)
         assert resolve_environment(source) == resolved
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(source.env, "adapter")
+    assert resolve_environment(source) == AdapterSource(adapter=str(adapter)), "wherever it is read from later"
 
 
 def test_an_adapter_names_its_base_by_its_id_on_the_hub_where_there_is_one() -> None:

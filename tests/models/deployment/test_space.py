@@ -224,6 +224,11 @@ def test_a_pair_that_does_not_fit_is_refused_before_anything_is_written(tmp_path
     assert not (tmp_path / "space").exists()
 
 
+def test_a_pair_that_needs_bf16_units_is_refused_where_none_are_promised(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"qwen-0\.5b cannot run on cpu"):
+        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path / "space", CONFIG.pairs["qwen-0.5b"])
+
+
 def test_weights_larger_than_the_disk_are_said_to_be(tmp_path: Path) -> None:
     text = next_steps(CONFIG.profiles["a100-4"], CONFIG.pairs["llama-70b-r1"], tmp_path)
     assert "too small" not in text

@@ -203,7 +203,9 @@ BROKEN = [
     ('{"format": "journey-arena-cases-1", "cases": [{"key": "../a", "title": "t", "question": "q"}]}', "usable key"),
     ('{"format": "journey-arena-cases-1", "cases": [{"key": "a", "title": "t", "question": " "}]}', "usable key"),
     ('{"format": "journey-arena-cases-1", "runs": [{"id": "a"}]}', "run 1"),
-]
+    ('{"format": "journey-arena-cases-1", "runs": [{"id": "a", "case": "c", "pair": "p", "at": "yesterday", '
+     '"sampling": null, "sides": {}}]}', "no usable date"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("text", "why"), BROKEN)
@@ -233,7 +235,7 @@ def test_the_command_exports_and_imports(tmp_path: Path, capsys: pytest.CaptureF
     file = tmp_path / "new" / "folder" / "cases.json"
     assert main(["cases", "export", str(file)]) == 0
     assert main(["cases", "import", str(file)]) == 0
-    assert "1 were here already" in capsys.readouterr().out
+    assert "here already: 1" in capsys.readouterr().out
     file.write_text("[]")
     assert main(["cases", "import", str(file)]) == 1
     assert main(["cases", "export", str(file / "below a file.json")]) == 1

@@ -90,7 +90,7 @@ def library(home: Path) -> RunLibrary:
 
 @pytest.fixture
 def choice(library: RunLibrary) -> Choice:
-    base, distilled = library.sides()
+    base, distilled = library.sides(library.infos())
     return Choice(base, distilled, "toy")
 
 

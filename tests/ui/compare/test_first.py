@@ -101,6 +101,7 @@ def test_an_answer_is_read_as_its_set_is_graded(rule: str, gold: str, answer: st
     [
         ([result("A", 0.8, 0.7, 0.9)], "better on “A”, right 90 % instead of 10 % of the time."),
         ([result("A", 0.8, 0.7, 0.9), result("B", 0.05, -0.1, 0.2)], "least on “B”, 15 % instead of 10 %"),
+        ([result("B", 0.2, -0.1, 0.5), result("A", 0.08, 0.02, 0.14)], "better on “A”, right 18 % instead of 10 %"),
         ([result("B", 0.05, -0.1, 0.2)], "no clear gain"),
         ([result("C", -0.05, -0.09, -0.01)], "no clear gain"),
     ],
