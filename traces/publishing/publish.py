@@ -158,21 +158,22 @@ def model_card(report: Mapping[str, Any]) -> str:
         f"---\nbase_model: {base}\nlibrary_name: peft\nlicense: {report['licence']}\n"
         "tags: [reasoning, distillation, long-thought, lora]\n---\n",
         f"# {report['recipe']}\n",
-        f"A LoRA adapter that teaches {base.split('/')[-1]} to think before it answers small maths problems, from long "
-        "thoughts (journey learning). Phases of training: "
+        f"A LoRA adapter that teaches {base.split('/')[-1]} to think before it answers small maths problems. Phases of "
+        "training: "
         f"{', '.join(entry['phase'] for entry in report['training'])}. "
         "It writes `<think>…</think>` and then an answer in `\\boxed{}`.\n",
-        "It is a demonstration at a small size, made to be rebuilt and measured. It is not a maths assistant: on "
-        "other kinds of problems than it was trained on it gains little (see *unseen families*).\n",
+        "It is a demonstration at a small size, made to be rebuilt and measured. It is not a maths assistant: see "
+        "*unseen families* for kinds of problems it was not trained on.\n",
         "## Training\n",
         *([f"- {report['about']}"] if report.get("about") else []),
-        f"- Rebuild: `arena train distil recipe.yaml{measuring_options(evaluation)}`, with the file in this folder. "
-        "How the files in its `data` are made, if it has any, stands at its head.",
+        "- Rebuild: make the files in the `data` of `recipe.yaml`, if it has any, as its head says. Then, in the "
+        f"project's folder, `.venv/bin/arena train distil RECIPE{measuring_options(evaluation)} --publish FOLDER`, "
+        "where RECIPE is that file.",
         f"- {report['training_tokens']:,} training tokens in {minutes:.0f} minutes.",
         *(f"- Phase {name} was ended early by its time limit." for name in unfinished),
         f"- {trained}",
         "- Data hashes, versions and every phase: `report.json`; losses: `loss.jsonl`.",
-        "- Plain chat before and after, and whether its checks are real: `report.json`.\n",
+        "- Plain chat before and after, and what its checks found: `report.json`.\n",
         "## Measured\n",
     ]
     if not evaluation:
