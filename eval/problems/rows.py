@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from common.errors import DataError
 from common.jsonl import parse
 
+FOLDER = "folder "
+"""What the source of rows begins with that are from a folder, whose name follows."""
 Row = dict[str, Any]
 
 
@@ -63,7 +65,7 @@ def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
         if not path.exists():
             remedy = how_to_get(known, None if data else folder)
             raise DataError(f"{known.title} is not in {folder}: {path} does not exist.", remedy)
-        return Fetched(read_rows(path), f"folder {folder}")
+        return Fetched(read_rows(path), f"{FOLDER}{folder}")
     if not known.hub:
         raise DataError(f"{known.title} is not on the Hugging Face hub.", how_to_get(known))
     rows = [

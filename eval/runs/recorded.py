@@ -16,6 +16,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 from common.errors import DataError
 from common.paths import ROOT
 from eval.problems.benchmark_sets import KNOWN
+from eval.problems.rows import FOLDER
 from eval.runs.log import RunLog
 
 RECORDED = ROOT / "eval" / "recorded"
@@ -73,7 +74,10 @@ def pack_run(run: Path, folder: Path) -> Path:
 
 
 def without_texts(run: Path, folder: Path) -> Path:
-    """A copy of a run, below `folder`, in which NOTE stands wherever a problem of a public set was quoted."""
+    """A copy of a run, below `folder`, in which NOTE stands wherever a problem of a public set was quoted.
+
+    Nor does it say in which folder of this machine the sets were.
+    """
     copy = Path(shutil.copytree(run, folder / run.name))
     texts = [problem.question for problem in RunLog(copy).problems() if problem.benchmark in KNOWN]
     quoted = [json.dumps(text, ensure_ascii=False)[1:-1] for text in sorted(texts, key=len, reverse=True)]
@@ -85,5 +89,7 @@ def without_texts(run: Path, folder: Path) -> Path:
     info = json.loads((copy / "run.json").read_text(encoding="utf-8"))
     for data in info["data"]:
         data["texts"] = data["name"] not in KNOWN
+        if data["source"].startswith(FOLDER):
+            data["source"] = "a folder of the machine that ran it"
     (copy / "run.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
     return copy

@@ -87,9 +87,9 @@ def test_a_damaged_archive_is_logged_and_left_out(
 SUM = Problem("toy/1", "1 + 1?", "2", "toy")
 
 
-def make_run(runs: Path, name: str, problem: Problem = SUM) -> RunLog:
+def make_run(runs: Path, name: str, problem: Problem = SUM, source: str = "made here") -> RunLog:
     """A run of one problem, without samples."""
-    data = (DataInfo(problem.benchmark, "Toy", "abc", "made here", "math", 1, 1),)
+    data = (DataInfo(problem.benchmark, "Toy", "abc", source, "math", 1, 1),)
     info = RunInfo(
         name, "2026-01-01T00:00:00+00:00", RunConfig("smol-135m", ("toy",)), data, {"base": SideInfo("m", "M")}, "?"
     )
@@ -116,7 +116,7 @@ def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_a_public_problem_is_not_quoted_and_not_asked_again(
     question: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    log = make_run(tmp_path / "made", "a-run", Problem("gsm8k/7", question, "2", "gsm8k"))
+    log = make_run(tmp_path / "made", "a-run", Problem("gsm8k/7", question, "2", "gsm8k"), "folder /secret/data")
     prompt, text = f"{question}\n\nReason.", f"You ask: {question} It is 2."
     sample = Sample("a-run", "m", "gsm8k/7", 0, prompt, text, "", text, 0, 9, "stop", 0, 1.0, "2026-01-01", "h")
     log.append("samples", [asdict(sample)])
@@ -128,6 +128,7 @@ def test_a_public_problem_is_not_quoted_and_not_asked_again(
     said = f"You ask: {NOTE} It is 2."
     assert back.samples() == [replace(sample, prompt=f"{NOTE}\n\nReason.", text=said, answer=said)]
     assert back.info().config_hash == log.info().config_hash
+    assert back.info().data[0].source == "a folder of the machine that ran it"
     with pytest.raises(ConfigError, match="Toy without their texts"):
         check_own(replace(back.info(), prompt="{question}"))
     assert problem_choices(tmp_path / "runs", "a-run") == [] == stored_benchmarks(tmp_path / "runs", [])
@@ -163,4 +164,4 @@ def test_the_figures_of_the_readme_are_those_of_the_recorded_run(tmp_path: Path,
         assert paired is not None
         assert f"| {paired.base:.1%} | {paired.distilled:.1%} |".replace("%", " %") in readme
         low, high = (f"{100 * bound:.1f}" for bound in (paired.low, paired.high))
-        assert f"+{100 * paired.difference:.1f} points ({low} to {high})" in readme
+        assert f"{100 * paired.difference:+.1f} points ({low} to {high})" in readme
