@@ -95,7 +95,7 @@ class DataInfo:
     """Problems in the whole set."""
     warning: str = ""
     texts: bool = True
-    """Whether its problems are quoted; if not, a note names each (see `eval.runs.recorded`)."""
+    """Whether its problems are quoted; if not, a note stands for each text (see `eval.runs.recorded`)."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from eval.results.curves import curves
 from eval.results.overview import SetResult, overview
 from eval.results.report import faulty_golds, report
 from eval.results.samples import EXPORT, Results, Row, Side, stamp
-from eval.runs.log import ROLES, Role, RunInfo, RunLog, list_runs
+from eval.runs.log import Role, RunInfo, RunLog, list_runs
 from eval.runs.recorded import pack_run
 from eval.runs.standing import Standing, standing_of
 from eval.statistics.metrics import CurvePoint
@@ -130,10 +129,6 @@ class RunLibrary:
         if kept is None or kept[0] != now:
             kept = self._standing[run_id] = (now, standing_of(log))
         return kept[1]
-
-    def sides(self, infos: Sequence[RunInfo]) -> list[Side]:
-        """Every side of these runs, base before distilled."""
-        return [Side(info.id, info.sides[role].model) for info in infos for role in ROLES if role in info.sides]
 
     def partner(self, info: RunInfo, role: Role, shown: object) -> object:
         """The dropdown value for a side that a run lacks: the side shown now if it has the run's first set, else the

@@ -9,7 +9,7 @@ import gradio as gr
 
 from common.errors import ArenaError
 from eval.results.report import data_lines, differences, unfinished
-from eval.results.samples import Side
+from eval.results.samples import Side, sides_of
 from eval.runs.log import ROLES, Role, RunInfo
 from ui.benchmarks.actions import RunActions
 from ui.benchmarks.controls import Controls, Sent
@@ -163,7 +163,7 @@ class Page:
         """`lists` of these runs; `chosen` selects a run or sides by name."""
         rows = [run_row(info, self.library.answers(info.id)) for info in infos]
         runs = [(run_label(info), info.id) for info in infos]
-        sides = [(_side_label(infos, side), side_value(side)) for side in self.library.sides(infos)]
+        sides = [(_side_label(info, side), side_value(side)) for info in infos for side in sides_of(info)]
         updates: dict[Any, Any] = {self.displays.runs: runs_html(rows)}
         for name, choices in (("run", runs), ("base", sides), ("distilled", sides)):
             value = {"value": chosen[name]} if name in chosen else {}
@@ -246,7 +246,6 @@ def display_updates(displays: Displays, shown: Shown, running: bool) -> dict[Any
     }
 
 
-def _side_label(infos: Sequence[RunInfo], side: Side) -> str:
-    info = next(i for i in infos if i.id == side.run)
+def _side_label(info: RunInfo, side: Side) -> str:
     title = next((s.title for s in info.sides.values() if s.model == side.model), side.model)
     return f"{title} · {run_label(info)}"

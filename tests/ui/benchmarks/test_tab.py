@@ -16,7 +16,7 @@ from eval.imports.imported import Source
 from eval.imports.outputs import Fields
 from eval.records import Problem, Sample
 from eval.results.cells import CELL_OUTCOMES
-from eval.results.samples import Side
+from eval.results.samples import Side, sides_of
 from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import ROLES, DataInfo, RunConfig, RunInfo, RunLog, SideInfo
 from eval.runs.runner import SideProgress
@@ -90,7 +90,7 @@ def library(home: Path) -> RunLibrary:
 
 @pytest.fixture
 def choice(library: RunLibrary) -> Choice:
-    base, distilled = library.sides(library.infos())
+    base, distilled = sides_of(library.info(RUN))
     return Choice(base, distilled, "toy")
 
 
