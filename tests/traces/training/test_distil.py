@@ -77,7 +77,7 @@ def test_the_whole_way_from_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert 0 < report["adapter"]["kept_of_difference"] < 1
     assert (out / "loss.png").exists() == ((out / "loss.jsonl").read_text() != "")
     card = (published / "README.md").read_text()
-    assert "--ways greedy chat --problems 1 --max-tokens 256`" in card and "Two steps a phase." in card
+    assert "--ways greedy chat --problems 1 --max-tokens 256 --publish FOLDER`" in card and "Two steps a phase." in card
     assert len(list(read_traces(published / "traces" / "sample.traces.jsonl"))) == 12
     assert (published / "recipe.yaml").read_text() == RECIPE
 
