@@ -39,7 +39,8 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
     """The findings so far: a sentence, a figure for each set, and a link to all results. Empty without runs."""
     if not results:
         return Markup()
-    shown = sorted(results, key=lambda one: -one.difference)[:MOST_SETS]
+    ranked = sorted(results, key=lambda one: -one.difference)
+    shown = [*ranked[: MOST_SETS - 1], ranked[-1]] if len(ranked) > MOST_SETS else ranked  # the worst is never left out
     return render(
         '<section class="finding" aria-label="What was found so far"><p>{{ sentence }} '
         '<a href="?tab=benchmarks" data-tab="benchmarks">All results</a></p><div class="bars">'

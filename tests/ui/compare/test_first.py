@@ -111,6 +111,14 @@ def test_the_finding_is_said_in_a_sentence(results: list[SetResult], said: str) 
     assert 'data-tab="benchmarks"' in finding_html(results)
 
 
+def test_the_worst_set_is_among_those_that_are_drawn() -> None:
+    results = [
+        result(title, gain, gain - 0.1, gain + 0.1) for title, gain in zip("CADB", (0.2, 0.4, -0.1, 0.3), strict=True)
+    ]
+    drawn = finding_html(results)
+    assert [title for title in "ABCD" if f"<figcaption>{title}<" in drawn] == ["A", "B", "D"]
+
+
 def test_nothing_is_said_without_results() -> None:
     assert finding_html([]) == ""
 
