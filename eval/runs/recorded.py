@@ -14,6 +14,7 @@ from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from common.errors import DataError
+from common.jsonl import write_text
 from common.paths import ROOT
 from eval.problems.benchmark_sets import KNOWN
 from eval.problems.rows import FOLDER
@@ -38,13 +39,13 @@ def unpack_recorded(runs: Path) -> None:
                 unpacked = Path(folder) / archive.stem
                 _mark(unpacked)
                 unpacked.rename(runs / archive.stem)
-        except (OSError, ValueError, BadZipFile, shutil.ReadError) as error:
+        except (OSError, ValueError, BadZipFile, shutil.ReadError, DataError) as error:
             LOG.warning("The recorded run %s cannot be shown: %s", archive.stem, error)
     for run in (runs / name for name in UNMARKED):
         try:
             if run.exists():
                 _mark(run)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, DataError) as error:
             LOG.warning("The run %s cannot be marked as a recorded one: %s", run.name, error)
 
 
@@ -53,9 +54,7 @@ def _mark(run: Path) -> None:
     path = run / "run.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     if not info.get("recorded"):
-        draft = path.with_suffix(".part")
-        draft.write_text(json.dumps({**info, "recorded": True}, indent=1, ensure_ascii=False), encoding="utf-8")
-        draft.replace(path)
+        write_text(path, json.dumps({**info, "recorded": True}, indent=1, ensure_ascii=False))
 
 
 def pack_run(run: Path, folder: Path) -> Path:
@@ -85,11 +84,12 @@ def without_texts(run: Path, folder: Path) -> Path:
         lines = path.read_text(encoding="utf-8")
         for text in quoted:
             lines = lines.replace(text, NOTE)
-        path.write_text(lines, encoding="utf-8")
-    info = json.loads((copy / "run.json").read_text(encoding="utf-8"))
+        write_text(path, lines)
+    path = copy / "run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
     for data in info["data"]:
         data["texts"] = data["name"] not in KNOWN
         if data["source"].startswith(FOLDER):
             data["source"] = "a folder of the machine that ran it"
-    (copy / "run.json").write_text(json.dumps(info, indent=1, ensure_ascii=False), encoding="utf-8")
+    write_text(path, json.dumps(info, indent=1, ensure_ascii=False))
     return copy

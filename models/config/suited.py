@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, product
 from typing import Literal, NamedTuple
 
+from common.text import counted
 from models.config.layout import Engine, Misfit
 from models.config.machine import Gpu
 from models.config.memory import Quantization
@@ -103,7 +104,7 @@ def _title(profile: Profile, gpus: Sequence[Gpu], engines: Sequence[Engine], rea
     copies = "one copy" if len(engines) == 1 else "two copies"
     if profile.arrangement == "adapter":
         copies = "one copy of the base with a LoRA adapter"
-    each = f"on {counts[-1]} GPU{'s' if counts[-1] > 1 else ''}{' each' if len(engines) > 1 else ''}"
+    each = f"on {counted(counts[-1], 'GPU')}{' each' if len(engines) > 1 else ''}"
     shared = len(engines) > 1 and len({gpu for engine in engines for gpu in engine.gpus}) == 1
     text = f"{len(gpus)} × {gpus[0].name} of {smallest:.0f} GiB: {copies}"
     text += f"{NAMED[profile.quantization]}{', KV cache in fp8' if profile.kv_cache else ''}, "

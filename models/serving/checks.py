@@ -10,6 +10,7 @@ from typing import NamedTuple
 from common.errors import ConfigError, WeightsError
 from common.paths import cache
 from common.paths import engine as engine_folder
+from common.text import counted
 from models.config.layout import Engine
 from models.config.machine import Gpu, driver_cuda, visible_gpus
 from models.config.memory import GIB
@@ -59,7 +60,7 @@ def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
     assert profile.gpu is not None
     needed = 1 + max(number for engine in plan.engines for number in engine.gpus)
     if len(gpus) < needed:
-        raise _other_gpus(profile, f"needs {needed} GPU{'s' if needed > 1 else ''}, and {_counted(gpus)}")
+        raise _other_gpus(profile, f"needs {counted(needed, 'GPU')}, and {_counted(gpus)}")
     for engine in plan.engines:
         smallest = min((gpus[number] for number in engine.gpus), key=lambda gpu: gpu.memory_gib)
         # The engine takes its share of the actual memory, not of what the profile says.

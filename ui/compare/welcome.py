@@ -39,7 +39,7 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
     """The findings so far: a sentence, a figure for each set, and a link to all results. Empty without runs."""
     if not results:
         return Markup()
-    ranked = sorted(results, key=lambda one: -one.difference)
+    ranked = _ranked(results)
     shown = [*ranked[: MOST_SETS - 1], ranked[-1]] if len(ranked) > MOST_SETS else ranked  # the worst is never left out
     return render(
         '<section class="finding" aria-label="What was found so far"><p>{{ sentence }} '
@@ -57,7 +57,7 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
 
 def sentence(results: Sequence[SetResult]) -> str:
     """The finding in words: the largest gain that is no chance, and where the difference is smallest."""
-    ranked = sorted(results, key=lambda one: -one.difference)
+    ranked = _ranked(results)
     best, last = next((one for one in ranked if one.decided and one.difference > 0), None), ranked[-1]
     if best is None:
         return f"So far: no clear gain. Best on “{ranked[0].title}”: {_both(ranked[0])}."
@@ -65,6 +65,11 @@ def sentence(results: Sequence[SetResult]) -> str:
     if last is best:
         return f"{text}."
     return f"{text}; least on “{last.title}”, {_both(last)}{'' if last.decided else ', which may be chance'}."
+
+
+def _ranked(results: Sequence[SetResult]) -> list[SetResult]:
+    """The sets, the largest gain first."""
+    return sorted(results, key=lambda one: -one.difference)
 
 
 def _both(one: SetResult) -> str:
