@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "PYTHONSAFEPATH": "1",  # no folder of ours, such as `eval`, may shadow the engine's own modules
 }
+VLLM_PLUGIN = ROOT / "models" / "serving" / "vllm_plugin"
+"""On the path of vLLM, which finds the method `fp16_weights` in it."""
 
 
 @dataclass(frozen=True)
@@ -242,8 +244,10 @@ def _on_cpu(
                 f"KV cache for {' and '.join(roles)}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(shares))
-        weights = widened * spec.architecture.weight_bytes()
-        usage = Usage(weights, reserve * GIB, spec.architecture.cpu_runtime_bytes, limit)
+        fp16_weights = profile.served_by == "vllm" and processor.fp16_weights
+        weights = (1 if fp16_weights else widened) * spec.architecture.weight_bytes()
+        runtime = spec.architecture.cpu_runtime_bytes(fp16_weights=fp16_weights)
+        usage = Usage(weights, reserve * GIB, runtime, limit)
         if profile.served_by == "transformers":  # reserves nothing, and starts no process
             usage = Usage(weights, needed, RUNTIME_IN_PROCESS, limit)
         environment = {
@@ -251,6 +255,9 @@ def _on_cpu(
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
         }
         options = ["--dtype", cpu_dtype(processor)]
+        if fp16_weights:
+            options += ["--quantization", "fp16_weights"]
+            environment["PYTHONPATH"] = str(VLLM_PLUGIN)
         engines.append(_engine(pair, profile, roles, usage, options, environment, cores=pin))
     return engines
 

@@ -21,10 +21,11 @@ RUNTIME_IN_PROCESS = GIB
 """Main memory that Transformers needs for a model besides weights and KV cache. A conservative assumption."""
 RUNTIME_CPU = int(1.8 * GIB)
 """Main memory of a server besides weights and KV cache: Python, torch and vLLM in three processes."""
-TABLES_CPU = 3.4
-"""Further memory on top of RUNTIME_CPU, as a multiple of the 32-bit embedding table (vocabulary × hidden size). Fitted
-to three fp32 servers on vLLM 0.32, which held 2.2, 3.5 and 4.7 GiB beyond weights and KV cache with tables of 0.1, 0.5
-and 0.9 GiB."""
+TABLES_CPU, TABLES_FP16 = 3.4, 2.3
+"""Further memory on top of RUNTIME_CPU, as multiples of the 32-bit embedding table (vocabulary × hidden size), with
+weights in fp32 and in fp16. Fitted to servers on vLLM 0.32 with tables of 0.1, 0.5 and 0.9 GiB. Beyond weights and KV
+cache they held 2.2, 3.5 and 4.7 GiB, and with weights in fp16 2.1, 3.0 and 2.7 GiB, of which the last is not matched:
+rather too much memory than too little."""
 
 
 class Architecture(Strict):
@@ -73,10 +74,10 @@ class Architecture(Strict):
         table = 0 if self.tie_word_embeddings else self.vocab_size * self.hidden_size
         return 1 - table / self.parameters
 
-    @property
-    def cpu_runtime_bytes(self) -> int:
+    def cpu_runtime_bytes(self, *, fp16_weights: bool) -> int:
         """Main memory of a CPU server besides weights and KV cache."""
-        return RUNTIME_CPU + int(TABLES_CPU * 4 * self.vocab_size * self.hidden_size)
+        tables = TABLES_FP16 if fp16_weights else TABLES_CPU
+        return RUNTIME_CPU + int(tables * 4 * self.vocab_size * self.hidden_size)
 
     @property
     def kv_bytes_per_token(self) -> int:

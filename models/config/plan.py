@@ -27,7 +27,8 @@ from models.config.suited import suited_profile
 SHORTEST_CONTEXT = 2048
 READ_BY_A_CORE = 5e9
 """Bytes of weights that a core reads a second while every core writes, which is what limits the speed of few streams.
-Measured on two cores with AVX2, a server on each: 5.1e9 with SmolLM2-135M and 5.0e9 with Qwen2.5-Coder-0.5B in fp32."""
+Measured on two cores with AVX2, a server on each: 5.1e9 with SmolLM2-135M and 5.0e9 with Qwen2.5-Coder-0.5B in fp32,
+5.0e9 with the latter in fp16."""
 READ_ALONG = 4.0
 """Tokens a second: about three words, a little slower than people read (238 words a minute: Brysbaert 2019,
 doi 10.1016/j.jml.2019.104047)."""
@@ -73,12 +74,15 @@ class Plan:
 
 
 def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = None) -> str:
-    """The precision the engine is told to use: `float32`, or `auto, fp8` (auto: as the weights are stored). Empty for a
-    model behind an address, where it is unknown."""
+    """The precision the engine is told to use: `float32, fp16 weights`, or `auto, fp8` (auto: as the weights are
+    stored). Empty for a model behind an address, where it is unknown."""
     if profile.arrangement == "remote" or isinstance(spec.weights, AddressSource):
         return ""
-    own = "auto" if profile.gpu else cpu_dtype(processor or this_processor())
+    processor = processor or this_processor()
+    own = "auto" if profile.gpu else cpu_dtype(processor)
     quantization: str | None = profile.quantization
+    if not profile.gpu and profile.served_by == "vllm" and processor.fp16_weights:
+        quantization = "fp16 weights"
     if quantization == "fp8" and profile.gpu and profile.gpu.computes_in_fp8:
         quantization = "fp8 per channel"  # plain `fp8`, as in runs of earlier versions, means one scale per tensor
     kv_cache = profile.kv_cache and f"KV cache {profile.kv_cache}"

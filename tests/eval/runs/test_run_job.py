@@ -317,14 +317,23 @@ def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
     check_resumable(info, pair(), HASHES, fp8)
 
 
-def test_precision_is_what_the_engine_is_told() -> None:
+@pytest.mark.parametrize(
+    ("processor", "told"),
+    [
+        (Processor((0, 1), bf16=True), "bfloat16"),
+        (Processor((0, 1), bf16=False), "float32, fp16 weights"),
+        (Processor((0, 1), bf16=False, x86=False), "float32"),
+    ],
+)
+def test_precision_is_what_the_engine_is_told(processor: Processor, told: str) -> None:
     config, base = load_config(), pair().base
     profiles = config.profiles
-    found = {bf16: precision(base, profiles["cpu"], Processor((0, 1), bf16)) for bf16 in (True, False)}
-    assert found == {True: "bfloat16", False: "float32"}
+    assert precision(base, profiles["cpu"], processor) == told
     assert precision(base, profiles["remote"]) == ""
-    plan = make_plan(config, pair(), profiles["cpu"], processor=Processor((0, 1), False))
-    assert all(engine.options[engine.options.index("--dtype") + 1] == found[False] for engine in plan.engines)
+    dtype, *weights = told.split(", ")
+    for engine in make_plan(config, pair(), profiles["cpu"], processor=processor).engines:
+        assert engine.options[engine.options.index("--dtype") + 1] == dtype
+        assert ("fp16_weights" in engine.options) is bool(weights)
 
 
 def test_a_run_that_knows_no_precision_keeps_its_hash_and_goes_on(tmp_path: Path) -> None:

@@ -164,11 +164,19 @@ def cores_of(engine: Engine) -> list[int]:
     return [int(core) for core in dict(engine.environment)["VLLM_CPU_OMP_THREADS_BIND"].split(",")]
 
 
-def test_a_processor_without_bf16_units_serves_in_fp32_with_twice_the_memory() -> None:
-    narrow, wide = plan("smol-135m", "cpu").engines[0], plan("smol-135m", "cpu", bf16=False).engines[0]
-    assert narrow.options[narrow.options.index("--dtype") + 1] == "bfloat16"
-    assert wide.options[wide.options.index("--dtype") + 1] == "float32"
-    assert wide.usage.weights == 2 * narrow.usage.weights
+def told(engine: Engine, option: str) -> str | None:
+    return engine.options[engine.options.index(option) + 1] if option in engine.options else None
+
+
+@pytest.mark.parametrize(("x86", "weights", "method"), [(True, 1, "fp16_weights"), (False, 2, None)])
+def test_a_processor_without_bf16_units_computes_in_fp32(x86: bool, weights: int, method: str | None) -> None:
+    pair, profile = CONFIG.pairs["smol-135m"], CONFIG.profiles["cpu"]
+    narrow = plan("smol-135m", "cpu").engines[0]
+    wide = make_plan(CONFIG, pair, profile, Processor((0, 1), bf16=False, x86=x86)).engines[0]
+    assert (told(narrow, "--dtype"), told(narrow, "--quantization")) == ("bfloat16", None)
+    assert (told(wide, "--dtype"), told(wide, "--quantization")) == ("float32", method)
+    assert ("PYTHONPATH" in dict(wide.environment)) is (method is not None)
+    assert wide.usage.weights == weights * narrow.usage.weights
     assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
     assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
     big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
@@ -231,13 +239,21 @@ def test_a_model_alone_on_gpus_takes_none_of_the_other() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "gib"), [("smol-135m-base", 4.65), ("qwen-0.5b-base", 7.85), ("qwen-1.5b", 13.4)]
-)  # of all processes of one server in fp32, as Linux counts them
-def test_planned_memory_is_what_servers_without_a_gpu_take(key: str, gib: float) -> None:
+    ("key", "x86", "gib", "too_much"),
+    [
+        ("smol-135m-base", False, 4.65, 0.03),
+        ("qwen-0.5b-base", False, 7.85, 0.03),
+        ("qwen-1.5b", False, 13.4, 0.03),
+        ("smol-135m-base", True, 4.35, 0.03),
+        ("qwen-0.5b-base", True, 6.13, 0.03),
+        ("qwen-1.5b", True, 7.97, 0.15),
+    ],
+)  # of all processes of one server with weights in fp32 and in fp16, as Linux counts them
+def test_planned_memory_is_what_servers_without_a_gpu_take(key: str, x86: bool, gib: float, too_much: float) -> None:
     side = find_model(CONFIG, key)
-    processor = Processor((0, 1), bf16=False)
+    processor = Processor((0, 1), bf16=False, x86=x86)
     (engine,) = make_plan(CONFIG, side.pair, CONFIG.profiles["cpu"], processor, (side.role,)).engines
-    assert engine.usage.total / GIB == pytest.approx(gib, rel=0.03)
+    assert 0.97 <= engine.usage.total / GIB / gib <= 1 + too_much
 
 
 def test_a_model_too_large_alone_is_told_the_whole_memory() -> None:

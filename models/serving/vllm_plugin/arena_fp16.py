@@ -1,0 +1,111 @@
+"""A plugin for vLLM on x86 processors without bf16 units: weights in fp16, arithmetic in fp32.
+
+A few streams are as fast as the weights can be read. vLLM computes in fp32 there (bf16 would be emulated), and keeps
+its weights in fp32 as well, which takes twice the memory and time. A bf16 checkpoint loses nothing in fp16: only
+weights below 2⁻¹⁴ are rounded, by at most 2⁻²⁵. FBGEMM, which torch contains, widens the weights as it multiplies
+(speeds: docs/experiments.md). vLLM has no such option of its own.
+
+vLLM loads it in each of its processes by the entry point beside this file, whose folder is on their PYTHONPATH, and
+uses it where `--quantization fp16_weights` asks for it.
+"""
+
+from typing import Any
+
+import torch
+from vllm.model_executor.layers.linear import (
+    LinearBase,
+    UnquantizedLinearMethod,
+    register_weight_loader_v2_supported_method,
+)
+from vllm.model_executor.layers.quantization import register_quantization_config
+from vllm.model_executor.layers.quantization.base_config import QuantizationConfig, QuantizeMethodBase
+from vllm.model_executor.layers.vocab_parallel_embedding import (
+    ParallelLMHead,
+    UnquantizedEmbeddingMethod,
+    VocabParallelEmbedding,
+)
+
+NAME = "fp16_weights"
+
+
+class Fp16WeightsConfig(QuantizationConfig):
+    """Linear layers, embeddings and the output head have fp16 weights; all else stays as it is."""
+
+    def get_name(self) -> str:
+        return NAME
+
+    def get_supported_act_dtypes(self) -> list[torch.dtype]:
+        return [torch.float32]
+
+    @classmethod
+    def get_min_capability(cls) -> int:
+        return -1
+
+    @staticmethod
+    def get_config_filenames() -> list[str]:
+        return []
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Fp16WeightsConfig":
+        return cls()
+
+    def get_quant_method(self, layer: torch.nn.Module, prefix: str) -> QuantizeMethodBase | None:
+        if isinstance(layer, LinearBase):
+            return Fp16Linear()
+        if isinstance(layer, VocabParallelEmbedding):
+            return Fp16Embedding()
+        return None
+
+
+def _create(layer: torch.nn.Module) -> None:
+    """Room for fp16 weights, into which they are loaded, in place of fp32."""
+    weight = layer.get_parameter("weight")
+    weight.data = torch.empty_like(weight, dtype=torch.float16)
+
+
+def _pack(layer: torch.nn.Module) -> None:
+    """Give the loaded weights to FBGEMM, which keeps a copy in its own order."""
+    layer.packed = torch.ops.quantized.linear_prepack_fp16(layer.weight.float(), None)
+    layer.weight = torch.nn.Parameter(torch.empty(0, dtype=torch.float16), requires_grad=False)
+
+
+def _multiply(layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """x @ weight.T + bias in fp32; x has shape (..., input size)."""
+    y: torch.Tensor = torch.ops.quantized.linear_dynamic_fp16(x, layer.packed)
+    return y if bias is None else y.add_(bias)
+
+
+@register_weight_loader_v2_supported_method
+class Fp16Linear(UnquantizedLinearMethod):
+    def create_weights(self, layer: torch.nn.Module, *sizes: Any, **attributes: Any) -> None:
+        super().create_weights(layer, *sizes, **attributes)
+        _create(layer)
+
+    def process_weights_after_loading(self, layer: torch.nn.Module) -> None:
+        _pack(layer)
+
+    def apply(self, layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        return _multiply(layer, x, bias)
+
+
+class Fp16Embedding(UnquantizedEmbeddingMethod):
+    """For embeddings and output heads. If both share a table, the embedding keeps it and the head has its copy."""
+
+    def create_weights(self, layer: torch.nn.Module, *sizes: Any, **attributes: Any) -> None:
+        super().create_weights(layer, *sizes, **attributes)
+        _create(layer)
+
+    def process_weights_after_loading(self, layer: torch.nn.Module) -> None:
+        if isinstance(layer, ParallelLMHead):
+            _pack(layer)
+
+    def apply(self, layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        return _multiply(layer, x, bias)
+
+    def embedding(self, layer: torch.nn.Module, input_: torch.Tensor) -> torch.Tensor:
+        return super().embedding(layer, input_).float()
+
+
+def register() -> None:
+    """Make the method known to this process; vLLM calls this."""
+    register_quantization_config(NAME)(Fp16WeightsConfig)
