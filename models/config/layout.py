@@ -18,8 +18,8 @@ ENVIRONMENT = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "PYTHONSAFEPATH": "1",  # no folder of ours, such as `eval`, may shadow the engine's own modules
 }
-VLLM_PLUGIN = ROOT / "models" / "serving" / "vllm_plugin"
-"""On the path of vLLM, which finds the method `fp16_weights` in it."""
+VLLM_PLUGIN, VLLM_PLUGIN_NAME = ROOT / "models" / "serving" / "vllm_plugin", "arena_fp16"
+"""The folder to put on vLLM's path, and what its entry point there is called."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,15 @@ def context_length(spec: ModelSpec, profile: Profile) -> int:
 
 def cpu_dtype(processor: Processor) -> str:
     return "bfloat16" if processor.bf16 else "float32"
+
+
+def fp16_weights(profile: Profile, processor: Processor) -> bool:
+    """Whether vLLM keeps weights in fp16 and computes in fp32, by the plugin in models/serving/vllm_plugin. A profile
+    that names a precision of its own gets that one."""
+    if profile.gpu or profile.served_by != "vllm" or not processor.fp16_weights:
+        return False
+    # The compiler of vLLM, which `enforce-eager` turns off, cannot handle FBGEMM's weights.
+    return profile.engine.get("enforce-eager") is True and not {"dtype", "quantization"} & profile.engine.keys()
 
 
 def _shares(pair: PairSpec, roles: Sequence[Role]) -> list[tuple[Role, ...]]:
@@ -244,9 +253,9 @@ def _on_cpu(
                 f"KV cache for {' and '.join(roles)}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(shares))
-        fp16_weights = profile.served_by == "vllm" and processor.fp16_weights
-        weights = (1 if fp16_weights else widened) * spec.architecture.weight_bytes()
-        runtime = spec.architecture.cpu_runtime_bytes(fp16_weights=fp16_weights)
+        fp16 = fp16_weights(profile, processor)
+        weights = (1 if fp16 else widened) * spec.architecture.weight_bytes()
+        runtime = spec.architecture.cpu_runtime_bytes(fp16_weights=fp16)
         usage = Usage(weights, reserve * GIB, runtime, limit)
         if profile.served_by == "transformers":  # reserves nothing, and starts no process
             usage = Usage(weights, needed, RUNTIME_IN_PROCESS, limit)
@@ -255,9 +264,9 @@ def _on_cpu(
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
         }
         options = ["--dtype", cpu_dtype(processor)]
-        if fp16_weights:
+        if fp16:
             options += ["--quantization", "fp16_weights"]
-            environment["PYTHONPATH"] = str(VLLM_PLUGIN)
+            environment |= {"PYTHONPATH": str(VLLM_PLUGIN), "VLLM_PLUGINS": VLLM_PLUGIN_NAME}
         engines.append(_engine(pair, profile, roles, usage, options, environment, cores=pin))
     return engines
 

@@ -22,10 +22,10 @@ RUNTIME_IN_PROCESS = GIB
 RUNTIME_CPU = int(1.8 * GIB)
 """Main memory of a server besides weights and KV cache: Python, torch and vLLM in three processes."""
 TABLES_CPU, TABLES_FP16 = 3.4, 2.3
-"""Further memory on top of RUNTIME_CPU, as multiples of the 32-bit embedding table (vocabulary × hidden size), with
-weights in fp32 and in fp16. Fitted to servers on vLLM 0.32 with tables of 0.1, 0.5 and 0.9 GiB. Beyond weights and KV
-cache they held 2.2, 3.5 and 4.7 GiB, and with weights in fp16 2.1, 3.0 and 2.7 GiB, of which the last is not matched:
-rather too much memory than too little."""
+"""Further memory on top of RUNTIME_CPU, as multiples of the 32-bit embedding table (vocabulary × hidden size): the
+first with weights in fp32 (and in bf16, where it is too much), the second in fp16. Fitted to servers on vLLM 0.32 with
+tables of 0.1, 0.5 and 0.9 GiB. Beyond weights and KV cache they held 2.2, 3.5 and 4.7 GiB, and with weights in fp16
+2.1, 3.0 and 2.7 GiB, of which the last is estimated too high, on purpose."""
 
 
 class Architecture(Strict):

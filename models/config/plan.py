@@ -6,7 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 from common.errors import ConfigError
-from models.config.layout import Engine, Misfit, cpu_dtype, engines_for
+from models.config.layout import Engine, Misfit, cpu_dtype, engines_for, fp16_weights
 from models.config.machine import Processor, on_zero_gpu, this_processor, total_memory, visible_gpus, vllm_runs
 from models.config.memory import GIB
 from models.config.registry import (
@@ -27,8 +27,8 @@ from models.config.suited import suited_profile
 SHORTEST_CONTEXT = 2048
 READ_BY_A_CORE = 5e9
 """Bytes of weights that a core reads a second while every core writes, which is what limits the speed of few streams.
-Measured on two cores with AVX2, a server on each: 5.1e9 with SmolLM2-135M and 5.0e9 with Qwen2.5-Coder-0.5B in fp32,
-5.0e9 with the latter in fp16."""
+Measured with Qwen2.5-Coder-0.5B on two cores with AVX2, a server on each: 5.0e9, with weights in fp32 as in fp16. Too
+high for smaller models, where the rest of a step counts too."""
 READ_ALONG = 4.0
 """Tokens a second: about three words, a little slower than people read (238 words a minute: Brysbaert 2019,
 doi 10.1016/j.jml.2019.104047)."""
@@ -81,7 +81,7 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
     processor = processor or this_processor()
     own = "auto" if profile.gpu else cpu_dtype(processor)
     quantization: str | None = profile.quantization
-    if not profile.gpu and profile.served_by == "vllm" and processor.fp16_weights:
+    if fp16_weights(profile, processor):
         quantization = "fp16 weights"
     if quantization == "fp8" and profile.gpu and profile.gpu.computes_in_fp8:
         quantization = "fp8 per channel"  # plain `fp8`, as in runs of earlier versions, means one scale per tensor

@@ -76,7 +76,7 @@ def next_steps(profile: Profile, pair: PairSpec, out: Path) -> str:
     lines += [f"  hf upload {SPACE} {out} . --type space"]
     lines += [f"Hardware {price(profile.hardware)}."]
     if profile.hardware.startswith("cpu") and profile.arrangement != "remote":
-        lines += ["A Space on processors is slow: seconds for each word of a model of more than a billion parameters."]
+        lines += ["A Space on processors is slow: about a second for each word of a model of 1.5 billion parameters."]
     lines += [ZERO if zero else "A Space on compute of its own needs a paid plan of Hugging Face."]
     lines += list(_start(profile, pair))
     lines += list(_volumes(profile, pair))

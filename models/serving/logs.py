@@ -22,6 +22,8 @@ _HOPELESS = {
     "the adapter does not suit the engine": r"greater than max_lora_rank|modules_to_save"
     r"|unsupported LoRA (weight|module)|only supports? .* LoRA modules",
     "the GPUs cannot compute in the precision asked for": r"online quant requires|fp8 .* (is )?not supported (on|by)",
+    "the engine cannot serve weights of this kind": r"Unknown quantization method|not supported for quantization method"
+    r"|does not match the quantization method",
     "its arguments are wrong": r"unrecognized arguments|must be divisible by tensor parallel|invalid choice",
 }
 """Permanent failures, recognised by the engine's log messages. Loading 145 GB again would only waste time."""

@@ -188,7 +188,7 @@ class ServedPair:
                 raise ServerError(
                     f"{self.pair.model(engine.roles[0]).title} needs {needed / GIB:.1f} GiB of memory and "
                     f"{max(free, 0) / GIB:.1f} GiB are free.",
-                    "Close other programs, or choose a smaller pair.",
+                    "Close other programs, or set JOURNEY_PAIR to a smaller pair.",
                 )
             report(f"waiting for {self.pair.model(others[0].roles[0]).title} to start; it may need the free memory")
             time.sleep(WAIT_SECONDS)

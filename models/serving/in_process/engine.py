@@ -155,5 +155,5 @@ class InProcess(Life):
         if free < needed:
             raise ServerError(
                 f"{self.name} need {needed / GIB:.1f} GiB of memory and {free / GIB:.1f} GiB are free.",
-                "Close other programs, or choose a smaller pair.",
+                "Close other programs, or set JOURNEY_PAIR to a smaller pair.",
             )

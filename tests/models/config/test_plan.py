@@ -15,7 +15,7 @@ from common.errors import ConfigError
 from models.config.layout import Engine, context_length
 from models.config.machine import Processor, computes_in_bf16
 from models.config.memory import GIB
-from models.config.plan import Plan, make_plan
+from models.config.plan import Plan, make_plan, precision
 from models.config.registry import ROLES, find_model, load_config
 from models.config.sources import AdapterSource, AddressSource, FolderSource, Source
 from models.serving.engine import engine_python
@@ -188,6 +188,25 @@ def test_a_processor_without_bf16_units_computes_in_fp32(x86: bool, weights: int
             big.model_copy(update={"streams": 6}),
             processor=TWO_CORES._replace(bf16=False),
         )
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        {"enforce-eager": True, "dtype": "float32"},
+        {"enforce-eager": True, "quantization": "torchao"},
+        {"enforce-eager": False},
+        {},
+    ],
+)
+def test_a_profile_may_have_a_precision_of_its_own(engine: dict[str, str | bool]) -> None:
+    pair, processor = CONFIG.pairs["smol-135m"], Processor((0, 1), bf16=False)
+    profile = CONFIG.profiles["cpu"].model_copy(update={"engine": engine})
+    for one in make_plan(CONFIG, pair, profile, processor).engines:
+        assert "fp16_weights" not in one.options
+        assert "PYTHONPATH" not in dict(one.environment)
+        assert one.usage.weights == 4 * pair.base.architecture.parameters
+    assert "fp16" not in precision(pair.base, profile, processor)
 
 
 @pytest.mark.parametrize(

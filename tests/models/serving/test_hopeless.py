@@ -31,6 +31,8 @@ HOPELESS = [
     ("torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device", "driver"),
     ("ValueError: LoRA rank 256 is greater than max_lora_rank 128.", "adapter does not suit"),
     ("ValueError: FP8 PTPC online quant requires a kernel that honors per-token activation quantization", "precision"),
+    ("ValueError: Unknown quantization method: fp16_weights. Must be one of ['awq', 'fp8']", "weights of this kind"),
+    ("ValueError: torch.bfloat16 is not supported for quantization method fp16_weights.", "weights of this kind"),
     ("api_server.py: error: unrecognized arguments: --no-such-flag", "arguments are wrong"),
 ]
 PASSING = [

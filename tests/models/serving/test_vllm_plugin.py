@@ -20,6 +20,9 @@ from vllm.plugins import load_general_plugins
 load_general_plugins()
 load_general_plugins()
 method = get_quantization_config("fp16_weights")
+quantised = {"quant_method": "torchao"}
+assert method.override_quantization_method(quantised, "fp16_weights", hf_config=None) == "torchao"
+assert method.override_quantization_method(quantised, None) is None
 from arena_fp16 import Fp16Embedding, Fp16Linear
 
 torch.manual_seed(0)
@@ -40,7 +43,7 @@ for kind, layer in (("linear", torch.nn.Module()), ("head", ParallelLMHead.__new
     embedding.process_weights_after_loading(table)
     user.process_weights_after_loading(layer)
     rows = {}
-    for shape in ((1, 96), (33, 96), (0, 96)):
+    for shape in ((1, 96), (33, 96), (600, 96), (0, 96)):
         x, bias = torch.randn(*shape), torch.randn(160)
         for added in (None, bias):
             exact = torch.nn.functional.linear(x.double(), weight.double(), added if added is None else added.double())
