@@ -114,6 +114,7 @@ function follow() {
 function direct() {
   for (const element of document.querySelectorAll(".message .prose:not([dir]), #question textarea:not([dir])"))
     element.dir = "auto";
+  for (const panel of document.querySelectorAll(".panel:not([tabindex])")) panel.tabIndex = 0; // scrolled by keys
 }
 
 let scheduled = false;

@@ -225,7 +225,7 @@ def _formula(text: str, at: int) -> _Formula | None:
     r"""The formula that begins here: `\(…\)`, `\[…\]`, `$$…$$`, `$…$`, or a bare `\boxed{…}`."""
     if text.startswith("\\boxed{", at):
         box = _BOX.match(text, at, at + LONGEST_FORMULA)
-        return _mark(box.group(), INLINE, box.end()) if box else None
+        return _mark(box.group(), INLINE, box.end()) if box and box.group() != "\\boxed{}" else None
     for left, right, around in (("\\(", "\\)", INLINE), ("\\[", "\\]", DISPLAY), ("$$", "$$", DISPLAY)):
         if text.startswith(left, at):
             end = text.find(right, at + 2, at + 2 + LONGEST_FORMULA)

@@ -14,7 +14,8 @@ from commands.arena import main
 from common.errors import ConfigError
 from common.paths import ROOT
 from models.config import plan
-from models.config.machine import Gpu
+from models.config.machine import Gpu, Processor
+from models.config.plan import make_plan
 from models.config.registry import Profile, load_config
 from models.config.sources import AdapterSource
 from models.deployment import space, steps
@@ -225,8 +226,10 @@ def test_a_pair_that_does_not_fit_is_refused_before_anything_is_written(tmp_path
 
 
 def test_a_pair_that_needs_bf16_units_is_refused_where_none_are_promised(tmp_path: Path) -> None:
+    pair, small = CONFIG.pairs["qwen-0.5b"], CONFIG.profiles["cpu"].model_copy(update={"memory_gib": 13})
+    assert make_plan(CONFIG, pair, small, Processor((0, 1), bf16=True)).engines
     with pytest.raises(ConfigError, match=r"qwen-0\.5b cannot run on cpu"):
-        write_space(CONFIG, CONFIG.profiles["cpu"], tmp_path / "space", CONFIG.pairs["qwen-0.5b"])
+        write_space(CONFIG, small, tmp_path / "space", pair)
 
 
 def test_weights_larger_than_the_disk_are_said_to_be(tmp_path: Path) -> None:

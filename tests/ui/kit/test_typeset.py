@@ -37,6 +37,7 @@ def marked(text: str) -> str:
         (r"\(a<b\) and \[c\] and $$d$$", r"⟦a&lt;b⟧ and ⟦⟦c⟧⟧ and ⟦⟦d⟧⟧"),
         (r"So \boxed{\frac{1}{2}}.", r"So ⟦\boxed{\frac{1}{2}}⟧."),
         (r"\boxed{4", r"\\boxed{4"),
+        (r"Put it in \boxed{}.", r"Put it in \\boxed{}."),
         ("a<b and b>c, i<j", "a&lt;b and b>c, i&lt;j"),
         ("x &lt; y", "x &amp;lt; y"),
         ("2**10 and 3**5", r"2\*\*10 and 3\*\*5"),
