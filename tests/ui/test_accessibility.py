@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 WAIT_MS = 120_000
 PIXELS = 40
 SCRIPTS = {
-    "base": "#### Step 1\n2 + 2 is $4$.\n# 4" + "\n\nOnce more, so that the panel has to be scrolled." * 30,
+    "base": "#### Step 1\n2 + 2 is $4$.\n# 4" + "\n\nOnce more, so that the panel has to be scrolled." * 12,
     "distilled": "<think>\nTwo and two. Wait, is it?\n</think>\n\nIt is $\\boxed{4}$.",
 }
 SMALL = f"""() => [...document.querySelectorAll("button, summary, .segmented label")]
