@@ -114,7 +114,11 @@ function follow() {
 function direct() {
   for (const element of document.querySelectorAll(".message .prose:not([dir]), #question textarea:not([dir])"))
     element.dir = "auto";
-  for (const panel of document.querySelectorAll(".panel:not([tabindex])")) panel.tabIndex = 0; // scrolled by keys
+}
+
+// A panel can be scrolled by keys.
+function focusable() {
+  for (const panel of document.querySelectorAll(".panel:not([tabindex])")) panel.tabIndex = 0;
 }
 
 let scheduled = false;
@@ -127,6 +131,7 @@ new MutationObserver(() => {
     mine.drawOnce();
     addFolds();
     direct();
+    focusable();
     follow();
   }, 100);
 }).observe(document.documentElement, { childList: true, characterData: true, subtree: true });

@@ -89,7 +89,7 @@ def cpu_dtype(processor: Processor) -> str:
 def fp16_weights(profile: Profile, processor: Processor) -> bool:
     """Whether vLLM keeps weights in fp16 and computes in fp32, by the plugin in models/serving/vllm_plugin. A profile
     that names a precision of its own gets that one."""
-    if profile.gpu or profile.served_by != "vllm" or not processor.fp16_weights:
+    if profile.gpu or profile.served_by != "vllm" or processor.bf16 or not processor.x86:
         return False
     # The compiler of vLLM, which `enforce-eager` turns off, cannot handle FBGEMM's weights.
     return profile.engine.get("enforce-eager") is True and not {"dtype", "quantization"} & profile.engine.keys()
@@ -240,6 +240,7 @@ def _on_cpu(
     """A copy for each share, pinned to its own part of the cores. A single core is shared; a single copy gets all."""
     assert profile.kv_cache_gib is not None
     cores, widened = processor.cores, 1 if processor.bf16 else 2
+    fp16 = fp16_weights(profile, processor)
     reserve = profile.kv_cache_gib * widened
     part = len(cores) // len(shares)
     engines = []
@@ -253,7 +254,6 @@ def _on_cpu(
                 f"KV cache for {' and '.join(roles)}, and kv_cache_gib reserves {reserve} GiB"
             )
         limit = int(profile.memory_gib * GIB * profile.memory_utilization / len(shares))
-        fp16 = fp16_weights(profile, processor)
         weights = (1 if fp16 else widened) * spec.architecture.weight_bytes()
         runtime = spec.architecture.cpu_runtime_bytes(fp16_weights=fp16)
         usage = Usage(weights, reserve * GIB, runtime, limit)

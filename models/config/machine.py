@@ -100,11 +100,6 @@ class Processor(NamedTuple):
     x86: bool = True
     """Whether FBGEMM runs on it, with which vLLM can keep fp16 weights for arithmetic in fp32."""
 
-    @property
-    def fp16_weights(self) -> bool:
-        """Whether vLLM serves weights in fp16 here: half of what fp32 takes, and read in half the time."""
-        return self.x86 and not self.bf16
-
 
 SPACE_PROCESSOR = Processor((0, 1), bf16=False)
 """What to expect of a Space without a GPU: two virtual cores, of a kind that is not promised."""

@@ -45,7 +45,7 @@ _QUOTES = re.compile(r"(?:> ?)*")
 _LINK = re.compile(r"\[([^\[\]\n]{1,200})\]\((https?://[^\s()<>\\\[\]`\"']{1,500})\)")
 _PRICE = re.compile(r"\d[^\\^_={}+*/<>]*\s[A-Za-z]{2,}")
 """Between two dollar signs: an amount and words, with nothing that a formula has."""
-_BOX = re.compile(r"\\boxed\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}[^{}]*)*\}")
+_BOX = re.compile(r"\\boxed\{(?!\})[^{}]*(?:\{[^{}]*(?:\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}[^{}]*)*\}[^{}]*)*\}")
 """Allows braces nested three deep: without such a limit, matching would take quadratic time."""
 _ESCAPABLE = "*_`#~|>$"
 _BEFORE = re.compile(r"[\s(\[{\"'“‘«—–*_:/>|-]|[^\x00-\u2fff]")
@@ -225,7 +225,7 @@ def _formula(text: str, at: int) -> _Formula | None:
     r"""The formula that begins here: `\(…\)`, `\[…\]`, `$$…$$`, `$…$`, or a bare `\boxed{…}`."""
     if text.startswith("\\boxed{", at):
         box = _BOX.match(text, at, at + LONGEST_FORMULA)
-        return _mark(box.group(), INLINE, box.end()) if box and box.group() != "\\boxed{}" else None
+        return _mark(box.group(), INLINE, box.end()) if box else None
     for left, right, around in (("\\(", "\\)", INLINE), ("\\[", "\\]", DISPLAY), ("$$", "$$", DISPLAY)):
         if text.startswith(left, at):
             end = text.find(right, at + 2, at + 2 + LONGEST_FORMULA)

@@ -64,51 +64,37 @@ class Fp16WeightsConfig(QuantizationConfig):
         return None
 
 
-def _create(layer: torch.nn.Module) -> None:
-    """Room for fp16 weights, into which they are loaded, in place of fp32."""
-    weight = layer.get_parameter("weight")
-    weight.data = torch.empty_like(weight, dtype=torch.float16)
+class Fp16Weights(QuantizeMethodBase):
+    """What layers of every kind do with fp16 weights; mixed into vLLM's method for one kind."""
 
+    def create_weights(self, layer: torch.nn.Module, *sizes: Any, **attributes: Any) -> None:
+        super().create_weights(layer, *sizes, **attributes)
+        weight = layer.get_parameter("weight")
+        weight.data = torch.empty_like(weight, dtype=torch.float16)
 
-def _pack(layer: torch.nn.Module) -> None:
-    """Give the loaded weights to FBGEMM, which keeps a copy in its own order."""
-    layer.packed = torch.ops.quantized.linear_prepack_fp16(layer.weight.float(), None)
-    layer.weight = torch.nn.Parameter(torch.empty(0, dtype=torch.float16), requires_grad=False)
+    def process_weights_after_loading(self, layer: torch.nn.Module) -> None:
+        """Give the loaded weights to FBGEMM, which keeps a copy in its own order."""
+        layer.packed = torch.ops.quantized.linear_prepack_fp16(layer.weight.float(), None)
+        layer.weight = torch.nn.Parameter(torch.empty(0, dtype=torch.float16), requires_grad=False)
 
-
-def _multiply(layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """x @ weight.T + bias in fp32; x has shape (rows, input size)."""
-    parts = [torch.ops.quantized.linear_dynamic_fp16(part, layer.packed) for part in x.split(ROWS)]
-    y = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return y if bias is None else y.add_(bias)
+    def apply(self, layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
+        """x @ weight.T + bias in fp32; x has shape (rows, input size)."""
+        parts = [torch.ops.quantized.linear_dynamic_fp16(part, layer.packed) for part in x.split(ROWS)]
+        y = parts[0] if len(parts) == 1 else torch.cat(parts)
+        return y if bias is None else y.add_(bias)
 
 
 @register_weight_loader_v2_supported_method
-class Fp16Linear(UnquantizedLinearMethod):
-    def create_weights(self, layer: torch.nn.Module, *sizes: Any, **attributes: Any) -> None:
-        super().create_weights(layer, *sizes, **attributes)
-        _create(layer)
-
-    def process_weights_after_loading(self, layer: torch.nn.Module) -> None:
-        _pack(layer)
-
-    def apply(self, layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-        return _multiply(layer, x, bias)
+class Fp16Linear(Fp16Weights, UnquantizedLinearMethod):
+    pass
 
 
-class Fp16Embedding(UnquantizedEmbeddingMethod):
+class Fp16Embedding(Fp16Weights, UnquantizedEmbeddingMethod):
     """For embeddings and output heads. If both share a table, the embedding keeps it and the head has its copy."""
-
-    def create_weights(self, layer: torch.nn.Module, *sizes: Any, **attributes: Any) -> None:
-        super().create_weights(layer, *sizes, **attributes)
-        _create(layer)
 
     def process_weights_after_loading(self, layer: torch.nn.Module) -> None:
         if isinstance(layer, ParallelLMHead):
-            _pack(layer)
-
-    def apply(self, layer: torch.nn.Module, x: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-        return _multiply(layer, x, bias)
+            super().process_weights_after_loading(layer)
 
     def embedding(self, layer: torch.nn.Module, input_: torch.Tensor) -> torch.Tensor:
         return super().embedding(layer, input_).float()
