@@ -11,9 +11,10 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from battles.guard import configured_guard
 from common.errors import ArenaError
-from common.paths import cache, home
+from common.jsonl import read_text
+from common.paths import ROOT, cache, home
 from common.software import VERSION
-from eval.runs.log import RUNS
+from common.variables import misspelt
 from eval.runs.recorded import unpack_recorded
 from models.config.plan import choose_pair
 from models.config.registry import load_config
@@ -47,6 +48,8 @@ def main() -> None:
     for name in ("no_proxy", "NO_PROXY"):  # gradio requests its own page at startup, which a proxy cannot reach
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
+    for sentence in misspelt(os.environ, read_text(ROOT / "spaces.yaml")):
+        print(f"Note: {sentence}", flush=True)
     config = load_config()
     choice = choose_pair(config)
     served = ServedPair(config, choice.pair)
@@ -55,7 +58,7 @@ def main() -> None:
     keeper = configured_keeper(store)
     desk = Desk(store, app_version=VERSION)
     services = Services(config, served, desk, store, home(), salt, keeper, configured_guard(), why=choice.why)
-    unpack_recorded(home() / RUNS)
+    unpack_recorded(home())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if keeper:
         keeper.start()

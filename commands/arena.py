@@ -18,6 +18,9 @@ from typing import NamedTuple
 from commands.kit.arguments import Parser, group, sentence
 from commands.kit.printing import note, one_line
 from common.errors import DISK_FULL, ArenaError
+from common.jsonl import read_text
+from common.paths import ROOT
+from common.variables import misspelt
 
 
 class Command(NamedTuple):
@@ -64,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     continues = ""
     try:
         options = build_parser(argv).parse_args(argv)
+        for unknown in misspelt(os.environ, read_text(ROOT / "spaces.yaml")):
+            note(f"Note: {unknown}")
         continues = options.continues
         with _terminable():
             return int(options.action(options) or 0)

@@ -15,6 +15,7 @@ from eval.paper.quoted import READABLE, Quoted, differing, figures_hold, numbers
 from eval.paper.transparency import section_of, self_score
 from eval.results.report import run_comparisons
 from eval.results.samples import Results, Row, Side
+from eval.runs.log import RUNS
 from eval.runs.recorded import RECORDED, unpack_recorded
 from eval.statistics.metrics import Scored, truncation_curve
 from eval.statistics.paired import compare
@@ -44,9 +45,10 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
     return document
 
 
-def recorded(runs: Path) -> dict[str, Any]:
+def recorded(home: Path) -> dict[str, Any]:
     """Every set of the recorded run, and parts of the unseen families."""
-    unpack_recorded(runs)
+    unpack_recorded(home)
+    runs = home / RUNS
     results = Results(runs, [RUN])
     sets: dict[str, Any] = {}
     for one in run_comparisons(runs, RUN):

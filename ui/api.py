@@ -8,7 +8,7 @@ the documentation that programs and models see.
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -17,9 +17,10 @@ import gradio as gr
 
 from battles.sampling import within_contexts
 from common.errors import ConfigError, DataError, ServerError
+from eval.judging.scored import pair_scores
 from eval.results.overview import overview
 from eval.results.report import run_report
-from eval.runs.log import RUNS, list_runs
+from eval.runs.log import OPEN_ENDED, RUNS, list_runs
 from models.chat.client import Message
 from models.chat.events import Reply
 from models.config.registry import ROLES, Role
@@ -124,10 +125,12 @@ class Program:
             pair: Key of a pair. Empty: the pair that is served here.
 
         Returns:
-            pair, and sets: accuracy of both models, their difference with its 95 % interval, tokens, and the run's id.
+            pair, and sets: accuracy of both models, their difference with its 95 % interval, tokens, and the run's id;
+            judged: scores of answers that a judge model has read, with how far people agree with that judge.
         """
-        pair = pair or self._services.served.pair.key
-        return {"pair": pair, "sets": [one._asdict() for one in overview(self._services.home / RUNS, pair)]}
+        pair, home = pair or self._services.served.pair.key, self._services.home
+        sets = [one._asdict() for one in overview(home / RUNS, pair)]
+        return {"pair": pair, "sets": sets, "judged": list(map(asdict, pair_scores(home / OPEN_ENDED, pair)))}
 
     def report(self, run: str) -> str:
         """

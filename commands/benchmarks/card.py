@@ -9,7 +9,6 @@ from commands.kit.serving import chosen_pair
 from commands.kit.votes import final_ballots
 from common.errors import ConfigError, DataError
 from common.paths import home
-from eval.runs.log import RUNS
 from models.config.registry import load_config
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ def card_command(options: argparse.Namespace) -> None:
         raise ConfigError("The card has files of its own.", "Give --card without --out and --export.")
     pair = chosen_pair(load_config(), options.pair)
     check_writable(options.card / "report.md")
-    unpack_recorded(home() / RUNS)
+    unpack_recorded(home())
     votes, absent = _votes()
     built = build_card(pair, home(), votes, absent)
     content = files(built, pair)

@@ -3,8 +3,8 @@
 import argparse
 import asyncio
 
-from commands.kit.arguments import AGAIN, address, group, leaf, whole
-from commands.kit.printing import progress, show
+from commands.kit.arguments import AGAIN, add_profile_option, address, group, leaf, whole
+from commands.kit.printing import note, progress, show
 from common.errors import ConfigError
 from eval.runs.log import RunLog, find_run
 
@@ -15,16 +15,18 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
     commands = group(parser)
     example = f"arena judge check {URL} --set safetyj_diasafety"
     check = leaf(commands, "check", check_command, "compare a judge with people's labels", example)
-    example = f"arena judge run 20261127-172848-smol-135m {URL} --rubric safety"
+    example = "arena judge run 20261127-172848-smol-135m --served qwen-1.5b --rubric safety"
     run = leaf(commands, "run", run_command, "judge the answers of a run", example, continues=AGAIN)
     example = "arena judge scores 20261127-172848-smol-135m"
     show_scores = leaf(commands, "scores", scores_command, "print the scores of a judged run", example)
     for command in (check, run):
         command.add_argument(
-            "--url", type=address, required=True, help="address ending in /v1; the key is read from JUDGE_API_KEY"
+            "--url", type=address, default="", help="address ending in /v1; the key is read from JUDGE_API_KEY"
         )
-        command.add_argument("--model", required=True, help="the judge's model, as its server calls it")
+        command.add_argument("--model", default="", help="the judge's model, as its server calls it")
+        command.add_argument("--served", default="", help="serve this model of spaces.yaml, instead of an address")
         command.add_argument("--name", help="name to store the judge under (default: the model's)")
+        add_profile_option(command)
     check.add_argument("--set", required=True, help="labelled set (an unknown name lists them)")
     check.add_argument("--count", type=whole, help="items to judge (default: a fixed sample); 0: all")
     for command in (run, show_scores):
@@ -34,6 +36,7 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
 
 
 def check_command(options: argparse.Namespace) -> None:
+    from commands.kit.serving import asking
     from eval.judging.judge import RUBRICS, Judge
     from eval.judging.judged import judge_client
     from eval.judging.labelled import CHECK_ITEMS, LABELLED, check_judge, check_sentence, load_labelled, save_check
@@ -42,17 +45,19 @@ def check_command(options: argparse.Namespace) -> None:
     rubric = RUBRICS[LABELLED[options.set].rubric]
     count = CHECK_ITEMS if options.count is None else options.count
 
-    async def work() -> None:
-        async with judge_client(options.url, options.model) as client:
-            judge = Judge(options.name or options.model, client, rubric)
-            check, verdicts = await check_judge(judge, options.set, labelled, count or None, progress("items judged"))
+    async def work(asked: argparse.Namespace) -> None:
+        async with judge_client(asked.url, asked.model) as client:
+            judge = Judge(asked.name or asked.model, client, rubric)
+            check, verdicts = await check_judge(judge, asked.set, labelled, count or None, progress("items judged"))
         save_check(check, verdicts)
         show(options, vars(check), f"{check.judge}: {check_sentence(check, rubric.key)}")
 
-    asyncio.run(work())
+    with asking(options) as asked:
+        asyncio.run(work(asked))
 
 
 def run_command(options: argparse.Namespace) -> None:
+    from commands.kit.serving import asking
     from eval.judging.judge import RUBRICS, Judge
     from eval.judging.judged import judge_client, judge_run
 
@@ -63,15 +68,18 @@ def run_command(options: argparse.Namespace) -> None:
         raise ConfigError("This run does not say which question to put to the judge.",
                           f"Give --rubric {'|'.join(RUBRICS)}.")  # fmt: skip
 
-    async def work() -> None:
-        update = progress("answers judged")
-        async with judge_client(options.url, options.model) as client:
-            judge = Judge(options.name or options.model, client, RUBRICS[rubric])  # type: ignore[index]
-            async for done, total in judge_run(log, judge, options.benchmark):
-                update(done, total)
+    async def work(asked: argparse.Namespace) -> int:
+        update, done, of = progress("answers judged"), 0, 0
+        async with judge_client(asked.url, asked.model) as client:
+            judge = Judge(asked.name or asked.model, client, RUBRICS[rubric])  # type: ignore[index]
+            async for done, of in judge_run(log, judge, asked.benchmark):
+                update(done, of)
+        return of - done
 
-    with log.claim():
-        asyncio.run(work())
+    with log.claim(), asking(options) as asked:
+        missed = asyncio.run(work(asked))
+    if missed:
+        note(f"{missed} could not be judged. {AGAIN}")
     _show_scores(options, log)
 
 
@@ -80,14 +88,8 @@ def scores_command(options: argparse.Namespace) -> None:
 
 
 def _show_scores(options: argparse.Namespace, log: RunLog) -> None:
-    from eval.judging.judged import judgements, score_sentence, scores
-    from eval.judging.labelled import check_sentence
+    from eval.judging.scored import run_scores, score_lines
 
-    log.info()  # names what is wrong with the run
-    judged_scores = scores(judgements(log))
-    lines = [
-        f"{score_sentence(score)}\n    judge {score.judge}. {check_sentence(score.check, score.rubric)}"
-        for score in judged_scores
-    ]
-    text = "\n".join(lines) or "This run has not been judged yet. See arena judge run --help."
-    show(options, {"run": log.folder.name, "scores": judged_scores}, text)
+    found = run_scores(log)
+    text = "\n".join(score_lines(found)) or "This run has not been judged yet. See arena judge run --help."
+    show(options, {"run": log.folder.name, "scores": found}, text)

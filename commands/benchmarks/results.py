@@ -10,11 +10,10 @@ from commands.kit.files import check_writable
 from commands.kit.printing import progress, show
 from common.errors import ConfigError, DataError
 from common.jsonl import write_text
-from common.paths import ROOT, home
+from common.paths import home
 from eval.results.comparison import interval, points
 from eval.runs.log import OPEN_ENDED, RUNS, RunLog, find_run, list_runs
 
-RECORDED = ROOT / "eval" / "recorded"
 EXPORTS = ("parquet", "csv", "json")
 
 
@@ -44,14 +43,14 @@ def add_regrade(parser: argparse.ArgumentParser) -> None:
 def add_record(parser: argparse.ArgumentParser) -> None:
     describe(parser, record_command, "arena record 20261127-124343-smol-135m")
     add_run_argument(parser)
-    parser.add_argument("--out", type=Path, default=RECORDED, help="folder (default: eval/recorded)")
+    parser.add_argument("--out", type=Path, help="folder (default: the one whose runs ship)")
 
 
 def list_command(options: argparse.Namespace) -> None:
     infos = [*list_runs(home() / RUNS), *list_runs(home() / OPEN_ENDED)]
     lines = [
         f"{info.id}  {info.config.pair}  {', '.join(f'{data.name} ({data.problems})' for data in info.data)}"
-        f"  k={info.config.samples}  {info.config.max_tokens} tokens"
+        f"  k={info.config.samples}  {info.config.max_tokens} tokens{'  recorded' if info.recorded else ''}"
         for info in infos
     ]
     show(options, {"runs": infos}, "\n".join(lines) or "There are no runs yet. Start one with: arena run --help")
@@ -92,6 +91,7 @@ def _export(log: RunLog, path: Path, form: str) -> None:
 
 def pair_report(options: argparse.Namespace) -> None:
     """One row a set."""
+    from eval.judging.scored import pair_scores, score_lines
     from eval.problems.families import MEASURED
     from eval.results.overview import in_words, overview
     from eval.runs.recorded import unpack_recorded
@@ -99,9 +99,9 @@ def pair_report(options: argparse.Namespace) -> None:
 
     if options.export:
         raise ConfigError("Samples are exported run by run.", "Give the id of a run instead of --pair.")
-    unpack_recorded(home() / RUNS)
-    results = overview(home() / RUNS, options.pair)
-    if not results:
+    unpack_recorded(home())
+    results, judged = overview(home() / RUNS, options.pair), pair_scores(home() / OPEN_ENDED, options.pair)
+    if not results and not judged:
         if options.pair not in (pairs := load_config().pairs):
             raise ConfigError(f"There is no pair {options.pair}.", f"spaces.yaml has {', '.join(pairs)}.")
         start = f"arena run --pair {options.pair} --benchmark {MEASURED[0]}"
@@ -112,8 +112,9 @@ def pair_report(options: argparse.Namespace) -> None:
         f"{interval(one)} | {one.base_tokens:.0f} → {one.distilled_tokens:.0f} | {one.run} |"
         for one in results
     ]
-    text = "\n".join([*head, *rows, "", in_words(results)])
-    values = {"pair": options.pair, "sets": [one._asdict() for one in results]}
+    lines = score_lines(judged)
+    text = "\n".join([*head, *rows, "", in_words(results), *(["", "Judged by a model:", *lines] if lines else [])])
+    values = {"pair": options.pair, "sets": [one._asdict() for one in results], "judged": judged}
     if options.out:
         write_text(options.out, text + "\n")
         text = f"Report written to {options.out}."
@@ -137,16 +138,17 @@ def outcome(log: RunLog) -> tuple[dict[str, Any], str]:
 def _open_ended(log: RunLog) -> tuple[dict[str, Any], str]:
     from eval.runs import open_ended
 
-    run, text = log.folder.name, open_ended.outcome(log)
+    run = log.folder.name
     if not open_ended.is_probe(log):
-        from eval.judging.judged import judgements, scores
+        from eval.judging.scored import run_scores, score_lines
 
-        return {"run": run, "scores": scores(judgements(log))}, text
+        found = run_scores(log)
+        return {"run": run, "scores": found}, "\n".join(score_lines(found)) or open_ended.outcome(log)
     from eval.grading.grader import Grader
 
     with Grader(workers=1) as grader:
         sides, p_value = open_ended.probe_outcome(open_ended.probe_readings(log, grader))
-    return {"run": run, "sycophancy": sides, "p_value": p_value}, text
+    return {"run": run, "sycophancy": sides, "p_value": p_value}, open_ended.outcome(log)
 
 
 def regrade_command(options: argparse.Namespace) -> None:
@@ -160,10 +162,14 @@ def regrade_command(options: argparse.Namespace) -> None:
 
 
 def record_command(options: argparse.Namespace) -> None:
-    from eval.runs.recorded import pack_run, without_texts
+    from eval.judging.scored import keep_checks
+    from eval.runs.recorded import RECORDED, pack_run, without_texts
 
-    log = RunLog.open(home() / RUNS, options.run)
-    check_writable(options.out / f"{log.folder.name}.zip")
+    log = find_run(options.run)
+    out = options.out or (RECORDED / OPEN_ENDED if log.folder.parent.name == OPEN_ENDED else RECORDED)
+    check_writable(out / f"{log.folder.name}.zip")
     with TemporaryDirectory() as folder:
-        path = pack_run(without_texts(log.folder, Path(folder)), options.out)
+        copy = without_texts(log.folder, Path(folder))
+        keep_checks(RunLog(copy))
+        path = pack_run(copy, out)
     show(options, {"run": log.folder.name, "file": path}, f"Packed into {path}.")

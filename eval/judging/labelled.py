@@ -144,9 +144,9 @@ def save_check(check: JudgeCheck, judgements: Sequence[Judgement]) -> None:
     jsonl.append(path, [asdict(check)])
 
 
-def checks() -> list[JudgeCheck]:
-    """All checks, oldest first. Raises DataError when the file is damaged."""
-    path = checks_file()
+def checks(path: Path | None = None) -> list[JudgeCheck]:
+    """All checks of this installation, or of another file, oldest first. Raises DataError when the file is damaged."""
+    path = path or checks_file()
     if not path.exists():
         return []
     try:
@@ -155,9 +155,9 @@ def checks() -> list[JudgeCheck]:
         raise DataError(f"{path} has a row that is not a check: {error!r}.", "Restore or remove it.") from error
 
 
-def latest_check(judge: str, rubric: RubricKey) -> JudgeCheck | None:
-    """The newest check of this judge by this rubric; None if it was never checked."""
-    return next((c for c in reversed(checks()) if (c.judge, c.rubric) == (judge, rubric)), None)
+def latest_check(judge: str, rubric: RubricKey, known: Sequence[JudgeCheck]) -> JudgeCheck | None:
+    """The newest of the checks that is of this judge by this rubric; None if there is none."""
+    return next((c for c in reversed(known) if (c.judge, c.rubric) == (judge, rubric)), None)
 
 
 def trustworthy(check: JudgeCheck | None) -> bool:

@@ -1,4 +1,4 @@
-"""The open-ended sets of the paper's Table 2: where they come from and how their answers are judged.
+"""The open-ended sets, those of the paper's Table 2 and one of our own: where they come from, how they are judged.
 
 They are put to the models by the ordinary runner (rule `judged`, each prompt asked as it stands).
 
@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from common.errors import ConfigError, DataError
 from eval.problems.benchmark import Benchmark, content_hash, problem_key
-from eval.problems.rows import KnownSet, fetch, how_to_get, read_rows
+from eval.problems.rows import OWN, KnownSet, fetch, how_to_get, read_rows
+from eval.problems.sycophancy import NAME as PROBE
 from eval.records import Problem
 
 Area = Literal["safety", "factuality", "general"]
@@ -22,7 +23,7 @@ RubricKey = Literal["safety", "reference", "knowledge", "pair", "rating"]
 
 @dataclass(frozen=True, kw_only=True)
 class OpenEndedSet(KnownSet):
-    """A public set without an answer that a grader could check, and how its answers are judged."""
+    """A set without an answer that a grader could check, and how its answers are judged."""
 
     area: Area
     rubric: RubricKey
@@ -70,6 +71,10 @@ SETS: Mapping[str, OpenEndedSet] = {
         title="LIMA", area="general", rubric="rating", path="lima/test.jsonl", question="conversations", size=300,
         hub="GAIR/lima", origin="GAIR/lima",
     ),
+    "everyday": OpenEndedSet(
+        title="Everyday prompts, English and Chinese", area="general", rubric="pair", path="everyday.jsonl",
+        shipped=Path(__file__).parent, subject="language", size=40,
+    ),
 }  # fmt: skip
 
 
@@ -91,7 +96,7 @@ def plain_set(name: str, title: str, prompts: Mapping[str, Sequence[str]]) -> Be
         Problem(f"{name}/{number}", prompt, "", name, subject)
         for number, (subject, prompt) in enumerate((s, p) for s, of_subject in prompts.items() for p in of_subject)
     )
-    return Benchmark(name, problems, content_hash(problems), "prompts of this product", "judged", title)
+    return Benchmark(name, problems, content_hash(problems), OWN, "judged", title)
 
 
 def _own(path: Path, count: int | None, seed: int) -> Benchmark:
@@ -104,7 +109,8 @@ def _own(path: Path, count: int | None, seed: int) -> Benchmark:
         title=path.stem, area="general", rubric=rubric, path=str(path), question=column,
         gold="answer" if with_gold else "",
     )  # fmt: skip
-    return _benchmark(path.stem, known, rows, f"file {path}", count, seed)
+    name = f"own_{path.stem}" if path.stem in {*SETS, PROBE} else path.stem  # else taken for the set of that name
+    return _benchmark(name, known, rows, f"file {path}", count, seed)
 
 
 def _benchmark(

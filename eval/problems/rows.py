@@ -11,16 +11,20 @@ from common.jsonl import parse
 
 FOLDER = "folder "
 """What the source of rows begins with that are from a folder, whose name follows."""
+OWN = "prompts of this product"
+"""The source of what ships."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownSet:
-    """A public set: what it is called, how large it is, and where its rows are found."""
+    """A set: what it is called, how large it is, and where its rows are found."""
 
     title: str
     path: str
-    """Its file below JOURNEY_DATA."""
+    """Its file below JOURNEY_DATA, or below `shipped`."""
+    shipped: Path | None = None
+    """The product's folder that holds the file, if it ships."""
     size: int | None = None
     """Rows of the published set; None where that is not known."""
     question: str = "problem"
@@ -55,10 +59,12 @@ def data_folder() -> Path | None:
 
 
 def fetch(known: KnownSet, data: Path | None = None) -> Fetched:
-    """The rows of a public set: from `data` or JOURNEY_DATA if there is one, else from the hub.
+    """The rows of a set: its own if it ships, else from `data` or JOURNEY_DATA if there is one, else from the hub.
 
     Raises DataError that says how to get the set.
     """
+    if known.shipped:
+        return Fetched(read_rows(known.shipped / known.path), OWN)
     folder = data or data_folder()
     if folder:
         path = folder / known.path

@@ -1,6 +1,6 @@
 """Runs of the pairs that ship, which ship with them, so that there is something to see before the first run.
 
-    arena record RUN      pack a run's folder into eval/recorded
+    arena record RUN      pack a run's folder into eval/recorded, or eval/recorded/beyond for an open-ended set
 
 Each is an archive of a run's folder and becomes a run like any other when the app starts. Its run.json then says that
 it was recorded elsewhere. Problems of public sets are named in it, not quoted: their texts belong to others.
@@ -17,8 +17,9 @@ from common.errors import DataError
 from common.jsonl import write_text
 from common.paths import ROOT
 from eval.problems.benchmark_sets import KNOWN
+from eval.problems.open_ended import SETS
 from eval.problems.rows import FOLDER
-from eval.runs.log import RunLog
+from eval.runs.log import OPEN_ENDED, RUNS, RunLog
 
 RECORDED = ROOT / "eval" / "recorded"
 UNMARKED = frozenset({"20261127-124343-smol-135m", "20261127-172848-smol-135m", "20261127-222410-smol-135m"})
@@ -27,9 +28,23 @@ NOTE = "[The problem’s text is in the published set, and not in this run.]"
 LOG = logging.getLogger(__name__)
 
 
-def unpack_recorded(runs: Path) -> None:
-    """Put the runs that ship among the others, once. What cannot be written is logged and left out."""
-    for archive in sorted(RECORDED.glob("*.zip")):
+def unpack_recorded(home: Path) -> None:
+    """Put the runs that ship among the others, once. What cannot be written is logged and left out.
+
+    home: folder of the installation's data.
+    """
+    _unpack(RECORDED, home / RUNS)
+    _unpack(RECORDED / OPEN_ENDED, home / OPEN_ENDED)
+    for run in (home / RUNS / name for name in UNMARKED):
+        try:
+            if run.exists():
+                _mark(run)
+        except (OSError, ValueError, DataError) as error:
+            LOG.warning("The run %s cannot be marked as a recorded one: %s", run.name, error)
+
+
+def _unpack(archives: Path, runs: Path) -> None:
+    for archive in sorted(archives.glob("*.zip")):
         if (runs / archive.stem).exists():
             continue
         try:
@@ -41,12 +56,6 @@ def unpack_recorded(runs: Path) -> None:
                 unpacked.rename(runs / archive.stem)
         except (OSError, ValueError, BadZipFile, shutil.ReadError, DataError) as error:
             LOG.warning("The recorded run %s cannot be shown: %s", archive.stem, error)
-    for run in (runs / name for name in UNMARKED):
-        try:
-            if run.exists():
-                _mark(run)
-        except (OSError, ValueError, DataError) as error:
-            LOG.warning("The run %s cannot be marked as a recorded one: %s", run.name, error)
 
 
 def _mark(run: Path) -> None:
@@ -78,7 +87,7 @@ def without_texts(run: Path, folder: Path) -> Path:
     Nor does it say in which folder of this machine the sets were.
     """
     copy = Path(shutil.copytree(run, folder / run.name))
-    texts = [problem.question for problem in RunLog(copy).problems() if problem.benchmark in KNOWN]
+    texts = [problem.question for problem in RunLog(copy).problems() if _is_public(problem.benchmark)]
     quoted = [json.dumps(text, ensure_ascii=False)[1:-1] for text in sorted(texts, key=len, reverse=True)]
     for path in copy.glob("*.jsonl"):
         lines = path.read_text(encoding="utf-8")
@@ -88,8 +97,13 @@ def without_texts(run: Path, folder: Path) -> Path:
     path = copy / "run.json"
     info = json.loads(path.read_text(encoding="utf-8"))
     for data in info["data"]:
-        data["texts"] = data["name"] not in KNOWN
+        data["texts"] = not _is_public(data["name"])
         if data["source"].startswith(FOLDER):
             data["source"] = "a folder of the machine that ran it"
     write_text(path, json.dumps(info, indent=1, ensure_ascii=False))
     return copy
+
+
+def _is_public(name: str) -> bool:
+    """Whether a set is somebody else's."""
+    return name in KNOWN or (name in SETS and not SETS[name].shipped)

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from common.paths import ROOT
 from eval.grading.grader import Grader
+from eval.judging.labelled import check_sentence
+from eval.judging.scored import pair_scores, score_sentence
 from eval.paper.transparency import ANSWERS, DIMENSIONS, earns, full_marks, items, score, self_score
 from eval.runs.log import ROLES, RunLog, list_runs
 from eval.runs.open_ended import is_probe, probe_outcome, probe_readings
@@ -73,7 +75,8 @@ def _case_line(key: str, title: str, run: CaseRun) -> Line:
 
 
 def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, Table]]:
-    """How plain chat fares, from the adapter's report, and how firmly answers are held, from the newest probe."""
+    """How plain chat fares, from the adapter's report and from judged runs, and how firmly answers are held, from the
+    newest probe."""
     replies = _chat_replies(pair)
     rows = [
         {"prompt": entry.get("prompt", ""), "form": entry.get("form", ""), "role": role,
@@ -83,13 +86,19 @@ def chat_section(pair: PairSpec, open_ended: Path) -> tuple[Section, dict[str, T
     ]  # fmt: skip
     lines, probe = _probe_lines(pair.key, open_ended)
     tables: dict[str, Table] = {name: table for name, table in (("chat", rows), ("probe", probe)) if table}
-    if not replies and not lines:
+    judged = [
+        f"{score_sentence(score).rstrip('.')}. Judge: {score.judge}. {check_sentence(score.check, score.rubric)}"
+        for score in pair_scores(open_ended, pair.key)
+    ]
+    if not replies and not lines and not judged:
         sentence = "Not measured yet: arena train measure ADAPTER asks an adapter plain chat before and after."
         return Section("chat", "What chat lost", sentence), tables
     p_values = corrected([mcnemar(*_discordant(replies, feature)) for feature in FEATURES]) if replies else []
     lines = [_chat_line(replies, feature, p) for feature, p in zip(FEATURES, p_values, strict=False)] + lines
-    sentence = f"{len(replies)} plain requests that are in no training data." if replies else ""
-    return Section("chat", "What chat lost", sentence, CHAT_HEAD, tuple(lines), CHAT_NOTE), tables
+    sentences = [f"{len(replies)} plain requests that are in no training data."] if replies else []
+    return Section(
+        "chat", "What chat lost", " ".join([*sentences, *judged]), CHAT_HEAD if lines else (), tuple(lines), CHAT_NOTE
+    ), tables
 
 
 def _chat_replies(pair: PairSpec) -> list[Figures]:

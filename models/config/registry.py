@@ -58,7 +58,7 @@ class ModelSpec(Strict):
 class PairSpec(Strict):
     """A base and the model distilled from it."""
 
-    key: str
+    key: str = Field(pattern=r"^\w[\w.-]*$")  # the folders of its runs are called after it
     title: str
     about: str = ""
     base: ModelSpec

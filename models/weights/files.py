@@ -35,7 +35,10 @@ def ensure_space(folder: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path, variable: str = "JOURNEY_CACHE") -> Iterator[None]:
-    """Turn a full or unwritable disk into a WeightsError that says so. `variable` is the one that moves the folder."""
+    """Turn a full or unwritable disk, or one that cannot lock files, into a WeightsError that says so.
+
+    variable: the one that moves the folder.
+    """
     try:
         yield
     except OSError as error:
@@ -47,6 +50,11 @@ def disk_errors(folder: Path, variable: str = "JOURNEY_CACHE") -> Iterator[None]
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise WeightsError(
                 f"{folder} cannot be written: {error.strerror}.", f"Set {variable} to a folder you can write to."
+            ) from error
+        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise WeightsError(
+                f"The disk of {folder} cannot lock files, as some network disks cannot.",
+                f"Set {variable} to a folder on a disk of this machine.",
             ) from error
         raise
 

@@ -20,9 +20,10 @@ from common.paths import home
 from eval.grading.grader import Grader
 from eval.imports.imported import import_outputs
 from eval.judging.judge import RUBRICS, Judge, Judgement
-from eval.judging.judged import judge_run, judgements, scores
+from eval.judging.judged import judge_run, judgements
 from eval.judging.labelled import checks, latest_check, load_labelled
 from eval.judging.ratings import ratings, summarise_ratings
+from eval.judging.scored import run_scores, scores
 from eval.paper.transparency import from_json, saved, score
 from eval.results.comparison import build_comparison
 from eval.results.curves import curves
@@ -173,7 +174,7 @@ def test_the_imported_run() -> None:
 
 def test_a_packed_run_is_put_among_the_others(tmp_path: Path, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recorded, "RECORDED", written / "exports")
-    unpack_recorded(tmp_path / "runs")
+    unpack_recorded(tmp_path)
     log = RunLog.open(tmp_path / "runs", RUN)
     assert log.info().recorded and not find_run(RUN).info().recorded
     assert log.samples() == find_run(RUN).samples()
@@ -222,10 +223,10 @@ def test_the_judges_check_against_labelled_answers() -> None:
     assert [one.label for one in labelled] == ["unsafe", "safe", "safe", "unsafe"]
     assert labelled[3].item.fields["answer"] == "It will pass,\u2028wait a week."
     (check,) = checks()
-    assert check == latest_check("judge-9b", "safety")
+    assert check == latest_check("judge-9b", "safety", checks())
     assert (check.agreement.items, check.agreement.accuracy, check.agreement.kappa) == (4, 0.75, 0.5)
     assert check.agreement.confusion == {"safe": {"safe": 2, "unsafe": 0}, "unsafe": {"safe": 1, "unsafe": 1}}
-    standing = {s.rubric: s.check for s in scores(judgements(find_run(JUDGED)))}
+    standing = {s.rubric: s.check for s in run_scores(find_run(JUDGED))}
     assert standing == {"safety": check, "pair": None, "rating": None}
     (behind,) = (home() / "judges").glob("check-*.jsonl")
     found = [Judgement(**json.loads(line)) for line in behind.read_text(encoding="utf-8").split("\n") if line]

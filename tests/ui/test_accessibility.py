@@ -25,7 +25,7 @@ SMALL = f"""() => [...document.querySelectorAll("button, summary, .segmented lab
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("accessibility")
-    unpack_recorded(home / "runs")
+    unpack_recorded(home)
     with scripted_page(home, always(SCRIPTS), seconds_a_read=0.3) as url:
         yield url
 

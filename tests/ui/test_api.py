@@ -31,7 +31,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with scripted_pair(always(SAID), seconds_a_read=0.0) as served:
         store = Store(home / "votes.duckdb")
         desk = Desk(store, limits=Limits(rates=FREE, gesture_seconds=0.0))
-        unpack_recorded(home / "runs")
+        unpack_recorded(home)
         yield Services(load_config(), served, desk, store, Path(home), b"salt")
         store.close()
 

@@ -46,7 +46,7 @@ UNFOLD = """() => {
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("chinese")
-    unpack_recorded(home / "runs")
+    unpack_recorded(home)
     with scripted_page(home, always(SCRIPTS), seconds_a_read=0.3) as url:
         yield url
 

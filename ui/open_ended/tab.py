@@ -11,7 +11,8 @@ import gradio as gr
 
 from common.errors import ArenaError, ConfigError
 from eval.grading.grader import Grader
-from eval.judging.judged import judgements, scores
+from eval.judging.judged import judgements
+from eval.judging.scored import run_scores
 from eval.problems.sycophancy import NAME
 from eval.runs.jobs import Job, Jobs, RunProgress
 from eval.runs.log import RunInfo, RunLog, list_runs
@@ -33,7 +34,7 @@ from ui.kit.events import QUIET, page_loads, words_in, words_of
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.judging import build_judge_section, build_people_section
-from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html
+from ui.open_ended.view import AREAS, scores_html, sycophancy_html, table_2_figure, table_2_html, verdicts_html
 from ui.services import READ_ONLY, Services, check_ready
 
 SECONDS_BETWEEN_LOOKS = 3
@@ -93,7 +94,7 @@ def build_run_section(services: Services) -> tuple[gr.Dropdown, gr.HTML]:
     """Start and watch runs; returns the chosen run and where its outcome is shown."""
     form = build_run_form(services.served.profile)
     wire_starting(services, form)
-    wire_watching(services.jobs, form)
+    wire_watching(services.jobs, services.served.pair.key, form)
     return form.run, form.outcome
 
 
@@ -159,8 +160,8 @@ def wire_starting(services: Services, form: RunForm) -> None:
     form.stop.click(on_stop, form.key, form.notice, **QUIET)
 
 
-def wire_watching(jobs: Jobs, form: RunForm) -> None:
-    """The outcome of the chosen run, and the progress of the one in progress."""
+def wire_watching(jobs: Jobs, pair: str, form: RunForm) -> None:
+    """The outcome of the chosen run, and the progress of the one in progress. `pair`: the one that is served."""
     watched = gr.State("")
 
     def look(run_id: str | None, seen: str) -> dict[Any, Any]:
@@ -172,7 +173,7 @@ def wire_watching(jobs: Jobs, form: RunForm) -> None:
 
     run, outcome = form.run, form.outcome
     run.change(lambda run_id: shown(outcome_html(run_id, going(jobs))), run, outcome, **QUIET)
-    gr.on(page_loads(), lambda: gr.update(choices=run_choices(), value=newest_run()), None, run, **QUIET)
+    gr.on(page_loads(), lambda: gr.update(choices=run_choices(), value=newest_run(pair)), None, run, **QUIET)
     gr.Timer(SECONDS_BETWEEN_LOOKS).tick(look, [run, watched], [form.notice, outcome, watched], **QUIET)
 
 
@@ -193,14 +194,17 @@ def run_choices() -> list[tuple[str, str]]:
     return [(run_title(info), info.id) for info in list_runs(runs_folder())]
 
 
-def newest_run() -> str | None:
-    return next((info.id for info in list_runs(runs_folder())), None)
+def newest_run(pair: str) -> str | None:
+    """The newest run, of this pair if it has one."""
+    infos = list_runs(runs_folder())
+    return next((info.id for info in sorted(infos, key=lambda info: info.config.pair != pair)), None)
 
 
 def run_title(info: RunInfo) -> str:
     names = ", ".join(data.title for data in info.data)
     asked = sum(data.problems for data in info.data)
-    return f"{names}, {asked} prompts · {info.created_at[:16].replace('T', ' ')} UTC · {info.config.pair}"
+    made = f"{info.created_at[:16].replace('T', ' ')} UTC · {info.config.pair}"
+    return f"{'Recorded · ' if info.recorded else ''}{names}, {asked} prompts · {made}"
 
 
 def progress_text(progress: RunProgress) -> str:
@@ -219,7 +223,8 @@ def outcome_html(run_id: str | None, going: str = "") -> Markup:
         answered = Counter(info.role_of(sample.model) for sample in log.samples())
         head = note(f"Answers: {', '.join(f'{role} {answered[role]}' for role in ROLES)}.")
         if not is_probe(log):
-            return head + scores_html(scores(judgements(log)))
+            table = scores_html(run_scores(log), {data.name: data.title for data in info.data})
+            return head + table + verdicts_html(judgements(log), {p.id: p.question for p in log.problems()})
         if run_id == going:  # grading starts processes: not every few seconds while the models work
             return head + note("The result appears when the run has finished.")
         outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)

@@ -1,21 +1,21 @@
 """What the page on open-ended results shows: pure functions from results to tables and figures."""
 
-from collections.abc import Sequence
-from math import isnan
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from eval.judging.judged import JudgedScore
+from eval.judging.judge import RUBRICS, Judgement
 from eval.judging.labelled import check_sentence, trustworthy
 from eval.judging.ratings import RatingSummary
+from eval.judging.scored import JudgedScore, counted, figure, preferred
 from eval.paper.figures import TABLE_2, Counts, OpenEndedResult, counts, safety_together, unpaired_difference
-from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
 from ui.kit.html import Markup, below, join, note, render, strong, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 
 AREAS = {"all": "All", "safety": "Safety", "factuality": "Factuality", "general": "General"}
 SIGNIFICANT = 0.05
+MOST_VERDICTS = 200
 
 
 def results_of(area: str) -> list[OpenEndedResult]:
@@ -104,39 +104,60 @@ def table_2_figure(area: str = "all") -> go.Figure:
     return figure
 
 
-def scores_html(scores: Sequence[JudgedScore]) -> Markup:
-    """Judged scores of a run, each with how far its judge can be trusted."""
+def scores_html(scores: Sequence[JudgedScore], titles: Mapping[str, str]) -> Markup:
+    """Judged scores of a run, each with how far its judge can be trusted. `titles`: of the run's sets, by key."""
     if not scores:
         return note("No answer of this run has been judged yet.")
     rows = []
     for score in scores:
-        value, low, high = (_figure(x, score.rubric) for x in (score.value, score.low, score.high))
-        standing = ""
-        if not trustworthy(score.check):
-            standing = "Do not rely on it." if score.check else "Judge never checked."
+        value, low, high = (figure(x, score.rubric) for x in (score.value, score.low, score.high))
+        standing = "" if trustworthy(score.check) and not score.flaw else "Do not rely on it."
         rows.append(
             [
-                score.benchmark,
-                score.role,
+                below(titles.get(score.benchmark, score.benchmark), RUBRICS[score.rubric].title),
+                "distilled preferred to base" if score.rubric == "pair" else score.role,
                 below(strong(value), f"{low} to {high}"),
-                f"{score.valid} valid, {score.invalid} invalid"
-                + (f", {score.flipped} changed with the order" if score.flipped else ""),
+                counted(score),
                 render(
-                    '{{ judge }}: {% if standing %}<span class="mark no">{{ standing }}</span> {% endif %}{{ check }}',
+                    '<span translate="no">{{ judge }}</span>: {% if standing %}<span class="mark no">{{ standing }}'
+                    "</span> {% endif %}{% if flaw %}<span>{{ flaw }}</span> {% endif %}<span>{{ check }}</span>",
                     judge=score.judge,
-                    standing=standing,
+                    standing=standing if score.check or score.flaw else "Judge never checked.",
+                    flaw=score.flaw,
                     check=check_sentence(score.check, score.rubric),
                 ),
             ]
         )
-    return table(("set", "model", "score", "verdicts", "can the judge be trusted?"), rows, "words")
+    return table(("set and question", "model", "score", "verdicts", "can the judge be trusted?"), rows, "words")
 
 
-def _figure(value: float, rubric: RubricKey) -> str:
-    """A mark or a share; a single verdict has no interval, and without verdicts there is no value."""
-    if isnan(value):
-        return "–"
-    return f"{value:.1f}" if rubric == "rating" else f"{value:.1%}"
+def verdicts_html(verdicts: Sequence[Judgement], questions: Mapping[str, str]) -> Markup:
+    """Every verdict, with what the judge read and wrote. `questions`: the prompts of the run, by problem."""
+    if not verdicts:
+        return Markup()
+    rows = [
+        (questions.get(one.extra.get("problem", ""), one.item), _outcome(one), one.prompts[0], one.raws)
+        for one in verdicts[:MOST_VERDICTS]
+    ]
+    return render(
+        "<details><summary>{{ title }}</summary>{% for question, outcome, prompt, raws in rows %}"
+        '<details><summary><span translate="no">{{ question|truncate(90) }}</span> <b>{{ outcome }}</b></summary>'
+        '<pre translate="no">{{ prompt }}</pre>{% for raw in raws %}'
+        "<p>{{ 'The judge’s reply' if loop.first else 'Its reply with the answers exchanged' }}</p>"
+        '<pre translate="no">{{ raw }}</pre>{% endfor %}</details>{% endfor %}</details>',
+        title="Every verdict" if len(rows) == len(verdicts) else f"The first {len(rows)} verdicts",
+        rows=rows,
+    )
+
+
+def _outcome(verdict: Judgement) -> str:
+    if verdict.value is None:
+        return "invalid"
+    if verdict.flipped:
+        return "changed with the order"
+    if verdict.rubric == "pair":
+        return preferred(verdict) or "tie"
+    return f"{verdict.extra.get('role', '')}: {str(verdict.value).replace('_', ' ')}"
 
 
 def ratings_html(summary: RatingSummary, blind: bool) -> Markup:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import nan
@@ -13,7 +15,7 @@ import pytest
 
 from common.errors import ConfigError, DataError, ServerError
 from eval.judging.judge import RUBRICS, Judge, JudgeItem, Judgement
-from eval.judging.judged import JUDGEMENTS, judge_items, judge_run, judgements, score_sentence, scores
+from eval.judging.judged import JUDGEMENTS, judge_items, judge_run, judgements
 from eval.judging.labelled import (
     LABELLED,
     JudgeCheck,
@@ -28,6 +30,7 @@ from eval.judging.labelled import (
     trustworthy,
 )
 from eval.judging.ratings import RatingTask, add_rating, next_task, order_for, ratings, ratings_file, summarise_ratings
+from eval.judging.scored import score_sentence, scores
 from eval.problems.open_ended import SETS, load_open_ended
 from eval.records import Problem, Sample
 from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, find_run
@@ -51,7 +54,7 @@ def write_rows(path: Path, rows: Sequence[dict]) -> None:
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
 
 
-@pytest.mark.parametrize("key", SETS)
+@pytest.mark.parametrize("key", [key for key, known in SETS.items() if not known.shipped])
 def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
     known = SETS[key]
     cell = ["问题 1", "an answer"] if key == "lima" else "问题 1"
@@ -62,6 +65,13 @@ def test_every_set_loads_from_a_folder(key: str, tmp_path: Path) -> None:
     assert [(p.question, p.gold) for p in found.problems] == [("问题 1", "gold" if known.gold else "")]
     assert found.problems[0].extra == {"prompt": "plain", "rubric": known.rubric}
     assert bool(found.warning) == (known.size is not None)
+
+
+def test_everyday_prompts_ship_in_both_languages(tmp_path: Path) -> None:
+    found = load_open_ended("everyday", data=tmp_path)  # whatever lies there
+    assert Counter(problem.subject for problem in found.problems) == {"English": 20, "Chinese": 20}
+    assert all(bool(re.search("[一-鿿]", p.question)) == (p.subject == "Chinese") for p in found.problems)
+    assert (found.rule, found.warning) == ("judged", "")
 
 
 @pytest.mark.parametrize("ids", [(1, 0), (7, 7), (2, None), ("", 1)])
@@ -157,14 +167,14 @@ def labelled(*rows: tuple[str, str]) -> list[Labelled]:
 
 async def test_a_check_counts_agreement_and_is_kept() -> None:
     judge = Judge("word", ByWord(), RUBRICS["safety"])
-    assert "never checked" in check_sentence(latest_check("word", "safety"), "safety")
+    assert "never checked" in check_sentence(latest_check("word", "safety", checks()), "safety")
     rows = labelled(("bomb", "unsafe"), ("tea", "safe"), ("knife", "unsafe"), ("garble", "safe"))
     check, verdicts = await check_judge(judge, "mine", rows)
     save_check(check, verdicts)
     assert (check.agreement.items, check.agreement.invalid, check.agreement.accuracy) == (4, 1, 0.5)
-    assert latest_check("word", "safety") == check == checks()[0]
+    assert latest_check("word", "safety", checks()) == check == checks()[0]
     assert "kappa" in check_sentence(check, "safety")
-    assert latest_check("other", "safety") is None
+    assert latest_check("other", "safety", checks()) is None
 
 
 async def test_a_check_says_in_words_when_a_judge_knows_nothing() -> None:

@@ -12,7 +12,7 @@ from eval.records import Problem, Sample
 from eval.results.report import run_comparisons
 from eval.runs import recorded
 from eval.runs.cost import throughputs
-from eval.runs.log import DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
+from eval.runs.log import RUNS, DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from eval.runs.plan import check_own
 from eval.runs.recorded import NOTE, RECORDED, pack_run, unpack_recorded, without_texts
 from insights.stored import stored_benchmarks
@@ -25,10 +25,10 @@ SHIPPED = {archive.stem for archive in RECORDED.glob("*.zip")}
 
 def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
-    infos = list_runs(tmp_path)
+    infos = list_runs(tmp_path / RUNS)
     assert {info.id for info in infos} == SHIPPED != set()
     for info in infos:
-        log = RunLog.open(tmp_path, info.id)
+        log = RunLog.open(tmp_path / RUNS, info.id)
         wanted = sum(data.problems for data in info.data) * info.config.samples * len(info.sides)
         samples = log.samples()
         assert len(samples) == wanted
@@ -40,7 +40,7 @@ def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> No
 
 def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
-    log = RunLog.open(tmp_path, min(SHIPPED))
+    log = RunLog.open(tmp_path / RUNS, min(SHIPPED))
     flag = {"model": "m", "problem_id": "p", "index": 0, "outcome": "wrong", "note": "looks right to me"}
     flag["flagged_at"] = "2026-01-01T00:00:00+00:00"
     log.append("flags", [flag])
@@ -50,7 +50,7 @@ def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
 
 def test_another_machines_speed_is_not_taken_for_this_ones(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
-    assert not any(throughputs(tmp_path, load_config().pairs["smol-135m"]).values())
+    assert not any(throughputs(tmp_path / RUNS, load_config().pairs["smol-135m"]).values())
 
 
 def test_a_run_stays_a_recorded_one_when_a_later_version_ships_another(
@@ -59,8 +59,8 @@ def test_a_run_stays_a_recorded_one_when_a_later_version_ships_another(
     unpack_recorded(tmp_path)
     monkeypatch.setattr(recorded, "RECORDED", tmp_path / "nothing")
     unpack_recorded(tmp_path)
-    assert all(info.recorded for info in list_runs(tmp_path))
-    assert not any(throughputs(tmp_path, load_config().pairs["smol-135m"]).values())
+    assert all(info.recorded for info in list_runs(tmp_path / RUNS))
+    assert not any(throughputs(tmp_path / RUNS, load_config().pairs["smol-135m"]).values())
 
 
 def test_a_run_from_before_they_were_marked_is_marked_when_the_app_starts(
@@ -68,9 +68,9 @@ def test_a_run_from_before_they_were_marked_is_marked_when_the_app_starts(
 ) -> None:
     monkeypatch.setattr(recorded, "RECORDED", tmp_path / "nothing")
     for name in (*recorded.UNMARKED, "mine"):
-        make_run(tmp_path, name)
+        make_run(tmp_path / RUNS, name)
     unpack_recorded(tmp_path)
-    assert {info.id for info in list_runs(tmp_path) if info.recorded} == recorded.UNMARKED
+    assert {info.id for info in list_runs(tmp_path / RUNS) if info.recorded} == recorded.UNMARKED
 
 
 def test_a_damaged_archive_is_logged_and_left_out(
@@ -79,9 +79,9 @@ def test_a_damaged_archive_is_logged_and_left_out(
     (tmp_path / "broken.zip").write_bytes(b"no archive")
     monkeypatch.setattr(recorded, "RECORDED", tmp_path)
     with caplog.at_level(logging.WARNING):
-        unpack_recorded(tmp_path / "runs")
+        unpack_recorded(tmp_path)
     assert "broken cannot be shown" in caplog.text
-    assert list_runs(tmp_path / "runs") == []
+    assert list_runs(tmp_path / RUNS) == []
 
 
 SUM = Problem("toy/1", "1 + 1?", "2", "toy")
@@ -104,7 +104,7 @@ def test_packing_is_the_way_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         archive = pack_run(log.folder, tmp_path)
     assert archive.name == "a-run.zip"
     monkeypatch.setattr(recorded, "RECORDED", tmp_path)
-    unpack_recorded(tmp_path / "runs")
+    unpack_recorded(tmp_path)
     back = RunLog.open(tmp_path / "runs", "a-run")
     assert back.info() == replace(log.info(), recorded=True)
     files = {path.name for path in log.folder.iterdir()} - {".lock", "run.json"}
@@ -122,7 +122,7 @@ def test_a_public_problem_is_not_quoted_and_not_asked_again(
     log.append("samples", [asdict(sample)])
     pack_run(without_texts(log.folder, tmp_path), tmp_path)
     monkeypatch.setattr(recorded, "RECORDED", tmp_path)
-    unpack_recorded(tmp_path / "runs")
+    unpack_recorded(tmp_path)
     back = RunLog.open(tmp_path / "runs", "a-run")
     assert back.problems() == [Problem("gsm8k/7", NOTE, "2", "gsm8k")]
     said = f"You ask: {NOTE} It is 2."
@@ -146,7 +146,7 @@ def test_a_run_without_answers_is_not_packed(tmp_path: Path, name: str) -> None:
 
 def test_a_recorded_run_is_labelled_as_one(tmp_path: Path) -> None:
     unpack_recorded(tmp_path)
-    info = list_runs(tmp_path)[0]
+    info = list_runs(tmp_path / RUNS)[0]
     assert run_label(info).startswith("Recorded · 20")
     assert not run_label(replace(info, recorded=False)).startswith("Recorded")
 
@@ -159,7 +159,7 @@ def test_archives_are_small() -> None:
 def test_the_figures_of_the_readme_are_those_of_the_recorded_run(tmp_path: Path, run: str) -> None:
     unpack_recorded(tmp_path)
     readme = (RECORDED.parent.parent / "README.md").read_text(encoding="utf-8")
-    for comparison in run_comparisons(tmp_path, run):
+    for comparison in run_comparisons(tmp_path / RUNS, run):
         paired = comparison.paired
         assert paired is not None
         assert f"| {paired.base:.1%} | {paired.distilled:.1%} |".replace("%", " %") in readme

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from commands.arena import main
+from eval.judging.judge import Judgement
 from eval.problems.benchmark import Benchmark
 from eval.problems.sycophancy import generate_probe
 from eval.records import Problem, Sample
@@ -260,6 +261,20 @@ def test_the_newest_probe_says_who_gives_in(pair: PairSpec, tmp_path: Path) -> N
     assert (line.values["base"], line.values["distilled"], line.values["reading"]) == (1.0, 0.0, "fewer")
     claimed = [row for row in tables["probe"] if row["form"] == "claimed"]
     assert sum(row["gave_in"] for row in claimed if row["role"] == "base") == len(claimed) / 2
+
+
+def test_a_judged_run_stands_beside_what_chat_lost(pair: PairSpec, tmp_path: Path) -> None:
+    sides = {"base": SideInfo("b", "B"), "distilled": SideInfo("d", "D")}
+    data = (DataInfo("everyday", "Everyday prompts", "", "", "judged", 1, 1),)
+    info = RunInfo("chat", STARTED, RunConfig(pair.key, ("everyday",)), data, sides, "")  # type: ignore[arg-type]
+    log = RunLog.create(tmp_path / "beyond", info, [Problem("everyday/1", "Hello?", "", "everyday")])
+    places = {"first": "base", "second": "distilled", "problem": "everyday/1", "benchmark": "everyday"}
+    log.append(
+        "judgements", [vars(Judgement("1", "pair", "judge-9b", "first", "", "", ("?",), ("!", "!"), False, places))]
+    )
+    section, _ = chat_section(pair, tmp_path / "beyond")
+    assert "distilled preferred to base: 0.0%" in section.sentence
+    assert "Judge: judge-9b. This judge was never checked against people" in section.sentence
 
 
 def test_the_archive_has_one_folder(made: tuple[Built, Path], pair: PairSpec, tmp_path: Path) -> None:

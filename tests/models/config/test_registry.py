@@ -94,6 +94,14 @@ def test_mistake_is_named(tmp_path: Path, path: str, value: Any, words: list[str
         assert word in str(caught.value)
 
 
+@pytest.mark.parametrize("key", ["org/mine", "../mine", "", ".mine", "my pair", "mine\n"])
+def test_a_pair_whose_name_cannot_be_a_folders_is_refused(tmp_path: Path, key: str) -> None:
+    named = changed("space/pinned", False)
+    named["pairs"][key] = copy.deepcopy(named["pairs"]["smol-135m"])
+    with pytest.raises(ConfigError, match="pairs"):
+        load(tmp_path, named)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("a: 1\nb: 2\na: 3\n", ["'a' appears twice", "line 3"]), ("a: [", ["not YAML"]), ("- 1", ["not a mapping"])],

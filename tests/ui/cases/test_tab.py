@@ -17,9 +17,9 @@ from battles.pinning import pin_from_battle
 from battles.turns import Progress
 from common.errors import ConfigError
 from eval.grading.grader import Grader
-from eval.judging.judged import JudgedScore
 from eval.judging.labelled import JudgeCheck
 from eval.judging.ratings import RatingSummary
+from eval.judging.scored import JudgedScore
 from eval.paper.figures import TABLE_2
 from eval.problems.prompts import BARE_PROMPT
 from eval.problems.sycophancy import probe
@@ -257,21 +257,22 @@ def test_table_2_is_shown_whole_and_by_area() -> None:
 
 
 def judged(**other: Any) -> JudgedScore:
-    known = {"valid": 9, "invalid": 1, "value": 0.5, "low": 0.2, "high": 0.8, "flipped": 0, "check": None}
+    known = {"due": 10, "valid": 9, "invalid": 1, "value": 0.5, "low": 0.2, "high": 0.8, "check": None}
+    known |= {"won": 0, "tied": 0, "flipped": 0}
     return JudgedScore("judge <x>", "safety", "flames", "base", **{**known, **other})
 
 
 def test_a_score_stands_beside_what_is_known_of_its_judge() -> None:
-    unchecked = scores_html([judged()])
+    unchecked = scores_html([judged()], {})
     assert "Judge never checked." in unchecked
     assert "judge <x>" not in unchecked
     found = agreement(["safe"] * 3 + ["unsafe"], ["safe", "safe", "unsafe", "unsafe"])
-    checked = scores_html([judged(check=JudgeCheck("judge <x>", "safety", "safetyj_flames", found, None, ""))])
+    checked = scores_html([judged(check=JudgeCheck("judge <x>", "safety", "safetyj_flames", found, None, ""))], {})
     assert "never checked" not in checked
     assert "agrees on 75%" in checked
     assert "kappa 0.50" in checked
     assert "Do not rely on it." in checked, "its interval reaches down to chance"
-    assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)])
+    assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)], {})
 
 
 def test_means_are_hidden_from_whoever_still_marks() -> None:
