@@ -8,7 +8,6 @@ does not use the network.
 
 import argparse
 import ctypes.util
-import hashlib
 import os
 import platform
 import re
@@ -19,18 +18,31 @@ import threading
 import time
 from pathlib import Path
 
-WINDOWS = os.name == "nt"
+if sys.version_info >= (3, 11):  # noqa: UP036  (an older one cannot parse these modules, and gets as far as check_python)
+    from common.engine_folder import ENGINE_GB, discard, gigabytes, has_engine, has_own_vllm, is_ours, set_aside
+    from common.installing import (
+        Part,
+        explain,
+        has_gpu,
+        interpreter,
+        pip_settings,
+        profile_names,
+        succeeds,
+        uv_environment,
+        why_anew,
+        why_not_on_gpus,
+        write_command,
+    )
+    from common.locks import alone
+    from common.paths import engine
+
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 ENGINE = ROOT / ".venv-engine"
 OLDEST, NEWEST = (3, 11), (3, 14)
-FREE_GB = {"none": 8, "cpu": 12, "gpu": 24}
-"""Disk space for both environments and uv's download cache, which shares its files with them."""
-ENGINE_GB = {"cpu": 4, "gpu": 16}
-"""Disk space for the engine's environment alone, and its wheels while they are being unpacked."""
+PAGE_GB = 8
+"""Disk space for the page's environment and uv's download cache, which shares its files with it."""
 SECONDS = 3600
-CUDA = 13
-"""The CUDA version that the wheels of torch and vLLM are built for."""
 KINDS = {"cpu": "cpu", "remote": "none", "transformers": "none", "zero": "none"}
 """What the profiles that run without a GPU's engine need; all others take the machine as it is."""
 
@@ -39,22 +51,9 @@ class InstallError(Exception):
     """What went wrong and what to do about it."""
 
 
-def driver_cuda():
-    """The newest CUDA version that the NVIDIA driver supports, e.g. 13.0; None if no driver lists a GPU."""
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20)
-        if listed.returncode or "GPU" not in listed.stdout:
-            return None
-        summary = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20).stdout
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    version = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
-    return float(version.group(1)) if version else float(CUDA)
-
-
 def machine_kind():
     """`gpu` or `cpu`; `none` if vLLM has no build for this machine, or JOURNEY_PROFILE goes without it. Raises
-    InstallError if there is a GPU, not hidden by CUDA_VISIBLE_DEVICES, whose driver is too old."""
+    InstallError if there is a GPU, not hidden by CUDA_VISIBLE_DEVICES, that is too old or whose driver is."""
     # models/config/machine.py asks the same when it chooses a profile.
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         return "none"
@@ -63,31 +62,18 @@ def machine_kind():
         return named
     if not re.match(r"\s*(\d|GPU-|MIG-)", os.environ.get("CUDA_VISIBLE_DEVICES", "0")):
         return "cpu"
-    cuda = driver_cuda()
-    if cuda is not None and cuda < CUDA:
-        raise InstallError(
-            f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA}. Update the driver "
-            "(580 or newer), or serve small models on the processor: `JOURNEY_PROFILE=cpu make app`."
-        )
-    return "cpu" if cuda is None else "gpu"
+    if not has_gpu():
+        return "cpu"
+    why = why_not_on_gpus()
+    if why:
+        raise InstallError(why)
+    return "gpu"
 
 
-class Part:
-    """Requirement files that are installed together into one environment, and the stamp that records this there."""
-
-    def __init__(self, name, venv, files, locked, overrides=None, kind=""):
-        self.venv, self.files, self.locked, self.overrides = venv, files, locked, overrides
-        texts = [(ROOT / file).read_text() for file in [*files, locked, *([overrides] if overrides else [])]]
-        self.print = hashlib.sha256("\0".join([platform.python_version(), kind, *texts]).encode()).hexdigest()
-        self.stamp = venv / (name + ".installed")
-
-    def is_installed(self):
-        return self.stamp.exists() and self.stamp.read_text() == self.print
-
-
-def interpreter(venv):
-    """The Python of an environment."""
-    return venv / "Scripts" / "python.exe" if WINDOWS else venv / "bin" / "python"
+def check_profile():
+    named, names = os.environ.get("JOURNEY_PROFILE"), profile_names(ROOT / "spaces.yaml")
+    if named and names and named not in names:
+        raise InstallError(f"JOURNEY_PROFILE: there is no profile {named!r}. There are: {', '.join(names)}.")
 
 
 def page_parts(dev):
@@ -110,12 +96,17 @@ def check_python():
         )
 
 
-def check_disk(gigabytes, folder=ROOT):
-    existing = next(path for path in [folder, *folder.parents] if path.exists())
-    free = shutil.disk_usage(existing).free / 1e9
-    if free < gigabytes:
-        needed = f"{folder}; what is to be installed needs about {gigabytes} GB"
-        raise InstallError(f"Only {free:.1f} GB are free on the disk of {needed}. Use a larger disk, or free some.")
+def check_disk(sizes):
+    """Raise InstallError if a disk has less room than all that is to be written to it. `sizes`: {folder: gigabytes}."""
+    existing = {folder: next(path for path in [folder, *folder.parents] if path.exists()) for folder in sizes}
+    for folder, place in existing.items():
+        needed = sum(sizes[other] for other in sizes if existing[other].stat().st_dev == place.stat().st_dev)
+        free = shutil.disk_usage(place).free / 1e9
+        if free < needed:
+            raise InstallError(
+                f"Only {free:.1f} GB are free on the disk of {folder}; what is to be installed there needs about "
+                f"{needed:.0f} GB. Free some, or name a new folder on a larger disk for the engine in JOURNEY_ENGINE."
+            )
 
 
 def install_system_package(package, why):
@@ -134,18 +125,6 @@ def install_system_package(package, why):
             code = 1
     if code:
         raise InstallError(f"{package} is missing ({why}). Run: sudo apt-get install {package}")
-
-
-def why_anew(venv):
-    """Why an environment that is there cannot be used; empty if it can."""
-    # Until version 0.7 everything was installed into one environment, the engine included.
-    if list(venv.glob("installed-requirements*.txt")):
-        return "it was made by an earlier version, with the engine inside"
-    settings = "".join(file.read_text(encoding="utf-8", errors="replace") for file in venv.glob("pyvenv.cfg"))
-    version = re.search(r"^version\w* *= *(\d+)\.(\d+)", settings, re.MULTILINE)
-    if version and tuple(map(int, version.groups())) != sys.version_info[:2]:
-        return "it is for Python " + ".".join(version.groups())
-    return "" if interpreter(venv).exists() else "its Python is gone"
 
 
 def make_venv():
@@ -189,19 +168,14 @@ def run_shown(command, environment=None):
             "command again; finished downloads are kept."
         )
     if code:
-        from common.installing import explain
-
         raise InstallError(explain("".join(tail)))
 
 
 def uv_of(python):
     """The command that runs uv with this interpreter, after installing it with pip if it is missing."""
     command = [str(python), "-m", "uv"]
-    try:
-        if subprocess.run([*command, "--version"], capture_output=True, timeout=60).returncode == 0:
-            return command
-    except (OSError, subprocess.TimeoutExpired):
-        pass
+    if succeeds([*command, "--version"]):
+        return command
     pin = re.search(r"^uv==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE).group()
     print(f"Installing {pin}, which installs everything else", flush=True)
     run_shown([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pin])
@@ -210,23 +184,13 @@ def uv_of(python):
 
 def uv_and_settings(python):
     """The command that runs uv, and the environment that gives it pip's settings."""
-    from common.installing import pip_settings, uv_environment  # newer syntax than this file: only after check_python
-
     return uv_of(python), uv_environment(pip_settings(python))
 
 
 def uv_install(uv, part, environment):
-    """Install a part's files at their locked versions."""
-    # Compiled now, as pip does; otherwise the first start takes minutes, above all for the engine's six processes.
-    command = [*uv, "pip", "install", "--compile-bytecode", "--python", str(interpreter(part.venv))]
-    for constraint in [str(ROOT / part.locked), *environment.get("UV_CONSTRAINT", "").split()]:
-        command += ["--constraints", constraint]
-    if part.overrides:
-        command += ["--overrides", str(ROOT / part.overrides)]
-    for name in part.files:
-        command += ["-r", str(ROOT / name)]
-    run_shown(command, environment)
-    part.stamp.write_text(part.print)
+    """Install a part's files, and write its stamp."""
+    run_shown(part.command(uv, environment), environment)
+    part.stamp.write_text(part.print())
 
 
 def install_page(kind, dev):
@@ -238,39 +202,67 @@ def install_page(kind, dev):
         for part in missing:
             print(f"Installing {part.files[0]}", flush=True)
             uv_install(uv, part, environment)
-    from common.installing import write_command
-
     write_command(interpreter(VENV), ROOT)
 
 
-def install_engine(kind, folder, python):
-    """The engine's environment in `folder`, made with the uv of `python`."""
-    from common.locks import alone
+def check_engine_folder(folder):
+    if not is_ours(folder) and not has_own_vllm(folder):
+        raise InstallError(
+            f"{folder}, where the engine is to be installed, is in use for something else, which is left as it is. "
+            f"Name a new or empty folder in JOURNEY_ENGINE, such as {folder / 'engine'}."
+        )
 
+
+def install_engine(kind, folder, python):
+    """The engine's environment in `folder`, made with the uv of `python`. One that somebody else has made stays as it
+    is, and the app uses its vLLM."""
+    folder = folder.resolve()
     part = engine_part(kind, folder)
     if part.is_installed():
         return
+    check_engine_folder(folder)
+    if has_own_vllm(folder):
+        print(f"{folder} has a vLLM of its own, which is used as it is.", flush=True)
+        return
     if kind == "cpu" and ctypes.util.find_library("numa") is None:
         install_system_package("libnuma1", "the CPU engine is linked against it")
-    with alone(folder):
-        if part.is_installed():
-            return
-        uv, environment = uv_and_settings(python)
-        print(f"Installing {part.files[0]} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
-        if folder.exists():  # incomplete, or other versions: uv's cache makes a fresh start quick
-            shutil.rmtree(folder)
-        check_disk(ENGINE_GB[kind], folder)
-        run_shown([*uv, "venv", "--quiet", "--python", sys.executable, str(folder)], environment)
+    try:
+        with alone(folder):
+            if not part.is_installed():
+                make_engine(kind, part, python)
+    except OSError as error:
+        raise InstallError(
+            f"The engine cannot be installed: {error}. Name another folder in JOURNEY_ENGINE."
+        ) from error
+
+
+def make_engine(kind, part, python):
+    """Make the engine's environment anew. One that works is kept until the new one is complete; where the disk is too
+    small for two, until the index has answered for everything that the new one needs."""
+    folder, needed = part.venv, ENGINE_GB[kind]
+    check_disk({folder: needed - gigabytes(folder)})
+    room_for_two = shutil.disk_usage(folder.parent).free / 1e9 >= needed
+    uv, environment = uv_and_settings(python)
+    print(f"Installing {part.files[0]} ({'NVIDIA GPU found' if kind == 'gpu' else 'no GPU'})", flush=True)
+    with set_aside(folder) as old:
+        run_shown([*uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)], environment)
+        if old.exists() and not room_for_two:
+            run_shown([*part.command(uv, environment), "--dry-run"], environment)
+            discard(old)
         uv_install(uv, part, environment)
 
 
 def install(dev, kind):
-    check_python()
-    if not VENV.exists() or (kind != "none" and not ENGINE.exists()):
-        check_disk(FREE_GB[kind])
+    sizes = {} if VENV.exists() else {VENV: PAGE_GB}
+    folder = engine() if os.environ.get("JOURNEY_ENGINE") else ENGINE
+    if kind != "none":
+        check_engine_folder(folder)
+        if not has_engine(folder):
+            sizes[folder] = max(0, ENGINE_GB[kind] - gigabytes(folder))
+    check_disk(sizes)
     install_page(kind, dev)
     if kind != "none":
-        install_engine(kind, ENGINE, interpreter(VENV))
+        install_engine(kind, folder, interpreter(VENV))
 
 
 def main():
@@ -281,9 +273,10 @@ def main():
     parser.add_argument("--engine-only", type=Path, metavar="FOLDER", help="make the engine's environment, and only it")
     arguments = parser.parse_args()
     try:
+        check_python()
+        check_profile()
         kind = arguments.engine or machine_kind()
         if arguments.engine_only:
-            check_python()
             if kind == "none":
                 why = "vLLM has no build for this machine, or JOURNEY_PROFILE names a profile that goes without it."
                 raise InstallError(why + " Start with JOURNEY_PROFILE=transformers.")

@@ -1,14 +1,30 @@
-"""Helpers for install.py: pass pip's settings on to uv, explain failures of either, write the `arena` command."""
+"""What install.py does without raising its own errors: it says what this machine can run and what is installed, passes
+pip's settings on to uv, explains failures of either, and writes the `arena` command.
+
+Uses only the standard library, since no package is there yet; install.py imports it once it knows that this Python is
+new enough.
+"""
 
 import ast
+import hashlib
 import os
 import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from common.paths import ROOT
+
+WINDOWS = os.name == "nt"
+CUDA = 13
+"""The CUDA version that the wheels of torch and vLLM are built for; a driver for an older one cannot load them."""
+OLDEST_COMPUTE = 7.5
+"""The compute capability of the oldest GPUs that they are built for: Turing, of 2018."""
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 PIP_TO_UV = {
     "index-url": ("UV_DEFAULT_INDEX", " "),
@@ -96,3 +112,125 @@ def write_command(python: Path, root: Path) -> None:
     if not command.exists() or command.read_text() != text:
         command.write_text(text)
         command.chmod(0o755)
+
+
+def profile_names(spaces: Path) -> list[str]:
+    """The names under `profiles:` in spaces.yaml, found without a parser for YAML, which has yet to be installed.
+    Empty if they cannot be found."""
+    text = spaces.read_text(encoding="utf-8") if spaces.is_file() else ""
+    block = re.search(r"^profiles:.*\n((?:[ #].*\n|\n)*)", text + "\n", re.MULTILINE)
+    keys = re.findall(r"""^( +)["']?([^\s"'#:]+)["']?:""", block[1] if block else "", re.MULTILINE)
+    return [name for indent, name in keys if indent == keys[0][0]]
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver lists a GPU."""
+    return "GPU" in _nvidia_smi("-L")
+
+
+def why_not_on_gpus() -> str:
+    """Why the engine's build for GPUs does not run on those that are here, and what to do; empty if it runs, or if the
+    driver does not say."""
+    newest = max(_visible_gpus(), default=None)
+    if newest and newest.compute < OLDEST_COMPUTE:
+        return (
+            f"{newest.name} has compute capability {newest.compute}, and the engine is built for {OLDEST_COMPUTE} or "
+            "newer. Serve small models on the processor: `JOURNEY_PROFILE=cpu make app`."
+        )
+    version = re.search(r"CUDA Version:\s*(\d+\.\d+)", _nvidia_smi())
+    if version and float(version[1]) < CUDA:
+        return (
+            f"The NVIDIA driver runs CUDA up to {version[1]}, and the engine is built for CUDA {CUDA}. Update the "
+            "driver (580 or newer), or serve small models on the processor: `JOURNEY_PROFILE=cpu make app`."
+        )
+    return ""
+
+
+class _Gpu(NamedTuple):
+    compute: float
+    name: str
+
+
+def _visible_gpus() -> list[_Gpu]:
+    """The GPUs that CUDA_VISIBLE_DEVICES leaves visible; all of them where it does not name them by number."""
+    listed = _nvidia_smi("--query-gpu=name,compute_cap", "--format=csv,noheader")
+    rows = re.findall(r"^(.+), *(\d+\.\d+)\s*$", listed, re.MULTILINE)
+    gpus = [_Gpu(float(compute), name) for name, compute in rows]
+    named = [number.strip() for number in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")]
+    return [gpus[int(number)] for number in named if number.isdigit() and int(number) < len(gpus)] or gpus
+
+
+def _nvidia_smi(*options: str) -> str:
+    """What nvidia-smi prints; empty if it is not there or fails."""
+    try:
+        done = subprocess.run(["nvidia-smi", *options], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout
+
+
+class Part:
+    """Requirement files that are installed together into one environment, and the stamp that records this there."""
+
+    def __init__(
+        self, name: str, venv: Path, files: Sequence[str], locked: str, overrides: str | None = None, kind: str = ""
+    ) -> None:
+        self.venv, self.files, self.locked, self.overrides = venv, files, locked, overrides
+        texts = [(ROOT / file).read_text() for file in [*files, locked, *([overrides] if overrides else [])]]
+        self._hashed = [kind, *texts]
+        self.stamp = venv / f"{name}.installed"
+
+    def print(self, python: str = PYTHON) -> str:
+        """What the stamp says: a hash of the requirement files and the version of Python."""
+        return hashlib.sha256("\0".join([python, *self._hashed]).encode()).hexdigest()
+
+    def is_installed(self) -> bool:
+        """Whether the environment works and has these files' packages at these versions."""
+        if not self.stamp.exists() or not interpreter(self.venv).exists():
+            return False
+        # Until version 0.18 a stamp also had Python's patch level in it, with which no package changes.
+        earlier = [platform.python_version(), *(f"{PYTHON}.{patch}" for patch in range(50))]
+        stamped = self.stamp.read_text()
+        return stamped == self.print() or stamped in map(self.print, earlier)
+
+    def command(self, uv: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+        """The command that installs the files at their locked versions."""
+        # Compiled now, as pip does; otherwise the first start takes minutes, above all for the engine's six processes.
+        command = [*uv, "pip", "install", "--compile-bytecode", "--python", str(interpreter(self.venv))]
+        for constraint in [str(ROOT / self.locked), *environment.get("UV_CONSTRAINT", "").split()]:
+            command += ["--constraints", constraint]
+        if self.overrides:
+            command += ["--overrides", str(ROOT / self.overrides)]
+        for name in self.files:
+            command += ["-r", str(ROOT / name)]
+        return command
+
+
+def interpreter(venv: Path) -> Path:
+    """The Python of an environment."""
+    return venv / "Scripts" / "python.exe" if WINDOWS else venv / "bin" / "python"
+
+
+def why_anew(venv: Path) -> str:
+    """Why an environment that is there cannot be used; empty if it can. Adds pip where nothing can install packages."""
+    # Until version 0.7 everything was installed into one environment, the engine included.
+    if list(venv.glob("installed-requirements*.txt")):
+        return "it was made by an earlier version, with the engine inside"
+    settings = "".join(file.read_text(encoding="utf-8", errors="replace") for file in venv.glob("pyvenv.cfg"))
+    version = re.search(r"^version\w* *= *(\d+\.\d+)", settings, re.MULTILINE)
+    if version and version[1] != PYTHON:
+        return f"it is for Python {version[1]}"
+    python = interpreter(venv)
+    if not python.exists():
+        return "its Python is gone"
+    # Where uv or an editor made it, or making it was interrupted.
+    ways = (["uv", "--version"], ["pip", "--version"], ["ensurepip", "--upgrade"])
+    return "" if any(succeeds([str(python), "-m", *way]) for way in ways) else "it has no pip, and cannot get it"
+
+
+def succeeds(command: Sequence[str]) -> bool:
+    """Whether a command that takes moments can be run, without showing its output."""
+    try:
+        return subprocess.run(command, capture_output=True, timeout=120).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

@@ -1,6 +1,7 @@
 """The installer's words for what stands in the way, and requirement files that agree with each other."""
 
 import ast
+import hashlib
 import os
 import re
 import subprocess
@@ -8,12 +9,15 @@ import sys
 import time
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
 import install
-from common.installing import explain, pip_settings, uv_environment
+from common import installing
+from common.engine_folder import BEGUN, STAMP
+from common.installing import Part, explain, interpreter, pip_settings, profile_names, uv_environment
 from models.config.layout import VLLM_PLUGIN
 from models.config.registry import load_config
 from tests.resolving import resolved
@@ -65,7 +69,7 @@ def test_the_space_runs_the_gradio_that_is_pinned() -> None:
 @pytest.fixture(autouse=True)
 def as_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that a developer may have set chooses the engine."""
-    for variable in ("JOURNEY_PROFILE", "CUDA_VISIBLE_DEVICES"):
+    for variable in ("JOURNEY_PROFILE", "JOURNEY_ENGINE", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -103,11 +107,45 @@ def test_an_old_python_is_refused_with_the_command_that_helps(monkeypatch: pytes
         install.check_python()
 
 
+def test_an_old_python_can_parse_it() -> None:
+    ast.parse((ROOT / "install.py").read_text(), feature_version=(3, 6))
+
+
 def test_a_full_disk_is_noticed_before_anything_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(install.FREE_GB, "cpu", 10**9)
+    monkeypatch.setattr(install, "PAGE_GB", 10**9)
     monkeypatch.setattr(install, "VENV", install.ROOT / "absent")
     with pytest.raises(install.InstallError, match="GB are free"):
         install.install(False, "cpu")
+
+
+def give_free(gigabytes: dict[Path, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install.shutil, "disk_usage", lambda folder: SimpleNamespace(free=gigabytes[folder] * 1e9))
+
+
+def test_each_disk_must_hold_what_goes_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page, beside, elsewhere = tmp_path / ".venv", tmp_path / "engine", Path("/proc/engine")
+    give_free({tmp_path: 20, Path("/proc"): 17}, monkeypatch)
+    install.check_disk({page: 8, elsewhere: 16})
+    with pytest.raises(install.InstallError, match=r"Only 20\.0 GB .*needs about 24 GB.*JOURNEY_ENGINE"):
+        install.check_disk({page: 8, beside: 16})
+    give_free({tmp_path: 20, Path("/proc"): 15}, monkeypatch)
+    with pytest.raises(install.InstallError, match=r"Only 15\.0 GB are free on the disk of /proc/engine; .* 16 GB"):
+        install.check_disk({page: 8, elsewhere: 16})
+
+
+def test_the_engine_is_installed_where_the_app_looks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[object] = []
+    monkeypatch.setattr(install, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(install, "ENGINE", tmp_path / ".venv-engine")
+    monkeypatch.setattr(install, "check_disk", done.append)
+    monkeypatch.setattr(install, "install_page", lambda kind, dev: None)
+    monkeypatch.setattr(install, "install_engine", lambda kind, folder, python: done.append(folder))
+    install.install(False, "gpu")
+    monkeypatch.setenv("JOURNEY_ENGINE", str(tmp_path / "big" / "engine"))
+    install.install(False, "gpu")
+    beside, named = tmp_path / ".venv-engine", tmp_path / "big" / "engine"
+    page = {tmp_path / ".venv": 8}
+    assert done == [{**page, beside: 16}, beside, {**page, named: 16}, named]
 
 
 def test_a_full_disk_is_noticed_before_the_engine_alone_is_installed(
@@ -126,7 +164,7 @@ def test_a_full_disk_is_noticed_before_the_engine_alone_is_installed(
     monkeypatch.setattr(sys, "argv", ["install.py", "--engine", "gpu", "--engine-only", str(tmp_path / "engine")])
     with pytest.raises(SystemExit, match=r"Only 3\.0 GB are free .*needs about 16 GB"):
         install.main()
-    assert asked == [tmp_path]
+    assert set(asked) == {tmp_path}
 
 
 def pretend_nvidia(folder: Path, script: str) -> None:
@@ -161,6 +199,58 @@ def test_a_driver_too_old_for_the_engine_is_refused(tmp_path: Path, monkeypatch:
     assert install.machine_kind() == "cpu"
 
 
+OLD_GPU = """case "$*" in
+    -L) echo 'GPU 0: Tesla V100-SXM2-16GB (UUID: GPU-1)' ;;
+    *compute_cap*) echo 'Tesla V100-SXM2-16GB, 7.0'; echo 'Quadro P400, 6.1' ;;
+    *) echo 'Driver Version: 550.54.15  CUDA Version: 12.4' ;;
+esac"""
+
+
+def test_a_gpu_too_old_for_the_engine_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A newer driver would not help."""
+    pretend_nvidia(tmp_path, OLD_GPU)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(
+        install.InstallError, match=r"V100-SXM2-16GB has compute .* 7\.0,.*JOURNEY_PROFILE=cpu make app"
+    ):
+        install.machine_kind()
+    monkeypatch.setenv("JOURNEY_PROFILE", "cpu")
+    assert install.machine_kind() == "cpu"
+
+
+def test_an_old_gpu_beside_a_new_one_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend_nvidia(tmp_path, OLD_GPU.replace("Quadro P400, 6.1", "NVIDIA RTX 5090, 12.0").replace("12.4", "13.0"))
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert install.machine_kind() == "gpu"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    assert install.machine_kind() == "gpu"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(install.InstallError, match="V100"):
+        install.machine_kind()
+
+
+@pytest.mark.parametrize("also", [[], ["--engine", "gpu"]])
+def test_a_misspelt_profile_is_refused_at_once(also: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("install_page", "install_engine", "check_disk"):
+        monkeypatch.setattr(install, name, lambda *_: pytest.fail("it went on"))
+    monkeypatch.setattr(sys, "argv", ["install.py", *also])
+    monkeypatch.setenv("JOURNEY_PROFILE", "l40-4")
+    with pytest.raises(SystemExit, match=r"JOURNEY_PROFILE: there is no profile 'l40-4'\. There are: cpu, l4, l40s, "):
+        install.main()
+
+
+def test_the_profiles_are_found_without_a_parser(tmp_path: Path) -> None:
+    assert profile_names(ROOT / "spaces.yaml") == list(load_config().profiles)
+    written = tmp_path / "spaces.yaml"
+    assert profile_names(written) == []  # as while an image is built
+    written.write_text(
+        "profiles:  # mine\n    one:\n        gpu: {a: 1}\n\n# note\n    'two.b':\n        x: 1\npairs:\n    p:\n"
+    )
+    assert profile_names(written) == ["one", "two.b"]
+    written.write_text("profiles: {one: {}}\n")
+    assert profile_names(written) == []
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "kind"),
     [
@@ -185,7 +275,7 @@ def test_the_engine_is_that_of_the_profile_and_of_the_gpus_left_visible(
 
 
 def test_every_profile_without_a_gpu_has_its_engine() -> None:
-    """install.py cannot read spaces.yaml: no package is there yet."""
+    """install.py reads only their names in spaces.yaml: no package is there yet."""
     needed = {
         key: "cpu" if profile.served_by == "vllm" and profile.arrangement != "remote" else "none"
         for key, profile in load_config().profiles.items()
@@ -224,20 +314,205 @@ def test_variables_of_pip_count_where_there_is_no_pip(tmp_path: Path, monkeypatc
     assert pip_settings(python)["find-links"] == "/mirror"
 
 
-def test_what_is_installed_is_left_alone_until_a_list_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with requirement files and an environment."""
     (tmp_path / "locked.txt").write_text("a==1\n")
     (tmp_path / "list.txt").write_text("a==1\n")
-    monkeypatch.setattr(install, "ROOT", tmp_path)
+    monkeypatch.setattr(installing, "ROOT", tmp_path)
+    interpreter(tmp_path).parent.mkdir()
+    interpreter(tmp_path).touch()
+    return tmp_path
 
-    def part(kind: str = "") -> install.Part:
-        return install.Part("part", tmp_path, ["list.txt"], "locked.txt", kind=kind)
 
-    assert not part().is_installed()
-    part().stamp.write_text(part().print)
-    assert part().is_installed()
-    assert not part("gpu").is_installed()
-    (tmp_path / "locked.txt").write_text("a==2\n")
-    assert not part().is_installed()
+def part_of(folder: Path, kind: str = "") -> Part:
+    return Part("part", folder, ["list.txt"], "locked.txt", kind=kind)
+
+
+def test_what_is_installed_is_left_alone_until_a_list_changes(lists: Path) -> None:
+    assert not part_of(lists).is_installed()
+    part_of(lists).stamp.write_text(part_of(lists).print())
+    assert part_of(lists).is_installed()
+    assert not part_of(lists, "gpu").is_installed()
+    (lists / "locked.txt").write_text("a==2\n")
+    assert not part_of(lists).is_installed()
+
+
+def test_a_new_patch_level_of_python_changes_nothing(lists: Path) -> None:
+    """Nor does it where an earlier version of install.py wrote the stamp, which had the level in it."""
+    major, minor = sys.version_info[:2]
+    part = part_of(lists)
+    for version, same in [
+        (f"{major}.{minor}.1", True),
+        (f"{major}.{minor}.19", True),
+        (f"{major}.{minor - 1}.1", False),
+    ]:
+        part.stamp.write_text(hashlib.sha256(f"{version}\0\0a==1\n\0a==1\n".encode()).hexdigest())
+        assert part.is_installed() == same
+        part.stamp.write_text(hashlib.sha256(f"{version}\0\0a==1\n\0a==2\n".encode()).hexdigest())
+        assert not part.is_installed()
+    part.stamp.write_text(part.print())
+    assert part.stamp.read_text() == hashlib.sha256(f"{major}.{minor}\0\0a==1\n\0a==1\n".encode()).hexdigest()
+
+
+def test_an_environment_without_its_python_is_not_installed(lists: Path) -> None:
+    """After the Python that it was made with was removed, as by an upgrade."""
+    part = part_of(lists)
+    part.stamp.write_text(part.print())
+    interpreter(lists).unlink()
+    interpreter(lists).symlink_to(lists / "gone")
+    assert not part.is_installed()
+
+
+@pytest.mark.parametrize(
+    ("there", "tried", "kept"),
+    [
+        ("uv", ["uv"], True),
+        ("pip", ["uv", "pip"], True),
+        ("ensurepip", ["uv", "pip", "ensurepip"], True),
+        ("", ["uv", "pip", "ensurepip"], False),
+    ],
+)
+def test_an_environment_without_pip_is_given_it_or_made_anew(
+    there: str, tried: list[str], kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As uv and editors make them, or one whose making was interrupted."""
+    old = tmp_path / ".venv"
+    interpreter(old).parent.mkdir(parents=True)
+    interpreter(old).touch()
+    monkeypatch.setattr(install, "VENV", old)
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, int(command[2] not in (there, "venv")), "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    install.make_venv()
+    assert [command[2] for command in commands] == tried + ([] if kept else ["venv"])
+    assert all(command[0] == str(interpreter(old)) for command in commands[: len(tried)])
+    assert old.exists() == kept
+
+
+class PretendUv:
+    """What install.py runs, with environments that are only a stub; `fails` names a word of the command that fails."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fails: str = "") -> None:
+        self.ran: list[str] = []
+        self.fails = fails
+        monkeypatch.setattr(install, "uv_and_settings", lambda python: (["uv"], {}))
+        monkeypatch.setattr(install, "run_shown", self.run)
+        monkeypatch.setattr(install.ctypes.util, "find_library", lambda _: "libnuma")
+
+    def run(self, command: list[str], environment: object = None) -> None:
+        self.ran.append("venv" if command[1] == "venv" else "ask" if command[-1] == "--dry-run" else "install")
+        if self.ran[-1] == "venv":
+            interpreter(Path(command[-1])).parent.mkdir(parents=True)
+            interpreter(Path(command[-1])).write_text("new")
+        if self.ran[-1] == self.fails:
+            raise install.InstallError("The Python package registry cannot be reached.")
+
+
+def engine_of_an_earlier_version(folder: Path) -> None:
+    interpreter(folder).parent.mkdir(parents=True)
+    interpreter(folder).write_text("old")
+    (folder / STAMP).write_text("older lists")
+
+
+def test_an_engine_is_replaced_once_the_new_one_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "engine"
+    engine_of_an_earlier_version(folder)
+    uv = PretendUv(monkeypatch)
+    install.install_engine("cpu", folder, "python")
+    assert uv.ran == ["venv", "install"] and interpreter(folder).read_text() == "new"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["engine", "engine.lock"]
+    install.install_engine("cpu", folder, "python")
+    assert uv.ran == ["venv", "install"]
+
+
+@pytest.mark.parametrize("fails", ["venv", "install"])
+def test_an_engine_outlives_a_failed_replacement(fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "engine"
+    engine_of_an_earlier_version(folder)
+    PretendUv(monkeypatch, fails)
+    with pytest.raises(install.InstallError, match="cannot be reached"):
+        install.install_engine("cpu", folder, "python")
+    assert interpreter(folder).read_text() == "old" and (folder / STAMP).read_text() == "older lists"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["engine", "engine.lock"]
+
+
+def test_where_two_engines_do_not_fit_the_index_is_asked_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "engine"
+    engine_of_an_earlier_version(folder)
+    monkeypatch.setattr(install, "gigabytes", lambda _: 3)
+    give_free({tmp_path: 2, folder: 2}, monkeypatch)
+    uv = PretendUv(monkeypatch, fails="ask")
+    with pytest.raises(install.InstallError, match="cannot be reached"):
+        install.install_engine("cpu", folder, "python")
+    assert uv.ran == ["venv", "ask"] and interpreter(folder).read_text() == "old"
+    uv.fails = ""
+    install.install_engine("cpu", folder, "python")
+    assert uv.ran == ["venv", "ask", "venv", "ask", "install"] and interpreter(folder).read_text() == "new"
+
+
+def test_an_engine_stays_where_its_disk_is_too_small_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "engine"
+    engine_of_an_earlier_version(folder)
+    give_free({tmp_path: 2, folder: 2}, monkeypatch)
+    uv = PretendUv(monkeypatch)
+    with pytest.raises(install.InstallError, match=r"Only 2\.0 GB"):
+        install.install_engine("cpu", folder, "python")
+    assert not uv.ran and interpreter(folder).read_text() == "old"
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_an_engine_that_is_half_made_is_made_anew(begun: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    if begun:
+        (folder / BEGUN).touch()
+        (folder / "half").touch()
+    PretendUv(monkeypatch)
+    install.install_engine("cpu", folder, "python")
+    assert not (folder / "half").exists() and (folder / STAMP).is_file()
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is noticed before the page is installed."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+    uv = PretendUv(monkeypatch)
+    monkeypatch.setenv("JOURNEY_ENGINE", str(tmp_path))
+    monkeypatch.setattr(install, "install_page", lambda *_: pytest.fail("it went on"))
+    words = (
+        rf"{tmp_path}, .* in use for something else.*new or empty folder in JOURNEY_ENGINE, such as {tmp_path}/engine"
+    )
+    with pytest.raises(install.InstallError, match=words):
+        install.install(False, "cpu")
+    with pytest.raises(install.InstallError, match=words):
+        install.install_engine("cpu", tmp_path, "python")
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"] and not uv.ran
+
+
+def test_an_environment_with_a_vllm_of_its_own_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    interpreter(tmp_path).parent.mkdir()
+    interpreter(tmp_path).touch()
+    (tmp_path / "lib" / "python3.12" / "site-packages" / "vllm-0.32.0.dist-info").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    uv = PretendUv(monkeypatch)
+    install.install_engine("gpu", tmp_path, "python")
+    assert sorted(tmp_path.rglob("*")) == before and not uv.ran
+    assert "has a vLLM of its own, which is used as it is" in capsys.readouterr().out
+
+
+def test_a_place_where_nothing_can_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    PretendUv(monkeypatch)
+    with pytest.raises(install.InstallError, match=r"The engine cannot be installed: .*Name another folder"):
+        install.install_engine("cpu", tmp_path / "file" / "engine", "python")
 
 
 def test_an_environment_of_an_earlier_version_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

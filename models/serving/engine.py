@@ -7,13 +7,12 @@ import threading
 from importlib.util import find_spec
 from pathlib import Path
 
+from common.engine_folder import STAMP, has_engine, has_own_vllm
 from common.errors import ServerError
 from common.paths import ROOT, engine, on_space
 from models.weights.files import Report, disk_errors
 
 WATCHDOG = Path(__file__).with_name("watchdog.py")
-STAMP = "engine.installed"
-"""Written by install.py into an environment that is complete."""
 # Both sides of a pair ask at the same time; the second waits here for the first.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -21,9 +20,10 @@ _ONE_AT_A_TIME = threading.Lock()
 def engine_python(report: Report) -> str:
     """The interpreter to start a model server with. Raises ServerError in install.py's words if it cannot be made.
 
-    The engine's own environment is preferred. Otherwise vLLM may be installed in the page's environment, as in an image
-    with a single environment. Failing that, install.py creates the engine's environment now, which takes minutes. A
-    Space may keep it on a volume from an earlier version of the app, so there install.py checks it at every start.
+    The engine's own environment is preferred, which may be somebody else's with vLLM in it. Otherwise vLLM may be
+    installed in the page's environment, as in an image with a single environment. Failing that, install.py creates the
+    engine's environment now, which takes minutes. A Space may keep it on a volume from an earlier version of the app,
+    so there install.py checks it at every start.
     """
     folder = engine()
     python = folder / "bin" / "python"
@@ -39,12 +39,13 @@ def engine_python(report: Report) -> str:
 
 def _trusted(folder: Path) -> bool:
     """Whether there is a complete environment that install.py need not check."""
-    return (not on_space() or "JOURNEY_ENGINE" in os.environ) and (folder / STAMP).is_file()
+    to_be_checked = on_space() and "JOURNEY_ENGINE" not in os.environ
+    return has_own_vllm(folder) or ((folder / STAMP).is_file() and not to_be_checked)
 
 
 def is_missing() -> bool:
     """Whether no engine is installed, neither in its own environment nor in the page's."""
-    return not (engine() / STAMP).is_file() and find_spec("vllm") is None
+    return not has_engine(engine()) and find_spec("vllm") is None
 
 
 def _install(folder: Path, report: Report) -> None:

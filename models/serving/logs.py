@@ -9,7 +9,8 @@ TAIL_BYTES = 64 * 1024
 KEEP_BYTES = 4 * 2**20
 _MEMORY = re.compile(
     r"out of memory|OutOfMemoryError|cannot allocate memory|not enough memory|bad_alloc|MemoryError"
-    r"|no available memory for the cache|less than desired GPU memory utilization",
+    r"|no available memory for the cache|less than desired GPU memory utilization"
+    r"|core proc\(s\): \{[^}]*: -9\b|exit code: -9\b",  # the kernel killed a process of the engine
     re.IGNORECASE,
 )
 _GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|torch\S*\.OutOfMemoryError")
@@ -18,7 +19,8 @@ _HOPELESS = {
     r"|larger than the (available KV cache memory|maximum number of tokens that can be stored in KV cache)"
     r"|(needed|required),? which is larger than the available KV cache",
     "the NVIDIA driver is too old for the engine": r"driver (version )?(on your system )?is (insufficient|too old)"
-    r"|forward compatibility was attempted|no kernel image is available",
+    r"|forward compatibility was attempted",
+    "the GPU is too old for the engine": r"no kernel image is available",
     "the adapter does not suit the engine": r"greater than max_lora_rank|modules_to_save"
     r"|unsupported LoRA (weight|module)|only supports? .* LoRA modules",
     "the GPUs cannot compute in the precision asked for": r"online quant requires|fp8 .* (is )?not supported (on|by)",

@@ -35,6 +35,18 @@ def test_an_environment_of_its_own_comes_first(nothing_installed: Path, monkeypa
     assert engine.engine_python(lambda _: None) == str(nothing_installed / "bin" / "python")
 
 
+def test_an_environment_that_has_vllm_is_used_as_it_is(nothing_installed: Path) -> None:
+    """Somebody else's, which JOURNEY_ENGINE names."""
+    (nothing_installed / "bin").mkdir(parents=True)
+    (nothing_installed / "bin" / "python").touch()
+    assert engine.is_missing()
+    (nothing_installed / "lib" / "python3.12" / "site-packages" / "vllm-0.32.0.dist-info").mkdir(parents=True)
+    assert not engine.is_missing()
+    assert engine.engine_python(lambda _: None) == str(nothing_installed / "bin" / "python")
+    (nothing_installed / "engine.begun").touch()  # ours after all, and only half made
+    assert engine.is_missing()
+
+
 def test_it_is_made_once_and_its_progress_is_told(nothing_installed: Path) -> None:
     installer(
         nothing_installed, f'print("Downloading torch (700MiB)"); print("again", file=open("calls", "a")); {COMPLETE}'

@@ -28,7 +28,7 @@ HOPELESS = [
     ),
     ("ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`", "KV cache"),
     ("RuntimeError: The NVIDIA driver on your system is too old (found version 12040).", "driver is too old"),
-    ("torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device", "driver"),
+    ("torch.AcceleratorError: CUDA error: no kernel image is available for execution on the device", "GPU is too old"),
     ("ValueError: LoRA rank 256 is greater than max_lora_rank 128.", "adapter does not suit"),
     ("ValueError: FP8 PTPC online quant requires a kernel that honors per-token activation quantization", "precision"),
     ("ValueError: Unknown quantization method: fp16_weights. Must be one of ['awq', 'fp8']", "weights of this kind"),
@@ -65,6 +65,24 @@ def test_memory_of_the_gpu_counts_only_until_the_server_is_ready(tmp_path: Path)
     assert not isinstance(explain_end("Qwen", 1, log, 0), CostlyFailure)
     log.write_text(PASSING[1])  # another server's memory may be free a moment later
     assert not isinstance(explain_end("Qwen", 1, log, 0, loading=True), CostlyFailure)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RuntimeError: Engine core initialization failed. See above. Failed core proc(s): {'EngineCore': -9}",
+        "RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore_0': 1, 'EngineCore_1': -9}",
+        "ERROR Worker proc VllmWorker-1 died unexpectedly (exit code: -9), shutting down executor.",
+    ],
+)
+def test_the_kernel_kills_a_process_of_the_engine(line: str, tmp_path: Path) -> None:
+    """The one that answers requests then exits with code 1."""
+    log = tmp_path / "log"
+    log.write_text(f"INFO starting\n{line}\n")
+    error = explain_end("Qwen", 1, log, 0, loading=True)
+    assert "not enough memory." in str(error) and error.refusal == ""
+    log.write_text(f"INFO starting\n{line.replace('-9', '-11')}\n")
+    assert "memory" not in str(explain_end("Qwen", 1, log, 0, loading=True))
 
 
 def test_it_is_started_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import install
+from common import installing
 from common.errors import ConfigError
 from common.installing import write_command
 from common.paths import ROOT
@@ -61,7 +62,7 @@ def test_no_engine_is_installed_there(system: tuple[str, str], monkeypatch: pyte
 
 
 def test_the_installer_and_the_app_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(install, "driver_cuda", lambda: None)
+    monkeypatch.setattr(install, "has_gpu", lambda: False)
     for named in [*SYSTEMS, ("Linux", "x86_64"), ("Linux", "aarch64")]:
         monkeypatch.setattr(platform, "system", lambda named=named: named[0])
         monkeypatch.setattr(platform, "machine", lambda named=named: named[1])
@@ -84,7 +85,7 @@ def test_cores_are_counted_without_linux(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_windows_keeps_its_programs_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert install.interpreter(tmp_path) == tmp_path / "bin" / "python"
     (tmp_path / "Scripts").mkdir()
-    monkeypatch.setattr(install, "WINDOWS", True)
+    monkeypatch.setattr(installing, "WINDOWS", True)
     assert install.interpreter(tmp_path) == tmp_path / "Scripts" / "python.exe"
     write_command(install.interpreter(tmp_path), tmp_path)
     assert (tmp_path / "Scripts" / "arena.cmd").read_text().startswith('@"')
