@@ -20,10 +20,8 @@ def add_judge(parser: argparse.ArgumentParser) -> None:
     example = "arena judge scores 20261127-172848-smol-135m"
     show_scores = leaf(commands, "scores", scores_command, "print the scores of a judged run", example)
     for command in (check, run):
-        command.add_argument(
-            "--url", type=address, default="", help="address ending in /v1; the key is read from JUDGE_API_KEY"
-        )
-        command.add_argument("--model", default="", help="the judge's model, as its server calls it")
+        command.add_argument("--url", type=address, help="address ending in /v1; the key is read from JUDGE_API_KEY")
+        command.add_argument("--model", help="the judge's model, as its server calls it")
         command.add_argument("--served", default="", help="serve this model of spaces.yaml, instead of an address")
         command.add_argument("--name", help="name to store the judge under (default: the model's)")
         add_profile_option(command)

@@ -84,6 +84,12 @@ class Comparison:
         """Whether so many samples on one side have no answer that a difference may be due to format alone."""
         return max(self.base.no_answer_share, self.distilled.no_answer_share) >= NOTABLE_NO_ANSWER
 
+    @property
+    def differing(self) -> int:
+        """Problems with a verdict on both sides of which the two got different shares of samples right."""
+        judged = (cell for cell in self.cells if cell.base_of and cell.distilled_of)
+        return sum(c.base_right * c.distilled_of != c.distilled_right * c.base_of for c in judged)
+
 
 Grouped = Mapping[str, Sequence[Row]]
 

@@ -9,8 +9,9 @@ from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
 from eval.statistics.multiple import ALPHA, holm
 
-FEWEST_PROBLEMS = 6
-"""With fewer, no difference can be significant (exact test at 5 %): such a set is not spoken of, nor corrected for."""
+FEWEST = 6
+"""Problems that must differ for a difference to be significant at all (exact test at 5 %). A set with fewer is not
+corrected for (Tarone, 1990, Biometrics 46), and one that has fewer problems is not spoken of."""
 UNFINISHED = ("failed", "ungraded")
 """Outcomes of samples that may still get a verdict."""
 
@@ -37,7 +38,8 @@ class SetResult(NamedTuple):
     high: float
     """95 % interval of the difference."""
     p: float
-    """P-value of the difference, corrected over the pair's sets (Holm); 1 with fewer than FEWEST_PROBLEMS problems."""
+    """P-value of the difference. Corrected by Holm's method over those of the pair's sets on which at least FEWEST
+    problems differ; of the others, as it is."""
     base_tokens: float
     distilled_tokens: float
     base_no_answer: float
@@ -81,9 +83,10 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
             if result and (current is None or result.answers > current[0].answers):
                 best[result.set] = result, comparison
     # Only of the chosen runs: with several samples a problem, a p-value takes up to half a second.
-    tested = {name: _p(comparison) for name, (result, comparison) in best.items() if result.n >= FEWEST_PROBLEMS}
-    corrected = dict(zip(tested, holm(list(tested.values())), strict=True))
-    results = (result._replace(p=corrected.get(name, 1.0)) for name, (result, _) in best.items())
+    p_values = {name: _p(comparison) for name, (_, comparison) in best.items()}
+    testable = [name for name, (_, comparison) in best.items() if comparison.differing >= FEWEST]
+    p_values |= zip(testable, holm([p_values[name] for name in testable]), strict=True)
+    results = (result._replace(p=p_values[name]) for name, (result, _) in best.items())
     return sorted(results, key=lambda result: -result.answers)
 
 
@@ -91,7 +94,7 @@ def in_words(results: Sequence[SetResult]) -> str:
     """What carries over and what does not, in a sentence or two; empty without results."""
     better = [one for one in results if one.decided and one.difference > 0]
     worse = [one for one in results if one.decided and one.difference < 0]
-    open_ = [one for one in results if not one.decided and one.n >= FEWEST_PROBLEMS]
+    open_ = [one for one in results if not one.decided and one.n >= FEWEST]
     parts = [
         f"The distilled model is better on {_list(better)}." if better else "",
         f"It is worse on {_list(worse)}." if worse else "",

@@ -77,10 +77,22 @@ def test_a_winner_on_one_of_many_sets_has_to_survive_the_correction(tmp_path: Pa
     make_run(tmp_path, {"base": 0, "distilled": 6})
     (alone,) = overview(tmp_path, "p")
     for number in range(3):
-        make_run(tmp_path, {"base": 3, "distilled": 3}, when=f"2026-02-0{number + 1}", name=f"set{number}")
+        make_run(tmp_path, {"base": 3, "distilled": 9}, when=f"2026-02-0{number + 1}", name=f"set{number}")
         make_run(tmp_path, {"base": 1, "distilled": 3}, of=3, when=f"2026-03-0{number + 1}", name=f"small{number}")
     of_four = next(result for result in overview(tmp_path, "p") if result.set == "toy")
     assert alone.decided and not of_four.decided and of_four.p == pytest.approx(4 * alone.p)
+
+
+@pytest.mark.parametrize(("base", "distilled", "counts"), [(0, 0, False), (3, 8, False), (8, 3, False), (3, 9, True)])
+def test_sets_on_which_no_winner_is_possible_do_not_count_in_the_correction(
+    base: int, distilled: int, counts: bool, tmp_path: Path
+) -> None:
+    make_run(tmp_path, {"base": 0, "distilled": 6})
+    (alone,) = overview(tmp_path, "p")
+    make_run(tmp_path, {"base": base, "distilled": distilled}, when="2026-02-01", name="other", of=40)
+    other, toy = overview(tmp_path, "p")
+    assert toy.p == pytest.approx(2 * alone.p if counts else alone.p)
+    assert not other.decided and "Other the two cannot be told apart" in in_words([other])
 
 
 def test_a_newer_set_of_a_few_problems_comes_last_and_is_not_spoken_of(tmp_path: Path) -> None:
