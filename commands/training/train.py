@@ -131,6 +131,7 @@ def run_command(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list["PhaseResult"], dict[str, Any]]:
     """The results of the phases, and where their output is."""
     from traces.publishing.push import push_trained
+    from traces.training.checkpoints import note_result
     from traces.training.lora import extract_adapter, in_bf16
     from traces.training.train import train
 
@@ -167,6 +168,7 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
         sentence = f"The adapter of rank {compression.rank} holds {kept:.2f} % of the trained difference."
     if recipe.launch.push_to:
         sentence += f" It was pushed to {push_trained(last, recipe.launch.push_to)}."
+    note_result(recipe, out)
     return results, {**trained, "sentence": sentence}
 
 
@@ -187,7 +189,8 @@ def launch_command(options: argparse.Namespace) -> None:
     train_one = ["commands", "train", "run", str(options.recipe), "--one-phase", "--out", str(out)]
     launch(recipe, out, train_one, place, resume=options.resume, report=note)
     last = after(out, recipe.phases[-1].name) if recipe.method == "full" else out / "adapter"
-    show(options, {"recipe": recipe.name, "trained": last}, f"All phases are finished; the last one left {last}.")
+    wrote = f"machine 0 writes {last}" if place.rank else f"the result is in {last}"
+    show(options, {"recipe": recipe.name, "trained": last}, f"All phases are finished; {wrote}.")
 
 
 def check_command(options: argparse.Namespace) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from common import jsonl
 from common.errors import ConfigError, DataError
 from common.jsonl import write_text
+from models.config.adapter_config import CONFIG
 from models.weights.files import sha256_of
 from traces.training.mix import rows_path
 from traces.training.recipe import Recipe
@@ -22,6 +23,8 @@ ROWS_NOTE = "rows.sha256"
 """In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
 DEVICES_NOTE = "devices.json"
 """Next to it: the devices that the phase was started on."""
+RESULT_NOTE = "result.json"
+"""In a run's folder: that everything after the last phase was done, and where the result was pushed."""
 MAY_DIFFER: dict[str, Any] = {
     "about": True,
     "launch": True,
@@ -30,7 +33,7 @@ MAY_DIFFER: dict[str, Any] = {
     "phases": {"__all__": {"max_minutes"}},
 }
 """Fields of a recipe that may change before a run is resumed; for limits on `launch` once a phase has a checkpoint, see
-`check_devices`."""
+`check_resumable`."""
 START_ANEW = "Train without --resume to start from the beginning, or give another --out."
 
 
@@ -71,13 +74,17 @@ def trained_phases(recipe: Recipe, out: Path) -> list[PhaseResult]:
     return list(takewhile(done, results))
 
 
+def is_ours(folder: Path) -> bool:
+    """Whether a phase was trained in this folder: its notes are written before its first checkpoint."""
+    return any((folder / name).is_file() for name in (ROWS_NOTE, DEVICES_NOTE))
+
+
 def forget(folders: Iterable[Path]) -> None:
-    """Remove the checkpoints in these folders, and the notes on their rows and devices."""
-    for folder in folders:
-        if folder.is_dir():
-            (folder / ROWS_NOTE).unlink(missing_ok=True)
-            (folder / DEVICES_NOTE).unlink(missing_ok=True)
+    """Remove the checkpoints in those of these folders that are ours, then the notes on their rows and devices."""
+    for folder in filter(is_ours, folders):
         forget_checkpoints(folder)
+        for name in (ROWS_NOTE, DEVICES_NOTE):
+            (folder / name).unlink(missing_ok=True)
 
 
 def forget_checkpoints(folder: Path) -> None:
@@ -93,42 +100,66 @@ def forget_finished(results: Iterable[PhaseResult], out: Path) -> None:
             forget_checkpoints(out / result.phase)
 
 
-def begin(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
-    """Record in `out` which recipe it belongs to; returns the phases that need not run again.
+def phases_done(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
+    """The phases that need not run again: none unless a run is resumed. Changes nothing.
+
+    Raises ConfigError if `resume` would continue another recipe's training, or a started phase on a different number of
+    devices (time limits may differ), or if a phase's folder holds checkpoints that are not ours.
+    """
+    if resume:
+        check_resumable(recipe, out)
+    for folder in (out / phase.name for phase in recipe.phases):
+        if any(folder.glob("checkpoint-*")) and not is_ours(folder):
+            raise ConfigError(
+                f"{folder} holds checkpoints of another training, which a phase of that name would remove.",
+                "Give another --out, or move them away.",
+            )
+    return agreed(trained_phases(recipe, out) if resume and is_first() else [])
+
+
+def begin(recipe: Recipe, out: Path, done: Sequence[PhaseResult], resume: bool) -> None:
+    """Record in `out` which recipe it belongs to. `done`: what `phases_done` returned.
 
     A new run removes an earlier one's checkpoints. A resumed run removes those of the phases after the one it
-    continues, since they started from weights that will change. Raises ConfigError if `resume` would continue another
-    recipe's training, or a started phase on a different number of devices; time limits may differ.
+    continues, since they started from weights that will change.
     """
-    note = out / "recipe.json"
-    if resume and note.exists() and not same_training(note, recipe):
-        raise ConfigError(
-            f"The run in {out} was trained by another version of the recipe {recipe.name}.",
-            START_ANEW,
-        )
-    if resume:
-        check_devices(recipe, out)
-    wait_for_all()  # the note is replaced below
+    wait_for_all()  # until here the others read what is replaced below
     if is_first():
         out.mkdir(parents=True, exist_ok=True)
+        note = out / "recipe.json"
         if not resume:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
-            forget(out.glob("*"))
+            forget(out / name for name in {*noted_phases(note), *(phase.name for phase in recipe.phases)})
+        if len(done) < len(recipe.phases):
+            (out / RESULT_NOTE).unlink(missing_ok=True)
         write_text(note, recipe.model_dump_json(exclude=MAY_DIFFER))
-    done = agreed(trained_phases(recipe, out) if is_first() else [])
-    if is_first():
         forget(out / phase.name for phase in recipe.phases[len(done) + 1 :])
         forget_finished(done, out)
-    return done
+    wait_for_all()
 
 
-def check_devices(recipe: Recipe, out: Path) -> None:
-    """Raises ConfigError if the phase to be resumed has a checkpoint from a different number of devices.
+def noted_phases(note: Path) -> list[str]:
+    """The names of the phases of an earlier run's recipe, whatever version wrote it; none if it cannot be read."""
+    try:
+        return [str(phase["name"]) for phase in json.loads(note.read_text(encoding="utf-8"))["phases"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
+def check_resumable(recipe: Recipe, out: Path) -> None:
+    """Raises ConfigError if the run in `out` is another recipe's, or if the phase to be resumed has a checkpoint from a
+    different number of devices.
 
     ZeRO-3 shards a checkpoint into as many parts as there are devices. With any method, the batches, and so the rows
     already seen, depend on the number of devices that process rows in parallel.
     """
+    recipe_note = out / "recipe.json"
+    if recipe_note.exists() and not same_training(recipe_note, recipe):
+        raise ConfigError(
+            f"The run in {out} was trained by another version of the recipe {recipe.name}.",
+            START_ANEW,
+        )
     for phase in recipe.phases[len(trained_phases(recipe, out)) :][:1]:
         note = out / phase.name / DEVICES_NOTE
         if not note.exists() or not last_checkpoint(note.parent):
@@ -170,3 +201,20 @@ def check_rows(recipe: Recipe, out: Path, data: Path) -> None:
         note, rows = out / phase.name / ROWS_NOTE, rows_path(phase, data)
         if note.exists() and rows.exists() and note.read_text(encoding="utf-8") != sha256_of(rows):
             raise DataError(f"{rows} is not what phase {phase.name} in {out} was trained on.", START_ANEW)
+
+
+def note_result(recipe: Recipe, out: Path) -> None:
+    """Record that nothing is left to do after the last phase."""
+    write_text(out / RESULT_NOTE, json.dumps({"pushed_to": recipe.launch.push_to}))
+
+
+def is_complete(recipe: Recipe, out: Path) -> bool:
+    """Whether what follows the last phase is done as well: the adapter where the method gives one, and the push that
+    the recipe asks for."""
+    gives_adapter, push_to = recipe.method != "full", recipe.launch.push_to
+    if not gives_adapter and not push_to:
+        return True
+    note = out / RESULT_NOTE
+    if not note.exists() or (gives_adapter and not (out / "adapter" / CONFIG).is_file()):
+        return False
+    return push_to in (None, jsonl.parse(jsonl.read_text(note), str(note)).get("pushed_to"))

@@ -8,12 +8,19 @@ from accelerate import ParallelismConfig
 from accelerate.utils import DeepSpeedSequenceParallelConfig, is_deepspeed_available
 from accelerate.utils.deepspeed import HfDeepSpeedConfig
 from peft import LoraConfig
-from transformers import AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, SFTConfig
 
 from common.errors import ConfigError
 from models.config.machine import computes_in_bf16
-from traces.training.dataset import Encoded, encode, encode_preferences, read_preferences, read_rows
+from traces.training.dataset import (
+    Encoded,
+    check_some_fit,
+    encode,
+    encode_preferences,
+    read_preferences,
+    read_rows,
+)
 from traces.training.mix import rows_path
 from traces.training.recipe import Phase, Recipe
 from traces.training.scale.memory import memory_gb, weight_bytes
@@ -124,17 +131,77 @@ def lora_config(recipe: Recipe) -> LoraConfig:
     )
 
 
+def load_tokenizer(base: Path) -> Any:
+    """The tokenizer of a base. Raises ConfigError if its folder has none that can be read."""
+    try:
+        return AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"The tokenizer of the base {base} cannot be read.",
+            "Put the model's own tokenizer.json and tokenizer_config.json there.",
+        ) from error
+
+
+def layers_of(base: Path) -> dict[str, bool]:
+    """The modules of a base by name, such as model.layers.0.mlp.up_proj, and whether each holds a matrix of weights.
+
+    The weights themselves are not read. Raises ConfigError if config.json describes no language model.
+    """
+    try:
+        config = AutoConfig.from_pretrained(base)
+        with torch.device("meta"):
+            model: Any = AutoModelForCausalLM.from_config(config)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"{base / 'config.json'} describes no language model that Transformers knows.",
+            "Name the folder of a causal language model, or update Transformers.",
+        ) from error
+    return {name: getattr(getattr(module, "weight", None), "ndim", 0) == 2 for name, module in model.named_modules()}
+
+
+def check_targets(recipe: Recipe, base: Path) -> None:
+    """Raise ConfigError unless the base has the layers that the recipe trains.
+
+    The default names need not all be there, since models differ; those that a recipe gives itself do.
+    """
+    targets = recipe.adapter.target_modules
+    layers = layers_of(base)
+
+    def fits(target: str) -> bool:
+        if recipe.method == "full_to_lora":  # which knows layers by the last part of their names
+            return any(matrix for name, matrix in layers.items() if name.split(".")[-1] == target)
+        found = [matrix for name, matrix in layers.items() if f".{name}".endswith(f".{target}")]
+        return bool(found) and all(found)
+
+    absent = [target for target in targets if not fits(target)]
+    if absent and ("target_modules" in recipe.adapter.model_fields_set or len(absent) == len(targets)):
+        there = sorted({name.split(".")[-1] for name, matrix in layers.items() if matrix and "embed" not in name})
+        raise ConfigError(
+            f"The base {base} has no linear layers named {', '.join(absent)}.",
+            f"Set adapter.target_modules in the recipe to some of {', '.join(there)}.",
+        )
+
+
+def check_rows_fit(phase: Phase, data: Path, tokenizer: Any) -> None:
+    """Raise DataError unless the rows or pairs of a phase are there, are the recipe's, and can be learned from."""
+    path = rows_path(phase, data)
+    rows = read_preferences(path, phase.sha256) if phase.beta else read_rows(path, phase.sha256)
+    check_some_fit(rows, tokenizer, phase.max_length, path)
+
+
 def build_configs(recipe: Recipe, recipe_folder: Path, data: Path, base: Path | None) -> list[str]:
     """Build every TRL, PEFT and DeepSpeed configuration and describe each in a line; nothing is started.
 
     Tokens are counted if the rows exist, and `base`, whose tokenizer counts them. Raises ConfigError for anything that
-    one of the libraries refuses, DataError for data that is not the recipe's.
+    one of the libraries refuses, DataError for data that is not the recipe's or of which nothing can be learned.
     """
     lines = []
-    tokenizer = AutoTokenizer.from_pretrained(base) if base else None
+    tokenizer = load_tokenizer(base) if base else None
     if recipe.launch.deepspeed:
         lines.append(deepspeed_line(recipe_folder / recipe.launch.deepspeed))
     if recipe.method != "full":
+        if base:
+            check_targets(recipe, base)
         lora = lora_config(recipe)
         lines.append(
             f"PEFT: LoRA of rank {lora.r}, alpha {lora.lora_alpha}, on {', '.join(recipe.adapter.target_modules)}."
@@ -167,9 +234,15 @@ def read_and_encode(phase: Phase, path: Path, tokenizer: Any | None) -> tuple[in
     """The number of rows or pairs in a phase's file, and their tokens if a tokenizer is given. Raises DataError."""
     if phase.beta:
         pairs = read_preferences(path, phase.sha256)
-        return len(pairs), encode_preferences(pairs, tokenizer, phase.max_length).counts if tokenizer else None
+        if not tokenizer:
+            return len(pairs), None
+        check_some_fit(pairs, tokenizer, phase.max_length, path)
+        return len(pairs), encode_preferences(pairs, tokenizer, phase.max_length).counts
     rows = read_rows(path, phase.sha256)
-    return len(rows), encode(rows, tokenizer, phase.max_length) if tokenizer else None
+    if not tokenizer:
+        return len(rows), None
+    check_some_fit(rows, tokenizer, phase.max_length, path)
+    return len(rows), encode(rows, tokenizer, phase.max_length)
 
 
 def encoded_line(encoded: Encoded, phase: Phase) -> str:

@@ -134,10 +134,13 @@ class Encoded(NamedTuple):
 
 
 def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
-    """Conversation and completion as token ids, labelling every token that begins in a learned piece."""
+    """Conversation and completion as token ids, labelling every token that begins in a learned piece.
+
+    Raises ConfigError if the base has no chat template, or one that closes the thought.
+    """
     earlier = [(role, text) for turn in row.history for role, text in zip(("user", "assistant"), turn, strict=True)]
     messages = [{"role": role, "content": text} for role, text in [*earlier, ("user", row.prompt)]]
-    prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    prompt = _rendered(messages, tokenizer)
     pieces = _after(prompt, row)
     head = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     completion = "".join(text for text, _ in pieces)
@@ -154,6 +157,16 @@ def encode_row(row: Row, tokenizer: Any) -> dict[str, list[int]]:
     end = tokenizer.eos_token_id
     ids = [*head, *body["input_ids"], end]
     return {"input_ids": ids, "labels": [-100] * len(head) + labels + [end]}
+
+
+def _rendered(messages: list[dict[str, str]], tokenizer: Any) -> str:
+    """The conversation as the chat template writes it, up to the reply. Raises ConfigError if there is no template."""
+    if not tokenizer.chat_template:
+        raise ConfigError(
+            "The base has no chat template, so its prompts cannot be written.",
+            "Train the chat or instruct version of the model, or put a chat_template.jinja into the base's folder.",
+        )
+    return str(tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False))
 
 
 def _after(prompt: str, row: Row) -> Sequence[Piece]:
@@ -183,9 +196,14 @@ def _after(prompt: str, row: Row) -> Sequence[Piece]:
     return pieces
 
 
+def is_usable(row: Row) -> bool:
+    """Whether the row has a question and something to learn."""
+    return bool(row.prompt.strip()) and any(text.strip() for text, learn in row.pieces if learn)
+
+
 def encode(rows: Sequence[Row], tokenizer: Any, max_length: int) -> Encoded:
     """All rows as tokens; rows over `max_length` tokens and empty ones are left out and counted."""
-    usable = [row for row in rows if row.prompt.strip() and any(text.strip() for text, learn in row.pieces if learn)]
+    usable = [row for row in rows if is_usable(row)]
     encoded = [encode_row(row, tokenizer) for row in usable]
     kept = [row for row in encoded if len(row["input_ids"]) <= max_length]
     return Encoded(
@@ -206,21 +224,50 @@ class EncodedPreferences(NamedTuple):
     """Tokens of both replies of each pair, prompts included; no rows."""
 
 
+def sides_of(pair: PreferenceRow) -> list[Row]:
+    """The pair as two rows: the chosen reply, then the rejected one."""
+    return [Row("journey", pair.prompt, ((text, True),)) for text in (pair.chosen, pair.rejected)]
+
+
 def encode_preferences(rows: Sequence[PreferenceRow], tokenizer: Any, max_length: int) -> EncodedPreferences:
     """All pairs; those with a reply longer than `max_length` tokens are left out and counted, never truncated."""
     pairs, tokens, learned = [], 0, 0
     for row in rows:
-        sides = [Row("journey", row.prompt, ((text, True),)) for text in (row.chosen, row.rejected)]
+        sides = sides_of(row)
         both = [encode_row(side, tokenizer) for side in sides]
         if max(len(side["input_ids"]) for side in both) > max_length:
             continue
         tokens += sum(len(side["input_ids"]) for side in both)
         learned += sum(label != -100 for side in both for label in side["labels"])
-        messages = [{"role": "user", "content": row.prompt}]
-        prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        prompt = _rendered([{"role": "user", "content": row.prompt}], tokenizer)
         chosen, rejected = ("".join(text for text, _ in _after(prompt, side)) for side in sides)
         pairs.append({"prompt": prompt, "chosen": chosen, "rejected": rejected})
     return EncodedPreferences(pairs, Encoded([], len(rows) - len(pairs), tokens, learned))
+
+
+def check_some_fit(rows: Sequence[Row | PreferenceRow], tokenizer: Any, max_length: int, source: Path) -> None:
+    """Raise DataError if `encode` or `encode_preferences` would leave out every row of the file `source`.
+
+    Encodes no more rows than it takes to find one that is kept.
+    """
+    lengths: list[int] = []
+    for row in rows:
+        if isinstance(row, Row) and not is_usable(row):
+            continue
+        sides = [row] if isinstance(row, Row) else sides_of(row)
+        lengths.append(max(len(encode_row(side, tokenizer)["input_ids"]) for side in sides))
+        if lengths[-1] <= max_length:
+            return
+    if not lengths:
+        why = "holds only rows without a question or without anything to learn" if rows else "is empty"
+        raise DataError(f"{source} {why}.", "Put rows there that a model can learn from.")
+    what = "pairs" if isinstance(rows[0], PreferenceRow) else "rows"
+    if empty := len(rows) - len(lengths):
+        what += f" (apart from {empty:,} empty)"
+    raise DataError(
+        f"All {len(lengths):,} {what} of {source} are longer than max_length {max_length}.",
+        f"The shortest has {min(lengths)} tokens: set max_length to that or more.",
+    )
 
 
 def in_even_batches(rows: Sequence[dict[str, list[int]]], size: int, seed: int) -> list[dict[str, list[int]]]:

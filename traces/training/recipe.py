@@ -7,12 +7,13 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from common.errors import ConfigError
+from common.errors import ConfigError, WeightsError
 from common.strict import Strict, describe, read_yaml
 from eval.problems.families import TRAINED
-from models.config.memory import Architecture
-from models.config.registry import PairSpec, load_architectures, load_config
+from models.config.adapter_config import CONFIG
+from models.config.registry import PairSpec, load_config
 from models.config.sources import HubSource, Source
+from models.weights.files import check_whole
 from models.weights.find import find_weights, folder_here
 from traces.thoughts.sentences import TELLERS
 from traces.training.scale.hardware import Launch
@@ -104,6 +105,8 @@ class Phase(Strict):
     def has_source(self) -> "Phase":
         if self.mix is None and not self.data:
             raise ValueError("give `mix`, `data`, or both")
+        if self.mix and not self.mix.total and not self.data:
+            raise ValueError("`mix` gives no rows: set at least one of its numbers, such as `journey`")
         if self.beta and (self.mix or len(self.files) != 1):
             raise ValueError("`beta` needs `data`, one file of preference pairs")
         return self
@@ -219,7 +222,21 @@ def base_of(name: str, report: Callable[[str], None] = lambda line: None) -> Pat
         raise ConfigError(
             f"The base {name} is not a folder.", "Download the weights and name their folder, or write hub:org/name."
         )
+    check_base(Path(name))
     return Path(name)
+
+
+def check_base(folder: Path) -> None:
+    """Raise ConfigError unless the folder of a base holds a whole model."""
+    try:
+        check_whole(folder)
+    except WeightsError as error:
+        remedy = error.remedy
+        if (folder / CONFIG).is_file():
+            remedy = "Merge it into its own base first (`arena train merge`), and name the folder that this writes."
+        elif inner := sorted(file.parent for file in folder.glob("*/config.json")):
+            remedy = f"Name the folder of the model itself, such as {inner[0]}."
+        raise ConfigError(f"The base cannot be trained: {error.args[0]}", remedy) from error
 
 
 def base_here(name: str) -> Path | None:
@@ -234,8 +251,9 @@ def base_here(name: str) -> Path | None:
 
 
 def where_base_is(name: str) -> str:
-    """A line about a recipe's base, which may be that of another machine."""
-    if base_here(name):
+    """A line about a recipe's base, which may be that of another machine. Raises ConfigError if it is no model."""
+    if folder := base_here(name):
+        check_base(folder)
         return f"base {name}: on this machine"
     return f"base {name}: {'fetched when training starts' if _named(name) else 'there is no such folder here'}"
 
@@ -249,21 +267,6 @@ def _named(name: str) -> Source | None:
         return HubSource(hub=repository, revision=revision or "main")
     model = load_config().models.get(name)
     return model.weights if model else None
-
-
-def architecture_of(recipe: Recipe) -> Architecture | None:
-    """The shape of the base, as spaces.yaml gives it; None where it does not. Raises ConfigError for a wrong name."""
-    if recipe.architecture:
-        known = load_architectures()
-        if recipe.architecture not in known:
-            raise ConfigError(
-                f"spaces.yaml has no architecture “{recipe.architecture}”.", f"Choose one of {', '.join(known)}."
-            )
-        return known[recipe.architecture]
-    if names_pair(recipe.base):
-        return named_pair(recipe.base).base.architecture
-    model = load_config().models.get(recipe.base)
-    return model.architecture if model else None
 
 
 def load_recipe(path: Path) -> Recipe:

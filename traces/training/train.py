@@ -14,7 +14,7 @@ import torch
 from accelerate.utils import is_deepspeed_available
 from datasets import Dataset
 from peft import PeftModel, get_peft_model
-from transformers import AutoModelForCausalLM, AutoTokenizer, ProgressCallback
+from transformers import AutoModelForCausalLM, ProgressCallback
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer, pack_dataset
 
 from common.errors import ConfigError
@@ -27,11 +27,21 @@ from traces.training.checkpoints import (
     forget_finished,
     last_checkpoint,
     note_start,
+    phases_done,
 )
-from traces.training.configs import dpo_config, encoded_line, held_bytes, lora_config, sft_config
+from traces.training.configs import (
+    check_rows_fit,
+    check_targets,
+    dpo_config,
+    encoded_line,
+    held_bytes,
+    load_tokenizer,
+    lora_config,
+    sft_config,
+)
 from traces.training.dataset import (
     Encoded,
-    check_data,
+    check_some_fit,
     encode,
     encode_preferences,
     in_even_batches,
@@ -101,8 +111,10 @@ def load_model(weights: Path, base: Path, recipe: Recipe) -> Any:
 def rows_trainer(
     model: Any, tokenizer: Any, config: SFTConfig, phase: Phase, path: Path, row_devices: int
 ) -> tuple[Any, Encoded]:
-    """The trainer of a phase on rows, and what it learns from."""
-    data = encode(read_rows(path, phase.sha256), tokenizer, phase.max_length)
+    """The trainer of a phase on rows, and what it learns from. Raises DataError if no row can be learned."""
+    given = read_rows(path, phase.sha256)
+    check_some_fit(given, tokenizer, phase.max_length, path)
+    data = encode(given, tokenizer, phase.max_length)
     rows = packed(data.rows, phase.max_length) if phase.packing else data.rows
     # Each device takes a batch in turn and waits for the others, so their batches should have similar lengths.
     rows = in_even_batches(rows, phase.batch_size * row_devices, config.seed)
@@ -116,8 +128,10 @@ def packed(rows: list[dict[str, list[int]]], max_length: int) -> list[dict[str, 
 
 
 def preference_trainer(model: Any, tokenizer: Any, config: DPOConfig, phase: Phase, path: Path) -> tuple[Any, Encoded]:
-    """The trainer of a phase on preference pairs, and what it learns from."""
-    data = encode_preferences(read_preferences(path, phase.sha256), tokenizer, phase.max_length)
+    """The trainer of a phase on preference pairs, and what it learns from. Raises DataError if no pair fits."""
+    given = read_preferences(path, phase.sha256)
+    check_some_fit(given, tokenizer, phase.max_length, path)
+    data = encode_preferences(given, tokenizer, phase.max_length)
     pairs = Dataset.from_list(data.pairs)
     return DPOTrainer(model=model, args=config, train_dataset=pairs, processing_class=tokenizer), data.counts
 
@@ -162,20 +176,27 @@ def train(
 
     With `resume`, finished phases are skipped; one stopped by its time limit continues if the recipe now allows more
     time. `one_phase` stops after the next phase. Raises DataError if the rows are not those of the recipe or of the run
-    so far, ConfigError if DeepSpeed is required but not installed, or if another recipe's run, or a phase started on a
-    different number of devices, would be resumed.
+    so far, or if none can be learned, ConfigError if DeepSpeed is required but not installed, if the base lacks what
+    the recipe needs, or if another recipe's run, or a phase started on a different number of devices, would be resumed.
+    Nothing in `out` has changed then.
     """
     check_deepspeed(recipe, one_phase)
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     open_group(recipe.launch.timeout_minutes)
-    done = begin(recipe, out, resume)
-    check_rows(recipe, out, data)
+    done = phases_done(recipe, out, resume)
+    if resume:
+        check_rows(recipe, out, data)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    for phase in recipe.phases[len(done) :][: 1 if one_phase else None]:
+    tokenizer = load_tokenizer(base)
+    phases = recipe.phases[len(done) :][: 1 if one_phase else None]
+    if phases and recipe.method != "full":
+        check_targets(recipe, base)
+    for phase in phases:
+        check_rows_fit(phase, data, tokenizer)
+    begin(recipe, out, done, resume)
+    for phase in phases:
         path = rows_path(phase, data)
-        check_data(path, phase.sha256)
         before = start_of(phase, recipe, base, out, done, report)
         # Before the model is loaded: under ZeRO-3 this configuration shards the weights over the devices while loading.
         config: Any = (dpo_config if phase.beta else sft_config)(recipe, phase, out / phase.name, recipe_folder)

@@ -12,7 +12,9 @@ from transformers import PreTrainedTokenizerFast
 
 from commands.arena import main
 from common.errors import ConfigError, DataError
+from common.paths import ROOT
 from eval.problems.families import generate
+from eval.problems.open_ended import load_open_ended
 from eval.problems.prompts import MATHS_PROMPT
 from tests.traces.tiny import TEMPLATE, tiny_tokenizer
 from traces.keeping.trace import append_trace
@@ -178,6 +180,20 @@ def test_no_chat_that_is_measured_is_trained_on_and_half_of_it_is_unlike_any() -
     known, new = CHAT_PROMPTS.values()
     assert not trained & {*known, *new}
     assert [p for p in new for t in trained if SequenceMatcher(None, words(p), words(t)).ratio() > 0.5] == []
+
+
+def test_no_everyday_prompt_is_trained_on_or_nearly() -> None:
+    rehearsed = read_rows(ROOT / "recipes/qwen-0.5b/rehearsal.rows.jsonl")
+    files = (WRITTEN, BASICS, FORMS, REHEARSAL)
+    trained = {prompt for file in files for prompt, _ in dialogues(file)} | {row.prompt for row in rehearsed}
+    asked = [problem.question for problem in load_open_ended("everyday").problems]
+    alike = ((p, t) for p in asked for t in trained if SequenceMatcher(None, parts(p), parts(t)).ratio() > 0.7)
+    assert list(alike) == []
+
+
+def parts(prompt: str) -> list[str]:
+    """Words, or signs where the prompt is Chinese."""
+    return words(prompt) if prompt.isascii() else list(prompt)
 
 
 def test_people_ask_in_every_way_and_always_with_the_whole_question() -> None:

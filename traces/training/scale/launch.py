@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.errors import ArenaError, ConfigError
 from common.paths import ROOT
-from traces.training.checkpoints import check_devices, trained_phases
+from traces.training.checkpoints import check_resumable, is_complete, trained_phases
 from traces.training.recipe import Recipe
 
 GRACE_SECONDS = 60.0
@@ -42,8 +42,10 @@ def launch(
 ) -> None:
     """Run all remaining phases, one after the other. Every machine of the recipe calls this with its own rank.
 
-    `train_one`: the arguments after `python -m` that train the next phase; `--resume` is added. Raises ConfigError for
-    an invalid rank and for a phase that was started on a different number of devices, ArenaError if a process fails.
+    The last phase's process also does what follows it: the adapter, the push. Where a resumed run lacks only that,
+    machine 0 does it, in a single process. `train_one`: the arguments after `python -m` that train the next phase;
+    `--resume` is added. Raises ConfigError for an invalid rank, for another recipe's run and for a phase that was
+    started on a different number of devices, ArenaError if a process fails.
     """
     if not 0 <= place.rank < recipe.launch.machines:
         raise ConfigError(
@@ -51,7 +53,7 @@ def launch(
             "Count from 0, and set launch.machines in the recipe.",
         )
     if resume:
-        check_devices(recipe, out)
+        check_resumable(recipe, out)
     done = len(trained_phases(recipe, out)) if resume else 0
     for number, phase in enumerate(recipe.phases[done:]):
         report(f"Phase {phase.name} on {recipe.launch.devices} device(s) …")
@@ -61,6 +63,13 @@ def launch(
             raise ArenaError(
                 f"Phase {phase.name} ended with code {code}; the error is above.",
                 "Correct it, then give the same command with --resume on every machine.",
+            )
+    if done == len(recipe.phases) and place.rank == 0 and not is_complete(recipe, out):
+        report("All phases are trained; what follows them was not done yet …")
+        if code := _run([sys.executable, "-m", *train_one, "--resume"]):
+            raise ArenaError(
+                f"What follows the last phase ended with code {code}; the error is above.",
+                "Correct it, then give the same command with --resume.",
             )
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.errors import ConfigError
+from models.config.memory import Architecture
+from models.config.registry import load_architectures, load_config
 from traces.training.configs import held_bytes, memory_needed, sharding
-from traces.training.recipe import Phase, Recipe, architecture_of
+from traces.training.recipe import Phase, Recipe, named_pair, names_pair
 from traces.training.scale.memory import (
     RUNTIME_GB,
     activations,
@@ -91,6 +93,21 @@ def needs(recipe: Recipe, recipe_folder: Path, out: Path) -> Needs:
         f"here{', which is too little' if disk > free else ''}."
     )
     return Needs(states, device, host, checkpoint, disk, free, tuple(lines))
+
+
+def architecture_of(recipe: Recipe) -> Architecture | None:
+    """The shape of the base, as spaces.yaml gives it; None where it does not. Raises ConfigError for a wrong name."""
+    if recipe.architecture:
+        known = load_architectures()
+        if recipe.architecture not in known:
+            raise ConfigError(
+                f"spaces.yaml has no architecture “{recipe.architecture}”.", f"Choose one of {', '.join(known)}."
+            )
+        return known[recipe.architecture]
+    if names_pair(recipe.base):
+        return named_pair(recipe.base).base.architecture
+    model = load_config().models.get(recipe.base)
+    return model.architecture if model else None
 
 
 def _activation_line(phase: Phase, saved: float, on_device: float, offload: bool) -> str:

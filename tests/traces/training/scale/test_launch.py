@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from commands.arena import main
 from common.errors import ArenaError, ConfigError
 from common.paths import ROOT
 from tests.traces.tiny import save_tiny
+from traces.training.checkpoints import PhaseResult, note_result
 from traces.training.make import make
 from traces.training.recipe import Launch, Recipe, load_recipe
 from traces.training.scale import launch as launching
@@ -143,6 +145,75 @@ def test_every_phase_has_a_group_of_its_own(tmp_path: Path, monkeypatch: pytest.
         launch(recipe_for(4), tmp_path, ["x"], place, resume=False, report=lambda _: None)
     with pytest.raises(ConfigError, match="--rank 2 does not go with 1 machine"):
         launch(recipe_for(1), tmp_path, ["x"], place, resume=False, report=lambda _: None)
+
+
+def trained(folder: Path, **update: object) -> tuple[Recipe, Path]:
+    """A recipe and a run's folder in which every phase is finished and nothing has followed yet."""
+    (folder / "tiny.yaml").write_text(RECIPE.format(base=folder / "base"))
+    recipe, out = load_recipe(folder / "tiny.yaml").model_copy(update=update), folder / "out"
+    results = [PhaseResult(phase.name, 1, 1.0, 1, 1, 0, 0.5, True)._asdict() for phase in recipe.phases]
+    out.mkdir()
+    (out / "phases.json").write_text(json.dumps(results))
+    return recipe, out
+
+
+@pytest.mark.parametrize("push_to", [None, "org/mine"])
+@pytest.mark.parametrize("method", ["lora", "full_to_lora", "full"])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_what_follows_the_last_phase_is_made_up_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, push_to: str | None, method: str, rank: int
+) -> None:
+    recipe, out = trained(tmp_path, method=method, launch=Launch(devices=2, machines=2, push_to=push_to))
+    commands: list[list[str]] = []
+    monkeypatch.setattr(launching, "_run", lambda command: commands.append(command) or 0)
+
+    def resume() -> int:
+        commands.clear()
+        launch(recipe, out, ["commands", "train", "run", "r"], Place(rank), resume=True, report=lambda _: None)
+        return len(commands)
+
+    nothing_to_do = method == "full" and push_to is None
+    assert resume() == (0 if rank or nothing_to_do else 1)
+    if commands:
+        assert commands[0][1:] == ["-m", "commands", "train", "run", "r", "--resume"], "one process is enough"
+    if method != "full":
+        (out / "adapter").mkdir()
+        (out / "adapter" / "adapter_config.json").write_text("{}")
+    note_result(recipe, out)
+    assert resume() == 0
+    if method != "full":
+        shutil.rmtree(out / "adapter")
+        assert resume() == (0 if rank else 1)
+
+
+def test_what_follows_the_last_phase_may_fail_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe, out = trained(tmp_path)
+    monkeypatch.setattr(launching, "_run", lambda _: -9)
+    with pytest.raises(ArenaError, match=r"What follows the last phase ended with code -9.* --resume"):
+        launch(recipe, out, ["x"], Place(), resume=True, report=lambda _: None)
+
+
+def test_an_adapter_that_was_not_extracted_is_by_a_resumed_launch(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = trained(tmp_path)
+    for folder in ("base", "out/after_journey"):
+        save_tiny(tmp_path / folder)
+    command = ["train", "launch", str(tmp_path / "tiny.yaml"), "--out", str(out), "--resume"]
+    assert main(command) == 0
+    assert json.loads((out / "adapter" / "adapter_config.json").read_text())["r"] == recipe.adapter.rank
+    told = capfd.readouterr()
+    assert "All phases are trained; what follows them was not done yet" in told.err
+    assert f"All phases are finished; the result is in {out / 'adapter'}." in told.out
+    assert main(command) == 0
+    assert "not done yet" not in capfd.readouterr().err
+
+
+def test_another_recipe_s_run_is_not_said_to_be_finished(tmp_path: Path) -> None:
+    recipe, out = trained(tmp_path)
+    (out / "recipe.json").write_text(recipe.model_copy(update={"seed": 4}).model_dump_json())
+    with pytest.raises(ConfigError, match="another version of the recipe tiny"):
+        launch(recipe, out, ["x"], Place(), resume=True, report=lambda _: None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from common.errors import ConfigError
 from common.paths import ROOT
 from models.config.memory import Architecture
 from traces.training.configs import memory_needed
-from traces.training.recipe import Launch, Phase, Recipe, architecture_of, load_recipe
+from traces.training.recipe import Launch, Phase, Recipe, load_recipe
 from traces.training.scale import needs as module
 from traces.training.scale.memory import (
     activations,
@@ -25,7 +25,7 @@ from traces.training.scale.memory import (
     memory_gb,
     weight_bytes,
 )
-from traces.training.scale.needs import free_gb, needs, size
+from traces.training.scale.needs import architecture_of, free_gb, needs, size
 
 RECIPES = ROOT / "recipes"
 LARGE = RECIPES / "qwen2.5-72b.yaml"
