@@ -240,8 +240,7 @@ def _on_cpu(
     """A copy for each share, pinned to its own part of the cores. A single core is shared; a single copy gets all."""
     assert profile.kv_cache_gib is not None
     cores, widened = processor.cores, 1 if processor.bf16 else 2
-    fp16 = fp16_weights(profile, processor)
-    reserve = profile.kv_cache_gib * widened
+    fp16, reserve = fp16_weights(profile, processor), profile.kv_cache_gib * widened
     part = len(cores) // len(shares)
     engines = []
     for index, roles in enumerate(shares):
@@ -262,10 +261,12 @@ def _on_cpu(
         environment = {
             "VLLM_CPU_KVCACHE_SPACE": str(reserve),
             "VLLM_CPU_OMP_THREADS_BIND": ",".join(map(str, pin)),
+            "VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS": "3600",  # a batch of thousands of prompt tokens takes minutes
         }
-        options = ["--dtype", cpu_dtype(processor)]
+        if profile.engine.get("enforce-eager"):  # log-probabilities would be compiled all the same, which takes g++
+            environment["TORCHDYNAMO_DISABLE"] = "1"
+        options = ["--dtype", cpu_dtype(processor), *(["--quantization", "fp16_weights"] if fp16 else [])]
         if fp16:
-            options += ["--quantization", "fp16_weights"]
             environment |= {"PYTHONPATH": str(VLLM_PLUGIN), "VLLM_PLUGINS": VLLM_PLUGIN_NAME}
         engines.append(_engine(pair, profile, roles, usage, options, environment, cores=pin))
     return engines

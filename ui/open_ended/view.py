@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from eval.judging.judge import RUBRICS, Judgement
-from eval.judging.labelled import check_sentence, trustworthy
+from eval.judging.labelled import JudgeCheck, check_sentence, trustworthy
 from eval.judging.ratings import RatingSummary
 from eval.judging.scored import JudgedScore, counted, figure, preferred
 from eval.paper.figures import TABLE_2, Counts, OpenEndedResult, counts, safety_together, unpaired_difference
+from eval.problems.open_ended import RubricKey
 from eval.problems.sycophancy import Share, Sycophancy, sentence
 from ui.kit.html import Markup, below, join, note, render, strong, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
@@ -108,27 +109,37 @@ def scores_html(scores: Sequence[JudgedScore], titles: Mapping[str, str]) -> Mar
     """Judged scores of a run, each with how far its judge can be trusted. `titles`: of the run's sets, by key."""
     if not scores:
         return note("No answer of this run has been judged yet.")
-    rows = []
-    for score in scores:
-        value, low, high = (figure(x, score.rubric) for x in (score.value, score.low, score.high))
-        standing = "" if trustworthy(score.check) and not score.flaw else "Do not rely on it."
-        rows.append(
-            [
-                below(titles.get(score.benchmark, score.benchmark), RUBRICS[score.rubric].title),
-                "distilled preferred to base" if score.rubric == "pair" else score.role,
-                below(strong(value), f"{low} to {high}"),
-                counted(score),
-                render(
-                    '<span translate="no">{{ judge }}</span>: {% if standing %}<span class="mark no">{{ standing }}'
-                    "</span> {% endif %}{% if flaw %}<span>{{ flaw }}</span> {% endif %}<span>{{ check }}</span>",
-                    judge=score.judge,
-                    standing=standing if score.check or score.flaw else "Judge never checked.",
-                    flaw=score.flaw,
-                    check=check_sentence(score.check, score.rubric),
-                ),
-            ]
-        )
-    return table(("set and question", "model", "score", "verdicts", "can the judge be trusted?"), rows, "words")
+    rows = [
+        [
+            below(titles.get(score.benchmark, score.benchmark), RUBRICS[score.rubric].title),
+            "distilled preferred to base" if score.rubric == "pair" else score.role,
+            below(
+                strong(figure(score.value, score.rubric)),
+                f"{figure(score.low, score.rubric)} to {figure(score.high, score.rubric)}",
+            ),
+            render(
+                '{{ counted }}{% if flaw %}<br><span class="mark no">{{ flaw }}</span>{% endif %}',
+                counted=counted(score),
+                flaw=score.flaw,
+            ),
+        ]
+        for score in scores
+    ]
+    judges = {(score.judge, score.rubric): score.check for score in scores}
+    return table(("set and question", "model", "score", "verdicts"), rows, "words") + join(
+        _standing(judge, rubric, check) for (judge, rubric), check in judges.items()
+    )
+
+
+def _standing(judge: str, rubric: RubricKey, check: JudgeCheck | None) -> Markup:
+    """Whether a judge can be trusted."""
+    return render(
+        '<p><b>Judge: <span translate="no">{{ judge }}</span>.</b> {% if warning %}<span class="mark no">'
+        "{{ warning }}</span> {% endif %}<span>{{ check }}</span></p>",
+        judge=judge,
+        warning="" if trustworthy(check) else "Do not rely on it." if check else "Judge never checked.",
+        check=check_sentence(check, rubric),
+    )
 
 
 def verdicts_html(verdicts: Sequence[Judgement], questions: Mapping[str, str]) -> Markup:
@@ -140,7 +151,7 @@ def verdicts_html(verdicts: Sequence[Judgement], questions: Mapping[str, str]) -
         for one in verdicts[:MOST_VERDICTS]
     ]
     return render(
-        "<details><summary>{{ title }}</summary>{% for question, outcome, prompt, raws in rows %}"
+        '<details class="verdicts"><summary>{{ title }}</summary>{% for question, outcome, prompt, raws in rows %}'
         '<details><summary><span translate="no">{{ question|truncate(90) }}</span> <b>{{ outcome }}</b></summary>'
         '<pre translate="no">{{ prompt }}</pre>{% for raw in raws %}'
         "<p>{{ 'The judge’s reply' if loop.first else 'Its reply with the answers exchanged' }}</p>"

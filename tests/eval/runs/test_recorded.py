@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from common.errors import ConfigError, DataError
+from eval.judging.scored import run_scores
 from eval.records import Problem, Sample
 from eval.results.report import run_comparisons
 from eval.runs import recorded
 from eval.runs.cost import throughputs
-from eval.runs.log import RUNS, DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
+from eval.runs.log import OPEN_ENDED, RUNS, DataInfo, RunConfig, RunInfo, RunLog, SideInfo, list_runs
 from eval.runs.plan import check_own
 from eval.runs.recorded import NOTE, RECORDED, pack_run, unpack_recorded, without_texts
 from insights.stored import stored_benchmarks
@@ -36,6 +37,19 @@ def test_every_run_that_ships_is_whole_and_can_be_repeated(tmp_path: Path) -> No
         assert {s.model for s in samples} == {side.model for side in info.sides.values()}
         assert info.config.pair in load_config().pairs
         assert json.loads((log.folder / "run.json").read_text())["config_hash"] == info.config_hash
+
+
+def test_every_judged_run_that_ships_has_all_its_verdicts_and_says_how_far_to_trust_them(tmp_path: Path) -> None:
+    unpack_recorded(tmp_path)
+    infos = list_runs(tmp_path / OPEN_ENDED)
+    assert {info.id for info in infos} == {archive.stem for archive in (RECORDED / OPEN_ENDED).glob("*.zip")} != set()
+    for info in infos:
+        log = RunLog.open(tmp_path / OPEN_ENDED, info.id)
+        assert info.recorded and all(data.texts for data in info.data)
+        assert len(log.samples()) == len(log.problems()) * len(info.sides)
+        found = run_scores(log)
+        assert found and all(score.valid + score.invalid == score.due for score in found)
+        assert all(score.check or score.flaw for score in found), "else a score would look sound that nobody checked"
 
 
 def test_what_a_person_adds_to_a_recorded_run_stays(tmp_path: Path) -> None:
@@ -152,7 +166,7 @@ def test_a_recorded_run_is_labelled_as_one(tmp_path: Path) -> None:
 
 
 def test_archives_are_small() -> None:
-    assert sum(archive.stat().st_size for archive in RECORDED.glob("*.zip")) < 3_000_000
+    assert sum(archive.stat().st_size for archive in RECORDED.rglob("*.zip")) < 3_000_000
 
 
 @pytest.mark.parametrize("run", sorted(SHIPPED))

@@ -179,6 +179,10 @@ def test_a_processor_without_bf16_units_computes_in_fp32(x86: bool, weights: int
     assert wide.usage.weights == weights * narrow.usage.weights
     assert wide.usage.kv_cache == 2 * narrow.usage.kv_cache == 2 * GIB
     assert dict(wide.environment)["VLLM_CPU_KVCACHE_SPACE"] == "2"
+    assert dict(wide.environment)["TORCHDYNAMO_DISABLE"] == "1"
+    compiled = profile.model_copy(update={"engine": {"enforce-eager": False}})
+    engine = make_plan(CONFIG, pair, compiled, Processor((0, 1), bf16=True, x86=x86)).engines[0]
+    assert "TORCHDYNAMO_DISABLE" not in dict(engine.environment)
     big = CONFIG.profiles["cpu"].model_copy(update={"streams": 5})
     make_plan(CONFIG, CONFIG.pairs["smol-135m"], big, processor=TWO_CORES._replace(bf16=False))
     with pytest.raises(ConfigError, match="reserves 2 GiB"):

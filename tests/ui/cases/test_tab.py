@@ -17,6 +17,7 @@ from battles.pinning import pin_from_battle
 from battles.turns import Progress
 from common.errors import ConfigError
 from eval.grading.grader import Grader
+from eval.judging.judge import Judgement
 from eval.judging.labelled import JudgeCheck
 from eval.judging.ratings import RatingSummary
 from eval.judging.scored import JudgedScore
@@ -43,7 +44,7 @@ from ui.kit.links import case_link
 from ui.layout import launch_options
 from ui.open_ended.judging import rating_tasks, task_html
 from ui.open_ended.tab import outcome_html
-from ui.open_ended.view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html
+from ui.open_ended.view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html, verdicts_html
 from ui.traces.library import TraceLibrary
 from votes.casting.desk import Desk
 from votes.casting.views import Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
@@ -273,6 +274,21 @@ def test_a_score_stands_beside_what_is_known_of_its_judge() -> None:
     assert "kappa 0.50" in checked
     assert "Do not rely on it." in checked, "its interval reaches down to chance"
     assert "nan" not in scores_html([judged(value=nan, low=nan, high=nan)], {})
+
+
+def test_every_verdict_can_be_read_with_what_the_judge_saw() -> None:
+    places = {"first": "base", "second": "distilled", "problem": "p1"}
+    raws = ('{"verdict": "first"}', "<b>second</b>")
+    won = Judgement("p1|0", "pair", "j", "first", "", "", ("Compare <these>",), raws, False, places)
+    shown = verdicts_html(
+        [won, replace(won, value="tie", flipped=True), replace(won, value=None)], {"p1": "Tea & milk?"}
+    )
+    assert [shown.count(f"<b>{outcome}</b>") for outcome in ("base", "changed with the order", "invalid")] == [1, 1, 1]
+    assert "Tea &amp; milk?" in shown and "Compare &lt;these&gt;" in shown and "<b>second</b>" not in shown
+    rated = Judgement("m|p1|0", "reference", "j", "not_attempted", "", "", ("?",), ("!",), False, {"role": "base"})
+    assert "<b>base: not attempted</b>" in verdicts_html([rated], {})
+    assert "The first 200 verdicts" in verdicts_html([won] * 201, {})
+    assert verdicts_html([], {}) == ""
 
 
 def test_means_are_hidden_from_whoever_still_marks() -> None:
