@@ -11,10 +11,9 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from battles.guard import configured_guard
 from common.errors import ArenaError
-from common.jsonl import read_text
-from common.paths import ROOT, cache, home
+from common.paths import cache, home
 from common.software import VERSION
-from common.variables import misspelt
+from common.variables import unknown_variables
 from eval.runs.recorded import unpack_recorded
 from models.config.plan import choose_pair
 from models.config.registry import load_config
@@ -48,7 +47,7 @@ def main() -> None:
     for name in ("no_proxy", "NO_PROXY"):  # gradio requests its own page at startup, which a proxy cannot reach
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
     check_port(arguments.host, arguments.port)
-    for sentence in misspelt(os.environ, read_text(ROOT / "spaces.yaml")):
+    for sentence in unknown_variables():
         print(f"Note: {sentence}", flush=True)
     config = load_config()
     choice = choose_pair(config)

@@ -18,9 +18,7 @@ from typing import NamedTuple
 from commands.kit.arguments import Parser, group, sentence
 from commands.kit.printing import note, one_line
 from common.errors import DISK_FULL, ArenaError
-from common.jsonl import read_text
-from common.paths import ROOT
-from common.variables import misspelt
+from common.variables import unknown_variables
 
 
 class Command(NamedTuple):
@@ -67,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     continues = ""
     try:
         options = build_parser(argv).parse_args(argv)
-        for unknown in misspelt(os.environ, read_text(ROOT / "spaces.yaml")):
+        for unknown in unknown_variables():
             note(f"Note: {unknown}")
         continues = options.continues
         with _terminable():

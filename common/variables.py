@@ -1,8 +1,12 @@
 """The environment variables of the product, so that a misspelt one is noticed."""
 
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+from common.jsonl import read_text
+from common.paths import ROOT
 
 PREFIX = "JOURNEY_"
 KNOWN = frozenset(
@@ -13,6 +17,11 @@ KNOWN = frozenset(
     )
 )  # fmt: skip
 """Those that the code reads; spaces.yaml names further ones."""
+
+
+def unknown_variables() -> list[str]:
+    """`misspelt` of this process. Raises DataError if spaces.yaml cannot be read."""
+    return misspelt(os.environ, read_text(ROOT / "spaces.yaml"))
 
 
 def misspelt(environment: Iterable[str], spaces: str) -> list[str]:

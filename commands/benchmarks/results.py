@@ -124,7 +124,7 @@ def pair_report(options: argparse.Namespace) -> None:
 def outcome(log: RunLog) -> tuple[dict[str, Any], str]:
     """The result of a run, as JSON values and as text."""
     run = log.folder.name
-    if log.folder.parent == home() / OPEN_ENDED:
+    if _is_open_ended(log):
         return _open_ended(log)
     from eval.results.report import run_comparisons, run_report
 
@@ -133,6 +133,10 @@ def outcome(log: RunLog) -> tuple[dict[str, Any], str]:
         for comparison in run_comparisons(log.folder.parent, run)
     ]
     return {"run": run, "comparisons": comparisons}, run_report(log.folder.parent, run)
+
+
+def _is_open_ended(log: RunLog) -> bool:
+    return log.folder.parent == home() / OPEN_ENDED
 
 
 def _open_ended(log: RunLog) -> tuple[dict[str, Any], str]:
@@ -166,7 +170,7 @@ def record_command(options: argparse.Namespace) -> None:
     from eval.runs.recorded import RECORDED, pack_run, without_texts
 
     log = find_run(options.run)
-    out = options.out or (RECORDED / OPEN_ENDED if log.folder.parent.name == OPEN_ENDED else RECORDED)
+    out = options.out or (RECORDED / OPEN_ENDED if _is_open_ended(log) else RECORDED)
     check_writable(out / f"{log.folder.name}.zip")
     with TemporaryDirectory() as folder:
         copy = without_texts(log.folder, Path(folder))

@@ -56,6 +56,11 @@ class JudgedScore:
     """None: this judge was never checked against people."""
 
     @property
+    def who(self) -> str:
+        """Whose score it is, in words."""
+        return "distilled preferred to base" if self.rubric == "pair" else self.role
+
+    @property
     def lost(self) -> int:
         """Pairs in which the base's answer was preferred."""
         return self.valid - self.won - self.tied
@@ -195,8 +200,7 @@ def score_sentence(score: JudgedScore) -> str:
     """One score in words, without the judge's standing."""
     low, high = figure(score.low, score.rubric), figure(score.high, score.rubric)
     interval = "no interval" if isnan(score.low) else f"{low} to {high}"
-    who = "distilled preferred to base" if score.rubric == "pair" else score.role
-    text = f"{score.benchmark}, {who}: {figure(score.value, score.rubric)} ({interval}); {counted(score)}"
+    text = f"{score.benchmark}, {score.who}: {figure(score.value, score.rubric)} ({interval}); {counted(score)}"
     return f"{text}. {score.flaw}" if score.flaw else text
 
 

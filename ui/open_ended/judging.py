@@ -86,7 +86,7 @@ def build_judge_form() -> JudgeForm:
 
 
 def build_judge_section(
-    services: Services, run: gr.Dropdown, outcome: gr.HTML, outcome_html: Callable[[str | None], str]
+    services: Services, run: gr.Dropdown, outcome: gr.HTML, outcome_html: Callable[..., str]
 ) -> None:
     """Choose a judge, check it against people's labels, let it judge the chosen run."""
     form = build_judge_form()
@@ -123,8 +123,11 @@ def build_judge_section(
         job = jobs.current
         if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
-        update = {form.notice: words_in(job.progress().message), watched: str(id(job)) if job.over else ""}
-        return update | ({outcome: shown(outcome_html(run_id))} if job.log.folder.name == run_id else {})
+        over = job.over
+        update: dict[Any, Any] = {form.notice: words_in(job.progress().message), watched: str(id(job)) if over else ""}
+        if job.log.folder.name == run_id:  # its hundreds of verdicts are sent once, at the end
+            update[outcome] = shown(outcome_html(run_id, verdicts=over))
+        return update
 
     watched = gr.State("")
     form.check.click(on_check, [form.key, *form.who_judges, form.labelled, form.items], form.notice, **QUIET)

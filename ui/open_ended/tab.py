@@ -213,8 +213,11 @@ def progress_text(progress: RunProgress) -> str:
     return " ".join(part for part in parts if part)
 
 
-def outcome_html(run_id: str | None, going: str = "") -> Markup:
-    """A run's result: the probe's table, or judged scores. `going`: the run that is still in progress."""
+def outcome_html(run_id: str | None, going: str = "", *, verdicts: bool = True) -> Markup:
+    """A run's result: the probe's table, or judged scores and, with `verdicts`, what they rest on.
+
+    going: the run that is still in progress.
+    """
     if not run_id:
         return note("Nothing has been run here yet.")
     try:
@@ -223,8 +226,10 @@ def outcome_html(run_id: str | None, going: str = "") -> Markup:
         answered = Counter(info.role_of(sample.model) for sample in log.samples())
         head = note(f"Answers: {', '.join(f'{role} {answered[role]}' for role in ROLES)}.")
         if not is_probe(log):
-            table = scores_html(run_scores(log), {data.name: data.title for data in info.data})
-            return head + table + verdicts_html(judgements(log), {p.id: p.question for p in log.problems()})
+            table = head + scores_html(run_scores(log), {data.name: data.title for data in info.data})
+            if not verdicts:
+                return table
+            return table + verdicts_html(judgements(log), {p.id: p.question for p in log.problems()})
         if run_id == going:  # grading starts processes: not every few seconds while the models work
             return head + note("The result appears when the run has finished.")
         outcomes, p_between = probe_result(run_id, log.path("samples").stat().st_mtime_ns)

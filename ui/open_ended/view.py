@@ -112,7 +112,7 @@ def scores_html(scores: Sequence[JudgedScore], titles: Mapping[str, str]) -> Mar
     rows = [
         [
             below(titles.get(score.benchmark, score.benchmark), RUBRICS[score.rubric].title),
-            "distilled preferred to base" if score.rubric == "pair" else score.role,
+            score.who,
             below(
                 strong(figure(score.value, score.rubric)),
                 f"{figure(score.low, score.rubric)} to {figure(score.high, score.rubric)}",
