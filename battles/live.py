@@ -211,7 +211,8 @@ async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:
     for role in roles:
         await wait_in_line(served, role)
     # The client has no silence limit, since `listen` has one.
-    async with await client_of(served, request.role, READY_SECONDS, silence_seconds=None) as client:
+    client = await client_of(served, request.role, READY_SECONDS, silence_seconds=None, end_repetition=True)
+    async with client:
         while True:
             stream = turn.streams[side] = client.stream(request.messages, request.sampling, resume=resume)
             turn.hear(side)

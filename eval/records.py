@@ -10,8 +10,8 @@ ExtractionMethod = Literal["marker", "boxed", "stated", "none"]
 """How the answer was found: after a final-answer marker, in the last balanced box, in a plain statement that ends the
 text ("The answer is 18."), or not at all. Files and tables call it `rung`."""
 
-CUT_OFF = frozenset({"length", "max_tokens", "max_length", "max_output_tokens"})
-"""Finish reasons, in lower case, that different services give for an output that reached its token limit."""
+CUT_OFF = frozenset({"length", "max_tokens", "max_length", "max_output_tokens", "repetition"})
+"""Finish reasons, in lower case, that services give for an output that they ended before the model did."""
 
 
 @dataclass(frozen=True)

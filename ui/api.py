@@ -194,7 +194,7 @@ class Program:
 
     async def _reply(self, role: Role, question: str, sampling: Sampling) -> Reply:
         started = time.monotonic()
-        async with await client_of(self._services.served, role, READY_SECONDS) as client:
+        async with await client_of(self._services.served, role, READY_SECONDS, end_repetition=True) as client:
             reply = await client.complete([Message("user", question)], sampling)
         if reply.finish_reason == "failed":
             raise ServerError(f"The {role} model did not answer: {reply.error}", "Try again.")

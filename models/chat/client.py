@@ -40,6 +40,8 @@ class Completer(Protocol):
 class ModelClient:
     """Asks one model, as many requests at once as its server accepts. Retries nothing.
 
+    `end_repetition`: let the server end replies that repeat themselves, if it can.
+
     Keeps connections open between replies; close it with `aclose`, or use it as an async context manager.
     """
 
@@ -51,6 +53,7 @@ class ModelClient:
         system_prompt: str | None = None,
         *,
         silence_seconds: float | None = SILENCE_SECONDS,
+        end_repetition: bool = False,
         transport: httpx.AsyncBaseTransport | None = None,
         channel: Channel | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class ModelClient:
         self.thought = thought or ThoughtFormat()
         self.chat_template_kwargs = chat_template_kwargs or {}
         self.system_prompt = system_prompt
+        self.end_repetition = end_repetition
         self._wire: Channel = channel or Wire(endpoint, silence_seconds, transport)
         self._has_tokenizer = True
 
@@ -153,7 +157,7 @@ class ModelClient:
         limit, before = sampling.max_tokens, builder.generated
         budget = sampling.thinking_budget if builder.thinking else None
         if budget is None and resume is None:
-            yield Request(self._chat(messages), sampling, limit)
+            yield Request(self._chat(messages), sampling, limit, self.end_repetition)
             return
         prompt = await self._wire.chat_tokens(self._chat(messages))
         builder.prompt_tokens = len(prompt)
@@ -161,7 +165,7 @@ class ModelClient:
         if bound:
             yield await self._continuation(prompt, builder, sampling, bound)
         left = limit - (builder.generated - before)
-        if bound == limit or left <= 0 or builder.finish == "stop":
+        if bound == limit or left <= 0 or builder.finish in ("stop", "repetition"):
             return
         if builder.thinking:
             builder.close_thought("budget")
@@ -171,7 +175,7 @@ class ModelClient:
     async def _continuation(self, prompt: list[int], builder: Builder, sampling: Sampling, limit: int) -> Request:
         """Continue from the exact tokens of the prompt and of the text so far."""
         written = await self._wire.tokens(builder.raw) if builder.raw else []
-        return Request([*prompt, *written], sampling, limit)
+        return Request([*prompt, *written], sampling, limit, self.end_repetition)
 
     async def _count_exactly(self, builder: Builder) -> None:
         """If one message held the end of the thought and the start of the answer, ask which tokens belong to which.

@@ -5,8 +5,9 @@ from typing import Literal
 
 from common.errors import Refusal
 
-FinishReason = Literal["stop", "length", "stopped", "failed", "blocked"]
-"""`stop`: the model ended its reply; `length`: its token limit did; `stopped`: a person did; `failed`: an error did."""
+FinishReason = Literal["stop", "length", "repetition", "stopped", "failed", "blocked"]
+"""What ended the reply. `stop`: the model; `length`: its token limit; `repetition`: its server, as it repeated itself;
+`stopped`: a person; `failed`: an error; `blocked`: the guard model, which also took its text."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ FINISH: dict[str, FinishReason] = {
     **dict.fromkeys(("complete", "completed", "finished", "stop_str"), "stop"),
     **dict.fromkeys(("length", "max_tokens", "max_new_tokens", "max_output_tokens", "max_length"), "length"),
     **dict.fromkeys(("model_length", "token_limit", "context_length", "context_window_exceeded"), "length"),
+    "repetition": "repetition",
 }
 """Finish reasons of vLLM, OpenAI, llama.cpp, TGI, SGLang, Gemini, Anthropic, Mistral, Cohere, in lower case."""
 BROKEN = frozenset(("error", "abort", "aborted", "cancelled", "canceled", "failed"))
@@ -93,8 +94,8 @@ def read_message(message: Any) -> Piece:
     thought = next((text for name in THOUGHT_FIELDS if (text := _thought(delta.get(name)))), "")
     finish, unknown = read_finish(choice.get("finish_reason"))
     return Piece(
-        # If the token limit cuts a reply inside a character, it ends in a replacement character the model never wrote.
-        text=content.text.rstrip("\ufffd") if finish == "length" else content.text,
+        # A reply cut inside a character ends in a replacement character that the model never wrote.
+        text=content.text.rstrip("\ufffd") if finish in ("length", "repetition") else content.text,
         separated_thought=thought + content.thought,
         finish=finish,
         unknown_finish=unknown,

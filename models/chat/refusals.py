@@ -12,6 +12,8 @@ MOST_WORDS = 500
 """How many characters of a server's message are shown."""
 MAY_PASS = frozenset((408, 409, 425, 429))
 """Statuses below 500 for which a retry may succeed."""
+MAY_BE_UNKNOWN = re.compile("continuous_usage_stats|max_completion_tokens|repetition_detection")
+"""Options of a request that not every server knows, or that a refusal asks for in place of another."""
 
 
 class UnknownOptionError(ServerError):
@@ -45,7 +47,7 @@ async def check(response: httpx.Response) -> None:
     if response.status_code == 200:
         return
     words = refusal_words(await response.aread())
-    if response.status_code in (400, 422) and re.search(r"continuous_usage_stats|max_completion_tokens", words):
+    if response.status_code in (400, 422) and MAY_BE_UNKNOWN.search(words):
         raise length_refusal(words) or UnknownOptionError(words, refusal="refused")
     raise refusal(response.status_code, words, f"The model server refused the request ({response.status_code}): ")
 

@@ -24,6 +24,11 @@ WHOLE_SECONDS = 3600.0
 """Longest wait for a complete reply."""
 
 
+REPETITION = {"min_pattern_size": 16, "max_pattern_size": 256, "min_count": 4}
+"""What counts as a reply that repeats itself: its last 16 to 256 tokens stand there four times in a row. Why these
+numbers: docs/decisions.md."""
+
+
 class Request(NamedTuple):
     """One request for text: chat messages to answer, or exact tokens to continue."""
 
@@ -31,6 +36,8 @@ class Request(NamedTuple):
     sampling: Sampling
     limit: int
     """Maximum number of output tokens."""
+    end_repetition: bool = False
+    """Whether the server should end a reply that repeats itself. vLLM can; others write to the limit."""
 
 
 class TokenScore(NamedTuple):
@@ -68,6 +75,7 @@ class Options(NamedTuple):
 
     continuous_usage: bool = True
     limit_field: str = "max_tokens"
+    repetition: bool = True
 
 
 class Wire:
@@ -182,6 +190,8 @@ class Wire:
         body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.seed is not None:
             body["seed"] = sampling.seed
+        if request.end_repetition and options.repetition:
+            body["repetition_detection"] = REPETITION
         if stream:
             continuous = {"continuous_usage_stats": True} if options.continuous_usage else {}
             body["stream_options"] = {"include_usage": True} | continuous
@@ -190,6 +200,9 @@ class Wire:
     def _forgo(self, refusal: str) -> bool:
         if self._options.continuous_usage and "continuous_usage_stats" in refusal:
             self._options = self._options._replace(continuous_usage=False)
+            return True
+        if self._options.repetition and "repetition_detection" in refusal:
+            self._options = self._options._replace(repetition=False)
             return True
         if self._options.limit_field == "max_tokens" and "max_completion_tokens" in refusal:
             self._options = self._options._replace(limit_field="max_completion_tokens")

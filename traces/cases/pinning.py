@@ -1,6 +1,7 @@
 """A benchmark problem as a case study, with both models' samples."""
 
 from pathlib import Path
+from typing import get_args
 
 from common.errors import ConfigError
 from eval.records import Problem, Sample
@@ -64,12 +65,11 @@ def pin_problem(problem: Problem, origin: str, note: str = "") -> Case:
 
 def sample_reply(sample: Sample) -> Reply:
     """A benchmark sample as a reply."""
-    known: dict[str, FinishReason] = {"length": "length", "stopped": "stopped", "failed": "failed"}
     return Reply(
         thought=sample.thought,
         answer=sample.answer,
         raw=sample.text,
-        finish_reason=known.get(sample.finish_reason, "stop"),
+        finish_reason=next((known for known in get_args(FinishReason) if known == sample.finish_reason), "stop"),
         thought_tokens=sample.thought_tokens,
         answer_tokens=sample.answer_tokens,
         seconds=sample.seconds,

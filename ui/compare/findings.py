@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import ArenaError
 from eval.grading.grader import compare_at_once, read_answer
+from eval.records import CUT_OFF
 from eval.results.measured import Measured, measured_questions
 from eval.results.overview import SetResult, overview
 from insights.style import words_alike
@@ -28,7 +29,7 @@ class Findings:
         one = self._by_question.get(words_alike(question))
         if one is None:
             return ""
-        extraction = read_answer(reply.answer, one.gold, one.rule, cut_off=reply.finish_reason == "length")
+        extraction = read_answer(reply.answer, one.gold, one.rule, cut_off=reply.finish_reason in CUT_OFF)
         if not extraction.answer:
             return "no answer"
         equal = compare_at_once(extraction.answer, one.gold, one.rule)

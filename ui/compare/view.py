@@ -72,9 +72,10 @@ def thought_about(battle: Battle) -> bool:
 
 
 def unfinished(battle: Battle) -> frozenset[Side]:
-    """Sides whose newest reply was cut off or stopped, and could go on where it is."""
+    """Sides whose newest reply was ended before the model ended it, and could go on where it is."""
     replies = {side: battle.reply(side) for side in SIDES}
-    return frozenset(side for side, reply in replies.items() if reply and reply.finish_reason in ("length", "stopped"))
+    early = ("length", "repetition", "stopped")
+    return frozenset(side for side, reply in replies.items() if reply and reply.finish_reason in early)
 
 
 def head(battle: Battle, side: Side, titles: Mapping[Role, str]) -> Markup:

@@ -21,11 +21,15 @@ def ours(text: str) -> str:
 
 ENDINGS: Mapping[str, str] = {
     "length": ours("Cut off at the token limit."),
+    "repetition": ours("Ended, as it repeated itself."),
     "stopped": ours("Stopped."),
     "blocked": ours("Blocked by the guard model."),
 }
 UNANSWERED = ours("The thought ended without an answer.")
-USED_UP = ours("The thought used up the token limit before an answer.")
+UNFINISHED: Mapping[str, str] = {
+    "length": ours("The thought used up the token limit before an answer."),
+    "repetition": ours("The thought repeated itself and was ended before an answer."),
+}
 EMPTY = ours("An empty reply.")
 
 
@@ -67,8 +71,8 @@ def reply_messages(reply: Reply, *, running: bool, thought: ThoughtView = "folde
     if running:
         answer = typeset(reply.answer, growing=True) or ("" if messages else "…")
     else:  # nothing may hint at a hidden thought
-        cut_in_thought = bool(messages) and not reply.answer.strip() and reply.finish_reason == "length"
-        answer = USED_UP if cut_in_thought else answer_text(reply) or (UNANSWERED if messages else EMPTY)
+        in_thought = UNFINISHED.get(reply.finish_reason) if messages and not reply.answer.strip() else None
+        answer = in_thought or answer_text(reply) or (UNANSWERED if messages else EMPTY)
     return [*messages, {"role": "assistant", "content": answer}] if answer else messages
 
 

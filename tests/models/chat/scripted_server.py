@@ -27,6 +27,8 @@ class ScriptedServer:
     tokenizer_busy: int = 0
     """How many of the first requests for tokens are refused."""
     counts: bool = True
+    finish: str = "stop"
+    """Why it says that a reply which its limit did not cut off has ended."""
     separated: tuple[str, str] | None = None
     """Thought and answer as a server with a reasoning parser sends them."""
     field_name: str = "reasoning"
@@ -65,7 +67,7 @@ class ScriptedServer:
         written = "" if "messages" in body else self.written(body["prompt"])
         limit = body.get("max_tokens", body.get("max_completion_tokens"))
         rest = self.script(written)
-        text, finish = (rest[:limit], "length") if len(rest) > limit else (rest, "stop")
+        text, finish = (rest[:limit], "length") if len(rest) > limit else (rest, self.finish)
         chat = "messages" in body
         if not body["stream"]:
             return httpx.Response(200, json=self.whole(text, finish, chat))

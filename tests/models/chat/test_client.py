@@ -12,6 +12,7 @@ from common.errors import ServerError
 from models.chat.client import Endpoint, Message, ModelClient
 from models.chat.events import Answering, Failed, Finished, Reply, Thinking
 from models.chat.resume import answer_now, continue_cut, think_more, transplant
+from models.chat.wire import REPETITION
 from models.config.sampling import Sampling
 from models.config.thought_format import ThoughtFormat
 from tests.models.chat.scripted_server import END, ScriptedServer, continuing
@@ -277,6 +278,35 @@ async def test_a_server_that_refuses_whatever_is_sent_is_not_asked_for_ever() ->
     replies = await asyncio.gather(*(client.complete(QUESTION, Sampling()) for _ in range(16)))
     assert all("Unknown parameter" in reply.error for reply in replies)
     assert len(server.seen) <= 3 * 16
+
+
+async def test_only_who_asks_for_it_has_repetition_ended() -> None:
+    server = ScriptedServer(continuing(FULL))
+    await streamed(client_of(server))
+    await client_of(server).complete(QUESTION, Sampling())
+    assert not any("repetition_detection" in request for request in server.seen)
+    client = client_of(server, end_repetition=True)
+    first = await client.complete(QUESTION, Sampling(max_tokens=12))
+    await streamed(client, resume=continue_cut(first))
+    asked = [*server.asked("/v1/chat/completions")[2:], *server.asked("/v1/completions")]
+    assert len(asked) == 2 and all(request["repetition_detection"] == REPETITION for request in asked)
+
+
+async def test_a_server_that_cannot_end_repetition_is_asked_once() -> None:
+    server = ScriptedServer(continuing(FULL), refuses_option="repetition_detection")
+    client = client_of(server, end_repetition=True)
+    for _ in range(2):
+        assert (await client.complete(QUESTION, Sampling())).answer == "It is \\boxed{42}."
+    assert sum("repetition_detection" in request for request in server.seen) == 1
+
+
+async def test_a_thought_that_repeated_itself_gets_no_answer_from_a_budget() -> None:
+    """The server has ended it: another request would take it up again."""
+    server = ScriptedServer(continuing("<think>\nno, no, no, "))
+    server.finish = "repetition"
+    _, _, reply = await streamed(client_of(server, end_repetition=True), Sampling(thinking_budget=50))
+    assert (reply.finish_reason, reply.answer, reply.forced) == ("repetition", "", ())
+    assert len(server.asked("/v1/completions")) == 1
 
 
 TOO_LONG = (

@@ -68,6 +68,21 @@ async def test_exact_tokens_continue_the_same_prompt_as_the_chat(served_pair: Se
     assert by_tokens.prompt_tokens == by_chat.prompt_tokens
 
 
+@pytest.mark.parametrize("end_repetition", [False, True])
+async def test_a_reply_that_repeats_itself_is_ended_where_people_wait(
+    served_pair: ServedPair, end_repetition: bool
+) -> None:
+    """The model goes on counting in a circle, which it was given the beginning of."""
+    circle = Resume(Reply(), "One, two, three, four, five, six, seven, eight. " * 12, "continue")
+    async with await client_of(served_pair, "base", end_repetition=end_repetition) as client:
+        whole = await client.complete(QUESTION, Sampling(max_tokens=200), resume=circle)
+        streamed = await last_reply(client.stream(QUESTION, Sampling(max_tokens=200), resume=circle))
+    assert (whole.raw, whole.finish_reason, whole.output_tokens) == (
+        streamed.raw, streamed.finish_reason, streamed.output_tokens)  # fmt: skip
+    assert whole.finish_reason == ("repetition" if end_repetition else "length")
+    assert (whole.output_tokens < 200) == end_repetition
+
+
 async def test_template_options_are_taken_both_ways_of_asking(served_pair: ServedPair) -> None:
     sampling = Sampling(max_tokens=4)
     async with (

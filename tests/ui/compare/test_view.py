@@ -3,7 +3,7 @@
 import pytest
 
 from battles.battle import Battle, Phase, Turn
-from models.chat.events import Reply
+from models.chat.events import FinishReason, Reply
 from models.config.sampling import Sampling
 from ui.compare.reveal import others_sentence, outcome, reveal_card, verdict_line
 from ui.compare.view import (
@@ -14,6 +14,7 @@ from ui.compare.view import (
     reason_choices,
     thought_about,
     thoughts_html,
+    unfinished,
 )
 from ui.kit.replies import progress_line
 from votes.ballot import REASONS, Stage, Verdict
@@ -72,6 +73,15 @@ def test_tools_are_offered_where_they_make_sense(mode: str, phase: Phase, tools:
     cut = Turn("Why?", {"a": Reply(answer="Bec", finish_reason="length"), "b": Reply(answer="Because.")})
     battle = Battle(mode=mode, phase=phase, turns=(cut,))  # type: ignore[arg-type]
     assert {tool for tool in TOOLS if offered(battle, tool)} == tools
+
+
+@pytest.mark.parametrize(
+    ("finish", "goes_on"),
+    [("stop", False), ("length", True), ("repetition", True), ("stopped", True), ("failed", False), ("blocked", False)],
+)
+def test_a_reply_goes_on_where_the_model_did_not_end_it(finish: FinishReason, goes_on: bool) -> None:
+    turn = Turn("Why?", {"a": Reply(answer="Bec", finish_reason=finish), "b": Reply(answer="Because.")})
+    assert unfinished(Battle(phase="answers", turns=(turn,))) == (frozenset("a") if goes_on else frozenset())
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.chat.events import Reply
+from models.chat.events import FinishReason, Reply
 from ui.kit.panels import ours, reply_messages, turn_messages
 
 
@@ -23,6 +23,7 @@ def test_a_hidden_thought_leaves_no_trace() -> None:
     ("reply", "ending"),
     [
         (Reply(answer="12", finish_reason="length"), "12\n\n" + ours("Cut off at the token limit.")),
+        (Reply(answer="12", finish_reason="repetition"), "12\n\n" + ours("Ended, as it repeated itself.")),
         (Reply(answer="12", finish_reason="stopped"), "12\n\n" + ours("Stopped.")),
         (Reply(finish_reason="failed", error="The server went away."), ours("The server went away.")),
         (Reply(answer="```\nx = 1", finish_reason="stopped"), "```\nx = 1\n```\n\n" + ours("Stopped.")),
@@ -41,10 +42,17 @@ def test_a_thought_without_an_answer_is_said_only_where_the_thought_is_seen() ->
     assert [m["content"] for m in reply_messages(reply, running=False, thought="hidden")] == [ours("An empty reply.")]
 
 
-def test_a_thought_that_used_up_the_limit_says_so_only_where_it_is_seen() -> None:
-    reply = Reply(thought="Hm.", thought_tokens=2, finish_reason="length")
-    assert "used up the token limit" in reply_messages(reply, running=False)[-1]["content"]
-    assert reply_messages(reply, running=False, thought="hidden")[-1]["content"] == ours("Cut off at the token limit.")
+@pytest.mark.parametrize(
+    ("finish", "seen", "hidden"),
+    [
+        ("length", "used up the token limit", "Cut off at the token limit."),
+        ("repetition", "repeated itself and was ended", "Ended, as it repeated itself."),
+    ],
+)
+def test_a_thought_that_was_ended_says_so_only_where_it_is_seen(finish: FinishReason, seen: str, hidden: str) -> None:
+    reply = Reply(thought="Hm.", thought_tokens=2, finish_reason=finish)
+    assert seen in reply_messages(reply, running=False)[-1]["content"]
+    assert reply_messages(reply, running=False, thought="hidden")[-1]["content"] == ours(hidden)
 
 
 def test_a_turn_without_a_reply_is_the_question_alone() -> None:
