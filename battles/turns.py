@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from battles.battle import SIDES, Battle, begin, fail, history, is_current, receive, reopen, restored, settle
-from battles.counts import RUNNING, count_replies
+from battles.counts import RUNNING, count_reply
 from battles.guard import Guard
 from battles.live import LiveTurn, LiveTurns, SideRequest, expect_watchers, play, watch
 from battles.offers import Offers
+from battles.recording import Ending, failure, kept_of, record
 from battles.sampling import describe_sampling, recorded_sampling, within_contexts
 from battles.tools import Tool, going_on
 from common.errors import ServerError
@@ -33,13 +34,6 @@ class Progress:
 
     battle: Battle
     seconds: float
-
-
-class Ending(NamedTuple):
-    """The outcome of a turn, and why a tool failed, if it did."""
-
-    battle: Battle
-    error: str = ""
 
 
 @dataclass(kw_only=True)
@@ -122,20 +116,33 @@ class Turns:
         # Where even the end is unknown, nothing that has arrived is shown.
         return self.live.ended.get(battle.id) or fail(begin(fail(battle), battle.turns[-1].question))
 
-    def current(self, battle: Battle, visitor: str, kept: Any = "") -> Battle:
-        """The battle that a click is about, as it stands now.
+    def found(self, battle: Battle, visitor: str, shown: Any) -> Battle:
+        """The battle of a page's session as it stands now.
 
-        `kept`: the id that the page remembers, for a session that was lost, as by a phone that slept or a restart.
+        `shown`: the id of the battle that the page shows, by which the visitor's own is found again if the session was
+        lost, as by a phone that slept or a restart.
+        """
+        if not battle.id and isinstance(shown, str) and shown:
+            with suppress(UnknownBattle):
+                battle = self.restore(shown, visitor)
+        return self.now(battle)
+
+    def current(self, battle: Battle, visitor: str, shown: Any = "") -> Battle:
+        """The battle that a click is about, as it stands now; `shown` as in `found`.
+
         Refused where the conversation went on in another window: the click is about what this one shows.
         """
-        if not battle.id and isinstance(kept, str) and kept:
-            with suppress(UnknownBattle):
-                battle = self.restore(kept, visitor)
-        battle = self.now(battle)
-        if battle.id and not battle.over and not self.live.get(battle.id):
+        battle = self.found(battle, visitor, shown)
+        if not battle.id or battle.phase in ("revealed", "shared") or self.live.get(battle.id):
+            return battle
+        try:
             own = self.desk.mine(battle.id, visitor)
-            if not own.running and not is_current(battle, own.record):
-                raise Refused("This battle went on in another window.", "Reload the page to see it as it is now.")
+        except UnknownBattle:
+            if battle.over:  # the next question opens a battle of its own
+                return battle
+            raise
+        if not own.running and not is_current(battle, own.record):
+            raise Refused("This battle went on in another window.", "Reload the page to see it as it is now.")
         return battle
 
     def restore(self, battle_id: str, visitor: str) -> Battle:
@@ -160,9 +167,9 @@ class Turns:
                 async for progress in steps:
                     yield progress
 
-    def switch(self, battle: Battle, tool: Tool, sides: frozenset[Side]) -> bool:
-        """Use a tool on replies that are being written. True if there were any. `stop` ends them."""
-        turn = self.live.get(battle.id)
+    def switch(self, battle: Battle, tool: Tool, sides: frozenset[Side], visitor: str) -> bool:
+        """Use a tool on replies that are being written for this visitor. True if there were any. `stop` ends them."""
+        turn = self._own_turn(battle, visitor)
         if turn is None:
             return False
         for side in sides:
@@ -172,10 +179,15 @@ class Turns:
                 turn.redirect(side, tool)
         return True
 
-    def abandon(self, battle: Battle) -> None:
-        """Drop the turn that is being answered, if there is one: its visitor has moved on."""
-        if turn := self.live.get(battle.id):
+    def abandon(self, battle: Battle, visitor: str) -> None:
+        """Drop the turn that is being answered for this visitor, if there is one: they have moved on."""
+        if turn := self._own_turn(battle, visitor):
             turn.abandon()
+
+    def _own_turn(self, battle: Battle, visitor: str) -> LiveTurn | None:
+        """The running turn of a battle, unless it is somebody else's, who sent a link to it."""
+        turn = self.live.get(battle.id)
+        return turn if turn and turn.visitor == visitor else None
 
     def _open(
         self, battle: Battle, visitor: str, sampling: Mapping[Role, Sampling], chosen: Mapping[str, Any]
@@ -236,7 +248,8 @@ class Turns:
             turn.done = await self.guard.screen(turn.battle.turns[-1].question, turn.done)
         battle = receive(turn.battle, turn.done, frozenset())
         recorded = self._recorded(battle)
-        count_replies(recorded[turn.requests[side].role] for side in turn.requests)
+        for request in turn.requests.values():
+            count_reply(recorded[request.role], kept_of(request, self.served))
         comparable = await asyncio.to_thread(self.desk.finish_turn, battle.id, turn.turn_id, recorded)
         if comparable:
             ending = Ending(settle(battle))
@@ -282,18 +295,3 @@ class Turns:
             role = self.desk.role_of(battle.id, side)
             recorded[role] = record(battle.reply(side) or Reply(finish_reason="failed"), self.served, role)
         return recorded
-
-
-def failure(battle: Battle) -> str:
-    """Why the newest turn failed. A blind battle does not say which side failed, nor that it was stopped."""
-    errors = [reply.error for side in SIDES if (reply := battle.reply(side)) and reply.finish_reason == "failed"]
-    return errors[0] if errors and battle.mode != "blind" else "There are no two new answers to compare."
-
-
-def record(reply: Reply, served: ServedPair, role: Role) -> RecordedReply:
-    """The reply as the desk stores it, with the model that wrote it."""
-    spec = served.pair.model(role)
-    opened = spec.thought.kind == "tags" and spec.thought.prefilled
-    # Some models repeat the opening tag that the template has already written.
-    opening = f"{spec.thought.open}\n" if opened and not reply.raw.lstrip().startswith(spec.thought.open) else ""
-    return RecordedReply.of(reply, role=role, model=spec.key, weight_hash=served.weight_hash(role), opened=opening)

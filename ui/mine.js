@@ -1,7 +1,9 @@
-// A visitor's own battles, kept in their browser alone: the latest first, each with its link.
+// A visitor's own battles, kept in their browser alone: those voted on, the latest first, each with its link; and the one
+// that a reload of this tab finds again.
 
 const mine = (() => {
   const KEY = "journey-arena-battles";
+  const HELD = "journey-arena-held";
   const MOST = 50;
 
   function read() {
@@ -59,5 +61,26 @@ const mine = (() => {
     if (document.querySelector("details#my-battles:not([data-drawn])")) draw();
   }
 
-  return { keep, drawOnce };
+  // In this tab, and for a tab opened later, unless another one holds a battle of its own.
+  let own = "";
+  function hold(battle) {
+    try {
+      for (const store of [sessionStorage, localStorage])
+        if (battle) store.setItem(HELD, battle);
+        else if (store.getItem(HELD) === own) store.removeItem(HELD);
+    } catch {
+      return; // a browser that keeps nothing
+    }
+    own = battle;
+  }
+
+  function held() {
+    try {
+      return sessionStorage.getItem(HELD) ?? localStorage.getItem(HELD) ?? "";
+    } catch {
+      return "";
+    }
+  }
+
+  return { keep, hold, held, drawOnce };
 })();

@@ -35,7 +35,8 @@ const arena = (() => {
     for (const [name, value] of Object.entries(values)) {
       if (name === "progress") announceProgress(value, values["ballot.group"], values.arena);
       if (name.startsWith("panels-")) panels[name] = value;
-      waiting[name] = value;
+      if (name === "held") mine.hold(value);
+      else waiting[name] = value;
     }
   }
 
@@ -66,7 +67,20 @@ const arena = (() => {
     if (told.said) say(told.said, false);
     if (told.failed) say(told.failed, true);
     if (told.mine) mine.keep(told.mine);
-    if (told.follow !== undefined) follow(told.follow);
+    if (told.follow !== undefined) {
+      leaveLink(told.follow);
+      follow(told.follow);
+    }
+  }
+
+  // The page has moved on from the battle in its address, which a reload would open again. The question is on its way,
+  // so letters are votes again.
+  function leaveLink(battle) {
+    const address = new URL(window.location.href);
+    if (battle) document.activeElement?.closest("#question")?.querySelector("textarea")?.blur();
+    if ((address.searchParams.get("battle") ?? battle) === battle) return;
+    address.searchParams.delete("battle");
+    window.history.replaceState(window.history.state, "", address);
   }
 
   function follow(battle) {

@@ -12,7 +12,7 @@ const composing = (event) => event.isComposing || event.keyCode === 229;
 
 document.addEventListener("keydown", (event) => {
   if (event.repeat || composing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+  if (event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]")) return;
   const id = VOTE_KEYS[event.key.toLowerCase()];
   const button = id && ownButton(id);
   if (button && button.offsetParent !== null && !button.disabled) {

@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from io import BytesIO
 from math import isnan
+from textwrap import fill
 from typing import NamedTuple
 
+from common.text import counted
 from insights.card.people import BLIND
 from insights.card.text import headline
 from insights.card.values import READINGS, Card, Finding
 
 COLOURS: Mapping[Finding, str] = {"distilled": "#0d9488", "base": "#b45309", "open": "#6b7280"}
 MOST_LINES = 8
+"""People's votes are always among them; sets take what room is left."""
 
 
 class Drawn(NamedTuple):
@@ -30,8 +33,11 @@ def draw(card: Card) -> bytes:
     figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="white")
     figure.text(0.04, 0.9, plain(card.title), fontsize=26, weight="bold")
     figure.text(0.04, 0.845, plain(f"{card.distilled} against {card.base}"), fontsize=14, color="#4b5563")
-    figure.text(0.04, 0.785, plain(shortened(headline(card), 120)), fontsize=13)
-    if lines := _lines(card):
+    found = fill(headline(card), 105, max_lines=2, placeholder=" …")
+    figure.text(0.04, 0.815, plain(found), fontsize=13, va="top")
+    sets, people = _sets(card), _people(card)
+    room = MOST_LINES - len(people)
+    if lines := sets[:room] + people:
         axes = figure.add_axes((0.36, 0.14, 0.6, 0.58))
         for place, line in enumerate(lines):
             colour = COLOURS[line.reading]
@@ -45,29 +51,31 @@ def draw(card: Card) -> bytes:
         axes.set_yticks([])
         for side in ("left", "right", "top"):
             axes.spines[side].set_visible(False)
-    figure.text(0.04, 0.04, f"Journey Arena · {card.made_at[:10]}", fontsize=10, color="#6b7280")
+    left_out = f" · {counted(len(sets) - room, 'more set')} not shown" if len(sets) > room else ""
+    figure.text(0.04, 0.04, f"Journey Arena · {card.made_at[:10]}{left_out}", fontsize=10, color="#6b7280")
     buffer = BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
-def _lines(card: Card) -> list[Drawn]:
-    """The sets, and the blind votes beside an even split."""
+def _sets(card: Card) -> list[Drawn]:
     lines = []
     for line in card.section("benchmarks").lines:
         if "by" not in line.values and not isnan(line.values["low"]):
             difference, low, high = (100 * line.values[key] for key in ("difference", "low", "high"))
             lines.append(Drawn(str(line.values["title"]), difference, low, high, line.values["reading"]))
+    return lines
+
+
+def _people(card: Card) -> list[Drawn]:
+    """The blind votes beside an even split."""
+    lines = []
     for line in card.section("people").lines:
         if line.name == BLIND:
             share, low, high = (200 * (line.values[key] - 0.5) for key in ("share", "low", "high"))
             name = f"people, {line.values['votes']} blind votes"
             lines.append(Drawn(name, share, low, high, line.values["reading"]))
-    return lines[:MOST_LINES]
-
-
-def shortened(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1].rsplit(" ", 1)[0] + " …"
+    return lines
 
 
 def plain(text: str) -> str:

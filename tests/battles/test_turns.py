@@ -15,12 +15,11 @@ from battles import turns as module
 from battles.battle import Battle, Phase, Turn, begin, fail, receive, reopen, settle, survivor, without_failed
 from battles.live import LiveTurn, LiveTurns, watch
 from battles.tools import going_on
-from battles.turns import Turns, record
+from battles.turns import Turns
 from common.errors import ServerError
 from models.chat.events import Reply
 from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
-from models.config.thought_format import ThoughtFormat
 from tests.votes.helpers import FREE
 from ui.compare.handlers import ask_handler, tool_handler
 from ui.kit.replies import FAILED, ONE_ANSWER, panel_messages
@@ -214,9 +213,9 @@ async def test_questions_beyond_the_total_are_refused(desk: Desk, monkeypatch: p
     battle = turns.start(Battle(), "What?", "visitor", SAMPLING)
     with pytest.raises(ServerError, match="Too many questions"):
         turns.start(Battle(), "What?", "another", SAMPLING)
-    turns.abandon(battle)
+    turns.abandon(battle, "visitor")
     await asyncio.sleep(0.05)
-    turns.abandon(turns.start(Battle(), "What?", "another", SAMPLING))
+    turns.abandon(turns.start(Battle(), "What?", "another", SAMPLING), "another")
 
 
 async def test_one_visitor_cannot_use_up_the_total(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,10 +229,11 @@ async def test_one_visitor_cannot_use_up_the_total(desk: Desk, monkeypatch: pyte
     with pytest.raises(ServerError, match="Too many of your questions"):
         turns.start(Battle(), "What?", "visitor", SAMPLING)
     others = turns.start(Battle(), "What?", "another", SAMPLING)
-    turns.abandon(mine[0])
+    turns.abandon(mine[0], "visitor")
     await asyncio.sleep(0.05)
-    for battle in (turns.start(Battle(), "What?", "visitor", SAMPLING), mine[1], others):
-        turns.abandon(battle)
+    for battle in (turns.start(Battle(), "What?", "visitor", SAMPLING), mine[1]):
+        turns.abandon(battle, "visitor")
+    turns.abandon(others, "another")
 
 
 async def test_a_page_that_missed_the_end_of_its_turn_knows_it_all_the_same(
@@ -260,7 +260,7 @@ async def test_a_turn_left_before_its_first_words_changes_nothing_on_the_page(
     battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
 
     def leave(turn: LiveTurn, **options: Any) -> Any:
-        turns.abandon(battle)
+        turns.abandon(battle, "visitor")
         return watch(turn, **options)
 
     monkeypatch.setattr(module, "watch", leave)
@@ -400,8 +400,42 @@ async def test_a_page_whose_session_was_lost_goes_on_with_the_battle_it_remember
     answers += [{"a": GOOD, "b": GOOD}]
     battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
     assert turns.current(Battle(), "visitor", battle.id) == turns.restore(battle.id, "visitor")
-    for visitor, kept in (("another", battle.id), ("visitor", "unknown"), ("visitor", ""), ("visitor", ["x"])):
-        assert turns.current(Battle(), visitor, kept) == Battle()
+    for visitor, shown in (("another", battle.id), ("visitor", "unknown"), ("visitor", ""), ("visitor", ["x"])):
+        assert turns.current(Battle(), visitor, shown) == turns.found(Battle(), visitor, shown) == Battle()
+
+
+async def test_a_second_vote_is_about_the_turns_that_its_window_shows(
+    desk: Desk, answers: list[dict[Side, Reply]]
+) -> None:
+    turns = turns_at(desk)
+    thinking = replace(GOOD, raw="<think>hm</think>4", thought="hm")
+    answers += [{"a": GOOD, "b": thinking}] * 2
+    battle = await last(turns.ask(Battle(), "What is 2 + 2?", "visitor", SAMPLING))
+    desk.cast(battle.id, "visitor", "answers", "a")
+    stale = turns.restore(battle.id, "visitor")
+    assert stale.phase == "reasoning" and turns.current(stale, "visitor") == stale
+    desk.undo(battle.id, "visitor")
+    await last(turns.ask(turns.restore(battle.id, "visitor"), "And 3 + 3?", "visitor", SAMPLING))
+    desk.cast(battle.id, "visitor", "answers", "a")
+    with pytest.raises(Refused, match="another window"):
+        turns.current(stale, "visitor")
+
+
+async def test_a_turn_is_ended_by_its_own_visitor_alone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def play(*_: Any) -> None:
+        await asyncio.sleep(3600)
+
+    monkeypatch.setattr(module, "play", play)
+    turns = turns_at(desk)
+    battle = turns.start(Battle(), "What?", "visitor", SAMPLING)
+    read = replace(battle, phase="shared")  # a friend's page, opened by the battle's link
+    turns.abandon(read, "friend")
+    assert not turns.switch(read, "stop", frozenset({"a", "b"}), "friend")
+    turn = turns.live.get(battle.id)
+    assert turn and not turn.abandoned and not turn.done
+    assert turns.switch(battle, "stop", frozenset({"a", "b"}), "visitor") and turn.over
+    turns.abandon(battle, "visitor")
+    assert turn.abandoned
 
 
 @pytest.mark.parametrize(("mode", "waited"), [("blind", 4), ("named", 2)])
@@ -430,22 +464,6 @@ def test_a_question_that_failed_leaves_the_vote_on_those_before_it() -> None:
     assert failed.votable and without_failed(failed) == asked and asked.votable and without_failed(asked) is asked
     for other in (fail(begin(Battle("id"), "One?")), replace(failed, mode="continued"), begin(asked, "Two?")):
         assert not other.votable and without_failed(other) is other
-
-
-@pytest.mark.parametrize(
-    ("thought", "raw", "opened"),
-    [
-        (ThoughtFormat("tags", prefilled=True), "hm</think>4", "<think>\n"),
-        (ThoughtFormat("tags", prefilled=True), "\n<think>hm</think>4", ""),
-        (ThoughtFormat("tags", "<t>", "</t>", prefilled=True), "hm</t>4", "<t>\n"),
-        (ThoughtFormat("tags"), "<think>hm</think>4", ""),
-        (ThoughtFormat("none", prefilled=True), "4", ""),
-    ],
-)
-def test_a_recorded_reply_says_what_the_template_opened(thought: ThoughtFormat, raw: str, opened: str) -> None:
-    spec = SimpleNamespace(thought=thought, key="model")
-    served: Any = SimpleNamespace(pair=SimpleNamespace(model=lambda role: spec), weight_hash=lambda role: "hash")
-    assert record(Reply(raw=raw, answer="4"), served, "base").opened == opened
 
 
 @pytest.mark.parametrize(

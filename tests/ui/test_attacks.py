@@ -41,11 +41,11 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 def ask(page: Page, reply: str, question: str = "What?") -> None:
     REPLY["text"] = reply
-    page.get_by_label("Question").fill(question)
-    page.get_by_label("Question").press("Enter")
+    field = page.locator("#question textarea")  # after a first question, other fields are labelled with the word
+    field.fill(question)
+    field.press("Enter")
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=WAIT_MS)
     expect(page.locator("#panel-a .bot.message").first).to_be_visible(timeout=WAIT_MS)
-    page.evaluate("document.activeElement.blur()")  # in the question field, letters are letters
 
 
 def test_no_address_of_a_question_or_a_reply_is_loaded(page: Page, url: str) -> None:
@@ -76,7 +76,7 @@ def test_a_heavy_reply_does_not_stall_the_page(page: Page, kind: str) -> None:
 
 def longest_task(page: Page, reply: str) -> float:
     """Milliseconds for which the page could do nothing else while it showed this reply."""
-    page.evaluate("localStorage.clear()")  # the battle of an earlier try
+    page.evaluate("localStorage.clear(), sessionStorage.clear()")  # the battle of an earlier try
     page.reload()
     expect(page.get_by_text("Two models, one question")).to_be_visible(timeout=WAIT_MS)
     page.wait_for_timeout(1000)
@@ -130,7 +130,6 @@ def test_an_input_methods_enter_and_a_held_key_do_nothing(page: Page) -> None:
     assert field.input_value() == "什么"
     field.press("Enter")
     expect(page.get_by_role("button", name="A is better")).to_be_visible(timeout=WAIT_MS)
-    page.evaluate("document.activeElement.blur()")
     for _ in range(10):
         page.evaluate(press, ["body", {"key": "a", "repeat": True}])
     page.wait_for_timeout(800)
@@ -148,3 +147,65 @@ def test_a_reload_brings_the_battle_and_its_second_vote_back(page: Page) -> None
     expect(page.get_by_text("Your vote is saved.")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("button", name="Tie", exact=True).click()
     expect(page.get_by_role("button", name="Show the names")).to_be_visible(timeout=WAIT_MS)
+
+
+HELD = "() => sessionStorage.getItem('journey-arena-held')"
+
+
+def opened(page: Page, address: str) -> Page:
+    """Another visitor's page."""
+    other = page.context.browser.new_context(viewport={"width": 1280, "height": 900}).new_page()  # type: ignore[union-attr]
+    other.set_default_timeout(WAIT_MS)
+    other.goto(address)
+    return other
+
+
+def test_a_question_asked_beside_a_shared_battle_is_found_again(page: Page, url: str) -> None:
+    ask(page, "It is 4.")
+    page.keyboard.press("a")
+    expect(page.get_by_role("button", name="Show the names")).to_be_visible(timeout=WAIT_MS)
+    other = opened(page, f"{url}?battle={page.evaluate(HELD)}")
+    expect(other.locator("#panel-a")).to_contain_text("It is 4.", timeout=WAIT_MS)
+    expect(other.get_by_role("button", name="A is better")).to_be_hidden()
+    ask(other, "It is 6.", "And 3 + 3?")
+    assert "battle=" not in other.url
+    other.reload()
+    expect(other.locator("#panel-a")).to_contain_text("It is 6.", timeout=WAIT_MS)
+    other.get_by_role("button", name="A is better").click()
+    expect(other.get_by_role("button", name="Show the names")).to_be_visible(timeout=WAIT_MS)
+    other.context.close()
+
+
+def test_ones_own_battle_opened_by_its_link_can_be_finished(page: Page, url: str) -> None:
+    ask(page, "It is 4.")
+    page.keyboard.press("t")
+    expect(page.get_by_role("button", name="Show the names")).to_be_visible(timeout=WAIT_MS)
+    page.goto(f"{url}?battle={page.evaluate(HELD)}")
+    page.get_by_role("button", name="Show the names").click()
+    expect(page.locator("#facts")).to_contain_text("SmolLM2", timeout=WAIT_MS)
+    expect(page.locator("#next-battle")).to_be_visible(timeout=WAIT_MS)
+
+
+def test_a_dead_link_leaves_ones_own_battle_on_the_page(page: Page, url: str) -> None:
+    ask(page, "It is 4.")
+    page.goto(f"{url}?battle=dead")
+    expect(page.locator(".said.failed")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator("#panel-a")).to_contain_text("It is 4.", timeout=WAIT_MS)
+    ask(page, "It is 6.", "And 3 + 3?")
+    expect(page.locator("#panel-a")).to_contain_text("It is 6.", timeout=WAIT_MS)
+    expect(page.locator("#panel-a")).to_contain_text("It is 4.")
+
+
+def test_two_tabs_each_find_their_own_battle_again(page: Page, url: str) -> None:
+    ask(page, "It is 4.")
+    second = page.context.new_page()
+    second.set_default_timeout(WAIT_MS)
+    second.goto(url)
+    expect(second.locator("#panel-a")).to_contain_text("It is 4.", timeout=WAIT_MS)
+    second.get_by_role("button", name="New battle").click()
+    ask(second, "It is 6.", "And 3 + 3?")
+    page.keyboard.press("a")
+    page.get_by_role("button", name="Show the names").click()
+    expect(page.locator("#next-battle")).to_be_visible(timeout=WAIT_MS)
+    second.reload()
+    expect(second.locator("#panel-a")).to_contain_text("It is 6.", timeout=WAIT_MS)

@@ -18,17 +18,27 @@ from models.chat.events import Reply
 from models.config.registry import ROLES, Role
 from models.config.sampling import Sampling
 from traces.cases.cases import Case, CaseRun, SideRun, all_cases, find_case, keep_run, new_run, paper_cases, runs_of
-from ui.cases.view import case_choice, case_html, parts_html, run_choice, run_html, side_head, side_messages
+from ui.cases.view import (
+    VERDICTS,
+    case_choice,
+    case_html,
+    parts_html,
+    run_choice,
+    run_html,
+    side_head,
+    side_messages,
+)
 from ui.kit.events import spoken, words_of
 from ui.kit.html import shown
 from ui.kit.links import case_link
-from ui.kit.owner import require_owner
+from ui.kit.owner import is_owner
 from ui.kit.places import tell, warn
 from ui.kit.replies import figures, panel_messages, progress_line, thanks
 from ui.kit.sampling import read_sampling
 from ui.kit.typeset import Typeset
 from ui.services import Services
 from votes.ballot import Side, Verdict
+from votes.errors import TooOften
 
 Update = dict[Block, Any]
 Runs = tuple[CaseRun, ...]
@@ -210,14 +220,12 @@ def _finished(services: Services, case: Case, battle: Battle, sampling: Sampling
 def _keep(run: CaseRun, key: str) -> bool:
     """Keep the run for all visitors, or show why it is not kept."""
     try:
-        require_owner(key)
-        keep_run(run)
-    except ConfigError:
+        if is_owner(key):
+            keep_run(run)
+            return True
         tell(NOT_KEPT)
-    except DataError as error:
+    except (ConfigError, TooOften, DataError) as error:
         warn(f"{words_of(error)} Only you can see this run.")
-    else:
-        return True
     return False
 
 
@@ -245,9 +253,10 @@ def _sides(services: Services, battle: Battle) -> dict[Role, SideRun]:
     return sides
 
 
-def stop_handler(turns: Turns) -> Callable[[Battle], Awaitable[None]]:
-    async def stop(battle: Battle) -> None:  # not in a thread: streams are stopped on their own event loop
-        turns.switch(battle, "stop", frozenset(SIDES.values()))
+def stop_handler(services: Services, turns: Turns) -> Callable[..., Awaitable[None]]:
+    # Not in a thread: streams are stopped on their own event loop.
+    async def stop(battle: Battle, request: gr.Request) -> None:
+        turns.switch(battle, "stop", frozenset(SIDES.values()), services.visitor(request))
 
     return stop
 
@@ -259,7 +268,7 @@ def vote_handler(services: Services, w: Widgets, verdict: Verdict) -> Callable[.
         except ArenaError as error:
             warn(words_of(error))
             return gr.skip()
-        tell(thanks(receipt))
+        tell(thanks(receipt, VERDICTS))
         return {w.ballot: gr.update(visible=False)}
 
     return vote

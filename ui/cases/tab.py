@@ -27,7 +27,7 @@ from ui.cases.handlers import (
 )
 from ui.cases.journey import build_journey_page
 from ui.cases.own import build_own_cases
-from ui.cases.view import ROLE_TITLES, case_html, side_head
+from ui.cases.view import ROLE_TITLES, VERDICTS, case_html, side_head
 from ui.kit.events import QUIET, page_loads
 from ui.kit.html import html, low_row, stacked_row, text_of
 from ui.kit.owner import owner_key
@@ -38,12 +38,6 @@ from ui.services import Services
 from votes.ballot import Verdict
 
 STREAMS_AT_ONCE = 16
-VERDICTS: dict[Verdict, str] = {
-    "a": "Base is better",
-    "tie": "Tie",
-    "both_bad": "Both are bad",
-    "b": "Distilled is better",
-}
 
 
 def build_cases_tab(services: Services) -> None:
@@ -139,7 +133,7 @@ def wire(services: Services, w: Widgets, votes: dict[Verdict, gr.Button], settin
     w.mark.input(pick_run_handler(w), shown, outputs, **QUIET)
     w.runs.input(pick_run_handler(w, another=True), shown, outputs, **QUIET)
     w.run.click(run_handler(services, turns, w), [w.chosen, w.mark, w.mine, *settings], outputs, **streaming)
-    w.stop.click(stop_handler(turns), w.battle, None, **QUIET)
+    w.stop.click(stop_handler(services, turns), w.battle, None, **QUIET)
     for verdict, button in votes.items():
         button.click(vote_handler(services, w, verdict), w.battle, outputs, **QUIET)
     gr.on(page_loads(), open_handler(w, services.served.pair.key), w.mark, outputs, **QUIET)

@@ -10,9 +10,17 @@ from ui.kit.html import Markup, bullets, card, cards, join, note, render, short_
 from ui.kit.panels import Message, turn_messages
 from ui.kit.replies import describe_cost
 from ui.lens.view import Thought, lens_pair, thought_of
+from votes.ballot import Verdict
 
 ORIGINS = {"recorded": "Recorded", "live": "Live", "pinned": "Pinned", "imported": "Imported"}
 ROLE_TITLES: dict[Role, str] = {"base": "Base", "distilled": "Distilled"}
+VERDICTS: dict[Verdict, str] = {
+    "a": "Base is better",
+    "tie": "Tie",
+    "both_bad": "Both are bad",
+    "b": "Distilled is better",
+}
+"""What the buttons say; the names are known here."""
 
 
 def case_choice(number: int, case: Case) -> str:

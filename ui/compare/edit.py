@@ -8,10 +8,10 @@ import gradio as gr
 from battles.battle import SIDES, Battle
 from battles.turns import Turns
 from models.chat.resume import Wish
-from ui.compare.handlers import Answer, Handler, chosen_sides, in_words, unchanged
+from ui.compare.handlers import Answer, Handler, in_words, unchanged
 from ui.compare.news import news
 from ui.compare.screen import EditWidgets, Renderer
-from ui.compare.view import offered
+from ui.compare.view import chosen_sides, offered
 from ui.services import Services
 from votes.ballot import Side
 
@@ -37,10 +37,10 @@ def build_edit() -> EditWidgets:
     return EditWidgets(box, text, take, go)
 
 
-def take_handler(turns: Turns, side: Side) -> Callable[..., Answer]:
+def take_handler(services: Services, turns: Turns, side: Side) -> Callable[..., Answer]:
     @in_words
-    def take(battle: Battle) -> Answer:
-        battle = turns.now(battle)
+    def take(battle: Battle, shown: Any, request: gr.Request) -> Answer:
+        battle = turns.found(battle, services.visitor(request), shown)
         reply = battle.reply(side) if offered(battle, "transplant") else None
         return unchanged(news({"edit.text": reply.thought or reply.answer}) if reply else None)
 
@@ -49,9 +49,9 @@ def take_handler(turns: Turns, side: Side) -> Callable[..., Answer]:
 
 def edit_handler(services: Services, turns: Turns, show: Renderer, wish: Wish) -> Handler:
     @in_words
-    async def use(battle: Battle, kept: Any, target: Any, text: Any, request: gr.Request) -> Answer:
+    async def use(battle: Battle, shown: Any, target: Any, text: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
-        before = turns.current(battle, visitor, kept)
+        before = turns.current(battle, visitor, shown)
         if not offered(before, "transplant"):
             return unchanged()
         battle = turns.start_from(before, text, wish, chosen_sides(before, target), visitor)

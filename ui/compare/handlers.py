@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
-from battles.battle import SIDES, Battle, Phase, shared, without_failed
+from battles.battle import Battle, Phase, shared, survivor, without_failed
 from battles.pinning import pin_from_battle
 from battles.tools import Tool
 from battles.turns import Turns
@@ -24,6 +24,7 @@ from ui.compare.screen import Renderer, Update
 from ui.compare.view import (
     QUESTION_HINTS,
     allowed,
+    chosen_sides,
     offered,
     pinned_sentence,
     thought_about,
@@ -33,7 +34,7 @@ from ui.compare.view import (
 from ui.kit.events import spoken, words_of
 from ui.kit.links import case_link
 from ui.kit.owner import require_owner
-from ui.kit.replies import thanks
+from ui.kit.replies import side_failed, thanks
 from ui.kit.sampling import SamplingLimits, read_samplings
 from ui.services import Services
 from votes.agreement import LICENCE
@@ -44,16 +45,6 @@ QUESTION_KEPT = 140
 """Characters of a question kept for the visitor's own list of battles."""
 NO_THOUGHT = "Your vote is saved. Neither side wrote a thought, so there is no second vote."
 GOES_ON = "The conversation goes on with the names known. It is not voted on again."
-TARGETS: dict[str, frozenset[Side]] = {
-    "Both": frozenset(SIDES),
-    "Base (A)": frozenset({"a"}),
-    "Distilled (B)": frozenset({"b"}),
-}
-
-
-def chosen_sides(battle: Battle, target: Any) -> frozenset[Side]:
-    """The replies a tool applies to: in a blind battle always both, so that they stay alike."""
-    return TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
 
 
 class Answer(NamedTuple):
@@ -97,20 +88,21 @@ def in_words(handler: Callable[..., Any]) -> Callable[..., Any]:
 def ask_handler(services: Services, turns: Turns, show: Renderer, limits: SamplingLimits) -> Handler:
     @in_words
     async def ask(
-        battle: Battle, kept: Any, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any
+        battle: Battle, shown: Any, question: Any, mode: Any, live: Any, request: gr.Request, *settings: Any
     ) -> Answer:
         if show.waits and show.waits.are_old:
             await run_in_threadpool(show.waits.refresh)
         visitor = services.visitor(request)
-        before = battle = turns.current(battle, visitor, kept)
+        before = battle = turns.current(battle, visitor, shown)
         if battle.over:
             battle = Battle()
         if not battle.id:
             battle = replace(battle, mode=mode, delivery="live" if live is True else "together")
         sampling = read_samplings(battle.mode, settings, limits)
         battle = turns.start(battle, question, visitor, sampling)
-        # After a vote, the page still has its reasons and comment.
-        update = show.whole(battle) if before.over else show.changes(before, battle)
+        # After a vote, the page still has its reasons and comment; with a lost session, it may show any battle.
+        known = before.id == shown and not before.over
+        update = show.changes(before, battle) if known else show.whole(battle)
         update["question"] = gr.update(value="", placeholder=QUESTION_HINTS["asked"])
         return Answer(battle, news(update, follow=battle.id))
 
@@ -119,11 +111,11 @@ def ask_handler(services: Services, turns: Turns, show: Renderer, limits: Sampli
 
 def tool_handler(services: Services, turns: Turns, show: Renderer, tool: Tool) -> Handler:
     @in_words
-    async def use(battle: Battle, kept: Any, target: Any, request: gr.Request) -> Answer:
+    async def use(battle: Battle, shown: Any, target: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
-        before = battle = turns.current(battle, visitor, kept)
+        before = battle = turns.current(battle, visitor, shown)
         sides = chosen_sides(battle, target)
-        if not allowed(battle, tool) or turns.switch(battle, tool, sides):
+        if not allowed(battle, tool) or turns.switch(battle, tool, sides, visitor):
             return unchanged()
         if tool == "stop":  # too late: this is how it ended
             return Answer(battle, news(show.whole(battle), follow=""))
@@ -142,11 +134,11 @@ def tool_handler(services: Services, turns: Turns, show: Renderer, tool: Tool) -
 def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verdict) -> Callable[..., Answer]:
     @in_words
     def cast(
-        battle: Battle, kept: Any, stage: Any, reasons: Any, comment: Any, agreed: Any, request: gr.Request
+        battle: Battle, shown: Any, stage: Any, reasons: Any, comment: Any, agreed: Any, request: gr.Request
     ) -> Answer:
         visitor = services.visitor(request)
-        shown = turns.current(battle, visitor, kept)
-        before = without_failed(shown)
+        seen = turns.current(battle, visitor, shown)
+        before = without_failed(seen)
         licence = LICENCE if agreed is True else ""
         receipt = services.desk.cast(before.id, visitor, stage, verdict, reasons or (), comment or "", licence)
         emptied = {"ballot.comment": "", "ballot.reasons": gr.update(value=[])} if reasons or comment else {}
@@ -154,7 +146,7 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
         if before.mode == "named":
             names, votes = services.desk.reveal(before.id, visitor), services.desk.standing(before.id, visitor)
             battle = replace(before, phase="voted")
-            update = moved(show, shown, battle, show.revealed(names, votes, battle))
+            update = moved(show, seen, battle, show.revealed(names, votes, battle))
             return Answer(battle, news(emptied | update, said=notice, mine=remembered(battle, names, votes)))
         # If neither model thought, there is nothing to read and no second vote to cast.
         phase: Phase = "reasoning" if receipt.stage == "answers" and thought_about(before) else "voted"
@@ -162,21 +154,21 @@ def vote_handler(services: Services, turns: Turns, show: Renderer, verdict: Verd
             notice = NO_THOUGHT
         battle = replace(before, phase=phase)
         mine = remembered(battle, None, {receipt.stage: verdict})
-        return Answer(battle, news(emptied | moved(show, shown, battle), said=notice, mine=mine))
+        return Answer(battle, news(emptied | moved(show, seen, battle), said=notice, mine=mine))
 
     return cast
 
 
-def moved(show: Renderer, shown: Battle, battle: Battle, facts: str = "") -> Update:
-    """What a page that shows `shown` is sent: everything if a failed turn goes, as the panels lose their end."""
-    return show.whole(battle, facts) if shown.phase == "failed" else show.changes(shown, battle, facts)
+def moved(show: Renderer, seen: Battle, battle: Battle, facts: str = "") -> Update:
+    """What a page that shows `seen` is sent: everything if a failed turn goes, as the panels lose their end."""
+    return show.whole(battle, facts) if seen.phase == "failed" else show.changes(seen, battle, facts)
 
 
 def undo_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def undo(battle: Battle, kept: Any, request: gr.Request) -> Answer:
+    def undo(battle: Battle, shown: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
-        before = turns.current(battle, visitor, kept)
+        before = turns.current(battle, visitor, shown)
         receipt = services.desk.undo(before.id, visitor)
         battle = replace(before, phase=receipt.stage)
         notice = "Your vote was withdrawn. You can vote again."
@@ -188,15 +180,15 @@ def undo_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
 
 def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def reveal(battle: Battle, kept: Any, request: gr.Request) -> Answer:
+    def reveal(battle: Battle, shown: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
-        shown = turns.current(battle, visitor, kept)
-        before = without_failed(shown)
+        seen = turns.current(battle, visitor, shown)
+        before = without_failed(seen)
         ask_desk = services.desk.forfeit if before.phase == "answers" else services.desk.reveal
         names = ask_desk(before.id, visitor)
         votes = services.desk.standing(before.id, visitor)
         named = replace(before, phase="revealed", roles={"a": names.a.role, "b": names.b.role})
-        update = moved(show, shown, named, show.revealed(names, votes, named))
+        update = moved(show, seen, named, show.revealed(names, votes, named))
         return Answer(named, news(update, mine=remembered(named, names, votes)))
 
     return reveal
@@ -204,18 +196,18 @@ def reveal_handler(services: Services, turns: Turns, show: Renderer) -> Callable
 
 def go_on_handler(services: Services, turns: Turns, show: Renderer) -> Callable[..., Answer]:
     @in_words
-    def go_on(battle: Battle, kept: Any, request: gr.Request) -> Answer:
+    def go_on(battle: Battle, shown: Any, request: gr.Request) -> Answer:
         visitor = services.visitor(request)
-        battle = turns.go_on(turns.current(battle, visitor, kept), visitor)
+        battle = turns.go_on(turns.current(battle, visitor, shown), visitor)
         return Answer(battle, news(show.whole(battle), said=GOES_ON))
 
     return go_on
 
 
-def look_handler(turns: Turns) -> Callable[..., Answer]:
+def look_handler(services: Services, turns: Turns) -> Callable[..., Answer]:
     @in_words
-    def look(battle: Battle) -> Answer:
-        return unchanged(news({"lens": thoughts_html(turns.now(battle))}))
+    def look(battle: Battle, shown: Any, request: gr.Request) -> Answer:
+        return unchanged(news({"lens": thoughts_html(turns.found(battle, services.visitor(request), shown))}))
 
     return look
 
@@ -237,23 +229,26 @@ def pin_handler(services: Services) -> Callable[[Battle, str, str], str]:
     return pin
 
 
-def restart_handler(turns: Turns, show: Renderer) -> Handler:
-    async def restart(battle: Battle, kept: Any, mode: Any) -> Answer:
+def restart_handler(services: Services, turns: Turns, show: Renderer) -> Handler:
+    async def restart(battle: Battle, shown: Any, mode: Any, request: gr.Request) -> Answer:
         fresh = Battle(mode="named" if mode == "named" else "blind")
-        if not battle.turns and not kept:  # as the page is; a question asked meanwhile must not be hidden again
+        if not battle.turns and not shown:  # as the page is; a question asked meanwhile must not be hidden again
             return unchanged(news({"delivery": show.delivery(fresh)}))
-        turns.abandon(battle)
+        turns.abandon(battle, services.visitor(request))
         return Answer(fresh, news(show.whole(fresh), follow=""))
 
     return restart
 
 
-def copy_handler(turns: Turns, side: Side) -> Callable[[Battle], str]:
-    """The newest answer as the model wrote it, before typesetting."""
+def copy_handler(services: Services, turns: Turns, side: Side) -> Callable[[Battle, Any, gr.Request], str]:
+    """The newest answer that the panel shows, as the model wrote it, before typesetting."""
 
-    def copy_answer(battle: Battle) -> str:
-        battle = turns.now(battle)
-        reply = battle.reply(side) if battle.replies_visible else None
+    def copy_answer(battle: Battle, shown: Any, request: gr.Request) -> str:
+        battle = turns.found(battle, services.visitor(request), shown)
+        if battle.mode == "blind" and side_failed(battle):  # both panels show what there is
+            reply = survivor(battle)
+        else:
+            reply = battle.reply(side) if battle.replies_visible else None
         return reply.answer if reply else ""
 
     return copy_answer
@@ -264,22 +259,30 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
 
     @in_words
     def open_battle(stored: Any, request: gr.Request) -> Answer:
-        visitor = services.visitor(request)
-        if battle_id := request.query_params.get("battle"):
-            public = services.desk.load_battle(battle_id)
-            battle = shared(public)
-            facts = show.revealed(public.reveal, public.verdicts, battle, "The vote") if public.reveal else ""
-            update = show.whole(battle, facts)
-            del update["kept"]  # reading another battle does not lose one's own
-            return Answer(battle, news(update))
-        own = own_battle(turns, stored, visitor)
+        visitor, linked, failed = services.visitor(request), request.query_params.get("battle"), ""
+        own = own_battle(turns, linked or stored, visitor)
+        if linked and (own is None or (own.over and own.roles)):
+            try:
+                public = services.desk.load_battle(linked)
+            except ArenaError as error:  # the page still shows what it would without a link
+                own, linked, failed = own_battle(turns, stored, visitor), None, words_of(error)
+            else:
+                battle = shared(public)
+                facts = show.revealed(public.reveal, public.verdicts, battle, "The vote") if public.reveal else ""
+                return Answer(battle, news(beside_own(show.whole(battle, facts))))
         if own is None:  # not forgotten: it may be the network that has changed, and with it the visitor
-            return unchanged()
-        follow = own.id if own.phase == "running" else ""
+            return unchanged(news(failed=failed) if failed else None)
+        follow = own.id if own.phase == "running" else None
         chosen = {} if own.mode == "continued" else {"mode": own.mode}  # the next battle is as it was before
-        return Answer(own, news(show.whole(own) | chosen, follow=follow))
+        update = beside_own(show.whole(own)) if linked else show.whole(own)
+        return Answer(own, news(update | chosen, follow=follow, failed=failed))
 
     return open_battle
+
+
+def beside_own(update: Update) -> Update:
+    """A battle opened by its link: another one that the browser holds stays held."""
+    return {name: value for name, value in update.items() if name != "held"}
 
 
 def own_battle(turns: Turns, battle_id: Any, visitor: str) -> Battle | None:

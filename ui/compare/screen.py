@@ -34,7 +34,7 @@ from ui.services import Services
 from votes.ballot import Role, Side, Stage, Verdict
 from votes.casting.views import Reveal
 
-ASKING = ("kept", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
+ASKING = ("shown", "progress", "mode", "target", "question", "ask", "delivery", "new", "arena", "welcome", "examples",
           "look", "lens")  # fmt: skip
 BALLOT = (
     "group",
@@ -134,8 +134,8 @@ class Widgets:
     look: gr.Button
     lens: gr.HTML
     """Both thoughts, after the vote and a press of `look`."""
-    kept: gr.BrowserState
-    """The battle's id in the visitor's browser, so that a reload finds it again."""
+    shown: gr.Textbox
+    """Hidden: the id of the battle that the page shows, sent along with each click, as the session may be lost."""
     copies: dict[Side, gr.Button]
     copied: gr.Textbox
     """Hidden: carries text to the clipboard."""
@@ -197,10 +197,11 @@ class Renderer:
         return self.moving(battle, 0.0) | self.fixed(battle, facts)
 
     def fixed(self, battle: Battle, facts: str = "") -> Update:
-        """What depends on the battle, but not on the progress of its replies."""
+        """What depends on the battle, but not on the progress of its replies. `held` is no widget: it is the id of the
+        battle that a reload should find again, which the page's script keeps."""
         asked = bool(battle.turns)
         done = battle.phase in ("open", "shared") or (battle.phase == "revealed" and battle.over)
-        update: Update = {"kept": "" if done else battle.id}
+        update: Update = {"shown": battle.id, "held": "" if done else battle.id}
         update |= {f"heads-{side}": head(battle, side, self.titles) for side in SIDES}
         update |= {f"tool-{tool}": gr.update(visible=offered(battle, tool)) for tool in TOOLS}
         update |= {

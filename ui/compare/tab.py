@@ -24,7 +24,6 @@ from ui.compare.edit import build_edit, edit_handler, take_handler
 from ui.compare.examples import Example, examples_html, pool
 from ui.compare.findings import read_findings
 from ui.compare.handlers import (
-    TARGETS,
     ask_handler,
     copy_handler,
     go_on_handler,
@@ -40,7 +39,7 @@ from ui.compare.handlers import (
 from ui.compare.news import TurnStreams
 from ui.compare.offers import build_offers
 from ui.compare.screen import BallotWidgets, PinWidgets, Renderer, Widgets
-from ui.compare.view import QUESTION_HINTS, TOOLS, VOTE_PROMPTS, head, reason_choices
+from ui.compare.view import QUESTION_HINTS, TARGETS, TOOLS, VOTE_PROMPTS, head, reason_choices
 from ui.compare.waits import Waits
 from ui.compare.welcome import finding_html, welcome_html
 from ui.kit.events import QUIET
@@ -82,8 +81,7 @@ def build_widgets(
 ) -> Widgets:
     """`hello`: what the page is; `results`: of the pair's sets; `longest`: most characters in a question."""
     battle = gr.State(Battle())
-    # Both are fixed, or a restart of the server would lose what browsers have stored.
-    kept = gr.BrowserState("", storage_key="journey-arena-battle", secret="journey-arena")
+    shown = gr.Textbox("", visible=False)
     copied = gr.Textbox(visible=False)
     news = gr.JSON(visible=False)
     pulse = gr.Button("", elem_id="pulse", elem_classes="out-of-sight")
@@ -110,7 +108,7 @@ def build_widgets(
         gr.HTML(finding_html(results))
     return Widgets(
         battle, mode, delivery, panels, heads, costs, progress, tools, target, question, ask, ballot, new, edit, pin,
-        look, lens, kept, copies, copied, arena, welcome, examples, news, pulse,
+        look, lens, shown, copies, copied, arena, welcome, examples, news, pulse,
     )  # fmt: skip
 
 
@@ -243,34 +241,35 @@ def wire(turns: Turns, w: Widgets, samplings: list[Component], show: Renderer) -
     take = f"(told) => arena.take(told, {json.dumps(list(named))})"
     w.pulse.click(None, None, list(named.values()), js=take, trigger_mode="multiple", **QUIET)
 
-    def answer(trigger: Any, handler: Any, inputs: list[Component]) -> None:
-        event = gr.on(trigger, handler, inputs, [w.battle, w.news], **DIRECT)
+    def answer(trigger: Any, handler: Any, inputs: list[Component], js: str | None = None) -> None:
+        event = gr.on(trigger, handler, inputs, [w.battle, w.news], js=js, **DIRECT)
         event.success(None, w.news, list(named.values()), js=take, **QUIET)
 
     limits = SamplingLimits(longest_reply(services.served), longest_reply(services.served, ["distilled"]))
-    asking = [w.battle, w.kept, w.question, w.mode, w.delivery, *samplings]
+    asking = [w.battle, w.shown, w.question, w.mode, w.delivery, *samplings]
     answer([w.ask.click, w.question.submit], ask_handler(services, turns, show, limits), asking)
     for tool, button in w.tools.items():
-        answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.kept, w.target])
+        answer(button.click, tool_handler(services, turns, show, tool), [w.battle, w.shown, w.target])
     for side, button in w.edit.take.items():
-        answer(button.click, take_handler(turns, side), [w.battle])
+        answer(button.click, take_handler(services, turns, side), [w.battle, w.shown])
     for wish, button in w.edit.go.items():
-        answer(button.click, edit_handler(services, turns, show, wish), [w.battle, w.kept, w.target, w.edit.text])
+        answer(button.click, edit_handler(services, turns, show, wish), [w.battle, w.shown, w.target, w.edit.text])
     ballot = w.ballot
     for verdict, button in ballot.votes.items():
-        voting = [w.battle, w.kept, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
+        voting = [w.battle, w.shown, ballot.stage, ballot.reasons, ballot.comment, ballot.agree]
         answer(button.click, vote_handler(services, turns, show, verdict), voting)
     remember_agreement(page, ballot.agree)
-    answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle, w.kept])
-    answer(w.look.click, look_handler(turns), [w.battle])
-    answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle, w.kept])
-    answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle, w.kept])
-    answer([w.new.click, ballot.next.click, w.mode.input], restart_handler(turns, show), [w.battle, w.kept, w.mode])
-    # Not `gr.on(None, …)`, which would open the battle again whenever `kept` changes.
-    answer(page.load, open_handler(services, turns, show), [w.kept])
+    answer(ballot.undo.click, undo_handler(services, turns, show), [w.battle, w.shown])
+    answer(w.look.click, look_handler(services, turns), [w.battle, w.shown])
+    answer(ballot.reveal.click, reveal_handler(services, turns, show), [w.battle, w.shown])
+    answer(ballot.go_on.click, go_on_handler(services, turns, show), [w.battle, w.shown])
+    begin_anew = [w.new.click, ballot.next.click, w.mode.input]
+    answer(begin_anew, restart_handler(services, turns, show), [w.battle, w.shown, w.mode])
+    # Not `gr.on(None, …)`, which would open the battle again whenever `shown` changes.
+    answer(page.load, open_handler(services, turns, show), [w.shown], js="() => mine.held()")
     w.pin.pin.click(pin_handler(services), [w.battle, w.pin.note, w.pin.key], w.pin.said, **QUIET)
     for side, button in w.copies.items():
-        fetched = button.click(copy_handler(turns, side), w.battle, w.copied, **QUIET)
+        fetched = button.click(copy_handler(services, turns, side), [w.battle, w.shown], w.copied, **QUIET)
         fetched.success(fn=None, inputs=w.copied, js="(text) => void copyText(text)")
 
 

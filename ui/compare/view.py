@@ -37,11 +37,22 @@ TOOLS: dict[Tool, str] = {
     "regenerate": "Regenerate",
 }
 SWAPS = ("transplant", "transplant_half")
+TARGETS: dict[str, frozenset[Side]] = {
+    "Both": frozenset(SIDES),
+    "Base (A)": frozenset({"a"}),
+    "Distilled (B)": frozenset({"b"}),
+}
+"""Replies that a tool can be used on."""
 
 
 def allowed(battle: Battle, tool: Tool) -> bool:
     """Whether a tool may be used at all: in a blind battle, steering a thought would give the sides away."""
     return battle.mode != "blind" or tool not in ("answer_now", "think_more", *SWAPS)
+
+
+def chosen_sides(battle: Battle, target: object) -> frozenset[Side]:
+    """The replies a tool applies to: in a blind battle always both, so that they stay alike."""
+    return TARGETS.get(str(target), frozenset()) if battle.mode != "blind" else frozenset(SIDES)
 
 
 def offered(battle: Battle, tool: Tool) -> bool:

@@ -26,10 +26,12 @@ class PressFolders:
 
     def new(self) -> Path:
         """A new one; what presses wrote more than `SECONDS_KEPT` ago is removed."""
-        for written in Path(self._all.name).iterdir():
+        folder = Path(self._all.name)
+        folder.mkdir(mode=0o700, exist_ok=True)  # the system may have cleaned up its temporary files
+        for written in folder.iterdir():
             if time.time() - written.stat().st_mtime > SECONDS_KEPT:
                 shutil.rmtree(written, ignore_errors=True)
-        return Path(tempfile.mkdtemp(dir=self._all.name))
+        return Path(tempfile.mkdtemp(dir=folder))
 
 
 def download_button(

@@ -1,5 +1,6 @@
 """A battle's replies as they are shown, in Compare and in Case studies."""
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from battles.battle import SIDES, Battle, shared_failure, survivor
@@ -7,7 +8,7 @@ from models.chat.events import Reply
 from ui.kit.html import Markup, render
 from ui.kit.panels import Message, ThoughtView, count_tokens, turn_messages, waiting_message
 from ui.kit.typeset import typeset
-from votes.ballot import VERDICTS, Side
+from votes.ballot import VERDICTS, Side, Verdict
 from votes.casting.views import Receipt
 
 FAILED = "Nothing to compare: a model could not answer or was stopped. Regenerate the answers, or ask something else."
@@ -104,6 +105,6 @@ def _progress(kind: str, text: str, share: int) -> Markup:
     )
 
 
-def thanks(receipt: Receipt) -> str:
-    """What is said after a vote."""
-    return f"Saved: {VERDICTS[receipt.verdict]}. {receipt.notice}".strip()
+def thanks(receipt: Receipt, verdicts: Mapping[Verdict, str] = VERDICTS) -> str:
+    """What is said after a vote. `verdicts`: the words on the buttons."""
+    return f"Saved: {verdicts[receipt.verdict]}. {receipt.notice}".strip()

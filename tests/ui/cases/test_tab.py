@@ -1,5 +1,6 @@
 """The case studies: what is shown of a case, a live run that is kept, own cases, and the tab in real Chromium."""
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from math import nan
@@ -13,8 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from battles.battle import Battle, Turn
+from battles.live import LiveTurns
 from battles.pinning import pin_from_battle
-from battles.turns import Progress
+from battles.turns import Progress, Turns
 from common.errors import ConfigError
 from eval.grading.grader import Grader
 from eval.judging.judge import Judgement
@@ -35,19 +37,31 @@ from models.config.sampling import Sampling
 from models.serving.status import Status
 from traces.cases.cases import SideRun, keep_run, new_run, own_cases, paper_cases, pin, runs_of
 from traces.cases.pinning import pin_from_run
-from ui.cases.handlers import choose_handler, first_case, open_handler, pick_run_handler, run_handler
+from ui.cases.handlers import (
+    NOT_KEPT,
+    choose_handler,
+    first_case,
+    open_handler,
+    pick_run_handler,
+    run_handler,
+    stop_handler,
+)
 from ui.cases.journey import lesson_html, table_1_figure, timeline_html, ways_html
 from ui.cases.tab import PAGES, build_cases_tab, select_page
-from ui.cases.view import case_html, parts_html, run_html
+from ui.cases.view import VERDICTS, case_html, parts_html, run_html
+from ui.kit import owner
 from ui.kit.html import text_of
 from ui.kit.links import case_link
 from ui.layout import launch_options
 from ui.open_ended.judging import rating_tasks, task_html
 from ui.open_ended.tab import outcome_html
 from ui.open_ended.view import ratings_html, scores_html, sycophancy_html, table_2_figure, table_2_html, verdicts_html
+from ui.server.languages import catalogue
 from ui.traces.library import TraceLibrary
+from votes.ballot import Verdict
 from votes.casting.desk import Desk
-from votes.casting.views import Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
+from votes.casting.limits import RateLimiter
+from votes.casting.views import Receipt, Reveal, SharedBattle, ShownReply, ShownTurn, SideFacts
 from votes.store import Store
 
 CASE = paper_cases()[2]
@@ -171,13 +185,17 @@ async def test_where_there_is_an_owner_a_visitors_run_is_kept_for_that_visitor_a
 ) -> None:
     said: list[str] = []
     monkeypatch.setattr(gr, "Info", said.append)
+    monkeypatch.setattr(gr, "Warning", said.append)
     monkeypatch.setenv("JOURNEY_OWNER_KEY", "secret")
     before = [run.id for run in runs_of(CASE.key)]
     done = Progress(battle("answers", a=REPLY, b=REPLY), 0.0)
     for wrong in ("", "guess"):
         last = (await run_live(done, key=wrong))[-1]
         assert [run.id for run in runs_of(CASE.key)] == before
-    assert "Only you can see this run" in said[0]
+    assert [("Only you can see this run" in text, "Enter the owner" in text) for text in said] == [
+        (True, False),
+        (True, True),
+    ]
     assert last["ballot"]["visible"] is True
     (mine,) = last["mine"]
     assert last["runs"]["value"] == mine.id and last["runs"]["choices"][0][1] == mine.id
@@ -188,6 +206,55 @@ async def test_where_there_is_an_owner_a_visitors_run_is_kept_for_that_visitor_a
     assert choose_handler(w)(CASE.key, True, (mine,))["runs"]["value"] == mine.id
     await run_live(done, key="secret")
     assert len(runs_of(CASE.key)) == len(before) + 1
+
+
+async def test_a_run_is_shown_also_to_whoever_gave_too_many_wrong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    warned: list[str] = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    monkeypatch.setattr(gr, "Warning", warned.append)
+    monkeypatch.setattr(owner, "_tries", RateLimiter(owner.TRIES, lambda: 0.0))
+    monkeypatch.setenv("JOURNEY_OWNER_KEY", "secret")
+    for _ in range(5):
+        with pytest.raises(ConfigError):
+            owner.require_owner("guess")
+    done = Progress(battle("answers", a=REPLY, b=REPLY), 0.0)
+    for key in ("secret", ""):
+        last = (await run_live(done, key=key))[-1]
+        assert last["run"]["interactive"] is last["chosen"]["interactive"] is True
+        assert last["runs"]["value"] == last["mine"][0].id
+    assert warned == [
+        "Too many wrong keys from you (at most 5 in 600 s). Please try again in 600 s. Only you can see this run."
+    ]
+    assert told == [NOT_KEPT], "without a key nobody hears of keys"
+
+
+async def test_a_run_is_stopped_for_the_visitor_who_began_it(services: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    turns, stopped = Turns(services.served, services.desk, LiveTurns()), SimpleNamespace(visitor="v", stopped=[])
+    stopped.stop = stopped.stopped.append
+    monkeypatch.setattr(turns.live, "get", lambda battle_id: stopped)
+    await stop_handler(services, turns)(battle("running"), None)
+    assert sorted(stopped.stopped) == ["a", "b"]
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_a_vote_is_confirmed_in_the_words_of_its_button(
+    services: Any, monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(gr, "Info", told.append)
+    receipt = Receipt("row", "battle", "answers", verdict, "")
+    services.desk = SimpleNamespace(cast=lambda *_: receipt)
+    with gr.Blocks() as app:
+        build_cases_tab(services)
+    labels = [block.value for block in app.blocks.values() if isinstance(block, gr.Button)]
+    votes = [function.fn for function in app.fns.values() if function.name == "vote"]
+    vote: Any = votes[list(VERDICTS).index(verdict)]
+    vote(Battle(), None)
+    (sentence,) = told
+    assert sentence.removeprefix("Saved: ").removesuffix(".") in labels
+    assert ("Base" in sentence, "Distilled" in sentence) == (verdict == "a", verdict == "b")
+    assert sentence in json.loads(catalogue("zh").read_text(encoding="utf-8"))
 
 
 async def test_a_failed_live_run_is_not_kept() -> None:

@@ -101,7 +101,7 @@ async def test_nobody_else_may_read_it_nor_learn_that_it_is_there(visited: Visit
     battle = visited.start()
     refused, unknown = await visited.get(battle.id, address), await visited.get("nothing", address)
     assert refused.status_code == unknown.status_code == 404 and refused.text == unknown.text
-    visited.turns.abandon(battle)
+    visited.turns.abandon(battle, visited.visitor)
 
 
 async def test_whoever_has_signed_in_is_known_by_that_wherever_they_are(visited: Visited) -> None:
@@ -123,7 +123,7 @@ async def test_after_the_end_it_shows_what_there_is(visited: Visited) -> None:
     battle = visited.start()
     await asyncio.sleep(0.1)
     all_of_it, over = heard(await visited.get(battle.id))
-    assert {"arena", "panels-a", "ballot.group", "kept"} <= set(all_of_it["show"]) and over == {"over": True}
+    assert {"arena", "panels-a", "ballot.group", "held"} <= set(all_of_it["show"]) and over == {"over": True}
     visited.desk.cast(battle.id, visited.visitor, "answers", "a")
     all_of_it, _ = heard(await visited.get(battle.id))
     assert all_of_it["show"]["ballot.stage"] == "reasoning"
@@ -143,7 +143,7 @@ async def test_a_turn_has_few_readers(visited: Visited) -> None:
     turn.watchers = MOST_READERS
     assert (await visited.get(battle.id)).status_code == 429
     turn.watchers = 0
-    visited.turns.abandon(battle)
+    visited.turns.abandon(battle, visited.visitor)
 
 
 async def test_a_tool_that_did_not_work_says_so(visited: Visited, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,16 +14,18 @@ from battles.turns import Progress, Turns
 from models.chat.events import Reply
 from models.config.registry import load_config
 from models.serving.status import Status
-from ui.compare.handlers import ask_handler, copy_handler, own_battle
+from ui.compare.handlers import ask_handler, beside_own, copy_handler, open_handler, own_battle, restart_handler
 from ui.compare.news import HTML_WIDGETS, MARKDOWN_WIDGETS, News, Sent, added, chat_messages, line, news
 from ui.compare.screen import Renderer
 from ui.compare.tab import build_widgets
 from ui.kit.sampling import SamplingLimits
-from votes.ballot import Delivery
+from votes.ballot import Delivery, Side
+from votes.casting.views import SharedBattle
 from votes.errors import UnknownBattle
 
 TURNS = Turns(None, None, LiveTurns())  # type: ignore[arg-type]
 SETTINGS = (1024, 0, 0.0, 1.0, -1)
+VISITED: Any = SimpleNamespace(visitor=lambda request: "visitor")
 
 
 @pytest.fixture
@@ -138,18 +140,92 @@ async def test_after_a_vote_the_next_battle_clears_the_ballot(show: Renderer) ->
     turns: Any = SimpleNamespace(
         current=lambda battle, *_: battle, start=lambda *_: replace(running("together"), id="next")
     )
-    services: Any = SimpleNamespace(visitor=lambda request: "visitor")
-    ask = ask_handler(services, turns, show, SamplingLimits(4096, 4096))
-    answer = await ask(voted, "", "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
+    ask = ask_handler(VISITED, turns, show, SamplingLimits(4096, 4096))
+    answer = await ask(voted, voted.id, "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
     assert answer.battle.id == answer.news["follow"] == "next"
     assert answer.news["show"]["ballot.comment"] == "" and answer.news["show"]["ballot.stage"] == "answers"
+
+
+@pytest.mark.parametrize("shown", ["revealed", "somebody's"])
+async def test_a_page_whose_session_was_lost_is_sent_the_whole_next_battle(show: Renderer, shown: str) -> None:
+    """It may show names above its panels, which are wrong for the sides of the next battle."""
+    found = replace(settle(running("together")), id="revealed", phase="revealed") if shown == "revealed" else Battle()
+    turns: Any = SimpleNamespace(current=lambda *_: found, start=lambda *_: replace(running("together"), id="next"))
+    ask = ask_handler(VISITED, turns, show, SamplingLimits(4096, 4096))
+    answer = await ask(Battle(), shown, "And?", "blind", False, None, *SETTINGS, False, *SETTINGS)
+    update = answer.news["show"]
+    assert {"heads-a", "heads-b", "ballot.next", "ballot.go_on", "look", "pin.box", "arena"} <= set(update)
+    assert "Base" not in update["heads-a"] and update["shown"] == update["held"] == "next"
+
+
+async def test_a_page_that_shows_an_ended_battle_begins_anew_without_its_session(show: Renderer) -> None:
+    restart = restart_handler(VISITED, TURNS, show)
+    for shown, kept in (("", {"delivery"}), ("revealed", {"delivery", "arena", "heads-a", "ballot.next", "shown"})):
+        answer = await restart(Battle(), shown, "blind", None)
+        assert kept <= set(answer.news["show"]) and ("arena" in answer.news["show"]) == bool(shown)
+
+
+def copied(battle: Battle, side: Side) -> str:
+    return copy_handler(VISITED, TURNS, side)(battle, battle.id, None)  # type: ignore[arg-type]
 
 
 def test_a_copy_is_the_original_text_and_tells_nothing_early() -> None:
     text = "**4** and $x_1$ <b>"
     start = writing(running("together"), a=text, b="4")
-    assert copy_handler(TURNS, "a")(start) == ""
-    assert copy_handler(TURNS, "a")(settle(start)) == text
+    assert copied(start, "a") == ""
+    assert copied(settle(start), "a") == text
+
+
+@pytest.mark.parametrize("thinks", SIDES)
+def test_a_copy_does_not_tell_which_side_failed(thinks: Side) -> None:
+    stopped = Reply(thought="Hm, two", finish_reason="stopped")
+    replies = {side: stopped if side == thinks else Reply(answer="It is 4.") for side in SIDES}
+    failed = fail(receive(running("together"), replies, frozenset()))
+    assert {copied(failed, side) for side in SIDES} == {"It is 4."}
+    named = replace(failed, mode="named")
+    assert copied(named, thinks) == ""
+
+
+VOTED = replace(settle(running("together")), phase="voted")
+REVEALED = replace(VOTED, phase="revealed", roles={"a": "base", "b": "distilled"})
+PUBLIC = SharedBattle("id", "pair", "blind", "together", "", (), {}, None)
+
+
+@pytest.mark.parametrize(
+    ("linked", "own", "public", "opened", "failed"),
+    [
+        ("", {"held": VOTED}, None, "voted", ""),
+        ("theirs", {"held": VOTED}, PUBLIC, "shared", ""),
+        ("mine", {"mine": VOTED}, PUBLIC, "voted", ""),
+        ("mine", {"mine": REVEALED}, PUBLIC, "shared", ""),
+        ("dead", {"held": VOTED}, None, "voted", "no such battle"),
+        ("dead", {}, None, None, "no such battle"),
+        ("", {}, None, None, ""),
+    ],
+)
+def test_a_page_opens_with_what_its_address_and_its_browser_know(
+    show: Renderer, linked: str, own: dict[str, Battle], public: SharedBattle | None, opened: str | None, failed: str
+) -> None:
+    def restore(battle_id: str, _: str) -> Battle:
+        if battle_id not in own:
+            raise UnknownBattle("There is no such battle.")
+        return own[battle_id]
+
+    def load_battle(_: str) -> SharedBattle:
+        if public is None:
+            raise UnknownBattle("There is no such battle.")
+        return public
+
+    services: Any = SimpleNamespace(desk=SimpleNamespace(load_battle=load_battle), visitor=lambda request: "visitor")
+    turns: Any = SimpleNamespace(restore=restore)
+    request: Any = SimpleNamespace(query_params={"battle": linked} if linked else {})
+    answer = open_handler(services, turns, show)("held", request)
+    told = answer.news or {}
+    assert (answer.battle.phase if isinstance(answer.battle, Battle) else None) == opened
+    assert failed in told.get("failed", "") and bool(told.get("failed")) == bool(failed)
+    if opened:
+        alone = linked in ("", "dead")
+        assert ("held" in told["show"]) == alone, "what is opened by a link lets the browser hold another battle"
 
 
 def test_a_battle_that_is_not_ones_own_is_not_restored() -> None:
@@ -174,7 +250,7 @@ def test_no_html_is_sent_that_is_not_ours(name: str, show: Renderer) -> None:
 def test_every_widget_that_shows_html_or_markdown_is_known(show: Renderer) -> None:
     with gr.Blocks():
         widgets = build_widgets().named()
-    assert set(show.whole(Battle())) == set(widgets) - {"mode"}
+    assert set(show.whole(Battle())) - {"held"} == set(widgets) - {"mode"}  # the browser holds that, no widget
     kinds = {name.partition("-")[0]: type(widget) for name, widget in widgets.items()}
     assert {kind for kind, of in kinds.items() if of is gr.HTML} == HTML_WIDGETS
     assert {kind for kind, of in kinds.items() if of is gr.Markdown} == MARKDOWN_WIDGETS
@@ -191,7 +267,7 @@ def test_the_page_is_built_as_an_empty_battle_shows_it(show: Renderer) -> None:
     with gr.Blocks():
         named = build_widgets().named()
     wrong = {}
-    for name, value in show.whole(Battle()).items():
+    for name, value in beside_own(show.whole(Battle())).items():
         is_update = isinstance(value, dict) and "__type__" in value
         wanted = {key: to for key, to in value.items() if key != "__type__"} if is_update else {"value": value}
         built = {key: getattr(named[name], key, None) for key in wanted}
