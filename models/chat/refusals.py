@@ -138,7 +138,7 @@ def length_refusal(words: str) -> ServerError | None:
         return ServerError(
             f"The token limit is too high for this model{room or f'. The server says: {words}'}.".replace("..", "."),
             "Lower the token limit.",
-            "too_long",
+            "limit_too_high",
         )
     prompt = f" ({lengths.prompt_words})" if lengths.prompt_words else ""
     if lengths.context:

@@ -19,6 +19,7 @@ GIB = 2**30
 LOCK_SECONDS = 6 * 3600.0
 """How long one server waits for another that prepares the same weights: as long as they may take to download."""
 
+FRAMING = frozenset((".json", ".jinja", ".txt", ".model"))
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
 
@@ -137,6 +138,13 @@ def weights_hash(folder: Path) -> str:
     adapter_config = folder / "adapter_config.json"
     files += [adapter_config] if adapter_config.is_file() else []
     lines = "".join(f"{file.name} {_remembered_sha256(file)}\n" for file in files)
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def framing_hash(folder: Path) -> str:
+    """Hex sha256 over the files by which a model's conversations become tokens: tokenizer, chat template, settings."""
+    files = [f for f in folder.iterdir() if f.suffix in FRAMING and not f.name.endswith(".safetensors.index.json")]
+    lines = "".join(f"{file.name} {sha256_of(file)}\n" for file in sorted(files))
     return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -6,15 +6,27 @@ from pathlib import Path
 from common.paths import cache
 from models.weights.adapter import check_adapter
 from models.weights.child import run_child
-from models.weights.files import GIB, Report, build_once, disk_errors, ensure_space, silent, weight_files, weights_hash
+from models.weights.files import (
+    GIB,
+    Report,
+    build_once,
+    disk_errors,
+    ensure_space,
+    framing_hash,
+    silent,
+    weight_files,
+    weights_hash,
+)
 
 FULL_PRECISION_MERGE_BYTES = 8 * GIB
 """Larger models are merged in bf16: fp32 would take four bytes of memory per weight."""
 
 
 def merged_folder(base: Path, adapter: Path) -> Path:
-    """The cache folder for the adapter merged into `base`, named by the hashes of both."""
-    return cache() / "weights" / f"merged-{weights_hash(base)[:12]}-{weights_hash(adapter)[:12]}"
+    """The cache folder for the adapter merged into `base`, named by the hashes of both and of the base's chat template
+    and tokenizer, which it gets as well."""
+    names = weights_hash(base)[:12], weights_hash(adapter)[:12], framing_hash(base)[:8]
+    return cache() / "weights" / "-".join(("merged", *names))
 
 
 def merged_model(base: Path, adapter: Path, report: Report = silent) -> Path:

