@@ -10,6 +10,7 @@ import lzma
 import os
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -19,6 +20,8 @@ from common.text import whole_characters
 MOST_DEPTH = 200
 """Maximum nesting depth that is read. Copying and writing values is recursive, and Python's recursion limit is about
 1,000 calls; nothing this product writes comes near it."""
+LINES_AT_ONCE = 100
+"""So many lines of a new file are in memory at a time."""
 _appending = threading.Lock()
 
 
@@ -67,17 +70,7 @@ def read_text(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Replace a text file atomically, creating its folder if needed: readers see the old content or the new, never a
     part. Lone surrogates are replaced. Raises DataError if writing fails."""
-    draft = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8", errors="replace")
-        draft.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise DataError(
-            f"{path} cannot be written: {error.strerror}.", "Free some disk space or check the permissions."
-        ) from error
+    _replace(path, [text])
 
 
 def parse(text: str, where: str) -> Any:
@@ -129,7 +122,7 @@ def append(path: Path, values: Iterable[Any], *, durable: bool = True) -> None:
 
 def append_text(path: Path, text: str, *, durable: bool = True) -> None:
     """Add complete lines of text, as `append` does with values."""
-    try:
+    with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # One thread at a time: no line may be added between finding a torn line and removing it.
         with _appending, path.open("ab+") as file:
@@ -138,15 +131,47 @@ def append_text(path: Path, text: str, *, durable: bool = True) -> None:
             file.flush()
             if durable:
                 os.fsync(file.fileno())
+
+
+def write(path: Path, values: Iterable[Any]) -> None:
+    """Write the whole file anew, as `write_text` does, while the values come: they need not fit into memory. If one of
+    them cannot be made or written, the old file stays."""
+    _replace(path, _batches(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
+
+
+def _batches(lines: Iterable[str]) -> Iterator[str]:
+    rest = iter(lines)
+    while batch := "".join(islice(rest, LINES_AT_ONCE)):
+        yield batch
+
+
+def _replace(path: Path, parts: Iterable[str]) -> None:
+    """Write the parts, one after the other, to a draft, which then takes the file's place."""
+    draft = path.with_name(f".{path.name}.part")
+    try:
+        with _explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(b"")
+        for part in parts:  # what goes wrong in making one is no fault of the disk
+            with _explained(path), draft.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(part)
+        with _explained(path):
+            draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns a refusal by the system into a DataError that says so of this file."""
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"{path} cannot be written: {error.strerror}.", "Free some disk space or check the permissions."
         ) from error
-
-
-def write(path: Path, values: Iterable[Any]) -> None:
-    """Write the whole file anew, as `write_text` does."""
-    write_text(path, "".join(json.dumps(value, ensure_ascii=False) + "\n" for value in values))
 
 
 def _mended(value: Any) -> Any:

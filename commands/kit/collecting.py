@@ -3,13 +3,16 @@
 import argparse
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from common.errors import ConfigError, DataError
 from common.jsonl import parse
+from common.locks import claimed
 from eval.grading.grader import Grader
 from eval.records import Problem
 from models.chat.client import Endpoint
@@ -18,6 +21,7 @@ from traces.keeping.trace import Trace
 from traces.thoughts.service.client import ServiceClient, ServiceOptions, timeout_for
 from traces.thoughts.service.gather import Attempts, MakeAttempt, Summary, gather
 from traces.thoughts.service.pacing import Ledger, Prices, RateLimit
+from traces.thoughts.service.past import Maker
 
 RESERVED = {
     "model": "Name it with --model.",
@@ -74,16 +78,30 @@ def ledger_path(out: Path) -> Path:
     return out.with_name(f"{out.name.removesuffix('.jsonl').removesuffix('.traces')}.ledger.jsonl")
 
 
+@contextmanager
+def claim(out: Path) -> Iterator[None]:
+    """Hold a file of traces and its ledger for this process: two would make and pay everything twice.
+
+    Raises DataError if another process holds them, ConfigError if they cannot be written.
+    """
+    lock = ledger_path(out).with_suffix(".lock")  # files that share a ledger share the lock
+    for path in (out, lock):
+        check_writable(path)
+    with claimed(lock, str(out)):
+        yield
+
+
 def collect(
     options: argparse.Namespace,
     problems: Sequence[Problem],
     out: Path,
+    by: Maker,
     attempt_with: Callable[[ServiceClient], MakeAttempt],
     rules: KeepRules | None = None,
     attempts: Attempts | None = None,
     report: Callable[[Trace], None] | None = None,
 ) -> int:
-    """Make, verify and append every attempt missing from `out`, and show the outcome.
+    """Make, verify and append every attempt missing from `out`, and show the outcome. `by`: what is made.
 
     `attempts` defaults to what the options say. 0 when all attempts were made, 3 when a cap stopped it.
     """
@@ -97,9 +115,10 @@ def collect(
         with Grader() as grader:
             async with client_from(options, ledger_path(out)) as client:
                 verify = Verifier(grader, rules or KeepRules()).verify
-                return await gather(problems, attempt_with(client), verify, out, attempts, report or _report)
+                return await gather(problems, attempt_with(client), verify, out, attempts, report or _report, by)
 
-    summary = asyncio.run(work())
+    with claim(out):
+        summary = asyncio.run(work())
     show(options, {"file": out, **vars(summary)}, f"{summary.sentence}\nTraces are in {out}.")
     return STOPPED_BY_CAP if summary.stopped else 0
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commands.kit.arguments import AGAIN, PROBLEMS, Commands, address, count, leaf
-from commands.kit.files import check_writable
 from commands.kit.printing import show
 from commands.kit.service_options import add_attempt_options, add_service_options
 from commands.traces.elsewhere import add_batch_options, batch_command
@@ -36,15 +35,17 @@ def add_teacher(commands: Commands) -> None:
 def teacher_command(options: argparse.Namespace) -> int:
     from commands.kit.collecting import collect
     from traces.problems.sources import read_problems
+    from traces.thoughts.service.past import Maker
     from traces.thoughts.teacher import TEACHER_PROMPT, teacher_attempt
 
     out = options.out or home() / "traces" / "teacher.traces.jsonl"
     prompt = "{prompt}" if options.own_thoughts else TEACHER_PROMPT
+    by = Maker("thoughts", options.model)
     if options.batch_out or options.batch_in:
-        return batch_command(options, read_problems(options.problems), out, prompt)
+        return batch_command(options, read_problems(options.problems), out, by, prompt)
     if not options.url:
         raise ConfigError("It is not clear whom to ask.", "Give --url, or --batch-out FILE.")
-    return collect(options, read_problems(options.problems), out, lambda client: teacher_attempt(client, prompt))
+    return collect(options, read_problems(options.problems), out, by, lambda client: teacher_attempt(client, prompt))
 
 
 def add_debate(commands: Commands) -> None:
@@ -67,14 +68,15 @@ def debate_command(options: argparse.Namespace) -> int:
     from models.chat.client import Endpoint
     from traces.problems.sources import read_problems
     from traces.thoughts.debate import Debate, DebateOptions
+    from traces.thoughts.service.past import Maker
 
     out = options.out or home() / "traces" / "debate.traces.jsonl"
     debate = DebateOptions(step_tokens=options.max_tokens, schema=not options.no_schema)
     debate = replace(debate, turns=options.turns or debate.turns, tokens=options.debate_tokens or debate.tokens)
     key = os.environ.get(options.critic_key_variable, "")
     critic = Endpoint(options.critic_url or options.url, options.critic_model or options.model, key)
-    problems = read_problems(options.problems)
-    return collect(options, problems, out, lambda policy: Debate(policy, policy.beside(critic), debate).attempt)
+    problems, by = read_problems(options.problems), Maker("debates", f"{options.model}/{critic.model}")
+    return collect(options, problems, out, by, lambda policy: Debate(policy, policy.beside(critic), debate).attempt)
 
 
 def add_reformat(commands: Commands) -> None:
@@ -90,10 +92,11 @@ def reformat_command(options: argparse.Namespace) -> int:
     from commands.kit.collecting import collect
     from traces.problems.sources import read_problems
     from traces.thoughts.reformat import RULES, reformat_attempt, with_solutions
+    from traces.thoughts.service.past import Maker
 
     out = options.out or home() / "traces" / "phase1" / "reformatted.jsonl"
     problems = with_solutions(read_problems(options.problems))
-    return collect(options, problems, out, reformat_attempt, RULES)
+    return collect(options, problems, out, Maker("rewritten solutions", options.model), reformat_attempt, RULES)
 
 
 def add_translate(commands: Commands) -> None:
@@ -110,6 +113,7 @@ def add_translate(commands: Commands) -> None:
 def translate_command(options: argparse.Namespace) -> int:
     from commands.kit.collecting import collect
     from traces.keeping.trace import read_traces
+    from traces.thoughts.service.past import Maker
     from traces.thoughts.translate import RULES, tasks, translate_attempt
 
     out = options.out or home() / "traces" / "translated.traces.jsonl"
@@ -117,7 +121,7 @@ def translate_command(options: argparse.Namespace) -> int:
     sources = {task.problem.id: task.source for task in tasks_of}
     problems = [task.problem for task in tasks_of]
     attempt = lambda client: translate_attempt(client, sources, options.to)  # noqa: E731
-    return collect(options, problems, out, attempt, RULES)
+    return collect(options, problems, out, Maker("translations", options.model), attempt, RULES)
 
 
 def add_rehearse(commands: Commands) -> None:
@@ -138,13 +142,12 @@ def add_rehearse(commands: Commands) -> None:
 def rehearse_command(options: argparse.Namespace) -> int:
     """Store the complete replies, also those that were there when it was stopped, but then not over an earlier file.
     3 when a cap stopped it."""
-    from commands.kit.collecting import STOPPED_BY_CAP, client_from, ledger_path
+    from commands.kit.collecting import STOPPED_BY_CAP, claim, client_from, ledger_path
     from traces.thoughts.rehearse import ask_all, prompts
     from traces.training.dataset import Row, write_rows
 
     own = home() / "traces" / ("rehearsal.rows.jsonl" if options.rows else "rehearsal.jsonl")
     out = options.out or (own if options.rows or options.most or options.chinese else REHEARSAL)
-    check_writable(out)  # before anything is asked and paid for
     questions = prompts(chinese=options.chinese)[: options.most]
 
     replies: dict[str, str] = {}
@@ -154,17 +157,18 @@ def rehearse_command(options: argparse.Namespace) -> int:
         async with client_from(options, ledger_path(out)) as client:
             return await ask_all(client, questions, replies)
 
-    try:
-        stopped = asyncio.run(work())
-        whole = stopped is None
-    finally:
-        if not whole and out.exists():
-            out = out.with_name(f"{out.stem}.stopped{out.suffix}")
-        told = [(prompt, replies[prompt]) for prompt in questions if prompt in replies]
-        if told and options.rows:
-            write_rows(out, (Row("chat", prompt, ((reply, True),)) for prompt, reply in told))
-        elif told:
-            jsonl.write(out, ({"prompt": prompt, "reply": reply} for prompt, reply in told))
+    with claim(out):
+        try:
+            stopped = asyncio.run(work())
+            whole = stopped is None
+        finally:
+            if not whole and out.exists():
+                out = out.with_name(f"{out.stem}.stopped{out.suffix}")
+            told = [(prompt, replies[prompt]) for prompt in questions if prompt in replies]
+            if told and options.rows:
+                write_rows(out, (Row("chat", prompt, ((reply, True),)) for prompt, reply in told))
+            elif told:
+                jsonl.write(out, ({"prompt": prompt, "reply": reply} for prompt, reply in told))
     if not told:
         raise stopped or ServerError("The base gave no complete reply.", f"{out} is unchanged; try again.")
     text = f"{len(told)} of {len(questions)} replies are complete and stored in {out}."

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from common.paths import home
 if TYPE_CHECKING:
     from eval.records import Problem
     from traces.keeping.trace import Trace
+    from traces.thoughts.service.past import Maker, Past
 
 NAMES = ("limo", "openr1-math", "openthoughts-114k", "openthoughts3", "s1k", "s1k-1.1")
 """The keys of `traces.thoughts.elsewhere.published.PUBLISHED`, copied so that help need not import it."""
@@ -38,6 +39,7 @@ def add_import(commands: Commands) -> None:
 
 def import_command(options: argparse.Namespace) -> None:
     """Write a new traces file, including rejects with their reasons, and show the counts."""
+    from commands.kit.collecting import claim
     from eval.grading.grader import Grader
     from eval.problems.benchmark_sets import load_benchmark
     from traces.keeping.keep import Verifier
@@ -51,7 +53,7 @@ def import_command(options: argparse.Namespace) -> None:
     embed = minilm_embedder() if benchmarks and not options.no_embedding else None
     near: Counter[str] = Counter()
     counts: Counter[str] = Counter()
-    with Grader() as grader:
+    with claim(out), Grader() as grader:
         traces: Iterable[Trace] = published_traces(options.dataset, options.file, options.limit)
         if benchmarks:
             clean = Decontaminator(benchmarks, embed)
@@ -88,26 +90,33 @@ def add_batch_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--batch-in", type=Path, metavar="FILE", help="read the answers, from vllm run-batch -o FILE")
 
 
-def batch_command(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
-    """Write the requests of all attempts missing from `out`, or append the missing answers from a file."""
+def batch_command(
+    options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, by: "Maker", prompt: str
+) -> int:
+    """Write the requests of all attempts missing from `out`, or append the missing answers from a file. `by`: what the
+    attempts are."""
+    from commands.kit.collecting import claim
+
     if options.batch_out and options.batch_in:
         raise ConfigError("--batch-out and --batch-in are two steps.", "Give one at a time.")
     if options.url:
         raise ConfigError("--url does not go with files.", "Leave it out: the batch is answered elsewhere.")
-    return (
-        _write_batch(options, problems, out, prompt)
-        if options.batch_out
-        else _read_batch(options, problems, out, prompt)
-    )
+    if options.batch_out:
+        return _write_batch(options, problems, out, by, prompt)
+    with claim(out):
+        return _read_batch(options, problems, out, by, prompt)
 
 
-def _write_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
+def _write_batch(
+    options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, by: "Maker", prompt: str
+) -> int:
     from commands.kit.collecting import service_options_from
     from traces.thoughts.elsewhere.batch import requests
-    from traces.thoughts.service.gather import read_past
+    from traces.thoughts.service.gather import retry_sentence
+    from traces.thoughts.service.past import read_past
 
     check_writable(options.batch_out)
-    service, past = service_options_from(options), read_past(out)
+    service, past = service_options_from(options), read_past(out, problems, by)
     again = past.failed if options.retry_failed else {}
     wanted = [problem for problem in problems if options.all_attempts or problem.id not in past.kept]
     lines = list(requests(wanted, prompt, options.model, service,
@@ -118,35 +127,37 @@ def _write_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out
         f"Answer them with: vllm run-batch -i {options.batch_out} -o ANSWERS --model {options.model}\n"
         f"Then give this command again with --batch-in ANSWERS in place of --batch-out."
     )
+    if not options.retry_failed and (retry := retry_sentence(_unanswered(options, problems, past))):
+        text += f"\n{retry}"
     show(options, {"requests": len(lines), "file": options.batch_out}, text)
     return 0
 
 
-def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, prompt: str) -> int:
+def _read_batch(options: argparse.Namespace, problems: "Sequence[Problem]", out: Path, by: "Maker", prompt: str) -> int:
     from eval.grading.grader import Grader
     from traces.keeping.keep import Verifier
     from traces.keeping.trace import append_trace
     from traces.thoughts.elsewhere.batch import answers
-    from traces.thoughts.service.gather import read_past
+    from traces.thoughts.service.gather import retry_sentence
+    from traces.thoughts.service.past import read_past
 
-    check_writable(out)
-    done, counts = read_past(out).done, Counter[str]()
+    past, counts = read_past(out, problems, by), Counter[str]()
     given = answers(options.batch_in, problems, prompt, options.model)
+    new = (trace for trace in given if trace.attempt not in past.done[trace.problem.id])
     with Grader() as grader:
-        for trace in counted(map(Verifier(grader).verify, _unseen(given, done)), counts):
+        for trace in counted(map(Verifier(grader).verify, new), counts):
             append_trace(out, trace)
+            past.add(trace)  # an answer may be there twice
     kept = counts.pop("kept", 0)
     total = kept + counts.total()
     reasons = ", ".join(f"{number} {code}" for code, number in counts.most_common()) or "none"
     value = {"read": total, "kept": kept, "rejected": dict(counts), "file": out}
-    show(options, value, f"{total} answers, {kept} kept, rejected: {reasons}.\nTraces are in {out}.")
+    lines = [f"{total} answers, {kept} kept, rejected: {reasons}.", f"Traces are in {out}."]
+    if retry := retry_sentence(_unanswered(options, problems, past)):
+        lines.append(retry)
+    show(options, value, "\n".join(lines))
     return 0
 
 
-def _unseen(traces: "Iterable[Trace]", done: "Mapping[str, set[int]]") -> "Iterator[Trace]":
-    """The traces of attempts that are neither done nor earlier in the file."""
-    seen = {(problem, attempt) for problem, attempts in done.items() for attempt in attempts}
-    for trace in traces:
-        if (key := (trace.problem.id, trace.attempt)) not in seen:
-            seen.add(key)
-            yield trace
+def _unanswered(options: argparse.Namespace, problems: "Sequence[Problem]", past: "Past") -> int:
+    return past.unanswered(problems, options.attempts, until_kept=not options.all_attempts)

@@ -45,6 +45,7 @@ def sample_command(options: argparse.Namespace) -> int:
     from commands.kit.serving import asking
     from traces.problems.sources import read_problems
     from traces.thoughts.service.gather import Attempts
+    from traces.thoughts.service.past import Maker
     from traces.thoughts.solutions import RULES, solution_attempt
 
     out = options.out or home() / "traces" / "solutions.traces.jsonl"
@@ -61,7 +62,8 @@ def sample_command(options: argparse.Namespace) -> int:
         seconds=options.hours and options.hours * 3600,
     )
     with asking(options) as chosen:
-        return collect(chosen, problems, out, solution_attempt, RULES, attempts, counting())
+        by = Maker("solutions", chosen.model)
+        return collect(chosen, problems, out, by, solution_attempt, RULES, attempts, counting())
 
 
 def counting() -> "Callable[[Trace], None]":

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import DataError
-from common.jsonl import MOST_DEPTH, append, parse, read, read_text, write, write_text
+from common.jsonl import LINES_AT_ONCE, MOST_DEPTH, append, parse, read, read_text, write, write_text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -107,3 +108,61 @@ def test_a_text_file_is_read_and_written_whole_or_explained(tmp_path: Path) -> N
         with pytest.raises(DataError, match="cannot be written"):
             write_text(wrong, "x")
     assert list(tmp_path.rglob(".*")) == []
+
+
+def test_lines_are_on_disk_while_further_ones_are_made(tmp_path: Path) -> None:
+    """A set of a million rows is never in memory as a whole, and readers see nothing of it before its end."""
+    path, draft = tmp_path / "rows.jsonl", tmp_path / ".rows.jsonl.part"
+    write(path, ["old"])
+    on_disk = []
+
+    def values() -> Iterator[str]:
+        for number in range(3 * LINES_AT_ONCE + 1):
+            on_disk.append(len(draft.read_text().splitlines()))
+            assert values_in(path) == ["old"]
+            yield f"row {number}"
+
+    write(path, values())
+    assert max(number - written for number, written in enumerate(on_disk)) <= LINES_AT_ONCE
+    assert on_disk[-1] == 3 * LINES_AT_ONCE
+    assert values_in(path) == [f"row {number}" for number in range(len(on_disk))] and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("after", [0, 1, 2 * LINES_AT_ONCE + 5])
+@pytest.mark.parametrize("error", [DataError("broken"), ValueError("broken"), KeyboardInterrupt(), OSError(5, "x")])
+def test_values_that_cannot_be_made_leave_the_old_file(tmp_path: Path, after: int, error: BaseException) -> None:
+    path = tmp_path / "rows.jsonl"
+    write(path, [1, 2])
+
+    def values() -> Iterator[int]:
+        yield from range(after)
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        write(path, values())
+    assert raised.value is error, "it is not told as a fault of the disk"
+    assert values_in(path) == [1, 2] and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_value_that_is_no_json_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    write(path, [1])
+    with pytest.raises(TypeError):
+        write(path, [*range(LINES_AT_ONCE), {1, 2}])
+    assert values_in(path) == [1] and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_disk_that_refuses_on_the_way_is_told(tmp_path: Path) -> None:
+    path, draft = tmp_path / "rows.jsonl", tmp_path / ".rows.jsonl.part"
+
+    def values() -> Iterator[int]:
+        yield from range(LINES_AT_ONCE + 1)
+        draft.unlink()
+        draft.mkdir()
+        yield 1
+
+    with pytest.raises(DataError, match=r"/rows\.jsonl cannot be written: .* Free some disk space"):
+        write(path, values())
+    draft.rmdir()
+    write(path, [])
+    assert path.read_text() == "", "no value makes an empty file"

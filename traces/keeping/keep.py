@@ -32,6 +32,7 @@ REASONS: dict[str, str] = {
     "loop": "the thought repeats itself",
     "mixed_language": "the thought is not in the language of the question",
     "untranslated": "the translation lacks a part, is in the wrong language or has other numbers than the original",
+    "no_reference": "there is no reference answer to check by",
     "wrong_answer": "no check finds the answer right, and at least one finds it wrong",
     "checks_disagree": "one check finds the answer right and the other wrong",
     "one_check": "only one of the two checks could read the answer",
@@ -198,17 +199,21 @@ class Verifier:
     def verify_all(self, traces: Iterable[Trace]) -> Iterator[Trace]:
         """Each trace, in order, with `kept` and `reason` set."""
         batch = list(traces)
-        faults = [None if trace.kept is False else form_fault(trace, self._rules) for trace in batch]
+        faults = [None if trace.kept is False else self._fault_before_grading(trace) for trace in batch]
         formed = [
             trace for trace, fault in zip(batch, faults, strict=True) if fault is None and trace.kept is not False
         ]
         grades = iter(self._grader.grade_many([GradeItem(trace.answer, trace.problem.gold) for trace in formed]))
-        for trace, form in zip(batch, faults, strict=True):
+        for trace, early in zip(batch, faults, strict=True):
             if trace.kept is False:
                 yield trace
                 continue
-            fault = form or answer_fault(trace, next(grades), self._second)
+            fault = early or answer_fault(trace, next(grades), self._second)
             yield replace(trace, kept=fault is None, reason=fault.reason if fault else "")
+
+    def _fault_before_grading(self, trace: Trace) -> Fault | None:
+        """The form decides first: what breaks its rules is worth nothing with a reference either."""
+        return form_fault(trace, self._rules) or (None if trace.problem.gold.strip() else Fault("no_reference"))
 
 
 def reject_counts(traces: Sequence[Trace]) -> dict[str, int]:

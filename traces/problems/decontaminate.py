@@ -1,12 +1,20 @@
 """Finds training problems that are copies of benchmark problems, by three rules of growing reach.
 
-1. Eight-gram: the two share a run of eight words or numbers (in Chinese sixteen characters), or the whole question if
-   it is shorter. A run that three or more differently worded benchmark problems share is a set phrase ("where m and n
-   are relatively prime positive integers"): it proves nothing and does not count.
+1. Eight-gram: the two share a run of eight words or numbers (in Chinese sixteen characters). A shorter benchmark
+   question counts as a run by itself, also inside a longer text, if it has a number and at least four words (in Chinese
+   six characters). That is the line because what is shorter ("Find x.") or names no number ("What is the value of x?")
+   leans on the text around it and stands in many problems; it must be the whole text to count. MATH-500 has twelve
+   questions of less than eight words: all have a number, ten have four words, and none of those stands inside a problem
+   of GSM8K's training half.
+   A run that three or more benchmark problems share is a set phrase ("where m and n are relatively prime positive
+   integers"): it proves nothing and does not count. One problem in several wordings is one problem.
 2. Template: the two are the same text once every number is masked.
 3. Embedding: cosine similarity of all-MiniLM-L6-v2 embeddings (first 256 tokens) of at least `COSINE_THRESHOLD`.
    0.85 was chosen on MATH-500: of its 124,750 pairs of problems three are above it, and each of the three is one
    problem in two wordings; the next pair, at 0.81, is two problems on the same topic.
+
+Multiple choice is compared without its options and without the request to choose one: a copy may have neither. Only
+an option that is long enough for a run counts, by that run.
 """
 
 import importlib.util
@@ -15,12 +23,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from common.errors import ConfigError
+from eval.problems.choices import INSTRUCTION
 from eval.records import Problem
+from traces.problems.numeric import read_number
 
 Rule = Literal["eight_gram", "template", "embedding"]
 Embedder = Callable[[Sequence[str]], np.ndarray]
@@ -28,10 +38,14 @@ Embedder = Callable[[Sequence[str]], np.ndarray]
 
 GRAM = 8
 CHINESE_GRAM = 16
+SHORTEST = 4
+CHINESE_SHORTEST = 6
+"""Words and characters of the shortest question that is looked for inside longer texts."""
 SET_PHRASE_PROBLEMS = 3
 COSINE_THRESHOLD = 0.85
 RULES: dict[Rule, str] = {
-    "eight_gram": "shares a run of eight words or numbers (sixteen characters in Chinese) with a benchmark problem",
+    "eight_gram": "shares a run of eight words or numbers (sixteen characters in Chinese) with a benchmark problem, or "
+    "contains a shorter one",
     "template": "is the text of a benchmark problem with other numbers in it",
     "embedding": f"lies at cosine {COSINE_THRESHOLD} or nearer to a benchmark problem in all-MiniLM-L6-v2's embedding",
 }
@@ -60,11 +74,45 @@ def words(text: str) -> list[str]:
 def grams(text: str) -> set[str]:
     """Every run of eight words (sixteen in a mostly Chinese text), or the whole text if it is shorter."""
     tokens = words(text)
-    chinese = 2 * len(_CHINESE.findall(text)) > len(tokens)
-    size = CHINESE_GRAM if chinese else GRAM
+    size = CHINESE_GRAM if _is_chinese(text, tokens) else GRAM
     if len(tokens) <= size:
         return {" ".join(tokens)} if tokens else set()
+    return _runs(tokens, size)
+
+
+def _runs(tokens: Sequence[str], size: int) -> set[str]:
     return {" ".join(tokens[start : start + size]) for start in range(len(tokens) - size + 1)}
+
+
+def _is_chinese(text: str, tokens: Sequence[str]) -> bool:
+    return 2 * len(_CHINESE.findall(text)) > len(tokens)
+
+
+def _is_short(text: str) -> bool:
+    """Whether a benchmark question is too short for a gram, and yet says enough to be looked for inside others."""
+    tokens = words(text)
+    least, size = (CHINESE_SHORTEST, CHINESE_GRAM) if _is_chinese(text, tokens) else (SHORTEST, GRAM)
+    return least <= len(tokens) < size and any(token[0].isdigit() for token in tokens)
+
+
+class Asked(NamedTuple):
+    """A question, and the options that it is put with, if any."""
+
+    question: str
+    options: tuple[str, ...] = ()
+
+    @property
+    def grams(self) -> set[str]:
+        return grams(self.question).union(*(grams(text) for text in self.options if len(words(text)) >= GRAM))
+
+
+def asked(problem: Problem) -> Asked:
+    """A multiple-choice problem as `eval.problems.choices.with_options` puts it together, taken apart again."""
+    text = problem.question
+    question, mark, listed = text.removesuffix(INSTRUCTION).rpartition("\n\nA. ")
+    if not mark or not text.endswith(INSTRUCTION):
+        return Asked(text)
+    return Asked(question, tuple(re.split(r"\n[B-Z]\. ", listed.strip())))
 
 
 def template(text: str) -> str:
@@ -84,8 +132,8 @@ class Decontaminator:
         """The rules that can find something."""
         self._embed = embed
         self._threshold = threshold
-        self._templates = {template(problem.question): problem for problem in reversed(self._problems)}
-        self._grams = _telling_grams(self._problems)
+        self._templates = {template(asked(problem).question): problem for problem in reversed(self._problems)}
+        self._runs = _TellingRuns(self._problems)
         self._vectors: np.ndarray | None = None
 
     def find(self, problems: Sequence[Problem], rule: Rule) -> list[Hit | None]:
@@ -96,13 +144,11 @@ class Decontaminator:
         return [search(problem) for problem in problems]
 
     def _by_gram(self, problem: Problem) -> Hit | None:
-        for gram in sorted(grams(problem.question)):
-            if original := self._grams.get(gram):
-                return Hit("eight_gram", original.benchmark, original.id, gram)
-        return None
+        found = self._runs.find(asked(problem))
+        return Hit("eight_gram", found.problem.benchmark, found.problem.id, found.run) if found else None
 
     def _by_template(self, problem: Problem) -> Hit | None:
-        masked = template(problem.question)
+        masked = template(asked(problem).question)
         original = self._templates.get(masked)
         return Hit("template", original.benchmark, original.id, masked) if original else None
 
@@ -110,8 +156,8 @@ class Decontaminator:
         if not self._problems or not problems or self._embed is None:
             return [None] * len(problems)
         if self._vectors is None:
-            self._vectors = self._embed([problem.question for problem in self._problems])
-        cosines = self._embed([problem.question for problem in problems]) @ self._vectors.T
+            self._vectors = self._embed([asked(problem).question for problem in self._problems])
+        cosines = self._embed([asked(problem).question for problem in problems]) @ self._vectors.T
         hits: list[Hit | None] = []
         for row in cosines:
             best = int(row.argmax())
@@ -121,15 +167,52 @@ class Decontaminator:
         return hits
 
 
-def _telling_grams(problems: Sequence[Problem]) -> dict[str, Problem]:
-    wordings: defaultdict[str, set[str]] = defaultdict(set)
-    first: dict[str, Problem] = {}
-    for problem in problems:
-        wording = " ".join(words(problem.question))
-        for gram in grams(problem.question):
-            wordings[gram].add(wording)
-            first.setdefault(gram, problem)
-    return {gram: first[gram] for gram, seen in wordings.items() if len(seen) < SET_PHRASE_PROBLEMS}
+class _Found(NamedTuple):
+    run: str
+    problem: Problem
+
+
+class _TellingRuns:
+    """The runs of words that give a benchmark's problems away: those that are no set phrase."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        questions = [(problem, asked(problem)) for problem in problems]
+        short = {" ".join(words(text.question)) for _, text in questions if _is_short(text.question)}
+        self._lengths = {len(run.split()) for run in short}
+        holders: defaultdict[str, list[Problem]] = defaultdict(list)
+        for problem, text in questions:
+            for run in text.grams | self._inside(text) & short:
+                known = holders[run]
+                if len(known) < SET_PHRASE_PROBLEMS and not any(_same_problem(problem, other) for other in known):
+                    known.append(problem)
+        self._first = {run: known[0] for run, known in holders.items() if len(known) < SET_PHRASE_PROBLEMS}
+
+    def find(self, text: Asked) -> _Found | None:
+        """The first run in the text that gives a problem away."""
+        run = min(filter(self._first.__contains__, text.grams | self._inside(text)), default=None)
+        return None if run is None else _Found(run, self._first[run])
+
+    def _inside(self, text: Asked) -> set[str]:
+        """Every run of the question that is as long as one of the short benchmark questions."""
+        tokens = words(text.question)
+        return set().union(*(_runs(tokens, length) for length in self._lengths))
+
+
+def _same_problem(one: Problem, other: Problem) -> bool:
+    """Whether two problems that share a run are one in two wordings: with the same answer to the same numbers, or to
+    nearly the same words where there are none."""
+    if words(one.question) == words(other.question):
+        return True
+    if _answer(one) != _answer(other):
+        return False
+    texts = [asked(problem).question for problem in (one, other)]
+    first, second = (sorted(_NUMBER.findall(text)) for text in texts)
+    return (bool(first) and first == second) or near_duplicates(texts)[1] is not None
+
+
+def _answer(problem: Problem) -> str:
+    number = read_number(problem.gold)
+    return problem.gold.strip() if number is None else str(number)
 
 
 def minilm_folder() -> Path:

@@ -50,6 +50,12 @@ REJECTED = {
     ),
     "Chinese in an English thought": (trace(f"{THOUGHT} {CHINESE_THOUGHT}"), "mixed_language"),
     "English to a Chinese question": (trace(problem=CHINESE), "mixed_language"),
+    "no reference": (trace(problem=replace(PROBLEM, gold="")), "no_reference"),
+    "words and no reference": (
+        trace(answer="\\boxed{\\text{yes}}", problem=replace(PROBLEM, gold=" ")),
+        "no_reference",
+    ),
+    "no box and no reference": (trace(answer="42", problem=replace(PROBLEM, gold="")), "no_box"),
     "wrong": (trace(answer="\\boxed{41}"), "wrong_answer"),
     "wrong words": (trace(answer="\\boxed{\\text{many}}"), "wrong_answer"),
 }
@@ -127,6 +133,16 @@ def test_earlier_rejects_stay_and_order_is_kept(verifier):
     assert [t.kept for t in judged] == [True, False, False, True]
     assert judged[1].reason == "request: timeout"
     assert reject_counts(judged) == {"request": 1, "wrong_answer": 1}
+
+
+def test_without_a_reference_nothing_is_graded():
+    class Never:
+        def grade_many(self, items):
+            assert not list(items)
+            return iter(())
+
+    judged = Verifier(Never()).verify(trace(problem=replace(PROBLEM, gold="")))
+    assert judged.reason == f"no_reference: {REASONS['no_reference']}"
 
 
 def test_rules_can_be_set():

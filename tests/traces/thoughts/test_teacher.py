@@ -137,9 +137,10 @@ async def test_failures_are_recorded_after_bounded_retries(serve, turn, problems
     patience = 0.3 if failure == "timeout" else 30
     options = ServiceOptions(max_tokens=100, timeout=patience, retries=1, concurrency=4)
     async with client(service, options) as asking:
-        summary = await gather(problems[:2], teacher_attempt(asking), verifier.verify, tmp_path / "t.jsonl")
+        with pytest.raises(ServerError, match="2 requests in a row failed"):
+            await gather(problems[:2], teacher_attempt(asking), verifier.verify, tmp_path / "t.jsonl")
     traces = list(read_traces(tmp_path / "t.jsonl"))
-    assert summary.rejected == {"request": 2}
+    assert [reason_code(t) for t in traces] == ["request"] * 2
     assert all(failure in t.reason for t in traces)
     assert len(service.requests) == (2 if failure == "refused" else 4)
 

@@ -217,8 +217,8 @@ def without_benchmarks(
 
 
 def verified(traces: Iterable[Trace], verifier: Verifier, *, unchecked: bool = False) -> Iterator[Trace]:
-    """Each trace with its verdict. Without a reference answer nothing can be checked, so such a trace is rejected; with
-    `unchecked` it is kept if it passes the format rules, with a note that it was not checked."""
+    """Each trace with its verdict. Without a reference answer nothing can be checked, so such a trace is rejected for
+    that reason; with `unchecked` it is kept if it passes the format rules, with a note that it was not checked."""
     for batch in _batches(traces):
         checkable = [bool(trace.problem.gold) or not unchecked for trace in batch]
         checked = verifier.verify_all(trace for trace, can in zip(batch, checkable, strict=True) if can)

@@ -5,19 +5,22 @@
 
 import asyncio
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.errors import ArenaError, ServerError
+from common.text import counted
 from eval.records import Problem
 from traces.keeping.keep import reason_code
-from traces.keeping.trace import Trace, append_trace, read_traces
+from traces.keeping.trace import Trace, append_trace
 from traces.thoughts.service.pacing import CapReached
+from traces.thoughts.service.past import Maker, Past, read_past
 
 FAILURES_IN_A_ROW = 10
 CONTINUE = "Run the same command again to continue."
+RETRY = "Check the service, then run again with --retry-failed."
 
 MakeAttempt = Callable[[Problem, int, int], Awaitable[Trace]]
 """(problem, attempt from 1, seed) → a trace not yet verified, or already rejected."""
@@ -55,14 +58,20 @@ class Summary:
     """US dollars, of the traces this run made."""
     stopped: str = ""
     """Why it ended early, in words."""
+    unanswered: int = 0
+    """Attempts whose request failed, in this run or an earlier one, and which have not been repeated."""
 
     @property
     def sentence(self) -> str:
         rejected = ", ".join(f"{count} {code}" for code, count in self.rejected.items()) or "none"
-        return (
-            f"{self.asked} made, {self.kept} kept, rejected: {rejected}; {self.tokens} output tokens,"
-            f" ${self.cost:.4f}. {self.stopped}"
-        ).strip()
+        made = f"{self.asked} made, {self.kept} kept, rejected: {rejected}; {self.tokens} output tokens"
+        parts = (f"{made}, ${self.cost:.4f}.", self.stopped, retry_sentence(self.unanswered))
+        return " ".join(filter(None, parts))
+
+
+def retry_sentence(unanswered: int) -> str:
+    """How to repeat so many failed attempts; empty if there are none."""
+    return f"{counted(unanswered, 'request')} failed. Ask again with --retry-failed." if unanswered else ""
 
 
 async def gather(
@@ -72,21 +81,22 @@ async def gather(
     out: Path,
     attempts: Attempts = Attempts(),
     progress: Callable[[Trace], None] | None = None,
+    by: Maker | None = None,
 ) -> Summary:
     """Make every attempt that is not yet in `out`. `verify` runs in a thread; caps on money, time or number of attempts
-    end the run early.
+    end the run early. `by`: what `make` makes.
 
-    Raises ServerError if the service does not answer at all, DataError if the disk refuses; finished traces are on
-    disk.
+    Raises ServerError if the service refuses, or when FAILURES_IN_A_ROW requests in a row have failed, or all of fewer;
+    DataError if `out` holds something else (see `read_past`) or the disk refuses. Finished traces are on disk.
     """
-    run = _Run(make, verify, out, attempts, progress)
-    past = read_past(out)
+    past = read_past(out, problems, by)
+    run = _Run(make, verify, out, attempts, progress, past)
     waiting = iter(problems)
 
     async def worker() -> None:
         # All workers share one iterator: tens of thousands of problems do not need a task each.
         for problem in waiting:
-            await run.problem(problem, past)
+            await run.problem(problem)
             if run.stop:
                 return
 
@@ -98,32 +108,10 @@ async def gather(
         raise errors.exceptions[0] from None
     if isinstance(run.stop, ServerError):
         raise run.stop
-    return Summary(run.asked, run.kept, dict(run.rejected), run.tokens, run.cost, str(run.stop or ""))
-
-
-@dataclass(frozen=True)
-class Past:
-    """What earlier runs left in a traces file, by problem."""
-
-    done: Mapping[str, set[int]]
-    """Numbers of the attempts made."""
-    kept: set[str]
-    failed: Counter[str]
-    """How many of them got no reply."""
-
-
-def read_past(out: Path) -> Past:
-    """Nothing where there is no file."""
-    done: defaultdict[str, set[int]] = defaultdict(set)
-    kept: set[str] = set()
-    failed: Counter[str] = Counter()
-    if out.exists():
-        for trace in read_traces(out, skip_broken=True):
-            done[trace.problem.id].add(trace.attempt)
-            if trace.kept:
-                kept.add(trace.problem.id)
-            failed[trace.problem.id] += reason_code(trace) == "request"
-    return Past(done, kept, failed)
+    if run.asked and run.failures == run.asked:
+        raise run.silence()
+    unanswered = past.unanswered(problems, attempts.most, until_kept=attempts.until_kept)
+    return Summary(run.asked, run.kept, dict(run.rejected), run.tokens, run.cost, str(run.stop or ""), unanswered)
 
 
 class _Run:
@@ -136,21 +124,24 @@ class _Run:
         out: Path,
         attempts: Attempts,
         progress: Callable[[Trace], None] | None,
+        past: Past,
     ) -> None:
         self.make, self.verify, self.out, self.attempts, self.progress = make, verify, out, attempts, progress
+        self.past = past
         self.rejected: Counter[str] = Counter()
         self.asked = self.kept = self.failures = self.tokens = self.started = 0
         self.began = time.monotonic()
         self.cost = 0.0
+        self.last_failure = ""
         self.stop: CapReached | ServerError | None = None
         """Set once no new request may be sent. Pending replies are waited for, as they are already paid for."""
 
-    async def problem(self, problem: Problem, past: Past) -> None:
-        if self.attempts.until_kept and problem.id in past.kept:
+    async def problem(self, problem: Problem) -> None:
+        if self.attempts.until_kept and problem.id in self.past.kept:
             return
-        extra = past.failed[problem.id] if self.attempts.retry_failed else 0
+        extra = self.past.failed[problem.id] if self.attempts.retry_failed else 0
         for number in range(1, self.attempts.most + extra + 1):
-            if number in past.done.get(problem.id, ()):
+            if number in self.past.done[problem.id]:
                 continue
             self.stop = self.stop or self.limit_reached()
             if self.stop:
@@ -177,6 +168,7 @@ class _Run:
         if trace.kept is None:
             trace = await asyncio.to_thread(self.verify, trace)
         append_trace(self.out, trace)
+        self.past.add(trace)
         self.asked += 1
         self.tokens += trace.tokens
         self.cost += trace.cost
@@ -184,12 +176,18 @@ class _Run:
         code = reason_code(trace)
         if code:
             self.rejected[code] += 1
-        self.failures = self.failures + 1 if code == "request" else 0
+        if code == "request":
+            self.failures += 1
+            self.last_failure = trace.reason.removeprefix("request: ")
+        else:
+            self.failures = 0
         if self.progress:
             self.progress(trace)
         if self.failures >= FAILURES_IN_A_ROW:
-            self.stop = ServerError(
-                f"{self.failures} requests in a row failed, the last with {trace.reason.removeprefix('request: ')}.",
-                "Check the service, then run again with --retry-failed.",
-            )
+            self.stop = self.silence()
         return trace
+
+    def silence(self) -> ServerError:
+        """The error that says how many requests in a row failed."""
+        many = f"{self.failures} requests in a row failed, the last with"
+        return ServerError(f"{many if self.failures > 1 else 'The request failed with'} {self.last_failure}.", RETRY)

@@ -64,14 +64,16 @@ def test_requests_are_what_the_service_would_be_asked(job: Path) -> None:
     assert asked(first["custom_id"]).problem == "sums/0"
 
 
-def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path) -> None:
+def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     requests = written(job)
     right = answer(requests[0], "It is \\boxed{20}.", reasoning=THOUGHT)
     tagged = answer(requests[2], f"<think>{THOUGHT}</think>It is \\boxed{{21}}.")
     wrong = answer(requests[3], f"<think>{THOUGHT}</think>It is \\boxed{{9}}.")
     failed = answered(requests[4], None, 400, {"error": {"message": "too long", "code": 400}})
     path = put(job, [failed, wrong, right, tagged, right])
+    capsys.readouterr()
     assert teacher(job, "--batch-in", str(path)) == 0
+    assert "1 request failed. Ask again with --retry-failed." in capsys.readouterr().out
     assert len(list(read_traces(job / "t.traces.jsonl"))) == 4, "an answer that is there twice counts once"
     traces = {trace.problem.id + str(trace.attempt): trace for trace in read_traces(job / "t.traces.jsonl")}
     assert {name: trace.kept or reason_code(trace) for name, trace in traces.items()} == {
@@ -87,10 +89,13 @@ def test_answers_become_traces_and_only_the_rest_is_asked_again(job: Path) -> No
     assert teacher(job, "--batch-in", str(path)) == 0
     assert len(list(read_traces(job / "t.traces.jsonl"))) == 4, "the same answers again change nothing"
     left = [asked(request["custom_id"]) for request in written(job)]
+    assert "1 request failed. Ask again with --retry-failed." in capsys.readouterr().out
     assert [(name.problem, name.attempt) for name in left] == [("sums/2", 2)], "no more of a problem with a kept trace"
     every = [asked(request["custom_id"]) for request in written(job, "--all-attempts")]
     assert [(name.problem, name.attempt) for name in every] == [("sums/0", 2), ("sums/2", 2)]
+    capsys.readouterr()
     more = [asked(request["custom_id"]) for request in written(job, "--retry-failed")]
+    assert "Ask again" not in capsys.readouterr().out
     assert [(name.problem, name.attempt) for name in more] == [("sums/2", 2), ("sums/2", 3)]
 
 

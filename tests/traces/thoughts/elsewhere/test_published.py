@@ -10,7 +10,7 @@ from commands.arena import main
 from commands.traces.elsewhere import NAMES
 from common.errors import ConfigError, DataError
 from eval.records import Problem
-from traces.keeping.keep import Verifier
+from traces.keeping.keep import Verifier, reason_code
 from traces.keeping.trace import Trace, read_traces
 from traces.problems.decontaminate import Decontaminator
 from traces.thoughts.elsewhere import published
@@ -96,7 +96,7 @@ def test_rows_become_traces_that_are_checked(name: str, tmp_path: Path, verifier
 def test_without_reference_answers_thoughts_are_kept_only_if_asked_for(tmp_path: Path, verifier: Verifier) -> None:
     path = file_of("openthoughts3", tmp_path)
     plain = list(verified(published_traces("openthoughts3", path), verifier))
-    assert [trace.kept for trace in plain] == [False, False]
+    assert [(trace.kept, reason_code(trace)) for trace in plain] == [(False, "no_reference")] * 2
     trusted = list(verified(published_traces("openthoughts3", path), verifier, unchecked=True))
     assert [(trace.kept, trace.reason, trace.thought) for trace in trusted] == [(True, UNCHECKED, THOUGHT)] * 2
     path.write_text(json.dumps({"conversations": conversation("42"), "domain": "math"}) + "\n")
