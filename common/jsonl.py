@@ -145,22 +145,29 @@ def _batches(lines: Iterable[str]) -> Iterator[str]:
         yield batch
 
 
-def _replace(path: Path, parts: Iterable[str]) -> None:
-    """Write the parts, one after the other, to a draft, which then takes the file's place."""
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A draft to write to, which takes the file's place at the end; its folder is created if needed. If anything goes
+    wrong, the old file stays and the draft is removed. Raises DataError if the disk refuses one or the other."""
     draft = path.with_name(f".{path.name}.part")
     try:
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(b"")
-        for part in parts:  # what goes wrong in making one is no fault of the disk
-            with _explained(path), draft.open("a", encoding="utf-8", errors="replace") as file:
-                file.write(part)
+        yield draft
         with _explained(path):
             draft.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
+
+
+def _replace(path: Path, parts: Iterable[str]) -> None:
+    with replacing(path) as draft:
+        for part in parts:  # what goes wrong in making one is no fault of the disk
+            with _explained(path), draft.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(part)
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from commands.kit.votes import final_ballots, opened
 from commands.votes.elsewhere import OWN, add_elsewhere, add_source_options, chosen_ballots, export_imported
 from commands.votes.insights import add_insights
 from common.errors import ConfigError, DataError
+from common.jsonl import replacing
 from common.paths import home
 
 if TYPE_CHECKING:
@@ -101,17 +102,17 @@ def export_command(options: argparse.Namespace) -> None:
     if options.source != OWN:
         export_imported(options, form)
         return
-    with final_ballots() as (store, _):
+    with final_ballots() as (store, _), replacing(options.file) as draft:
         left_out = 0
         votes = final_votes(store)
         if form == "parquet":
-            rows = write_parquet(votes, options.file)
+            rows = write_parquet(votes, draft)
         elif form == "csv":
-            rows = write_csv(votes, options.file)
+            rows = write_csv(votes, draft)
         elif form == "arena":
-            rows = write_arena(effective_votes(votes), options.file)
+            rows = write_arena(effective_votes(votes), draft)
         else:
-            pairs = write_dpo(votes, options.file, with_reasoning=form == "dpo-reasoning")
+            pairs = write_dpo(votes, draft, with_reasoning=form == "dpo-reasoning")
             rows, left_out = pairs.written, pairs.equal + pairs.empty
     sentence = f"{rows} rows written to {options.file}."
     if left_out:

@@ -1,8 +1,9 @@
 """`arena votes`: what stands and is final is summed up and exported; nothing is there without a store."""
 
+import errno
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,23 @@ def test_votes_are_exported_in_every_format(name: str, tmp_path: Path, capsys: p
     assert main(["votes", "export", str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"] == 3
     assert path.stat().st_size > 0
+
+
+@pytest.mark.usefixtures("voted")
+@pytest.mark.parametrize("name", ["votes.parquet", "votes.csv", "pairs.jsonl"])
+def test_an_export_that_fails_leaves_the_file_that_was_there(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Store) -> Iterator[Any]:
+        yield from ()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / name
+    path.write_text("of yesterday")
+    monkeypatch.setattr(Store, "votes", full)
+    assert main(["votes", "export", str(path)]) == 1
+    assert "full" in capsys.readouterr().err
+    assert path.read_text() == "of yesterday" and list(tmp_path.glob(".*")) == []
 
 
 def battle_ids(home: Path) -> list[str]:
