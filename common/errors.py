@@ -4,10 +4,11 @@ import errno
 import re
 from typing import Literal
 
-Refusal = Literal["", "too_long", "refused", "cannot_start"]
-"""Why a retry cannot help. `too_long`: the prompt or the token limit does not fit this model (the server itself is
-fine); `refused`: the server rejects the request, e.g. because of its API key or model name; `cannot_start`: the server
-would fail the same way on every start. Empty for a temporary fault."""
+Refusal = Literal["", "too_long", "limit_too_high", "refused", "cannot_start"]
+"""Why a retry cannot help. `too_long`: the prompt does not fit this model; `limit_too_high`: it would, but not with so
+high a token limit (the server itself is fine in both cases); `refused`: the server rejects the request, e.g. because of
+its API key or model name; `cannot_start`: the server would fail the same way on every start. Empty for a temporary
+fault."""
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -6,6 +6,7 @@ import asyncio
 from commands.kit.arguments import AGAIN, add_profile_option, address, group, leaf, whole
 from commands.kit.printing import note, progress, show
 from common.errors import ConfigError
+from common.text import counted
 from eval.runs.log import RunLog, find_run
 
 URL = "--url http://127.0.0.1:8001/v1 --model Qwen2.5-7B-Instruct"
@@ -54,7 +55,7 @@ def check_command(options: argparse.Namespace) -> None:
         asyncio.run(work(asked))
 
 
-def run_command(options: argparse.Namespace) -> None:
+def run_command(options: argparse.Namespace) -> int:
     from commands.kit.serving import asking
     from eval.judging.judge import RUBRICS, Judge
     from eval.judging.judged import judge_client, judge_run
@@ -77,8 +78,9 @@ def run_command(options: argparse.Namespace) -> None:
     with log.claim(), asking(options) as asked:
         missed = asyncio.run(work(asked))
     if missed:
-        note(f"{missed} could not be judged. {AGAIN}")
+        note(f"{counted(missed, 'request')} failed, so the scores are without those verdicts. {AGAIN}")
     _show_scores(options, log)
+    return 1 if missed else 0
 
 
 def scores_command(options: argparse.Namespace) -> None:

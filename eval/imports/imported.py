@@ -13,11 +13,11 @@ from common.errors import DataError
 from eval.imports.files import read_file
 from eval.imports.messages import LogRows
 from eval.imports.outputs import GOLD, TOKENS, Fields, Output, OutputRow
-from eval.imports.placing import check_paired, place, renumbered
+from eval.imports.placing import check_paired, in_one_spelling, place, renumbered
 from eval.problems.benchmark import Benchmark, Rule, content_hash
 from eval.problems.rows import first_of
 from eval.records import CUT_OFF, Problem, Sample
-from eval.runs.columns import is_time
+from eval.runs.columns import fault_of, is_time
 from eval.runs.log import ROLES, DataInfo, Role, RunConfig, RunInfo, RunLog, SideInfo
 from models.chat.thought import split_text
 from models.config.thought_format import ThoughtFormat
@@ -118,6 +118,8 @@ def import_pair(
     sets = [{str(row.row.get("benchmark") or "") for row in file.rows} for file in files]
     if all(len(names) == 1 for names in sets):  # one task, which two harnesses call differently
         files[1] = _with(files[1], benchmark=next(iter(sets[0])))
+    if benchmark is None:
+        files[1] = in_one_spelling(*files)
     return _imported(runs, sources, files, benchmark, None, "math")
 
 
@@ -178,7 +180,10 @@ def _samples(
         model = model_of(row)
         for output in row.outputs:
             try:
-                samples.append(_sample(run_id, model, problem, counts[model, problem.id], output, thought))
+                sample = _sample(run_id, model, problem, counts[model, problem.id], output, thought)
+                if fault := fault_of("samples", asdict(sample)):
+                    raise ValueError(fault)
+                samples.append(sample)
             except (TypeError, ValueError, OverflowError) as error:
                 raise DataError(f"{row.where}: {error}.", "Correct this field, or leave it out.") from error
             counts[model, problem.id] += 1
@@ -210,7 +215,8 @@ def _written(runs: Path, info: RunInfo, problems: Sequence[Problem], samples: Se
 def _sample(
     run: str, model: str, problem: Problem, index: int, output: Output, thought: ThoughtFormat | None
 ) -> Sample:
-    """Counts missing from the file stay 0. Raises TypeError, ValueError or OverflowError for an invalid field."""
+    """Counts missing from the file stay 0, a finish reason empty. Raises TypeError, ValueError or OverflowError for an
+    invalid field."""
     facts, cut = output.facts, output.finish_reason in CUT_OFF
     if output.parts:
         thought_text, answer = output.parts
@@ -232,7 +238,7 @@ def _sample(
         answer=answer,
         thought_tokens=thinking,
         answer_tokens=answering or (0 if thinking else total),
-        finish_reason="length" if cut else output.finish_reason or "stop",
+        finish_reason="length" if cut else output.finish_reason,
         seed=int(facts.get("seed") or 0),
         seconds=float(facts.get("seconds") or 0.0),
         started_at=started if is_time(started := str(facts.get("started_at"))) else UNKNOWN_TIME,

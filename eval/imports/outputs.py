@@ -8,6 +8,7 @@ product's own JSON export can be read too.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +77,19 @@ def read_outputs(path: Path, fields: Fields | None = None) -> list[OutputRow]:
     rows = read_rows(path)
     if not rows:
         raise DataError(f"{path.name} is empty.", "It needs one JSON object a line.")
-    return [_read_row(row, number, path.name, fields or Fields()) for number, row in enumerate(rows, 1)]
+    return [_read_row(_present(row), number, path.name, fields or Fields()) for number, row in enumerate(rows, 1)]
+
+
+def _present(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row without NaN, which pandas writes for a missing cell, in its fields and in lists there: None instead."""
+    return {
+        key: [_or_none(each) for each in value] if isinstance(value, list) else _or_none(value)
+        for key, value in row.items()
+    }
+
+
+def _or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def _read_row(row: Mapping[str, Any], number: int, file: str, fields: Fields) -> OutputRow:

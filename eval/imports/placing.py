@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from common.errors import DataError
+from eval.grading.equivalence import quick
 from eval.imports.messages import LogRows
 from eval.imports.outputs import QUESTION, OutputRow
 from eval.problems.benchmark import Benchmark, squeeze
@@ -34,6 +35,38 @@ def place(rows: Sequence[OutputRow], benchmark: Benchmark | None) -> tuple[list[
     if not placed:
         raise DataError(strangers[0], "Choose another set, or none.")
     return placed, strangers
+
+
+def in_one_spelling(first: LogRows, second: LogRows) -> LogRows:
+    """The second file of a pair, with the golds of its questions as the first file spells them: 0.5 there may be 1/2
+    here. A row whose question has another gold in the first becomes a fault that names both.
+
+    Raises DataError if that leaves no row.
+    """
+    golds: dict[str, list[str]] = defaultdict(list)
+    for row in first.rows:
+        golds[_asked(row)].append(row.gold)
+    rows, conflicts = [], []
+    for row in second.rows:
+        known = [gold for gold in golds.get(_asked(row), ()) if gold and row.gold and _asked(row)]
+        same = next((gold for gold in sorted(known, key=row.gold.__ne__) if _equal(row.gold, gold)), None)
+        if known and same is None:
+            conflicts.append(f"{row.where}: its gold answer is {row.gold}, but in the other file {known[0]}.")
+        else:
+            rows.append(row._replace(gold=same or row.gold))
+    if conflicts and not rows:
+        raise DataError(conflicts[0], "Choose the set that the problems are from: then its gold answers count.")
+    return second._replace(rows=rows, faults=[*second.faults, *conflicts])
+
+
+def _asked(row: OutputRow) -> str:
+    return squeeze(row.question) or row.id
+
+
+def _equal(gold: str, other: str) -> bool:
+    """Whether two golds are equal by their text or as numbers."""
+    verdict = quick(gold, other)
+    return gold == other or (verdict is not None and verdict.same is True)
 
 
 def _known_problem(row: OutputRow, known: Mapping[str, Problem]) -> Problem | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eval.problems.open_ended import RubricKey
+from eval.runs.runner import DOES_NOT_FIT
 from models.chat.client import Completer, Message
 from models.chat.events import Reply
 from models.config.sampling import Sampling
@@ -19,6 +20,8 @@ JUDGING = Sampling(max_tokens=1024, temperature=0.0)
 IN_FLIGHT = 16
 REQUEST_FAILED = "request failed"
 """Prefix of the reason for a verdict that was never given."""
+TOO_LONG = "too long for the judge"
+"""Prefix of the reason for a verdict that this judge cannot give: what it would have to read does not fit it."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ class Judge:
         self._model = model
 
     async def judge(self, item: JudgeItem) -> Judgement:
-        """One judgement; a pair costs two requests, anything else one. A failed request is an invalid verdict."""
+        """One judgement; a pair costs two requests, anything else one. A failed request is an invalid verdict,
+        and so is one that does not fit the judge."""
         orders = [item.fields]
         if self.rubric.key == "pair":
             orders.append({**item.fields, "first": item.fields["second"], "second": item.fields["first"]})
@@ -235,6 +239,8 @@ class Judge:
 
     def _read(self, reply: Reply) -> Ruling:
         """Reads only the answer: a verdict tried out in the judge's thought does not count."""
+        if reply.refusal in DOES_NOT_FIT:
+            return Ruling(None, invalid=f"{TOO_LONG}: {reply.error}")
         if reply.finish_reason == "failed":
             return Ruling(None, invalid=f"{REQUEST_FAILED}: {reply.error}")
         verdict = parse_verdict(reply.answer, self.rubric)

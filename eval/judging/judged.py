@@ -66,8 +66,9 @@ def _pair_items(info: RunInfo, asked: Mapping[str, Problem], samples: Iterable[S
 async def judge_run(log: RunLog, judge: Judge, benchmark: str | None = None) -> AsyncIterator[tuple[int, int]]:
     """Judge what this judge has not judged yet, appending each verdict as it comes; yields (done, of).
 
-    A request that fails is made again next time. Raises ServerError if DOWN_AFTER fail in a row, or all of a
-    run that nobody has judged yet; ConfigError if answers are to be compared with references that there are not.
+    A request that fails is made again next time; an answer that is too long for the judge has an invalid verdict for
+    good. Raises ServerError if DOWN_AFTER requests fail in a row, or all of those to be made; ConfigError if answers
+    are to be compared with references that there are not.
     """
     items = judge_items(log.info(), log.problems(), log.samples(), judge.rubric.key, benchmark)
     if judge.rubric.key == "reference" and not all(item.fields["gold"] for item in items):
@@ -79,7 +80,7 @@ async def judge_run(log: RunLog, judge: Judge, benchmark: str | None = None) -> 
     async for judgement in judge.judge_all(todo):
         if judgement.invalid.startswith(REQUEST_FAILED):
             in_a_row += 1
-            if in_a_row == DOWN_AFTER or in_a_row == len(items):
+            if in_a_row == min(DOWN_AFTER, len(todo)):
                 raise ServerError(f"The judge does not answer: {judgement.invalid}", "Check its address and its name.")
             continue
         log.append(JUDGEMENTS, [asdict(judgement)])

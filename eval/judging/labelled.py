@@ -19,10 +19,12 @@ from common.paths import home
 from eval.judging.judge import REQUEST_FAILED, RUBRICS, Judge, JudgeItem, Judgement
 from eval.problems.open_ended import RubricKey
 from eval.problems.rows import KnownSet, fetch
-from eval.statistics.agreement import Agreement, agreement
+from eval.statistics.agreement import Agreement, agreement, agreement_by_chance
 
 CHECK_ITEMS = 100
 CHECK_SEED = 7
+BY_CHANCE = 0.025
+"""One-sided level of the test whether a judge agrees with people more than chance would have it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +171,8 @@ def _flaw(figures: Agreement) -> str:
     """Why this judge's scores are meaningless; empty for a judge that did better than chance."""
     if 2 * figures.invalid > figures.items:
         return "Most of its verdicts could not be read"
-    if figures.kappa is None or figures.kappa_low is None or figures.kappa_low <= 0:
+    low = figures.kappa if figures.kappa_low is None else figures.kappa_low
+    if low is None or low <= 0 or agreement_by_chance(figures.confusion) >= BY_CHANCE:
         return "It was not shown to do better than chance"
     return ""
 
@@ -182,7 +185,8 @@ def check_sentence(check: JudgeCheck | None, rubric: RubricKey) -> str:
         return f"This judge was never checked against people ({RUBRICS[rubric].title.rstrip('?')}): {how}."
     figures, flaw = check.agreement, _flaw(check.agreement)
     kappa = "not defined" if figures.kappa is None else f"{figures.kappa:.2f}"
-    interval = "" if figures.kappa_low is None else f" ({figures.kappa_low:.2f} to {figures.kappa_high:.2f})"
+    certain = figures.kappa_low == figures.kappa_high  # as checks of version 0.8 have it where all agree
+    interval = "" if certain else f" ({figures.kappa_low:.2f} to {figures.kappa_high:.2f})"
     title = LABELLED[check.labelled_set].title if check.labelled_set in LABELLED else check.labelled_set
     text = (
         f"Against {figures.items} human labels ({title}): agrees on {figures.accuracy:.0%} "

@@ -30,6 +30,13 @@ class Benchmark:
     title: str = ""
     warning: str = ""
     """Set if size or content differ from the published set; shown wherever the results are."""
+    drawn_from: int = 0
+    """Problems of the whole set, if these were drawn from it; 0: these are all."""
+
+    @property
+    def size(self) -> int:
+        """Problems of the whole set."""
+        return self.drawn_from or len(self)
 
     def __len__(self) -> int:
         return len(self.problems)

@@ -83,11 +83,16 @@ def load_open_ended(name: str, *, data: Path | None = None, count: int | None = 
 
     `count` problems are drawn with `seed`. Raises DataError with the way to get the set; ConfigError for a wrong name.
     """
-    if name.endswith((".jsonl", ".json")):
+    if is_own(name):
         return _own(Path(name), count, seed)
     if name not in SETS:
         raise ConfigError(f"There is no set “{name}”.", f"Choose one of {', '.join(SETS)}, or give a .jsonl file.")
     return _benchmark(name, SETS[name], *fetch(SETS[name], data), count, seed)
+
+
+def is_own(name: str) -> bool:
+    """Whether this names a file of the user's."""
+    return name.endswith((".jsonl", ".json"))
 
 
 def plain_set(name: str, title: str, prompts: Mapping[str, Sequence[str]]) -> Benchmark:
@@ -133,10 +138,11 @@ def _benchmark(
     warning = ""
     if known.size is not None and len(rows) != known.size:
         warning = f"{len(rows)} rows where {known.title} has {known.size}."
-    if count is not None and count < len(chosen):
+    size = len(chosen)
+    if count is not None and count < size:
         chosen = tuple(random.Random(seed).sample(chosen, count))
         source = f"{source}; {count} drawn with seed {seed}"
-    return Benchmark(name, chosen, content_hash(chosen), source, "judged", known.title, warning)
+    return Benchmark(name, chosen, content_hash(chosen), source, "judged", known.title, warning, size)
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, nan
 from statistics import fmean
 from typing import Protocol
 
@@ -37,6 +37,7 @@ class SideSummary:
     thought_tokens: float
     answer_tokens: float
     cut_share: float
+    """nan if nobody says why the outputs ended, as in files made elsewhere."""
     no_answer_share: float
     seconds: float
     tokens_per_second: float
@@ -199,7 +200,7 @@ def summarise_side(rows: Sequence[Row], title: str) -> SideSummary:
         accuracy=accuracy(verdicts),
         thought_tokens=_mean(r.thought_tokens for r in whole),
         answer_tokens=_mean(r.answer_tokens for r in whole),
-        cut_share=_mean(r.finish_reason == "length" for r in whole),
+        cut_share=_mean((r.finish_reason == "length" for r in whole if r.finish_reason), nan if whole else 0.0),
         no_answer_share=_mean(r.outcome == "no_answer" for r in whole),
         seconds=_mean(r.seconds for r in whole),
         tokens_per_second=sum(r.output_tokens for r in whole) / busy if busy else 0.0,
@@ -260,6 +261,6 @@ def _breakdown(
     return tuple(Breakdown(key, paired) for key, paired in comparisons.items() if paired)
 
 
-def _mean(values: Iterable[float]) -> float:
+def _mean(values: Iterable[float], empty: float = 0.0) -> float:
     collected = list(values)
-    return fmean(collected) if collected else 0.0
+    return fmean(collected) if collected else empty

@@ -21,6 +21,7 @@ class SetResult(NamedTuple):
 
     set: str
     title: str
+    """Names the thinking budget too, if there was one."""
     run: str
     recorded: bool
     n: int
@@ -51,6 +52,8 @@ class SetResult(NamedTuple):
     lenient_difference: float
     lenient_low: float
     lenient_high: float
+    thinking_budget: int | None = None
+    """Limit on the thought alone; None: none."""
 
     @property
     def answers(self) -> int:
@@ -72,7 +75,8 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
     """One row per set, those with the most answers first.
 
     Only complete runs of both models count, with every sample drawn and graded; a run in progress never represents a
-    set. Of several runs, the one with the most answers is used, and among equals the newest.
+    set. Of several runs, the one with the most answers is used, and among equals the newest; one with a thinking budget
+    only if there is no other.
     """
     best: dict[str, tuple[SetResult, Comparison]] = {}
     for info in list_runs(runs):
@@ -80,7 +84,7 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
             continue
         for comparison in run_comparisons(runs, info.id):
             result, current = _result(info, comparison), best.get(comparison.benchmark)
-            if result and (current is None or result.answers > current[0].answers):
+            if result and (current is None or _rank(result) > _rank(current[0])):
                 best[result.set] = result, comparison
     # Only of the chosen runs: with several samples a problem, a p-value takes up to half a second.
     p_values = {name: _p(comparison) for name, (_, comparison) in best.items()}
@@ -103,6 +107,10 @@ def in_words(results: Sequence[SetResult]) -> str:
     return " ".join(filter(None, parts))
 
 
+def _rank(result: SetResult) -> tuple[bool, int]:
+    return result.thinking_budget is None, result.answers
+
+
 def _p(comparison: Comparison) -> float:
     assert comparison.paired is not None  # else it gave no result
     return p_of(comparison.paired, comparison.cells)
@@ -117,9 +125,10 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
     if comparison.paired is None or not complete:
         return None
     p, loose = comparison.paired, comparison.lenient or comparison.paired
+    budget = info.config.thinking_budget
     return SetResult(
         data.name,
-        data.title,
+        data.title if budget is None else f"{data.title} with thoughts of at most {budget:,} tokens",
         info.id,
         info.recorded,
         p.problems,
@@ -142,6 +151,7 @@ def _result(info: RunInfo, comparison: Comparison) -> SetResult | None:
         loose.difference,
         loose.low,
         loose.high,
+        budget,
     )
 
 

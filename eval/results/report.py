@@ -1,6 +1,7 @@
 """A run's results as Markdown for a model card: first the paired difference, last how to repeat the run."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from shlex import quote
 
@@ -71,14 +72,17 @@ def report(
 
 
 def data_lines(infos: Sequence[RunInfo], benchmark: str = "") -> list[str]:
-    """One line per set and run: the number of problems, hash and source of the set, and any warning about it."""
-    return [
+    """One line per set and run: the number of problems, hash and source of the set, and any warning about it; and one
+    per run that took over the answers of another."""
+    lines = [
         f"{data.title}: {data.problems} of {data.size} problems, sha256 {data.sha256[:12]}…, {data.source}."
         + (f" {data.warning}" if data.warning else "")
         for info in infos
         for data in info.data
         if benchmark in ("", data.name)
     ]
+    extended = dict.fromkeys(info.extends for info in infos if info.extends)
+    return lines + [f"Extends run {run}, whose answers it took over." for run in extended]
 
 
 def differences(infos: Sequence[RunInfo]) -> list[str]:
@@ -161,7 +165,9 @@ def summary_rows(c: Comparison) -> list[list[str]]:
 
     def add(name: str, form: str, *values: float) -> None:
         sides = zip(values, (c.base, c.distilled), strict=True)
-        rows.append([name, *(form.format(value) if side.samples else "–" for value, side in sides)])
+        rows.append(
+            [name, *(form.format(value) if side.samples and not isnan(value) else "–" for value, side in sides)]
+        )
 
     def measured(name: str, form: str, *values: float) -> None:
         """Add a row; 0 shows as a dash, since outputs made elsewhere may lack counts and times."""
@@ -229,6 +235,7 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
     rows = [
         ["run", f"{info.id}, {info.created_at}"],
         ["made by", info.origin if info.origin != "run" else "this product"],
+        *([["extends", f"run {info.extends}, whose answers it took over"]] if info.extends else []),
     ]
     for data in info.data:
         drawn = f"{data.problems} of {data.size}" if data.problems != data.size else f"all {data.size}"
@@ -242,7 +249,8 @@ def _how(info: RunInfo, golds: Sequence[str] | None) -> str:
     if golds is not None:
         rows.append(["gold answers not graded equal to themselves", ", ".join(golds) or "none"])
     for role, side in info.sides.items():
-        numbers = f", computed in {side.precision}" if side.precision else ""
+        numbers = f", {side.served} at its server" if side.served else ""
+        numbers += f", computed in {side.precision}" if side.precision else ""
         numbers += f", at most {side.max_tokens:,} tokens, as its context allows" if side.max_tokens else ""
         rows.append([role, f"{side.title} ({side.model}), weights {side.weight_hash or 'not known'}{numbers}"])
     if info.origin == "run":

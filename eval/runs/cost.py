@@ -63,16 +63,19 @@ def most_in_flight(profile: Profile) -> int:
     return int(profile.engine.get("max-num-seqs", CONCURRENCY))
 
 
-def cost(config: RunConfig, sizes: Sequence[int], throughputs: Mapping[Role, Throughput | None]) -> Cost:
-    """What `config` costs on sets of these sizes; `throughputs` by role."""
+def cost(
+    config: RunConfig, sizes: Sequence[int], throughputs: Mapping[Role, Throughput | None], taken: int = 0
+) -> Cost:
+    """What `config` costs on sets of these sizes; `throughputs` by role, `taken`: answers that another run has."""
     problems = sum(size if config.problems is None else min(size, config.problems) for size in sizes)
-    per_side = problems * config.samples
+    requests = problems * config.samples * len(ROLES) - taken
+    per_side = requests / len(ROLES)
     known = [side for side in throughputs.values() if side is not None and side.tokens_per_second > 0]
     complete = len(known) == len(throughputs) > 0
     lengths = [min(side.tokens_per_sample, config.max_tokens) for side in known]
     return Cost(
-        requests=per_side * len(ROLES),
-        most_tokens=per_side * len(ROLES) * config.max_tokens,
+        requests=requests,
+        most_tokens=requests * config.max_tokens,
         expected_tokens=round(per_side * sum(lengths)) if complete else None,
         seconds=max(per_side * n / p.tokens_per_second for n, p in zip(lengths, known, strict=True))
         if complete
@@ -103,7 +106,8 @@ def throughputs(runs: Path, pair: PairSpec) -> dict[Role, Throughput | None]:
         missing = [role for role in ROLES if newest[role] is None and info.role_of(pair.model(role).key) in ROLES]
         samples = RunLog(runs / info.id).samples() if missing else []
         for role in missing:
-            newest[role] = throughput([s for s in samples if s.model == pair.model(role).key])
+            own = [s for s in samples if s.run == info.id]  # what it took over may be from another machine
+            newest[role] = throughput([s for s in own if s.model == pair.model(role).key])
         if all(newest.values()):
             break
     return newest

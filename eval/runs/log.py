@@ -112,6 +112,8 @@ class SideInfo:
     """Numeric precision of inference, see `models.config.plan.precision`; empty if unknown."""
     max_tokens: int = 0
     """Its own token limit, if its context is too short for the run's; otherwise 0."""
+    served: str = ""
+    """What its server calls it, where its weights are not visible here; empty if unknown."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ class RunInfo:
     """Whether it shipped with the product, so that its timings come from another machine."""
     history: tuple[Message, ...] = ()
     """Turns of the conversation before every prompt."""
+    extends: str = ""
+    """Id of the run whose answers it took over; empty if all are its own. See `eval.runs.extend`."""
 
     @property
     def config_hash(self) -> str:
@@ -143,7 +147,7 @@ class RunInfo:
         config = {k: v for k, v in asdict(self.config).items() if k not in ("concurrency", "prompting")}
         data = sorted((d.name, d.sha256, d.problems) for d in self.data)
         # omitted if unknown, so that a run from before they were recorded keeps its hash
-        later = ("precision", "max_tokens")
+        later = ("precision", "max_tokens", "served")
         sides = {
             role: {name: value for name, value in asdict(side).items() if value or name not in later}
             for role, side in sorted(self.sides.items())
@@ -203,20 +207,12 @@ class RunLog:
         path = self.folder / "run.json"
         try:
             raw = jsonl.parse(jsonl.read_text(path), str(path))
-            config = {**raw["config"], "benchmarks": tuple(raw["config"]["benchmarks"])}
-            return RunInfo(
-                raw["id"],
-                raw["created_at"],
-                RunConfig(**config),
-                tuple(DataInfo(**d) for d in raw["data"]),
-                {role: SideInfo(**side) for role, side in raw["sides"].items()},
-                raw["prompt"],
-                raw["versions"],
-                raw["origin"],
-                raw.get("profile", ""),
-                raw.get("recorded", False),
-                tuple(Message(**message) for message in raw.get("history", ())),
-            )
+            known = {name.name: raw[name.name] for name in fields(RunInfo) if name.name in raw}
+            known["config"] = RunConfig(**{**raw["config"], "benchmarks": tuple(raw["config"]["benchmarks"])})
+            known["data"] = tuple(DataInfo(**data) for data in raw["data"])
+            known["sides"] = {role: SideInfo(**side) for role, side in raw["sides"].items()}
+            known["history"] = tuple(Message(**message) for message in raw.get("history", ()))
+            return RunInfo(**known)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             raise DataError(
                 f"{path} cannot be read: {error!r}.", "Restore or remove the folder of this run."

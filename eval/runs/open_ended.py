@@ -12,7 +12,7 @@ from common.errors import ConfigError
 from common.paths import home
 from eval.grading.grader import Grader
 from eval.problems.benchmark import Benchmark
-from eval.problems.open_ended import SETS, load_open_ended
+from eval.problems.open_ended import SETS, is_own, load_open_ended
 from eval.problems.prompts import BARE, BENCHMARK
 from eval.problems.sycophancy import (
     FORMS,
@@ -29,9 +29,12 @@ from eval.records import CUT_OFF, Sample
 from eval.runs.cost import Cost, cost, most_in_flight, throughputs
 from eval.runs.log import OPEN_ENDED, ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import check_limit, prepare
-from eval.runs.run_job import RunJob, ServedRun
+from eval.runs.run_job import RunJob, ServedRun, served_names
 from models.config.registry import PairSpec, Profile
 from models.config.sampling import Sampling
+
+USUAL_COUNT = 50
+"""Questions asked of a set unless it is said how many: some have thousands, and each answer is judged."""
 
 
 def runs_folder() -> Path:
@@ -70,7 +73,8 @@ def configure(
 def start_run(served: ServedRun, benchmark: Benchmark, config: RunConfig) -> RunJob:
     """A job, not yet running, that asks every prompt of the set."""
     hashes: Mapping[Role, str] = {role: served.weight_hash(role) for role in ROLES}
-    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, served.software())
+    names, software = served_names(served, ROLES), served.software()
+    log = prepare(runs_folder(), config, served.pair, hashes, [benchmark], served.profile, software, names)
     return RunJob(log, served)
 
 
@@ -81,13 +85,16 @@ def estimate(pair: PairSpec, name: str, count: int, max_tokens: int) -> Cost:
     return cost(RunConfig(pair.key, (name,), max_tokens=max_tokens), [asked], throughputs(runs_folder(), pair))
 
 
-def load_set(name: str, count: int, seed: int = 0) -> Benchmark:
-    """`count` prompts of a set: a key of SETS, a file, or `sycophancy`.
+def load_set(name: str, count: int | None = None, seed: int = 0) -> Benchmark:
+    """`count` prompts of a set: a key of SETS, a file, or `sycophancy`. None: all of a file, else USUAL_COUNT.
 
     Raises DataError, saying how to get it, if the set is missing; ConfigError for a count below one.
     """
-    if count < 1:
+    if count is not None and count < 1:
         raise ConfigError(f"{count} is not a number of questions.", "Ask at least one.")
+    if is_own(name):
+        return load_open_ended(name, count=count, seed=seed)
+    count = count or USUAL_COUNT
     if name == NAME:
         return generate_probe(count) if not seed else generate_probe(count, seed)
     return load_open_ended(name, count=count, seed=seed)

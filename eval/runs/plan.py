@@ -28,6 +28,7 @@ ASKED = {
     "thought": "how a thought is marked",
     "chat_template_kwargs": "settings of the chat template",
     "system_prompt": "system prompt",
+    "served": "model at its server",
 }
 """Properties of a side that affect its answers, in words; a resumed run never mixes two values of any of them."""
 MAY_BE_EMPTY = ("chat_template_kwargs", "system_prompt")
@@ -63,13 +64,15 @@ def prepare(
     benchmarks: Sequence[Benchmark],
     profile: Profile | None = None,
     software: Mapping[str, str] | None = None,
+    names: Mapping[Role, str] | None = None,
 ) -> RunLog:
     """Make the folder of a new run of the models that have a weight hash: both, or one.
 
-    `software`: names and versions of the serving software (`ServedPair.software`). Raises ConfigError if the budget
+    `software`: names and versions of the serving software (`ServedPair.software`); `names`: of models at addresses
+    (`eval.runs.run_job.served_names`). Raises ConfigError if the budget
     does not fit the served context, or for an unknown prompting.
     """
-    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
+    info, problems = describe(runs, config, pair, weight_hashes, benchmarks, profile, software, names)
     return RunLog.create(runs, info, problems)
 
 
@@ -86,12 +89,12 @@ def find_or_prepare(
 
     Raises what `prepare` raises.
     """
-    info, problems = _describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
+    info, problems = describe(runs, config, pair, weight_hashes, benchmarks, profile, software)
     same = next((known for known in list_runs(runs) if known.config_hash == info.config_hash), None)
     return RunLog.open(runs, same.id) if same else RunLog.create(runs, info, problems)
 
 
-def _describe(
+def describe(
     runs: Path,
     config: RunConfig,
     pair: PairSpec,
@@ -99,15 +102,16 @@ def _describe(
     benchmarks: Sequence[Benchmark],
     profile: Profile | None,
     software: Mapping[str, str] | None,
+    names: Mapping[Role, str] | None = None,
 ) -> tuple[RunInfo, list[Problem]]:
-    """The new run's description and its problems."""
+    """The new run's description and its problems. Raises what `prepare` raises."""
     if config.prompting not in PROMPTINGS:
         raise ConfigError(f"There is no prompting “{config.prompting}”.", f"Choose one of {', '.join(PROMPTINGS)}.")
     prompting = PROMPTINGS[config.prompting]
     check_limit(config, pair, profile, tuple(weight_hashes))
     problems = {b.name: chosen_problems(b, config.problems, config.seed) for b in benchmarks}
     data = tuple(
-        DataInfo(b.name, b.title or b.name, b.sha256, b.source, b.rule, len(problems[b.name]), len(b), b.warning)
+        DataInfo(b.name, b.title or b.name, b.sha256, b.source, b.rule, len(problems[b.name]), b.size, b.warning)
         for b in benchmarks
     )
     now = datetime.now(UTC)
@@ -116,7 +120,10 @@ def _describe(
         created_at=now.isoformat(timespec="seconds"),
         config=config,
         data=data,
-        sides={role: _side(pair, role, weight_hashes[role], profile, config.max_tokens) for role in weight_hashes},
+        sides={
+            role: _side(pair, role, weight_hash, profile, config.max_tokens, (names or {}).get(role, ""))
+            for role, weight_hash in weight_hashes.items()
+        },
         prompt=prompting.template,
         versions={**versions(GRADED_WITH), **(software or {})},
         profile=profile.key if profile else "",
@@ -171,7 +178,9 @@ def limits(config: RunConfig, pair: PairSpec, profile: Profile) -> str:
     return " ".join(sentences)
 
 
-def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None, max_tokens: int = 0) -> SideInfo:
+def _side(
+    pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None, max_tokens: int = 0, served: str = ""
+) -> SideInfo:
     spec = pair.model(role)
     longest = longest_answer(spec, profile)
     return SideInfo(
@@ -183,16 +192,33 @@ def _side(pair: PairSpec, role: Role, weight_hash: str, profile: Profile | None,
         system_prompt=spec.system_prompt,
         precision=precision(spec, profile) if profile else "",
         max_tokens=longest if longest < max_tokens else 0,
+        served=served,
     )
 
 
 def check_resumable(
-    info: RunInfo, pair: PairSpec, weight_hashes: Mapping[Role, str], profile: Profile | None = None
+    info: RunInfo,
+    pair: PairSpec,
+    weight_hashes: Mapping[Role, str],
+    profile: Profile | None = None,
+    names: Mapping[Role, str] | None = None,
 ) -> None:
     """Raise ConfigError unless the run was made here, and its models and the way they are asked are unchanged."""
     check_own(info)
+    check_unchanged(info, pair, weight_hashes, profile, names)
+
+
+def check_unchanged(
+    info: RunInfo,
+    pair: PairSpec,
+    weight_hashes: Mapping[Role, str],
+    profile: Profile | None = None,
+    names: Mapping[Role, str] | None = None,
+) -> None:
+    """Raise ConfigError if the run's models or the way they are asked have changed, or its token limit does not fit the
+    context that they are served with. A weight hash or name that is missing is not compared."""
     for role, side in info.sides.items():
-        loaded = _side(pair, role, weight_hashes.get(role, ""), profile)
+        loaded = _side(pair, role, weight_hashes.get(role, ""), profile, served=(names or {}).get(role, ""))
         if side.model != loaded.model:
             raise ConfigError(
                 f"Run {info.id} was made with {side.model}, but {loaded.model} is loaded.",
@@ -205,15 +231,31 @@ def check_resumable(
                 f"Since run {info.id} was started{started_on}, {side.title} has changed: {', '.join(changed)}.",
                 "Restore what it was, or start a new run.",
             )
+        limit, longest = side.max_tokens or info.config.max_tokens, longest_answer(pair.model(role), profile)
+        if limit > longest:
+            raise ConfigError(
+                f"In run {info.id}, {side.title} may write {limit:,} tokens; the context it is served with here has "
+                f"room for {longest:,}.",
+                f"Go on where it was started{f', on profile {info.profile}' if info.profile else ''}, or start a new "
+                "run.",
+            )
+
+
+def check_made_here(info: RunInfo) -> None:
+    """Raise ConfigError for a run whose prompt is not known: its answers were made elsewhere."""
+    if "{question}" not in info.prompt:
+        raise ConfigError(f"Run {info.id} was {info.origin}: its prompt is not known.", "Start a new run.")
 
 
 def check_own(info: RunInfo) -> None:
     """Raise ConfigError unless the run was made here, or ships with what its models were asked."""
-    if "{question}" not in info.prompt:
-        raise ConfigError(f"Run {info.id} was {info.origin}: its prompt is not known.", "Start a new run.")
+    check_made_here(info)
     if named := [data.title for data in info.data if not data.texts]:
-        raise ConfigError(f"Run {info.id} names the problems of {', '.join(named)} without their texts, so that its "
-                          "models cannot be asked again.", "Start a run of your own.")  # fmt: skip
+        raise ConfigError(
+            f"Run {info.id} names the problems of {', '.join(named)} without their texts, so that its models cannot be "
+            "asked again.",
+            "Start a run of your own.",
+        )
 
 
 def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:

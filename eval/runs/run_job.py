@@ -1,7 +1,7 @@
 """One complete job of a run: servers, runner, grading; blocking for the command line, in a thread for the page."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from typing import Protocol
 
@@ -27,6 +27,13 @@ class ServedRun(Served, Protocol):
     def weight_hash(self, role: Role) -> str: ...
 
     def software(self) -> dict[str, str]: ...
+
+    def endpoint(self, role: Role) -> Endpoint: ...
+
+
+def served_names(served: ServedRun, roles: Iterable[Role]) -> dict[Role, str]:
+    """What their servers call the models whose weights are not visible here. Raises ServerError if one is not ready."""
+    return {role: served.endpoint(role).model for role in roles if not served.weight_hash(role)}
 
 
 class Connection:
@@ -107,7 +114,8 @@ class RunJob(Job):
             if not await self._ready(roles):
                 return False
             hashes = {role: self._served.weight_hash(role) for role in roles}
-            check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile)
+            names = served_names(self._served, roles)
+            check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile, names)
             self._runner = Runner(self.log, connections, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
             if self._stopped.is_set():

@@ -6,7 +6,7 @@ Problems are put to the models as `RunInfo.prompt` and `RunInfo.history` say, so
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +21,11 @@ from models.config.sampling import Sampling
 
 DOWN_AFTER = 8
 """Consecutive failed samples after which a server counts as down. They are not recorded: resuming draws them again."""
+LIMIT_TOO_HIGH = "limit_too_high"
+"""Finish reason of a sample whose prompt would fit, but not with the run's token limit. It is not recorded: where the
+context is longer, resuming gets its answer."""
+DOES_NOT_FIT = (TOO_LONG, LIMIT_TOO_HIGH)
+"""Refusals from a server that is up."""
 PROBE = "Hello"
 """Sent to a server at the end if the last samples failed: if this fails too, the server is down."""
 
@@ -74,6 +79,8 @@ class _Side:
     ended: float = 0.0
     unrecorded: list[Sample] = field(default_factory=list)
     """Failures not yet recorded: only the next success shows whether the request or the server was at fault."""
+    refused: list[Sample] = field(default_factory=list)
+    """Samples for which the token limit is too high here."""
     down: bool = False
 
     def progress(self) -> SideProgress:
@@ -184,7 +191,7 @@ class Runner:
                 await self._probe(side)
             side.ended = time.monotonic()
         if not side.down:
-            side.message = "finished"
+            side.message = _misfit(side.refused) if side.refused else "finished"
             self._save(side, self._record_failures, side)
 
     async def _work(self, side: _Side) -> None:
@@ -216,7 +223,7 @@ class Runner:
             answer=reply.answer,
             thought_tokens=reply.thought_tokens,
             answer_tokens=reply.answer_tokens,
-            finish_reason=TOO_LONG if reply.refusal == TOO_LONG else reply.finish_reason,
+            finish_reason=reply.refusal if reply.refusal in DOES_NOT_FIT else reply.finish_reason,
             seed=seed,
             seconds=round(reply.seconds, 3),
             started_at=started,
@@ -249,6 +256,12 @@ class Runner:
             side.down, side.message = True, str(error)
 
     def _keep(self, side: _Side, sample: Sample) -> None:
+        if sample.finish_reason == LIMIT_TOO_HIGH:
+            self._record_failures(side)
+            side.refused.append(sample)
+            if len(side.refused) >= DOWN_AFTER and not side.drawn_now:
+                side.down, side.message = True, _misfit(side.refused)
+            return
         if not sample.error or sample.finish_reason == TOO_LONG:  # a refusal too is an answer: the server is up
             self._record_failures(side)
             self._record(side, sample)
@@ -270,3 +283,7 @@ class Runner:
         side.failed += bool(sample.error)
         side.output_tokens += sample.output_tokens
         self.on_sample(sample)
+
+
+def _misfit(refused: Sequence[Sample]) -> str:
+    return f"some answers cannot be drawn here: {refused[0].error}"

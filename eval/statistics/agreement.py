@@ -1,11 +1,13 @@
 """How far two judges agree: accuracy and Cohen's kappa for labels, Krippendorff's alpha and the ICC for ratings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import permutation_test
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
@@ -13,6 +15,9 @@ from common.wilson import wilson_bounds
 
 INVALID = "invalid"
 """The label of a verdict that could not be read; no human label may be called that."""
+DEALS, DEALS_SEED = 9_999, 20241122
+BATCH_VALUES = 1_000_000
+"""Values dealt at once, which bounds the memory."""
 Ratings = Sequence[Sequence[float | None]]
 """raters × items; None where a rater did not rate an item."""
 
@@ -63,7 +68,8 @@ def agreement(judge: Sequence[str | None], human: Sequence[str]) -> Agreement:
 
 
 class Kappa(NamedTuple):
-    """Cohen's kappa and its 95 % interval; None where not defined."""
+    """Cohen's kappa and its 95 % interval; None where not defined. There is no interval where all agree: the asymptotic
+    error is 0 then, however few they are."""
 
     value: float | None = None
     low: float | None = None
@@ -79,9 +85,37 @@ def _kappa(a: Sequence[str], b: Sequence[str], labels: Sequence[str]) -> Kappa:
     table = np.array([[sum(x == r and y == c for x, y in zip(a, b, strict=True)) for c in labels] for r in labels])
     with np.errstate(invalid="ignore", divide="ignore"):
         error = float(cohens_kappa(table).std_kappa)
-    if isnan(error):
+    if isnan(error) or error == 0:
         return Kappa(value)
     return Kappa(value, max(-1.0, value - 1.96 * error), min(1.0, value + 1.96 * error))
+
+
+def agreement_by_chance(confusion: Mapping[str, Mapping[str, int]]) -> float:
+    """One-sided p-value of the number of agreements in a table of human label → judge's label → count: how often there
+    are as many if the judge's labels are dealt out at random. Exact for few items, else from 9,999 deals with a fixed
+    seed. Two items can never have less than 0.5.
+    """
+    return _by_chance(tuple((h, j, count) for h, row in confusion.items() for j, count in row.items() if count))
+
+
+@lru_cache(maxsize=64)
+def _by_chance(cells: tuple[tuple[str, str, int], ...]) -> float:
+    names = sorted({label for human, judge, _ in cells for label in (human, judge)})
+    counts = [count for _, _, count in cells]
+    human = np.repeat([names.index(label) for label, _, _ in cells], counts)
+    judge = np.repeat([names.index(label) for _, label, _ in cells], counts)
+    if len(human) < 2:
+        return 1.0
+    test = permutation_test(
+        (judge,),
+        lambda dealt, axis: np.sum(dealt == human, axis=axis),
+        permutation_type="pairings",
+        alternative="greater",
+        n_resamples=DEALS,
+        batch=max(1, BATCH_VALUES // len(human)),
+        rng=np.random.default_rng(DEALS_SEED),
+    )
+    return float(test.pvalue)
 
 
 def krippendorff_alpha(ratings: Ratings) -> float | None:

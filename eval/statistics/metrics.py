@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from common.errors import ConfigError
 from common.wilson import wilson_bounds
@@ -21,6 +22,8 @@ RESAMPLES = 10_000
 BOOTSTRAP_SEED = 20241122
 MOST_KEPT = 1_000
 """Problems up to which the resampling weights are kept; those of more take too much memory."""
+MOST_COUNTED = 1_000
+"""Samples of a problem up to which the ways to draw some of them are counted as they are: at most 2^1000."""
 ALIKE = 1e-9
 """Tolerance for comparing shares and their differences: 2/3 − 1/3 and 1/3 differ in the last bit."""
 
@@ -105,26 +108,40 @@ def maj_at_k(classes: Sequence[int | None], correct: Sequence[bool], k: int) -> 
         raise ConfigError(f"maj@{k} needs {k} samples; there are {n}.", f"Draw at least {max(k, 1)} samples a problem.")
     gold = sum(correct)
     labels = [label for label, right in zip(classes, correct, strict=True) if not right]
-    rivals = list(Counter(label for label in labels if label is not None).values())
-    blanks = labels.count(None)
+    share = k / n if n > MOST_COUNTED else None
+    rivals = [_ways(size, share) for size in Counter(label for label in labels if label is not None).values()]
+    golds, blanks, all_ways = (_ways(size, share) for size in (gold, labels.count(None), n))
     expected = low = high = 0.0
     for votes in range(1, min(gold, k) + 1):
-        ways = comb(gold, votes) * _rival_ways(rivals, blanks, votes, k - votes)
+        ways = golds[votes] * _rival_ways(rivals, blanks, votes, k - votes)
         expected += float(np.sum(ways / np.arange(1, len(ways) + 1)))
         low += float(ways[0])
         high += float(np.sum(ways))
-    return MajResult(*(min(1.0, x / comb(n, k)) for x in (expected, low, high)))
+    return MajResult(*(min(1.0, float(x / all_ways[k])) for x in (expected, low, high)))
 
 
-def _rival_ways(rivals: Sequence[int], blanks: int, most: int, left: int) -> NDArray[np.float64]:
+def _ways(size: int, share: float | None) -> NDArray[np.float64]:
+    """Number of ways to draw 0, 1, …, `size` samples of a class of `size`: C(size, v).
+
+    `share`: where these numbers pass the range of a float, each is multiplied by share^v (1 − share)^(size − v). Over
+    all classes together that is one factor for every draw of k of n samples, which cancels out.
+    """
+    if share is None:
+        return np.array([comb(size, votes) for votes in range(size + 1)], dtype=float)
+    return np.asarray(binom.pmf(np.arange(size + 1), size, share), dtype=float)
+
+
+def _rival_ways(
+    rivals: Sequence[NDArray[np.float64]], blanks: NDArray[np.float64], most: int, left: int
+) -> NDArray[np.float64]:
     """Number of ways to draw the other `left` samples with no rival above `most` votes, indexed by how many rivals tie
-    at `most`."""
+    at `most`. `rivals` and `blanks` as `_ways` has them."""
     ways = np.zeros((left // most + 1, left + 1))
-    ways[0] = [comb(blanks, drawn) for drawn in range(left + 1)]
-    for size in rivals:
-        grown = ways.copy()
-        for votes in range(1, min(size, most, left) + 1):
-            grown[votes == most :, votes:] += comb(size, votes) * ways[: len(ways) - (votes == most), :-votes]
+    ways[0, : len(blanks)] = blanks[: left + 1]
+    for rival in rivals:
+        grown = rival[0] * ways
+        for votes in range(1, min(len(rival) - 1, most, left) + 1):
+            grown[votes == most :, votes:] += rival[votes] * ways[: len(ways) - (votes == most), :-votes]
         ways = grown
     return ways[:, left]
 

@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from common.errors import ArenaError, ServerError
-from eval.runs.log import TOO_LONG, Role
+from eval.runs.log import Role
 from eval.runs.run_job import Connection, ServedRun
-from eval.runs.runner import DOWN_AFTER
+from eval.runs.runner import DOES_NOT_FIT, DOWN_AFTER
 from models.chat.client import ModelClient
 from models.chat.events import Reply
 from models.chat.retry import PAUSE_SECONDS, ask_again
@@ -40,7 +40,7 @@ class Asker:
                 return None
             reply = await ask_again(lambda _: self._once(role, request), pause=self._pause)
         if reply.finish_reason == "failed":
-            self._in_a_row[role] += reply.refusal != TOO_LONG
+            self._in_a_row[role] += reply.refusal not in DOES_NOT_FIT
             self.error = reply.error
             return None
         if not stored:

@@ -16,7 +16,7 @@ from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
 from eval.runs.log import ROLES, Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
-from eval.runs.run_job import ServedRun
+from eval.runs.run_job import ServedRun, served_names
 from eval.thoughts.asking import Asker
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
@@ -77,7 +77,8 @@ async def force_answers(
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought to keep.", "Give budgets of at least 1.")
     info = log.info()
-    check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
+    hashes, names = {role: served.weight_hash(role) for role in info.sides}, served_names(served, info.sides)
+    check_resumable(info, served.pair, hashes, served.profile, names)
     tasks = pending(log, budgets)
     if not tasks:
         return 0

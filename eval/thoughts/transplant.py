@@ -17,7 +17,7 @@ from eval.runs.grades import facts_of
 from eval.runs.jobs import Tell
 from eval.runs.log import Role, RunInfo, RunLog, sample_seed
 from eval.runs.plan import check_resumable
-from eval.runs.run_job import ServedRun
+from eval.runs.run_job import ServedRun, served_names
 from eval.thoughts.asking import Asker
 from eval.thoughts.sentences import first_half
 from models.chat.client import Message
@@ -97,7 +97,8 @@ async def transplant_thoughts(
     run; ServerError at the end if requests failed. What was made is kept.
     """
     info = log.info()
-    check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
+    hashes, names = {role: served.weight_hash(role) for role in info.sides}, served_names(served, info.sides)
+    check_resumable(info, served.pair, hashes, served.profile, names)
     tasks = pending(log, given)
     if not tasks:
         return 0

@@ -43,7 +43,12 @@ INPUTS = {
     "pair",
 }
 """Arguments that name something to read, by destination."""
-EXTRA = {"sets": ["--check"], "report": ["--json"], "traces curate": ["--no-embedding"]}
+EXTRA = {
+    "run": ["--benchmark", "same_kind"],
+    "sets": ["--check"],
+    "report": ["--json"],
+    "traces curate": ["--no-embedding"],
+}
 DEEP = 100_000
 CONTENTS: dict[str, bytes] = {
     "empty": b"",
@@ -162,7 +167,7 @@ def test_a_bad_path_is_explained(name: str, place: str, tmp_path: Path, capsys: 
 
 
 RUN_COMMANDS = (
-    "resume", "forced", "report", "regrade", "record", "judge run", "judge scores",
+    "run", "resume", "forced", "report", "regrade", "record", "judge run", "judge scores",
     "thoughts transplant", "thoughts importance", "thoughts divergence",
 )  # fmt: skip
 
@@ -176,7 +181,7 @@ def test_a_damaged_run_is_explained(
     folder.mkdir(parents=True)
     for file in ("run.json", "problems.jsonl", "samples.jsonl", "grades.jsonl", "judgements.jsonl"):
         (folder / file).write_bytes(CONTENTS[content])
-    for argv in arguments_of(name, "bad"):
+    for argv in [["run", "--extend", "bad"]] if name == "run" else arguments_of(name, "bad"):
         if name != "record":
             explained(argv, capsys)
 

@@ -17,7 +17,7 @@ from eval.runs.cost import cost, throughputs
 from eval.runs.grades import grade_run
 from eval.runs.log import ROLES, Role, RunConfig, RunLog
 from eval.runs.plan import limits, load_benchmarks, prepare
-from eval.runs.run_job import RunJob
+from eval.runs.run_job import RunJob, served_names
 from eval.statistics.paired import smallest_differences
 from eval.thoughts.forced import ForcedJob
 from ui.benchmarks.library import RunLibrary
@@ -74,8 +74,8 @@ class RunActions:
         served = self.services.served
         hashes: dict[Role, str] = {role: served.weight_hash(role) for role in ROLES}
         self.jobs.check_idle()
-        runs, software = self.library.runs, served.software()
-        log = prepare(runs, config, served.pair, hashes, benchmarks, served.profile, software)
+        runs, software, names = self.library.runs, served.software(), served_names(served, ROLES)
+        log = prepare(runs, config, served.pair, hashes, benchmarks, served.profile, software, names)
         self.jobs.start(RunJob(log, served))
         return log.folder.name
 

@@ -165,6 +165,48 @@ def test_logs_of_two_harnesses_pair_by_their_questions(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def written(path: Path, golds: list[str], **more: Any) -> Path:
+    rows = [{"question": f"Q{n}?", "gold": gold, "output": "1", **more} for n, gold in enumerate(golds)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def harness_log(path: Path, golds: list[str], **more: Any) -> Path:
+    samples = [logs.inspect_sample(n, f"Q{n}?", gold, "1") for n, gold in enumerate(golds)]
+    return logs.write_inspect(path.with_suffix(".eval"), path.stem, samples)
+
+
+@pytest.mark.parametrize("write", [written, harness_log])
+@pytest.mark.parametrize(
+    ("gold", "other"), [("1/2", "0.5"), ("025", "25"), ("\\frac{3}{4}", "0.75"), ("1,234", "1234"), ("B", "B")]
+)
+def test_two_files_pair_though_they_spell_a_gold_differently(tmp_path: Path, write: Any, gold: str, other: str) -> None:
+    base, long = write(tmp_path / "a.jsonl", ["7", gold]), write(tmp_path / "b.jsonl", ["7", other])
+    made = import_pair(tmp_path / "runs", Source(base, "base", "A"), Source(long, "distilled", "B"))
+    assert [problem.gold for problem in made.log.problems()] == ["7", gold] and not made.left_out
+    assert len(made.log.samples()) == 4
+
+
+def test_two_files_with_ids_pair_though_they_spell_a_gold_differently(tmp_path: Path) -> None:
+    files = [written(tmp_path / f"{gold}.jsonl", [f"{gold}5"], problem_id="p1") for gold in ("02", "2")]
+    made = import_pair(tmp_path / "runs", Source(files[0], "base", "A"), Source(files[1], "distilled", "B"))
+    assert [problem.gold for problem in made.log.problems()] == ["025"]
+
+
+@pytest.mark.parametrize("write", [written, harness_log])
+@pytest.mark.parametrize("other", ["0.7", "x + 1"])
+def test_a_question_with_two_different_golds_is_named_and_not_compared(tmp_path: Path, write: Any, other: str) -> None:
+    base, long = write(tmp_path / "a.jsonl", ["7", "1/2"]), write(tmp_path / "b.jsonl", ["7", other])
+    made = import_pair(tmp_path / "runs", Source(base, "base", "A"), Source(long, "distilled", "B"))
+    (left_out,) = made.left_out
+    assert left_out.endswith(f": its gold answer is {other}, but in the other file 1/2.") and "b." in left_out
+    assert left_out in made.log.info().data[0].warning
+    assert len(made.log.samples()) == 3
+    alone = write(tmp_path / "c.jsonl", ["8"])
+    with pytest.raises(DataError, match=r"its gold answer is 8, but in the other file 7\. Choose the set"):
+        import_pair(tmp_path / "runs", Source(base, "base", "A"), Source(alone, "distilled", "C"))
+
+
 def test_one_model_asked_in_two_ways_has_two_names(tmp_path: Path) -> None:
     paths = [inspect_eval(tmp_path / name, "org/one", RIGHT) for name in ("off", "on")]
     made = import_pair(tmp_path / "runs", Source(paths[0], "base"), Source(paths[1], "distilled"))
@@ -247,7 +289,7 @@ def test_epochs_failures_limits_and_attachments_of_inspect(tmp_path: Path) -> No
     samples = import_outputs(tmp_path / "runs", path, role="base", title="").log.samples()
     assert [(s.prompt, s.index, s.error, s.finish_reason) for s in samples] == [
         ("What is 2 + 3?", 0, "", "stop"),
-        ("What is 2 + 3?", 1, "rate limit", "stop"),
+        ("What is 2 + 3?", 1, "rate limit", ""),
         ("What is 2 + 3?", 2, "", "length"),
     ]
     assert (samples[0].thought_tokens, samples[0].answer_tokens, samples[0].seconds) == (20, 10, 1.5)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from common.errors import ConfigError, DataError, ServerError
+from commands.arena import main
+from common.errors import ConfigError, DataError, Refusal, ServerError
 from eval.judging.judge import RUBRICS, Judge, JudgeItem, Judgement
 from eval.judging.judged import JUDGEMENTS, judge_items, judge_run, judgements
 from eval.judging.labelled import (
@@ -155,6 +156,9 @@ class ByWord:
             return Reply(answer="I would rather not say.")
         if "unreachable" in text:
             return Reply(finish_reason="failed", error="no route")
+        if "endless" in text or "nearly" in text:
+            refusal: Refusal = "too_long" if "endless" in text else "limit_too_high"
+            return Reply(finish_reason="failed", error="Its context holds 4096 tokens.", refusal=refusal)
         if "<first>" in text:
             better = "first" if text.index("good") < text.index("<second>") else "second"
             return Reply(answer=f'{{"verdict": "{better}"}}')
@@ -189,6 +193,17 @@ async def test_a_check_says_in_words_when_a_judge_knows_nothing() -> None:
     good, _ = await check_judge(judge, "mine", labelled(*[("bomb", "unsafe"), ("tea", "safe")] * 10, ("tea", "unsafe")))
     assert trustworthy(good)
     assert "say nothing" not in check_sentence(good, "safety")
+
+
+@pytest.mark.parametrize(("copies", "enough"), [(1, False), (3, False), (4, True), (50, True)])
+async def test_few_verdicts_that_all_agree_make_no_trustworthy_judge(copies: int, enough: bool) -> None:
+    rows = labelled(*[("bomb", "unsafe"), ("tea", "safe")] * copies)
+    check, _ = await check_judge(Judge("word", ByWord(), RUBRICS["safety"]), "mine", rows)
+    older = replace(check, agreement=replace(check.agreement, kappa_low=1.0, kappa_high=1.0))
+    for each in (check, older):
+        assert trustworthy(each) is enough
+        assert "Cohen's kappa 1.00; 0 of" in check_sentence(each, "safety"), "no interval of no width"
+        assert ("not shown to do better than chance" in check_sentence(each, "safety")) is not enough
 
 
 async def test_an_unreachable_judge_is_no_bad_judge() -> None:
@@ -228,7 +243,8 @@ async def test_a_run_is_judged_blind_once_and_resumes(tmp_path: Path) -> None:
     assert all("model-" not in prompt and "secret" not in prompt for j in kept for prompt in j.prompts)
     assert {j.raws[0] for j in kept if j.value is None} == {"I would rather not say."}
     asked = model.requests
-    await drain(log, judge)
+    with pytest.raises(ServerError, match="does not answer"):
+        await drain(log, judge)
     assert model.requests == asked + 1, "only the failed request is asked again"
     found = {s.role: s for s in scores(judgements(log))}
     assert (found["base"].valid, found["base"].invalid, found["base"].value) == (2, 1, 0.5)
@@ -244,6 +260,54 @@ async def test_a_judge_that_cannot_be_reached_is_named_and_not_asked_for_ever(tm
     with pytest.raises(ServerError, match=r"The judge does not answer: request failed.*no route"):
         await drain(log, Judge("word", model, RUBRICS["safety"]))
     assert not judgements(log) and model.requests < 6 * copies + (copies == 1)
+
+
+@pytest.mark.parametrize(("judged", "left"), [(0, 6), (3, 3), (5, 1)])
+async def test_a_judge_that_is_down_is_named_however_few_answers_are_left(
+    tmp_path: Path, judged: int, left: int
+) -> None:
+    answers = ["tea"] * judged + ["unreachable"] * left
+    both = [(side, p) for side in "bd" for p in PROBLEMS]
+    log = make_run(tmp_path, [sample(f"model-{s}", p, a) for (s, p), a in zip(both, answers, strict=True)])
+    done = [(f"model-{s}|{p.id}|0") for s, p in both[:judged]]
+    log.append(JUDGEMENTS, [vars(Judgement(item, "safety", "word", "safe", "", "", (), ())) for item in done])
+    with pytest.raises(ServerError, match="The judge does not answer"):
+        await drain(log, Judge("word", ByWord(), RUBRICS["safety"]))
+
+
+@pytest.mark.parametrize("words", ["endless", "nearly"])
+async def test_an_answer_that_is_too_long_for_the_judge_is_an_invalid_verdict_that_says_so(
+    tmp_path: Path, words: str
+) -> None:
+    several = [replace(sample(f"model-{side}", p, words), index=n) for side in "bd" for p in PROBLEMS for n in range(4)]
+    log, model = make_run(tmp_path, several), ByWord()
+    assert (await drain(log, Judge("word", model, RUBRICS["safety"])))[-1] == (24, 24)
+    assert {j.invalid for j in judgements(log)} == {"too long for the judge: Its context holds 4096 tokens."}
+    asked = model.requests
+    await drain(log, Judge("word", model, RUBRICS["safety"]))
+    assert model.requests == asked, "the judge would refuse them again"
+
+
+@pytest.mark.parametrize(("last", "code"), [("unreachable", 1), ("endless", 0), ("tea", 0)])
+def test_the_command_says_by_its_exit_code_whether_a_verdict_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], last: str, code: int
+) -> None:
+    class Client(ByWord):
+        async def __aenter__(self) -> "Client":
+            return self
+
+        async def __aexit__(self, *_: object) -> None: ...
+
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("eval.judging.judged.judge_client", lambda url, model: Client())
+    answers = ["tea", "bomb", "tea", "tea", "tea", last]
+    both = [(side, p) for side in "bd" for p in PROBLEMS]
+    make_run(tmp_path, [sample(f"model-{s}", p, a) for (s, p), a in zip(both, answers, strict=True)])
+    assert main(["judge", "run", "r1", "--url", "http://127.0.0.1:9/v1", "--model", "m"]) == code
+    said = capsys.readouterr()
+    told = "1 request failed, so the scores are without those verdicts. Run the same command again to continue."
+    assert (told in said.err) is bool(code)
+    assert "flames, base" in said.out
 
 
 def test_samples_of_one_question_do_not_narrow_a_judges_interval() -> None:

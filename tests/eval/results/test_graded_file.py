@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from commands.kit.printing import plain
 from common.errors import DataError
 from eval.grading.grader import Grader
+from eval.imports.imported import import_outputs
 from eval.imports.outputs import Fields
 from eval.problems.rows import read_rows
 from eval.results.graded_file import GradedFile, grade_file
@@ -131,3 +133,61 @@ def test_what_is_missing_is_named(
 ) -> None:
     with pytest.raises(DataError, match=message):
         grade_file(write(tmp_path, [row]), grader, fields=fields)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "share", "counted"),
+    [(("", ""), "–", None), (("length", ""), "100.0%", 1), (("stop", "length"), "50.0%", 1)],
+)
+def test_an_output_is_not_said_to_be_whole_where_the_file_does_not_say(
+    tmp_path: Path, grader: Grader, reasons: tuple[str, str], share: str, counted: int | None
+) -> None:
+    rows: Rows = [
+        {"problem": f"q{n}", "gold": "1", "output": "\\boxed{1}", "finish_reason": reason}
+        for n, reason in enumerate(reasons)
+    ]
+    graded, figures = grade(tmp_path, rows, grader)
+    assert f"| cut off by the token limit | – | {share} |" in graded.report
+    assert figures["cut_off"] == counted
+    assert plain(graded.summary)["cut_share"] == (None if share == "–" else float(share[:-1]) / 100)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("seed", 2**63, "`seed` is not a whole number"),
+        ("seed", -(2**64), "`seed` is not a whole number"),
+        ("output_tokens", 2**31, "`answer_tokens` is not a whole number"),
+        ("thought_tokens", 10**12, "`thought_tokens` is not a whole number"),
+    ],
+)
+def test_a_number_that_no_run_can_hold_is_named_before_anything_is_written(
+    tmp_path: Path, grader: Grader, field: str, value: int, words: str
+) -> None:
+    rows: Rows = [
+        {"problem": "q", "gold": "1", "output": "1"},
+        {"problem": "r", "gold": "1", "output": "1", field: value},
+    ]
+    with pytest.raises(DataError, match=f"line 2: {words}"):
+        grade(tmp_path, rows, grader)
+    with pytest.raises(DataError, match="Correct this field"):
+        import_outputs(tmp_path / "runs", tmp_path / "outputs.jsonl", role="base", title="")
+    assert not (tmp_path / "runs").exists()
+    rows[1][field] = 2**31 - 1
+    assert grade(tmp_path, rows, grader)[1]["samples"] == 2
+
+
+@pytest.mark.parametrize("field", ["error", "seconds", "seed", "subject", "prompt", "finish_reason", "output_tokens"])
+def test_a_cell_that_pandas_left_empty_is_empty(tmp_path: Path, field: str) -> None:
+    path = write(tmp_path, [{"problem": "q", "gold": "1", "output": "\\boxed{1}", field: float("nan")}])
+    log = import_outputs(tmp_path / "runs", path, role="base", title="").log
+    (sample,), (problem,) = log.samples(), log.problems()
+    assert (sample.error, sample.seconds, sample.seed, sample.prompt) == ("", 0.0, 0, "q")
+    assert (sample.finish_reason, sample.output_tokens, problem.subject) == ("", 0, "")
+
+
+def test_a_gold_that_pandas_left_empty_is_none(tmp_path: Path) -> None:
+    rows: Rows = [{"problem": "q", "gold": gold, "output": ["1", float("nan")]} for gold in ("1", float("nan"))]
+    made = import_outputs(tmp_path / "runs", write(tmp_path, rows), role="base", title="")
+    assert made.left_out == ("outputs.jsonl, line 2 has no single gold answer.",)
+    assert [sample.text for sample in made.log.samples()] == ["1", ""]

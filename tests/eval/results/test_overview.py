@@ -18,6 +18,7 @@ STARTED = "2026-01-01T00:00:00.000+00:00"
 def make_run(
     runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p",
     unmarked: int = 0, unread: int = 0, name: str = "toy", samples: int = 1,
+    budget: int | None = None,
 ) -> None:  # fmt: skip
     """A graded run; the last `missing` problems of the distilled model are not there yet.
 
@@ -28,7 +29,7 @@ def make_run(
     sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
     data = (DataInfo(name, name.capitalize(), "", "", "math", of, of),)
     run = f"{when}-{pair}"
-    config = RunConfig(pair, (name,), samples=samples, temperature=0.6 if samples > 1 else 0.0)
+    config = RunConfig(pair, (name,), samples=samples, temperature=0.6 if samples > 1 else 0.0, thinking_budget=budget)
     info = RunInfo(run, f"{when}T00:00:00+00:00", config, data, sides, "")
     log = RunLog.create(runs, info, problems)
     for role in ROLES:
@@ -56,6 +57,19 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
     assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
     assert result.low > 0 and result.base_tokens == 7
     assert overview(tmp_path, "nobody") == []
+
+
+@pytest.mark.parametrize("samples", [1, 3])
+def test_a_run_whose_thoughts_were_cut_short_stands_for_a_set_only_if_there_is_no_other(
+    tmp_path: Path, samples: int
+) -> None:
+    make_run(tmp_path, {"base": 1, "distilled": 15}, when="2026-02-01", budget=1500, samples=samples, of=40)
+    (result,) = overview(tmp_path, "p")
+    assert (result.title, result.thinking_budget) == ("Toy with thoughts of at most 1,500 tokens", 1500)
+    assert "better on Toy with thoughts of at most 1,500 tokens (+" in overview_html([result])
+    make_run(tmp_path, {"base": 2, "distilled": 3}, of=4)
+    (result,) = overview(tmp_path, "p")
+    assert (result.title, result.n, result.thinking_budget) == ("Toy", 4, None)
 
 
 def test_an_answer_that_could_not_be_read_leaves_out_its_problem_and_not_the_set(tmp_path: Path) -> None:

@@ -28,10 +28,10 @@ from eval.results.samples import Results, Side, sides_of
 from eval.runs.cost import cost, throughput, throughputs
 from eval.runs.grades import grade_run, ungraded
 from eval.runs.jobs import Jobs
-from eval.runs.log import Role, RunConfig, RunLog, find_run
+from eval.runs.log import ROLES, Role, RunConfig, RunLog, find_run, list_runs
 from eval.runs.open_ended import configure, load_set, start_run
 from eval.runs.plan import check_resumable, chosen_problems, find_or_prepare, load_benchmarks, prepare
-from eval.runs.run_job import RunJob, complete_run
+from eval.runs.run_job import RunJob, complete_run, served_names
 from eval.runs.runner import DOWN_AFTER
 from eval.thoughts.forced import ForcedJob, force_answers, pending
 from models.chat.client import Endpoint, Message
@@ -317,6 +317,58 @@ def test_a_run_never_mixes_two_precisions(tmp_path: Path) -> None:
     check_resumable(info, pair(), HASHES, fp8)
 
 
+def remote(name: str) -> Any:
+    """Models at addresses, whose weights nobody sees here; `name`: what the server calls the distilled one."""
+    away = served(weights={"base": "", "distilled": ""})
+    away.endpoint = lambda role: Endpoint("http://elsewhere/v1", name if role == "distilled" else "small-base")
+    return away
+
+
+def test_a_run_at_addresses_says_which_model_answered_and_never_mixes_two(tmp_path: Path) -> None:
+    away = remote("org/long-7b")
+    names, hashes = served_names(away, ROLES), {role: away.weight_hash(role) for role in ROLES}
+    assert names == {"base": "small-base", "distilled": "org/long-7b"}
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), hashes, [TOY], None, None, names)
+    assert {role: side.served for role, side in log.info().sides.items()} == names
+    progress = RunJob(log, remote("org/long-72b")).run()
+    assert progress.phase == "failed" and "has changed: model at its server." in progress.message
+    with pytest.raises(ConfigError, match="model at its server"):
+        asyncio.run(force_answers(log, remote("org/long-72b"), [40]))
+    assert RunJob(log, away).run().phase == "finished"
+    assert "(smol-135m-distilled), weights not known, org/long-7b at its server |" in run_report(
+        tmp_path, log.folder.name
+    )
+
+
+def test_a_run_from_before_names_were_kept_keeps_its_hash_and_goes_on(tmp_path: Path) -> None:
+    """And one whose weights are known needs no name."""
+    assert served_names(served(), ROLES) == {}
+    log = prepare(tmp_path, RunConfig("smol-135m", ("toy",)), pair(), dict.fromkeys(ROLES, ""), [TOY])
+    path = log.folder / "run.json"
+    raw = json.loads(path.read_text())
+    assert all(side.pop("served") == "" for side in raw["sides"].values()) and raw.pop("extends") == ""
+    path.write_text(json.dumps(raw))
+    assert log.info().config_hash == raw["config_hash"]
+    assert RunJob(log, remote("org/long-7b")).run().phase == "finished"
+
+
+@pytest.mark.parametrize("own", [0, 900])
+def test_a_run_is_not_resumed_where_its_answers_do_not_fit(tmp_path: Path, own: int) -> None:
+    """`own`: the limit of a side whose context was too short for the run's when it began."""
+    log = begin(tmp_path)
+    info = log.info()
+    sides = {role: replace(side, max_tokens=own) for role, side in info.sides.items()}
+    info = replace(info, sides=sides, profile="h200")
+    for context, fits in ((512 + (own or 1024), True), (511 + (own or 1024), False)):
+        models = {role: pair().model(role).model_copy(update={"context_length": context}) for role in info.sides}
+        short = pair().model_copy(update=models)
+        if fits:
+            check_resumable(info, short, HASHES)
+            continue
+        with pytest.raises(ConfigError, match=r"may write .* on profile h200, or start a new run"):
+            check_resumable(info, short, HASHES)
+
+
 @pytest.mark.parametrize(
     ("processor", "told"),
     [
@@ -579,7 +631,7 @@ def test_what_cut_an_imported_answer_off_is_known_by_many_names(tmp_path: Path) 
          "finish_reason": ["MAX_TOKENS", "stop", "length"]},
     ]  # fmt: skip
     samples = import_outputs(tmp_path, write(tmp_path / "a.jsonl", rows), role="base", title="t").log.samples()
-    assert [s.finish_reason for s in samples] == ["stop", "length", "stop", "length"]
+    assert [s.finish_reason for s in samples] == ["", "length", "stop", "length"]
     assert [s.output_tokens for s in samples] == [0, 7, 3, 9]
     assert (samples[1].thought, samples[1].answer) == ("\\boxed{1}", "")
 
@@ -748,6 +800,40 @@ def test_a_run_beyond_maths_is_resumed_by_its_id(
     assert f"have to be judged: arena judge run {run} " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "asked", "told"),
+    [
+        ("own", [], 60, "mine: all 60 questions;"),
+        ("own", ["--problems", "7"], 7, "mine: 7 of 60 questions; --problems asks another number."),
+        ("flames", [], 50, "Flames: 50 of 60 questions; --problems asks another number."),
+        ("flames", ["--problems", "99"], 60, "Flames: all 60 questions;"),
+        ("sycophancy", ["--problems", "3"], 6, "Sycophancy probe: all 6 questions;"),
+    ],
+)
+def test_how_many_questions_are_asked_beyond_maths_is_said_and_kept(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    options: list[str],
+    asked: int,
+    told: str,
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setenv("JOURNEY_DATA", str(tmp_path))
+    monkeypatch.setattr("commands.kit.serving.serving", lambda pair, profile: nullcontext(served()))
+    monkeypatch.setattr("commands.benchmarks.runs.watch", lambda *_: 0)
+    (tmp_path / "flames").mkdir()
+    rows = [{"prompt": f"What is {i} + {i}?"} for i in range(60)]
+    write(tmp_path / "flames" / "test.jsonl", rows)
+    own = str(write(tmp_path / "mine.jsonl", rows))
+    assert main(["run", "--open-ended", "--benchmark", own if name == "own" else name, *options]) == 0
+    said = capsys.readouterr().err
+    assert told in said and f"{2 * asked} answers, at most" in said
+    (info,) = list_runs(tmp_path / "beyond")
+    assert (info.data[0].problems, info.data[0].size) == (asked, 60 if name != "sycophancy" else asked)
+
+
 def test_a_run_beyond_maths_asks_as_much_at_once_as_the_servers_take(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -797,6 +883,34 @@ def test_what_cannot_be_run_is_refused_before_a_model_is_loaded(
     monkeypatch.setattr("commands.kit.serving.serving", lambda *_: pytest.fail("a model is loaded"))
     assert main(["run", *options]) == 1
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("refusal", "code"), [("", 1), ("too_long", 0)])
+def test_a_finished_run_with_failed_requests_says_how_to_repeat_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], refusal: Any, code: int
+) -> None:
+    class Sick(FakeClient):
+        async def complete(self, messages: Any, sampling: Any, *, resume: Any = None) -> Any:
+            if "What is 3" in messages[-1].content:
+                return Reply(finish_reason="failed", error="the server fell over", refusal=refusal)
+            if "What is" not in messages[-1].content:
+                return Reply(answer="Yes?")
+            return await super().complete(messages, sampling, resume=resume)
+
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr("models.chat.retry.random.uniform", lambda *_: 0.0)
+    own = write(tmp_path / "toy.jsonl", [{"problem": p.question, "answer": p.gold} for p in PROBLEMS])
+    monkeypatch.setattr("commands.kit.serving.serving", lambda pair, profile: nullcontext(served()))
+    with monkeypatch.context() as patch:
+        patch.setattr("models.serving.clients.ModelClient", Sick)
+        assert main(["run", "--benchmark", str(own), "--json"]) == code
+    said = capsys.readouterr()
+    result = json.loads(said.out)
+    assert (result["phase"], result["failed"]) == ("finished", 2 * code)
+    told = f"2 requests failed. Ask again with: arena resume {result['run']} --retry-failed"
+    assert (told in said.err) is bool(code)
+    assert main(["resume", result["run"], "--retry-failed"]) == 0
+    assert "--retry-failed" not in capsys.readouterr().err
 
 
 def test_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

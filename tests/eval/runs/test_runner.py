@@ -433,6 +433,35 @@ async def test_prompts_that_are_too_long_are_recorded_once_and_end_no_run(
     assert not again.asked, "nor on resuming"
 
 
+LIMIT = "The token limit is too high for this model: its context holds 4096 tokens. Lower the token limit."
+
+
+@pytest.mark.parametrize("refused", [1, 7, 12])
+async def test_a_token_limit_that_does_not_fit_here_leaves_its_answers_to_be_drawn_elsewhere(
+    tmp_path: Path, refused: int
+) -> None:
+    """As in a run that is resumed on a server with a shorter context."""
+    prompts = [f"What is {i} + {i}?" for i in range(12)]
+    problems = [Problem(f"toy/{i}", prompt, str(2 * i), "toy") for i, prompt in enumerate(prompts)]
+    log = RunLog.create(tmp_path, replace(make_log(tmp_path).info(), id="r2"), problems)
+
+    def behave(prompt: str, sampling: Sampling, times: int) -> Reply:
+        if prompt in prompts[:refused]:
+            return Reply(finish_reason="failed", error=LIMIT, refusal="limit_too_high")
+        return right(prompt, sampling, times)
+
+    base, distilled = Fake(behave), Fake(right)
+    run = runner(log, base, distilled)
+    assert not await run.run() and not run.complete
+    assert run.progress()["base"].message == f"some answers cannot be drawn here: {LIMIT}"
+    assert run.progress()["distilled"].message == "finished"
+    assert set(base.asked.values()) == {1} and len(base.asked) <= max(12, refused)
+    assert len(log.samples()) == 24 - refused and not any(s.error for s in log.samples())
+    longer = Fake(right)
+    assert await runner(log, longer, Fake(right)).run()
+    assert len(longer.asked) == refused
+
+
 def test_a_line_that_a_crash_cut_short_costs_no_other_line(tmp_path: Path) -> None:
     log = make_log(tmp_path)
     for name in (*LOGS, "judgements"):

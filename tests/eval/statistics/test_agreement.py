@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import fisher_exact
 from sklearn.metrics import accuracy_score, cohen_kappa_score
 from statsmodels.stats.inter_rater import cohens_kappa
 
-from eval.statistics.agreement import agreement, icc, krippendorff_alpha
+from eval.statistics.agreement import agreement, agreement_by_chance, icc, krippendorff_alpha
 
 LABELS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=60)
 
@@ -32,6 +33,37 @@ def test_kappa_of_a_textbook_table() -> None:
     reference = cohens_kappa(np.array([[15, 10], [5, 20]]))
     assert found.kappa_low == pytest.approx(reference.kappa_low, abs=1e-3)
     assert found.kappa_high == pytest.approx(reference.kappa_upp, abs=1e-3)
+
+
+@pytest.mark.parametrize("labels", ["ab", "aabb", "abc" * 30])
+def test_where_all_agree_kappa_has_no_interval(labels: str) -> None:
+    found = agreement(list(labels), list(labels))
+    assert (found.kappa, found.kappa_low, found.kappa_high) == (1.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("judge", "human", "expected"),
+    [
+        ("ab", "ab", 1 / 2),
+        ("ba", "ab", 1.0),
+        ("a", "a", 1.0),
+        ("aab", "aab", 1 / 3),
+        ("aabbb", "aabbb", 1 / 10),
+        ("aabbb", "bbaaa", 1.0),  # it always disagrees
+        ("abc", "abc", 1 / 6),
+        ("aaaabbbb", "aaaabbbb", 1 / 70),
+        ("aaaaa", "aaabb", 1.0),
+    ],
+)
+def test_agreement_by_chance_against_counting(judge: str, human: str, expected: float) -> None:
+    found = agreement_by_chance(agreement(list(judge), list(human)).confusion)
+    assert found == pytest.approx(expected, abs=0.005)
+
+
+def test_agreement_by_chance_is_fishers_test_for_two_labels() -> None:
+    judge, human = ["y"] * 25 + ["n"] * 25, ["y"] * 20 + ["n"] * 5 + ["y"] * 12 + ["n"] * 13
+    expected = fisher_exact([[20, 5], [12, 13]], alternative="greater").pvalue
+    assert agreement_by_chance(agreement(judge, human).confusion) == pytest.approx(expected, abs=0.005)
 
 
 def test_an_invalid_verdict_agrees_with_nothing() -> None:

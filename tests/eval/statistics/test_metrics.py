@@ -80,6 +80,27 @@ def test_maj_at_k_equals_brute_force(samples: list[tuple[int | None, bool]], dat
     assert result.expected <= result.high + 1e-12
 
 
+@pytest.mark.parametrize("k", [1, 2, 7, 29, 30])
+def test_maj_at_k_is_the_same_where_ways_are_too_many_for_a_float(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = [0, 1, 2, 2, None, 3] * 5
+    correct = [label == 0 for label in classes]
+    counted = maj_at_k(classes, correct, k)
+    monkeypatch.setattr("eval.statistics.metrics.MOST_COUNTED", 0)
+    assert maj_at_k(classes, correct, k) == pytest.approx(counted, abs=1e-12)
+
+
+@pytest.mark.parametrize(("n", "k"), [(1500, 512), (1001, 500), (2000, 3)])
+def test_maj_at_k_of_very_many_samples(n: int, k: int) -> None:
+    """Two classes that are equally large win equally often."""
+    correct = [number % 2 == 0 for number in range(n)]
+    even = n % 2 == 0
+    result = maj_at_k([number % 2 for number in range(n)], correct, k)
+    assert result.expected == pytest.approx(0.5, abs=1e-9 if even else 0.02)
+    assert result.low <= result.expected <= result.high
+    assert (result.low < result.high) == (k % 2 == 0), "only an even k can tie"
+    assert maj_at_k([0] * n, [True] * n, k) == pytest.approx((1, 1, 1))
+
+
 @pytest.mark.parametrize(
     ("classes", "correct", "k", "expected"),
     [

@@ -224,7 +224,7 @@ LENGTHS = [
 @pytest.mark.parametrize(("words", "fault", "more"), LENGTHS)
 def test_a_refusal_says_what_was_too_long(words: str, fault: str, more: str) -> None:
     error = length_refusal(words)
-    assert error is not None and error.refusal == "too_long"
+    assert error is not None and error.refusal == ("too_long" if fault == PROMPT else "limit_too_high")
     assert fault in str(error) and more in str(error)
 
 
@@ -244,7 +244,8 @@ def test_other_refusals_are_not_about_length(words: str) -> None:
 
 
 STATUSES = [
-    (400, {"error": {"message": LENGTHS[0][0]}}, "too_long"),
+    (400, {"error": {"message": LENGTHS[0][0]}}, "limit_too_high"),
+    (400, {"error": {"message": LENGTHS[1][0]}}, "too_long"),
     (422, {"detail": [{"msg": LENGTHS[9][0]}]}, "too_long"),
     (500, {"error": {"message": LENGTHS[10][0], "type": "exceed_context_size_error"}}, "too_long"),
     (413, "Payload Too Large", "too_long"),
