@@ -260,16 +260,15 @@ def open_handler(services: Services, turns: Turns, show: Renderer) -> Callable[.
     @in_words
     def open_battle(stored: Any, request: gr.Request) -> Answer:
         visitor, linked, failed = services.visitor(request), request.query_params.get("battle"), ""
+        try:
+            public = services.desk.load_battle(linked) if linked else None
+        except ArenaError as error:  # the page still shows what it would without a link
+            public, linked, failed = None, None, words_of(error)
         own = own_battle(turns, linked or stored, visitor)
-        if linked and (own is None or (own.over and own.roles)):
-            try:
-                public = services.desk.load_battle(linked)
-            except ArenaError as error:  # the page still shows what it would without a link
-                own, linked, failed = own_battle(turns, stored, visitor), None, words_of(error)
-            else:
-                battle = shared(public)
-                facts = show.revealed(public.reveal, public.verdicts, battle, "The vote") if public.reveal else ""
-                return Answer(battle, news(beside_own(show.whole(battle, facts))))
+        if public and (own is None or (own.over and own.roles)):
+            battle = shared(public)
+            facts = show.revealed(public.reveal, public.verdicts, battle, "The vote") if public.reveal else ""
+            return Answer(battle, news(beside_own(show.whole(battle, facts))))
         if own is None:  # not forgotten: it may be the network that has changed, and with it the visitor
             return unchanged(news(failed=failed) if failed else None)
         follow = own.id if own.phase == "running" else None

@@ -43,7 +43,9 @@ def refusal(error: Exception) -> ServerError:
             "Sign in to Hugging Face for a larger quota, or try again later.",
         )
     if "illegal duration" in title:
-        return ServerError(f"ZeroGPU does not lend a GPU for so long: {words}", "Lower the token limit.", "too_long")
+        return ServerError(
+            f"ZeroGPU does not lend a GPU for so long: {words}", "Lower the token limit.", "limit_too_high"
+        )
     if "queue" in title:
         return ServerError("No GPU became free within a minute.", "Try again later.")
     if "worker" in title:

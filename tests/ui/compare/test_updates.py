@@ -200,6 +200,7 @@ PUBLIC = SharedBattle("id", "pair", "blind", "together", "", (), {}, None)
         ("mine", {"mine": REVEALED}, PUBLIC, "shared", ""),
         ("dead", {"held": VOTED}, None, "voted", "no such battle"),
         ("dead", {}, None, None, "no such battle"),
+        ("mine", {"mine": VOTED}, None, None, "no such battle"),  # it was taken down
         ("", {}, None, None, ""),
     ],
 )

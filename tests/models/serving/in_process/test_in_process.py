@@ -137,15 +137,18 @@ async def test_replies_are_redirected(served: ServedPair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "limit", "words"),
-    [("a" * (CONTEXT + 10), 5, "prompt is too long"), ("a" * 100, CONTEXT, "token limit is too high")],
+    ("prompt", "limit", "refusal", "words"),
+    [
+        ("a" * (CONTEXT + 10), 5, "too_long", "prompt is too long"),
+        ("a" * 100, CONTEXT, "limit_too_high", "token limit is too high"),
+    ],
 )
 async def test_what_does_not_fit_the_context_is_refused(
-    served: ServedPair, prompt: str, limit: int, words: str
+    served: ServedPair, prompt: str, limit: int, refusal: str, words: str
 ) -> None:
     async with await tiny_client(served, "base") as client:
         reply = await client.complete([Message("user", prompt)], Sampling(max_tokens=limit))
-    assert (reply.finish_reason, reply.refusal) == ("failed", "too_long")
+    assert (reply.finish_reason, reply.refusal) == ("failed", refusal)
     assert words in reply.error and str(CONTEXT) in reply.error
 
 

@@ -127,7 +127,7 @@ async def test_a_call_nobody_listens_to_gives_the_gpu_back(served: ServedPair, s
     [
         (GpuError("ZeroGPU illegal duration", "The requested GPU duration (400s) is larger than the maximum allowed"),
          "does not lend a GPU for so long: The requested GPU duration (400s) is larger than the maximum allowed. Lower",
-         "too_long"),
+         "limit_too_high"),
         (GpuError("ZeroGPU queue timeout", "No GPU was available after 60s."), "No GPU became free within", ""),
         (GpuError("ZeroGPU pending credits exceeded", "Too many."), "gives you no more GPU time now: Too many.", ""),
         (GpuError("ZeroGPU worker error", "RuntimeError"), "took its GPU back", ""),
