@@ -67,17 +67,21 @@ const arena = (() => {
     if (told.said) say(told.said, false);
     if (told.failed) say(told.failed, true);
     if (told.mine) mine.keep(told.mine);
+    if (told.follow) leaveField();
     if (told.follow !== undefined) {
       leaveLink(told.follow);
       follow(told.follow);
     }
   }
 
-  // The page has moved on from the battle in its address, which a reload would open again. The question is on its way,
-  // so letters are votes again.
+  // The question is on its way, so letters are votes again.
+  function leaveField() {
+    document.activeElement?.closest("#question")?.querySelector("textarea")?.blur();
+  }
+
+  // The page has moved on from the battle in its address, which a reload would open again.
   function leaveLink(battle) {
     const address = new URL(window.location.href);
-    if (battle) document.activeElement?.closest("#question")?.querySelector("textarea")?.blur();
     if ((address.searchParams.get("battle") ?? battle) === battle) return;
     address.searchParams.delete("battle");
     window.history.replaceState(window.history.state, "", address);

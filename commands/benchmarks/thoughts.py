@@ -124,7 +124,8 @@ def give_command(options: argparse.Namespace) -> None:
 def importance_command(options: argparse.Namespace) -> None:
     from commands.kit.serving import serving
     from eval.runs.cost import most_in_flight
-    from eval.runs.plan import check_own, check_resumable
+    from eval.runs.plan import check_own
+    from eval.runs.run_job import check_served
     from eval.thoughts.resampling import missing, resample, stored, subject_of
 
     log = _run(options)
@@ -134,7 +135,7 @@ def importance_command(options: argparse.Namespace) -> None:
     limits = {"samples": options.draws, "most": options.sentences}
     if missing(subject, **limits):
         with serving(info.config.pair, options.profile) as served:
-            check_resumable(info, served.pair, {role: served.weight_hash(role) for role in info.sides}, served.profile)
+            check_served(info, served)
             at_once = most_in_flight(served.profile)
             telling = progress("answers")
             asyncio.run(resample(served, options.role, subject, **limits, concurrency=at_once, progress=telling))

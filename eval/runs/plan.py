@@ -69,8 +69,8 @@ def prepare(
     """Make the folder of a new run of the models that have a weight hash: both, or one.
 
     `software`: names and versions of the serving software (`ServedPair.software`); `names`: of models at addresses
-    (`eval.runs.run_job.served_names`). Raises ConfigError if the budget
-    does not fit the served context, or for an unknown prompting.
+    (`eval.runs.run_job.served_names`). Raises ConfigError if the budget does not fit the served context, or for an
+    unknown prompting.
     """
     info, problems = describe(runs, config, pair, weight_hashes, benchmarks, profile, software, names)
     return RunLog.create(runs, info, problems)

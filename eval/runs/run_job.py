@@ -10,7 +10,7 @@ from eval.grading.grader import Grader
 from eval.records import Sample
 from eval.runs.grades import Grading, check_golds, write_classes
 from eval.runs.jobs import Job, RunProgress
-from eval.runs.log import Role, RunLog
+from eval.runs.log import Role, RunInfo, RunLog
 from eval.runs.plan import check_resumable
 from eval.runs.runner import Runner, may_be_retried
 from models.chat.client import Endpoint, ModelClient
@@ -34,6 +34,12 @@ class ServedRun(Served, Protocol):
 def served_names(served: ServedRun, roles: Iterable[Role]) -> dict[Role, str]:
     """What their servers call the models whose weights are not visible here. Raises ServerError if one is not ready."""
     return {role: served.endpoint(role).model for role in roles if not served.weight_hash(role)}
+
+
+def check_served(info: RunInfo, served: ServedRun) -> None:
+    """`check_resumable` against the models that are served now. Raises ServerError too if one is not ready."""
+    hashes = {role: served.weight_hash(role) for role in info.sides}
+    check_resumable(info, served.pair, hashes, served.profile, served_names(served, info.sides))
 
 
 class Connection:
@@ -113,9 +119,7 @@ class RunJob(Job):
                 stack.push_async_callback(connection.aclose)
             if not await self._ready(roles):
                 return False
-            hashes = {role: self._served.weight_hash(role) for role in roles}
-            names = served_names(self._served, roles)
-            check_resumable(self.log.info(), self._served.pair, hashes, self._served.profile, names)
+            check_served(self.log.info(), self._served)
             self._runner = Runner(self.log, connections, on_sample=on_sample, retry_failed=self._retry_failed)
             self._phase = "running"
             if self._stopped.is_set():

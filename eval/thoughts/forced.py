@@ -15,8 +15,7 @@ from eval.records import CUT_OFF, Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import CoroutineJob, Tell
 from eval.runs.log import ROLES, Role, RunInfo, RunLog
-from eval.runs.plan import check_resumable
-from eval.runs.run_job import ServedRun, served_names
+from eval.runs.run_job import ServedRun, check_served
 from eval.thoughts.asking import Asker
 from models.chat.client import Message, ModelClient
 from models.chat.events import Reply
@@ -77,8 +76,7 @@ async def force_answers(
     if any(budget < 1 for budget in budgets):
         raise ConfigError("A budget below one token leaves no thought to keep.", "Give budgets of at least 1.")
     info = log.info()
-    hashes, names = {role: served.weight_hash(role) for role in info.sides}, served_names(served, info.sides)
-    check_resumable(info, served.pair, hashes, served.profile, names)
+    check_served(info, served)
     tasks = pending(log, budgets)
     if not tasks:
         return 0

@@ -16,8 +16,7 @@ from eval.records import CUT_OFF, Problem, Sample
 from eval.runs.grades import facts_of
 from eval.runs.jobs import Tell
 from eval.runs.log import Role, RunInfo, RunLog, sample_seed
-from eval.runs.plan import check_resumable
-from eval.runs.run_job import ServedRun, served_names
+from eval.runs.run_job import ServedRun, check_served
 from eval.thoughts.asking import Asker
 from eval.thoughts.sentences import first_half
 from models.chat.client import Message
@@ -97,8 +96,7 @@ async def transplant_thoughts(
     run; ServerError at the end if requests failed. What was made is kept.
     """
     info = log.info()
-    hashes, names = {role: served.weight_hash(role) for role in info.sides}, served_names(served, info.sides)
-    check_resumable(info, served.pair, hashes, served.profile, names)
+    check_served(info, served)
     tasks = pending(log, given)
     if not tasks:
         return 0

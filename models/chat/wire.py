@@ -22,8 +22,6 @@ SILENCE_SECONDS = 300.0
 """Longest wait for the next message of a stream. A busy server queues a request before its first token."""
 WHOLE_SECONDS = 3600.0
 """Longest wait for a complete reply."""
-
-
 REPETITION = {"min_pattern_size": 16, "max_pattern_size": 256, "min_count": 4}
 """What counts as a reply that repeats itself: its last 16 to 256 tokens stand there four times in a row. Why these
 numbers: docs/decisions.md."""

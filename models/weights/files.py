@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -137,14 +137,17 @@ def weights_hash(folder: Path) -> str:
         raise WeightsError(f"{folder} has no safetensors files.", "Give a folder with weights as safetensors.")
     adapter_config = folder / "adapter_config.json"
     files += [adapter_config] if adapter_config.is_file() else []
-    lines = "".join(f"{file.name} {_remembered_sha256(file)}\n" for file in files)
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return _hash_of(files)
 
 
 def framing_hash(folder: Path) -> str:
     """Hex sha256 over the files by which a model's conversations become tokens: tokenizer, chat template, settings."""
     files = [f for f in folder.iterdir() if f.suffix in FRAMING and not f.name.endswith(".safetensors.index.json")]
-    lines = "".join(f"{file.name} {sha256_of(file)}\n" for file in sorted(files))
+    return _hash_of(sorted(files))
+
+
+def _hash_of(files: Iterable[Path]) -> str:
+    lines = "".join(f"{file.name} {_remembered_sha256(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
