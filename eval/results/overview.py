@@ -76,12 +76,10 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
 
     Only complete runs of both models count, with every sample drawn and graded; a run in progress never represents a
     set. Of several runs, the one with the most answers is used, and among equals the newest; one with a thinking budget
-    only if there is no other.
+    only if there is no other. Runs made here with earlier weights of the pair do not count.
     """
     best: dict[str, tuple[SetResult, Comparison]] = {}
-    for info in list_runs(runs):
-        if info.config.pair != pair or len(info.sides) < 2 or info.origin != "run":
-            continue
+    for info in _of_these_weights(runs, pair):
         for comparison in run_comparisons(runs, info.id):
             result, current = _result(info, comparison), best.get(comparison.benchmark)
             if result and (current is None or _rank(result) > _rank(current[0])):
@@ -92,6 +90,26 @@ def overview(runs: Path, pair: str) -> list[SetResult]:
     p_values |= zip(testable, holm([p_values[name] for name in testable]), strict=True)
     results = (result._replace(p=p_values[name]) for name, (result, _) in best.items())
     return sorted(results, key=lambda result: -result.answers)
+
+
+def _of_these_weights(runs: Path, pair: str) -> list[RunInfo]:
+    """A pair's runs, newest first, without those of earlier weights: its newest run made here says which it has now.
+
+    Runs that ship stay: a merge rounds a few weights otherwise on another machine, so that their hashes say nothing.
+    """
+    infos = [one for one in list_runs(runs) if (one.config.pair, one.origin, len(one.sides)) == (pair, "run", 2)]
+    newest = next((one for one in infos if not one.recorded), None)
+    return [one for one in infos if one.recorded or newest is None or _same_weights(one, newest)]
+
+
+def _same_weights(one: RunInfo, other: RunInfo) -> bool:
+    """False if a side's weights, or the name its server gives them, are known in both runs and differ."""
+    for role, side in one.sides.items():
+        theirs = other.sides[role]
+        for mine, its in ((side.weight_hash, theirs.weight_hash), (side.served, theirs.served)):
+            if mine and its and mine != its:
+                return False
+    return True
 
 
 def in_words(results: Sequence[SetResult]) -> str:

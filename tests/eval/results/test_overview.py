@@ -18,7 +18,7 @@ STARTED = "2026-01-01T00:00:00.000+00:00"
 def make_run(
     runs: Path, right: dict[str, int], of: int = 20, *, when: str = "2026-01-01", missing: int = 0, pair: str = "p",
     unmarked: int = 0, unread: int = 0, name: str = "toy", samples: int = 1,
-    budget: int | None = None,
+    budget: int | None = None, weights: str = "", recorded: bool = False,
 ) -> None:  # fmt: skip
     """A graded run; the last `missing` problems of the distilled model are not there yet.
 
@@ -26,11 +26,11 @@ def make_run(
     the right number without marking it; on its last `unread` the grader failed.
     """
     problems = [Problem(f"{name}/{number}", f"{number}?", "1", name) for number in range(of)]
-    sides = {role: SideInfo(f"{role}-model", role) for role in ROLES}
+    sides = {role: SideInfo(f"{role}-model", role, weights) for role in ROLES}
     data = (DataInfo(name, name.capitalize(), "", "", "math", of, of),)
     run = f"{when}-{pair}"
     config = RunConfig(pair, (name,), samples=samples, temperature=0.6 if samples > 1 else 0.0, thinking_budget=budget)
-    info = RunInfo(run, f"{when}T00:00:00+00:00", config, data, sides, "")
+    info = RunInfo(run, f"{when}T00:00:00+00:00", config, data, sides, "", recorded=recorded)
     log = RunLog.create(runs, info, problems)
     for role in ROLES:
         for at, problem in enumerate(problems[: of - missing if role == "distilled" else of]):
@@ -57,6 +57,18 @@ def test_the_largest_complete_run_stands_for_a_set(tmp_path: Path) -> None:
     assert (result.n, result.k, result.base, result.distilled) == (20, 1, 0.1, 0.9)
     assert result.low > 0 and result.base_tokens == 7
     assert overview(tmp_path, "nobody") == []
+
+
+def test_runs_of_earlier_weights_stand_for_nothing(tmp_path: Path) -> None:
+    make_run(tmp_path, {"base": 2, "distilled": 18}, of=40, weights="first")
+    make_run(tmp_path, {"base": 5, "distilled": 6}, when="2026-02-01", weights="second")
+    make_run(tmp_path, {"base": 1, "distilled": 1}, when="2026-03-01", weights="second", missing=1)
+    (result,) = overview(tmp_path, "p")
+    assert (result.n, result.distilled) == (20, 0.3)
+    make_run(tmp_path, {"base": 1, "distilled": 9}, of=30, when="2025-01-01", weights="elsewhere", recorded=True)
+    assert [one.n for one in overview(tmp_path, "p")] == [30]
+    make_run(tmp_path, {"base": 1, "distilled": 9}, of=50, when="2025-02-01")  # not known
+    assert [one.n for one in overview(tmp_path, "p")] == [50]
 
 
 @pytest.mark.parametrize("samples", [1, 3])
