@@ -9,7 +9,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
@@ -22,12 +21,10 @@ from common.paths import cache, home
 from models.config.registry import ROLES
 from ui.kit.owner import check_key, is_owner_name
 from ui.server.policy import Application, Receive, Scope, Send
-from ui.services import Services, address_of, signed_in
+from ui.services import Services, address_of, from_this_machine, signed_in
 from votes.visitor import network
 
 PATH = "/metrics"
-PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip")
-"""Headers of a proxied request, for which a loopback address says nothing about who is asking."""
 NVIDIA_SMI = ("nvidia-smi", "--query-gpu=index,memory.used,memory.total", "--format=csv,noheader,nounits")
 
 
@@ -120,7 +117,7 @@ def room() -> Iterator[Metric]:
 def gpu_memory() -> list[Memory]:
     """Memory of every NVIDIA GPU; empty if there is none or its driver does not answer."""
     try:
-        answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=10, check=True)
+        answer = subprocess.run(NVIDIA_SMI, capture_output=True, encoding="utf-8", timeout=10, check=True)
         lines = [line.split(",") for line in answer.stdout.splitlines() if line.strip()]
         return [Memory(gpu.strip(), float(used) * 2**20, float(total) * 2**20) for gpu, used, total in lines]
     except (OSError, subprocess.SubprocessError, ValueError):
@@ -131,10 +128,7 @@ def refuse(scope: Scope) -> str:
     """Why this request is refused; empty if it is allowed."""
     headers = Headers(scope=scope)
     client = scope.get("client")
-    with suppress(ValueError, TypeError):
-        if client and ip_address(client[0]).is_loopback and not any(name in headers for name in PROXIES):
-            return ""
-    if is_owner_name(signed_in(scope.get("session"))):
+    if from_this_machine(client, headers) or is_owner_name(signed_in(scope.get("session"))):
         return ""
     try:
         key = headers.get("authorization", "").removeprefix("Bearer ").strip()

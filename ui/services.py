@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import network, visitor_hash
 
+PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip")
+"""Headers of a proxied request, for which a loopback address says nothing about who is asking."""
+
 
 def address_of(client: Any, headers: Mapping[str, str]) -> str:
     """The address a request comes from. Behind a Space's proxy, the one that the proxy appends last."""
@@ -26,6 +30,14 @@ def address_of(client: Any, headers: Mapping[str, str]) -> str:
     if os.environ.get("SPACE_ID"):
         address = headers.get("x-forwarded-for", address).split(",")[-1].strip()
     return address
+
+
+def from_this_machine(client: Any, headers: Mapping[str, str]) -> bool:
+    """Whether whoever is asking sits at the machine that serves the page."""
+    try:
+        return ip_address(address_of(client, headers)).is_loopback and not any(name in headers for name in PROXIES)
+    except ValueError:
+        return False
 
 
 def signed_in(session: Mapping[str, Any] | None) -> str:

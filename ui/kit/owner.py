@@ -1,8 +1,9 @@
-"""Who may change what all visitors share: on a public Space, and wherever a key is set, only its owner.
+"""Who may change what all visitors share: whoever sits at the machine itself, and otherwise only its owner.
 
 Checked before starting runs and judges, pinning cases and keeping live runs of them, flagging grades, saving scores,
 adding traces and taking battles down. The owner is whoever has signed in to Hugging Face under a name in
-`JOURNEY_OWNER`, or gives the key. Wrong keys are counted, so that nobody can try many.
+`JOURNEY_OWNER`, or gives the key. On a Space, and wherever a key is set, that goes for the machine itself too. Wrong
+keys are counted, so that nobody can try many.
 """
 
 import hmac
@@ -15,7 +16,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from common.errors import ConfigError
-from ui.services import address_of, session_of, signed_in
+from ui.services import address_of, from_this_machine, session_of, signed_in
 from votes.casting.limits import Action, Rate, RateLimiter
 from votes.errors import TooOften
 from votes.visitor import network
@@ -28,8 +29,11 @@ _tries = RateLimiter(TRIES, time.monotonic)
 
 
 def needs_key() -> bool:
-    """Whether visitors may only look: on a public Space, and wherever a key is set."""
-    return bool(os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY))
+    """Whether who is asking may only look without a key: on a Space, wherever a key is set, and from other machines."""
+    if os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY):
+        return True
+    request = LocalContext.request.get(None)
+    return request is not None and not from_this_machine(request.client, request.headers)
 
 
 def can_sign_in() -> bool:
@@ -57,7 +61,10 @@ def check_key(key: str, visitor: str) -> None:
     """Raise ConfigError unless this is the owner's key. Wrong keys are counted per visitor, empty ones are not."""
     secret = os.environ.get(OWNER_KEY, "")
     if not secret:
-        way = f"Set the secret {OWNER_KEY}, or sign in under a name in {OWNERS}."
+        otherwise = (
+            f"sign in under a name in {OWNERS}" if os.environ.get("SPACE_ID") else "open the page on its machine"
+        )
+        way = f"Set the secret {OWNER_KEY}, or {otherwise}."
         raise ConfigError("Only the owner can do this, and no key is set.", way)
     _tries.check("key", visitor)
     if hmac.compare_digest(key.encode("utf-8", "surrogatepass"), secret.encode()):

@@ -12,7 +12,7 @@ from gradio.context import LocalContext
 from common.errors import ConfigError
 from tests.votes.helpers import Clock
 from ui.kit import owner
-from ui.kit.owner import can_sign_in, is_owner, require_owner
+from ui.kit.owner import can_sign_in, is_owner, needs_key, require_owner
 from ui.metrics import refuse
 from ui.services import Services, signed_in
 from votes.casting.limits import RateLimiter
@@ -192,6 +192,31 @@ def test_keys_cannot_be_guessed_there_either() -> None:
     assert "Too many wrong keys" in refuse(
         scope_of("10.0.0.7", authorization="Bearer s3cret", x_forwarded_for="10.0.0.7")
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "owns"),
+    [
+        ("127.0.0.1", {}, True),
+        ("::1", {}, True),
+        ("127.0.0.1", {"x-forwarded-for": "192.0.2.1"}, False),
+        ("192.168.1.7", {}, False),
+        ("172.17.0.1", {}, False),
+        ("testclient", {}, False),
+    ],
+)
+def test_without_a_key_only_the_machine_itself_is_the_owners(
+    asking: Any, monkeypatch: pytest.MonkeyPatch, address: str, headers: dict[str, str], owns: bool
+) -> None:
+    for name in ("SPACE_ID", "JOURNEY_OWNER_KEY"):
+        monkeypatch.setenv(name, "")
+    raw = SimpleNamespace(scope={}, client=SimpleNamespace(host=address), headers=headers)
+    token = LocalContext.request.set(gr.Request(request=raw))  # type: ignore[arg-type]
+    assert is_owner("") == owns and needs_key() != owns
+    if not owns:
+        with pytest.raises(ConfigError, match="or open the page on its machine"):
+            require_owner("")
+    LocalContext.request.reset(token)
 
 
 def test_where_no_key_is_needed_others_still_get_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
