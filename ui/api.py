@@ -7,7 +7,8 @@ the documentation that programs and models see.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -39,6 +40,10 @@ RATES: Mapping[Action, Rate] = {"turn": Rate(per_visitor=10, in_total=120)}
 """Rate limits for programs; visitors of the page have separate limits."""
 AT_ONCE = 2
 """Programs' questions answered concurrently; kept low, since people come first."""
+IN_LINE = 50
+"""Programs that may wait for that."""
+ANSWER_SECONDS = 600.0
+"""Longest time for an answer. A program that has hung up is not noticed before that."""
 READY_SECONDS = 20.0
 _SIDES: dict[Role, Side] = {"base": "a", "distilled": "b"}
 
@@ -57,8 +62,8 @@ def build_api(services: Services) -> None:
     program = Program(services)
     asking: tuple[Any, ...] = (program.ask, program.compare)
     reading: tuple[Any, ...] = (program.results, program.report, program.preferences)
-    for endpoint in asking:
-        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=AT_ONCE, concurrency_id="programs")
+    for endpoint in asking:  # which keep their own line: gradio's is as long for programs as for people
+        gr.api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)
     for endpoint in reading:
         gr.api(spoken()(endpoint), api_name=endpoint.__name__, concurrency_limit=2, concurrency_id="readers")
     # A file needs a component that hands it out; nobody sees these.
@@ -75,6 +80,8 @@ class Program:
         self._services = services
         self._rates = RateLimiter(RATES, time.monotonic)
         self._folders = PressFolders("export")
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._in_line = 0
 
     async def ask(
         self,
@@ -186,11 +193,40 @@ class Program:
         sampling = check_sampling(max_tokens, temperature)
         self._rates.take("turn", services.visitor(request))
         within = within_contexts(services.served, dict.fromkeys(roles, sampling))
-        replies = await asyncio.gather(*(self._reply(role, question, within[role]) for role in roles))
+        async with self._turn():
+            replies = await self._replies(question, {role: within[role] for role in roles})
         done = dict(zip((_SIDES[role] for role in roles), replies, strict=True))
         if services.guard:
             done = await services.guard.screen(question, done)
         return {role: self._in_json(role, done[_SIDES[role]]) for role in roles}
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None, None]:
+        """Wait until it is this program's turn. ServerError if too many do."""
+        if self._in_line >= IN_LINE:
+            raise ServerError(f"{IN_LINE} programs are waiting already.", "Try again in a few minutes.")
+        self._in_line += 1
+        try:
+            await self._turns.acquire()
+        finally:
+            self._in_line -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _replies(self, question: str, sampling: Mapping[Role, Sampling]) -> list[Reply]:
+        """All of them; if one fails, the others are not waited for. ServerError after `ANSWER_SECONDS`."""
+        asked = [asyncio.create_task(self._reply(role, question, its)) for role, its in sampling.items()]
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await asyncio.gather(*asked)
+        except TimeoutError as error:
+            minutes = ANSWER_SECONDS / 60
+            raise ServerError(f"No answer within {minutes:.0f} minutes.", "Ask for fewer tokens.") from error
+        finally:
+            for task in asked:
+                task.cancel()
 
     async def _reply(self, role: Role, question: str, sampling: Sampling) -> Reply:
         started = time.monotonic()

@@ -1,20 +1,25 @@
 """What a program may do, through Gradio's own client: the named endpoints with types and docs, and nothing else."""
 
+import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from common.errors import ServerError
 from eval.runs.recorded import RECORDED, unpack_recorded
-from models.config.registry import load_config
+from models.chat.events import Reply
+from models.config.registry import Role, load_config
 from tests.ui.scripted_pair import always, scripted_pair
 from tests.votes.helpers import FREE, play
-from ui.api import mcp_installed
+from ui.api import Program, mcp_installed
 from ui.layout import QUEUE, build_app, launch_options
 from ui.services import Services
 from votes.casting.desk import Desk
@@ -88,6 +93,60 @@ def test_a_program_that_asks_too_often_waits(client: Client) -> None:
     with pytest.raises(AppError, match="Too many questions"):
         for _ in range(5):
             client.predict(question="What is 2 + 2?", api_name="/ask")
+
+
+def program_with(
+    monkeypatch: pytest.MonkeyPatch, services: Services, reply: Callable[..., Awaitable[Reply]]
+) -> Callable[[str], Awaitable[Any]]:
+    """Asks by the endpoint `compare`, with the models' replies in the test's hands."""
+    monkeypatch.setattr(Program, "_reply", lambda self, role, question, sampling: reply(role, question))
+    program = Program(services)
+    raw = SimpleNamespace(scope={}, client=SimpleNamespace(host="192.0.2.1"), headers={})
+    return lambda question: program.compare(gr.Request(request=raw), question)  # type: ignore[arg-type]
+
+
+async def test_programs_are_answered_two_at_a_time_and_a_long_line_is_refused(
+    monkeypatch: pytest.MonkeyPatch, services: Services
+) -> None:
+    asked: list[str] = []
+    go = asyncio.Event()
+
+    async def reply(role: Role, question: str) -> Reply:
+        asked.append(question)
+        await go.wait()
+        return Reply(raw=question, answer=question, finish_reason="stop")
+
+    monkeypatch.setattr("ui.api.IN_LINE", 1)
+    ask = program_with(monkeypatch, services, reply)
+    waiting = [asyncio.ensure_future(ask(question)) for question in ("1", "2", "3")]
+    await asyncio.sleep(0.05)
+    assert sorted(asked) == ["1", "1", "2", "2"]
+    with pytest.raises(gr.Error, match="waiting already"):
+        await ask("4")
+    go.set()
+    assert [answers["base"]["answer"] for answers in await asyncio.gather(*waiting)] == ["1", "2", "3"]
+
+
+async def test_a_model_that_never_ends_gives_its_turn_back(monkeypatch: pytest.MonkeyPatch, services: Services) -> None:
+    ended: list[str] = []
+
+    async def reply(role: Role, question: str) -> Reply:
+        if question == "fails" and role == "base":
+            raise ServerError("The base model did not answer.")
+        try:
+            await asyncio.sleep(30 if question != "ok" else 0)
+        finally:
+            ended.append(f"{question} {role}")
+        return Reply(raw="x", answer="x", finish_reason="stop")
+
+    monkeypatch.setattr("ui.api.ANSWER_SECONDS", 0.05)
+    ask = program_with(monkeypatch, services, reply)
+    for question, said in (("late", "No answer within"), ("fails", "did not answer"), ("late", "No answer within")):
+        with pytest.raises(gr.Error, match=said):
+            await ask(question)
+    await asyncio.sleep(0)
+    assert ended.count("late base") == ended.count("late distilled") == 2 and "fails distilled" in ended
+    assert (await ask("ok"))["base"]["answer"] == "x"
 
 
 def test_results_and_the_report_of_a_run(client: Client) -> None:

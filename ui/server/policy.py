@@ -47,8 +47,8 @@ UPLOADS_AN_HOUR = 60
 HOUR = 3600.0
 KEPT_SECONDS = 4 * HOUR
 """How long the owner of an upload is remembered: longer than gradio keeps the file."""
-LARGEST_EVENT = 8 * 2**20
-"""Bytes of one event: what a page sends with a press of a button."""
+LARGEST_BODY = 8 * 2**20
+"""Bytes of any other request, such as what a page sends with a press of a button."""
 _UPLOAD, _FILE = "/gradio_api/upload", "/gradio_api/file"
 _EVENTS = ("/gradio_api/queue/join", "/gradio_api/run/", "/gradio_api/api/", "/gradio_api/call/", "/gradio_api/mcp")
 _CLOSED = ("/gradio_api/process_recording", "/gradio_api/proxy=", "/gradio_api/vibe-", "/gradio_api/run-history",
@@ -89,10 +89,11 @@ class PagePolicy:
         if refusal is None and scope["method"] == "POST":
             if path.rstrip("/").endswith(_UPLOAD):
                 answer = self._noting_owner(visitor, send_with_policy)
-            elif any(part in path for part in _EVENTS):
-                event = await _body(receive)
-                refusal = self._refusal_of_event(event, visitor)
-                receive = _again(_whole_characters(event or b""), receive)
+            else:
+                body = await _body(receive)
+                event = any(part in path for part in _EVENTS)
+                refusal = self._refusal_of_body(body, event, visitor)
+                receive = _again(_whole_characters(body or b"") if event else body or b"", receive)
         await (refusal or self._app)(scope, receive, answer)
 
     def _refusal(self, scope: Scope, visitor: str) -> Application | None:
@@ -104,7 +105,7 @@ class PagePolicy:
         if scope["method"] != "POST" or not path.endswith(_UPLOAD):
             return None
         length = Headers(scope=scope).get("content-length", "")
-        if not length.isdigit():
+        if not length.isdecimal():
             return PlainTextResponse("An upload must state its length.", 411)
         if int(length) > LARGEST_UPLOAD + 2**16:  # the form around the file
             return PlainTextResponse(f"A file may have at most {LARGEST_UPLOAD // 2**20} MB.", 413)
@@ -112,13 +113,13 @@ class PagePolicy:
             return PlainTextResponse("You have uploaded a lot. Try again in an hour.", 429)
         return None
 
-    def _refusal_of_event(self, event: bytes | None, visitor: str) -> Application | None:
-        if event is None:
+    def _refusal_of_body(self, body: bytes | None, event: bool, visitor: str) -> Application | None:
+        if body is None:
             return PlainTextResponse("This is too large.", 413)
-        if not self._owners:
+        if not (event and self._owners):
             return None
         try:
-            named = [text for text in _texts(json.loads(event)) if not self._may_use(text, visitor)]
+            named = [text for text in _texts(json.loads(body)) if not self._may_use(text, visitor)]
         except (ValueError, RecursionError):
             return PlainTextResponse("This is not JSON that can be read.", 400)
         return PlainTextResponse("This file was uploaded by somebody else.", 403) if named else None
@@ -171,12 +172,12 @@ class PagePolicy:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body of a request; None if it is larger than an event may be."""
+    """The whole body of a request; None if it is larger than `LARGEST_BODY`."""
     body = bytearray()
     while True:
         message = await receive()
         body.extend(message.get("body", b""))
-        if len(body) > LARGEST_EVENT:
+        if len(body) > LARGEST_BODY:
             return None
         if not message.get("more_body"):
             return bytes(body)

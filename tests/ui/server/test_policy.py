@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from ui.server.policy import HOUR, KEPT_SECONDS, LARGEST_EVENT, LARGEST_UPLOAD, UPLOADS_AN_HOUR, PagePolicy
+from ui.server.policy import HOUR, KEPT_SECONDS, LARGEST_BODY, LARGEST_UPLOAD, UPLOADS_AN_HOUR, PagePolicy
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -117,11 +117,18 @@ def test_no_address_is_fetched_through_the_server(client: TestClient, path: str)
 
 
 @pytest.mark.parametrize(
-    ("content", "status"), [(b"x" * (LARGEST_EVENT + 1), 413), (b"{", 400), (b"[" * 100_000, 400), (b"\xff", 400)]
+    ("content", "status"), [(b"x" * (LARGEST_BODY + 1), 413), (b"{", 400), (b"[" * 100_000, 400), (b"\xff", 400)]
 )
 def test_an_event_that_no_page_sends_is_refused(client: TestClient, content: bytes, status: int) -> None:
     client.post("/gradio_api/upload", content=b"x")
     assert client.post("/gradio_api/queue/join", content=content).status_code == status
+
+
+def test_no_other_request_may_be_of_any_size(client: TestClient) -> None:
+    client.post("/gradio_api/upload", content=b"x")
+    for path in ("/gradio_api/reset", "/gradio_api/cancel", "/login", "/anything"):
+        assert client.post(path, content=b"x" * (LARGEST_BODY + 1)).status_code == 413
+        assert client.post(path, content=b"user=1").content == b"user=1"
 
 
 @pytest.mark.parametrize(
