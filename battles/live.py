@@ -15,7 +15,7 @@ from typing import Any
 
 from battles.battle import Battle
 from battles.pace import Pace, Signal
-from common.errors import ArenaError, ServerError, without_addresses
+from common.errors import ArenaError, ServerError, for_visitors
 from models.chat.client import Message, ReplyStream
 from models.chat.events import Failed, Finished, Reply
 from models.chat.resume import Wish, resume_for
@@ -199,7 +199,7 @@ async def answer(served: ServedPair, turn: LiveTurn, side: Side) -> None:
         reply = failed(turn, side, "The reply ended because of an internal error. The log has the details.")
     if reply.error:
         _LOG.warning("side %s failed: %s", side, reply.error)
-    turn.end(side, replace(reply, error=without_addresses(reply.error)))
+    turn.end(side, replace(reply, error=for_visitors(reply.error)))
 
 
 async def follow(served: ServedPair, turn: LiveTurn, side: Side) -> Reply:

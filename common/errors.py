@@ -2,7 +2,11 @@
 
 import errno
 import re
+import tempfile
+from pathlib import Path
 from typing import Literal
+
+from common.paths import ROOT, home
 
 Refusal = Literal["", "too_long", "limit_too_high", "refused", "cannot_start"]
 """Why a retry cannot help. `too_long`: the prompt does not fit this model; `limit_too_high`: it would, but not with so
@@ -48,6 +52,8 @@ class DataError(ArenaError):
     """A data file that is missing, unreadable or not what it claims to be; the message names the file and row."""
 
 
-def without_addresses(text: str) -> str:
-    """An error as visitors may see it: where the servers are is their operator's business."""
-    return re.sub(rf"(?: at)? ?{_ADDRESS}", "", re.sub(rf"(?:^|(?<=[.!?] )){_ADDRESS}", "The server", text))
+def for_visitors(text: str) -> str:
+    """A message as visitors may see it: no server's address, and file names without the folders of this machine."""
+    text = re.sub(rf"(?: at)? ?{_ADDRESS}", "", re.sub(rf"(?:^|(?<=[.!?] )){_ADDRESS}", "The server", text))
+    own = "|".join(re.escape(str(folder)) for folder in (home(), ROOT, Path(tempfile.gettempdir()), Path.home()))
+    return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", text)

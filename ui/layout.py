@@ -7,7 +7,8 @@ import gradio as gr
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from common.errors import without_addresses
+from common.errors import for_visitors
+from common.jsonl import read_text
 from models.config.registry import ROLES
 from models.serving.status import Phase, Status
 from ui.api import build_api, mcp_installed
@@ -79,12 +80,12 @@ def launch_options(services: Services | None = None) -> dict[str, Any]:
     # Event streams are not compressed: they would wait for a full block.
     compressed = Middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     scripts = ("language.js", "mine.js", "news.js", "first.js", "page.js", "lens/lens.js")
-    script = "\n".join((UI / name).read_text() for name in scripts)
+    script = "\n".join(read_text(UI / name) for name in scripts)
     # Not with the page's style, where gradio rewrites selectors, nor in its tabs, each of which would carry a copy.
-    look = "\n".join((UI / name).read_text() for name in STYLES)
+    look = "\n".join(read_text(UI / name) for name in STYLES)
     return {
         "theme": theme(),
-        "css": (UI / "style.css").read_text(),
+        "css": read_text(UI / "style.css"),
         "head": f"<style>{look}</style><script>{script}</script>",
         "run_history": False,
         "footer_links": [],
@@ -108,7 +109,7 @@ def status_chip(role: str, title: str, status: Status) -> Markup:
         tone=tone,
         role=role,
         title=title,
-        sentence=without_addresses(status.sentence),
+        sentence=for_visitors(status.sentence),
     )
 
 
@@ -132,7 +133,7 @@ def look_at_models(services: Services, shown: str) -> tuple[Any, Any]:
 
 def build_header(services: Services) -> gr.HTML:
     with gr.Row(elem_id="top"):
-        gr.HTML((UI / "text" / "header.html").read_text(), elem_id="header")
+        gr.HTML(read_text(UI / "text" / "header.html"), elem_id="header")
         status = gr.HTML(status_line(services), elem_id="status")
         if can_sign_in():
             gr.LoginButton(size="sm", scale=0, min_width=160, elem_id="login")

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from common.errors import ArenaError, DataError
+from common.errors import ArenaError, DataError, for_visitors
 from eval.records import Problem, Sample
 from eval.runs.log import TOO_LONG, Role, RunInfo, RunLog, sample_seed
 from models.chat.client import Completer, Message
@@ -228,7 +228,7 @@ class Runner:
             seconds=round(reply.seconds, 3),
             started_at=started,
             config_hash=self._hash,
-            error=reply.error if reply.finish_reason == "failed" else "",
+            error=for_visitors(reply.error) if reply.finish_reason == "failed" else "",
         )
 
     async def _ask(self, side: _Side, prompt: str, sampling: Sampling) -> Reply:

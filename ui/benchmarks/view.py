@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from common.errors import for_visitors
 from common.text import counted, duration
 from eval.results.cells import CELL_OUTCOMES, Cell
 from eval.results.comparison import Comparison, SideSummary, between, headline, points, stated_note
@@ -11,7 +12,6 @@ from eval.runs.jobs import RunProgress
 from eval.runs.log import ROLES, Role, RunInfo
 from eval.runs.runner import SideProgress
 from ui.benchmarks.figures import VERDICT_COLOURS
-from ui.kit.events import words_in
 from ui.kit.html import Markup, join, note, render, table
 from ui.lens.view import Thought, lens_pair, thought_of
 
@@ -177,7 +177,7 @@ def progress_html(progress: RunProgress | None, where: str = "") -> Markup:
         run=progress.run,
         where=where,
         phase=words.get(progress.phase, progress.phase),
-        message=words_in(progress.message),
+        message=for_visitors(progress.message),
         bars=join(_bar(role, progress.sides[role]) for role in ROLES if role in progress.sides),
     )
 
@@ -192,7 +192,7 @@ def _bar(role: str, side: SideProgress) -> Markup:
     if side.message == "running" and side.seconds_left is not None:
         facts.append(f"about {duration(side.seconds_left)} left")
     elif side.message != "running":
-        facts.append(words_in(side.message))
+        facts.append(for_visitors(side.message))
     return render(
         '<div class="bm-bar {{ role }}"><span class="bm-role">{{ role }}</span><span class="bm-track"'
         ' role="progressbar" aria-valuenow="{{ rounded }}" aria-valuemin="0" aria-valuemax="100"'
@@ -219,7 +219,7 @@ def answer_head(role: str, title: str, detail: Mapping[str, Any]) -> Markup:
     if detail["note"]:
         facts.append(f"grader: {detail['note']}")
     if detail["error"]:
-        facts.append(f"error: {detail['error']}")
+        facts.append(f"error: {for_visitors(str(detail['error']))}")
     return render(
         '<div class="side-head"><span class="name {{ role }}">{{ title }}</span>'
         '<span class="chip {{ kind }}">{{ verdict }}</span></div><div class="side-figures">{{ facts }}</div>',

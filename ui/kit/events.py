@@ -1,10 +1,7 @@
 """What the page's events share: options of events that only update, and errors shown to the user."""
 
-import re
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,8 +9,7 @@ from gradio.components import Component
 from gradio.context import Context
 from markupsafe import escape
 
-from common.errors import ArenaError, without_addresses
-from common.paths import ROOT, home
+from common.errors import ArenaError, for_visitors
 
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 """Options of an event that is not part of the API and shows no progress."""
@@ -21,13 +17,7 @@ QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 def words_of(error: ArenaError) -> str:
     """The error as a visitor may see it."""
-    return words_in(str(error))
-
-
-def words_in(text: str) -> str:
-    """A message as a visitor may see it: file names without the folders of this machine, no server's address."""
-    own = "|".join(re.escape(str(folder)) for folder in (home(), ROOT, Path(tempfile.gettempdir()), Path.home()))
-    return re.sub(rf"(?:{own})[/\\](?:[^\s/\\]+[/\\])*", "", without_addresses(text))
+    return for_visitors(str(error))
 
 
 @contextmanager

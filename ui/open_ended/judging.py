@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 from gradio.components import Component
 
-from common.errors import ArenaError, ConfigError
+from common.errors import ArenaError, ConfigError, for_visitors
 from eval.judging.judge import RUBRICS, Judge
 from eval.judging.judged import KEY_VARIABLE, JudgeJob, judge_client, judge_run
 from eval.judging.labelled import LABELLED, check_judge, check_sentence, checks_file, load_labelled, save_check
@@ -25,7 +25,7 @@ from eval.runs.open_ended import runs_folder
 from models.config.registry import Role
 from models.serving.clients import client_of
 from traces.cases.cases import Case, all_cases, runs_of
-from ui.kit.events import QUIET, spoken, words_in, words_of
+from ui.kit.events import QUIET, spoken, words_of
 from ui.kit.html import Markup, html, note, render, short_hash, shown
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.view import ratings_html
@@ -124,7 +124,10 @@ def build_judge_section(
         if not isinstance(job, JudgeJob) or (job.over and seen == str(id(job))):
             return gr.skip()
         over = job.over
-        update: dict[Any, Any] = {form.notice: words_in(job.progress().message), watched: str(id(job)) if over else ""}
+        update: dict[Any, Any] = {
+            form.notice: for_visitors(job.progress().message),
+            watched: str(id(job)) if over else "",
+        }
         if job.log.folder.name == run_id:  # its hundreds of verdicts are sent once, at the end
             update[outcome] = shown(outcome_html(run_id, verdicts=over))
         return update

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from common.errors import ArenaError, ConfigError
+from common.errors import ArenaError, ConfigError, for_visitors
 from eval.grading.grader import Grader
 from eval.judging.judged import judgements
 from eval.judging.scored import run_scores
@@ -30,7 +30,7 @@ from eval.runs.open_ended import (
 from eval.runs.run_job import RunJob
 from models.config.registry import ROLES, Profile
 from models.config.sampling import Sampling
-from ui.kit.events import QUIET, page_loads, words_in, words_of
+from ui.kit.events import QUIET, page_loads, words_of
 from ui.kit.html import Markup, html, note, prose, render, section, shown, text_of
 from ui.kit.owner import owner_key, require_owner
 from ui.open_ended.judging import build_judge_section, build_people_section
@@ -209,7 +209,7 @@ def run_title(info: RunInfo) -> str:
 
 def progress_text(progress: RunProgress) -> str:
     sides = " · ".join(f"{role} {progress.sides[role].done}/{progress.sides[role].total}" for role in progress.sides)
-    parts = (f"Run {progress.run}: {PHASES[progress.phase]}.", sides, words_in(progress.message))
+    parts = (f"Run {progress.run}: {PHASES[progress.phase]}.", sides, for_visitors(progress.message))
     return " ".join(part for part in parts if part)
 
 
