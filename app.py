@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import tempfile
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 # Gradio asks matplotlib for its backend at every event. If it is unset, the first event imports pyplot: seconds.
@@ -11,7 +12,7 @@ os.environ.setdefault("MPLBACKEND", "agg")
 
 from battles.guard import configured_guard
 from common.errors import ArenaError
-from common.paths import cache, home
+from common.paths import cache, home, on_space
 from common.software import VERSION
 from common.variables import unknown_variables
 from eval.runs.recorded import unpack_recorded
@@ -23,6 +24,12 @@ from votes.backup.keeper import configured_keeper
 from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
+
+HERE = ("127.0.0.1", "localhost", "::1")
+ONLY_HERE = (
+    "From other machines the page can be used to read, ask and vote. To start runs or take battles down from there, "
+    "set JOURNEY_OWNER_KEY to a long word and enter it on the page."
+)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -44,11 +51,17 @@ def main() -> None:
     from ui.services import Services
 
     arguments = parse_arguments()
+    own = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY"), "127.0.0.1", "localhost")
     for name in ("no_proxy", "NO_PROXY"):  # gradio requests its own page at startup, which a proxy cannot reach
-        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
+        os.environ[name] = ",".join(filter(None, own))
+    # Gradio copies uploads and downloads to a folder that it would share with every user of the machine.
+    copies = tempfile.TemporaryDirectory(prefix="journey-arena-")
+    os.environ.setdefault("GRADIO_TEMP_DIR", copies.name)
     check_port(arguments.host, arguments.port)
     for sentence in unknown_variables():
         print(f"Note: {sentence}", flush=True)
+    if arguments.host not in HERE and not on_space() and not os.environ.get("JOURNEY_OWNER_KEY"):
+        print(f"Note: {ONLY_HERE}", flush=True)
     config = load_config()
     choice = choose_pair(config)
     served = ServedPair(config, choice.pair)

@@ -75,7 +75,7 @@ def kill_rounds(rounds: int, seconds: float) -> Outcome:
             voter = subprocess.Popen(
                 [sys.executable, "-m", "bench.attack", "--voter", name, str(number)],
                 stdout=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
                 cwd=ROOT,
             )
             assert voter.stdout is not None

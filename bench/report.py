@@ -70,7 +70,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 def cpu_name() -> str:
     """The processor's own name, e.g. `Intel(R) Xeon(R) …`."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -140,7 +140,7 @@ def _number(value: float) -> str:
 def _commit() -> str:
     head = ROOT / ".git" / "HEAD"
     try:
-        ref = head.read_text().strip().removeprefix("ref: ")
-        return (ROOT / ".git" / ref).read_text().strip() if "/" in ref else ref
+        ref = head.read_text(encoding="utf-8").strip().removeprefix("ref: ")
+        return (ROOT / ".git" / ref).read_text(encoding="utf-8").strip() if "/" in ref else ref
     except OSError:
         return ""

@@ -73,7 +73,12 @@ def arena_rank(outcome: NDArray[np.float64], features: NDArray[np.float64]) -> d
         np.savez(path, outcome=outcome, features=features)
         script = Path(__file__).with_name("peer_rank.py")
         done = subprocess.run(
-            [*uv, "python", str(script), str(path)], cwd=folder, timeout=600, check=True, capture_output=True, text=True
+            [*uv, "python", str(script), str(path)],
+            cwd=folder,
+            timeout=600,
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
         )
     result: dict[str, Any] = json.loads(done.stdout)
     return result

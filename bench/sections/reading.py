@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from bench.context import Bench
 from bench.report import Measure, Section, middle, percentile
+from common.jsonl import read_text
 from ui.lens.view import SCRIPT, STYLE, Thought, lens_pair
 
 TOKENS = 30_000
@@ -100,7 +101,8 @@ def measured(browser: Browser, size: Any, html: str, style: str, times: int) -> 
     milliseconds: dict[str, list[float]] = {"open": [], "scroll": []}
     for _ in range(times):
         page = browser.new_page(viewport=size)
-        page.set_content(f"<style>{STYLE.read_text()}{style}</style><main></main><script>{SCRIPT.read_text()}</script>")
+        look, script = read_text(STYLE) + style, read_text(SCRIPT)
+        page.set_content(f"<style>{look}</style><main></main><script>{script}</script>")
         milliseconds["open"].append(page.evaluate(OPEN, html))
         milliseconds["scroll"] += page.evaluate(SCROLL)
         page.close()

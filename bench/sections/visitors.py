@@ -120,7 +120,7 @@ def child(kind: str, home: Path, *arguments: str) -> Iterator[tuple[psutil.Proce
     """A serving process, and what it prints of its addresses within START_SECONDS."""
     environment = {**os.environ, "JOURNEY_HOME": str(home), "GRADIO_ANALYTICS_ENABLED": "False"}
     command = [sys.executable, "-m", "bench.sections.visited", kind, *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, encoding="utf-8") as process:
         assert process.stdout
         late = threading.Timer(START_SECONDS, process.kill)
         late.daemon = True

@@ -10,6 +10,7 @@ from commands.kit.files import check_writable
 from commands.kit.printing import note, show
 from commands.training.dpo import add_dpo
 from common.errors import ConfigError
+from common.jsonl import write_text
 from common.paths import ADAPTERS, home
 from models.weights.adapter import check_readable
 from traces.publishing.ways import MAX_TOKENS, MEASUREMENTS, WAYS
@@ -162,7 +163,7 @@ def _train(options: argparse.Namespace, recipe: Recipe, out: Path) -> tuple[list
     if recipe.method == "full_to_lora":
         last = out / "adapter"
         compression = extract_adapter(base, after(out, recipe.phases[-1].name), recipe, last)
-        (out / "compression.json").write_text(json.dumps(compression._asdict()))
+        write_text(out / "compression.json", json.dumps(compression._asdict()))
         trained = {"adapter": last, **compression._asdict()}
         kept = 100 * compression.kept
         sentence = f"The adapter of rank {compression.rank} holds {kept:.2f} % of the trained difference."
