@@ -15,9 +15,7 @@ from pebble import ProcessExpired, ProcessPool
 from common.errors import ConfigError
 from eval.grading.equivalence import compare, is_listed, quick, whole_gold
 from eval.grading.extraction import Extraction, extract
-from eval.grading.numerals import numeral
 from eval.grading.partwise import Equality
-from eval.grading.spelling import clean
 from eval.grading.statements import MAX_ANSWER, is_blank
 from eval.problems.benchmark import Benchmark
 from eval.problems.choices import gold_letter, same_option, stated_option
@@ -131,7 +129,7 @@ class Grader:
     def gold_fault(self, gold: str, rule: Rule = "math") -> str:
         """Why this gold answer, in a box, would not be graded correct against itself; empty if it would.
 
-        It also goes through the symbolic step, which equal texts otherwise skip.
+        It is compared by its value as well, which equal texts otherwise skip.
         """
         if rule == "choice":
             return "" if gold_letter(gold) else "it names no option"
@@ -280,7 +278,7 @@ def _work(answer: str, gold: str) -> Equality:
 def _check_gold(gold: str) -> Equality:
     from eval.grading.symbolic import same
 
-    return Equality(True, "numeral") if numeral(clean(gold)) is not None else same(clean(gold), clean(gold))
+    return compare(gold, gold, same, by_text=False)
 
 
 def _self_test() -> list[str]:
