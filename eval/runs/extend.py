@@ -1,6 +1,6 @@
 """A run with more problems or samples than an earlier one, whose answers it takes over.
 
-    arena run --extend 20261130-115438-qwen-0.5b
+    arena run --extend 20261130-072919-qwen-0.5b
 
 The earlier run stays as it is. Requests that failed are not taken over, nor answers to problems that are not drawn
 again.
