@@ -1,6 +1,5 @@
 # `make app` starts Journey Arena, `make test` checks it. Both make the environments they need on first use.
 PYTHON ?= python3
-PORT ?= 7860
 PROFILE ?= cpu
 OUT ?= build/space-$(PROFILE)
 RUN := .venv/bin/python
@@ -9,7 +8,7 @@ COMPILE := .venv/bin/uv pip compile --universal --python-version 3.11 --no-annot
 .PHONY: app test lint install install-dev chromium bench distil space lock
 
 app: install
-	$(RUN) app.py --port $(PORT)
+	$(RUN) app.py $(if $(PORT),--port $(PORT))
 
 # What starts model servers or a browser needs the machine for itself; the rest is spread over the cores.
 test: install-dev chromium lint

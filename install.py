@@ -26,7 +26,7 @@ if sys.version_info >= (3, 11):  # noqa: UP036  (an older one cannot parse these
         has_gpu,
         interpreter,
         pip_settings,
-        profile_names,
+        profile_builds,
         succeeds,
         uv_environment,
         why_anew,
@@ -43,8 +43,6 @@ OLDEST, NEWEST = (3, 11), (3, 14)
 PAGE_GB = 8
 """Disk space for the page's environment and uv's download cache, which shares its files with it."""
 SECONDS = 3600
-KINDS = {"cpu": "cpu", "remote": "none", "transformers": "none", "zero": "none"}
-"""What the profiles that run without a GPU's engine need; all others take the machine as it is."""
 
 
 class InstallError(Exception):
@@ -57,8 +55,8 @@ def machine_kind():
     # models/config/machine.py asks the same when it chooses a profile.
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64"):
         return "none"
-    named = KINDS.get(os.environ.get("JOURNEY_PROFILE"))
-    if named:
+    named = profile_builds(ROOT / "spaces.yaml").get(os.environ.get("JOURNEY_PROFILE"))
+    if named in ("cpu", "none"):
         return named
     if not re.match(r"\s*(\d|GPU-|MIG-)", os.environ.get("CUDA_VISIBLE_DEVICES", "0")):
         return "cpu"
@@ -71,7 +69,7 @@ def machine_kind():
 
 
 def check_profile():
-    named, names = os.environ.get("JOURNEY_PROFILE"), profile_names(ROOT / "spaces.yaml")
+    named, names = os.environ.get("JOURNEY_PROFILE"), profile_builds(ROOT / "spaces.yaml")
     if named and names and named not in names:
         raise InstallError(f"JOURNEY_PROFILE: there is no profile {named!r}. There are: {', '.join(names)}.")
 
@@ -135,7 +133,7 @@ def make_venv():
             return
         print(f"Making .venv anew: {why}.", flush=True)
         shutil.rmtree(VENV)
-    attempt = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    attempt = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, encoding="locale")
     if attempt.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         output = attempt.stdout + attempt.stderr
@@ -150,7 +148,12 @@ def run_shown(command, environment=None):
     tail = []
     until = time.monotonic() + SECONDS
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        encoding="utf-8",  # as uv writes on every system
+        errors="replace",
     ) as running:
         timer = threading.Timer(SECONDS, running.kill)
         timer.start()
@@ -176,7 +179,7 @@ def uv_of(python):
     command = [str(python), "-m", "uv"]
     if succeeds([*command, "--version"]):
         return command
-    pin = re.search(r"^uv==\S+", (ROOT / "requirements.txt").read_text(), re.MULTILINE).group()
+    pin = re.search(r"^uv==\S+", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE).group()
     print(f"Installing {pin}, which installs everything else", flush=True)
     run_shown([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", pin])
     return command
@@ -190,7 +193,7 @@ def uv_and_settings(python):
 def uv_install(uv, part, environment):
     """Install a part's files, and write its stamp."""
     run_shown(part.command(uv, environment), environment)
-    part.stamp.write_text(part.print())
+    part.stamp.write_text(part.print(), encoding="utf-8")
 
 
 def install_page(kind, dev):
@@ -274,6 +277,7 @@ def main():
     arguments = parser.parse_args()
     try:
         check_python()
+        sys.stdout.reconfigure(errors="replace")  # uv draws lines that not every terminal has
         check_profile()
         kind = arguments.engine or machine_kind()
         if arguments.engine_only:

@@ -43,7 +43,8 @@ PIP_TO_UV = {
 def pip_settings(python: str | Path) -> dict[str, str]:
     """pip's configuration from files and PIP_ variables: {option: value}, named as in `pip config list`. Without pip,
     only the variables are read."""
-    listed = subprocess.run([str(python), "-m", "pip", "config", "list"], capture_output=True, text=True, timeout=60)
+    command = [str(python), "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, encoding="locale", timeout=60)
     configured: dict[str, str] = {}
     for section in ("global", "install"):  # the later one wins, and variables override both
         for line in listed.stdout.splitlines():
@@ -105,22 +106,52 @@ def explain(output: str) -> str:
 def write_command(python: Path, root: Path) -> None:
     """Write the command `arena` next to an environment's Python. It works from any current directory."""
     if python.suffix == ".exe":
-        python.with_name("arena.cmd").write_text(f'@"{python}" "{root / "commands"}" %*\n')
+        python.with_name("arena.cmd").write_text(f'@"{python}" "{root / "commands"}" %*\n', encoding="locale")
         return
     command = python.with_name("arena")
     text = f'#!/bin/sh\n# Written by install.py.\n{shlex.join(["exec", str(python), str(root / "commands")])} "$@"\n'
-    if not command.exists() or command.read_text() != text:
-        command.write_text(text)
+    if not command.exists() or command.read_text(encoding="utf-8") != text:
+        command.write_text(text, encoding="utf-8")
         command.chmod(0o755)
 
 
-def profile_names(spaces: Path) -> list[str]:
-    """The names under `profiles:` in spaces.yaml, found without a parser for YAML, which has yet to be installed.
-    Empty if they cannot be found."""
+def engine_build(arrangement: str, served_by: str, *, gpu: bool) -> str:
+    """The build of the engine that a profile runs on: `gpu`, `cpu`, or `none`."""
+    if arrangement == "remote" or served_by == "transformers":
+        return "none"
+    return "gpu" if gpu else "cpu"
+
+
+def profile_builds(spaces: Path) -> dict[str, str]:
+    """Each profile of spaces.yaml with its `engine_build`, found without a parser for YAML, which has yet to be
+    installed; "" where the profile does not say. Empty if no profiles can be found."""
     text = spaces.read_text(encoding="utf-8") if spaces.is_file() else ""
     block = re.search(r"^profiles:.*\n((?:[ #].*\n|\n)*)", text + "\n", re.MULTILINE)
-    keys = re.findall(r"""^( +)["']?([^\s"'#:]+)["']?:""", block[1] if block else "", re.MULTILINE)
-    return [name for indent, name in keys if indent == keys[0][0]]
+    body = re.sub(r"^ *#.*\n", "", block[1], flags=re.MULTILINE) if block else ""
+    indent = re.match(r"\s*?( *)\S", body)
+    if not indent:
+        return {}
+    _, *parts = re.split(rf"""^{indent[1]}["']?([^\s"'#:]+)["']?:""", body, flags=re.MULTILINE)
+    texts = dict(zip(parts[::2], parts[1::2], strict=True))
+    said = {name: _settings(text, tuple(texts.values())) for name, text in texts.items()}
+    return {
+        name: engine_build(values["arrangement"], values.get("served_by", ""), gpu=_is_given(values.get("gpu")))
+        if "arrangement" in values
+        else ""
+        for name, values in said.items()
+    }
+
+
+def _settings(profile: str, profiles: Sequence[str]) -> dict[str, str]:
+    """What decides the build in the text of a profile, and in the one that it takes over (`<<: *name`)."""
+    taken = re.search(r"<<: *\*([\w.-]+)", profile)
+    base = next((text for text in profiles if taken and re.match(rf" *&{re.escape(taken[1])}\s", text)), "")
+    own = re.findall(r"""(?:^|[{,]) *(arrangement|served_by|gpu): *["']?([^\s,"'}]*)""", profile, re.MULTILINE)
+    return {**(_settings(base, profiles) if base else {}), **dict(own)}
+
+
+def _is_given(value: str | None) -> bool:
+    return value not in (None, "null", "~")
 
 
 def has_gpu() -> bool:
@@ -163,7 +194,7 @@ def _visible_gpus() -> list[_Gpu]:
 def _nvidia_smi(*options: str) -> str:
     """What nvidia-smi prints; empty if it is not there or fails."""
     try:
-        done = subprocess.run(["nvidia-smi", *options], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(["nvidia-smi", *options], capture_output=True, encoding="utf-8", timeout=20)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return "" if done.returncode else done.stdout
@@ -176,7 +207,9 @@ class Part:
         self, name: str, venv: Path, files: Sequence[str], locked: str, overrides: str | None = None, kind: str = ""
     ) -> None:
         self.venv, self.files, self.locked, self.overrides = venv, files, locked, overrides
-        texts = [(ROOT / file).read_text() for file in [*files, locked, *([overrides] if overrides else [])]]
+        texts = [
+            (ROOT / file).read_text(encoding="utf-8") for file in [*files, locked, *([overrides] if overrides else [])]
+        ]
         self._hashed = [kind, *texts]
         self.stamp = venv / f"{name}.installed"
 
@@ -190,7 +223,7 @@ class Part:
             return False
         # Until version 0.18 a stamp also had Python's patch level in it, with which no package changes.
         earlier = [platform.python_version(), *(f"{PYTHON}.{patch}" for patch in range(50))]
-        stamped = self.stamp.read_text()
+        stamped = self.stamp.read_text(encoding="utf-8")
         return stamped == self.print() or stamped in map(self.print, earlier)
 
     def command(self, uv: Sequence[str], environment: Mapping[str, str]) -> list[str]:

@@ -17,8 +17,9 @@ import yaml
 import install
 from common import installing
 from common.engine_folder import BEGUN, STAMP
-from common.installing import Part, explain, interpreter, pip_settings, profile_names, uv_environment
+from common.installing import Part, explain, interpreter, pip_settings, profile_builds, uv_environment
 from models.config.layout import VLLM_PLUGIN
+from models.config.plan import build_of
 from models.config.registry import load_config
 from tests.resolving import resolved
 
@@ -99,6 +100,47 @@ def test_an_installer_that_says_nothing_more_is_ended(monkeypatch: pytest.Monkey
     with pytest.raises(install.InstallError, match="was stopped"):
         install.run_shown(["sh", "-c", "echo Downloading torch; exec sleep 20"])
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "printed", [r"b'\xe2\x95\xb0\xe2\x94\x80\xe2\x96\xb6 No solution found'", r"b'caf\xe9: No solution found'"]
+)
+def test_an_installers_words_are_read_whatever_the_locale(printed: str) -> None:
+    """On a Chinese Windows, whose own encoding has none of uv's lines; and shown where the terminal has none either."""
+    child = f"import os; os.write(1, {printed}); os._exit(1)"
+    text = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
+import install
+install.check_profile = lambda: install.run_shown([sys.executable, "-c", {child!r}])
+sys.argv = ["install.py"]
+install.main()
+"""
+    environment = {
+        **os.environ,
+        "PYTHONIOENCODING": "gbk",
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, env=environment, timeout=60)
+    assert b"no build for Python" in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({}, ""),
+        ({"GRADIO_SERVER_PORT": "8000"}, ""),  # which app.py reads
+        ({"PORT": "7861"}, "--port 7861"),
+        ({"PORT": "7861", "GRADIO_SERVER_PORT": "8000"}, "--port 7861"),
+    ],
+)
+def test_make_app_names_a_port_only_if_it_is_given_one(variables: dict[str, str], arguments: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PORT", "GRADIO_SERVER_PORT")}
+    command = ["make", "--dry-run", "--no-print-directory", "-C", str(ROOT), "app"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**environment, **variables}, check=True)
+    assert done.stdout.splitlines()[-1].strip() == f".venv/bin/python app.py {arguments}".strip()
 
 
 def test_an_old_python_is_refused_with_the_command_that_helps(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,15 +282,68 @@ def test_a_misspelt_profile_is_refused_at_once(also: list[str], monkeypatch: pyt
 
 
 def test_the_profiles_are_found_without_a_parser(tmp_path: Path) -> None:
-    assert profile_names(ROOT / "spaces.yaml") == list(load_config().profiles)
+    assert profile_builds(ROOT / "spaces.yaml") == {key: build_of(p) for key, p in load_config().profiles.items()}
     written = tmp_path / "spaces.yaml"
-    assert profile_names(written) == []  # as while an image is built
+    assert profile_builds(written) == {}  # as while an image is built
     written.write_text(
         "profiles:  # mine\n    one:\n        gpu: {a: 1}\n\n# note\n    'two.b':\n        x: 1\npairs:\n    p:\n"
     )
-    assert profile_names(written) == ["one", "two.b"]
-    written.write_text("profiles: {one: {}}\n")
-    assert profile_names(written) == []
+    assert profile_builds(written) == {"one": "", "two.b": ""}
+    for text in ("profiles: {one: {}}\n", "profiles:\n", "profiles:\n\npairs:\n  p:\n"):
+        written.write_text(text)
+        assert profile_builds(written) == {}
+
+
+WRITTEN = """profiles:
+  cpu: &cpu
+    title: Two servers
+    arrangement: two
+  cpu-small: {<<: *cpu, streams: 1}
+  # gpu: none of these
+  cpu-tiny:
+    <<: *cpu
+    # gpu: {name: L4}
+    streams: 1
+  cpu-quoted:
+    "title": 'two: arrangement'
+    arrangement: "two"
+    gpu: null
+  my-gpu:
+    arrangement: two
+    gpu:
+      name: L4
+  my-remote:
+    arrangement: remote  # at work
+  my-process:
+    gpu: {name: L4, count: 1}
+    arrangement: two
+    served_by: transformers
+  later:
+    <<: *cpu
+    gpu: {name: L4, count: 1}
+pairs:
+  p: {arrangement: remote}
+"""
+
+
+def test_the_engine_of_ones_own_profile_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "spaces.yaml").write_text(WRITTEN)
+    builds = {
+        **dict.fromkeys(("cpu", "cpu-small", "cpu-tiny", "cpu-quoted"), "cpu"),
+        **{"my-gpu": "gpu", "my-remote": "none", "my-process": "none", "later": "gpu"},
+    }
+    assert profile_builds(tmp_path / "spaces.yaml") == builds
+    read = yaml.safe_load(WRITTEN)["profiles"]
+    assert builds == {
+        key: installing.engine_build(p["arrangement"], p.get("served_by", "vllm"), gpu=p.get("gpu") is not None)
+        for key, p in read.items()
+    }
+    monkeypatch.setattr(install, "ROOT", tmp_path)
+    pretend_nvidia(tmp_path, "echo 'GPU 0: NVIDIA L4 | CUDA Version: 13.0 |'")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    for profile, build in builds.items():
+        monkeypatch.setenv("JOURNEY_PROFILE", profile)
+        assert install.machine_kind() == build
 
 
 @pytest.mark.parametrize(
@@ -272,16 +367,6 @@ def test_the_engine_is_that_of_the_profile_and_of_the_gpus_left_visible(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv(variable, value)
     assert install.machine_kind() == kind
-
-
-def test_every_profile_without_a_gpu_has_its_engine() -> None:
-    """install.py reads only their names in spaces.yaml: no package is there yet."""
-    needed = {
-        key: "cpu" if profile.served_by == "vllm" and profile.arrangement != "remote" else "none"
-        for key, profile in load_config().profiles.items()
-        if profile.gpu is None or profile.served_by == "transformers"
-    }
-    assert needed == install.KINDS
 
 
 def test_uv_is_told_what_pip_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

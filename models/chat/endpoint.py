@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +27,8 @@ class Endpoint:
     model: str
     """The name the server knows the model by."""
     api_key: str = ""
+    refused: set[str] = field(default_factory=set, compare=False, repr=False)
+    """Options that its server has refused (`OPTIONAL` in refusals.py): whoever asks there next leaves them out."""
 
 
 def client_options(endpoint: Endpoint) -> dict[str, Any]:

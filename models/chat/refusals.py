@@ -12,8 +12,15 @@ MOST_WORDS = 500
 """How many characters of a server's message are shown."""
 MAY_PASS = frozenset((408, 409, 425, 429))
 """Statuses below 500 for which a retry may succeed."""
-MAY_BE_UNKNOWN = re.compile("continuous_usage_stats|max_completion_tokens|repetition_detection")
-"""Options of a request that not every server knows, or that a refusal asks for in place of another."""
+OPTIONAL = {
+    "continuous_usage_stats": "continuous_usage_stats",
+    "repetition_detection": "repetition_detection",
+    "max_tokens": "max_completion_tokens",
+    "stream_options": "stream_options",
+}
+"""Options of a request that not every server knows, and the word that a refusal of each has in it: its name, or that of
+the option to send in its place. A name that others have in theirs comes last."""
+MAY_BE_UNKNOWN = re.compile("|".join(OPTIONAL.values()))
 
 
 class UnknownOptionError(ServerError):
@@ -78,11 +85,14 @@ def refusal_words(body: bytes) -> str:
 
 
 def error_words(error: Any) -> str:
-    """The message in an error, whatever its form: the innermost text under one of the names servers use."""
+    """The message in an error, whatever its form: the innermost text under one of the names servers use, after the
+    place in the request that it is about, where the error names that apart (`loc`, as FastAPI does)."""
     if isinstance(error, dict):
+        loc = error.get("loc")
+        place = ".".join(map(str, loc)) + ": " if loc and isinstance(loc, list) else ""
         for name in ("error", "message", "detail", "errors", "error_message", "msg", "reason"):
             if error.get(name) and error[name] is not True:
-                return error_words(error[name])
+                return f"{place}{error_words(error[name])}"[:MOST_WORDS]
         return json.dumps(error, ensure_ascii=False, default=str)[:MOST_WORDS]
     if isinstance(error, list):
         return "; ".join(map(error_words, error[:3]))[:MOST_WORDS]

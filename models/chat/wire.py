@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Set
 from contextlib import aclosing
 from typing import Any, NamedTuple, Protocol
 
@@ -13,7 +13,7 @@ import httpx
 from common.errors import ServerError
 from models.chat.endpoint import Endpoint, client_options, local_transport, plain_errors, silence_error
 from models.chat.pieces import Halves, Piece, read_message
-from models.chat.refusals import NoScoresError, NoTokenizerError, UnknownOptionError, check
+from models.chat.refusals import OPTIONAL, NoScoresError, NoTokenizerError, UnknownOptionError, check
 from models.chat.sse import messages
 from models.config.sampling import Sampling
 
@@ -68,14 +68,6 @@ class Channel(Protocol):
         """The answer as it arrives, or at once and whole. Closing it stops the model."""
 
 
-class Options(NamedTuple):
-    """Options that not every server knows; sent until the server refuses them."""
-
-    continuous_usage: bool = True
-    limit_field: str = "max_tokens"
-    repetition: bool = True
-
-
 class Wire:
     """The connections to one endpoint, for one event loop at a time. No request is retried once its answer has
     begun."""
@@ -88,7 +80,6 @@ class Wire:
         self._transport = transport
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._options = Options()
 
     async def aclose(self) -> None:
         if self._client and self._loop is asyncio.get_running_loop():
@@ -131,19 +122,19 @@ class Wire:
         Raises ServerError.
         """
         while True:
-            options = self._options
+            refused = frozenset(self.endpoint.refused)
             try:
-                async with aclosing(self._exchange(request, stream, options)) as pieces:
+                async with aclosing(self._exchange(request, stream, refused)) as pieces:
                     async for piece in pieces:
                         yield piece
                 return
             except UnknownOptionError as error:
                 # With many requests in flight, the first refusal drops the option for all of them.
-                if options == self._options and not self._forgo(str(error)):
+                if refused == self.endpoint.refused and not self._forgo(str(error)):
                     raise
 
-    async def _exchange(self, request: Request, stream: bool, options: Options) -> AsyncGenerator[Piece, None]:
-        path, body = self._body(request, stream, options)
+    async def _exchange(self, request: Request, stream: bool, refused: Set[str]) -> AsyncGenerator[Piece, None]:
+        path, body = self._body(request, stream, refused)
         silence = self._silence_seconds if stream else WHOLE_SECONDS
         timeout = limits_of(silence)
         with plain_errors(self.endpoint, silence):
@@ -180,32 +171,29 @@ class Wire:
         if not finished:
             raise ServerError("The model server broke off during the reply.", "Try again.")
 
-    def _body(self, request: Request, stream: bool, options: Options) -> tuple[str, dict[str, Any]]:
+    def _body(self, request: Request, stream: bool, refused: Set[str]) -> tuple[str, dict[str, Any]]:
         sampling = request.sampling
         prompt = request.prompt
         body: dict[str, Any] = {"prompt": prompt} if isinstance(prompt, list) else dict(prompt)
-        body |= {"model": self.endpoint.model, options.limit_field: request.limit, "stream": stream}
+        limit = "max_completion_tokens" if "max_tokens" in refused else "max_tokens"
+        body |= {"model": self.endpoint.model, limit: request.limit, "stream": stream}
         body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
         if sampling.seed is not None:
             body["seed"] = sampling.seed
-        if request.end_repetition and options.repetition:
+        if request.end_repetition and "repetition_detection" not in refused:
             body["repetition_detection"] = REPETITION
-        if stream:
-            continuous = {"continuous_usage_stats": True} if options.continuous_usage else {}
+        if stream and "stream_options" not in refused:
+            continuous = {} if "continuous_usage_stats" in refused else {"continuous_usage_stats": True}
             body["stream_options"] = {"include_usage": True} | continuous
         return "/completions" if isinstance(prompt, list) else "/chat/completions", body
 
     def _forgo(self, refusal: str) -> bool:
-        if self._options.continuous_usage and "continuous_usage_stats" in refusal:
-            self._options = self._options._replace(continuous_usage=False)
-            return True
-        if self._options.repetition and "repetition_detection" in refusal:
-            self._options = self._options._replace(repetition=False)
-            return True
-        if self._options.limit_field == "max_tokens" and "max_completion_tokens" in refusal:
-            self._options = self._options._replace(limit_field="max_completion_tokens")
-            return True
-        return False
+        """Leave out the first option that the refusal is about; False if it is about none that was sent."""
+        named = (option for option, word in OPTIONAL.items() if word in refusal)
+        option = next((option for option in named if option not in self.endpoint.refused), None)
+        if option:
+            self.endpoint.refused.add(option)
+        return option is not None
 
     async def _field(self, name: str, path: str, body: dict[str, Any]) -> Any:
         """One field of the answer. Other servers, such as llama.cpp's, expect different request fields and answer with

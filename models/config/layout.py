@@ -195,8 +195,7 @@ def _without_awq(pair: PairSpec, roles: Sequence[Role]) -> str:
 
 def _tensor_parallel(spec: ModelSpec, profile: Profile, most: int) -> int:
     """The largest tensor-parallel size, up to `most` GPUs, that the model can be split over."""
-    cuts = (count for count in range(most, 0, -1) if spec.architecture.splits_over(count, profile.quantization))
-    return next(cuts)
+    return next(count for count in range(most, 0, -1) if spec.architecture.splits_over(count, profile.quantization))
 
 
 def _gpu_usage(spec: ModelSpec, profile: Profile, gpus: int, share: float, extra: int = 0) -> Usage:
@@ -220,7 +219,8 @@ def _gpu_engine(
 ) -> Engine:
     options = ["--tensor-parallel-size", str(len(gpus)), "--gpu-memory-utilization", f"{utilization:g}"]
     options += _precision_options(profile)
-    environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))}
+    # By itself CUDA counts the fastest GPU first, nvidia-smi and with it our plan by their slots.
+    environment = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus)), "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
     return _engine(pair, profile, roles, usage, options, environment, gpus=gpus)
 
 

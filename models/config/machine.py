@@ -14,7 +14,7 @@ import psutil
 
 from models.config.cgroup import cpu_limit, memory_left, memory_limit
 
-NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap", "--format=csv,noheader,nounits")
+NVIDIA_SMI = ("nvidia-smi", "--query-gpu=name,memory.total,compute_cap,memory.free", "--format=csv,noheader,nounits")
 
 
 class Gpu(NamedTuple):
@@ -25,15 +25,17 @@ class Gpu(NamedTuple):
     """Total memory as the driver reports it. CUDA gives programs a little less."""
     compute: float
     """Its compute capability, e.g. 8.9."""
+    free_gib: float | None = None
+    """What nobody uses of its memory at the moment; None where that is unknown."""
 
 
 def visible_gpus() -> list[Gpu]:
     """The NVIDIA GPUs of this machine that CUDA_VISIBLE_DEVICES leaves visible; empty if there are none or the driver
     does not respond."""
     try:
-        answer = subprocess.run(NVIDIA_SMI, capture_output=True, text=True, timeout=20, check=True)
-        rows = [line.rsplit(",", 2) for line in answer.stdout.split("\n") if line.strip()]
-        gpus = [Gpu(name.strip(), float(mib) / 1024, float(compute)) for name, mib, compute in rows]
+        answer = subprocess.run(NVIDIA_SMI, capture_output=True, encoding="utf-8", timeout=20, check=True)
+        rows = [line.rsplit(",", 3) for line in answer.stdout.split("\n") if line.strip()]
+        gpus = [Gpu(name.strip(), float(mib) / 1024, float(cc), _free(free)) for name, mib, cc, free in rows]
     except (OSError, subprocess.SubprocessError, ValueError):
         return []
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -44,16 +46,23 @@ def visible_gpus() -> list[Gpu]:
         if name.isdigit() and int(name) < len(gpus):
             chosen.append(gpus[int(name)])
         elif name.startswith(("GPU-", "MIG-")) and len(chosen) < len(gpus):
-            chosen.append(gpus[len(chosen)])  # cannot be matched here; any will do if all are alike
+            # Cannot be matched here: any will do if all are alike, but others may use one and not the next.
+            chosen.append(gpus[len(chosen)]._replace(free_gib=None))
         else:
             break  # CUDA, too, ignores what follows an invalid name; "-1" hides all
     return chosen
 
 
+def _free(mib: str) -> float | None:
+    """GiB; None where the driver does not say, as in "[N/A]"."""
+    number = mib.strip()
+    return int(number) / 1024 if number.isdecimal() else None
+
+
 def driver_cuda() -> float | None:
     """The newest CUDA version the NVIDIA driver can run, e.g. 13.0; None where it does not answer or does not say."""
     try:
-        summary = subprocess.run(["nvidia-smi"], capture_output=True, text=True, timeout=20, check=True).stdout
+        summary = subprocess.run(["nvidia-smi"], capture_output=True, encoding="utf-8", timeout=20, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"CUDA Version:\s*(\d+\.\d+)", summary)
@@ -125,7 +134,7 @@ def computes_in_bf16(cpuinfo: Path = CPUINFO) -> bool:
     if (platform.system(), platform.machine()) == ("Darwin", "arm64"):
         return True  # Apple's GPUs do, and they compute there
     try:
-        features = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(), re.MULTILINE)
+        features = re.search(r"^(?:flags|Features)\s*:(.*)$", cpuinfo.read_text(encoding="utf-8"), re.MULTILINE)
     except OSError:
         return False
     return features is not None and not BF16_UNITS.isdisjoint(features[1].split())

@@ -6,6 +6,7 @@ from math import inf
 from typing import NamedTuple
 
 from common.errors import ConfigError
+from common.installing import engine_build
 from models.config.layout import Engine, Misfit, cpu_dtype, engines_for, fp16_weights
 from models.config.machine import Processor, on_zero_gpu, this_processor, total_memory, visible_gpus, vllm_runs
 from models.config.memory import GIB
@@ -89,6 +90,11 @@ def precision(spec: ModelSpec, profile: Profile, processor: Processor | None = N
     return ", ".join(filter(None, (str(profile.engine.get("dtype", own)), quantization, kv_cache)))
 
 
+def build_of(profile: Profile) -> str:
+    """The build of the engine that a profile runs on: `gpu`, `cpu`, or `none`."""
+    return engine_build(profile.arrangement, profile.served_by, gpu=profile.gpu is not None)
+
+
 def choose_pair(config: SpacesConfig, profile: Profile | None = None, processor: Processor | None = None) -> Choice:
     """The pair that JOURNEY_PAIR names; else the first of the default pairs that fits this machine's memory and writes
     fast enough to read along, or the last if none does. `profile` and `processor` default to this machine's."""
@@ -156,7 +162,14 @@ def profile_for(config: SpacesConfig, pair: PairSpec, roles: Sequence[Role] = RO
         return without_vllm if without_vllm.gpu else _with_memory(without_vllm, total_memory() / GIB)
     if gpus := visible_gpus():
         processor = this_processor()
-        return suited_profile(pair, gpus, lambda profile: engines_for(pair, profile, processor, roles)).profile
+
+        def attempt(profile: Profile) -> Sequence[Engine] | Misfit:
+            return engines_for(pair, profile, processor, roles)
+
+        found = suited_profile(pair, gpus, attempt)
+        # What others use now may be free when a server starts, which then tells what is missing.
+        empty = [gpu._replace(free_gib=None) for gpu in gpus]
+        return (found if found.fits else suited_profile(pair, empty, attempt)).profile
     cpu = cpu_profile(config)
     # Its own figure is the least that is planned with: a smaller machine may do, and what is free decides when a server
     # starts.

@@ -1,5 +1,6 @@
 """Builds a profile for the available GPUs from their memory, rather than looking a machine up by name."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, product
 from typing import Literal, NamedTuple
@@ -12,6 +13,10 @@ from models.config.registry import FP8_COMPUTE, Arrangement, GpuSpec, PairSpec, 
 
 CUDA_SHARE = 0.985
 """Fraction of the memory reported by nvidia-smi that CUDA makes available to programs."""
+USUAL_SHARE = float(Profile.model_fields["memory_utilization"].default)
+SPARE_GIB = 1.0
+"""What is left of a GPU's free memory for the CUDA contexts of two servers, about 0.4 GiB each, and for programs that
+use it already and come to need a little more."""
 LONG = ((32768, 4), (32768, 2), (16384, 4), (16384, 2))
 SHORT = ((16384, 1), (8192, 2), (8192, 1), (4096, 1))
 """(context length in tokens, concurrent replies the KV cache must hold), best first. Long thoughts need 16 thousand
@@ -92,22 +97,33 @@ def _profile(
             "kv_cache": kv_cache,
             "context_length": context,
             "streams": streams,
+            "memory_utilization": _share(gpus[:count]),
             "engine": engine,
         }
     )
 
 
+def _share(gpus: Sequence[Gpu]) -> float:
+    """The fraction of each GPU's memory that servers may take together: vLLM refuses to start where less is free."""
+    shares = [(gpu.free_gib - SPARE_GIB) / gpu.memory_gib for gpu in gpus if gpu.free_gib is not None]
+    return max(0.01, math.floor(100 * min([USUAL_SHARE, *shares])) / 100)
+
+
 def _title(profile: Profile, gpus: Sequence[Gpu], engines: Sequence[Engine], reason: str) -> str:
     """The choice in a line: "4 × NVIDIA L40S of 45 GiB: two copies in fp8, on 2 GPUs each. In full precision …"."""
     smallest = min(gpu.memory_gib for gpu in gpus)
+    here = f"{len(gpus)} × {gpus[0].name} of {smallest:.0f} GiB"
+    if not engines:
+        return f"{here}: not used, since the models are at addresses"
+    if profile.memory_utilization < USUAL_SHARE:
+        here += f", partly in use: {100 * profile.memory_utilization:.0f} % may be taken"
     counts = sorted({len(engine.gpus) for engine in engines})
     copies = "one copy" if len(engines) == 1 else "two copies"
     if profile.arrangement == "adapter":
         copies = "one copy of the base with a LoRA adapter"
     each = f"on {counted(counts[-1], 'GPU')}{' each' if len(engines) > 1 else ''}"
     shared = len(engines) > 1 and len({gpu for engine in engines for gpu in engine.gpus}) == 1
-    text = f"{len(gpus)} × {gpus[0].name} of {smallest:.0f} GiB: {copies}"
-    text += f"{NAMED[profile.quantization]}{', KV cache in fp8' if profile.kv_cache else ''}, "
+    text = f"{here}: {copies}{NAMED[profile.quantization]}{', KV cache in fp8' if profile.kv_cache else ''}, "
     text += "side by side on one GPU" if shared else each
     used = len({gpu for engine in engines for gpu in engine.gpus})
     if used < len(gpus):

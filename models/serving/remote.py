@@ -29,10 +29,11 @@ class RemoteServer(Life):
         self._begun = 0.0
         self._owner = ""
         self._software: dict[str, str] = {}
+        self._refused: set[str] = set()
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.url, self.model, self.api_key)
+        return Endpoint(self.url, self.model, self.api_key, self._refused)
 
     def software(self) -> dict[str, str]:
         """What the server says it is, by name and version; empty before it is ready."""
@@ -56,7 +57,9 @@ class RemoteServer(Life):
         try:
             self._probe()
             # Asked again after an outage: it may have come back as another version.
-            self._software = self._software if self.status().phase == "ready" else self._asked_software()
+            if self.status().phase != "ready":
+                self._software = self._asked_software()
+                self._refused.clear()
             self._was_ready = True
             self._set("ready")
             return

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 
 from common.errors import ConfigError, ServerError, WeightsError
-from models.serving.life import Life
+from models.serving.life import LONGEST_BACKOFF_SECONDS, TRIES, Life
 from models.serving.logs import CostlyFailure, explain_end, rotate
 from models.weights.files import disk_errors
 
@@ -25,12 +25,10 @@ SLOW_BYTES_A_SECOND = 50e6
 """Read rate to allow for on the slowest disks, such as a network disk or a mounted bucket."""
 FETCH_SECONDS = 6 * 3600.0
 """Extra seconds allowed for fetching weights: 140 GB at 7 MB/s."""
-TRIES = 5
-"""Consecutive starts without a healthy stretch before a server is given up."""
 COSTLY_TRIES = 2
-"""The same if each start fails only after loading the weights, for a reason that is rarely temporary."""
+"""What counts in place of TRIES if each start fails only after loading the weights, for a reason that is rarely
+temporary."""
 FIRST_BACKOFF_SECONDS = 2.0
-LONGEST_BACKOFF_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
 """Seconds in `ready` after which the count of retries is reset."""
 POLL_SECONDS = 0.25
@@ -96,15 +94,12 @@ class Server(Life):
             if tries > most:
                 return self._set("failed", str(error))
             delay = min(FIRST_BACKOFF_SECONDS * 2 ** (tries - 2), LONGEST_BACKOFF_SECONDS)
-            delay = max(delay, FIRST_BACKOFF_SECONDS)
-            self._set("restarting", f"try {tries} of {most}. {error}", time.monotonic() + delay, down=True)
-            self._stop.wait(delay)
+            self._pause(max(delay, FIRST_BACKOFF_SECONDS), f"try {tries} of {most}. {error}")
         return self._set("stopped")
 
     def _one_life(self) -> tuple[float, ServerError]:
         """Prepare, start and watch one process until it ends. Returns how long it was ready, and why it ended."""
-        self._set("fetching", "preparing weights")
-        launch = self._prepare(lambda sentence: self._set("fetching", sentence))
+        launch = self._fetched(self._prepare)
         if self._stop.is_set():
             return 0.0, ServerError("It was stopped.")
         self._set("loading")

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -19,8 +20,23 @@ GIB = 2**30
 LOCK_SECONDS = 6 * 3600.0
 """How long one server waits for another that prepares the same weights: as long as they may take to download."""
 
+_SHARD = re.compile(r"(.+-)\d+(-of-(\d+)\.safetensors)")
 FRAMING = frozenset((".json", ".jinja", ".txt", ".model"))
 _BLOB = re.compile(r"[0-9a-f]{64}")
+
+
+class FetchError(WeightsError):
+    """Weights that cannot be fetched."""
+
+    def __init__(self, message: str, remedy: str = "", *, temporary: bool = False) -> None:
+        super().__init__(message, remedy)
+        self.temporary = temporary
+        """Whether the same may succeed a minute later, as after a fault of the network."""
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether it is of a download that may succeed a minute later."""
+    return isinstance(error, FetchError) and error.temporary
 
 
 def ensure_space(folder: Path, needed: int) -> None:
@@ -114,17 +130,24 @@ def check_whole(folder: Path) -> None:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
-            named = set(json.loads(index.read_text())["weight_map"].values())
+            named = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise WeightsError(f"{index} is damaged.", "Fetch the weights again.") from error
+        missing = sorted(name for name in named if not (folder / name).is_file())
     else:
-        named = {"model.safetensors"} if not weight_files(folder) else set()
-    missing = sorted(name for name in named if not (folder / name).is_file())
+        missing = _missing_shards(folder) if weight_files(folder) else ["model.safetensors"]
     if missing and any(folder.glob("pytorch_model*.bin")):
         remedy = "Convert them: load the model with Transformers and call save_pretrained."
         raise WeightsError(f"{folder} has its weights as pytorch_model.bin, and they must be safetensors.", remedy)
     if missing:
         raise WeightsError(f"{folder} is incomplete: {', '.join(missing[:3])} missing.", "Fetch the weights again.")
+
+
+def _missing_shards(folder: Path) -> list[str]:
+    """How many of each series of files like `model-00001-of-00037.safetensors` are not there."""
+    matches = (_SHARD.fullmatch(file.name) for file in weight_files(folder))
+    series = Counter((match[1], match[2], int(match[3])) for match in matches if match)
+    return [f"{of - there} of {of} files {head}*{tail}" for (head, tail, of), there in series.items() if there < of]
 
 
 def weights_hash(folder: Path) -> str:
@@ -158,7 +181,7 @@ def _remembered_sha256(file: Path) -> str:
     stat = blob.stat()
     key = hashlib.sha256(f"{blob}\n{stat.st_size}\n{stat.st_mtime_ns}".encode()).hexdigest()
     note = cache() / "hashes" / key
-    if note.is_file() and _BLOB.fullmatch(known := note.read_text()):
+    if note.is_file() and _BLOB.fullmatch(known := note.read_text(encoding="utf-8")):
         return known
     digest = sha256_of(blob)
     with disk_errors(note.parent):

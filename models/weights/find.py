@@ -15,7 +15,7 @@ from models.config.sources import (
     resolve_environment,
 )
 from models.weights.adapter import check_present
-from models.weights.files import Report, check_whole, silent, weights_hash
+from models.weights.files import FetchError, Report, check_whole, may_pass, silent, weights_hash
 from models.weights.hub import hub_folder
 from models.weights.merge import merge_adapter, merged_folder, merged_model
 from models.weights.package import package_folder, package_model
@@ -82,7 +82,7 @@ def find_adapter(source: AdapterSource, report: Report = silent) -> Path:
         try:
             folder = hub_folder(HubSource(hub=source.adapter, revision=source.revision), check_present, report)
         except WeightsError as error:
-            raise WeightsError(f"There is no folder {source.adapter} here. {error}") from error
+            raise FetchError(f"There is no folder {source.adapter} here. {error}", temporary=may_pass(error)) from error
     check_present(folder)
     return folder
 

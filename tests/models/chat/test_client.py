@@ -1,6 +1,8 @@
 """Replies through the client, against a scripted server that speaks vLLM's protocol one character a token."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -298,6 +300,45 @@ async def test_a_server_that_cannot_end_repetition_is_asked_once() -> None:
     for _ in range(2):
         assert (await client.complete(QUESTION, Sampling())).answer == "It is \\boxed{42}."
     assert sum("repetition_detection" in request for request in server.seen) == 1
+
+
+def fastapi(option: str) -> dict[str, Any]:
+    """As pydantic refuses a field that a model with `extra="forbid"` does not have."""
+    loc = ["body", *(["stream_options"] if option == "continuous_usage_stats" else []), option]
+    return {"detail": [{"type": "extra_forbidden", "loc": loc, "msg": "Extra inputs are not permitted", "input": 1}]}
+
+
+WRAPPED: dict[str, Callable[[str], Any]] = {
+    "FastAPI": fastapi,
+    "Mistral": lambda option: {"object": "error", "message": fastapi(option), "type": "invalid_request_error"},
+    "OpenAI": lambda option: {"error": {"message": f"Unrecognized request argument supplied: {option}", "param": None}},
+}
+
+
+@pytest.mark.parametrize("option", ["repetition_detection", "continuous_usage_stats", "stream_options"])
+@pytest.mark.parametrize("form", WRAPPED)
+async def test_a_strict_server_is_asked_without_what_it_refuses(form: str, option: str) -> None:
+    server = ScriptedServer(continuing(FULL), refuses_option=option, refuses_with=WRAPPED[form])
+    _, _, reply = await streamed(client_of(server, end_repetition=True))
+    assert reply.error == "" and reply.answer == "It is \\boxed{42}."
+    assert option not in json.dumps(server.seen[-1], default=str)
+
+
+async def test_what_else_a_strict_server_refuses_is_named() -> None:
+    server = ScriptedServer(continuing(FULL), refuses_option="temperature", refuses_with=fastapi)
+    _, _, reply = await streamed(client_of(server))
+    assert "(422): body.temperature: Extra inputs are not permitted" in reply.error and len(server.seen) == 1
+
+
+async def test_an_option_that_an_endpoint_refused_is_not_sent_there_again() -> None:
+    """Every reply of a battle has a client of its own."""
+    server = ScriptedServer(continuing(FULL), refuses_option="repetition_detection", refuses_with=fastapi)
+    endpoint = Endpoint("http://test/v1", "m", "sk-1")
+    for _ in range(3):
+        async with ModelClient(endpoint, TAGS, transport=server.transport(), end_repetition=True) as client:
+            assert (await client.complete(QUESTION, Sampling())).error == ""
+    assert sum("repetition_detection" in request for request in server.seen) == 1
+    assert endpoint == Endpoint("http://test/v1", "m", "sk-1") and "repetition" not in repr(endpoint)
 
 
 async def test_a_thought_that_repeated_itself_gets_no_answer_from_a_budget() -> None:

@@ -247,6 +247,8 @@ STATUSES = [
     (400, {"error": {"message": LENGTHS[0][0]}}, "limit_too_high"),
     (400, {"error": {"message": LENGTHS[1][0]}}, "too_long"),
     (422, {"detail": [{"msg": LENGTHS[9][0]}]}, "too_long"),
+    (422, {"detail": [{"loc": ["body", "messages"], "msg": LENGTHS[9][0]}]}, "too_long"),
+    (422, {"detail": [{"loc": ["body", "model"], "msg": "Field required"}]}, "refused"),
     (500, {"error": {"message": LENGTHS[10][0], "type": "exceed_context_size_error"}}, "too_long"),
     (413, "Payload Too Large", "too_long"),
     (401, {"error": "bad key"}, "refused"),

@@ -12,8 +12,8 @@ from models.config.layout import context_length, engines_for
 from models.config.machine import Gpu, Processor, visible_gpus
 from models.config.memory import GIB
 from models.config.plan import Plan, make_plan, profile_for
-from models.config.registry import ROLES, PairSpec, load_config
-from models.config.sources import AdapterSource, HubSource
+from models.config.registry import ROLES, PairSpec, Role, load_config
+from models.config.sources import AdapterSource, AddressSource, HubSource
 from models.config.suited import candidates, suited_profile
 
 CONFIG = load_config()
@@ -120,6 +120,79 @@ def test_the_choice_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     assert small.title.endswith("on 1 GPU; 3 left free")
 
 
+SMALL, BUSY = Gpu("RTX 4060", 8.0, 8.9), Gpu("L40S", 45.0, 8.9, free_gib=20.0)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "share"),
+    [
+        ([KINDS["L4"]], 0.92),
+        ([KINDS["L4"]._replace(free_gib=22.0)], 0.92),
+        ([SMALL._replace(free_gib=6.9)], 0.73),  # 5.9 of 8
+        ([BUSY], 0.42),
+        ([KINDS["L40S"], BUSY], 0.92),  # the first is enough
+        ([BUSY, KINDS["L40S"]], 0.42),
+    ],
+)
+def test_what_others_use_of_a_gpu_is_left_to_them(gpus: list[Gpu], share: float) -> None:
+    """vLLM refuses to start where less is free than the share that it is told to take."""
+    pair = CONFIG.pairs["smol-135m" if gpus[0].name == SMALL.name else "qwen-math-1.5b-r1"]
+    found = planned(pair, gpus)
+    assert found is not None and found.profile.memory_utilization == share
+    assert ("partly in use" in found.profile.title) == (share < 0.92)
+    flags = [engine.options[engine.options.index("--gpu-memory-utilization") + 1] for engine in found.engines]
+    assert sum(map(float, flags)) == pytest.approx(share)
+    for gpu in gpus[: len({number for engine in found.engines for number in engine.gpus})]:
+        assert gpu.free_gib is None or share * gpu.memory_gib < gpu.free_gib
+
+
+def test_a_smaller_plan_is_made_for_less_memory() -> None:
+    pair, whole = CONFIG.pairs["qwen-math-7b-r1"], KINDS["A100"]
+    quantizations = []
+    for free in (None, 79.0, 30.0):
+        found = planned(pair, [whole._replace(free_gib=free)])
+        assert found is not None
+        quantizations.append(found.profile.quantization)
+    assert quantizations == [None, None, "fp8"]
+    assert planned(pair, [whole._replace(free_gib=12.0)]) is None
+    assert planned(pair, [whole._replace(free_gib=0.3)]) is None
+
+
+def test_memory_that_others_may_give_back_is_planned_with_where_nothing_else_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As right after a crash, whose servers are still ending. The server that starts tells what is missing."""
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(plan, "visible_gpus", lambda: [KINDS["L4"]._replace(free_gib=1.5)])
+    profile = profile_for(CONFIG, CONFIG.pairs["qwen-math-1.5b-r1"])
+    assert profile.memory_utilization == 0.92
+    assert len(make_plan(CONFIG, CONFIG.pairs["qwen-math-1.5b-r1"]).engines) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("roles", [ROLES, ("base",), ("distilled",)])
+def test_a_pair_of_two_addresses_takes_no_gpu(
+    count: int, roles: tuple[Role, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JOURNEY_PROFILE", raising=False)
+    monkeypatch.setattr(plan, "visible_gpus", lambda: [KINDS["L4"]] * count)
+    pair, away = CONFIG.pairs["smol-135m"], {"weights": AddressSource(address="http://h:1/v1")}
+    away_both = pair.model_copy(update={role: pair.model(role).model_copy(update=away) for role in ROLES})
+    found = make_plan(CONFIG, away_both, roles=roles)
+    assert found.engines == () and "not used, since the models are at addresses" in found.profile.title
+    here = pair.distilled.model_copy(update={"weights": HubSource(hub="me/model")})
+    mixed = pair.model_copy(update={"base": away_both.base, "distilled": here})
+    assert [engine.roles for engine in make_plan(CONFIG, mixed).engines] == [("distilled",)]
+
+
+def test_gpus_are_counted_as_nvidia_smi_does() -> None:
+    """CUDA by itself counts the fastest first, and CUDA_VISIBLE_DEVICES would name another GPU than was planned for."""
+    for pair, kind in (("llama-70b-r1", "A100"), ("smol-135m", "L4")):
+        found = planned(CONFIG.pairs[pair], [KINDS[kind]] * 4)
+        assert found is not None
+        assert all(dict(engine.environment)["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID" for engine in found.engines)
+
+
 def test_a_named_profile_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOURNEY_PROFILE", "a100-4")
     monkeypatch.setattr(plan, "visible_gpus", lambda: [KINDS["A100"]] * 4)
@@ -156,24 +229,24 @@ def test_a_pair_that_fits_nowhere_is_refused_with_the_reason(monkeypatch: pytest
         make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"])
 
 
-LISTED = "NVIDIA L40S, 46068, 8.9\nNVIDIA L40S, 46068, 8.9\nNVIDIA H100 80GB HBM3, 81559, 9.0\n"
+LISTED = "NVIDIA L40S, 46068, 8.9, 40000\nNVIDIA L40S, 46068, 8.9, [N/A]\nNVIDIA H100 80GB HBM3, 81559, 9.0, 81000\n"
 
 
 @pytest.mark.parametrize(
-    ("visible", "names"),
+    ("visible", "names", "free"),
     [
-        (None, ["NVIDIA L40S", "NVIDIA L40S", "NVIDIA H100 80GB HBM3"]),
-        ("2", ["NVIDIA H100 80GB HBM3"]),
-        ("2,0,7", ["NVIDIA H100 80GB HBM3", "NVIDIA L40S"]),
-        ("GPU-ab,GPU-cd", ["NVIDIA L40S", "NVIDIA L40S"]),
-        ("", []),
-        ("-1", []),
-        ("NoDevFiles", []),
-        ("2,-1,0", ["NVIDIA H100 80GB HBM3"]),
+        (None, ["NVIDIA L40S", "NVIDIA L40S", "NVIDIA H100 80GB HBM3"], [40000, None, 81000]),
+        ("2", ["NVIDIA H100 80GB HBM3"], [81000]),
+        ("2,0,7", ["NVIDIA H100 80GB HBM3", "NVIDIA L40S"], [81000, 40000]),
+        ("GPU-ab,GPU-cd", ["NVIDIA L40S", "NVIDIA L40S"], [None, None]),  # which they are is unknown
+        ("", [], []),
+        ("-1", [], []),
+        ("NoDevFiles", [], []),
+        ("2,-1,0", ["NVIDIA H100 80GB HBM3"], [81000]),
     ],
 )
 def test_gpus_are_those_left_visible(
-    visible: str | None, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    visible: str | None, names: list[str], free: list[int | None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tool = tmp_path / "nvidia-smi"
     tool.write_text(f"#!/bin/sh\nprintf '{LISTED}'\n")
@@ -182,7 +255,9 @@ def test_gpus_are_those_left_visible(
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [gpu.name for gpu in visible_gpus()] == names
+    gpus = visible_gpus()
+    assert [gpu.name for gpu in gpus] == names
+    assert [gpu.free_gib and gpu.free_gib * 1024 for gpu in gpus] == free
 
 
 def test_bytes_of_an_adapter_on_each_gpu() -> None:

@@ -6,12 +6,21 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from common.errors import ConfigError, WeightsError
+from common.errors import ConfigError, ServerError, WeightsError
 from models.config.machine import Gpu
 from models.config.plan import make_plan
 from models.config.registry import load_config
 from models.serving import checks
-from models.serving.checks import Need, check_disk, check_driver, check_gpus, check_machine, check_shared_memory, needs
+from models.serving.checks import (
+    Need,
+    check_disk,
+    check_driver,
+    check_free,
+    check_gpus,
+    check_machine,
+    check_shared_memory,
+    needs,
+)
 
 CONFIG = load_config()
 Disk = namedtuple("Disk", "total used free")
@@ -70,6 +79,26 @@ def test_gpus_that_can(profile: str, gpus: list[Gpu]) -> None:
     check_gpus(make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles[profile]), gpus)
 
 
+def test_memory_of_a_gpu_that_others_use_is_missed_before_the_server_starts() -> None:
+    plan = make_plan(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["l4"])
+    first, second = plan.engines
+    gpu = Gpu("L4", 22.5, 8.9)
+    for engine in (first, second):  # each takes 46 % of it
+        check_free(plan, engine, [gpu])
+        check_free(plan, engine, [gpu._replace(free_gib=10.4)])
+        check_free(plan, engine, [])
+        with pytest.raises(
+            ServerError, match=r"takes 10\.3 GiB of L4, and 10\.2 of its 22\.5 GiB are free\. Close"
+        ) as no:
+            check_free(plan, engine, [gpu._replace(free_gib=10.2)])
+        assert not no.value.refusal, "it is tried again"
+    apart = make_plan(CONFIG, CONFIG.pairs["llama-70b-r1"], CONFIG.profiles["a100-4"])
+    gpus = [A100, A100, A100, A100._replace(free_gib=30.0)]
+    check_free(apart, apart.engines[0], gpus)
+    with pytest.raises(ServerError, match="of A100, and 30"):
+        check_free(apart, apart.engines[1], gpus)
+
+
 def test_an_engine_for_gpus_does_not_start_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with CUDA_VISIBLE_DEVICES=-1 on a machine that was installed with its GPU."""
     monkeypatch.setattr(checks, "engine_folder", lambda: tmp_path)
@@ -81,6 +110,9 @@ def test_an_engine_for_gpus_does_not_start_without_one(tmp_path: Path, monkeypat
     (packages / "vllm-0.32.0.dist-info").mkdir()
     with pytest.raises(ConfigError, match=r"build for GPUs.*`JOURNEY_PROFILE=cpu make install`"):
         check_machine(plan)
+    mine = CONFIG.profiles["cpu"].model_copy(update={"key": "cpu-small"})
+    with pytest.raises(ConfigError, match=r"Profile cpu-small runs without .*`JOURNEY_PROFILE=cpu-small make install`"):
+        check_machine(make_plan(CONFIG, CONFIG.pairs["smol-135m"], mine))
     check_machine(make_plan(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["transformers"]))
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python").touch()  # somebody else's, which `make install` does not replace

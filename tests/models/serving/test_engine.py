@@ -65,6 +65,13 @@ def test_a_failure_is_told_in_the_installers_words(nothing_installed: Path) -> N
         engine.engine_python(lambda _: None)
 
 
+@pytest.mark.parametrize("printed", ["'╰─▶ нет'.encode()", r"b'caf\xe9'"])
+def test_its_words_are_read_even_if_some_are_in_another_encoding(nothing_installed: Path, printed: str) -> None:
+    installer(nothing_installed, f"import os; os.write(1, {printed}); os._exit(1)")
+    with pytest.raises(ServerError, match=r"could not be installed\. (╰─▶ нет|caf\ufffd)"):
+        engine.engine_python(lambda _: None)
+
+
 def test_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JOURNEY_ENGINE", raising=False)
     monkeypatch.setenv("JOURNEY_CACHE", str(tmp_path))

