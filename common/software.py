@@ -6,7 +6,7 @@ from importlib.metadata import distributions
 
 from common.paths import engine
 
-VERSION = "0.20.0"
+VERSION = "0.21.0"
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:

@@ -69,9 +69,7 @@ def compare(answer: str, gold: str, symbolic: Symbolic, *, by_text: bool = True)
     answer, gold = clean(answer), clean(gold)
     if not answer or not gold:
         return Equality(False, "empty")
-    for rule in _RULES:
-        if rule is _by_text and not by_text:
-            continue
+    for rule in _RULES if by_text else _RULES[1:]:
         verdict = rule(answer, gold, symbolic)
         if verdict is not None:
             return verdict

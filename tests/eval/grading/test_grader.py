@@ -163,7 +163,13 @@ def test_a_gold_that_cannot_be_graded_is_told(grader: Grader) -> None:
     assert "braces" in grader.gold_fault(r"\frac{1}{2")
     assert "whole number" in grader.gold_fault("2.5", "integer")
     assert grader.gold_fault(r"\frac{1}{2}\foo\bar{") != ""
-    for gold in (r"x \in [-2,7]", r"x \in (-\infty, 1] \cup [3, \infty)", r"-2 \le x \le 7", r"x = \pm 3", r"\text{Evelyn}"):
+    for gold in (
+        r"x \in [-2,7]",
+        r"x \in (-\infty, 1] \cup [3, \infty)",
+        r"-2 \le x \le 7",
+        r"x = \pm 3",
+        r"\text{Evelyn}",
+    ):
         assert grader.gold_fault(gold) == ""
 
 
