@@ -35,7 +35,8 @@ class Design:
     """1: the distilled model is preferred; 0: the base is; 0.5: a tie, or both are bad."""
     differences: Mapping[str, Floats]
     """Distilled minus base. Lengths and counts are (d − b) / (d + b), so between −1 and 1 (Chiang et al., style
-    control in Chatbot Arena, 2024); `position` is 1 where the distilled model was A, −1 where it was B."""
+    control in Chatbot Arena, 2024); `position` is 1 where the distilled model was A, −1 where it was B, and 0 where
+    that was not left to chance."""
     visitors: NDArray[np.int64]
     """A number for each visitor."""
     prompts: NDArray[np.int64]
@@ -108,7 +109,7 @@ def _differences(vote: Vote) -> dict[str, float]:
     thoughts_shown = vote.stage == "reasoning" or vote.reasoning_seen
     marks = [count_marks("\n\n".join(reply.answer for reply in side)) for side in (distilled, base)]
     return {
-        "position": 0.0 if vote.mode == "named" else 1.0 if vote.a_role == "distilled" else -1.0,
+        "position": 0.0 if not vote.shuffled else 1.0 if vote.a_role == "distilled" else -1.0,
         "answer_length": ratio(_answer_tokens(distilled), _answer_tokens(base)),
         "thought_length": ratio(_thought_tokens(distilled), _thought_tokens(base)) if thoughts_shown else 0.0,
         **{name: ratio(marks[0][name], marks[1][name]) for name in _MARKS},

@@ -1,8 +1,12 @@
-"""Visitors' consent to publishing their votes. It is optional: a vote without it counts all the same."""
+"""Visitors' consent to publishing their votes, and what others get of a vote with it and without it.
 
+Consent is optional: a vote without it counts all the same.
+"""
+
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
-from votes.ballot import Vote
+from votes.ballot import Ballot, Vote
 from votes.errors import Refused
 
 LICENCE = "CC-BY-4.0"
@@ -19,6 +23,35 @@ def check_licence(licence: object) -> None:
         raise Refused("Votes are not published under that licence.", f"Send {LICENCE}, or nothing.")
 
 
-def without_texts(vote: Vote) -> Vote:
-    """The public part of a vote: all of it if the visitor has agreed, otherwise all but its texts."""
-    return vote if vote.licence == LICENCE else replace(vote, turns=(), comment="")
+def agreed(vote: Ballot) -> bool:
+    """Whether the visitor agreed to the publication of this vote."""
+    return vote.licence == LICENCE
+
+
+def public_rows(votes: Iterable[Vote], standing: Set[str]) -> Iterator[Vote]:
+    """What anyone may have of these rows: all of them without identity, and texts only of votes that were agreed to and
+    stand. `standing`: ids of the rows that stand, since a vote that was taken back is not published either."""
+    return without_identity(
+        vote if agreed(vote) and vote.row_id in standing else replace(vote, turns=(), comment="") for vote in votes
+    )
+
+
+def without_identity(votes: Iterable[Vote]) -> Iterator[Vote]:
+    """Replace visitors, battles and rows by numbers that mean nothing outside these rows, and times by days.
+
+    The id of a battle opens it for anyone, and any id or time would join these rows with those of another file.
+    """
+    numbers: dict[str, dict[str, str]] = {"visitor": {}, "battle": {}, "vote": {}}
+
+    def number(kind: str, name: str) -> str:
+        return numbers[kind].setdefault(name, f"{kind}-{len(numbers[kind]) + 1}")
+
+    for vote in votes:
+        yield replace(
+            vote,
+            row_id=number("vote", vote.row_id),
+            battle_id=number("battle", vote.battle_id),
+            voted_at=vote.voted_at[:10],
+            visitor=number("visitor", vote.visitor),
+            retracts=vote.retracts and number("vote", vote.retracts),
+        )

@@ -14,8 +14,7 @@ Stage = Literal["answers", "reasoning"]
 Role = Literal["base", "distilled"]
 Side = Literal["a", "b"]
 Mode = Literal["blind", "named", "continued"]
-"""`named`: the names are known from the start; `continued`: a conversation that goes on after its vote, with the names
-known, and is never voted on."""
+"""`named`: the names are known from the start; `continued`: a conversation after its vote, which takes no other."""
 Delivery = Literal["together", "live"]
 """`together`: both answers appear once both are finished; `live`: they appear as they are written."""
 Language = Literal["en", "zh", "other"]
@@ -191,8 +190,7 @@ class Ballot:
     retracts: str
     """Row id of the vote that this row withdraws; empty for a vote."""
     reasoning_seen: bool
-    """Whether the reasoning had been shown before this vote: always in named mode, and when a first vote is cast again
-    after an undo."""
+    """Whether the reasoning had been shown before: always in named mode, and for a first vote cast again after undo."""
     licence: str = field(default="", kw_only=True)
     """The licence under which the visitor agreed to publication; empty if they did not agree."""
     blocked: str = field(default="", kw_only=True)
@@ -201,9 +199,12 @@ class Ballot:
     @property
     def winner(self) -> Role | None:
         """The better model; None for a tie, or when both are bad."""
-        if self.verdict == "a":
-            return self.a_role
-        return other_role(self.a_role) if self.verdict == "b" else None
+        return {"a": self.a_role, "b": other_role(self.a_role)}.get(self.verdict)
+
+    @property
+    def shuffled(self) -> bool:
+        """Whether chance decided which model was A."""
+        return self.mode == "blind"
 
     @property
     def on_answers_alone(self) -> bool:
@@ -272,11 +273,9 @@ def detect_language(text: str) -> Language:
     return "en" if sum(c.isascii() for c in letters) / len(letters) >= 0.9 else "other"
 
 
-_KINDS: dict[type, TypeAdapter[Any]] = {
-    kind: TypeAdapter(kind) for kind in (Ballot, Vote, BattleRecord, RevealRecord, HiddenRecord)
-}
-_NESTED = ("turns", "sampling", "reasons")
 RowT = TypeVar("RowT", Ballot, Vote, BattleRecord, RevealRecord, HiddenRecord)
+_KINDS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in RowT.__constraints__}
+_NESTED = ("turns", "sampling", "reasons")
 
 
 def columns(kind: type[RowT]) -> tuple[str, ...]:

@@ -111,8 +111,8 @@ def win_rates_by(votes: Iterable[Ballot], key: Callable[[Ballot], str]) -> dict[
 
 
 def position_bias(votes: Iterable[Ballot]) -> PositionBias:
-    """Over blind votes only: in a named battle the sides are not shuffled."""
-    sides = Counter(vote.verdict for vote in votes if vote.mode == "blind")
+    """Over votes with shuffled sides, which those in a named battle are not."""
+    sides = Counter(vote.verdict for vote in votes if vote.shuffled)
     return PositionBias(sides["a"], sides["a"] + sides["b"])
 
 

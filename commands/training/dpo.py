@@ -50,11 +50,16 @@ def add_dpo(commands: Commands) -> None:
 
 
 def dpo_command(options: argparse.Namespace) -> None:
-    from insights.tuning.tune import Settings, pair_lines, tune
+    from insights.tuning.tune import PAIRS, Settings, pair_lines, started_split, tune
 
     pair, out = chosen_pair(load_config(), options.pair), options.out or home() / "tuned" / options.pair
     check_writable(out / "report.json")
-    summary, split = _gather(options, pair, out)
+    if options.resume and (split := started_split(out)):
+        sentence = f"The run goes on with the pairs that it was started with, {out / PAIRS}."
+        note(sentence)
+        summary: dict[str, Any] = {"sentence": sentence}
+    else:
+        summary, split = _gather(options, pair, out)
     names = ("rank", "beta", "learning_rate", "epochs", "max_length", "max_minutes", "seed")
     settings = Settings(**{name: getattr(options, name) for name in names})
     tuned = tune(pair, out, split, settings, resume=options.resume, report=note)

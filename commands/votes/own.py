@@ -49,8 +49,9 @@ def add_votes(parser: argparse.ArgumentParser) -> None:
         hiding.add_argument("battle", help="id of the battle, or its link")
         hiding.add_argument("--reason", default="", help="kept with the row; nobody but you sees it")
         hiding.set_defaults(hidden=name == "hide")
-    leaf(commands, "sync", sync_command, "fetch what was copied to JOURNEY_VOTES_REPO, and copy what is new here",
-         "arena votes sync")  # fmt: skip
+    sync = leaf(commands, "sync", sync_command, "fetch what was copied to JOURNEY_VOTES_REPO", "arena votes sync")
+    sync.add_argument("--push", action="store_true",
+                      help="also copy what is new here; every page that shares the copies then counts it")  # fmt: skip
     release = leaf(commands, "release", release_command, "write a dataset of the votes that may be published",
                    "arena votes release --push me/journey-votes")  # fmt: skip
     release.add_argument("--out", type=Path, help="the folder to write (default: <home>/release)")
@@ -66,12 +67,12 @@ def summary_command(options: argparse.Namespace) -> None:
     standing = effective_votes(chosen_ballots(options))
     blocked = sum(bool(ballot.blocked) for ballot in standing)
     standing = [ballot for ballot in standing if not ballot.blocked]
-    pairs = {
-        f"{pair}, {stage}": rate
-        for pair in dict.fromkeys(ballot.pair for ballot in standing)
-        for stage, rate in win_rates_by((b for b in standing if b.pair == pair), lambda b: b.stage).items()
-    }
-    bias = position_bias(standing)
+    first = [ballot for ballot in standing if ballot.before_reading]
+    blind = [*first, *(ballot for ballot in standing if ballot.after_reading)]
+    named = (ballot for ballot in standing if ballot.mode == "named")
+    pairs = win_rates_by(blind, lambda ballot: f"{ballot.pair}, {ballot.stage}")
+    pairs |= win_rates_by(named, lambda ballot: f"{ballot.pair}, {ballot.stage}, named")
+    bias = position_bias(first)
     values = {
         "votes": len(standing),
         "blocked": blocked,
@@ -128,10 +129,10 @@ def hide_command(options: argparse.Namespace) -> None:
         # A store in use belongs to the running page, which backs up the new row itself.
         keeper = None if store.trouble else configured_keeper(store)
         if keeper:
-            keeper.sync()
+            keeper.fetch()
         record = set_hidden(store, battle_id_of(options.battle), options.reason, hidden=options.hidden)
         if keeper:
-            keeper.sync()
+            keeper.push([record])
         in_use = bool(store.trouble)
     text = f"Battle {record.battle_id} is {'hidden' if record.hidden else 'shown again'}."
     if in_use:
@@ -151,8 +152,12 @@ def sync_command(options: argparse.Namespace) -> None:
         assert keeper is not None
         if store.trouble:
             raise DataError(store.trouble, "The page that is running copies its votes itself.")
-        fetched, copied = keeper.sync()
-    show(options, {"fetched": fetched, "copied": copied}, f"{fetched} rows fetched, {copied} rows copied.")
+        fetched, copied = keeper.sync() if options.push else (keeper.fetch(), 0)
+        own = len(keeper.new_rows())
+    text = f"{fetched} rows fetched, {copied} rows copied."
+    if own:
+        text += f" {own} rows are on this machine only. With --push, every page that shares the copies gets them too."
+    show(options, {"fetched": fetched, "copied": copied, "only_here": own}, text)
 
 
 def release_command(options: argparse.Namespace) -> None:

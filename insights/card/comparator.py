@@ -9,7 +9,7 @@ from typing import Any
 
 from eval.results.samples import Results, Side
 from insights.card.benchmarks import SetRun
-from votes.agreement import LICENCE
+from votes.agreement import agreed
 from votes.ballot import STAGES, Vote, other_role
 from votes.ranking import effective_votes
 
@@ -28,7 +28,7 @@ def battles(votes: Sequence[Vote], titles: tuple[str, str]) -> dict[str, Any]:
     """
     by_battle: dict[str, list[Vote]] = {}
     for vote in effective_votes(votes):
-        if vote.licence == LICENCE and vote.turns and not vote.blocked:
+        if agreed(vote) and vote.turns and not vote.blocked:
             by_battle.setdefault(vote.battle_id, []).append(vote)
     examples = [_battle(sorted(own, key=lambda vote: list(STAGES).index(vote.stage))) for own in by_battle.values()]
     return _document("votes of Journey Arena", titles, BATTLE_FIELDS, examples)

@@ -22,7 +22,7 @@ from insights.preference import NotEnough, PreferenceModel, fit_preference
 from insights.reading import graded_votes
 from insights.style import Design, build_design
 from insights.truth import Choices, GradedVote, compare_with_truth
-from votes.agreement import LICENCE
+from votes.agreement import agreed
 from votes.ballot import Ballot, Vote
 from votes.ranking import effective_votes, win_rate
 
@@ -117,8 +117,8 @@ def _truth_line(when: str, choices: Choices, where: str) -> Line:
 
 
 def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str], GradedVote]) -> Table:
-    """One row per vote, without texts or identities: visitors and prompts are numbers. The columns of `design` are
-    those the preference model was fitted to.
+    """One row per vote, without texts or identities: visitors and prompts are numbers, times are days. The columns of
+    `design` are those the preference model was fitted to.
 
     Battles without consent to publication are numbered too, since anyone with a battle's id can open it.
     """
@@ -128,12 +128,12 @@ def _table(votes: Sequence[Vote], design: Design, graded: Mapping[tuple[str, str
         number = battles.setdefault(vote.battle_id, len(battles))
         one = graded.get((vote.battle_id, vote.stage))
         rows.append({
-            "battle": vote.battle_id if vote.licence == LICENCE else f"battle {number}",
+            "battle": vote.battle_id if agreed(vote) else f"battle {number}",
             "stage": vote.stage,
             "mode": vote.mode,
             "alone": int(vote.on_answers_alone),
             "language": vote.language,
-            "voted_at": vote.voted_at,
+            "voted_at": vote.voted_at[:10],
             "visitor": int(design.visitors[at]),
             "prompt": int(design.prompts[at]),
             "shown_as_a": vote.a_role,

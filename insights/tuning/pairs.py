@@ -17,7 +17,7 @@ from insights.style import words_alike
 from insights.truth import KnownProblem, find_problem
 from traces.keeping.preferences import MOST_RATIO, alike
 from traces.training.dataset import PreferenceRow
-from votes.agreement import LICENCE
+from votes.agreement import agreed
 from votes.ballot import Vote
 from votes.export import last_votes, preference_pairs
 
@@ -82,7 +82,7 @@ def _unusable(vote: Vote, private: bool) -> str:
         return "blocked by the guard model"
     if vote.verdict not in ("a", "b"):
         return "no winner"
-    if not private and vote.licence != LICENCE:
+    if not private and not agreed(vote):
         return "visitor did not agree to publication"
     if len(vote.turns) != 1:
         return "several turns"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 from common.errors import DataError
+from common.jsonl import write_text
 from common.paths import ROOT
 from common.strict import read_yaml
 from insights.tuning.pairs import Split
@@ -19,7 +20,7 @@ from models.config.sources import AdapterSource, resolve_environment
 from models.weights.adapter import ADAPTER_FILES, CONFIG
 from models.weights.find import find_adapter, find_weights
 from traces.publishing.publish import portable
-from traces.training.dataset import write_preferences
+from traces.training.dataset import read_preferences, write_preferences
 from traces.training.mix import after
 from traces.training.recipe import Adapter, Phase, Recipe
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from traces.training.checkpoints import PhaseResult
 
 PHASE = "preference"
+PAIRS, HELD_OUT = "pairs.jsonl", "held-out.jsonl"
 MOST_WARMUP = 5
 """Maximum number of warmup steps; a tenth of all steps if that is fewer."""
 
@@ -58,8 +60,20 @@ class Tuned(NamedTuple):
 
 def write_split(split: Split, out: Path) -> str:
     """Write `pairs.jsonl` and `held-out.jsonl`, each pair with its source; returns the first one's sha256."""
-    write_preferences(out / "held-out.jsonl", split.held_out)
-    return write_preferences(out / "pairs.jsonl", split.train)
+    write_preferences(out / HELD_OUT, split.held_out)
+    return write_preferences(out / PAIRS, split.train)
+
+
+def started_split(out: Path) -> Split | None:
+    """The pairs of the run in `out`, as `write_split` wrote them; None if there is none. DataError if they are broken.
+
+    A run goes on with these: votes that were cast or taken down since would make it another one.
+    """
+    from traces.training.checkpoints import RECIPE_NOTE
+
+    if not (out / RECIPE_NOTE).exists() or not (out / PAIRS).exists():
+        return None
+    return Split(tuple(read_preferences(out / PAIRS)), tuple(read_preferences(out / HELD_OUT)))
 
 
 def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, pairs: int, settings: Settings) -> Recipe:
@@ -77,7 +91,7 @@ def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, pairs: int
         phases=(
             Phase(
                 name=PHASE,
-                data=str(out / "pairs.jsonl"),
+                data=str(out / PAIRS),
                 sha256=sha256,
                 beta=settings.beta,
                 learning_rate=settings.learning_rate,
@@ -95,7 +109,8 @@ def make_recipe(pair: PairSpec, parent: Path, out: Path, sha256: str, pairs: int
 def tune(
     pair: PairSpec, out: Path, split: Split, settings: Settings, *, resume: bool, report: Callable[[str], None]
 ) -> Tuned:
-    """Train on the pairs and write the adapter to `out/adapter`; pairs and recipe are kept beside it.
+    """Train on the pairs and write the adapter to `out/adapter`; pairs and recipe are kept beside it. With `resume`,
+    `split` is the `started_split` of `out`, if there is one.
 
     If the distilled model is an adapter on the base, the new adapter includes it and applies to the base. If it is a
     full model, the new adapter applies to that. Raises what the trainer raises, DataError for fewer pairs than one step
@@ -113,8 +128,8 @@ def tune(
     parent = find_weights(source, pair.base.weights, report)
     sha256 = write_split(split, out)
     recipe = make_recipe(pair, parent, out, sha256, len(split.train), settings)
-    (out / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), encoding="utf-8")
     (phase,) = train(recipe, parent, out, out, resume=resume, report=report)
+    write_text(out / "recipe.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
     learned, adapter, rank = after(out, PHASE), out / "adapter", settings.rank
     if isinstance(source, AdapterSource):
         base = find_weights(pair.base.weights, None, report)

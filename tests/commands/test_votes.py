@@ -70,6 +70,25 @@ def test_the_summary_counts_what_can_no_longer_change(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out.startswith("0 votes")
 
 
+def test_named_votes_and_those_cast_again_are_in_no_blind_win_rate(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.insights.helpers import make_vote
+
+    store = Store(home / "votes.duckdb")
+    store.append(make_vote("a", battle="blind"))
+    store.append(make_vote("b", battle="blind", stage="reasoning"))
+    store.append(make_vote("b", battle="again", reasoning_seen=True))
+    for number in range(3):
+        store.append(make_vote("b", battle=f"n{number}", mode="named", a_role="base", reasoning_seen=True))
+    store.close()
+    assert main(["votes", "summary", "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    rates = {name: (rate["wins"], rate["votes"]) for name, rate in values["distilled_win_rate"].items()}
+    assert rates == {"pair, answers": (1, 1), "pair, reasoning": (0, 1), "pair, answers, named": (3, 3)}
+    assert (values["votes"], values["side_a_win_rate"]["votes"]) == (6, 1)
+
+
 @pytest.mark.usefixtures("voted")
 @pytest.mark.parametrize("name", ["votes.parquet", "votes.csv", "pairs.jsonl"])
 def test_votes_are_exported_in_every_format(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,7 +148,8 @@ def test_a_hidden_battle_travels_with_the_copies(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("JOURNEY_VOTES_REPO", str(tmp_path / "copies"))
-    assert main(["votes", "sync"]) == 0
+    (tmp_path / "copies").mkdir()
+    assert main(["votes", "sync", "--push"]) == 0
     assert "0 rows fetched, 11 rows copied." in capsys.readouterr().out
     battle = battle_ids(home)[0]
     monkeypatch.setenv("JOURNEY_HOME", str(tmp_path / "the owner's desk"))
@@ -139,6 +159,32 @@ def test_a_hidden_battle_travels_with_the_copies(
     assert main(["votes", "sync"]) == 0
     assert "1 rows fetched, 0 rows copied." in capsys.readouterr().out
     assert battle not in battle_ids(home)
+
+
+@pytest.mark.usefixtures("voted")
+def test_votes_of_this_machine_are_copied_only_when_that_is_asked_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    monkeypatch.setenv("JOURNEY_VOTES_REPO", str(copies))
+    assert main(["votes", "sync"]) == 0
+    assert "11 rows are on this machine only. With --push" in capsys.readouterr().out
+    assert main(["votes", "hide", battle_ids(home)[0]]) == 0
+    assert [path.parent.parent.name for path in copies.rglob("*.parquet")] == ["hidden"], "nothing but what was asked"
+    capsys.readouterr()
+    assert main(["votes", "sync", "--push", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"fetched": 0, "copied": 11, "only_here": 0}
+
+
+def test_a_folder_for_copies_that_is_not_there_is_named_and_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_VOTES_REPO", str(tmp_path / "copies"))
+    for command in (["sync"], ["sync", "--push"], ["hide", "battle"]):
+        assert main(["votes", *command]) == 1
+        assert f"There is no folder {tmp_path / 'copies'}" in capsys.readouterr().err
+    assert not (tmp_path / "copies").exists()
 
 
 def test_copies_need_a_place(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -49,6 +49,31 @@ def test_intervals_hold_the_truth_as_often_as_they_promise() -> None:
     assert 0.89 * rounds <= held <= 0.995 * rounds, "95 %, give or take three standard errors of this count"
 
 
+@pytest.mark.parametrize("votes", [50, 100])
+def test_with_the_fewest_visitors_and_prompts_no_interval_is_narrower_than_for_independent_votes(votes: int) -> None:
+    rng, truth, rounds, held = np.random.default_rng(11), expected_share(0.3, 0.0, 0.15), 150, 0
+    for _ in range(rounds):
+        model = fit_preference(simulate(rng, votes, visitors=10, prompts=10, spread=0.0))
+        if isinstance(model, PreferenceModel):
+            assert model.raw.high - model.raw.low > 0.8 * 2 * 1.96 * math.sqrt(0.2 / votes)
+            held += model.controlled.low <= truth <= model.controlled.high
+    assert held >= 0.92 * rounds
+
+
+def test_votes_that_even_out_for_every_visitor_and_prompt_are_no_certainty() -> None:
+    visitors, prompts = (codes.ravel() for codes in np.indices((10, 10)))
+    design = replace(
+        simulate(np.random.default_rng(12), 100),
+        outcome=((visitors + prompts) % 2).astype(float),
+        visitors=visitors,
+        prompts=prompts,
+    )
+    model = fit(design)
+    assert model.raw.share == pytest.approx(0.5) and model.raw.high - model.raw.low > 0.15
+    assert not model.raw.decided
+    assert all(effect.low < effect.high and not math.isnan(effect.p_value) for effect in model.effects)
+
+
 def test_without_any_preference_it_rarely_claims_one() -> None:
     rng = np.random.default_rng(8)
     claims = sum(fit(simulate(rng, 500, preference=0.0)).controlled.decided for _ in range(100))
@@ -67,14 +92,18 @@ def test_the_errors_are_those_of_statsmodels() -> None:
 
     design = simulate(np.random.default_rng(4), 1500)
     matrix = np.column_stack([np.ones(1500), design.differences["position"], design.differences["answer_length"]])
-    theirs = Logit(design.outcome, matrix).fit(
-        disp=0,
-        cov_type="cluster",
-        cov_kwds={"groups": np.column_stack([design.visitors, design.prompts]), "df_correction": False},
-    )
+    both = np.column_stack([design.visitors, design.prompts])
+    theirs = [
+        Logit(design.outcome, matrix).fit(
+            disp=0, cov_type="cluster", cov_kwds={"groups": groups, "df_correction": False}
+        )
+        for groups in (both, design.visitors, design.prompts, np.arange(1500))
+    ]
     ours = fit(design)
-    half = (math.log(ours.effects[1].high) - math.log(ours.effects[1].low)) / 2
-    assert half == pytest.approx(2.0009953 * theirs.bse[2], rel=0.01)  # Student's t with 59 degrees of freedom
+    for number, effect in enumerate(ours.effects, start=1):
+        half = (math.log(effect.high) - math.log(effect.low)) / 2
+        errors = [fitted.bse[number] for fitted in theirs]
+        assert half == pytest.approx(2.0009953 * max(errors), rel=0.01)  # Student's t with 59 degrees of freedom
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,38 @@ def test_it_stays_hidden_after_a_restart_and_can_be_put_back(
     again.close()
 
 
+def test_a_conversation_that_went_on_from_it_goes_with_it(
+    store: Store, make_desk: Callable[..., Desk], desk: Desk, battle: str
+) -> None:
+    desk.reveal(battle, "visitor")
+    in_memory, stored, drawn_again = (desk.go_on(battle, "visitor") for _ in range(3))
+    desk.finish_turn(stored, desk.begin_turn(stored, "visitor", "And 3 + 3?"), make_replies())
+    desk.finish_turn(drawn_again, desk.reopen_turn(drawn_again, "visitor"), make_replies("another answer"))
+    went_on = (in_memory, stored, drawn_again)
+    assert all(desk.load_battle(each).turns for each in went_on)
+    set_hidden(store, battle, "a name")
+    for page, battles in ((desk, went_on), (make_desk(), went_on[1:])):
+        for each in battles:
+            with pytest.raises(UnknownBattle, match="taken down"):
+                page.load_battle(each)
+            with pytest.raises(UnknownBattle, match="taken down"):
+                page.begin_turn(each, "visitor", "And 4 + 4?")
+    set_hidden(store, battle, "", hidden=False)
+    assert all(desk.load_battle(each).turns for each in went_on)
+
+
+@pytest.mark.parametrize("other", ["visitor", "pair", "question"])
+def test_conversations_that_began_elsewhere_stay(store: Store, desk: Desk, battle: str, other: str) -> None:
+    visitor = "somebody else" if other == "visitor" else "visitor"
+    elsewhere = desk.open(visitor, pair="another" if other == "pair" else "pair")
+    question = "What is 5 + 5?" if other == "question" else "What is 2 + 2?"
+    desk.finish_turn(elsewhere, desk.begin_turn(elsewhere, visitor, question), make_replies())
+    desk.forfeit(elsewhere, visitor)
+    went_on = desk.go_on(elsewhere, visitor)
+    set_hidden(store, battle, "a name")
+    assert desk.load_battle(went_on) and desk.load_battle(elsewhere)
+
+
 def test_a_turn_that_was_running_ends_without_an_error(store: Store, desk: Desk) -> None:
     battle = play(desk)
     turn = desk.begin_turn(battle, "visitor", "And 3 + 3?")

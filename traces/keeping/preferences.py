@@ -1,6 +1,6 @@
 """Pairs for preference training: a right and a wrong solution to the same problem, of similar length. Pure.
 
-The lengths must be similar so that length itself is not what is learned.
+The lengths must be similar so that length itself is not what is learned. Programs are in no pair, as in no row.
 """
 
 from collections import defaultdict
@@ -9,6 +9,7 @@ from itertools import product
 from typing import NamedTuple, TypeVar
 
 from traces.keeping.keep import reason_code
+from traces.keeping.roads import is_program
 from traces.keeping.trace import Trace
 
 T = TypeVar("T")
@@ -26,10 +27,13 @@ class Preference(NamedTuple):
 
 
 def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATIO) -> list[Preference]:
-    """At most `most` pairs per problem, the closest in length first; no solution is used twice."""
+    """At most `most` pairs per problem, the closest in length first; no solution is used twice, nor another one of the
+    same text."""
     right: defaultdict[str, list[Trace]] = defaultdict(list)
     wrong: defaultdict[str, list[Trace]] = defaultdict(list)
     for trace in traces:
+        if is_program(trace):
+            continue
         if trace.kept:
             right[trace.problem.id].append(trace)
         elif trace.kept is False and reason_code(trace) == "wrong_answer":
@@ -37,7 +41,7 @@ def preferences(traces: Iterable[Trace], most: int = 2, ratio: float = MOST_RATI
     return [
         Preference(*pair)
         for problem, solutions in right.items()
-        for pair in alike(solutions, wrong[problem], lambda trace: (len(trace.raw), trace.hash), most, ratio)
+        for pair in alike(solutions, wrong[problem], lambda trace: (len(trace.raw), trace.raw), most, ratio)
     ]
 
 

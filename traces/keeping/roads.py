@@ -92,6 +92,11 @@ class Selection:
     """How many were left out, by code of DROPPED or `traces.keeping.keep.REASONS`."""
 
 
+def is_program(trace: Trace) -> bool:
+    """Whether the solution writes a program instead of reasoning."""
+    return "```" in trace.raw
+
+
 def select(traces: Iterable[Trace], most: int = 4) -> Selection:
     """At most `most` kept solutions per problem, one per road: the shortest represents its road."""
     dropped: Counter[str] = Counter()
@@ -100,7 +105,7 @@ def select(traces: Iterable[Trace], most: int = 4) -> Selection:
     for trace in traces:
         if not trace.kept:
             dropped["unverified" if trace.kept is None else reason_code(trace)] += 1
-        elif "```" in trace.raw:
+        elif is_program(trace):
             dropped["program"] += 1
         elif (trace.problem.id, trace.raw) in seen:
             dropped["same_text"] += 1

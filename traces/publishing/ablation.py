@@ -93,9 +93,14 @@ class Trained(NamedTuple):
 
 
 def problems_of(recipe: Recipe) -> int:
-    """How many different problems the recipe's mixes have; phases that share problems count them once."""
+    """How many different problems the recipe's mixes have; phases that share problems count them once.
+
+    Thoughts told in sentences have a sequence of their own, unless all the recipe's families are told so.
+    """
     mixes = [phase.mix for phase in recipe.phases if phase.mix]
-    return len({number for m in mixes for number in range(m.skip, m.skip + m.problems)})
+    searched, told = recipe.families, tuple(recipe.tellable)
+    drawn = [(families, m.skip, count) for m in mixes for families, count in ((searched, m.problems), (told, m.told))]
+    return len({(families, number) for families, skip, count in drawn for number in range(skip, skip + count)})
 
 
 def compare(

@@ -1,7 +1,7 @@
 """Recipes trained and measured side by side, for `arena train ablate`.
 
 Finished phases and measured arms are kept, so the same command resumes after an interruption. An arm that is trained
-again is also cut to rank and measured again; an arm whose rows have changed is rejected.
+again is also cut to rank and measured again; an arm whose recipe or rows have changed is rejected.
 """
 
 import shutil
@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common.errors import ConfigError, DataError
 from common.software import versions
 from models.config.adapter_config import CONFIG
 from traces.publishing.ablation import Ablation, ArmResult, Trained, compare, write_ablation
 from traces.publishing.measure import measure_arm
+from traces.training.checkpoints import START_ANEW
 from traces.training.lora import extract_adapter
 from traces.training.make import make
 from traces.training.mix import after
@@ -39,7 +41,13 @@ def ablate(
     def train_arm(recipe: Recipe, ranks: Sequence[int]) -> Trained:
         folder = out / recipe.name
         make(recipe, folder / "data")
-        results = train(recipe, base, folder / "data", folder, resume=True, report=report)
+        try:
+            results = train(recipe, base, folder / "data", folder, resume=True, report=report)
+        except (ConfigError, DataError) as error:
+            if START_ANEW not in error.remedy:
+                raise
+            remedy = error.remedy.replace(START_ANEW, f"Remove {folder} to train this arm anew.")
+            raise type(error)(error.args[0], remedy) from error
         weights = after(folder, recipe.phases[-1].name)
         adapters = {rank: folder / f"adapter-{rank}" for rank in ranks}
         for rank, adapter in adapters.items():

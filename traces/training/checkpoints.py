@@ -14,7 +14,7 @@ from common.errors import ConfigError, DataError
 from common.jsonl import write_text
 from models.config.adapter_config import CONFIG
 from models.weights.files import sha256_of
-from traces.training.mix import rows_path
+from traces.training.mix import after, rows_path
 from traces.training.recipe import Recipe
 from traces.training.scale.group import agreed, wait_for_all
 from traces.training.scale.processes import is_first
@@ -23,6 +23,8 @@ ROWS_NOTE = "rows.sha256"
 """In a phase's folder beside its checkpoints: the hash of the rows it was started with."""
 DEVICES_NOTE = "devices.json"
 """Next to it: the devices that the phase was started on."""
+RECIPE_NOTE = "recipe.json"
+"""In a run's folder: the recipe that it is trained by."""
 RESULT_NOTE = "result.json"
 """In a run's folder: that everything after the last phase was done, and where the result was pushed."""
 MAY_DIFFER: dict[str, Any] = {
@@ -104,10 +106,12 @@ def phases_done(recipe: Recipe, out: Path, resume: bool) -> list[PhaseResult]:
     """The phases that need not run again: none unless a run is resumed. Changes nothing.
 
     Raises ConfigError if `resume` would continue another recipe's training, or a started phase on a different number of
-    devices (time limits may differ), or if a phase's folder holds checkpoints that are not ours.
+    devices (time limits may differ), or if a phase's folder holds checkpoints that are not ours. Raises DataError if
+    the weights to continue from are gone.
     """
     if resume:
         check_resumable(recipe, out)
+        check_weights(recipe, out)
     for folder in (out / phase.name for phase in recipe.phases):
         if any(folder.glob("checkpoint-*")) and not is_ours(folder):
             raise ConfigError(
@@ -126,7 +130,7 @@ def begin(recipe: Recipe, out: Path, done: Sequence[PhaseResult], resume: bool) 
     wait_for_all()  # until here the others read what is replaced below
     if is_first():
         out.mkdir(parents=True, exist_ok=True)
-        note = out / "recipe.json"
+        note = out / RECIPE_NOTE
         if not resume:
             for file in (out / "phases.json", out / "loss.jsonl"):
                 file.unlink(missing_ok=True)
@@ -154,7 +158,7 @@ def check_resumable(recipe: Recipe, out: Path) -> None:
     ZeRO-3 shards a checkpoint into as many parts as there are devices. With any method, the batches, and so the rows
     already seen, depend on the number of devices that process rows in parallel.
     """
-    recipe_note = out / "recipe.json"
+    recipe_note = out / RECIPE_NOTE
     if recipe_note.exists() and not same_training(recipe_note, recipe):
         raise ConfigError(
             f"The run in {out} was trained by another version of the recipe {recipe.name}.",
@@ -171,6 +175,18 @@ def check_resumable(recipe: Recipe, out: Path) -> None:
                 f"{now[field]}: its checkpoints cannot be continued so.",
                 f"Set launch.{field} back to {before[field]}, or remove {note.parent} to begin this phase again; "
                 "finished phases stay.",
+            )
+
+
+def check_weights(recipe: Recipe, out: Path) -> None:
+    """Raises DataError if the weights of the last trained phase, from which a resumed run goes on, are gone. Those of
+    the phases before it are not needed any more."""
+    for result in trained_phases(recipe, out)[-1:]:
+        folder = after(out, result.phase)
+        if not any(folder.glob("*.safetensors")):
+            raise DataError(
+                f"Phase {result.phase} is trained, but its weights are not in {folder}.",
+                f"Put them back there. {START_ANEW}",
             )
 
 

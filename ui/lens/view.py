@@ -10,7 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from common.text import counted
+from eval.statistics.multiple import ALPHA, holm
 from eval.thoughts.divergence import divergence_of
+from eval.thoughts.importance import SentenceImportance
 from eval.thoughts.resampling import importance_of
 from traces.keeping.alignment import Parting, part
 from traces.keeping.anatomy import TITLES, Kind
@@ -45,7 +47,7 @@ class Thought:
     """`base` or `distilled`, where that may be known: for its colour."""
     remark: str = ""
     importance: tuple[Span, ...] = ()
-    """How much the answer depends on pieces of the text; empty where it was not computed."""
+    """How much the answer depends on pieces of the text; empty where it was not computed, or nothing was found."""
     divergence: tuple[Token, ...] = ()
     """How far two models differ, token by token; the joined tokens are roughly the text. Empty if not computed."""
 
@@ -59,8 +61,14 @@ def thought_of(thought: str, answer: str, title: str = "", role: str = "") -> Th
 
 
 def known_importance(thought: str) -> tuple[Span, ...]:
-    """How much the answer depends on each part, as far as `arena thoughts importance` has found out."""
-    return tuple((each.start, each.end, each.value) for each in importance_of(thought))
+    """How much the answer depends on each part that was found to matter."""
+    return tuple((each.start, each.end, each.value) for each in told_from_chance(importance_of(thought)))
+
+
+def told_from_chance(weights: Sequence[SentenceImportance]) -> list[SentenceImportance]:
+    """The parts whose importance cannot be chance: p below 5 %, corrected for all parts of the thought."""
+    corrected = holm([each.p_value for each in weights])
+    return [each for each, p in zip(weights, corrected, strict=True) if p < ALPHA]
 
 
 def lens(thought: Thought) -> Markup:

@@ -16,8 +16,10 @@ from ui.kit.owner import needs_key
 from ui.preferences.meaning import preference_html, topics_html, truth_html
 from ui.preferences.topic_map import FOLLOW_CLICKS, point_html, topics_figure
 from ui.services import Services
-from votes.ballot import Vote
+from votes.agreement import agreed
+from votes.ballot import Ballot, Vote
 from votes.export import final_votes
+from votes.ranking import effective_votes
 
 embedder: Callable[[], Embedder] = lambda: shared().embed  # noqa: E731
 
@@ -37,17 +39,18 @@ def build_analysis(services: Services, pair: gr.Dropdown) -> None:
 
 
 class Analysis:
-    """Caches the last result, which everybody gets as long as the votes are the same."""
+    """Caches the last result, which everybody who may see as much gets as long as the votes are the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._lock = threading.Lock()
-        self._kept: tuple[tuple[str, list[str]], list[Any]] | None = None
+        self._kept: tuple[tuple[str, bool, list[str]], list[Any]] | None = None
 
     def __call__(self, pair: str | None) -> list[Any]:
         with self._lock:
             votes = readable_votes(self._services, pair or "")
-            state = (pair or "", [vote.row_id for vote in votes])  # one may be taken down as another comes
+            # All ids, since one vote may be taken down as another comes.
+            state = (pair or "", needs_key(), [vote.row_id for vote in votes])
             if self._kept is None or self._kept[0] != state:
                 self._kept = (state, show_votes(votes))
             return [copy(each) for each in self._kept[1]]  # gradio takes the value out of an update
@@ -59,9 +62,14 @@ def readable_votes(services: Services, pair: str = "") -> list[Vote]:
     return [vote for vote in votes if not vote.blocked and pair in ("", vote.pair)]
 
 
+def may_be_shown(vote: Ballot) -> bool:
+    """Whether whoever is asking may read the words of this vote, given that it stands."""
+    return agreed(vote) or not needs_key()
+
+
 def public_questions(votes: Iterable[Vote]) -> dict[str, str]:
-    """Battle → its first question on one line, for votes that everybody may see."""
-    public = (vote for vote in votes if vote.licence or not needs_key())
+    """Battle → its first question on one line, for battles with a vote that stands and that whoever asks may see."""
+    public = (vote for vote in effective_votes(votes) if may_be_shown(vote))
     return {vote.battle_id: " ".join(vote.turns[0].prompt.split()) for vote in public}
 
 

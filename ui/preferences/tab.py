@@ -13,7 +13,7 @@ from ui.kit.downloads import download_button
 from ui.kit.events import when_opened
 from ui.kit.html import html, shown
 from ui.kit.owner import is_owner, needs_key, owner_key
-from ui.preferences.analysis import build_analysis
+from ui.preferences.analysis import build_analysis, may_be_shown
 from ui.preferences.search import build_search
 from ui.preferences.takedown import build_takedown
 from ui.preferences.view import (
@@ -26,7 +26,7 @@ from ui.preferences.view import (
     win_rate_figure,
 )
 from ui.services import Services
-from votes.agreement import without_texts
+from votes.agreement import public_rows
 from votes.ballot import Ballot
 from votes.casting.views import SharedBattle
 from votes.errors import UnknownBattle
@@ -36,14 +36,16 @@ from votes.ranking import effective_votes
 RECENT = 20
 EMPTY = "No votes yet. Start a blind battle in the Compare tab."
 COUNTING = """Win rate of the distilled model against its base. A tie or “both are bad” counts as half a win for each
-side; intervals are 95 % Wilson intervals. The headline counts blind votes on the answers alone. A vote is counted, and
-included in the files below, once it is final: after the names were shown, or when its time is up."""
+side; intervals are 95 % Wilson intervals, which take several votes by one visitor as independent. The headline counts
+blind votes on the answers alone. A vote is counted, and included in the files below, once it is final: after the names
+were shown, or when its time is up."""
 RECENT_HEADING = """### Recent battles
 Every battle has a link, which opens it for whoever has it."""
 RECENT_AGREED = """### Recent battles
 Those whose visitors agreed to publication. Every battle has a link, which opens it for whoever has it."""
 FILES_HEADING = """### Download every vote
-Questions, answers and comments are included where the visitor agreed to publication, and for the owner."""
+Questions, answers and comments are included where the visitor agreed to publication, and for the owner. For others,
+visitors and battles are numbers that mean nothing outside the file, and times are cut to the day."""
 UNSAFE_DISK = """Votes are on this Space’s disk only, and a restart loses them: the owner has not set
 `JOURNEY_VOTES_REPO`."""
 FILES = {
@@ -128,7 +130,7 @@ def recent_battles(services: Services, votes: list[Ballot]) -> list[SharedBattle
 
     Where visitors other than the owner can look, only those whose visitors agreed to publication.
     """
-    shown = (vote for vote in reversed(votes) if vote.licence or not needs_key())
+    shown = (vote for vote in reversed(votes) if may_be_shown(vote))
     latest = list(dict.fromkeys(vote.battle_id for vote in shown))
     battles = []
     for battle_id in latest[:RECENT]:
@@ -158,7 +160,8 @@ def write_file(services: Services, name: str, folder: Path, key: str = "") -> Pa
     """Write one of `FILES` into the folder: for the owner with all words, for others with those they may have."""
     everything = is_owner(key)
     votes = final_votes(services.store, services.desk.limits)
-    votes = votes if everything else (without_texts(vote) for vote in votes)
+    if not everything:
+        votes = public_rows(votes, {vote.row_id for vote in effective_votes(services.store.ballots())})
     path = folder / name
     FILES[name][1](votes, path)
     return path

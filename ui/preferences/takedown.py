@@ -7,9 +7,9 @@ from ui.kit.owner import owner_key, require_owner
 from ui.services import Services
 from votes.takedown import battle_id_of, set_hidden
 
-ABOUT = """A battle you take down disappears from links, lists, counts and files, here and in every release. Nothing
-is deleted: the row that hides it is kept with your reason, and a later row can show the battle again. Case studies
-that were pinned from it stay."""
+ABOUT = """A battle you take down disappears from links, lists, counts and files, here and in every release, and so does
+a conversation that went on from it. Nothing is deleted: the row that hides it is kept with your reason, and a later row
+can show the battle again. Case studies that were pinned from it stay."""
 
 
 def build_takedown(services: Services) -> None:

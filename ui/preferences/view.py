@@ -7,6 +7,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from common.text import counted
 from ui.kit.html import Markup, render, table
 from ui.kit.palette import BASE_COLOUR, DISTILLED_COLOUR, figure_layout
 from votes.ballot import STAGES, VERDICTS, Ballot
@@ -56,6 +57,8 @@ class Summary(NamedTuple):
 
     votes: int
     headline: WinRate
+    visitors: int
+    """Who cast the votes of the headline."""
     bias: PositionBias
     groups: list[Group]
     days: list[Day]
@@ -79,7 +82,14 @@ def summarise_votes(votes: Sequence[Ballot]) -> Summary:
         group("By delivery", "blind votes on the answers alone", both, lambda vote: vote.delivery),
         group("By prompt language", "blind votes on the answers alone", both, lambda vote: vote.language),
     ]
-    return Summary(len(votes), win_rate(both), position_bias(both), [g for g in groups if g.rates], over_time(both))
+    return Summary(
+        votes=len(votes),
+        headline=win_rate(both),
+        visitors=len({vote.visitor for vote in both}),
+        bias=position_bias(both),
+        groups=[group for group in groups if group.rates],
+        days=over_time(both),
+    )
 
 
 def percent(share: float | None) -> str:
@@ -102,8 +112,9 @@ def tiles_html(summary: Summary) -> Markup:
             fewest=FEWEST_VOTES,
         )
     bad = head.both_bad / head.votes if head.votes else None
+    visitors = counted(summary.visitors, "visitor")
     tiles = [
-        ("Votes", str(summary.votes), f"{head.votes} of them blind and on the answers alone"),
+        ("Votes", str(summary.votes), f"{head.votes} of them blind and on the answers alone, by {visitors}"),
         ("Win rate of the distilled model", percent(head.rate), f"95 % interval {between(head.interval)}"),
         ("Both bad", percent(bad), "share of the same votes; counted as half a win each"),
         ("Side A chosen", percent(bias.rate), f"95 % interval {between(bias.interval)}; 50 % is no position bias"),

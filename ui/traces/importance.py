@@ -22,14 +22,16 @@ from eval.thoughts.resampling import TEMPERATURE, Subject, resample
 from traces.keeping.trace import Trace
 from ui.kit.events import spoken
 from ui.kit.html import note, shown
+from ui.lens.view import told_from_chance
 from ui.services import Services, check_ready
 from ui.traces.library import TraceLibrary
 from ui.traces.view import trace_html
 from votes.casting.limits import RateLimiter
 
-DRAWS = 4
-PARTS = 12
-"""Most parts of a thought; `arena thoughts importance` uses more and finer ones."""
+DRAWS = 6
+PARTS = 8
+"""Most parts of a thought; `arena thoughts importance` uses more and finer ones. With six answers on each side, a part
+after which every answer is another one has p = 2/924, which still counts when it is corrected for eight parts."""
 PART_CHARACTERS = 80
 SECONDS_BETWEEN_LOOKS = 1.0
 CHARACTERS_A_TOKEN = 3
@@ -86,9 +88,13 @@ def importance_handler(
 
 
 def summary(thought: str, weights: Sequence[SentenceImportance]) -> str:
-    """What was found, in a sentence."""
-    most = max(weights, key=lambda each: each.value, default=None)
-    if most is None or most.value == 0:
+    """What was found, in a sentence. The largest of several distances between few answers is large by chance alone, so
+    it is named only if it can be told from that."""
+    if all(each.value == 0 for each in weights):
         return "Every part was followed by the same answers: none of them decides here."
+    found = told_from_chance(weights)
+    if not found:
+        return "The answers before and after each part differ by no more than chance: with so few, none stands out."
+    most = max(found, key=lambda each: each.value)
     part = shorten(thought[most.start : most.end], PART_CHARACTERS, placeholder=" …")
-    return f"“{part}” matters most: {most.value:.0%} of the answers changed with it."
+    return f"“{part}” matters most: the answers before and after it differ by {most.value:.0%}."

@@ -11,16 +11,19 @@ import secrets
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from common.errors import ArenaError
 from votes.backup.repository import REPOSITORY, SUFFIX, Repository, open_repository
+from votes.ballot import BattleRecord, HiddenRecord, RevealRecord, Row, Vote
 from votes.parquet import read_rows, write_rows
 from votes.store import KINDS, TABLES, Store
 
 SECONDS_BETWEEN = 300.0
+_ORDER = tuple(TABLES[kind] for kind in (HiddenRecord, RevealRecord, Vote, BattleRecord))
+"""Battles are fetched last: one that was taken down must not be readable while the rest is still on its way."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -90,9 +93,23 @@ class Keeper:
             try:
                 fetched = self._pull()
             finally:  # a database that cannot take rows may still have some to push
-                pushed = self._push()
+                pushed = self._push(self.new_rows())
             self.copied_at, self._trouble = self._clock(), ""
             return fetched, pushed
+
+    def fetch(self) -> int:
+        """Fetch only; returns how many rows were fetched. DataError or StoreError on failure."""
+        with self._lock:
+            return self._pull()
+
+    def push(self, rows: Sequence[Row]) -> None:
+        """Push only these rows. DataError on failure."""
+        with self._lock:
+            self._push(rows)
+
+    def new_rows(self) -> list[Row]:
+        """The rows of this store that, as far as was fetched, are in no file of the repository."""
+        return self._store.unknown(self._known)
 
     def _run(self) -> None:
         self._round()
@@ -116,10 +133,10 @@ class Keeper:
     def _pull(self) -> int:
         """Merge the rows of files not seen yet."""
         added = 0
-        new = sorted(name for name in self._repository.names() - self._seen if name.split("/")[0] in KINDS)
-        for name, path in self._repository.fetch(new):
+        new = [name for name in self._repository.names() - self._seen if _table(name) in KINDS]
+        for name, path in self._repository.fetch(sorted(new, key=lambda name: (_ORDER.index(_table(name)), name))):
             try:
-                rows = read_rows(KINDS[name.split("/")[0]], path)
+                rows = read_rows(KINDS[_table(name)], path)
             except (OSError, ValueError, LookupError, TypeError):
                 _LOG.warning("%s is not a file of votes and is left out", name, exc_info=True)
                 self._unreadable += 1
@@ -129,9 +146,7 @@ class Keeper:
             self._seen.add(name)
         return added
 
-    def _push(self) -> int:
-        """Push the rows that are in no file yet."""
-        rows = self._store.unknown(self._known)
+    def _push(self, rows: Sequence[Row]) -> int:
         if not rows:
             return 0
         now = datetime.fromtimestamp(self._clock(), UTC)
@@ -148,6 +163,11 @@ class Keeper:
         self._seen.update(files)
         self._known.update(row.row_id for row in rows)
         return len(rows)
+
+
+def _table(name: str) -> str:
+    """The table whose rows a file of the repository holds."""
+    return name.split("/")[0]
 
 
 def configured_keeper(store: Store) -> Keeper | None:

@@ -42,7 +42,8 @@ class Repository(Protocol):
 
 
 class FolderRepository:
-    """A folder, e.g. on another disk or where a bucket is mounted."""
+    """A folder, e.g. on another disk or where a bucket is mounted. One that is not there is no empty one: it may be a
+    disk that is not mounted, and copies would go to the very disk they are meant to outlive."""
 
     title = "another folder"
 
@@ -50,12 +51,14 @@ class FolderRepository:
         self.folder = folder
 
     def names(self) -> set[str]:
+        self._check_there()
         return {path.relative_to(self.folder).as_posix() for path in self.folder.rglob(f"*{SUFFIX}")}
 
     def fetch(self, names: Iterable[str]) -> Iterator[Fetched]:
         return (Fetched(name, self.folder / name) for name in names)
 
     def add(self, files: Mapping[str, Path], message: str) -> None:
+        self._check_there()
         try:
             for name, source in files.items():
                 target = self.folder / name
@@ -68,6 +71,13 @@ class FolderRepository:
                 draft.replace(target)
         except OSError as error:
             raise DataError(f"{self.folder} cannot be written: {error.strerror}.", f"Check {REPOSITORY}.") from error
+
+    def _check_there(self) -> None:
+        if not self.folder.is_dir():
+            raise DataError(
+                f"There is no folder {self.folder} for the copies of votes.",
+                f"Mount it, or create it if it is new; {REPOSITORY} names it.",
+            )
 
 
 class HubRepository:

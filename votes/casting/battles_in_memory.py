@@ -8,9 +8,10 @@ from typing import Protocol
 
 from votes.ballot import BattleRecord, RevealRecord, Row, Vote
 from votes.casting.limits import Limits
-from votes.casting.rules import LiveBattle, to_unix
+from votes.casting.rules import LiveBattle, to_unix, went_on_from
 from votes.errors import Refused, UnknownBattle
 
+TAKEN_DOWN = "This battle was taken down by the owner of this page."
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -26,6 +27,7 @@ class History(Protocol):
     def votes_of(self, battle_id: str) -> list[Vote]: ...
     def reveal_of(self, battle_id: str) -> RevealRecord | None: ...
     def is_hidden(self, battle_id: str) -> bool: ...
+    def hidden(self) -> set[str]: ...
     @property
     def notice(self) -> str: ...
 
@@ -38,6 +40,8 @@ class LiveBattles:
         self._limits = limits
         self._clock = clock
         self._battles: dict[str, LiveBattle] = {}
+        self._taken_down: dict[str, BattleRecord] = {}
+        """Those that were looked up, to be compared with continuations at every step."""
         self._lock = threading.Lock()
         self._forgotten = 0
         """How many battles have left memory."""
@@ -64,7 +68,9 @@ class LiveBattles:
     def public(self, battle_id: str) -> LiveBattle:
         """The battle with that id, for anyone to see. UnknownBattle if there is none, or if it was taken down."""
         self._check_shown(battle_id)
-        return self.known(battle_id)
+        battle = self.known(battle_id)
+        self._check_beginning(battle.record)
+        return battle
 
     @contextmanager
     def locked(self, battle_id: str, visitor: str) -> Iterator[LiveBattle]:
@@ -73,6 +79,7 @@ class LiveBattles:
         self._check_shown(battle_id)
         while True:
             battle = self._own(battle_id, visitor)
+            self._check_beginning(battle.record)
             with battle.lock:
                 # While we waited for the lock, the battle may have been dropped and reloaded by another thread: two
                 # copies of one battle would take two votes.
@@ -89,7 +96,18 @@ class LiveBattles:
 
     def _check_shown(self, battle_id: str) -> None:
         if isinstance(battle_id, str) and self._store.is_hidden(battle_id):
-            raise UnknownBattle("This battle was taken down by the owner of this page.")
+            raise UnknownBattle(TAKEN_DOWN)
+
+    def _check_beginning(self, record: BattleRecord) -> None:
+        """UnknownBattle if the battle went on from one that was taken down: it has all of its words."""
+        if record.mode != "continued":
+            return
+        for battle_id in self._store.hidden():
+            earlier = self._taken_down.get(battle_id) or self._store.battle(battle_id)
+            if earlier is not None:
+                self._taken_down[battle_id] = earlier
+                if went_on_from(record, earlier):
+                    raise UnknownBattle(TAKEN_DOWN)
 
     def _own(self, battle_id: str, visitor: str) -> LiveBattle:
         while True:

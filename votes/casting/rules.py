@@ -112,6 +112,20 @@ def continued(record: BattleRecord, now: float) -> BattleRecord:
     )
 
 
+def went_on_from(record: BattleRecord, earlier: BattleRecord) -> bool:
+    """Whether one battle continues the other: later, and with the same visitor's same questions to the same pair first.
+
+    A continuation holds nothing else of where it began: even its last copied answers may have been drawn again.
+    """
+    asked = [turn.prompt for turn in earlier.turns]
+    return (
+        record.mode == "continued"
+        and (record.visitor, record.pair) == (earlier.visitor, earlier.pair)
+        and record.created_at >= earlier.finished_at
+        and [turn.prompt for turn in record.turns[: len(asked)]] == asked
+    )
+
+
 def check_go_on(battle: LiveBattle) -> None:
     if battle.running is not None or not battle.record.turns:
         raise Refused("The models are still answering.", "Wait for both answers, or stop them.")

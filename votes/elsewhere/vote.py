@@ -47,6 +47,14 @@ class ForeignVote:
     """What else the row holds, or holds in another form, as JSON values, so that it can be written back unchanged."""
 
 
+class UnplacedVote(Vote):
+    """A vote from a preference set. A is the chosen reply there, so sides say nothing of where a reply was shown."""
+
+    @property
+    def shuffled(self) -> bool:
+        return False
+
+
 def identity(vote: ForeignVote, copy: int) -> str:
     """Hex hash of the vote's content and of how many equal votes precede it in its file."""
     parts = {**asdict(vote), "id": copy}
@@ -70,7 +78,8 @@ def _as_vote(vote: ForeignVote, source: str, base: str, distilled: str) -> Vote:
     turns = _turns(vote, a_role, b_role)
     prompts = "\n".join(turn.prompt for turn in turns)
     language: Any = _LANGUAGES.get(vote.language.lower(), "other") if vote.language else detect_language(prompts)
-    return Vote(
+    kind = UnplacedVote if vote.form == "preferences" else Vote
+    return kind(
         row_id=vote.id,
         battle_id=f"{source}-{vote.id}",
         voted_at=vote.voted_at,

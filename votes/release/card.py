@@ -5,10 +5,10 @@ from votes.release.choose import Counts
 from votes.release.personal import SEARCHED
 
 COLUMNS = {
-    "row_id": "id of the vote",
-    "battle_id": "id of the battle; a battle has at most two votes",
+    "row_id": "a number for each vote, which means nothing outside this release",
+    "battle_id": "a number for each battle, as above; a battle has at most two votes",
     "voted_at": "day of the vote (UTC)",
-    "visitor": "a number for each visitor, which means nothing outside this release",
+    "visitor": "a number for each visitor, as above",
     "pair": "which pair of models, as named in spaces.yaml",
     "stage": "`answers`: a vote on the answers alone; `reasoning`: the second vote, after reading the reasoning",
     "verdict": "`a`, `b`, `tie` or `both_bad`",
@@ -79,7 +79,8 @@ Each visitor agreed to publication beforehand, in these words: “{AGREEMENT}”
 ## Personal data
 
 Questions, replies and comments were searched for {" ".join(SEARCHED.split())}. Names of people were not searched for.
-A visitor is a number, a moment is its day. To have a battle removed, ask whoever published this dataset.
+Visitors, battles and votes are numbers, and times are cut to the day. To have a battle removed, send its question to
+whoever published this dataset.
 
 ## Columns of `votes`
 

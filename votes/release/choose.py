@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from votes.agreement import LICENCE
+from votes.agreement import agreed, without_identity
 from votes.ballot import Vote
 from votes.ranking import effective_votes
 from votes.release.personal import Kind, Scanner
@@ -35,13 +35,13 @@ def choose(
 ) -> tuple[list[Vote], Counts]:
     """The votes to release, anonymous, and what was counted. `final`: see `votes.export.final_battles`."""
     standing = effective_votes(vote for vote in votes if vote.battle_id in final)
-    agreed = [vote for vote in standing if vote.licence == LICENCE]
-    flags = [frozenset(kind for text in set(texts(vote)) for kind in scan(text)) for vote in agreed]
-    released = [vote for vote, kinds in zip(agreed, flags, strict=True) if include_flagged or not kinds]
+    public = [vote for vote in standing if agreed(vote)]
+    flags = [frozenset(kind for text in set(texts(vote)) for kind in scan(text)) for vote in public]
+    released = [vote for vote, kinds in zip(public, flags, strict=True) if include_flagged or not kinds]
     anonymous = list(without_identity(released))
     return anonymous, Counts(
         standing=len(standing),
-        not_agreed=len(standing) - len(agreed),
+        not_agreed=len(standing) - len(public),
         flagged=dict(sorted(Counter(kind for kinds in flags for kind in kinds).items())),
         flagged_votes=sum(bool(kinds) for kinds in flags),
         flagged_included=include_flagged,
@@ -59,11 +59,3 @@ def texts(vote: Vote) -> Iterator[str]:
         yield turn.prompt
         for reply in (turn.a, turn.b):
             yield from (reply.raw, reply.thought, reply.answer)
-
-
-def without_identity(votes: Iterable[Vote]) -> Iterator[Vote]:
-    """Replace visitors by numbers that mean nothing outside this release, and times by days."""
-    numbers: dict[str, str] = {}
-    for vote in votes:
-        number = numbers.setdefault(vote.visitor, f"visitor-{len(numbers) + 1}")
-        yield replace(vote, visitor=number, voted_at=vote.voted_at[:10])

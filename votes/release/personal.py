@@ -4,6 +4,7 @@ They come with the app; `scanner` says how to install them where they are missin
 that takes a language model, and errs often.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -15,8 +16,9 @@ Scanner = Callable[[str], frozenset[Kind]]
 
 PACKAGES = ("datafog-core==0.4.4", "detect-secrets==1.5.0", "pyap2==0.2.20")
 INSTALL = f"Install them: .venv/bin/python -m pip install {' '.join(PACKAGES)}"
-SEARCHED = """mail addresses, phone numbers, card numbers, US identity numbers, IP addresses, postal addresses of the
-United States, Canada and the United Kingdom, and keys and passwords of services"""
+SEARCHED = """mail addresses, phone numbers (with a country code, or as they are written in North America, China, the
+United Kingdom and France), card numbers, US and Chinese identity numbers, IP addresses, postal addresses of the United
+States, Canada and the United Kingdom, and keys and passwords of services"""
 COUNTRIES: tuple[Literal["US", "CA", "GB"], ...] = ("US", "CA", "GB")
 _ENTITIES: dict[str, Kind] = {
     "EMAIL": "mail address",
@@ -32,6 +34,19 @@ _ENTITIES: dict[str, Kind] = {
 }
 """The datafog entities to search for. Its patterns for dates, postcodes and bank numbers match any short number, and
 questions here are full of numbers."""
+_PHONES = re.compile(
+    r"(?<![\d.,])(?:"
+    r"1[3-9]\d[ -]\d{4}[ -]\d{4}"  # a Chinese mobile in its usual groups: 138 1234 5678
+    r"|(?=[0 1-]*[2-9])0[1-9]\d{1,3}[ -]\d{3,4}[ -]?\d{3,4}"  # with an area code: 010-62511234, 020 7946 0958
+    r"|0[1-9](?:[ .]\d\d){4}"  # French: 06 12 34 56 78
+    r")(?!\d)",
+    re.ASCII,
+)
+"""What datafog does not know. Binary numbers in groups begin with 0 as well, but have no other digits than 0 and 1."""
+_RESIDENT = re.compile(
+    r"(?<!\d)[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx](?!\d)", re.ASCII
+)
+"""A Chinese resident identity number: place, date of birth, serial number, check digit."""
 _ENTROPY, _LEAST_LENGTH = 4.5, 20
 """Entropy in bits per character and length from which a word counts as a key: detect-secrets' own limit, and the length
 of the shortest keys in use."""
@@ -54,6 +69,10 @@ def scanner() -> Scanner:
 
     def scan(text: str) -> frozenset[Kind]:
         kinds: set[Kind] = {_ENTITIES[f.entity_type] for f in datafog_core.scan(text) if f.entity_type in _ENTITIES}
+        if _PHONES.search(text):
+            kinds.add("phone number")
+        if any(map(is_resident_number, _RESIDENT.findall(text))):
+            kinds.add("identity number")
         if any(pyap.parse(text, country=country) for country in COUNTRIES):
             kinds.add("postal address")
         words = (word for word in text.split() if len(word) >= _LEAST_LENGTH)
@@ -67,3 +86,9 @@ def scanner() -> Scanner:
         return frozenset(kinds)
 
     return scan
+
+
+def is_resident_number(digits: str) -> bool:
+    """Whether the check digit of a Chinese resident identity number of 18 digits is right (ISO 7064, MOD 11-2)."""
+    total = sum(int(digit) * 2 ** (17 - place) for place, digit in enumerate(digits[:17]))
+    return "10X98765432"[total % 11] == digits[17].upper()

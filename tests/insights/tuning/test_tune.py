@@ -1,6 +1,7 @@
 """A tiny third model: from pairs to an adapter that holds both, measured against its parents, and as a pair."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from common.paths import ROOT
 from insights.tuning import tune as tuning
 from insights.tuning.measure import agreement, agreements, compare_runs, margins, measured_problems
 from insights.tuning.pairs import Split, split
-from insights.tuning.tune import Settings, make_recipe, pair_lines, tune, tuned_pair
+from insights.tuning.tune import Settings, make_recipe, pair_lines, started_split, tune, tuned_pair, write_split
 from models.config.registry import PairSpec, load_config
 from models.config.sources import AdapterSource, FolderSource
 from models.weights.adapter import check_adapter
@@ -89,6 +90,47 @@ def test_from_pairs_to_an_adapter_that_follows_them(tmp_path: Path, pair: PairSp
     assert all(b < a for b, a in zip(before, after, strict=True))
     sources = [json.loads(line)["source"] for line in (out / "pairs.jsonl").read_text().splitlines()]
     assert set(sources) == {"votes", "graded samples"}
+
+
+def test_a_resumed_run_goes_on_with_its_own_pairs_and_a_refused_one_has_changed_nothing(
+    tmp_path: Path, pair: PairSpec
+) -> None:
+    out, divided, settings = tmp_path / "out", split(ROWS, 1), replace(SETTINGS, epochs=1)
+    assert started_split(out) is None
+    write_split(divided, out)
+    assert started_split(out) is None, "pairs alone are no run"
+    first = tune(pair, out, divided, settings, resume=False, report=lambda line: None)
+    assert started_split(out) == divided
+    before = {path: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    again = tune(pair, out, divided, settings, resume=True, report=lambda line: None)
+    assert again.phase == first.phase
+    with pytest.raises(ConfigError, match="another version"):
+        tune(pair, out, divided, replace(settings, rank=8), resume=True, report=lambda line: None)
+    assert {path: path.read_bytes() for path in out.iterdir() if path.is_file()} == before
+
+
+def test_the_command_resumes_although_there_are_other_votes_by_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JOURNEY_HOME", str(tmp_path))
+    gathered = [split(ROWS[:5], 1), split(ROWS, 1), split(ROWS, 1)]
+    monkeypatch.setattr("commands.training.dpo._gather", lambda *_: ({"sentence": "Gathered."}, gathered.pop(0)))
+    seen: list[tuple[Split, bool]] = []
+
+    def trained(pair: PairSpec, out: Path, divided: Split, *_: Any, resume: bool, report: Any) -> Any:
+        seen.append((divided, resume))
+        write_split(divided, out)
+        (out / "recipe.json").write_text("{}")
+        raise DataError("Stopped.")
+
+    monkeypatch.setattr(tuning, "tune", trained)
+    command = ["train", "dpo", "--out", str(tmp_path / "out")]
+    for options in (["--resume"], ["--resume"], []):
+        assert main([*command, *options]) == 1
+    assert [(len(divided.train) + len(divided.held_out), resume) for divided, resume in seen] == [
+        (5, True), (5, True), (10, False)
+    ]  # fmt: skip
+    assert "goes on with the pairs that it was started with" in capsys.readouterr().err
 
 
 def test_a_distilled_model_with_weights_of_its_own_gets_an_adapter_on_them(tmp_path: Path, pair: PairSpec) -> None:

@@ -159,6 +159,25 @@ def test_what_was_cut_off_or_failed_is_no_wrong_answer() -> None:
     assert preferences([right, solution(1, "no answer!", None)]) == []
 
 
+def test_a_program_is_in_no_pair_as_in_no_row() -> None:
+    program = "```python\nprint(4)\n```"
+    right, wrong = solution(1, program), solution(1, program.replace("4", "5"), False, "wrong_answer: 5")
+    plain_right, plain_wrong = (
+        solution(1, "2 + 2 = 4, so it is 4."),
+        solution(1, "2 + 2 = 5, so it is.", False, "wrong_answer: 5"),
+    )
+    assert preferences([right, plain_wrong]) == preferences([plain_right, wrong]) == preferences([right, wrong]) == []
+    assert [pair.chosen for pair in preferences([right, plain_right, wrong, plain_wrong])] == [plain_right]
+
+
+def test_the_same_text_sampled_twice_is_one_solution() -> None:
+    right = [solution(1, "x" * 20, seed=seed) for seed in (1, 2)]
+    wrong = [solution(1, letter * 20, False, "wrong_answer: 2", seed) for seed, letter in enumerate("yzz", start=3)]
+    assert len(preferences([*right, *wrong])) == 1
+    assert len(preferences([right[0], solution(1, "w" * 20), *wrong])) == 2
+    assert len(preferences([right[0], solution(1, "w" * 20), *wrong[1:]])) == 1
+
+
 def test_of_many_the_most_alike_are_paired() -> None:
     right = [solution(1, "x" * 100, seed=1), solution(1, "x" * 80, seed=2)]
     wrong = [replace(solution(1, "y" * n, False, "wrong_answer: 2", n)) for n in (99, 81, 300)]

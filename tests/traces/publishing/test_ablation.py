@@ -9,12 +9,16 @@ from typing import Any
 import pytest
 
 from commands.arena import main
-from common.errors import DataError
+from common.errors import ArenaError, ConfigError, DataError
 from common.paths import ROOT
 from eval.statistics.metrics import wilson
 from traces.publishing import arms
 from traces.publishing.ablation import ArmResult, Trained, compare, problems_of, read_ablation, write_ablation
+from traces.thoughts.sentences import TELLERS
+from traces.training.checkpoints import START_ANEW
 from traces.training.recipe import Recipe
+
+TELLERS_OF = tuple(TELLERS)
 
 
 def arm(name: str, correct: int = 24, **other: Any) -> dict[str, Any]:
@@ -97,6 +101,44 @@ def test_phases_that_share_problems_count_them_once() -> None:
     assert (
         problems_of(recipe("r", one={"shortcut": 10, "journey": 4}, two={"journey": 20, "skip": 5, "drill": 9})) == 25
     )
+
+
+@pytest.mark.parametrize(
+    ("families", "mixes", "count"),
+    [
+        (None, [{"told": 300}], 300),
+        (None, [{"told": 30}, {"told": 20, "skip": 20}], 40),
+        (None, [{"journey": 10, "told": 30}], 40),
+        (TELLERS_OF, [{"journey": 10, "told": 30}], 30),
+    ],
+)
+def test_problems_of_thoughts_told_in_sentences_count_too(
+    families: tuple[str, ...] | None, mixes: list[dict[str, int]], count: int
+) -> None:
+    phases = {f"phase{number}": mix for number, mix in enumerate(mixes)}
+    assert problems_of(recipe("r", **phases).model_copy(update={"families": families})) == count
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ConfigError("Another version of the recipe a.", START_ANEW), "Another version of the recipe a. Remove {}"),
+        (DataError("The weights are gone.", f"Put them back. {START_ANEW}"), "are gone. Put them back. Remove {}"),
+        (ConfigError("deepspeed is not installed.", "Install it."), "deepspeed is not installed. Install it."),
+    ],
+)
+def test_what_cannot_go_on_is_told_in_this_command_s_own_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: ArenaError, says: str
+) -> None:
+    def train(*_: object, **__: object) -> list[Any]:
+        raise error
+
+    monkeypatch.setattr(arms, "train", train)
+    monkeypatch.setattr(arms, "make", lambda *_: [])
+    monkeypatch.setattr(arms, "base_of", lambda name, report: Path(name))
+    with pytest.raises(type(error)) as caught:
+        arms.ablate([recipe("a", one={"journey": 3})], [], 1, tmp_path, tmp_path / "r.json")
+    assert says.format(tmp_path / "a") in str(caught.value) and "--resume" not in str(caught.value)
 
 
 def test_an_arm_is_cut_and_measured_again_only_when_it_was_trained_anew(

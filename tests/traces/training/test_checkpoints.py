@@ -114,6 +114,27 @@ def test_a_later_phase_s_rows_are_checked_before_the_first_is_trained(tmp_path: 
     assert len(train(both, tmp_path / "base", tmp_path, out, one_phase=True)) == 1, "each phase has its own process"
 
 
+@pytest.mark.parametrize("left", ["nothing", "no weights"])
+def test_a_trained_phase_whose_weights_are_gone_is_told_before_anything_is_loaded(tmp_path: Path, left: str) -> None:
+    recipe, out = recipe_in(tmp_path), tmp_path / "out"
+    second = recipe.phases[0].model_copy(update={"name": "journey"})
+    both = recipe.model_copy(update={"phases": (*recipe.phases, second)})
+    train(both, tmp_path / "base", tmp_path, out, one_phase=True)
+    shutil.copytree(out / "after_reformatted", tmp_path / "kept")
+    shutil.rmtree(out / "after_reformatted")
+    if left == "no weights":
+        (out / "after_reformatted").mkdir()
+        (out / "after_reformatted" / "adapter_config.json").write_text("{}")
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    with pytest.raises(DataError, match=r"reformatted is trained, but its weights are not in .*reformatted\. Put"):
+        train(both, tmp_path / "base", tmp_path, out, resume=True)
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    shutil.copytree(tmp_path / "kept", out / "after_reformatted", dirs_exist_ok=True)
+    assert len(train(both, tmp_path / "base", tmp_path, out, resume=True)) == 2
+    shutil.rmtree(out / "after_reformatted")
+    assert len(train(both, tmp_path / "base", tmp_path, out, resume=True)) == 2, "no phase starts from these any more"
+
+
 def test_what_follows_the_last_phase_is_noted_when_it_is_done(tmp_path: Path) -> None:
     recipe, out = recipe_in(tmp_path), tmp_path / "out"
     pushing = recipe.model_copy(update={"launch": Launch(push_to="org/mine")})

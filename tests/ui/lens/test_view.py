@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval.thoughts.importance import SentenceImportance
 from traces.keeping.anatomy import KINDS
 from ui.lens.marks import LONGEST_SECTION, SECTION, columns, pieces, sections, shares
-from ui.lens.view import SIGNS, STYLE, Thought, lens, lens_pair, thought_of
+from ui.lens.view import SIGNS, STYLE, Thought, known_importance, lens, lens_pair, thought_of
 
 WORDS = ["3*4=12. ", "Wait, that is wrong. ", "Check: 12. ", "\n", "等等，再算。", "Let me see, ", "<b>", "x" * 50]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=400).map("".join) | st.text(max_size=300)
@@ -47,6 +48,18 @@ def test_importance_colours_exactly_its_piece() -> None:
     assert found == [("First this. ", None), ("Then that. ", 0.5), ("Wait, no.", None)]
     assert "--importance:0.50" in lens(Thought(text, importance=((12, 23, 0.5),)))
     assert "Colour by importance" not in lens(Thought(text))
+
+
+def test_only_parts_that_can_be_told_from_chance_are_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    for p_values, coloured in (
+        ((0.2, 0.01, 0.002), ((1, 2, 0.5), (2, 3, 0.5))),
+        ((0.03,), ((0, 1, 0.5),)),
+        ((0.03, 0.04, 0.2), ()),
+        ((), ()),
+    ):
+        weights = tuple(SentenceImportance(n, n + 1, 0.5, None, p, 6, 6) for n, p in enumerate(p_values))
+        monkeypatch.setattr("ui.lens.view.importance_of", lambda thought, found=weights: found)
+        assert known_importance("abc") == coloured
 
 
 def test_a_section_ends_with_a_line_where_it_can() -> None:

@@ -158,3 +158,14 @@ def test_what_is_shown_of_a_store_is_public_and_kept_until_the_next_vote(
     store.append(make_vote("a", prompt="second question", battle="b2", licence="CC-BY-4.0"))
     assert "second question" in analysis("pair")[2], "as many votes as before, and other ones"
     store.close()
+
+
+def test_what_the_owner_was_shown_is_not_kept_for_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ui.preferences.analysis.embedder", lambda: lambda texts: np.eye(len(texts), dtype=np.float32))
+    store = Store(tmp_path / "votes.duckdb")
+    store.append(make_vote("a", prompt="secret question", battle="b1"))
+    analysis = Analysis(SimpleNamespace(store=store, desk=Desk(store, limits=Limits(rates=FREE))))  # type: ignore[arg-type]
+    for others, shown in ((False, True), (True, False), (False, True)):
+        monkeypatch.setattr("ui.preferences.analysis.needs_key", lambda others=others: others)
+        assert ("secret question" in analysis("pair")[2]) is shown
+    store.close()

@@ -87,6 +87,8 @@ def test_the_headline_counts_blind_votes_on_the_answers(services: Any) -> None:
     assert "4 blind votes" in tiles_html(summary) and "%" not in tiles_html(summary), "too few for a share"
     more = summary._replace(headline=WinRate(wins=6, losses=3, ties=0, both_bad=1))
     assert "<strong>65 %</strong>" in tiles_html(more) and percent(0.625) == "62 %"
+    assert "10 of them blind and on the answers alone, by 1 visitor<" in tiles_html(more)
+    assert "by 1,200 visitors<" in tiles_html(more._replace(visitors=1200))
     assert "<td>Named</td><td>1</td><td>0</td><td>1</td>" in table_html(summary.groups)
 
 

@@ -8,15 +8,19 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import ServerError
 from eval.grading.grader import Grader
 from eval.records import Problem
-from eval.thoughts.importance import SentenceImportance
+from eval.statistics.multiple import holm
+from eval.thoughts.importance import Draw, SentenceImportance, importances
 from tests.eval.thoughts.scripted import END, PROMPT_END, Scripted, install
 from traces.keeping.trace import Trace
-from ui.traces.importance import DRAWS, importance_handler, subject_of_trace, summary
+from ui.traces.importance import DRAWS, PARTS, importance_handler, subject_of_trace, summary
 from ui.traces.reader import RATES
 from votes.casting.limits import RateLimiter
 
@@ -62,7 +66,8 @@ def handler(scripted: Scripted, trace: Trace = TRACE) -> Callable[[str, gr.Reque
 def test_the_sentence_that_decides_is_found_once(scripted: Scripted) -> None:
     *steps, (told, page) = weigh(scripted)
     assert steps and "answers" in steps[0][0] and steps[0][1] == gr.skip()
-    assert "Colour by importance" in page and "“The sum is=6.” matters most" in told
+    assert "Colour by importance" in page and page.count("--importance") == 1
+    assert told.count("“The sum is=6.” matters most: the answers before and after it differ by 100%.") == 1
     assert scripted.asked() == 4 * DRAWS, "before the first sentence, and after each"
     list(weigh(scripted))
     assert scripted.asked() == 4 * DRAWS
@@ -91,6 +96,30 @@ def test_where_nothing_changes_the_answer_it_says_so() -> None:
     assert "none of them decides" in summary(THOUGHT, [alike, alike]) and summary(THOUGHT, []) == summary(
         THOUGHT, [alike]
     )
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=DRAWS, max_size=DRAWS), min_size=PARTS + 1, max_size=PARTS + 1))
+@settings(max_examples=25)
+def test_nothing_is_named_that_is_no_more_than_the_corrected_p_values_allow(classes: list[list[int]]) -> None:
+    drawn = {end: [Draw(each, None) for each in found] for end, found in enumerate(classes)}
+    weights = importances(drawn)
+    named = "matters most" in summary("x" * (PARTS + 1), weights)
+    assert named == any(p < 0.05 for p in holm([each.p_value for each in weights]))
+
+
+def test_draws_of_a_coin_seldom_make_a_finding() -> None:
+    rng = np.random.default_rng(5)
+    found = []
+    for _ in range(100):
+        drawn = {end: [Draw(int(each), None) for each in rng.integers(2, size=DRAWS)] for end in range(PARTS + 1)}
+        found.append("matters most" in summary("x" * (PARTS + 1), importances(drawn)))
+    assert sum(found) <= 10
+
+
+def test_with_as_many_parts_as_are_weighed_one_that_decides_is_found() -> None:
+    decided = 4
+    drawn = {end: [Draw(0 if end >= decided else each + 1, None) for each in range(DRAWS)] for end in range(PARTS + 1)}
+    assert "“d” matters most" in summary("abcdefgh", importances(drawn))
 
 
 def test_a_trace_is_weighed_as_the_served_student_would_think_it(scripted: Scripted) -> None:

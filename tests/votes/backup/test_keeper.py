@@ -1,11 +1,13 @@
 """Rows come back from a repository: after `kill -9` and a lost disk, from other replicas, and past what is damaged."""
 
+import contextlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from common.errors import ConfigError, DataError
 from tests.votes.helpers import Clock, play
 from votes.backup.keeper import Keeper
-from votes.backup.repository import FolderRepository, HubRepository, open_repository
+from votes.backup.repository import Fetched, FolderRepository, HubRepository, open_repository
 from votes.ballot import HiddenRecord, RevealRecord
 from votes.casting.desk import Desk
 from votes.errors import UnknownBattle
@@ -24,6 +26,7 @@ INTERVAL = 0.5
 
 
 def keeper_of(store: Store, folder: Path, **options: float) -> Keeper:
+    folder.mkdir(exist_ok=True)
     return Keeper(store, FolderRepository(folder), **options)
 
 
@@ -152,6 +155,57 @@ def test_a_battle_hidden_on_one_desk_is_hidden_on_the_page(store: Store, desk: D
     owners.close()
 
 
+def test_while_rows_come_back_a_battle_that_was_taken_down_is_never_readable(
+    store: Store, desk: Desk, tmp_path: Path
+) -> None:
+    battle = play(desk)
+    desk.cast(battle, "visitor", "answers", "a")
+    desk.reveal(battle, "visitor")
+    page = keeper_of(store, tmp_path / "repository")
+    page.sync()
+    store.append(HiddenRecord("row", battle, True, "a name", "2027-01-15T08:00:00.000+00:00"))
+    page.sync()
+    again = Store(tmp_path / "again.duckdb")
+    restarted, readable, tables = Desk(again, clock=Clock()), [], []
+
+    class Slow(FolderRepository):
+        def fetch(self, names: Iterable[str]) -> Iterator[Fetched]:
+            for each in super().fetch(names):
+                tables.append(each.name.split("/")[0])
+                yield each
+                with contextlib.suppress(UnknownBattle):
+                    readable.append(restarted.load_battle(battle))
+
+    Keeper(again, Slow(tmp_path / "repository")).sync()
+    assert tables == ["hidden", "reveals", "votes", "battles"] and readable == []
+    assert again.battle(battle) == store.battle(battle)
+    again.close()
+
+
+def test_a_folder_that_is_not_there_is_no_empty_one(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "bucket" / "votes"
+    store.append(reveal(1))
+    keeper = Keeper(store, FolderRepository(folder))
+    with pytest.raises(DataError, match=r"There is no folder .*votes for the copies"):
+        keeper.sync()
+    keeper.stop()
+    assert "has not worked" in keeper.sentence and not folder.parent.exists()
+    folder.mkdir(parents=True)
+    assert keeper.sync() == (0, 1), "what was not copied then is copied now"
+
+
+def test_fetching_copies_nothing_and_single_rows_can_be_pushed(store: Store, tmp_path: Path) -> None:
+    for number in range(3):
+        store.append(reveal(number))
+    keeper = keeper_of(store, tmp_path / "repository")
+    assert keeper.fetch() == 0 and FolderRepository(tmp_path / "repository").names() == set()
+    keeper.push([reveal(1)])
+    assert [row.row_id for row in keeper.new_rows()] == ["row-0", "row-2"]
+    other = Store(tmp_path / "other.duckdb")
+    assert keeper_of(other, tmp_path / "repository").fetch() == 1 and other.revealed() == {"battle-1"}
+    other.close()
+
+
 @pytest.mark.parametrize("content", [b"", b"no parquet", b"PAR1 but torn"])
 def test_a_damaged_file_is_left_out_and_told(store: Store, tmp_path: Path, content: bytes) -> None:
     repository = tmp_path / "repository"
@@ -188,6 +242,7 @@ class Away(FolderRepository):
 
 
 def test_the_page_says_how_often_and_that_it_does_not_work(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "repository").mkdir()
     repository = Away(tmp_path / "repository")
     keeper = Keeper(store, repository, clock=Clock())
     assert "every 5 minutes" in keeper.sentence and "being fetched" in keeper.sentence
@@ -249,6 +304,7 @@ class Hub:
 def test_a_dataset_of_the_hub_works_alike(store: Store, desk: Desk, tmp_path: Path) -> None:
     battle = play(desk)
     desk.cast(battle, "visitor", "answers", "a")
+    (tmp_path / "hub").mkdir()
     hub = Hub(tmp_path / "hub")
     assert Keeper(store, HubRepository("me/votes", api=hub)).sync() == (0, 2)
     assert hub.commits == 1  # one for all tables
@@ -284,5 +340,5 @@ def test_what_names_no_repository_is_refused(where: str) -> None:
 
 def test_a_folder_and_a_dataset_are_told_apart(tmp_path: Path) -> None:
     folder = open_repository(f"{tmp_path}/x")
-    assert isinstance(folder, FolderRepository) and folder.names() == set()
+    assert isinstance(folder, FolderRepository)
     assert isinstance(open_repository("me/votes"), HubRepository)

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 
 from common.errors import ConfigError, DataError
+from insights.preference import PreferenceModel, fit_preference
+from insights.style import build_design
 from tests.insights.helpers import make_vote
 from votes.ballot import Turn
 from votes.elsewhere.forms import read_votes, write_arena, write_row
 from votes.elsewhere.kept import keep_votes, kept_votes, sources
 from votes.elsewhere.vote import ForeignVote, Message, as_votes
+from votes.ranking import position_bias, win_rate
 
 SAID = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}]
 OTHER = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Go <away>."}]
@@ -144,3 +147,20 @@ def test_a_preference_needs_a_winner_and_words() -> None:
             write_row(one(ROWS[name]), "preferences")
     row = write_row(one({**ROWS["arena"], "winner": "model_b"}), "preferences")
     assert row == {"prompt": SAID[:1], "chosen": OTHER[1:], "rejected": SAID[1:]}
+
+
+def test_the_sides_of_a_preference_set_say_nothing_of_places() -> None:
+    rows = []
+    for number in range(80):
+        words, models = ["short", "a longer answer"], ["x", "y"]
+        chosen, one = words[number % 2], models[number % 5 < 2]
+        rows.append({"prompt": f"What is {number}?", "chosen": chosen, "rejected": words[number % 2 - 1],
+                     "chosen_model": one, "rejected_model": models[one == "x"]})  # fmt: skip
+    votes = as_votes(read_votes(rows).votes, "theirs", "x", "y")
+    assert position_bias(votes).decisive == 0 and win_rate(votes).votes == 80
+    design = build_design(votes)
+    assert set(design.differences["position"]) == {0.0}
+    shown = as_votes(read_votes([ROWS["arena_flags"], ROWS["arena"]]).votes, "theirs", "koala", "vicuna")
+    assert position_bias(shown).decisive == 1 and set(build_design(shown).differences["position"]) == {1.0}
+    model = fit_preference(design)
+    assert isinstance(model, PreferenceModel) and "position" not in {effect.name for effect in model.effects}

@@ -75,9 +75,8 @@ def release(store: Store, out: Path, **options: Any) -> tuple[Counts, list[dict[
 
 def test_what_is_left_out_is_counted(store: Store, voted: dict[str, str], tmp_path: Path) -> None:
     counts, rows = release(store, tmp_path / "out")
-    assert {row["battle_id"] for row in rows} == {
-        voted[name] for name in ("agreed", "by another", "second vote not agreed")
-    }
+    assert [json.loads(row["turns"])[0]["prompt"] for row in rows] == ["What is 2 + 2?"] * 3
+    assert {(row["stage"], row["verdict"]) for row in rows} == {("answers", "a")}, "the second vote was not agreed to"
     assert counts == Counts(
         standing=8,
         not_agreed=2,
@@ -96,12 +95,15 @@ def test_flagged_votes_are_released_if_the_owner_says_so(store: Store, voted: di
     assert "| that seem to have personal data, released all the same | 3 |" in (tmp_path / "README.md").read_text()
 
 
-def test_a_visitor_is_a_number_and_a_moment_its_day(store: Store, voted: dict[str, str], tmp_path: Path) -> None:
-    _, rows = release(store, tmp_path)
+def test_ids_are_numbers_and_a_moment_is_its_day(store: Store, voted: dict[str, str], tmp_path: Path) -> None:
+    _, rows = release(store, tmp_path / "out")
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").iterdir())
+    assert not any(name.encode() in written for row in store.votes() for name in (row.battle_id, row.row_id))
+    assert [row["row_id"] for row in rows] == ["vote-1", "vote-2", "vote-3"]
     assert [row["visitor"] for row in rows] == ["visitor-1", "visitor-2", "visitor-1"]
     assert {row["voted_at"] for row in rows} == {"2027-01-15"}
     assert {row["licence"] for row in rows} == {LICENCE}
-    assert "somebody else" not in (tmp_path / "votes.parquet").read_bytes().decode("latin1")
+    assert "somebody else" not in written.decode("latin1")
 
 
 def test_the_card_has_counts_method_columns_and_licence(store: Store, voted: dict[str, str], tmp_path: Path) -> None:
