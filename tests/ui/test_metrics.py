@@ -29,6 +29,7 @@ def services(tmp_path: Path) -> Iterator[Any]:
     store = Store(tmp_path / "votes.duckdb")
     desk = Desk(store)
     desk.cast(play(desk), "visitor", "answers", "a", comment="my secret comment")
+    (tmp_path / "copies").mkdir()
     keeper = Keeper(store, FolderRepository(tmp_path / "copies"))
     keeper.sync()
     statuses = {"base": Status("ready"), "distilled": Status("restarting", "try 2 of 5", restarts=3)}
