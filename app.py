@@ -16,6 +16,7 @@ from common.paths import cache, home, on_space
 from common.software import VERSION
 from common.variables import unknown_variables
 from eval.runs.recorded import unpack_recorded
+from models.chat.endpoint import LOOPBACK
 from models.config.plan import choose_pair
 from models.config.registry import load_config
 from models.serving.pair import ServedPair
@@ -25,7 +26,6 @@ from votes.casting.desk import Desk
 from votes.store import Store
 from votes.visitor import load_salt
 
-HERE = ("127.0.0.1", "localhost", "::1")
 ONLY_HERE = (
     "From other machines the page can be used to read, ask and vote. To start runs or take battles down from there, "
     "set JOURNEY_OWNER_KEY to a long word and enter it on the page."
@@ -47,6 +47,7 @@ def port_number(text: str) -> int:
 
 def main() -> None:
     # Imported late: worker processes import this file again and do not need gradio.
+    from ui.kit.owner import OWNER_KEY
     from ui.layout import QUEUE, build_app, launch_options
     from ui.services import Services
 
@@ -60,7 +61,7 @@ def main() -> None:
     check_port(arguments.host, arguments.port)
     for sentence in unknown_variables():
         print(f"Note: {sentence}", flush=True)
-    if arguments.host not in HERE and not on_space() and not os.environ.get("JOURNEY_OWNER_KEY"):
+    if arguments.host not in LOOPBACK and not on_space() and not os.environ.get(OWNER_KEY):
         print(f"Note: {ONLY_HERE}", flush=True)
     config = load_config()
     choice = choose_pair(config)

@@ -1,6 +1,5 @@
 """The services of the page, which `app.py` creates and passes to every tab, and how visitors are identified."""
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ import gradio as gr
 
 from battles.guard import Guard
 from common.errors import ConfigError, ServerError
+from common.paths import on_space
 from eval.runs.jobs import Jobs
 from models.config.registry import ROLES, SpacesConfig
 from models.serving.pair import ServedPair
@@ -27,7 +27,7 @@ PROXIES = ("forwarded", "x-forwarded-for", "x-real-ip")
 def address_of(client: Any, headers: Mapping[str, str]) -> str:
     """The address a request comes from. Behind a Space's proxy, the one that the proxy appends last."""
     address = str(client[0] if isinstance(client, tuple) else client.host) if client else ""
-    if os.environ.get("SPACE_ID"):
+    if on_space():
         address = headers.get("x-forwarded-for", address).split(",")[-1].strip()
     return address
 

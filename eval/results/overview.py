@@ -7,6 +7,7 @@ from typing import NamedTuple
 from eval.results.comparison import NOTABLE_NO_ANSWER, Comparison, p_of, points
 from eval.results.report import run_comparisons
 from eval.runs.log import RunInfo, list_runs
+from eval.runs.plan import differ
 from eval.statistics.multiple import ALPHA, holm
 
 FEWEST = 6
@@ -104,12 +105,9 @@ def _of_these_weights(runs: Path, pair: str) -> list[RunInfo]:
 
 def _same_weights(one: RunInfo, other: RunInfo) -> bool:
     """False if a side's weights, or the name its server gives them, are known in both runs and differ."""
-    for role, side in one.sides.items():
-        theirs = other.sides[role]
-        for mine, its in ((side.weight_hash, theirs.weight_hash), (side.served, theirs.served)):
-            if mine and its and mine != its:
-                return False
-    return True
+    return not any(
+        differ(name, side, other.sides[role]) for role, side in one.sides.items() for name in ("weight_hash", "served")
+    )
 
 
 def in_words(results: Sequence[SetResult]) -> str:

@@ -224,7 +224,7 @@ def check_unchanged(
                 f"Run {info.id} was made with {side.model}, but {loaded.model} is loaded.",
                 f"Load pair {info.config.pair}, or start a new run.",
             )
-        changed = [words for name, words in ASKED.items() if _differ(name, side, loaded)]
+        changed = [words for name, words in ASKED.items() if differ(name, side, loaded)]
         if changed:
             started_on = f" on profile {info.profile}" if info.profile else ""
             raise ConfigError(
@@ -258,6 +258,7 @@ def check_own(info: RunInfo) -> None:
         )
 
 
-def _differ(name: str, then: SideInfo, now: SideInfo) -> bool:
+def differ(name: str, then: SideInfo, now: SideInfo) -> bool:
+    """Whether this field, one of ASKED, is another now; one that may not be empty is not compared where it is."""
     before, after = getattr(then, name), getattr(now, name)
     return before != after and (name in MAY_BE_EMPTY or bool(before and after))

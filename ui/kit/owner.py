@@ -16,6 +16,7 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from common.errors import ConfigError
+from common.paths import on_space
 from ui.services import address_of, from_this_machine, session_of, signed_in
 from votes.casting.limits import Action, Rate, RateLimiter
 from votes.errors import TooOften
@@ -30,7 +31,7 @@ _tries = RateLimiter(TRIES, time.monotonic)
 
 def needs_key() -> bool:
     """Whether who is asking may only look without a key: on a Space, wherever a key is set, and from other machines."""
-    if os.environ.get("SPACE_ID") or os.environ.get(OWNER_KEY):
+    if on_space() or os.environ.get(OWNER_KEY):
         return True
     request = LocalContext.request.get(None)
     return request is not None and not from_this_machine(request.client, request.headers)
@@ -61,9 +62,7 @@ def check_key(key: str, visitor: str) -> None:
     """Raise ConfigError unless this is the owner's key. Wrong keys are counted per visitor, empty ones are not."""
     secret = os.environ.get(OWNER_KEY, "")
     if not secret:
-        otherwise = (
-            f"sign in under a name in {OWNERS}" if os.environ.get("SPACE_ID") else "open the page on its machine"
-        )
+        otherwise = f"sign in under a name in {OWNERS}" if on_space() else "open the page on its machine"
         way = f"Set the secret {OWNER_KEY}, or {otherwise}."
         raise ConfigError("Only the owner can do this, and no key is set.", way)
     _tries.check("key", visitor)

@@ -1,6 +1,5 @@
 """The Preferences tab: what visitors preferred, how sure that is, and every vote as a file."""
 
-import os
 from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from common.paths import on_space
 from ui.kit.downloads import download_button
 from ui.kit.events import when_opened
 from ui.kit.html import html, shown
@@ -83,7 +83,7 @@ def build_preferences_tab(services: Services) -> None:
         votes, pending = read_ballots(services)
         pairs = [name for name, _ in Counter(vote.pair for vote in votes).most_common()]
         chosen = chosen if chosen in pairs else next(iter(pairs), None)
-        kept = services.keeper.sentence if services.keeper else UNSAFE_DISK if os.environ.get("SPACE_ID") else ""
+        kept = services.keeper.sentence if services.keeper else UNSAFE_DISK if on_space() else ""
         blocked = blocked_sentence(sum(bool(vote.blocked) for vote in votes))
         sentences = [services.store.notice, pending_sentence(pending), blocked, kept]
         sentences.append("" if votes or pending else EMPTY)
