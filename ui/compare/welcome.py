@@ -44,14 +44,14 @@ def finding_html(results: Sequence[SetResult]) -> Markup:
     return render(
         '<section class="finding" aria-label="What was found so far"><p>{{ sentence }} '
         '<a href="?tab=benchmarks" data-tab="benchmarks">All results</a></p><div class="bars">'
-        "{% for one in shown %}<figure><figcaption>{{ one.title }}</figcaption>"
+        "{% for one, base, distilled in shown %}<figure><figcaption>{{ one.title }}</figcaption>"
         '<div class="bar base"><i style="width: {{ (100 * one.base)|round(1) }}%"></i>'
-        "<span>{{ (100 * one.base)|round|int }} % base</span></div>"
+        "<span>{{ base }} % base</span></div>"
         '<div class="bar distilled"><i style="width: {{ (100 * one.distilled)|round(1) }}%"></i>'
-        "<span>{{ (100 * one.distilled)|round|int }} % distilled</span></div>"
+        "<span>{{ distilled }} % distilled</span></div>"
         "</figure>{% endfor %}</div></section>",
         sentence=sentence(results),
-        shown=shown,
+        shown=[(one, *_percents(one)) for one in shown],
     )
 
 
@@ -73,4 +73,11 @@ def _ranked(results: Sequence[SetResult]) -> list[SetResult]:
 
 
 def _both(one: SetResult) -> str:
-    return f"{100 * one.distilled:.0f} % instead of {100 * one.base:.0f} % of the time"
+    base, distilled = _percents(one)
+    return f"{distilled} % instead of {base} % of the time"
+
+
+def _percents(one: SetResult) -> tuple[str, str]:
+    """Base and distilled in whole per cent, or to a tenth where two different shares would look the same."""
+    whole, tenths = ((f"{100 * one.base:.{n}f}", f"{100 * one.distilled:.{n}f}") for n in (0, 1))
+    return tenths if whole[0] == whole[1] and tenths[0] != tenths[1] else whole

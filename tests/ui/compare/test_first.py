@@ -102,6 +102,8 @@ def test_an_answer_is_read_as_its_set_is_graded(rule: str, gold: str, answer: st
         ([result("A", 0.8, 0.7, 0.9)], "better on “A”, right 90 % instead of 10 % of the time."),
         ([result("A", 0.8, 0.7, 0.9), result("B", 0.05, -0.1, 0.2)], "least on “B”, 15 % instead of 10 %"),
         ([result("B", 0.2, -0.1, 0.5), result("A", 0.08, 0.02, 0.14)], "better on “A”, right 18 % instead of 10 %"),
+        ([result("A", 0.8, 0.7, 0.9), result("B", 0.004, -0.1, 0.1)], "least on “B”, 10.4 % instead of 10.0 %"),
+        ([result("A", 0.8, 0.7, 0.9), result("B", 0.0, -0.1, 0.1)], "least on “B”, 10 % instead of 10 %"),
         ([result("B", 0.05, -0.1, 0.2)], "no clear gain"),
         ([result("C", -0.05, -0.09, -0.01)], "no clear gain"),
     ],
@@ -117,6 +119,12 @@ def test_the_worst_set_is_among_those_that_are_drawn() -> None:
     ]
     drawn = finding_html(results)
     assert [title for title in "ABCD" if f"<figcaption>{title}<" in drawn] == ["A", "B", "D"]
+
+
+def test_bars_of_different_shares_do_not_look_alike() -> None:
+    drawn = finding_html([result("A", 0.004, -0.1, 0.1)])
+    assert ">10.0 % base<" in drawn and ">10.4 % distilled<" in drawn
+    assert ">10 % base<" in finding_html([result("A", 0.4, 0.1, 0.6)])
 
 
 def test_nothing_is_said_without_results() -> None:
